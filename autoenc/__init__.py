@@ -1,0 +1,26 @@
+"""Autoencoders on images: trained, evaluated and drawn from one command."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autoenc.autoencoder import AutoEncoder
+    from autoenc.trained_model import TrainedModel, load_run
+
+__version__ = "0.1.0"
+__all__ = ["AutoEncoder", "TrainedModel", "__version__", "load_run"]
+
+# Lazy, because torch takes seconds to import and `--help` must not wait for it.
+_HOMES = {
+    "AutoEncoder": "autoenc.autoencoder",
+    "TrainedModel": "autoenc.trained_model",
+    "load_run": "autoenc.trained_model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'autoenc' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)

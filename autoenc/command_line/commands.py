@@ -1,0 +1,190 @@
+"""What a command line can ask for: a text, one run, or a sweep."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import run_job
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig
+
+from autoenc.command_line.complaints import in_one_line
+from autoenc.command_line.composition import (
+    Composer,
+    absolute_folder,
+    config_directory,
+    register_our_configs,
+    task_values,
+)
+from autoenc.command_line.folders import claim_folder
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Train as the command line says; returns the exit code."""
+    parser = get_args_parser()
+    options = parser.parse_args(arguments)
+    options.config_path = absolute_folder(options.config_path, flag="--config-path")
+    options.config_dir = absolute_folder(options.config_dir, flag="--config-dir")
+    if options.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun", "it would unpickle a file, which can run code; use rerun=")
+    register_our_configs()
+    if options.help or options.hydra_help or options.cfg or options.info or options.shell_completion or options.resolve:
+        return _show(options, parser)
+    composer = Composer(options)
+    if options.multirun or composer.wants_sweep():
+        return _sweep(composer)
+    return _run(composer)
+
+
+def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """`--help`, `--cfg`, `--info` and completion are Hydra's."""
+    if options.cfg:
+        composer = Composer(options)
+        composer.compose(run_mode=RunMode.RUN)  # for our own words where there is a mistake
+        options.overrides, options.config_name = composer.overrides, composer.config_name
+    _run_hydra(
+        args=options,
+        args_parser=parser,
+        task_function=_run_one_of_a_sweep,
+        config_path=str(config_directory()),
+        config_name="config",
+    )
+    return 0
+
+
+def _run(composer: Composer) -> int:
+    config = composer.compose(run_mode=RunMode.RUN)
+    if composer.resume is not None and RunDirectory(composer.resume).status().get("state") == "finished":
+        raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
+    # The first import of torch: everything that can be said without it has been said.
+    from autoenc import experiment  # noqa: PLC0415
+    from autoenc.config import parse  # noqa: PLC0415
+
+    prepared = experiment.prepare(parse(task_values(config)))
+    if composer.resume is not None:
+        run_directory = RunDirectory(composer.resume)
+        config.hydra.output_subdir = None  # what Hydra wrote when the run began stays
+        config.hydra.run.dir = str(composer.resume)
+    else:
+        run_directory = RunDirectory.begin(claim_folder(config, "hydra.run.dir"), config=prepared.config.values)
+    failures: list[Exception] = []
+
+    def job(_: DictConfig) -> None:
+        try:
+            _report(experiment.run(prepared, run_directory), run_directory)
+        except Exception as error:
+            failures.append(error)
+
+    _run_in_hydra(composer, config, job)
+    for failure in failures:
+        raise failure
+    return 0
+
+
+def _run_in_hydra(composer: Composer, config: DictConfig, job: Callable[[DictConfig], None]) -> None:
+    context = HydraContext(config_loader=composer.hydra.config_loader, callbacks=Callbacks())
+    run_job(hydra_context=context, task_function=job, config=config, job_dir_key="hydra.run.dir", job_subdir_key=None)
+
+
+def _sweep(composer: Composer) -> int:
+    if composer.resume is not None:
+        raise ConfigError("resume", "one run at a time: it does not go with --multirun", value=str(composer.resume))
+    config = composer.compose(run_mode=RunMode.MULTIRUN)
+    _check_jobs(composer, config)
+    folder = claim_folder(config, "hydra.sweep.dir")
+    context = HydraContext(config_loader=composer.hydra.config_loader, callbacks=Callbacks())
+    sweeper = Plugins.instance().instantiate_sweeper(
+        config=config, hydra_context=context, task_function=_run_one_of_a_sweep
+    )
+    sweeper.sweep(arguments=list(config.hydra.overrides.task))
+    log.info("The sweep is in %s", _shown(folder))
+    return _sweep_exit_code(folder)
+
+
+def _check_jobs(composer: Composer, config: DictConfig) -> None:
+    """Refuse the whole sweep, before it makes a folder, when one of its jobs would be refused."""
+    from autoenc.config import parse  # noqa: PLC0415 - imports torch
+
+    if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
+        return  # another sweeper decides on its jobs as it goes
+    loader = composer.hydra.config_loader
+    fixed = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides([*fixed, *config.hydra.overrides.task])
+    (jobs,) = BasicSweeper.split_arguments(overrides, None)
+    for job in jobs:
+        parse(task_values(composer.compose_job(config, job))).device.build()
+
+
+def _run_one_of_a_sweep(config: DictConfig) -> None:
+    """One job, in the folder that Hydra made for it inside the sweep's. Its failure is its own."""
+    from autoenc import experiment  # noqa: PLC0415 - imports torch
+    from autoenc.config import parse  # noqa: PLC0415 - imports torch
+
+    parsed = parse(task_values(config))
+    run_directory = RunDirectory.begin(Path(HydraConfig.get().runtime.output_dir), config=parsed.values)
+    try:
+        prepared = experiment.prepare(parsed)
+    except ValueError as error:
+        run_directory.set_state("failed", error={"kind": "raised", "message": in_one_line(error)})
+        log.error("failed: %s", in_one_line(error))  # noqa: TRY400 - a mistake in the input needs no traceback
+        return
+    try:
+        _report(experiment.run(prepared, run_directory), run_directory)
+    except Exception as error:
+        log.error("failed: %s", in_one_line(error))  # noqa: TRY400 - the log file has the traceback
+
+
+def _sweep_exit_code(folder: Path) -> int:
+    """1 when a job failed: the folders tell, whatever launcher ran the jobs."""
+    jobs = [RunDirectory(path.parent) for path in sorted(folder.glob("*/status.json"))]
+    failed = [job.path.name for job in jobs if job.status()["state"] != "finished"]
+    if failed:
+        sys.stderr.write(f"error: {len(failed)} of {len(jobs)} jobs did not finish: {', '.join(failed)}\n")
+    return 1 if failed else 0
+
+
+def _report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
+    """What a person wants to know at the end: how good, where, and how to do it again."""
+    seconds, epochs = summary["seconds"]["training"], summary["epochs"]
+    log.info("Trained %d epochs in %.1f s, %.0f images/s.", epochs, seconds, summary["images_per_second"])
+    best = summary["best_epoch"]
+    which = "the last epoch's weights" if best is None else f"the weights of epoch {best}, the best on validation"
+    log.info("Test, with %s:", which)
+    for name, value in summary["test"].items():
+        log.info("  %-10s %-10.5g %s", name, value, summary["units"].get(name, ""))
+    log.info("Folder:    %s", _shown(run_directory.path))
+    log.info("Run again: %s rerun=%s", _command(), _as_value(_shown(run_directory.path)))
+
+
+def _command() -> str:
+    """How this program was called, without its arguments."""
+    called = Path(sys.argv[0])
+    return f"python {shlex.quote(_shown(called))}" if called.suffix == ".py" else called.name
+
+
+def _shown(path: Path) -> str:
+    """Relative to where one stands, if it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
+
+
+def _as_value(text: str) -> str:
+    """A path as Hydra and a shell both read it."""
+    return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(f"'{text}'")

@@ -1,0 +1,98 @@
+"""Errors in one line: the key, the value, and what would be right. Hydra's own are put into our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import yaml
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from autoenc.settings import ConfigError, join, listed, nearest
+
+Compose = Callable[[list[str]], DictConfig]
+Choices = Callable[[str], list[str]]
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error's message, without line breaks."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    text = "; ".join(line for line in lines if line)
+    return text or type(error).__name__
+
+
+def explained(error: Exception, *, overrides: list[str], compose: Compose, choices: Choices) -> Exception:
+    """Hydra's complaint about `overrides` as a `ConfigError`, or the error itself where there is nothing to add.
+
+    `compose` is called with the overrides that are not at fault, to see which keys there are; `choices` gives the
+    choices of a group, none for what is no group.
+    """
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return _no_such_choice(group, choice, choices=sorted(error.options))
+    if isinstance(error, OverrideParseException):
+        reason = in_one_line(ValueError(error.message.splitlines()[0]))
+        return ConfigError(error.override, f"it cannot be read as key=value: {reason}; quote odd characters")
+    found = re.match(r"Could not override '([^']+)'", str(error))
+    if isinstance(error, ConfigCompositionException) and found:
+        return _no_such_key(found[1], overrides=overrides, compose=compose, choices=choices) or error
+    if str(error).startswith("Config group override must be"):
+        return _no_choice_at_all(overrides, choices=choices) or error
+    if isinstance(error.__cause__, OmegaConfBaseException):
+        cause = error.__cause__
+        return ConfigError(cause.full_key or str(error) or "config", in_one_line(cause))
+    return error
+
+
+def _no_such_choice(group: str, choice: str, *, choices: list[str]) -> ConfigError:
+    problem = f"there is no such choice{nearest(choice, choices)}; the choices are {listed(choices)}"
+    return ConfigError(group, problem, value=choice)
+
+
+def _no_choice_at_all(overrides: list[str], *, choices: Choices) -> ConfigError | None:
+    """For `group=null`, and for `group=3`."""
+    for override in overrides:
+        group, _, value = override.partition("=")
+        if choices(group) and value not in choices(group):
+            return _no_such_choice(group, value, choices=choices(group))
+    return None
+
+
+def _no_such_key(key: str, *, overrides: list[str], compose: Compose, choices: Choices) -> ConfigError | None:
+    path = key.partition("@")[0]
+    at_fault = [override for override in overrides if override.lstrip("+~").partition("=")[0] == key]
+    try:
+        config = compose([override for override in overrides if override not in at_fault])
+    except (ConfigCompositionException, OmegaConfBaseException):
+        return None  # more than one mistake: the first is told in Hydra's words
+    parent, _, name = path.rpartition(".")
+    node = OmegaConf.select(config, parent) if parent else config
+    value = yaml.safe_load(at_fault[0].partition("=")[2]) if at_fault else ""
+    if not isinstance(node, DictConfig):
+        problem = f"'{parent}' has no keys" if node is not None else f"there is no '{parent}'"
+        return ConfigError(path, problem + _top_level_hint(path, config), value=value)
+    if name in node:  # a group of this name, without an entry in the defaults list
+        return ConfigError(path, "only single values can be changed here, not a whole group", value=value)
+    keys = [str(known) for known in node if known not in {"hydra", "name"}]
+    where = "there is no such key" if not parent else f"{_labelled(parent, node)} has no such key"
+    others = _choices_with(name, group=parent, choices=choices(parent), compose=compose)
+    hint = f" (it is one of {parent}={'|'.join(others)})" if others else nearest(name, keys)
+    return ConfigError(join(parent, name), f"{where}{hint}; the keys are {listed(keys)}", value=value)
+
+
+def _choices_with(name: str, *, group: str, choices: list[str], compose: Compose) -> list[str]:
+    """The choices of a group that do have the key."""
+    return [choice for choice in choices if name in compose([f"{group}={choice}"])[group]]
+
+
+def _top_level_hint(path: str, config: DictConfig) -> str:
+    keys = [str(known) for known in config if known != "hydra"]
+    return f"{nearest(path.partition('.')[0], keys)}; at the top there are {listed(keys)}"
+
+
+def _labelled(parent: str, node: DictConfig) -> str:
+    """`noise=none` for a group, else the path."""
+    name = OmegaConf.to_container(node).get("name") if "." not in parent else None  # type: ignore[union-attr]
+    return f"{parent}={name}" if isinstance(name, str) else parent

@@ -1,0 +1,203 @@
+"""Hydra, up to the point where it would begin to write: a config from YAML files and the command line.
+
+Two of Hydra's names used here are internal ones (`hydra._internal`); `pyproject.toml` keeps to the 1.3 series for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra.errors
+import hydra.version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from autoenc.command_line.complaints import explained
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError
+
+OF_A_RUN = "config_of_a_run"
+"""What the config of an earlier run is called among Hydra's configs."""
+
+
+class Composer:
+    """The config that a command line asks for."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.overrides: list[str] = list(arguments.overrides)
+        self.config_name: str = arguments.config_name or "config"
+        self.resume = self._take("resume")
+        self.rerun = self._take("rerun")
+        self._start_from_a_run()
+        GlobalHydra.instance().clear()
+        self.hydra = Hydra.create_main_hydra2(
+            task_name="train", config_search_path=_search_path(arguments.config_path, arguments.config_dir)
+        )
+
+    def wants_sweep(self) -> bool:
+        """Whether the config itself (a preset, say) asks for a multirun."""
+        config = self._compose(run_mode=RunMode.MULTIRUN, check_sweeps=False)
+        return bool(config.hydra.mode == RunMode.MULTIRUN)
+
+    def compose(self, *, run_mode: RunMode) -> DictConfig:
+        """The composed config, Hydra's node included.
+
+        Raises:
+            ConfigError: it cannot be composed, or names code to run.
+        """
+        config = self._compose(run_mode=run_mode, check_sweeps=True)
+        config.hydra.mode = run_mode
+        return config
+
+    def compose_job(self, config: DictConfig, overrides: list[str]) -> DictConfig:
+        """The config of one job of the sweep that `config` describes.
+
+        Raises:
+            ConfigError: it cannot be composed.
+        """
+
+        def compose(kept: list[str]) -> DictConfig:
+            return self.hydra.config_loader.load_sweep_config(config, kept)
+
+        try:
+            return compose(overrides)
+        except (ValueError, hydra.errors.HydraException, OmegaConfBaseException) as error:
+            raise explained(error, overrides=overrides, compose=compose, choices=self._choices) from error
+
+    def _compose(self, *, run_mode: RunMode, check_sweeps: bool) -> DictConfig:
+        def compose(overrides: list[str]) -> DictConfig:
+            return self.hydra.compose_config(
+                config_name=self.config_name,
+                overrides=overrides,
+                run_mode=run_mode,
+                validate_sweep_overrides=check_sweeps,
+            )
+
+        try:
+            config = compose(self.overrides)
+        except (ValueError, hydra.errors.HydraException, OmegaConfBaseException) as error:
+            raise explained(error, overrides=self.overrides, compose=compose, choices=self._choices) from error
+        _refuse_code(OmegaConf.to_container(config.hydra, resolve=False), path="hydra")
+        return config
+
+    def _choices(self, group: str) -> list[str]:
+        loader = self.hydra.config_loader
+        return loader.get_group_options(group) if "." not in group and loader.list_groups(group) is not None else []
+
+    def _take(self, key: str) -> Path | None:
+        """Take `key=folder` out of the overrides."""
+        parser = OverridesParser.create()
+        found = [text for text in self.overrides if text.startswith(f"{key}=")]
+        self.overrides = [text for text in self.overrides if text not in found]
+        values = [parser.parse_override(text).value() for text in found]
+        given = [str(value) for value in values if value is not None]
+        return Path(given[-1]).expanduser() if given else None
+
+    def _start_from_a_run(self) -> None:
+        """Put a run's config in the place of `config.yaml`, for Hydra to apply the overrides to."""
+        if self.resume is not None:
+            if self.rerun is not None:
+                raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
+            if self.overrides:
+                problem = (
+                    f"a resumed run keeps its settings, and '{self.overrides[0]}' is set; use rerun= to change them"
+                )
+                raise ConfigError("resume", problem, value=str(self.resume))
+        source, key = (self.resume, "resume") if self.resume is not None else (self.rerun, "rerun")
+        if source is not None:
+            values = RunDirectory.open(source, key=key).config()
+            ConfigStore.instance().store(name=OF_A_RUN, node={"defaults": _HOUSE_DEFAULTS, **values})
+            self.config_name = OF_A_RUN
+
+
+def task_values(config: DictConfig) -> dict[str, Any]:
+    """The config without Hydra's node, resolved to plain values.
+
+    Raises:
+        ConfigError: an interpolation leads nowhere, or a mandatory value is missing.
+    """
+    task = OmegaConf.masked_copy(config, [str(key) for key in config if key not in {"hydra", "resume", "rerun"}])
+    try:
+        values = OmegaConf.to_container(task, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(error.full_key or "config", (error.msg or str(error)).splitlines()[0]) from None
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def config_directory() -> Path:
+    """Where our YAML is: beside the package in a checkout, inside it when installed from a wheel."""
+    package = Path(__file__).parents[1]
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+_HOUSE_DEFAULTS = ["_self_"] + [
+    {f"override hydra/{group}": "autoenc"} for group in ("output", "help", "job_logging", "hydra_logging")
+]
+
+
+class _OurConfigs(SearchPathPlugin):
+    """Our groups, also for a person who brings a main config of their own by `--config-path`."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        path = f"file://{config_directory()}"
+        if all(element.path not in {path, str(config_directory())} for element in search_path.get_path()):
+            search_path.append("autoenc", path)
+
+
+def register_our_configs() -> None:
+    """Have Hydra find our YAML wherever it composes, and behave as its version 1.3 does."""
+    hydra.version.setbase("1.3")
+    Plugins.instance().register(_OurConfigs)
+
+
+def absolute_folder(folder: str | None, *, flag: str) -> str | None:
+    """A folder given on the command line, absolute: Hydra would take it as relative to the script.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if folder is None:
+        return None
+    if not Path(folder).is_dir():
+        raise ConfigError(flag, "there is no such folder", value=folder)
+    return os.path.abspath(folder)  # noqa: PTH100 - `Path.absolute` keeps `..`
+
+
+def _search_path(config_path: str | None, config_dir: str | None) -> ConfigSearchPath:
+    search_path = create_config_search_path(config_path or str(config_directory()))
+    if config_dir is not None:
+        search_path.prepend("command-line", f"file://{config_dir}", SearchPathQuery(provider="schema"))
+    return search_path
+
+
+def _refuse_code(node: Any, *, path: str) -> None:
+    """Refuse what would make Hydra or `logging` import and call something that is neither theirs nor ours."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            _refuse_code(item, path=f"{path}.{index}")
+    if not isinstance(node, Mapping):
+        return
+    for key, value in node.items():
+        named = key in {"_target_", "()", "class", "factory"} and isinstance(value, str)
+        if named and not value.startswith(_TRUSTED):
+            problem = f"a config may not name code to run, other than of {', '.join(_TRUSTED)}"
+            raise ConfigError(f"{path}.{key}", problem, value=value)
+        _refuse_code(value, path=f"{path}.{key}")
+
+
+_TRUSTED = ("hydra.", "hydra_plugins.", "logging.", "autoenc.")

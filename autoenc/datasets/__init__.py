@@ -1,0 +1,18 @@
+"""The images an autoencoder is trained on: the choices of the config group `dataset`."""
+
+from autoenc.datasets.digits import Digits
+from autoenc.datasets.errors import DatasetError
+from autoenc.datasets.mnist import FashionMnist, Mnist
+from autoenc.datasets.splits import Dataset, Split, Splits, SplitSettings, shown_indices
+from autoenc.registry import Registry
+
+DATASETS: Registry[Dataset] = Registry(
+    "dataset",
+    {
+        "digits": Digits,
+        "mnist": Mnist,
+        "fashion_mnist": FashionMnist,
+    },
+)
+
+__all__ = ["DATASETS", "Dataset", "DatasetError", "Split", "SplitSettings", "Splits", "shown_indices"]

@@ -1,0 +1,86 @@
+"""Sets kept as four IDX files, the format of MNIST and its successors.
+
+We see to it that the files are there and are the right ones; torchvision parses them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from autoenc.datasets.errors import DatasetError, briefly
+from autoenc.datasets.files import RemoteFile, verify
+from autoenc.datasets.splits import Pools, Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxFile(RemoteFile):
+    """A file of unsigned bytes in the given shape: (N, H, W) for images, (N,) for labels."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxSet:
+    """Where the files of a set stand below `data_dir` (torchvision's layout), what they are, where they come from."""
+
+    name: str
+    folder: str
+    mirrors: tuple[str, ...]
+    train_images: IdxFile
+    train_labels: IdxFile
+    test_images: IdxFile
+    test_labels: IdxFile
+    class_names: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[IdxFile, ...]:
+        """All four."""
+        return self.train_images, self.train_labels, self.test_images, self.test_labels
+
+
+def load_pools(idx_set: IdxSet, *, data_dir: Path) -> Pools:
+    """The images (N, 1, H, W) and labels of a set. Files that are missing are downloaded; others are never written.
+
+    Raises:
+        DatasetError: a file is missing and cannot be downloaded, or is not the one it should be.
+    """
+    from autoenc.datasets.download import fetch  # noqa: PLC0415  (the web's modules; `dataset=digits` needs none)
+
+    fetch(idx_set.files, dataset=idx_set.name, data_dir=data_dir, folder=idx_set.folder, mirrors=idx_set.mirrors)
+    folder = data_dir / idx_set.folder
+    for file in idx_set.files:
+        verify(file, dataset=idx_set.name, folder=folder)
+    return Pools(
+        train=_read_split(idx_set.train_images, idx_set.train_labels, dataset=idx_set.name, folder=folder),
+        test=_read_split(idx_set.test_images, idx_set.test_labels, dataset=idx_set.name, folder=folder),
+        class_names=idx_set.class_names,
+    )
+
+
+def _read_split(images: IdxFile, labels: IdxFile, *, dataset: str, folder: Path) -> Split:
+    return Split(
+        images=_read(images, dataset=dataset, folder=folder).unsqueeze(1),  # (N, H, W) to (N, 1, H, W)
+        labels=_read(labels, dataset=dataset, folder=folder).to(torch.int64),
+    )
+
+
+def _read(file: IdxFile, *, dataset: str, folder: Path) -> Tensor:
+    # The parser, and not the class `torchvision.datasets.MNIST`: that one prefers a `processed/training.pt` left there
+    # by an old version, which nobody has checked.
+    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor  # noqa: PLC0415  (3 s)
+
+    path = folder / file.name
+    try:
+        tensor: Tensor = read_sn3_pascalvincent_tensor(str(path))
+    except (AssertionError, LookupError, RuntimeError, ValueError) as error:  # none of which names the file
+        raise DatasetError(
+            dataset, f"{path} is not an IDX file that torchvision can parse: {briefly(error)}"
+        ) from error
+    if tensor.dtype != torch.uint8 or tensor.shape != file.shape:
+        found = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+        raise DatasetError(dataset, f"{path} holds {found}, where uint8 {file.shape} is expected")
+    return tensor

@@ -1,0 +1,52 @@
+"""Where a run took place: what its numbers may depend on beside its config."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autoenc.devices import Device
+
+PACKAGES = ("autoenc", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "safetensors")
+
+
+def describe_environment(device: Device) -> dict[str, Any]:
+    """Package versions, git commit, device, threads and command line, as `environment.json` holds them."""
+    return {
+        "packages": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "git": _git_state(Path(__file__).parent),
+        "device": device.description,
+        "threads": torch.get_num_threads(),
+        "command_line": sys.argv,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_state(folder: Path) -> dict[str, Any] | None:
+    """The commit of the checkout that this package runs from; None where it was installed from a wheel."""
+    try:
+        # Without `ls-files` a package installed inside somebody's repository would pass for a part of it.
+        _git("ls-files", "--error-unmatch", Path(__file__).name, folder=folder)
+        commit = _git("rev-parse", "HEAD", folder=folder)
+        return {"commit": commit, "dirty": bool(_git("status", "--porcelain", folder=folder))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603

@@ -1,0 +1,229 @@
+"""One experiment, top to bottom."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from autoenc.config import ExperimentConfig
+from autoenc.datasets import Splits, shown_indices
+from autoenc.devices import Device
+from autoenc.environment import describe_environment
+from autoenc.evaluation import METRICS, UNITS, as_floats, fetch, frozen_generator, measure
+from autoenc.figures import draw_loss_curves, draw_progress, draw_reconstructions
+from autoenc.interruption import Interruption
+from autoenc.run_directory import ErrorKind, RunDirectory
+from autoenc.seeds import derived_seed
+from autoenc.training import NotFiniteError, Trainer, TrainingImages, TrainingStep
+
+log = logging.getLogger(__name__)
+
+
+class Prepared(NamedTuple):
+    """What a run needs before it may make a folder: its config, its device and its images, checked and loaded."""
+
+    config: ExperimentConfig
+    device: Device
+    splits: Splits
+    started: float
+    """`time.perf_counter()` when the preparations began."""
+
+
+def prepare(config: ExperimentConfig) -> Prepared:
+    """Find the device and load the images. Nothing is written, but for data that has to be downloaded.
+
+    Raises:
+        ValueError: one of them is not there; the message is one line.
+    """
+    started = time.perf_counter()
+    device = config.device.build()
+    device.set_threads()
+    return Prepared(config, device, config.dataset.build(data_dir=config.data_dir), started)
+
+
+def run(prepared: Prepared, run_directory: RunDirectory) -> dict[str, Any]:
+    """Train, evaluate and draw, in the run's folder; returns the summary. A checkpoint there is gone on from."""
+    interruption = Interruption()
+    with interruption.watched(), run_directory.locked(), _recorded(run_directory):
+        run_directory.write_environment(describe_environment(prepared.device))
+        shown = _show(prepared)
+        trainer = _build_trainer(prepared, shown, run_directory=run_directory, interruption=interruption)
+        _announce(prepared, trainer)
+        seconds_before = trainer.restore().position.seconds
+        trainer.train()
+        trainer.use_best()
+        scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
+        _draw(prepared, trainer, shown, run_directory=run_directory)
+        total_seconds = seconds_before + time.perf_counter() - prepared.started
+        summary = _summarise(prepared, trainer, scores=scores, total_seconds=total_seconds)
+        run_directory.write_summary(summary)
+    return summary
+
+
+class _Shown(NamedTuple):
+    """The test images in the pictures, the same in every run of a dataset."""
+
+    clean: Tensor
+    """(K, C, H, W) in [0, 1], on the device."""
+    given: Tensor
+    """What the model is given of them: with frozen noise, where there is noise."""
+    captions: list[str]
+
+
+def _show(prepared: Prepared) -> _Shown:
+    config, device, splits, _ = prepared
+    indices = shown_indices(splits.test.labels)
+    clean = as_floats(splits.test.images[indices].to(device.torch_device), device=device)
+    given = config.noise(clean, generator=frozen_generator(device, split="shown"))
+    return _Shown(clean, given, [splits.class_names[label] for label in splits.test.labels[indices].tolist()])
+
+
+def _build_trainer(
+    prepared: Prepared, shown: _Shown, *, run_directory: RunDirectory, interruption: Interruption
+) -> Trainer:
+    config, device, splits, _ = prepared
+    model = config.build_model(image_shape=splits.train.image_shape)
+    device.place(model)
+    torch.manual_seed(derived_seed(config.seed, "layers"))
+    step = TrainingStep(
+        model,
+        loss=config.loss.build(output=config.architecture.output),
+        noise=config.noise,
+        optimizer=config.optimizer.build(model.parameters()),
+        device=device,
+        generator=torch.Generator(device.torch_device).manual_seed(derived_seed(config.seed, "noise")),
+        gradient_clip=config.training.gradient_clip,
+    )
+    images = TrainingImages(
+        train=splits.train.images.to(device.torch_device),
+        validation=splits.validation.images.to(device.torch_device),
+        shown=shown.given,
+    )
+    return Trainer(
+        step,
+        images,
+        learning_rate=lambda at, total: config.optimizer.learning_rate * config.schedule.factor(at, total_steps=total),
+        settings=config.training,
+        shuffle=config.dataset.shuffle,
+        seed=config.seed,
+        run=run_directory,
+        interruption=interruption,
+    )
+
+
+def _score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, float] | None:
+    """Every metric on a split; None for a split without images."""
+    images = getattr(prepared.splits, split).images.to(prepared.device.torch_device)
+    scalars = measure(
+        step.model,
+        images,
+        device=prepared.device,
+        loss=step.loss,
+        noise=step.noise,
+        split=split,
+        metrics=list(METRICS),
+    )
+    return fetch(scalars) or None
+
+
+def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory: RunDirectory) -> None:
+    config = prepared.config
+    with torch.no_grad():
+        reconstructions = trainer.model.eval()(shown.given).reconstruction.float().cpu()
+    title = _title(config)
+    run_directory.figures.mkdir(exist_ok=True)
+    draw_loss_curves(
+        run_directory.metrics(),
+        path=run_directory.figures / "loss_curves.png",
+        loss_label=trainer.step.loss.unit,
+        best_epoch=trainer.position.best_epoch,
+        title=title,
+    )
+    draw_reconstructions(
+        shown.clean.cpu(),
+        noisy=shown.given.cpu() if config.noise.corrupts else None,
+        reconstructions=reconstructions,
+        captions=shown.captions,
+        path=run_directory.figures / "reconstructions.png",
+        title=title,
+    )
+    draw_progress(
+        shown.clean.cpu(),
+        snapshots=[(epoch, images.cpu()) for epoch, images in sorted(trainer.snapshots.items())],
+        captions=shown.captions,
+        path=run_directory.figures / "progress.png",
+        title=title,
+    )
+
+
+def _title(config: ExperimentConfig) -> str:
+    names = {group: config.values[group]["name"] for group in ("architecture", "dataset", "noise")}
+    noise = "" if names["noise"] == "none" else f", {names['noise']} noise"
+    code_size = config.architecture.code_size
+    return f"{names['architecture']} autoencoder on {names['dataset']}{noise}, code size {code_size}"
+
+
+def _summarise(
+    prepared: Prepared, trainer: Trainer, *, scores: dict[str, dict[str, float] | None], total_seconds: float
+) -> dict[str, Any]:
+    position = trainer.position
+    images = len(prepared.splits.train.images) * position.epoch
+    return {
+        **scores,
+        "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "code_size": prepared.config.architecture.code_size,
+        "best_epoch": position.best_epoch,
+        "epochs": position.epoch,
+        "seconds": {"total": total_seconds, "training": position.seconds},
+        "images_per_second": images / position.seconds,
+        "device": prepared.device.description,
+        "units": {
+            "loss": trainer.step.loss.unit,
+            **UNITS,
+            **{f"noisy_{name}": f"{unit}; from the noisy input" for name, unit in UNITS.items()},
+            "seconds": "seconds",
+            "images_per_second": "training images a second, validation and checkpoints included in the time",
+        },
+    }
+
+
+def _announce(prepared: Prepared, trainer: Trainer) -> None:
+    splits = prepared.splits
+    sizes = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = [f"{len(split):,} for {use}" for use, split in sizes.items() if len(split)]
+    parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
+    log.info("%s, on %s.", _title(prepared.config), prepared.device.description)
+    shape = "x".join(str(size) for size in splits.train.image_shape)
+    log.info("%s parameters; images of %s: %s.", f"{parameters:,}", shape, ", ".join(counts))
+
+
+@contextlib.contextmanager
+def _recorded(run_directory: RunDirectory) -> Iterator[None]:
+    """Have `status.json` say how the run stands, whichever way it ends."""
+    run_directory.set_state("running")
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        run_directory.set_state("interrupted")
+        raise
+    except Exception as error:
+        message = str(error) or type(error).__name__
+        run_directory.set_state("failed", error={"kind": _kind(error), "message": message})
+        log.debug("The run failed.", exc_info=True)
+        raise
+    run_directory.set_state("finished")
+
+
+def _kind(error: Exception) -> ErrorKind:
+    if isinstance(error, NotFiniteError):
+        return "not_finite"
+    # The CPU's allocator has no exception class of its own.
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+        return "out_of_memory"
+    return "raised"

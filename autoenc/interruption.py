@@ -1,0 +1,59 @@
+"""SIGINT and SIGTERM: finish the step, save, and leave with the exit code that shells expect."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+log = logging.getLogger(__name__)
+
+
+class Interruption:
+    """Whether the process has been asked to stop.
+
+    Inside `deferred()` a first signal only sets `requested`, for the loop there to see between two steps; a second one,
+    and any outside, raises `SystemExit` with 128 plus the signal's number at once.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._exit_code = 0
+        self._deferring = False
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Take the signals over. Only a main thread can: in another one nothing changes."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let the code inside choose the moment; it calls `leave` when `requested` is set."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+
+    def leave(self) -> None:
+        """Exit with the code of the signal that came."""
+        raise SystemExit(self._exit_code)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        again = self.requested
+        self.requested = True
+        self._exit_code = 128 + number
+        if again or not self._deferring:
+            self.leave()
+        log.info("Stopping after this step, and saving. A second signal stops at once.")

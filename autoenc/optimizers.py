@@ -1,0 +1,104 @@
+"""Optimizers, in torch's fused form: one kernel for all parameters, which can skip a step on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from autoenc.registry import Registry
+from autoenc.settings import ConfigError, NonNegativeFloat, PositiveFloat, ProperFraction
+
+
+class OptimizerSettings(Protocol):
+    """What an entry of the table below offers."""
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate that the schedule's factor multiplies."""
+        ...
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of these parameters."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam:
+    """`optimizer=adam`: Kingma and Ba 2015, algorithm 1; `weight_decay` is added to the gradient."""
+
+    learning_rate: PositiveFloat
+    betas: tuple[ProperFraction, ProperFraction]
+    epsilon: PositiveFloat
+    weight_decay: NonNegativeFloat
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer."""
+        return torch.optim.Adam(
+            parameters,
+            lr=self.learning_rate,
+            betas=self.betas,
+            eps=self.epsilon,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW:
+    """`optimizer=adamw`: Loshchilov and Hutter 2019, algorithm 2; `weight_decay` acts on the weights directly."""
+
+    learning_rate: PositiveFloat
+    betas: tuple[ProperFraction, ProperFraction]
+    epsilon: PositiveFloat
+    weight_decay: NonNegativeFloat
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer."""
+        return torch.optim.AdamW(
+            parameters,
+            lr=self.learning_rate,
+            betas=self.betas,
+            eps=self.epsilon,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sgd:
+    """`optimizer=sgd`: with momentum (Polyak 1964) or, where `nesterov`, Nesterov's (Sutskever et al. 2013)."""
+
+    learning_rate: PositiveFloat
+    momentum: ProperFraction
+    nesterov: bool
+    weight_decay: NonNegativeFloat
+
+    def __post_init__(self) -> None:
+        """Refuse Nesterov's look-ahead where there is no momentum to look along."""
+        if self.nesterov and self.momentum == 0:
+            raise ConfigError("optimizer.nesterov", "it needs optimizer.momentum above 0", value=True)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer."""
+        return torch.optim.SGD(
+            parameters,
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
+OPTIMIZERS: Registry[OptimizerSettings] = Registry(
+    "optimizer",
+    {
+        "adam": Adam,
+        "adamw": AdamW,
+        "sgd": Sgd,
+    },
+)

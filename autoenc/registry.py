@@ -1,0 +1,61 @@
+"""A named table of the choices a config group offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from autoenc.settings import ConfigError, checked, listed, nearest
+
+PLUGINS = "autoenc.plugins"
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The settings classes of one config group, by name.
+
+    A class is a frozen dataclass: its fields are what the group's YAML may say, and its `build` makes the object.
+    An installed package adds a choice by an entry point `<group>.<name>` in the entry-point group `autoenc.plugins`,
+    whose value is such a class; it is imported when it is asked for, and not before.
+    """
+
+    def __init__(self, group: str, entries: Mapping[str, type[T]]) -> None:
+        self.group = group
+        self._entries = dict(entries)
+
+    def names(self) -> list[str]:
+        """All choices, our own and those of installed packages, sorted."""
+        return sorted({*self._entries, *self._plugins()})
+
+    def settings_class(self, name: str) -> type[T]:
+        """The settings class called `name`.
+
+        Raises:
+            ConfigError: there is none; the message has the choices.
+        """
+        if name in self._entries:
+            return self._entries[name]
+        plugins = self._plugins()
+        if name in plugins:
+            return plugins[name].load()  # type: ignore[no-any-return]
+        problem = f"there is no such choice{nearest(name, self.names())}; the choices are {listed(self.names())}"
+        raise ConfigError(f"{self.group}.name", problem, value=name)
+
+    def parse(self, values: Mapping[str, Any]) -> T:
+        """The settings that a group's YAML describes: its `name` picks the class, the rest are the fields.
+
+        Raises:
+            ConfigError: the name is unknown, or a key or value does not fit the class.
+        """
+        fields = dict(values)
+        name = fields.pop("name", None)
+        if not isinstance(name, str):
+            raise ConfigError(f"{self.group}.name", f"it must be one of {listed(self.names())}", value=name)
+        return checked(self.settings_class(name), fields, key=self.group)
+
+    def _plugins(self) -> dict[str, EntryPoint]:
+        prefix = f"{self.group}."
+        found = entry_points(group=PLUGINS)
+        return {point.name.removeprefix(prefix): point for point in found if point.name.startswith(prefix)}

@@ -1,0 +1,142 @@
+"""The vocabulary of settings: the types a field may have, and a mapping checked against a dataclass.
+
+Settings are frozen dataclasses. Their fields are the schema of a YAML file; `checked` turns what stood in that file
+into an instance, or says in one line which key is wrong and what would be right.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+ProperFraction = Annotated[float, Field(ge=0, lt=1)]
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used. The message is one line: the key, the value, and what is allowed."""
+
+    def __init__(self, key: str, problem: str, *, value: object = dataclasses.MISSING) -> None:
+        given = key if value is dataclasses.MISSING else f"{key}={_as_typed(value)}"
+        super().__init__(f"{given}: {problem}")
+        self.key = key
+
+
+def checked(settings: type[T], values: Mapping[str, Any], *, key: str) -> T:
+    """An instance of the dataclass `settings` made from `values`, which stand under `key` in the config.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value has the wrong type or is out of range.
+    """
+    check_keys(values, allowed=field_names(settings), key=key)
+    try:
+        # Through JSON, because pydantic's strict mode then takes a list for a tuple and an int for a float, and nothing
+        # else that merely looks alike ("3" for 3, 1 for true).
+        return _adapter(settings).validate_json(json.dumps(dict(values)), strict=True)
+    except ValidationError as error:
+        raise _as_config_error(error, settings, values=values, key=key) from None
+
+
+def check_keys(values: Mapping[str, Any], *, allowed: Iterable[str], key: str) -> None:
+    """Refuse a key that is not among `allowed`, with the nearest spelling."""
+    choices = list(allowed)
+    for name in values:
+        if name not in choices:
+            problem = f"there is no such key{nearest(str(name), choices)}; the keys are {listed(choices)}"
+            raise ConfigError(join(key, name), problem, value=values[name])
+
+
+def field_names(settings: type[Any]) -> list[str]:
+    """The names of a dataclass's fields, in the order in which they were written."""
+    return [field.name for field in dataclasses.fields(settings)]
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """`" (did you mean 'conv'?)"`, or nothing when no choice is near enough to `word`."""
+    found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f" (did you mean '{found[0]}'?)" if found else ""
+
+
+def listed(choices: Iterable[str]) -> str:
+    """The choices as they stand in a message."""
+    return ", ".join(choices) or "none"
+
+
+def join(*parts: object) -> str:
+    """The dotted path of a key; empty parts stand for the top level."""
+    return ".".join(str(part) for part in parts if part != "")
+
+
+def _adapter(settings: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(settings)
+
+
+def _as_config_error(
+    error: ValidationError, settings: type[Any], *, values: Mapping[str, Any], key: str
+) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "missing":
+        return ConfigError(join(key, *first["loc"]), "it has no value, and none is assumed")
+    if first["type"] == "value_error":  # raised by a `__post_init__`, in words of its own
+        raised = first["ctx"]["error"]
+        return raised if isinstance(raised, ConfigError) else ConfigError(key, str(raised))
+    name = str(first["loc"][0])
+    field = _adapter(settings).json_schema()["properties"][name]
+    return ConfigError(join(key, name), f"it must be {_described(field)}", value=values[name])
+
+
+def _described(schema: Mapping[str, Any]) -> str:
+    """A JSON schema in words: "a whole number of at least 1"."""
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_described(option) for option in schema["anyOf"]))
+    if "enum" in schema:
+        return "one of " + listed(str(choice) for choice in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    if schema.get("type") == "array":
+        items = schema.get("prefixItems", [schema.get("items", {})])
+        count = f" of {len(items)}" if "prefixItems" in schema else ""
+        return f"a list{count}, each item {_described(items[0])}"
+    return _TYPES.get(schema.get("type", ""), "something else") + _range(schema)
+
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "a text",
+    "null": "null",
+    "object": "a group of keys",
+}
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    if "minimum" in schema and "maximum" in schema:
+        return f" from {schema['minimum']:g} to {schema['maximum']:g}"
+    return " and".join(f" {words} {schema[bound]:g}" for bound, words in _BOUNDS.items() if bound in schema)
+
+
+_BOUNDS = {
+    "minimum": "of at least",
+    "exclusiveMinimum": "above",
+    "maximum": "of at most",
+    "exclusiveMaximum": "below",
+}
+
+
+def _as_typed(value: object) -> str:
+    """A value as a person would write it on the command line; a text that reads as something else gets its quotes."""
+    if isinstance(value, str):
+        return value if value.replace("_", "").isalpha() or "/" in value else f"'{value}'"
+    return json.dumps(value, default=str)

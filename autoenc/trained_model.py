@@ -1,0 +1,84 @@
+"""A finished run's model, ready to use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from autoenc.autoencoder import AutoEncoder
+from autoenc.checkpoints import CheckpointError, load_model, load_trained
+from autoenc.config import ExperimentConfig, parse
+from autoenc.run_directory import RunDirectory
+
+ArrayOrTensor = TypeVar("ArrayOrTensor", Tensor, npt.NDArray[Any])
+
+
+def load_run(path: str | Path, *, device: str | torch.device = "cpu") -> TrainedModel:
+    """The model that a run was tested with (the best one, or the last where there is no best), and its config.
+
+    Nothing found in the folder is executed: the config is plain values, the weights are plain tensors.
+
+    Raises:
+        ValueError: the folder holds no run, no usable checkpoint, or a config that this version does not know; the
+            message is one line.
+    """
+    run_directory = RunDirectory.open(Path(path), key="path")
+    config = parse(run_directory.config())
+    checkpoint = load_trained(run_directory.checkpoints)
+    if checkpoint is None:
+        raise CheckpointError(f"{path}: the run has no checkpoint yet")
+    channels, height, width = checkpoint.values["image_shape"]
+    image_shape = (channels, height, width)
+    with torch.random.fork_rng():  # building draws initial weights, and the caller's random numbers are the caller's
+        model = config.build_model(image_shape=image_shape)
+    load_model(model, checkpoint.model)
+    return TrainedModel(model.to(device), config=config, image_shape=image_shape)
+
+
+class TrainedModel:
+    """A trained model and its config.
+
+    The methods take tensors or arrays and answer in kind: a tensor on the device of what they were given, or an array.
+    Images are (N, C, H, W), or a single one (C, H, W): floats in [0, 1], or uint8 from 0 to 255.
+    """
+
+    def __init__(self, model: AutoEncoder, *, config: ExperimentConfig, image_shape: tuple[int, int, int]) -> None:
+        self.model = model.eval()
+        self.config = config
+        self.image_shape = image_shape
+
+    def encode(self, images: ArrayOrTensor) -> ArrayOrTensor:
+        """Codes (N, code_size), or (code_size,) for a single image."""
+        return self._apply(self.model.encode, images, item_shape=self.image_shape)
+
+    def decode(self, codes: ArrayOrTensor) -> ArrayOrTensor:
+        """Images (N, C, H, W) in [0, 1] scale from codes (N, code_size); (C, H, W) from (code_size,)."""
+        return self._apply(self.model.decode, codes, item_shape=(self.config.architecture.code_size,))
+
+    def reconstruct(self, images: ArrayOrTensor) -> ArrayOrTensor:
+        """Reconstructions in [0, 1] scale, in the shape of the images."""
+        return self._apply(lambda batch: self.model(batch).reconstruction, images, item_shape=self.image_shape)
+
+    def _apply(
+        self, function: Callable[[Tensor], Tensor], given: ArrayOrTensor, *, item_shape: tuple[int, ...]
+    ) -> ArrayOrTensor:
+        """Call `function` on a batch of items, for a batch or for a single item."""
+        tensor = given if isinstance(given, Tensor) else torch.as_tensor(np.ascontiguousarray(given))
+        single = tensor.ndim == len(item_shape)
+        batch = tensor.unsqueeze(0) if single else tensor
+        if batch.shape[1:] != item_shape:
+            wanted = ", ".join(str(size) for size in item_shape)
+            raise ValueError(f"expected shape (N, {wanted}) or ({wanted}), not {tuple(tensor.shape)}")
+        batch = batch.float() / 255 if batch.dtype == torch.uint8 else batch.float()
+        with torch.no_grad():
+            result = function(batch.to(next(self.model.parameters()).device))
+        result = result.squeeze(0) if single else result
+        if isinstance(given, Tensor):
+            return result.to(given.device)
+        return result.cpu().numpy()

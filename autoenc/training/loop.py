@@ -1,0 +1,281 @@
+"""The loop: epochs of steps over images that stay on the device."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from autoenc.checkpoints import Checkpoint, load_last, load_model, model_tensors, save_best, save_last
+from autoenc.evaluation import as_floats, fetch, measure
+from autoenc.interruption import Interruption
+from autoenc.progress import TrainingProgress
+from autoenc.run_directory import RunDirectory
+from autoenc.seeds import derived_seed
+from autoenc.settings import PositiveFloat, PositiveInt
+from autoenc.training.state import load_optimizer, optimizer_tensors, random_states, restore_random_states
+from autoenc.training.step import NotFiniteError, TrainingStep
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """The `training` node of the config."""
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    gradient_clip: PositiveFloat | None
+    """The largest norm of the whole gradient; a longer one is scaled down to it."""
+    patience: PositiveInt | None
+    """Stop after so many epochs without a better validation objective."""
+    checkpoint_every: PositiveInt
+    """Steps."""
+    snapshot_every: PositiveInt
+    """Epochs."""
+
+
+class TrainingImages(NamedTuple):
+    """What the loop reads, on the device."""
+
+    train: Tensor
+    """uint8 (N, C, H, W)."""
+    validation: Tensor
+    """uint8 (M, C, H, W); M is 0 where there is no validation split."""
+    shown: Tensor
+    """Inputs whose reconstructions are kept as training goes on: float (K, C, H, W), with noise if there is any."""
+
+
+@dataclass
+class Position:
+    """How far a training is: what a checkpoint remembers in plain numbers."""
+
+    epoch: int = 0
+    """Epochs that are done, validation and all."""
+    step: int = 0
+    """Steps that are done."""
+    best_epoch: int | None = None
+    best_objective: float | None = None
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    threads: int | None = None
+
+
+class Trainer:
+    """A training that can be stopped at any step and taken up again as if nothing had been."""
+
+    def __init__(
+        self,
+        step: TrainingStep,
+        images: TrainingImages,
+        *,
+        learning_rate: Callable[[int, int], float],
+        settings: TrainingSettings,
+        shuffle: bool,
+        seed: int,
+        run: RunDirectory,
+        interruption: Interruption,
+    ) -> None:
+        self.step = step
+        self.model = step.model
+        self.images = images
+        self.learning_rate = learning_rate
+        self.settings = settings
+        self.shuffle = shuffle
+        self.run = run
+        self.interruption = interruption
+        self.position = Position()
+        self.snapshots: dict[int, Tensor] = {}
+        self._best: dict[str, Tensor] | None = None
+        self._best_is_saved = True
+        self._shuffling = torch.Generator().manual_seed(derived_seed(seed, "shuffling"))
+        self._epoch_start = self._shuffling.get_state()
+        self._generators = {"shuffling": self._shuffling, "noise": step.generator}
+        self._names: dict[Tensor, str] = {parameter: name for name, parameter in self.model.named_parameters()}
+        self._clock = time.perf_counter()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches, the last and smaller one included."""
+        return -(-len(self.images.train) // self.settings.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training, were it not stopped early."""
+        return self.steps_per_epoch * self.settings.epochs
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to train."""
+        position, patience = self.position, self.settings.patience
+        stale = position.epoch - (position.best_epoch or 0)
+        return position.epoch >= self.settings.epochs or (patience is not None and stale >= patience)
+
+    def restore(self) -> Self:
+        """Take up the run's newest checkpoint, if it has one."""
+        checkpoint = load_last(self.run.checkpoints)
+        if checkpoint is not None:
+            self._load(checkpoint)
+        self.run.truncate_metrics(self.position.epoch)
+        return self
+
+    def train(self) -> None:
+        """Train to the end, and leave the last and the best checkpoint.
+
+        Raises:
+            NotFiniteError: a loss or gradient was not finite; the weights never saw it.
+            SystemExit: a signal asked for it; everything is saved.
+        """
+        progress = TrainingProgress(
+            epochs=self.settings.epochs, steps_per_epoch=self.steps_per_epoch, steps_done=self.position.step
+        )
+        self._clock = time.perf_counter()
+        with progress, self.interruption.deferred():
+            if self.position.step == 0:
+                self._keep_snapshot()
+            while not self.finished:
+                self._train_epoch(progress)
+                progress.finish_epoch(self._finish_epoch())
+            self._save()
+
+    def use_best(self) -> None:
+        """Give the model the weights that validated best; without a validation split it keeps the last ones."""
+        if self._best is not None:
+            load_model(self.model, self._best)
+
+    def _train_epoch(self, progress: TrainingProgress) -> None:
+        """The steps of an epoch that are still to be done."""
+        self.model.train()
+        batches = self._order().split(self.settings.batch_size)
+        done = self.position.step - self.position.epoch * self.steps_per_epoch
+        for indices in batches[done:]:
+            self.step.set_learning_rate(self.learning_rate(self.position.step, self.total_steps))
+            clean = as_floats(self.images.train.index_select(0, indices), device=self.step.device)  # (B, C, H, W)
+            self.step.train_step(clean)
+            self.position.step += 1
+            progress.advance(len(indices))
+            if self.interruption.requested:
+                self._save()
+                self.interruption.leave()
+            if self.position.step % self.settings.checkpoint_every == 0:
+                self._save()
+
+    def _order(self) -> Tensor:
+        """The images' order in this epoch, (N,) on the device; the same on every kind of device."""
+        count = len(self.images.train)
+        self._shuffling.set_state(self._epoch_start)
+        order = torch.randperm(count, generator=self._shuffling) if self.shuffle else torch.arange(count)
+        return order.to(self.images.train.device)
+
+    def _finish_epoch(self) -> dict[str, Any]:
+        """Validate, remember the best, and write the epoch's metrics."""
+        position, step = self.position, self.step
+        validation = measure(
+            self.model,
+            self.images.validation,
+            device=step.device,
+            loss=step.loss,
+            noise=step.noise,
+            split="validation",
+            metrics=["mse"],
+        )
+        scalars = {f"validation/{name}": value for name, value in validation.items()}
+        scalars |= {"train/loss": step.loss_sum / len(self.images.train), "skipped": step.skipped}
+        values = fetch(scalars)  # the epoch's one synchronisation
+        self._refuse_not_finite(values.pop("skipped"))
+        position.epoch += 1
+        self._epoch_start = self._shuffling.get_state()
+        step.loss_sum.zero_()
+        self._remember_best(values.get("validation/loss"))
+        if position.epoch % self.settings.snapshot_every == 0:
+            self._keep_snapshot()
+        row = self._row(values)
+        self.run.append_metrics(row)
+        return row
+
+    def _row(self, values: dict[str, float]) -> dict[str, Any]:
+        self._tick()
+        seconds, self.position.epoch_seconds = self.position.epoch_seconds, 0.0
+        return {
+            "epoch": self.position.epoch,
+            "train/loss": values.pop("train/loss"),
+            **values,
+            "learning_rate": self.learning_rate(self.position.step - 1, self.total_steps),
+            "seconds": seconds,
+            "images_per_second": len(self.images.train) / seconds,
+        }
+
+    def _remember_best(self, objective: float | None) -> None:
+        position = self.position
+        if objective is None or (position.best_objective is not None and objective >= position.best_objective):
+            return
+        position.best_objective, position.best_epoch = objective, position.epoch
+        self._best = {name: tensor.detach().clone() for name, tensor in model_tensors(self.model).items()}
+        self._best_is_saved = False
+
+    def _keep_snapshot(self) -> None:
+        """Keep what the model makes of the shown images now."""
+        self.model.eval()
+        with torch.no_grad(), self.step.device.autocast():
+            self.snapshots[self.position.epoch] = self.model(self.images.shown).reconstruction.float()
+        self.model.train()
+
+    def _refuse_not_finite(self, skipped: float) -> None:
+        if skipped:
+            message = f"in epoch {self.position.epoch + 1} the loss or gradient of {skipped:.0f} step(s) was not finite"
+            raise NotFiniteError(f"{message}; a lower optimizer.learning_rate or training.gradient_clip may help")
+
+    def _tick(self) -> None:
+        """Add the time since the last tick to the counts."""
+        now = time.perf_counter()
+        self.position.seconds += now - self._clock
+        self.position.epoch_seconds += now - self._clock
+        self._clock = now
+
+    def _save(self) -> None:
+        self._refuse_not_finite(self.step.skipped.item())  # synchronises: a checkpoint
+        self._tick()
+        image_shape = list(self.images.train.shape[1:])
+        if self._best is not None and not self._best_is_saved:
+            values = {"image_shape": image_shape, "epoch": self.position.best_epoch}
+            save_best(self.run.checkpoints, Checkpoint(self._best, {}, values))
+            self._best_is_saved = True
+        self.position.threads = torch.get_num_threads()
+        values = {"image_shape": image_shape, **asdict(self.position)}
+        save_last(self.run.checkpoints, Checkpoint(model_tensors(self.model), self._tensors(), values))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        device = self.images.train.device
+        groups = {
+            "optimizer": optimizer_tensors(self.step.optimizer, names=self._names),
+            "random": random_states(device, generators=self._generators),
+            "best": self._best or {},
+            "snapshot": {str(epoch): images for epoch, images in self.snapshots.items()},
+            "epoch": {"start": self._epoch_start, "loss_sum": self.step.loss_sum},
+        }
+        return {f"{group}:{name}": tensor for group, tensors in groups.items() for name, tensor in tensors.items()}
+
+    def _load(self, checkpoint: Checkpoint) -> None:
+        def group(wanted: str) -> dict[str, Tensor]:
+            prefix = f"{wanted}:"
+            found = checkpoint.trainer.items()
+            return {name.removeprefix(prefix): tensor for name, tensor in found if name.startswith(prefix)}
+
+        device = self.images.train.device
+        self.position = Position(**{key: value for key, value in checkpoint.values.items() if key != "image_shape"})
+        self.step.device.set_threads(self.position.threads)  # sums depend on how they are divided among threads
+        load_model(self.model, checkpoint.model)
+        load_optimizer(self.step.optimizer, group("optimizer"), names=self._names)
+        restore_random_states(group("random"), device, generators=self._generators)
+        self._best = {name: tensor.to(device) for name, tensor in group("best").items()} or None
+        self._best_is_saved = False
+        self.snapshots = {int(name): tensor.to(device) for name, tensor in group("snapshot").items()}
+        epoch = group("epoch")
+        self._epoch_start = epoch["start"]
+        self.step.loss_sum.copy_(epoch["loss_sum"])
+        log.info("Going on after step %d, in epoch %d.", self.position.step, self.position.epoch + 1)
