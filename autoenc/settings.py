@@ -9,17 +9,22 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from annotated_types import Ge, Gt, Le, Lt
 
-PositiveInt = Annotated[int, Field(ge=1)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-ProperFraction = Annotated[float, Field(ge=0, lt=1)]
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
+PositiveInt = Annotated[int, Ge(1)]
+NonNegativeInt = Annotated[int, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
+Probability = Annotated[float, Ge(0), Le(1)]
+ProperFraction = Annotated[float, Ge(0), Lt(1)]
 
 T = TypeVar("T")
 
@@ -39,13 +44,19 @@ def checked(settings: type[T], values: Mapping[str, Any], *, key: str) -> T:
     Raises:
         ConfigError: a key is unknown or missing, or a value has the wrong type or is out of range.
     """
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow, and `--help` comes by this file
+
     check_keys(values, allowed=field_names(settings), key=key)
+    adapter = TypeAdapter(settings)
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _wrong_value(adapter, name, values=values, key=key)
     try:
         # Through JSON, because pydantic's strict mode then takes a list for a tuple and an int for a float, and nothing
         # else that merely looks alike ("3" for 3, 1 for true).
-        return _adapter(settings).validate_json(json.dumps(dict(values)), strict=True)
+        return adapter.validate_json(json.dumps(dict(values)), strict=True)
     except ValidationError as error:
-        raise _as_config_error(error, settings, values=values, key=key) from None
+        raise _as_config_error(error, adapter, values=values, key=key) from None
 
 
 def check_keys(values: Mapping[str, Any], *, allowed: Iterable[str], key: str) -> None:
@@ -78,12 +89,8 @@ def join(*parts: object) -> str:
     return ".".join(str(part) for part in parts if part != "")
 
 
-def _adapter(settings: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(settings)
-
-
 def _as_config_error(
-    error: ValidationError, settings: type[Any], *, values: Mapping[str, Any], key: str
+    error: ValidationError, adapter: TypeAdapter[Any], *, values: Mapping[str, Any], key: str
 ) -> ConfigError:
     first = error.errors(include_url=False)[0]
     if first["type"] == "missing":
@@ -91,8 +98,11 @@ def _as_config_error(
     if first["type"] == "value_error":  # raised by a `__post_init__`, in words of its own
         raised = first["ctx"]["error"]
         return raised if isinstance(raised, ConfigError) else ConfigError(key, str(raised))
-    name = str(first["loc"][0])
-    field = _adapter(settings).json_schema()["properties"][name]
+    return _wrong_value(adapter, str(first["loc"][0]), values=values, key=key)
+
+
+def _wrong_value(adapter: TypeAdapter[Any], name: str, *, values: Mapping[str, Any], key: str) -> ConfigError:
+    field = adapter.json_schema()["properties"][name]
     return ConfigError(join(key, name), f"it must be {_described(field)}", value=values[name])
 
 
@@ -136,7 +146,10 @@ _BOUNDS = {
 
 
 def _as_typed(value: object) -> str:
-    """A value as a person would write it on the command line; a text that reads as something else gets its quotes."""
+    """A value as a person would write it on the command line; a text that would be read as a number gets quotes."""
     if isinstance(value, str):
-        return value if value.replace("_", "").isalpha() or "/" in value else f"'{value}'"
+        return repr(value) if value in {"", "true", "false", "null"} or _NUMBER.fullmatch(value) else value
     return json.dumps(value, default=str)
+
+
+_NUMBER = re.compile(r"[-+]?[0-9]+\.?[0-9]*(e[-+]?[0-9]+)?", re.IGNORECASE)

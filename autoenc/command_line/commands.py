@@ -14,10 +14,11 @@ from typing import Any
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import run_job
+from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 def train(arguments: Sequence[str]) -> int:
     """Train as the command line says; returns the exit code."""
     parser = get_args_parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # flags may stand anywhere among the settings
     options.config_path = absolute_folder(options.config_path, flag="--config-path")
     options.config_dir = absolute_folder(options.config_dir, flag="--config-dir")
     if options.experimental_rerun is not None:
@@ -59,6 +60,7 @@ def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         composer = Composer(options)
         composer.compose(run_mode=RunMode.RUN)  # for our own words where there is a mistake
         options.overrides, options.config_name = composer.overrides, composer.config_name
+    GlobalHydra.instance().clear()
     _run_hydra(
         args=options,
         args_parser=parser,
@@ -71,6 +73,7 @@ def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 def _run(composer: Composer) -> int:
     config = composer.compose(run_mode=RunMode.RUN)
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # for what there is to say before there is a folder
     if composer.resume is not None and RunDirectory(composer.resume).status().get("state") == "finished":
         raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
     # The first import of torch: everything that can be said without it has been said.

@@ -48,7 +48,7 @@ def explained(error: Exception, *, overrides: list[str], compose: Compose, choic
 
 def _no_such_choice(group: str, choice: str, *, choices: list[str]) -> ConfigError:
     problem = f"there is no such choice{nearest(choice, choices)}; the choices are {listed(choices)}"
-    return ConfigError(group, problem, value=choice)
+    return ConfigError(group, problem, value=yaml.safe_load(choice))
 
 
 def _no_choice_at_all(overrides: list[str], *, choices: Choices) -> ConfigError | None:

@@ -76,10 +76,8 @@ def _read(file: IdxFile, *, dataset: str, folder: Path) -> Tensor:
     path = folder / file.name
     try:
         tensor: Tensor = read_sn3_pascalvincent_tensor(str(path))
-    except (AssertionError, LookupError, RuntimeError, ValueError) as error:  # none of which names the file
-        raise DatasetError(
-            dataset, f"{path} is not an IDX file that torchvision can parse: {briefly(error)}"
-        ) from error
+    except (AssertionError, LookupError, RuntimeError, ValueError) as error:  # RuntimeError: under `python -O`
+        raise DatasetError(dataset, f"{path} is not an IDX file torchvision can parse: {briefly(error)}") from error
     if tensor.dtype != torch.uint8 or tensor.shape != file.shape:
         found = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
         raise DatasetError(dataset, f"{path} holds {found}, where uint8 {file.shape} is expected")

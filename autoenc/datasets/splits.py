@@ -134,7 +134,7 @@ def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:
         int64 (min(count, N),)
     """
     firsts = [int((labels == label).nonzero()[0]) for label in sorted(set(labels.tolist()))]
-    others = [index for index in range(min(len(labels), len(firsts) + count)) if index not in firsts]
+    others = [index for index in range(min(len(labels), count)) if index not in firsts]
     return torch.tensor([*firsts, *others][:count], dtype=torch.int64)
 
 

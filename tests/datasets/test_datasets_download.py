@@ -190,10 +190,16 @@ def test_after_a_bad_answer_the_next_mirror_is_asked(server: Mirrors, tmp_path: 
     assert not (tmp_path / "alone").exists()
 
 
-@pytest.mark.parametrize("mirror", [REFUSED, "http://name.invalid/", "http://[/", "file:///etc/"])
+@pytest.mark.parametrize("mirror", [REFUSED, "http://name.invalid/", "http://[/"])
 def test_a_mirror_that_cannot_be_reached_is_passed_over(server: Mirrors, tmp_path: Path, mirror: str) -> None:
     get(mirror, server.serve("good", CONTENTS), data_dir=tmp_path)
     assert found(tmp_path) == COMPLETE
+
+
+def test_a_mirror_is_never_a_file_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "images.gz").write_bytes(gzip.compress(CONTENTS["images"]))
+    with pytest.raises(DatasetError, match="neither https nor http"):
+        get(f"file://{tmp_path}/", data_dir=tmp_path / "data")
 
 
 def test_silence_is_not_waited_for_long(server: Mirrors, tmp_path: Path) -> None:
@@ -299,6 +305,12 @@ def test_when_all_fail_one_line_says_what_is_missing_where_and_why(server: Mirro
     assert "\n" not in message
     assert caught.value.key == "dataset"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_strange_path_cannot_break_the_line_either(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError) as caught:
+        get(REFUSED, data_dir=tmp_path / "two\nlines")
+    assert "\n" not in str(caught.value)
 
 
 def test_what_a_server_says_cannot_break_the_line(server: Mirrors, tmp_path: Path) -> None:
@@ -407,6 +419,7 @@ def test_another_download_is_waited_for(server: Mirrors, tmp_path: Path, caplog:
     waiting.join(timeout=10)
     assert not waiting.is_alive()
     assert server.hits == []
+    assert "downloading some_set" not in caplog.text
 
 
 def test_a_folder_taken_away_while_waiting_is_made_again(

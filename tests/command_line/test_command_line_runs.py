@@ -1,0 +1,282 @@
+"""What a command does when it is right."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from autoenc.checkpoints import load_last
+from autoenc.command_line import main
+from autoenc.run_directory import RunDirectory
+from tests.conftest import REPOSITORY, TINY, Train
+
+SCRIPT = str(REPOSITORY / "scripts" / "train.py")
+
+
+def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
+    run = train()
+    names = sorted(path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file())
+    checkpoint = ["manifest.json", "model.safetensors", "trainer.safetensors"]
+    assert names == sorted(
+        [
+            *(f".hydra/{name}" for name in ("config.yaml", "hydra.yaml", "overrides.yaml")),
+            *(f"checkpoints/{which}/{name}" for which in ("best", "last", "previous") for name in checkpoint),
+            *("config.yaml", "environment.json", "metrics.jsonl", "status.json", "summary.json", "train.log"),
+            *(f"figures/{name}.png" for name in ("loss_curves", "progress", "reconstructions")),
+        ]
+    )
+    summary = json.loads((run / "summary.json").read_text())
+    assert set(summary) == {
+        *("test", "validation", "train", "parameters", "code_size", "best_epoch", "epochs", "seconds"),
+        *("images_per_second", "device", "units"),
+    }
+    plain = {"mse", "mae", "psnr", "bce"}
+    assert set(summary["test"]) == plain | {f"noisy_{name}" for name in plain} | {"loss"}
+    assert summary["test"]["loss"] == pytest.approx(summary["test"]["noisy_mse"], rel=1e-6)
+    assert set(summary["units"]) >= set(summary["test"])
+    assert summary["parameters"] == 2 * 64 * 3 + 3 + 64
+    assert summary["code_size"] == 3
+    assert summary["seconds"]["total"] > summary["seconds"]["training"] > 0
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["packages"]["torch"]
+    assert set(environment) == {"packages", "python", "platform", "git", "device", "threads", "command_line"}
+    row = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
+    assert set(row) == {
+        *("epoch", "train/loss", "validation/loss", "validation/mse", "validation/noisy_mse"),
+        *("learning_rate", "seconds", "images_per_second"),
+    }
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert "hydra" not in config
+    assert Path(config["data_dir"]).is_absolute()
+
+
+def test_two_runs_of_the_same_instant_get_two_folders(elsewhere: Path) -> None:
+    for _ in range(2):
+        assert main([*TINY, "training.epochs=1", "hydra.run.dir=runs/${now:%Y}"]) == (0 if _ == 0 else 2)
+    for _ in range(2):
+        assert main([*TINY, "training.epochs=1"]) == 0
+    assert len(list((elsewhere / "outputs").glob("*/*/summary.json"))) == 2
+
+
+@pytest.mark.slow
+def test_many_processes_of_the_same_instant_get_folders_of_their_own(elsewhere: Path) -> None:
+    """The folder's name has the time to the tenth of a second only: they have to get out of each other's way."""
+    command = [sys.executable, SCRIPT, *TINY, "training.epochs=1", "hydra.run.dir=${now:%H-%M-%S}"]
+    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    assert len(list(elsewhere.glob("*/summary.json"))) == 4
+
+
+def test_an_empty_folder_is_taken(train: Train, elsewhere: Path) -> None:
+    (elsewhere / "run").mkdir()
+    assert (train() / "summary.json").exists()
+
+
+def test_the_end_says_how_good_where_and_how_again(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    train("hydra.run.dir=x")
+    printed = capsys.readouterr().out
+    assert "mse" in printed
+    assert "Folder:    run" in printed
+    command = next(line for line in printed.splitlines() if line.startswith("Run again:"))
+    again = command.split()[-1]
+    assert again == "rerun=run"
+    assert main([again, "hydra.run.dir=again"]) == 0
+    one, two = RunDirectory(Path("run")), RunDirectory(Path("again"))
+    assert one.config() == two.config()
+    assert one.summary()["test"] == two.summary()["test"]
+
+
+def test_one_line_an_epoch_when_piped(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train()
+    epochs = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert len(epochs) == 3
+    assert "train 0." in epochs[0]
+    assert "validation 0." in epochs[0]
+    assert "images/s" in epochs[0]
+    assert (run / "train.log").read_text().count("epoch ") >= 3
+
+
+def test_a_rerun_takes_overrides_of_values(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    train("noise=masking", "noise.probability=0.4")
+    assert main(["rerun=run", "noise.probability=0.5", "training.epochs=1", "hydra.run.dir=other"]) == 0
+    config = RunDirectory(Path("other")).config()
+    assert config["noise"] == {"name": "masking", "probability": 0.5}
+    assert config["training"]["epochs"] == 1
+    assert config["training"]["batch_size"] == 16
+    assert RunDirectory(Path("run")).config()["noise"]["probability"] == 0.4
+    assert main(["rerun=run", "noise=none", "hydra.run.dir=third"]) == 2
+    assert not Path("third").exists()
+
+
+def test_a_run_without_a_checkpoint_is_resumed_from_the_start(train: Train) -> None:
+    run = RunDirectory.begin(Path("early"), config=RunDirectory(train()).config())
+    run.append_metrics({"epoch": 1})
+    assert main(["resume=early"]) == 0
+    assert RunDirectory(Path("early")).summary()["test"] == RunDirectory(Path("run")).summary()["test"]
+    assert [row["epoch"] for row in run.metrics()] == [1, 2, 3]
+
+
+def test_resuming_keeps_hydra_s_files_of_the_beginning(train: Train) -> None:
+    run = train()
+    before = (run / ".hydra" / "overrides.yaml").read_text()
+    RunDirectory(run).set_state("interrupted")
+    assert main([f"resume={run}"]) == 0
+    assert (run / ".hydra" / "overrides.yaml").read_text() == before
+
+
+def test_a_sweep_has_a_folder_with_a_run_for_each_combination(elsewhere: Path) -> None:
+    assert main([*TINY, "-m", "training.epochs=1", "architecture.code_size=1,2", "seed=0,1"]) == 0
+    (sweep,) = (elsewhere / "outputs" / "sweeps").iterdir()
+    found = {}
+    for job in sweep.glob("*/summary.json"):
+        config = RunDirectory(job.parent).config()
+        found[job.parent.name] = (config["architecture"]["code_size"], config["seed"])
+    assert found == {"0": (1, 0), "1": (1, 1), "2": (2, 0), "3": (2, 1)}
+
+
+def test_a_job_that_fails_leaves_the_others_and_the_exit_code_tells(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from autoenc import experiment
+
+    original = experiment.describe_environment
+    calls = iter(range(10))
+
+    def sometimes(device: object) -> object:
+        if next(calls) == 0:
+            raise RuntimeError("no luck")
+        return original(device)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(experiment, "describe_environment", sometimes)
+    assert main([*TINY, "-m", "training.epochs=1", "seed=0,1", "hydra.sweep.dir=sweep"]) == 1
+    assert RunDirectory(Path("sweep/0")).status()["error"] == {"kind": "raised", "message": "no luck"}
+    assert RunDirectory(Path("sweep/1")).status()["state"] == "finished"
+    captured = capsys.readouterr()
+    assert "failed: no luck" in captured.out
+    assert captured.err == "error: 1 of 2 jobs did not finish: 0\n"
+
+
+def test_a_job_whose_data_is_missing_says_so_in_its_folder(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    arguments = [*TINY, "-m", "training.epochs=1", "dataset=digits,mnist", "data_dir=none", "hydra.sweep.dir=sweep"]
+    assert main(arguments) == 1
+    assert RunDirectory(Path("sweep/0")).status()["state"] == "finished"
+    status = RunDirectory(Path("sweep/1")).status()
+    assert status["state"] == "failed"
+    assert "dataset=digits needs no network" in status["error"]["message"]
+
+
+def test_a_sweep_is_not_made_over_another(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TINY, "-m", "training.epochs=1", "seed=0", "hydra.sweep.dir=sweep"]) == 0
+    assert main([*TINY, "-m", "training.epochs=1", "seed=1", "hydra.sweep.dir=sweep"]) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert RunDirectory(Path("sweep/0")).config()["seed"] == 0
+
+
+def test_a_preset_that_compares_is_a_sweep_by_itself(elsewhere: Path) -> None:
+    small = ["dataset=digits", "dataset.validation_fraction=0", "dataset.limit=64", "training.epochs=1"]
+    assert main(["experiment=linear_vs_conv", "device.threads=1", *small, "hydra.sweep.dir=sweep"]) == 0
+    names = [RunDirectory(Path("sweep") / job).config()["architecture"]["name"] for job in ("0", "1")]
+    assert names == ["fully_connected", "conv"]
+    assert main(["experiment=linear_vs_conv", "hydra.mode=RUN", "architecture=conv", *small, "hydra.run.dir=one"]) == 0
+    assert RunDirectory(Path("one")).config()["architecture"]["name"] == "conv"
+
+
+def test_a_folder_of_one_s_own_yaml_adds_choices(elsewhere: Path) -> None:
+    group = elsewhere / "mine" / "architecture"
+    group.mkdir(parents=True)
+    original = REPOSITORY / "conf" / "architecture" / "linear.yaml"
+    (group / "small.yaml").write_text(original.read_text().replace("code_size: 32", "code_size: 5"))
+    arguments = ["architecture=small", "dataset.limit=50", "training.epochs=1", "device.threads=1"]
+    assert main(["--config-dir", "mine", *arguments, "hydra.run.dir=run"]) == 0
+    assert RunDirectory(Path("run")).summary()["code_size"] == 5
+
+
+def test_a_main_config_of_one_s_own_finds_our_groups(elsewhere: Path) -> None:
+    """`--config-path` is relative to where one stands, not to the script."""
+    own = elsewhere / "own"
+    own.mkdir()
+    text = (REPOSITORY / "conf" / "config.yaml").read_text()
+    (own / "config.yaml").write_text(text.replace("epochs: 50", "epochs: 1").replace("fully_connected", "linear"))
+    assert main(["--config-path", "own", "dataset.limit=50", "device.threads=1", "hydra.run.dir=run"]) == 0
+    assert RunDirectory(Path("run")).summary()["epochs"] == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["-sc", "query=bash"]])
+def test_texts_do_not_import_torch(arguments: list[str], elsewhere: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['train.py', *sys.argv[1:]]\n"
+        "from autoenc.command_line import main\n"
+        "try:\n    code = main()\nexcept SystemExit as error:\n    code = error.code or 0\n"
+        "loaded = {'torch', 'torchvision', 'matplotlib', 'sklearn', 'pydantic_core'} & set(sys.modules)\n"
+        "sys.exit(f'imported {loaded}' if loaded or code else 0)"
+    )
+    line = "python train.py architecture="
+    environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    if arguments[0] == "-sc":
+        assert done.stdout.split() == [f"architecture={name}" for name in ("conv", "fully_connected", "linear")]
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_help_has_the_groups_their_choices_and_five_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    printed = capsys.readouterr().out
+    for group in (REPOSITORY / "conf").iterdir():
+        if group.is_dir() and group.name != "hydra":
+            choices = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
+            assert f"{group.name}: {choices}\n" in printed
+    assert printed.count("python scripts/train.py") >= 5
+
+
+def test_the_config_is_shown_as_it_would_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--cfg", "job", "architecture=conv", "seed=7"]) == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert shown["architecture"]["name"] == "conv"
+    assert shown["seed"] == 7
+
+
+@pytest.mark.slow
+def test_a_run_killed_ten_times_ends_as_one_never_killed(elsewhere: Path) -> None:
+    """SIGKILL, at instants spread over the whole life of a process, real files and all."""
+    import random
+
+    from tests.training.test_training_loop import assert_same_run
+
+    settings = [*TINY, "noise=salt_and_pepper", "dataset.limit=600", "training.epochs=60"]
+    command = [sys.executable, SCRIPT, *settings]
+    subprocess.run([*command, "hydra.run.dir=whole"], check=True, stdout=subprocess.DEVNULL)
+    seconds = RunDirectory(Path("whole")).summary()["seconds"]["total"]
+    draw = random.Random(0)
+    kills = 0
+    process = subprocess.Popen([*command, "hydra.run.dir=killed"], stdout=subprocess.DEVNULL)
+    while kills < 10:
+        # Wait until the run exists, then a part of the time that it would still take.
+        while not Path("killed/config.yaml").exists():
+            assert process.poll() is None
+        wait = draw.uniform(0, 0.3 * seconds) + (2.5 if kills else 0)
+        try:
+            process.wait(wait)
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        kills += 1
+        process = subprocess.Popen([sys.executable, SCRIPT, "resume=killed"], stdout=subprocess.DEVNULL)
+    assert process.wait() == 0
+    assert kills >= 3
+    assert load_last(Path("killed/checkpoints")) is not None
+    assert_same_run(Path("killed"), Path("whole"))

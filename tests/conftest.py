@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from autoenc.command_line import main
+
+REPOSITORY = Path(__file__).parents[1]
+
+# A run of a second: few images, a small model, everything on that a stopped run has to remember.
+TINY = (
+    "architecture=linear",
+    "architecture.code_size=3",
+    "dataset.limit=100",
+    "noise=gaussian",
+    "device=cpu",
+    "device.threads=1",
+    "training.epochs=3",
+    "training.batch_size=16",
+    "training.checkpoint_every=4",
+    "training.snapshot_every=1",
+)
+
+Train = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _single_thread() -> Iterator[None]:
+    """Two OpenMP threads beside another busy process can be ten times slower than one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    """A run configures logging for the process; its handlers write into a folder that goes with the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder, which the test stands in."""
+    with contextlib.chdir(tmp_path):
+        yield tmp_path
+
+
+@pytest.fixture
+def train(elsewhere: Path) -> Train:
+    """Train as the command line does, in this process; returns the run's folder."""
+
+    def call(*overrides: str, folder: str = "run", exit_code: int = 0) -> Path:
+        assert main([*TINY, *overrides, f"hydra.run.dir={folder}"]) == exit_code
+        return elsewhere / folder
+
+    return call

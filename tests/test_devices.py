@@ -1,0 +1,222 @@
+"""Devices: what is refused, what `auto` takes, and what placing and autocasting do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from autoenc.architectures import ARCHITECTURES
+from autoenc.autoencoder import AutoEncoder
+from autoenc.devices import DEVICES, Device
+from autoenc.losses import MeanSquaredError
+from autoenc.noise import SaltAndPepper
+from autoenc.optimizers import Adam
+from autoenc.settings import ConfigError
+from autoenc.training import TrainingStep
+
+COMMON = {"threads": None, "precision": "float32", "channels_last": True, "compile": False}
+
+
+def device(name: str = "cpu", **fields: object) -> Device:
+    own = {"index": 0} if name == "cuda" else {}
+    return DEVICES.parse({"name": name, **COMMON, **own, **fields}).build()
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Pretend that a machine has these devices."""
+
+    def pretend(*, cuda: int, mps: bool) -> None:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    return pretend
+
+
+@pytest.fixture
+def threads() -> Iterator[int]:
+    """How many threads torch has; put back afterwards."""
+    before = torch.get_num_threads()
+    yield before
+    torch.set_num_threads(before)
+
+
+def small_model() -> AutoEncoder:
+    torch.manual_seed(0)
+    values = {"code_size": 4, "channels": [3, 5], "code_activation": "identity", "output": "sigmoid"}
+    encoder, decoder = ARCHITECTURES.parse({"name": "conv", **values}).build((2, 8, 8), feature_size=4)
+    return AutoEncoder(encoder, decoder, output="sigmoid")
+
+
+def test_the_choices() -> None:
+    assert DEVICES.names() == ["auto", "cpu", "cuda", "mps"]
+
+
+@pytest.mark.parametrize(
+    ("name", "mps", "message"),
+    [
+        ("cuda", False, "device=cuda: torch finds no CUDA device; here there is cpu (device=auto takes the first)"),
+        ("cuda", True, "device=cuda: torch finds no CUDA device; here there is mps, cpu (device=auto takes the first)"),
+        ("mps", False, "device=mps: torch finds no Apple GPU; here there is cpu (device=auto takes the first)"),
+    ],
+)
+def test_a_device_that_is_not_here_is_refused(here: Any, name: str, mps: bool, message: str) -> None:
+    here(cuda=0, mps=mps)
+    with pytest.raises(ConfigError) as caught:
+        device(name)
+    assert str(caught.value) == message
+    assert caught.value.key == "device"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_pretending_there_is_no_cuda_here() -> None:
+    with pytest.raises(ConfigError, match=r"^device=cuda: torch finds no CUDA device; here there is .*cpu \("):
+        device("cuda")
+
+
+def test_a_device_number_that_is_not_here_is_refused(here: Any) -> None:
+    here(cuda=2, mps=False)
+    with pytest.raises(ConfigError) as caught:
+        device("cuda", index=2)
+    assert str(caught.value) == "device.index=2: torch finds 2 CUDA device(s), numbered from 0"
+    assert device("cuda", index=1).torch_device == torch.device("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "taken"), [(0, False, "cpu"), (0, True, "mps"), (2, False, "cuda:0"), (1, True, "cuda:0")]
+)
+def test_auto_takes_the_fastest_there_is(here: Any, cuda: int, mps: bool, taken: str) -> None:
+    here(cuda=cuda, mps=mps)
+    assert device("auto").torch_device == torch.device(taken)
+
+
+def test_cpu_is_the_cpu_even_beside_a_gpu(here: Any) -> None:
+    here(cuda=1, mps=True)
+    assert device("cpu").torch_device == torch.device("cpu")
+    assert device("cpu").description == "cpu"
+
+
+def test_the_settings_reach_the_device() -> None:
+    built = device("cpu", threads=3, precision="bfloat16", channels_last=False, compile=True)
+    assert (built.threads, built.precision, built.channels_last, built.compile) == (3, "bfloat16", False, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"precision": "double"}, "device.precision=double: it must be one of float32, bfloat16"),
+        ({"threads": 0}, "device.threads=0: it must be a whole number of at least 1 or null"),
+        ({"compile": "yes"}, "device.compile=yes: it must be true or false"),
+    ],
+)
+def test_wrong_fields_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        device("cpu", **fields)
+    assert str(caught.value) == message
+
+
+# --- threads ---
+
+
+def test_threads_are_those_of_the_config(threads: int) -> None:
+    assert device(threads=2).set_threads() == 2
+    assert torch.get_num_threads() == 2
+    assert device(threads=1).set_threads(2) == 1  # the config comes before what is proposed
+
+
+def test_threads_are_those_proposed_where_the_config_has_none(threads: int) -> None:
+    assert device().set_threads(2) == 2
+    assert torch.get_num_threads() == 2
+
+
+def test_threads_are_torchs_own_where_nobody_says(threads: int) -> None:
+    assert device().set_threads() == threads
+    assert torch.get_num_threads() == threads
+
+
+# --- memory format and precision ---
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_weights_of_convolutions_get_the_memory_format(channels_last: bool) -> None:
+    model = small_model()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    placed = device(channels_last=channels_last).place(model)
+    assert placed is model
+    layers = [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
+    assert len(layers) == 6
+    for layer in layers:
+        outputs, inputs, height, width = layer.weight.shape
+        last = (inputs * height * width, 1, inputs * width, inputs)
+        first = (inputs * height * width, height * width, width, 1)
+        assert layer.weight.stride() == (last if channels_last else first)
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+@pytest.mark.parametrize("name", ["linear", "fully_connected", "conv"])
+def test_placing_changes_no_result(name: str) -> None:
+    own = {"fully_connected": {"hidden_sizes": [7]}, "conv": {"channels": [3, 5]}}.get(name, {})
+    values = {"name": name, "code_size": 4, "code_activation": "identity", "output": "sigmoid", **own}
+    encoder, decoder = ARCHITECTURES.parse(values).build((2, 8, 8), feature_size=4)
+    model, images = AutoEncoder(encoder, decoder, output="sigmoid"), torch.rand(3, 2, 8, 8)
+    before = model(images).reconstruction
+    device().place(model)
+    after = model(images.to(memory_format=torch.channels_last)).reconstruction
+    torch.testing.assert_close(after, before)
+
+
+def test_bfloat16_is_of_the_forward_pass_alone() -> None:
+    model, images = small_model(), torch.rand(3, 2, 8, 8)
+    exact = model(images).raw
+    with device(precision="bfloat16").autocast():
+        rough = model(images).raw
+    assert rough.dtype == torch.bfloat16
+    torch.testing.assert_close(rough.float(), exact, rtol=0.05, atol=0.05)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_float32_casts_nothing() -> None:
+    model, images = small_model(), torch.rand(3, 2, 8, 8)
+    with device().autocast():
+        inside = model(images).raw
+    assert torch.equal(inside, model(images).raw)
+
+
+def test_waiting_for_the_cpu_is_nothing() -> None:
+    device().synchronise()
+
+
+# --- a real GPU ---
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_two_steps_on_cuda(precision: str) -> None:
+    cuda = device("cuda", precision=precision)
+    model = small_model()
+    cuda.place(model)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    step = TrainingStep(
+        model,
+        loss=MeanSquaredError(),
+        noise=SaltAndPepper(probability=0.2, salt=0.5),
+        optimizer=Adam(learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8, weight_decay=0.0).build(model.parameters()),
+        device=cuda,
+        generator=torch.Generator(cuda.torch_device).manual_seed(0),
+    )
+    images = torch.rand(16, 2, 8, 8, device=cuda.torch_device).to(memory_format=torch.channels_last)
+    losses = [step.train_step(images) for _ in range(2)]
+    cuda.synchronise()
+    assert all(loss.is_cuda and loss.isfinite() for loss in losses)
+    assert step.skipped == 0
+    assert step.loss_sum.item() == pytest.approx(16 * sum(loss.item() for loss in losses), rel=1e-3)
+    for parameter, old in zip(model.parameters(), before, strict=True):
+        assert parameter.is_cuda
+        assert not torch.equal(parameter, old)
+    assert cuda.description.startswith("cuda:0 (")

@@ -1,0 +1,281 @@
+"""Evaluation: metrics of a model whose reconstructions are known, and how they are averaged."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from autoenc.autoencoder import AutoEncoder
+from autoenc.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.devices import DEVICES, Device
+from autoenc.evaluation import BATCH_SIZE, METRICS, UNITS, as_floats, batches, fetch, frozen_generator, measure
+from autoenc.losses import BinaryCrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError
+from autoenc.noise import Gaussian, Noise, NoNoise, SaltAndPepper
+from autoenc.output_ranges import OutputName
+
+NONE = NoNoise()
+SPECKS = SaltAndPepper(probability=0.2, salt=0.5)
+
+
+class Whitening:
+    """A noise of known result: everything turns white."""
+
+    corrupts: ClassVar[bool] = True
+
+    def __call__(self, images: Tensor, *, generator: torch.Generator) -> Tensor:
+        return torch.ones_like(images)
+
+
+class Affine(nn.Module):
+    """A decoder that gives the code back, scaled and shifted, as an image (1, 2, 2)."""
+
+    def __init__(self, *, scale: float = 1.0, shift: float = 0.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.shift = shift
+
+    def forward(self, code: Tensor) -> Tensor:
+        return (self.scale * code + self.shift).unflatten(1, (1, 2, 2))
+
+
+def cpu(**fields: object) -> Device:
+    values = {"threads": None, "precision": "float32", "channels_last": True, "compile": False, **fields}
+    return DEVICES.parse({"name": "cpu", **values}).build()
+
+
+def known_model(*, scale: float = 1.0, shift: float = 0.0, output: OutputName = "identity") -> AutoEncoder:
+    """Reconstructs x as scale * x + shift."""
+    return AutoEncoder(nn.Flatten(), Affine(scale=scale, shift=shift), output=output)
+
+
+def images_of(*levels: int) -> Tensor:
+    """An image (1, 2, 2) for each level from 0 to 255."""
+    return torch.tensor(levels, dtype=torch.uint8).reshape(-1, 1, 1, 1).repeat(1, 1, 2, 2)
+
+
+def scores(
+    model: AutoEncoder, images: Tensor, *, noise: Noise = NONE, loss: Loss | None = None, split: str = "test"
+) -> dict[str, float]:
+    return fetch(
+        measure(
+            model,
+            images,
+            device=cpu(),
+            loss=MeanSquaredError() if loss is None else loss,
+            noise=noise,
+            split=split,
+            metrics=list(METRICS),
+        )
+    )
+
+
+def test_metrics_of_a_known_reconstruction() -> None:
+    found = scores(known_model(shift=0.1), images_of(51, 51, 51))  # 0.2, reconstructed as 0.3
+    assert found == pytest.approx(
+        {
+            "mse": 0.01,
+            "mae": 0.1,
+            "psnr": 20.0,
+            "bce": -0.2 * math.log(0.3) - 0.8 * math.log(0.7),
+            "loss": 0.01,
+        },
+        rel=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("shift", "decibels"), [(0.5, 20 * math.log10(2)), (0.1, 20.0), (0.01, 40.0), (0.0, 100.0)]
+)
+def test_psnr_of_a_known_error_is_at_most_100(shift: float, decibels: float) -> None:
+    assert scores(known_model(shift=shift), images_of(0))["psnr"] == pytest.approx(decibels, rel=1e-4)
+
+
+def test_psnr_is_the_mean_over_images_and_not_of_the_mean_error() -> None:
+    # Doubling reconstructs black perfectly and is 0.2 off for 0.2.
+    found = scores(known_model(scale=2.0), images_of(0, 51))
+    assert found["psnr"] == pytest.approx((100 - 20 * math.log10(0.2)) / 2, rel=1e-4)
+    assert found["mse"] == pytest.approx(0.04 / 2, rel=1e-5)
+
+
+def test_mae_takes_both_signs() -> None:
+    # Reconstructed as 1 - x: 0.2 too bright by 0.6, 0.8 too dark by 0.6.
+    assert scores(known_model(scale=-1.0, shift=1.0), images_of(51, 204))["mae"] == pytest.approx(0.6, rel=1e-5)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "tanh"])
+def test_bce_is_taken_from_logits(output: OutputName) -> None:
+    # So sure of black that the probability of white is 0 in float32, and right or wrong about it.
+    model = known_model(scale=0.0, shift=-200.0, output=output)
+    factor = 1 if output == "sigmoid" else 2
+    assert scores(model, images_of(0))["bce"] == 0
+    assert scores(model, images_of(255))["bce"] == pytest.approx(200 * factor)
+
+
+def test_every_metric_has_a_unit() -> None:
+    assert set(UNITS) == set(METRICS) == {"mse", "mae", "psnr", "bce"}
+
+
+def test_only_the_metrics_that_are_asked_for() -> None:
+    model, images = known_model(), images_of(1)
+    for metrics in ([], ["mse"]):
+        found = measure(
+            model, images, device=cpu(), loss=MeanSquaredError(), noise=NONE, split="test", metrics=metrics
+        )
+        assert set(found) == {"loss", *metrics}
+        assert all(value.shape == () and not value.requires_grad for value in found.values())
+
+
+@pytest.mark.parametrize(
+    ("loss", "wanted"),
+    [(MeanSquaredError(), 0.01), (MeanAbsoluteError(), 0.1), (BinaryCrossEntropy(output="identity"), 0.526134)],
+)
+def test_the_loss_is_the_one_of_the_training(loss: Loss, wanted: float) -> None:
+    assert scores(known_model(shift=0.1), images_of(51), loss=loss)["loss"] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_loss_is_the_whole_objective() -> None:
+    class Priced(Bottleneck):
+        def feature_size(self, code_size: int) -> int:
+            return code_size
+
+        def forward(self, features: Tensor) -> BottleneckOutput:
+            return BottleneckOutput(code=features, penalty=torch.full((len(features),), 3.0), diagnostics={})
+
+    model = AutoEncoder(nn.Flatten(), Affine(shift=0.1), bottleneck=Priced())
+    found = scores(model, images_of(51))
+    assert found["loss"] == pytest.approx(3.01, rel=1e-5)
+    assert found["mse"] == pytest.approx(0.01, rel=1e-5)
+
+
+# --- noise ---
+
+
+def test_noise_gives_twins_against_the_clean_image_and_the_loss_of_the_noisy_input() -> None:
+    found = scores(known_model(), images_of(51), noise=Whitening())  # 0.2 comes in as 1 and is given back as 1
+    assert set(found) == {"loss"} | set(METRICS) | {f"noisy_{name}" for name in METRICS}
+    assert found["mse"] == pytest.approx(0, abs=1e-12)
+    assert found["psnr"] == pytest.approx(100)
+    assert found["noisy_mse"] == pytest.approx(0.64, rel=1e-5)
+    assert found["noisy_mae"] == pytest.approx(0.8, rel=1e-5)
+    assert found["noisy_psnr"] == pytest.approx(-10 * math.log10(0.64), rel=1e-4)
+    assert found["noisy_bce"] == pytest.approx(-0.8 * math.log(1e-6), rel=1e-2)
+    assert found["loss"] == found["noisy_mse"]
+
+
+def test_without_noise_there_are_no_twins() -> None:
+    assert set(scores(known_model(), images_of(51))) == {"loss", *METRICS}
+
+
+@pytest.mark.parametrize("noise", [SPECKS, Gaussian(std=0.3, clip=True)], ids=repr)
+def test_frozen_noise_is_the_same_each_time_and_another_on_another_split(noise: Noise) -> None:
+    images = images_of(*range(0, 250, 5))
+    first = scores(known_model(), images, noise=noise, split="validation")
+    torch.rand(1)  # what anyone else draws has no part in it
+    assert scores(known_model(), images, noise=noise, split="validation") == first
+    others = [scores(known_model(), images, noise=noise, split=split)["noisy_mse"] for split in ("test", "train")]
+    assert len({first["noisy_mse"], *others}) == 3
+
+
+def test_measuring_draws_nothing_from_torchs_own_generator() -> None:
+    before = torch.get_rng_state()
+    scores(known_model(), images_of(1, 2, 3), noise=SPECKS)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_frozen_generators_differ_by_split() -> None:
+    seeds = {frozen_generator(cpu(), split=split).initial_seed() for split in ("train", "validation", "test", "shown")}
+    assert len(seeds) == 4
+
+
+def test_noise_is_new_in_every_batch() -> None:
+    # With the same noise in each batch, twice the images would give the same mean.
+    images = images_of(51).repeat(BATCH_SIZE, 1, 1, 1)
+    once = scores(known_model(), images, noise=SPECKS)["noisy_mse"]
+    twice = scores(known_model(), images.repeat(2, 1, 1, 1), noise=SPECKS)["noisy_mse"]
+    assert once != pytest.approx(twice, rel=1e-5)
+
+
+# --- averaging ---
+
+
+@pytest.mark.parametrize("count", [BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 1, 2 * BATCH_SIZE + 3])
+def test_the_last_smaller_batch_weighs_by_its_images(count: int) -> None:
+    # Everything is reconstructed as black; the last image alone is white.
+    images = torch.zeros(count, 1, 2, 2, dtype=torch.uint8)
+    images[-1] = 255
+    found = scores(known_model(scale=0.0), images, noise=Whitening())
+    for name in ("mse", "mae", "noisy_mse", "loss"):
+        assert found[name] == pytest.approx(1 / count, rel=1e-5), name
+    assert found["psnr"] == pytest.approx(100 * (count - 1) / count, rel=1e-5)
+
+
+def test_an_empty_split_has_no_metrics() -> None:
+    assert scores(known_model(), images_of(1)[:0], noise=SPECKS) == {}
+
+
+# --- the model ---
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_measured_in_eval_mode_and_left_as_it_was(training: bool) -> None:
+    decoder = nn.Sequential(nn.Dropout(0.5), Affine())
+    model = AutoEncoder(nn.Flatten(), decoder).train(training)
+    assert scores(model, images_of(*range(100)))["mse"] == pytest.approx(0, abs=1e-12)
+    assert [module.training for module in model.modules()] == [training] * len(list(model.modules()))
+
+
+def test_in_bfloat16_metrics_are_averaged_in_float32() -> None:
+    images = images_of(*range(256)).repeat(8, 1, 1, 1)
+    model = AutoEncoder(nn.Sequential(nn.Flatten(), nn.Linear(4, 4)), Affine())
+    with torch.no_grad():
+        nn.init.eye_(model.encoder[1].weight)  # type: ignore[index, arg-type]
+        nn.init.zeros_(model.encoder[1].bias)  # type: ignore[index, arg-type]
+    found = measure(
+        model,
+        images,
+        device=cpu(precision="bfloat16"),
+        loss=MeanSquaredError(),
+        noise=NONE,
+        split="test",
+        metrics=list(METRICS),
+    )
+    assert {value.dtype for value in found.values()} == {torch.float32}
+    # Rounded to 8 bits of mantissa, pixels are off by 2**-9 of themselves at the most.
+    assert 0 < fetch(found)["mae"] < 2**-9
+
+
+# --- from bytes to numbers ---
+
+
+def test_bytes_become_numbers_from_0_to_1() -> None:
+    images = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    floats = as_floats(images, device=cpu())
+    assert floats.dtype == torch.float32
+    torch.testing.assert_close(floats.flatten(), torch.arange(256) / 255, rtol=0, atol=0)
+    assert (floats.min(), floats.max()) == (0, 1)
+    assert torch.equal(images.flatten(), torch.arange(256, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_images_get_the_memory_format_of_the_device(channels_last: bool) -> None:
+    images = torch.randint(256, (2, 3, 4, 5), dtype=torch.uint8)
+    floats = as_floats(images, device=cpu(channels_last=channels_last))
+    assert floats.is_contiguous(memory_format=torch.channels_last) == channels_last
+    assert floats.is_contiguous() != channels_last
+    torch.testing.assert_close(floats, images / 255)
+
+
+def test_batches_are_all_images_in_order() -> None:
+    images = torch.randint(256, (2 * BATCH_SIZE + 1, 1, 2, 2), dtype=torch.uint8)
+    found = list(batches(images, device=cpu()))
+    assert [len(batch) for batch in found] == [BATCH_SIZE, BATCH_SIZE, 1]
+    torch.testing.assert_close(torch.cat(found), images / 255)
+
+
+def test_fetching() -> None:
+    assert fetch({}) == {}
+    assert fetch({"b": torch.tensor(2.0, requires_grad=True), "a": torch.tensor(1.0)}) == {"b": 2.0, "a": 1.0}

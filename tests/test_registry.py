@@ -1,0 +1,187 @@
+"""Registries: the table, the message for an unknown name, and what installed packages add."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoenc.architectures import ARCHITECTURES
+from autoenc.registry import Registry
+from autoenc.settings import ConfigError, PositiveInt
+
+AddPlugin = Callable[..., None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    radius: PositiveInt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square:
+    side: PositiveInt
+
+
+def shapes() -> Registry[Any]:
+    return Registry("shape", {"square": Square, "round": Round})
+
+
+@pytest.fixture
+def add_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddPlugin]:
+    """Lay out an installed package the way pip does: a module, and a `.dist-info` beside it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = []
+
+    def add(module: str, *, source: str | None, entries: str) -> None:
+        information = tmp_path / f"{module}-0.1.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 0.1\n")
+        (information / "entry_points.txt").write_text(f"[autoenc.plugins]\n{entries}\n")
+        if source is not None:
+            (tmp_path / f"{module}.py").write_text(source)
+        modules.append(module)
+
+    yield add
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+PLUGIN = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True, kw_only=True)
+class Star:
+    points: int
+"""
+
+
+def test_the_name_picks_the_class_and_the_rest_are_its_fields() -> None:
+    assert shapes().parse({"name": "round", "radius": 3}) == Round(radius=3)
+    assert shapes().parse({"side": 2, "name": "square"}) == Square(side=2)
+
+
+def test_parsing_leaves_the_values_as_they_were() -> None:
+    values = {"name": "round", "radius": 3}
+    shapes().parse(values)
+    assert values == {"name": "round", "radius": 3}
+
+
+def test_names_are_sorted() -> None:
+    assert shapes().names() == ["round", "square"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"name": "squre", "side": 1},
+            "shape.name=squre: there is no such choice (did you mean 'square'?); the choices are round, square",
+        ),
+        ({"name": "x"}, "shape.name=x: there is no such choice; the choices are round, square"),
+        ({"side": 1}, "shape.name=null: it must be one of round, square"),
+        ({"name": None}, "shape.name=null: it must be one of round, square"),
+        ({"name": 3}, "shape.name=3: it must be one of round, square"),
+        (
+            {"name": "round", "side": 1},
+            "shape.side=1: there is no such key; the keys are radius",
+        ),
+        ({"name": "round", "radius": 0}, "shape.radius=0: it must be a whole number of at least 1"),
+        ({"name": "round"}, "shape.radius: it has no value, and none is assumed"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        shapes().parse(values)
+    assert str(caught.value) == message
+
+
+def test_an_entry_cannot_be_changed_from_outside() -> None:
+    entries: dict[str, type[Any]] = {"round": Round}
+    registry: Registry[Any] = Registry("shape", entries)
+    entries["square"] = Square
+    assert registry.names() == ["round"]
+
+
+def test_an_installed_package_adds_a_choice(add_plugin: AddPlugin) -> None:
+    assert "star" not in shapes().names()
+    add_plugin("starry", source=PLUGIN, entries="shape.star = starry:Star")
+    registry = shapes()
+    assert registry.names() == ["round", "square", "star"]
+    star = registry.parse({"name": "star", "points": 5})
+    assert type(star).__name__ == "Star"
+    assert star.points == 5
+    with pytest.raises(ConfigError, match=r"^shape\.point=5: there is no such key \(did you mean 'points'\?\)"):
+        registry.parse({"name": "star", "point": 5})
+
+
+def test_a_plugin_is_imported_when_it_is_asked_for_and_not_before(add_plugin: AddPlugin) -> None:
+    add_plugin("loud", source=f"import sys\nsys.loud_was_here = True\n{PLUGIN}", entries="shape.star = loud:Star")
+    registry = shapes()
+    registry.names()
+    registry.parse({"name": "round", "radius": 1})
+    with pytest.raises(ConfigError):
+        registry.settings_class("sta")
+    assert "loud" not in sys.modules
+    assert not hasattr(sys, "loud_was_here")
+    registry.settings_class("star")
+    assert "loud" in sys.modules
+    del sys.loud_was_here  # type: ignore[attr-defined]
+
+
+def test_a_plugin_adds_to_its_group_alone(add_plugin: AddPlugin) -> None:
+    add_plugin("starry", source=PLUGIN, entries="shape.star = starry:Star\nshapes.moon = starry:Star\nsun = starry:Star")
+    assert shapes().names() == ["round", "square", "star"]
+    assert "star" not in ARCHITECTURES.names()
+
+
+def test_our_own_choice_wins_over_a_plugin_of_its_name(add_plugin: AddPlugin) -> None:
+    add_plugin("starry", source=PLUGIN, entries="shape.round = starry:Star")
+    assert shapes().names() == ["round", "square"]
+    assert shapes().settings_class("round") is Round
+
+
+def test_a_broken_plugin_does_not_break_our_own(add_plugin: AddPlugin) -> None:
+    add_plugin("broken", source="raise RuntimeError('it is broken')", entries="shape.star = broken:Star")
+    add_plugin("gone", source=None, entries="shape.moon = gone:Moon")
+    registry = shapes()
+    assert registry.names() == ["moon", "round", "square", "star"]
+    assert registry.parse({"name": "round", "radius": 2}) == Round(radius=2)
+    with pytest.raises(ConfigError, match="the choices are moon, round, square, star"):
+        registry.settings_class("cube")
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("raise RuntimeError('it is broken')", "broken:Star"),
+        (None, "broken:Star"),  # not there at all
+        ("x = 1", "broken:Star"),  # there, without the class
+        ("class Star: pass", "broken:Star"),  # not a dataclass
+    ],
+    ids=["raises", "missing", "without the class", "no dataclass"],
+)
+def test_a_broken_plugin_that_is_asked_for_is_named(add_plugin: AddPlugin, source: str | None, target: str) -> None:
+    add_plugin("broken", source=source, entries=f"shape.star = {target}")
+    with pytest.raises(ConfigError, match=r"^shape\.name=star: .*broken:Star"):
+        shapes().parse({"name": "star", "points": 5})
+
+
+def test_a_plugin_of_a_real_group_is_built_like_ours(add_plugin: AddPlugin) -> None:
+    source = """
+from dataclasses import dataclass
+from torch import nn
+from autoenc.architectures import Architecture, EncoderDecoder
+
+@dataclass(frozen=True, kw_only=True)
+class Tiny(Architecture):
+    def build(self, image_shape, *, feature_size):
+        return EncoderDecoder(nn.Identity(), nn.Identity())
+"""
+    add_plugin("tiny", source=source, entries="architecture.tiny = tiny:Tiny")
+    values = {"name": "tiny", "code_size": 2, "code_activation": "relu", "output": "tanh"}
+    assert ARCHITECTURES.parse(values).code_size == 2

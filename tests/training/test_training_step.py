@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from autoenc.autoencoder import AutoEncoder
+from autoenc.devices import Cpu, Device
+from autoenc.losses import MeanSquaredError
+from autoenc.noise import Gaussian, NoNoise
+from autoenc.training import TrainingStep
+
+DEVICE = Cpu(threads=None, precision="float32", channels_last=False, compile=False).build()
+
+
+def model() -> AutoEncoder:
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    return AutoEncoder(encoder, nn.Sequential(nn.Linear(2, 4), nn.Unflatten(1, (1, 2, 2))))
+
+
+def training_step(
+    autoencoder: AutoEncoder,
+    optimizer: torch.optim.Optimizer,
+    *,
+    noise: Any = None,
+    gradient_clip: float | None = None,
+    device: Device = DEVICE,
+) -> TrainingStep:
+    return TrainingStep(
+        autoencoder,
+        loss=MeanSquaredError(),
+        noise=noise or NoNoise(),
+        optimizer=optimizer,
+        device=device,
+        generator=torch.Generator().manual_seed(0),
+        gradient_clip=gradient_clip,
+    )
+
+
+def sgd(autoencoder: AutoEncoder, *, fused: bool = True) -> torch.optim.Optimizer:
+    return torch.optim.SGD(autoencoder.parameters(), lr=0.1, momentum=0.9, fused=fused)
+
+
+def adam(autoencoder: AutoEncoder, *, fused: bool = True) -> torch.optim.Optimizer:
+    return torch.optim.Adam(autoencoder.parameters(), lr=0.1, fused=fused)
+
+
+def everything(step: TrainingStep) -> list[Tensor]:
+    """Weights, moments and step counts, copied."""
+    states = [value for state in step.optimizer.state.values() for value in state.values()]
+    return [tensor.detach().clone() for tensor in [*step.parameters, *states]]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_step_is_that_of_plain_torch(fused: bool) -> None:
+    ours, theirs = model(), model()
+    images = torch.rand(5, 1, 2, 2)
+    step = training_step(ours, adam(ours, fused=fused))
+    optimizer = adam(theirs, fused=fused)
+    for _ in range(3):
+        loss = step.train_step(images)
+        optimizer.zero_grad()
+        expected = nn.functional.mse_loss(theirs(images).reconstruction, images)
+        expected.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        assert loss.item() == expected.item()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_the_loss_sum_weighs_by_images() -> None:
+    autoencoder = model()
+    step = training_step(autoencoder, torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True))
+    large, small = torch.rand(6, 1, 2, 2), torch.rand(2, 1, 2, 2)
+    first, second = step.train_step(large).item(), step.train_step(small).item()
+    assert step.loss_sum.item() == pytest.approx(6 * first + 2 * second, rel=1e-6)
+
+
+def test_the_target_is_the_clean_image() -> None:
+    """With a noise that hides the image, only the mean can be learnt; a model of the noisy image would copy it."""
+    autoencoder = model()
+    step = training_step(
+        autoencoder, torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True), noise=Gaussian(std=5.0, clip=False)
+    )
+    clean = torch.full((2, 1, 2, 2), 0.5)
+    noisy = Gaussian(std=5.0, clip=False)(clean, generator=torch.Generator().manual_seed(0))
+    expected = nn.functional.mse_loss(autoencoder(noisy).reconstruction, clean)
+    assert step.train_step(clean).item() == expected.item()
+
+
+@pytest.mark.parametrize("optimizer", [sgd, adam])
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_not_finite_never_reaches_weights_or_moments(optimizer: Any, fused: bool, bad: float) -> None:
+    autoencoder = model()
+    step = training_step(autoencoder, optimizer(autoencoder, fused=fused))
+    good = torch.rand(3, 1, 2, 2)
+    step.train_step(good)
+    before = everything(step)
+    broken = good.clone()
+    broken[0, 0, 0, 0] = bad
+    step.train_step(broken)
+    for now, then in zip(everything(step), before, strict=True):
+        assert torch.equal(now, then)
+    assert step.skipped.item() == 1
+    step.train_step(good)
+    assert step.skipped.item() == 1
+    assert not torch.equal(step.parameters[0], before[0])
+
+
+class FiniteLossInfiniteGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return gradient * float("inf")
+
+
+class Trap(nn.Module):
+    def forward(self, values: Tensor) -> Tensor:
+        return FiniteLossInfiniteGradient.apply(values)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def test_a_gradient_alone_that_is_not_finite_is_noticed() -> None:
+    autoencoder = model()
+    autoencoder.decoder = nn.Sequential(autoencoder.decoder, Trap())
+    step = training_step(autoencoder, adam(autoencoder))
+    before = everything(step)
+    assert step.train_step(torch.rand(3, 1, 2, 2)).isfinite()
+    assert step.skipped.item() == 1
+    assert all(torch.equal(now, then) for now, then in zip(step.parameters, before, strict=False))
+
+
+def test_clipping_bounds_the_norm_of_the_whole_gradient() -> None:
+    autoencoder = model()
+    before = [parameter.detach().clone() for parameter in autoencoder.parameters()]
+    step = training_step(autoencoder, torch.optim.SGD(autoencoder.parameters(), lr=1.0, fused=True), gradient_clip=1e-3)
+    step.train_step(torch.rand(3, 1, 2, 2))
+    moved = torch.cat([(now - then).flatten() for now, then in zip(autoencoder.parameters(), before, strict=True)])
+    assert moved.norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_the_learning_rate_is_used_from_the_next_step_on() -> None:
+    autoencoder = model()
+    step = training_step(autoencoder, sgd(autoencoder))
+    step.set_learning_rate(0.0)
+    before = [parameter.detach().clone() for parameter in autoencoder.parameters()]
+    step.train_step(torch.rand(3, 1, 2, 2))
+    assert all(torch.equal(now, then) for now, then in zip(autoencoder.parameters(), before, strict=True))
+
+
+def test_in_bfloat16_the_weights_and_the_loss_stay_float32() -> None:
+    device = Cpu(threads=None, precision="bfloat16", channels_last=False, compile=False).build()
+    autoencoder = model()
+    step = training_step(autoencoder, adam(autoencoder), device=device)
+    loss = step.train_step(torch.rand(3, 1, 2, 2))
+    assert loss.dtype == torch.float32
+    assert all(parameter.dtype == torch.float32 for parameter in autoencoder.parameters())
+    with device.autocast():
+        assert autoencoder(torch.rand(3, 1, 2, 2)).raw.dtype == torch.bfloat16
+
+
+def test_a_step_does_not_wait_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a step synchronised")
+
+    autoencoder = model()
+    step = training_step(autoencoder, adam(autoencoder))
+    for name in ("item", "tolist", "cpu", "__bool__", "__float__"):
+        monkeypatch.setattr(Tensor, name, refuse)
+    step.train_step(torch.rand(3, 1, 2, 2))
