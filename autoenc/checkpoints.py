@@ -139,7 +139,10 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
 def _serialised(tensors: Mapping[str, Tensor]) -> bytes:
     # Contiguous, since the format knows no strides. Whoever reads moments of channels_last weights has to copy them
     # into tensors that have the weights' strides again: fused optimizers pair elements by their place in memory.
-    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    # Copies, since the format refuses tensors that share memory, as views of one another would.
+    return safetensors.torch.save(
+        {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    )
 
 
 def _first_whole(candidates: list[Path]) -> Checkpoint | None:

@@ -98,4 +98,9 @@ def _node(values: Mapping[str, Any], name: str, *, choices: list[str] | None = N
 
 def _absolute(data_dir: object) -> object:
     """A folder's absolute path, so that a run can be taken up from anywhere; what is no text is left to the check."""
-    return str(Path(data_dir).expanduser().absolute()) if isinstance(data_dir, str) else data_dir
+    if not isinstance(data_dir, str):
+        return data_dir
+    try:
+        return str(Path(data_dir).expanduser().absolute())
+    except RuntimeError as error:  # nobody's home
+        raise ConfigError("data_dir", str(error), value=data_dir) from None

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from autoenc.registry import Registry
-from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt
+from autoenc.settings import ConfigError, NonNegativeInt, ThreadCount
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -76,7 +76,7 @@ class _Settings:
     """The fields that every device has; `name` is what `device=` calls it."""
 
     name: ClassVar[str]
-    threads: PositiveInt | None
+    threads: ThreadCount | None
     precision: Precision
     channels_last: bool
     compile: bool

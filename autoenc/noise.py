@@ -48,7 +48,7 @@ class Gaussian:
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Tensor:
         """(B, C, H, W)."""
-        noise = torch.empty_like(images).normal_(generator=generator)
+        noise = _undrawn(images).normal_(generator=generator)
         noisy = noise.mul_(self.std).add_(images)
         return noisy.clamp_(0, 1) if self.clip else noisy
 
@@ -66,7 +66,7 @@ class SaltAndPepper:
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Tensor:
         """(B, C, H, W)."""
-        draw = torch.empty_like(images).uniform_(generator=generator)  # in [0, 1)
+        draw = _undrawn(images).uniform_(generator=generator)  # in [0, 1)
         white = draw < self.probability * self.salt
         changed = draw < self.probability
         return torch.where(changed, white.to(images.dtype), images)
@@ -105,7 +105,16 @@ class Dropout:
 
 def _kept(images: Tensor, *, probability: float, generator: torch.Generator) -> Tensor:
     """1 where a pixel is kept, 0 with `probability`; (B, C, H, W)."""
-    return torch.empty_like(images).bernoulli_(1 - probability, generator=generator)
+    return _undrawn(images).bernoulli_(1 - probability, generator=generator)
+
+
+def _undrawn(images: Tensor) -> Tensor:
+    """Room for a number for each pixel, (B, C, H, W).
+
+    Contiguous, because random numbers are filled in by their place in memory: the noise must not depend on the memory
+    format of the images.
+    """
+    return torch.empty_like(images, memory_format=torch.contiguous_format)
 
 
 NOISES: Registry[Noise] = Registry(

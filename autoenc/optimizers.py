@@ -84,7 +84,8 @@ class Sgd:
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
-        return torch.optim.SGD(
+        parameters = list(parameters)
+        optimizer = torch.optim.SGD(
             parameters,
             lr=self.learning_rate,
             momentum=self.momentum,
@@ -92,6 +93,12 @@ class Sgd:
             weight_decay=self.weight_decay,
             fused=True,
         )
+        if self.momentum > 0:
+            for parameter in parameters:
+                # torch would make it in the first step, and leave it unwritten where that step is skipped on the
+                # device. From zero the first step is the same: momentum * 0 + gradient.
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return optimizer
 
 
 OPTIMIZERS: Registry[OptimizerSettings] = Registry(

@@ -46,7 +46,8 @@ class Identity:
 
     def to_logits(self, raw: Tensor) -> Tensor:
         """The logit of the output clamped into (0, 1)."""
-        return torch.logit(raw, eps=LOGIT_MARGIN)
+        # In float32, since bfloat16 rounds 1 - LOGIT_MARGIN to 1, whose logit is infinite.
+        return torch.logit(raw.float(), eps=LOGIT_MARGIN)
 
 
 class Sigmoid:

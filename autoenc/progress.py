@@ -14,7 +14,7 @@ from rich.text import Text
 
 log = logging.getLogger(__name__)
 
-REFRESH_SECONDS = 0.1
+REFRESH_SECONDS = 0.25
 """How often the bar is drawn anew at the most: drawing takes the time of several training steps."""
 
 console = Console(highlight=False)

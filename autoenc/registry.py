@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from autoenc.settings import ConfigError, checked, listed, nearest
 
@@ -39,7 +40,7 @@ class Registry(Generic[T]):
             return self._entries[name]
         plugins = self._plugins()
         if name in plugins:
-            return plugins[name].load()  # type: ignore[no-any-return]
+            return self._loaded(plugins[name])
         problem = f"there is no such choice{nearest(name, self.names())}; the choices are {listed(self.names())}"
         raise ConfigError(f"{self.group}.name", problem, value=name)
 
@@ -54,6 +55,19 @@ class Registry(Generic[T]):
         if not isinstance(name, str):
             raise ConfigError(f"{self.group}.name", f"it must be one of {listed(self.names())}", value=name)
         return checked(self.settings_class(name), fields, key=self.group)
+
+    def _loaded(self, plugin: EntryPoint) -> type[T]:
+        """The class that an installed package offers under this name."""
+        key = f"{self.group}.name"
+        name = plugin.name.removeprefix(f"{self.group}.")
+        try:
+            loaded = plugin.load()
+        except Exception as error:
+            problem = f"the plugin {plugin.value} cannot be loaded: {type(error).__name__}: {error}"
+            raise ConfigError(key, problem, value=name) from error
+        if not (isinstance(loaded, type) and dataclasses.is_dataclass(loaded)):
+            raise ConfigError(key, f"the plugin {plugin.value} is no dataclass", value=name)
+        return cast("type[T]", loaded)
 
     def _plugins(self) -> dict[str, EntryPoint]:
         prefix = f"{self.group}."

@@ -23,6 +23,7 @@ PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
 NonNegativeFloat = Annotated[float, Ge(0)]
+ThreadCount = Annotated[int, Ge(1), Le(4096)]
 Probability = Annotated[float, Ge(0), Le(1)]
 ProperFraction = Annotated[float, Ge(0), Lt(1)]
 
@@ -93,7 +94,7 @@ def _as_config_error(
     error: ValidationError, adapter: TypeAdapter[Any], *, values: Mapping[str, Any], key: str
 ) -> ConfigError:
     first = error.errors(include_url=False)[0]
-    if first["type"] == "missing":
+    if first["type"] == "missing" and len(first["loc"]) == 1:
         return ConfigError(join(key, *first["loc"]), "it has no value, and none is assumed")
     if first["type"] == "value_error":  # raised by a `__post_init__`, in words of its own
         raised = first["ctx"]["error"]
@@ -148,7 +149,8 @@ _BOUNDS = {
 def _as_typed(value: object) -> str:
     """A value as a person would write it on the command line; a text that would be read as a number gets quotes."""
     if isinstance(value, str):
-        return repr(value) if value in {"", "true", "false", "null"} or _NUMBER.fullmatch(value) else value
+        odd = value in {"", "true", "false", "null"} or _NUMBER.fullmatch(value) or not value.isprintable()
+        return repr(value) if odd else value
     return json.dumps(value, default=str)
 
 

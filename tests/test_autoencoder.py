@@ -156,7 +156,7 @@ def error_of_pca(images: Tensor, *, components: int) -> float:
     """The mean squared error per pixel that is left by the first principal components."""
     rows = images.flatten(1)
     singular_values = torch.linalg.svdvals(rows - rows.mean(0))
-    return singular_values[components:].square().sum().item() / rows.numel()
+    return float(singular_values[components:].square().sum()) / rows.numel()
 
 
 @pytest.mark.parametrize("code_size", [2, 8])

@@ -164,7 +164,7 @@ def test_tied_weights_are_saved_once_and_stay_tied(tmp_path: Path) -> None:
 
 def test_loading_keeps_the_memory_format(tmp_path: Path) -> None:
     source = nn.Conv2d(3, 4, 3)
-    model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
     save_last(tmp_path, Checkpoint(model_tensors(source), {}, {}))
     found = load_last(tmp_path)
     assert found is not None

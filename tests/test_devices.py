@@ -150,7 +150,7 @@ def test_weights_of_convolutions_get_the_memory_format(channels_last: bool) -> N
     layers = [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
     assert len(layers) == 6
     for layer in layers:
-        outputs, inputs, height, width = layer.weight.shape
+        _, inputs, height, width = layer.weight.shape
         last = (inputs * height * width, 1, inputs * width, inputs)
         first = (inputs * height * width, height * width, width, 1)
         assert layer.weight.stride() == (last if channels_last else first)
@@ -206,7 +206,9 @@ def test_two_steps_on_cuda(precision: str) -> None:
         model,
         loss=MeanSquaredError(),
         noise=SaltAndPepper(probability=0.2, salt=0.5),
-        optimizer=Adam(learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8, weight_decay=0.0).build(model.parameters()),
+        optimizer=Adam(learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8, weight_decay=0.0).build(
+            model.parameters()
+        ),
         device=cuda,
         generator=torch.Generator(cuda.torch_device).manual_seed(0),
     )

@@ -121,9 +121,11 @@ def test_an_installed_package_adds_a_choice(add_plugin: AddPlugin) -> None:
 
 def test_a_plugin_is_imported_when_it_is_asked_for_and_not_before(add_plugin: AddPlugin) -> None:
     add_plugin("loud", source=f"import sys\nsys.loud_was_here = True\n{PLUGIN}", entries="shape.star = loud:Star")
+    add_plugin("quiet", source=PLUGIN, entries="shape.moon = quiet:Star")
     registry = shapes()
     registry.names()
     registry.parse({"name": "round", "radius": 1})
+    registry.settings_class("moon")
     with pytest.raises(ConfigError):
         registry.settings_class("sta")
     assert "loud" not in sys.modules
@@ -134,7 +136,9 @@ def test_a_plugin_is_imported_when_it_is_asked_for_and_not_before(add_plugin: Ad
 
 
 def test_a_plugin_adds_to_its_group_alone(add_plugin: AddPlugin) -> None:
-    add_plugin("starry", source=PLUGIN, entries="shape.star = starry:Star\nshapes.moon = starry:Star\nsun = starry:Star")
+    add_plugin(
+        "starry", source=PLUGIN, entries="shape.star = starry:Star\nshapes.moon = starry:Star\nsun = starry:Star"
+    )
     assert shapes().names() == ["round", "square", "star"]
     assert "star" not in ARCHITECTURES.names()
 

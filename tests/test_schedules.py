@@ -26,7 +26,7 @@ def rates(scheduler: torch.optim.lr_scheduler.LRScheduler, *, steps: int) -> lis
     """The learning rates that one of torch's schedulers leads through."""
     found = []
     for _ in range(steps):
-        found.append(scheduler.get_last_lr()[0])
+        found.append(float(scheduler.get_last_lr()[0]))
         scheduler.optimizer.step()
         scheduler.step()
     return found
@@ -45,9 +45,7 @@ def test_constant(total_steps: int) -> None:
 @pytest.mark.parametrize("total_steps", TOTALS)
 def test_cosine_is_torchs(total_steps: int, final_factor: float) -> None:
     # T_max counts the steps between the first rate and the last.
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimizer(), T_max=total_steps - 1, eta_min=final_factor
-    )
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer(), T_max=total_steps - 1, eta_min=final_factor)
     ours = factors(Cosine(warmup_steps=0, final_factor=final_factor), total_steps=total_steps)
     assert ours == pytest.approx(rates(scheduler, steps=total_steps), abs=1e-9)
     assert ours[0] == 1

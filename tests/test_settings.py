@@ -108,7 +108,10 @@ def message_of(values: dict[str, Any], *, settings: type[Any] = Everything, key:
         ({"sizes": 3}, "group.sizes=3: it must be a list, each item a whole number of at least 1"),
         ({"sizes": [8, 0]}, "group.sizes=[8, 0]: it must be a list, each item a whole number of at least 1"),
         ({"sizes": [[8]]}, "group.sizes=[[8]]: it must be a list, each item a whole number of at least 1"),
-        ({"pair": [0.9, 1]}, "group.pair=[0.9, 1]: it must be a list of 2, each item a number of at least 0 and below 1"),
+        (
+            {"pair": [0.9, 1]},
+            "group.pair=[0.9, 1]: it must be a list of 2, each item a number of at least 0 and below 1",
+        ),
         (
             {"pair": [0.1, 0.2, 0.3]},
             "group.pair=[0.1, 0.2, 0.3]: it must be a list of 2, each item a number of at least 0 and below 1",

@@ -31,6 +31,7 @@ from autoenc.command_line.composition import (
     task_values,
 )
 from autoenc.command_line.folders import claim_folder
+from autoenc.command_line.help import help_text
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 
@@ -55,7 +56,10 @@ def train(arguments: Sequence[str]) -> int:
 
 
 def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    """`--help`, `--cfg`, `--info` and completion are Hydra's."""
+    """`--help` is ours; `--cfg`, `--info`, completion and `--hydra-help` are Hydra's."""
+    if options.help:
+        sys.stdout.write(help_text(Composer(options)))
+        return 0
     if options.cfg:
         composer = Composer(options)
         composer.compose(run_mode=RunMode.RUN)  # for our own words where there is a mistake

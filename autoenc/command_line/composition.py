@@ -146,7 +146,7 @@ def config_directory() -> Path:
 
 
 _HOUSE_DEFAULTS = ["_self_"] + [
-    {f"override hydra/{group}": "autoenc"} for group in ("output", "help", "job_logging", "hydra_logging")
+    {f"override hydra/{group}": "autoenc"} for group in ("output", "job_logging", "hydra_logging")
 ]
 
 

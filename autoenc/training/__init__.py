@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autoenc.training.loop import Trainer, TrainingImages, TrainingSettings
+from autoenc.training.loop import Trainer, TrainingImages
+from autoenc.training.settings import TrainingSettings
 from autoenc.training.step import NotFiniteError, TrainingStep
 
 __all__ = ["NotFiniteError", "Trainer", "TrainingImages", "TrainingSettings", "TrainingStep"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -17,27 +17,11 @@ from autoenc.interruption import Interruption
 from autoenc.progress import TrainingProgress
 from autoenc.run_directory import RunDirectory
 from autoenc.seeds import derived_seed
-from autoenc.settings import PositiveFloat, PositiveInt
-from autoenc.training.state import load_optimizer, optimizer_tensors, random_states, restore_random_states
+from autoenc.training.settings import TrainingSettings
+from autoenc.training.state import Position, load_optimizer, optimizer_tensors, random_states, restore_random_states
 from autoenc.training.step import NotFiniteError, TrainingStep
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """The `training` node of the config."""
-
-    epochs: PositiveInt
-    batch_size: PositiveInt
-    gradient_clip: PositiveFloat | None
-    """The largest norm of the whole gradient; a longer one is scaled down to it."""
-    patience: PositiveInt | None
-    """Stop after so many epochs without a better validation objective."""
-    checkpoint_every: PositiveInt
-    """Steps."""
-    snapshot_every: PositiveInt
-    """Epochs."""
 
 
 class TrainingImages(NamedTuple):
@@ -49,21 +33,6 @@ class TrainingImages(NamedTuple):
     """uint8 (M, C, H, W); M is 0 where there is no validation split."""
     shown: Tensor
     """Inputs whose reconstructions are kept as training goes on: float (K, C, H, W), with noise if there is any."""
-
-
-@dataclass
-class Position:
-    """How far a training is: what a checkpoint remembers in plain numbers."""
-
-    epoch: int = 0
-    """Epochs that are done, validation and all."""
-    step: int = 0
-    """Steps that are done."""
-    best_epoch: int | None = None
-    best_objective: float | None = None
-    seconds: float = 0.0
-    epoch_seconds: float = 0.0
-    threads: int | None = None
 
 
 class Trainer:

@@ -1,14 +1,30 @@
-"""What a trainer has to remember beside the model, as tensors by name: optimizer and random generators."""
+"""What a trainer has to remember beside the model: its position, and optimizer and random generators as tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from autoenc.checkpoints import CheckpointError
+
+
+@dataclass
+class Position:
+    """How far a training is: what a checkpoint remembers in plain numbers."""
+
+    epoch: int = 0
+    """Epochs that are done, validation and all."""
+    step: int = 0
+    """Steps that are done."""
+    best_epoch: int | None = None
+    best_objective: float | None = None
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    threads: int | None = None
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, *, names: Mapping[Tensor, str]) -> dict[str, Tensor]:

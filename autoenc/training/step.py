@@ -41,6 +41,9 @@ class TrainingStep:
         self.generator = generator
         self.gradient_clip = gradient_clip
         self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        # Fused optimizers can skip a step on the device; a plugin's that is not fused has to be asked not to step.
+        fused = getattr(optimizer, "_step_supports_amp_scaling", False)
+        self._masks_on_device = fused and device.torch_device.type != "cpu"
         self._forward = torch.compile(model) if device.compile else model
         # Sums over many steps need more digits than the summands; Apple's GPUs have no float64.
         wide = torch.float32 if device.torch_device.type == "mps" else torch.float64
@@ -69,17 +72,19 @@ class TrainingStep:
             group["lr"] = learning_rate
 
     def _update(self, loss: Tensor) -> None:
-        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        self._not_finite.zero_()
+        checked = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        checked.append(loss)
         # One kernel for all of them: 1 goes into `_not_finite` if any number is not finite. It is what torch's own
         # gradient scaler calls; it also multiplies by the inverse of the scale, here 1.
-        torch._amp_foreach_non_finite_check_and_unscale_([*gradients, loss], self._not_finite, self._one)
-        self.skipped.add_(self._not_finite)
+        torch._amp_foreach_non_finite_check_and_unscale_(checked, self._not_finite, self._one)
         if self.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.gradient_clip)
-        if getattr(self.optimizer, "_step_supports_amp_scaling", False):
-            # A fused optimizer reads this on the device, and leaves weights and moments alone where it is 1.
+        if self._masks_on_device:
+            # The optimizer reads this on the device, and leaves weights and moments alone where it is 1.
             self.optimizer.found_inf = self._not_finite  # type: ignore[attr-defined]
             self.optimizer.step()
-        elif self._not_finite.item() == 0:  # synchronises: only a plugin's optimizer that is not fused comes here
+        elif self._not_finite.item() == 0:  # synchronises, but for a CPU, which has nothing to wait for
             self.optimizer.step()
+            return
+        self.skipped.add_(self._not_finite)
+        self._not_finite.zero_()

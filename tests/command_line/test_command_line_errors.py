@@ -111,7 +111,8 @@ def test_a_harmed_file_is_named(harm: str, elsewhere: Path, capsys: pytest.Captu
     content = bytearray(harmed.read_bytes())
     harmed.unlink()
     content[1_000_000] ^= 1
-    harmed.write_bytes({"truncated": content[:-1], "altered": content, "compressed": gzip.compress(content[:9])}[harm])
+    harmed_content = {"truncated": content[:-1], "altered": content, "compressed": gzip.compress(content[:9])}
+    harmed.write_bytes(bytes(harmed_content[harm]))
     assert main(["dataset=fashion_mnist", "data_dir=data"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

@@ -12,9 +12,9 @@ from autoenc.training.state import load_optimizer, optimizer_tensors, random_sta
 Build = Callable[[nn.Module], torch.optim.Optimizer]
 
 
-def convolution() -> nn.Module:
+def convolution() -> nn.Conv2d:
     torch.manual_seed(0)
-    return nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
 
 
 def names(model: nn.Module) -> dict[torch.Tensor, str]:
@@ -41,7 +41,9 @@ def test_restored_moments_of_channels_last_weights_pair_with_the_right_elements(
     model = convolution()
     optimizer = build(model)
     take_step(model, optimizer, seed=1)
-    saved = {name: value.clone().contiguous() for name, value in optimizer_tensors(optimizer, names=names(model)).items()}
+    saved = {
+        name: value.clone().contiguous() for name, value in optimizer_tensors(optimizer, names=names(model)).items()
+    }
 
     other = convolution()
     other.load_state_dict(model.state_dict())

@@ -1,0 +1,247 @@
+"""The YAML in `conf/`: every file is composed by Hydra and parsed, and says no more and no less than its settings."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from autoenc.config import GROUPS, ExperimentConfig, parse
+from autoenc.settings import field_names
+from autoenc.training import TrainingSettings
+
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+ALL_FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
+CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+PRESETS = [(group, path.stem) for group in ("experiment", "variant") for path in sorted((CONF / group).glob("*.yaml"))]
+
+
+@functools.cache
+def composed(*overrides: str) -> dict[str, Any]:
+    """What `train.py` would parse for this command line."""
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items() if key not in {"resume", "rerun"}}
+
+
+def parsed(*overrides: str) -> ExperimentConfig:
+    return parse(composed(*overrides))
+
+
+def contents(path: str) -> dict[str, Any]:
+    # OmegaConf's reading, which takes 1e-3 for a number; plain YAML takes it for a text.
+    values = OmegaConf.to_container(OmegaConf.load(CONF / path), resolve=False)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def test_the_defaults_are_those_of_the_issue() -> None:
+    config = composed()
+    names = {group: config[group]["name"] for group in GROUPS}
+    assert names == {
+        "architecture": "fully_connected",
+        "bottleneck": "plain",
+        "loss": "mse",
+        "dataset": "digits",
+        "noise": "none",
+        "optimizer": "adam",
+        "schedule": "constant",
+        "device": "auto",
+    }
+    assert config["seed"] == 0
+    parse(config)
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_of_every_group_is_parsed(group: str, choice: str) -> None:
+    config = parsed(f"{group}={choice}")
+    assert config.values[group]["name"] == choice
+    assert type(getattr(config, group)) is GROUPS[group].settings_class(choice)
+
+
+@pytest.mark.parametrize(("group", "preset"), PRESETS)
+def test_every_preset_is_parsed(group: str, preset: str) -> None:
+    parsed(f"{group}={preset}")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_offers_what_its_registry_has(group: str) -> None:
+    assert [choice for folder, choice in CHOICES if folder == group] == GROUPS[group].names()
+
+
+def test_every_folder_is_a_group() -> None:
+    folders = {path.name for path in CONF.iterdir() if path.is_dir()}
+    assert folders == {*GROUPS, "experiment", "variant", "hydra"}
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_a_file_has_the_fields_of_its_class_and_no_others(group: str, choice: str) -> None:
+    values = contents(f"{group}/{choice}.yaml")
+    assert values.pop("name") == choice
+    assert set(values) == set(field_names(GROUPS[group].settings_class(choice)))
+
+
+def test_the_training_node_has_the_fields_of_its_class_and_no_others() -> None:
+    assert set(contents("config.yaml")["training"]) == set(field_names(TrainingSettings))
+
+
+def test_the_top_level_has_nothing_that_parse_does_not_know() -> None:
+    assert set(contents("config.yaml")) == {"defaults", "training", "seed", "data_dir", "resume", "rerun"}
+
+
+@pytest.mark.parametrize("path", ALL_FILES)
+def test_every_file_begins_by_saying_what_it_is_about(path: str) -> None:
+    lines = (CONF / path).read_text(encoding="utf-8").splitlines()
+    if lines[0].startswith("# @package"):
+        lines = lines[1:]
+    assert lines[0].startswith("# ")
+    assert lines[0].endswith((".", ":", "?")) or lines[1].startswith("# ")  # a sentence, which may go on
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_choices_that_a_comment_lists_are_those_there_are(group: str, choice: str) -> None:
+    text = (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
+    for name, allowed in literal_fields(GROUPS[group].settings_class(choice)).items():
+        (line,) = [line for line in text if line.startswith(f"{name}:")]
+        assert " | ".join(allowed) in line
+
+
+def literal_fields(settings: type[Any]) -> dict[str, tuple[str, ...]]:
+    hints = get_type_hints(settings)
+    return {name: get_args(hints[name]) for name in field_names(settings) if get_origin(hints[name]) is Literal}
+
+
+# --- no option that nothing reads ---
+
+
+def all_fields() -> list[tuple[str, str]]:
+    """(class, field) of every settings class that a config can lead to."""
+    classes = [GROUPS[group].settings_class(choice) for group, choice in CHOICES]
+    return sorted({(cls.__name__, name) for cls in [*classes, TrainingSettings] for name in field_names(cls)})
+
+
+@functools.cache
+def read_attributes() -> frozenset[str]:
+    """Every attribute that the package reads of something that is not a module."""
+    found: set[str] = set()
+    for path in (ROOT / "autoenc").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found |= attributes_of(tree, modules=set(imported_names(tree)))
+    return frozenset(found)
+
+
+def attributes_of(tree: ast.Module, *, modules: set[str]) -> set[str]:
+    reads = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)]
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}  # `list.index(...)` is no field
+    return {
+        node.attr
+        for node in reads
+        if id(node) not in called and not (isinstance(node.value, ast.Name) and node.value.id in modules)
+    }
+
+
+def imported_names(tree: ast.Module) -> Iterable[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
+
+
+@pytest.mark.parametrize(("cls", "field"), all_fields())
+def test_every_setting_is_read_somewhere(cls: str, field: str) -> None:
+    assert field in read_attributes()
+
+
+@pytest.mark.parametrize(
+    ("group", "choice"),
+    [(group, choice) for group, choice in CHOICES if group in {"noise", "optimizer", "schedule", "architecture"}],
+)
+def test_every_setting_of_its_own_is_read_in_the_module_of_its_class(group: str, choice: str) -> None:
+    """Sharper than the test above, where one class's `probability` would stand in for another's."""
+    settings = GROUPS[group].settings_class(choice)
+    module = sys.modules[settings.__module__]
+    assert isinstance(module, types.ModuleType)
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    (definition,) = [
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == settings.__qualname__
+    ]
+    declared = {
+        node.target.id
+        for node in definition.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    own = declared & set(field_names(settings))
+    read = {
+        node.attr
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    }
+    assert own <= read
+
+
+# --- what the presets and the systems they reproduce promise ---
+
+
+@pytest.mark.parametrize(
+    ("choice", "fields"),
+    [
+        ("fully_connected", {"code_size": 3, "hidden_sizes": [128, 64, 12]}),
+        ("conv", {"code_size": 64, "channels": [16, 32]}),
+    ],
+)
+def test_the_architectures_of_system_a_are_the_defaults(choice: str, fields: dict[str, object]) -> None:
+    common = {"name": choice, "code_activation": "identity", "output": "sigmoid"}
+    assert contents(f"architecture/{choice}.yaml") == {**common, **fields}
+
+
+@pytest.mark.parametrize("architecture", ["fully_connected", "conv"])
+def test_the_experiment_of_system_a_is_to_the_letter(architecture: str) -> None:
+    values = composed("experiment=linear_vs_conv", f"architecture={architecture}")
+    assert values["architecture"] == contents(f"architecture/{architecture}.yaml")
+    assert values["dataset"]["name"] == "fashion_mnist"
+    assert values["dataset"]["validation_fraction"] == 0
+    assert values["dataset"]["shuffle"] is False
+    assert values["dataset"]["limit"] is None
+    assert values["loss"]["name"] == "mse"
+    assert values["noise"]["name"] == "none"
+    assert values["optimizer"] == contents("optimizer/adam.yaml")
+    assert values["optimizer"]["learning_rate"] == 1e-3
+    assert values["optimizer"]["weight_decay"] == 0
+    assert values["schedule"]["name"] == "constant"
+    assert (values["training"]["epochs"], values["training"]["batch_size"]) == (50, 64)
+    assert values["training"]["gradient_clip"] is None
+
+
+def test_a_variant_goes_on_top_of_an_experiment() -> None:
+    values = composed("experiment=linear_vs_conv", "variant=quick")
+    assert (values["training"]["epochs"], values["dataset"]["limit"]) == (2, 1000)
+    assert values["dataset"]["name"] == "fashion_mnist"
+
+
+def test_the_data_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOENC_DATA", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    composed.cache_clear()
+    assert parsed("seed=1").data_dir == tmp_path
+    composed.cache_clear()
+    monkeypatch.delenv("AUTOENC_DATA")
+    assert parsed("seed=1").data_dir == tmp_path / "home" / ".cache" / "autoenc"
+    composed.cache_clear()
+
+
+def test_no_file_names_code_of_ours_to_call() -> None:
+    for path in ALL_FILES:
+        text = (CONF / path).read_text(encoding="utf-8")
+        assert "_target_" not in text, path
+        yaml.safe_load(text)  # plain YAML, without tags that make objects

@@ -1,0 +1,277 @@
+"""The door: what `parse` takes and refuses, and the model it leads to."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from autoenc.architectures.fully_connected import FullyConnected
+from autoenc.config import GROUPS, ExperimentConfig, parse
+from autoenc.datasets import SplitSettings
+from autoenc.losses import BceSettings
+from autoenc.noise import SaltAndPepper
+from autoenc.optimizers import Sgd
+from autoenc.settings import ConfigError
+from autoenc.training import TrainingSettings
+
+COMMON_OF_DATASETS = {"validation_fraction": 0.1, "split_seed": 0, "limit": None, "shuffle": True}
+
+VALUES: dict[str, Any] = {
+    "architecture": {
+        "name": "fully_connected",
+        "code_size": 3,
+        "hidden_sizes": [8],
+        "code_activation": "identity",
+        "output": "sigmoid",
+    },
+    "bottleneck": {"name": "plain"},
+    "loss": {"name": "mse"},
+    "dataset": {"name": "digits", **COMMON_OF_DATASETS},
+    "noise": {"name": "none"},
+    "optimizer": {
+        "name": "adam",
+        "learning_rate": 1e-3,
+        "betas": [0.9, 0.999],
+        "epsilon": 1e-8,
+        "weight_decay": 0.0,
+    },
+    "schedule": {"name": "constant"},
+    "device": {"name": "cpu", "threads": None, "precision": "float32", "channels_last": True, "compile": False},
+    "training": {
+        "epochs": 2,
+        "batch_size": 64,
+        "gradient_clip": None,
+        "patience": None,
+        "checkpoint_every": 1000,
+        "snapshot_every": 5,
+    },
+    "seed": 0,
+    "data_dir": "/data",
+}
+
+SPECKS = {"name": "salt_and_pepper", "probability": 0.2, "salt": 0.5}
+SGD = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
+
+
+def changed(changes: Mapping[str, object]) -> dict[str, Any]:
+    """The values with other ones at these dotted keys."""
+    values = copy.deepcopy(VALUES)
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        node = values
+        for name in path:
+            node = node[name]
+        node[last] = value
+    return values
+
+
+def without(key: str) -> dict[str, Any]:
+    values = copy.deepcopy(VALUES)
+    *path, last = key.split(".")
+    node = values
+    for name in path:
+        node = node[name]
+    del node[last]
+    return values
+
+
+def message_of(values: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse(values)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def _own_random_state() -> Iterator[None]:
+    """Building a model seeds torch's own generator."""
+    before = torch.get_rng_state()
+    yield
+    torch.set_rng_state(before)
+
+
+def test_every_group_becomes_its_settings() -> None:
+    values = changed({"noise": SPECKS, "optimizer": SGD, "loss": {"name": "bce"}})
+    config = parse(values)
+    assert config.architecture == FullyConnected(
+        code_size=3, hidden_sizes=(8,), code_activation="identity", output="sigmoid"
+    )
+    assert config.noise == SaltAndPepper(probability=0.2, salt=0.5)
+    assert config.optimizer == Sgd(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.0)
+    assert config.loss == BceSettings()
+    assert isinstance(config.dataset, SplitSettings)
+    assert config.training == TrainingSettings(
+        epochs=2, batch_size=64, gradient_clip=None, patience=None, checkpoint_every=1000, snapshot_every=5
+    )
+    assert config.seed == 0
+    assert config.data_dir == Path("/data")
+    assert config.values == values
+
+
+def test_every_registry_has_its_field() -> None:
+    fields = {field.name for field in dataclasses.fields(ExperimentConfig)}
+    assert fields == {*GROUPS, "training", "seed", "data_dir", "values"}
+
+
+def test_the_config_is_frozen_and_the_given_values_stay() -> None:
+    values = copy.deepcopy(VALUES)
+    config = parse(values)
+    assert values == VALUES
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.seed = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        # keys
+        ({"sede": 1}, "sede=1: there is no such key (did you mean 'seed'?); the keys are architecture, bottleneck, "),
+        (
+            {"optimizer.learning_rte": 1},
+            "optimizer.learning_rte=1: there is no such key (did you mean 'learning_rate'?); ",
+        ),
+        (
+            {"training.epoch": 3},
+            "training.epoch=3: there is no such key (did you mean 'epochs'?); the keys are epochs, ",
+        ),
+        ({"noise.probability": 0.5}, "noise.probability=0.5: there is no such key; the keys are none"),
+        # names
+        (
+            {"architecture.name": "cnn"},
+            "architecture.name=cnn: there is no such choice (did you mean 'conv'?); the choices are conv, ",
+        ),
+        ({"architecture": "conv"}, "architecture=conv: it must be one of conv, fully_connected, linear"),
+        ({"noise": None}, "noise=null: it must be one of dropout, gaussian, masking, none, salt_and_pepper"),
+        ({"training": 3}, "training=3: it must be a group of keys"),
+        # values
+        ({"training.epochs": -1}, "training.epochs=-1: it must be a whole number of at least 1"),
+        ({"training.epochs": "many"}, "training.epochs=many: it must be a whole number of at least 1"),
+        ({"training.batch_size": 1.5}, "training.batch_size=1.5: it must be a whole number of at least 1"),
+        ({"training.gradient_clip": 0}, "training.gradient_clip=0: it must be a number above 0 or null"),
+        ({"training.patience": 0}, "training.patience=0: it must be a whole number of at least 1 or null"),
+        (
+            {"training.checkpoint_every": None},
+            "training.checkpoint_every=null: it must be a whole number of at least 1",
+        ),
+        ({"noise": {**SPECKS, "probability": 2}}, "noise.probability=2: it must be a number from 0 to 1"),
+        (
+            {"dataset.validation_fraction": 1},
+            "dataset.validation_fraction=1: it must be a number of at least 0 and below 1",
+        ),
+        ({"dataset.limit": 0}, "dataset.limit=0: it must be a whole number of at least 1 or null"),
+        ({"architecture.hidden_sizes": 8}, "architecture.hidden_sizes=8: it must be a list, each item a whole number"),
+        ({"seed": -1}, "seed=-1: it must be a whole number of at least 0"),
+        ({"seed": 1.0}, "seed=1.0: it must be a whole number of at least 0"),
+        ({"seed": None}, "seed=null: it must be a whole number of at least 0"),
+        ({"data_dir": 3}, "data_dir=3: it must be a text"),
+        ({"data_dir": None}, "data_dir=null: it must be a text"),
+        # combinations
+        (
+            {"training.patience": 3, "dataset.validation_fraction": 0},
+            "training.patience=3: stopping early needs a validation split, and dataset.validation_fraction is 0",
+        ),
+        ({"optimizer": {**SGD, "momentum": 0.0}}, "optimizer.nesterov=true: it needs optimizer.momentum above 0"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said_in_one_line(changes: dict[str, object], message: str) -> None:
+    assert message_of(changed(changes)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("seed", "seed: it has no value, and none is assumed"),
+        ("training.epochs", "training.epochs: it has no value, and none is assumed"),
+        ("optimizer.betas", "optimizer.betas: it has no value, and none is assumed"),
+        ("optimizer.name", "optimizer.name=null: it must be one of adam, adamw, sgd"),
+        ("optimizer", "optimizer=null: it must be one of adam, adamw, sgd"),
+        ("training", "training=null: it must be a group of keys"),
+        ("data_dir", "data_dir=null: it must be a text"),
+    ],
+)
+def test_what_is_missing_is_named(key: str, message: str) -> None:
+    assert message_of(without(key)) == message
+
+
+@pytest.mark.parametrize("fraction", [0, 0.0])
+def test_stopping_early_is_refused_only_without_a_validation_split(fraction: float) -> None:
+    assert parse(changed({"training.patience": 3})).training.patience == 3
+    assert parse(changed({"dataset.validation_fraction": fraction})).training.patience is None
+
+
+def test_a_relative_data_dir_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = parse(changed({"data_dir": "images"}))
+    assert config.data_dir == tmp_path / "images"
+    assert config.values["data_dir"] == str(tmp_path / "images")  # so that a run can be taken up from elsewhere
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = parse(changed({"data_dir": "~/images"}))
+    assert config.data_dir == tmp_path / "images"
+    assert config.values["data_dir"] == str(tmp_path / "images")
+
+
+def test_the_home_of_nobody_is_refused() -> None:
+    assert message_of(changed({"data_dir": "~nobody_of_this_name/images"})).startswith("data_dir=")
+
+
+def test_parsing_again_what_was_parsed_changes_nothing() -> None:
+    config = parse(VALUES)
+    assert parse(config.values) == config
+
+
+# --- the model ---
+
+
+def weights(changes: Mapping[str, object]) -> dict[str, Tensor]:
+    return parse(changed(changes)).build_model(image_shape=(1, 8, 8)).state_dict()
+
+
+def equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_seed_makes_the_weights() -> None:
+    first = weights({})
+    torch.rand(7)  # whatever was drawn before
+    assert equal(weights({}), first)
+    assert not equal(weights({"seed": 1}), first)
+    assert all(not torch.equal(weights({"seed": 1})[name], first[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"noise": SPECKS},
+        {"optimizer": SGD},
+        {"loss": {"name": "bce"}},
+        {"schedule": {"name": "cosine", "warmup_steps": 3, "final_factor": 0.0}},
+        {"training.epochs": 7, "training.batch_size": 3, "training.gradient_clip": 1.0},
+        {"dataset.split_seed": 9, "dataset.shuffle": False},
+        {"device.channels_last": False, "device.precision": "bfloat16"},
+        {"architecture.output": "tanh", "architecture.code_activation": "relu"},  # these have no weights
+    ],
+    ids=str,
+)
+def test_nothing_else_does(changes: dict[str, object]) -> None:
+    assert equal(weights(changes), weights({}))
+
+
+def test_the_model_is_what_the_config_says() -> None:
+    config = parse(changed({"architecture.output": "tanh", "architecture.code_size": 5}))
+    model = config.build_model(image_shape=(3, 4, 6))
+    result = model(torch.rand(2, 3, 4, 6))
+    assert result.code.shape == (2, 5)
+    torch.testing.assert_close(result.reconstruction, (torch.tanh(result.raw) + 1) / 2)
+    assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
+    assert model.training

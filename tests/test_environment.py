@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autoenc import environment
+from autoenc.devices import Cpu
+from autoenc.environment import describe_environment
+
+DEVICE = Cpu(threads=None, precision="float32", channels_last=False, compile=False).build()
+
+
+def test_versions_device_threads_and_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "seed=1"])
+    found = describe_environment(DEVICE)
+    assert found["packages"]["hydra-core"].startswith("1.3.")
+    assert found["device"] == "cpu"
+    assert found["threads"] == 1
+    assert found["command_line"] == ["train.py", "seed=1"]
+
+
+def test_a_package_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "PACKAGES", ("no-such-package",))
+    assert describe_environment(DEVICE)["packages"] == {"no-such-package": None}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    done = subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_the_commit_and_whether_it_is_dirty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "environment.py"
+    monkeypatch.setattr(environment, "__file__", str(module))
+    assert describe_environment(DEVICE)["git"] is None  # no repository
+    git(tmp_path, "init", "-q")
+    module.touch()
+    assert describe_environment(DEVICE)["git"] is None  # somebody else's, which does not have our file
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "x")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert describe_environment(DEVICE)["git"] == {"commit": commit, "dirty": False}
+    module.write_text("changed")
+    assert describe_environment(DEVICE)["git"] == {"commit": commit, "dirty": True}

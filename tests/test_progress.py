@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from autoenc import progress
+from autoenc.progress import TerminalHandler, TrainingProgress
+
+ROW = {"epoch": 1, "train/loss": 0.0213, "validation/loss": 0.0221, "images_per_second": 40000.0, "seconds": 1.5}
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> io.StringIO:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=request.param, width=110, highlight=False)
+    monkeypatch.setattr(progress, "console", console)
+    return text
+
+
+def run(rows: list[dict[str, Any]], *, refresh_seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", refresh_seconds)
+    handler = TerminalHandler()
+    root = logging.getLogger("autoenc")
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        with TrainingProgress(epochs=2, steps_per_epoch=3, steps_done=0) as bar:
+            for row in rows:
+                for _ in range(3):
+                    bar.advance(64)
+                bar.finish_epoch(row)
+            root.warning("a [word] of warning")
+    finally:
+        root.removeHandler(handler)
+
+
+@pytest.mark.parametrize("printed", [True], indirect=True)
+def test_a_terminal_shows_a_bar_with_epoch_losses_speed_and_time_left(
+    printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run([ROW, {**ROW, "epoch": 2}], refresh_seconds=0, monkeypatch=monkeypatch)
+    text = printed.getvalue()
+    for part in ("1/2", "2/2", "train 0.0213", "validation 0.0221", "images/s", "left", "a [word] of warning"):
+        assert part in text
+    assert "epoch 1/2  train" not in text  # the line for pipes
+
+
+@pytest.mark.parametrize("printed", [True], indirect=True)
+def test_drawing_is_rare(printed: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    run([], refresh_seconds=1000, monkeypatch=monkeypatch)
+    drawn = printed.getvalue().count("images/s")
+    with TrainingProgress(epochs=1, steps_per_epoch=1000, steps_done=0) as bar:
+        for _ in range(1000):
+            bar.advance(1)
+    assert printed.getvalue().count("images/s") - drawn <= 3
+
+
+@pytest.mark.parametrize("printed", [False], indirect=True)
+def test_a_pipe_gets_a_plain_line_an_epoch(printed: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    run([ROW, {**ROW, "epoch": 2, "validation/loss": None}], refresh_seconds=0, monkeypatch=monkeypatch)
+    assert printed.getvalue().splitlines() == [
+        "epoch 1/2  train 0.0213  validation 0.0221  40000 images/s  1.50 s",
+        "epoch 2/2  train 0.0213  40000 images/s  1.50 s",
+        "a [word] of warning",
+    ]

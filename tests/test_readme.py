@@ -1,0 +1,122 @@
+"""The README's commands run, its code runs, and what it says is printed is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from autoenc.command_line import main
+from autoenc.config import GROUPS
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+SMALL = ["dataset.limit=100", "training.epochs=1", "device.threads=1"]
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language, without the indentation of the list they stand in."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def train_commands() -> list[list[str]]:
+    """The arguments of every command that trains, those of `make train` among them."""
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    commands = []
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[:2] == ["python", "scripts/train.py"]:
+            commands.append(words[2:])
+        elif words[:2] == ["make", "train"]:
+            commands.append(shlex.split(words[2].removeprefix("ARGS=")) if words[2:] else [])
+    return commands
+
+
+def needs(arguments: list[str]) -> str | None:
+    """The folder of the real data that a command needs, if it needs any."""
+    text = " ".join(arguments)
+    if "dataset=mnist" in text:
+        return "MNIST"
+    return "FashionMNIST" if "dataset=fashion_mnist" in text or "experiment=" in text else None
+
+
+@pytest.mark.slow
+def test_every_command_runs(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Path(os.environ.get("AUTOENC_DATA", REPOSITORY.parent / "shared" / "data")).absolute()
+    monkeypatch.setenv("AUTOENC_DATA", str(data))
+    commands = train_commands()
+    assert len(commands) == 12
+    left_out = []
+    for arguments in commands:
+        folder = needs(arguments)
+        if folder and not (data / folder / "raw" / "train-images-idx3-ubyte").exists():
+            left_out.append(shlex.join(arguments))
+            continue
+        assert main([*arguments, *SMALL]) == 0, arguments
+    if left_out:
+        pytest.skip(f"NOT TESTED, for want of the real data in {data}: {left_out}")
+
+
+def test_the_error_that_is_shown_is_the_error(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = re.search(r"^\$ python scripts/train.py (.*)\n(error: .*)$", README, re.MULTILINE)
+    assert shown is not None
+    assert main(shlex.split(shown[1])) == 2
+    assert capsys.readouterr().err == shown[2] + "\n"
+
+
+def test_the_python_code_runs(elsewhere: Path) -> None:
+    assert main([*SMALL, "hydra.run.dir=outputs/first"]) == 0
+    (code,) = (block for block in blocks("python") if "load_run" in block)
+    names: dict[str, Any] = {"images": np.zeros((2, 1, 8, 8), dtype=np.uint8)}
+    exec(code, names)
+    assert names["codes"].shape == (2, 3)
+    assert names["pictures"].shape == (2, 1, 8, 8)
+
+
+def test_an_architecture_of_one_s_own_in_three_steps(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = (block for block in blocks("python") if "OneHidden" in block)
+    (entry_point,) = (block for block in blocks("toml") if "autoenc.plugins" in block)
+    (settings,) = blocks("yaml")
+    package = elsewhere / "site" / "my_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "models.py").write_text(code)
+    installed = elsewhere / "site" / "my_package-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1.0\n")
+    name, target = re.findall(r'"([^"]+)" = "([^"]+)"', entry_point)[0]
+    (installed / "entry_points.txt").write_text(f"[autoenc.plugins]\n{name} = {target}\n")
+    group = elsewhere / "my_conf" / "architecture"
+    group.mkdir(parents=True)
+    (group / "one_hidden.yaml").write_text(settings)
+    monkeypatch.syspath_prepend(str(elsewhere / "site"))
+    try:
+        arguments = ["--config-dir", "my_conf", "architecture=one_hidden", *SMALL, "hydra.run.dir=run"]
+        assert main(arguments) == 0
+        assert main([*arguments, "architecture.width=0"]) == 2
+    finally:
+        for module in [module for module in sys.modules if module.startswith("my_package")]:
+            del sys.modules[module]
+    assert yaml.safe_load((elsewhere / "run" / "config.yaml").read_text())["architecture"]["width"] == 256
+
+
+def test_every_choice_is_in_the_table() -> None:
+    for group in [*GROUPS, "experiment", "variant"]:
+        row = re.search(rf"^\| `{group}` \| (.*) \|$", README, re.MULTILINE)
+        assert row is not None, group
+        for path in (REPOSITORY / "conf" / group).glob("*.yaml"):
+            assert f"`{path.stem}`" in row[1], path.stem
+
+
+def test_its_pictures_and_files_are_there() -> None:
+    for path in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in path:
+            assert (REPOSITORY / path).exists(), path

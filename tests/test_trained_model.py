@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import autoenc
+from autoenc.checkpoints import CheckpointError
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError
+from tests.conftest import Train
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from autoenc.command_line import main
+    from tests.conftest import TINY
+
+    run = tmp_path_factory.mktemp("finished") / "run"
+    assert main([*TINY, "architecture=conv", "architecture.channels=[4]", f"hydra.run.dir={run}"]) == 0
+    return run
+
+
+def test_a_run_gives_its_model_back(finished: Path) -> None:
+    run = autoenc.load_run(finished)
+    assert run.image_shape == (1, 8, 8)
+    assert run.config.training.epochs == 3
+    assert not run.model.training
+    summary = RunDirectory(finished).summary()
+    splits = run.config.dataset.build(data_dir=run.config.data_dir)
+    images = splits.test.images
+    error = (run.reconstruct(images) - images / 255).square().mean().item()
+    assert error == pytest.approx(summary["test"]["mse"], rel=1e-5)
+
+
+def test_tensors_and_arrays_are_answered_in_kind(finished: Path) -> None:
+    run = autoenc.load_run(str(finished))
+    images = torch.rand(5, 1, 8, 8, dtype=torch.float64)
+    code = run.encode(images)
+    assert code.shape == (5, 3)
+    assert isinstance(code, torch.Tensor)
+    array = run.encode(images.numpy())
+    assert isinstance(array, np.ndarray)
+    assert np.array_equal(array, code.numpy())
+    assert torch.equal(run.decode(code), run.reconstruct(images))
+    assert isinstance(run.decode(array), np.ndarray)
+    assert not run.reconstruct(images).requires_grad
+
+
+def test_a_single_image_and_a_single_code_do(finished: Path) -> None:
+    run = autoenc.load_run(finished)
+    image = np.random.default_rng(0).integers(0, 256, size=(1, 8, 8), dtype=np.uint8)
+    assert run.encode(image).shape == (3,)
+    assert run.decode(run.encode(image)).shape == (1, 8, 8)
+    batch = run.reconstruct(image[None].astype(np.float32) / 255)
+    np.testing.assert_allclose(run.reconstruct(image), batch[0], rtol=1e-6)
+
+
+def test_an_array_with_odd_strides_does(finished: Path) -> None:
+    run = autoenc.load_run(finished)
+    images = np.random.default_rng(0).random((4, 1, 8, 8), dtype=np.float32)
+    np.testing.assert_array_equal(run.encode(images[::-1]), run.encode(images)[::-1])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 7, 8), (2, 3, 8, 8), (1, 1, 1, 8, 8)])
+def test_a_wrong_shape_is_told(finished: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"expected shape \(N, 1, 8, 8\) or \(1, 8, 8\), not \("):
+        autoenc.load_run(finished).encode(torch.zeros(shape))
+    with pytest.raises(ValueError, match=r"expected shape \(N, 3\) or \(3\), not \(4,\)"):
+        autoenc.load_run(finished).decode(torch.zeros(4))
+
+
+def test_the_caller_s_random_numbers_are_left_alone(finished: Path) -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    autoenc.load_run(finished)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_last_weights_serve_where_there_is_no_best(train: Train) -> None:
+    run = train("dataset.validation_fraction=0")
+    summary = RunDirectory(run).summary()
+    model = autoenc.load_run(run)
+    images = model.config.dataset.build(data_dir=model.config.data_dir).test.images
+    error = (model.reconstruct(images) - images / 255).square().mean().item()
+    assert error == pytest.approx(summary["test"]["mse"], rel=1e-5)
+
+
+def test_a_folder_without_a_run_or_a_checkpoint_is_told(tmp_path: Path, finished: Path) -> None:
+    with pytest.raises(ConfigError, match="no such folder"):
+        autoenc.load_run(tmp_path / "nowhere")
+    RunDirectory.begin(tmp_path / "run", config=RunDirectory(finished).config())
+    with pytest.raises(CheckpointError, match="the run has no checkpoint yet"):
+        autoenc.load_run(tmp_path / "run")
+
+
+def test_nothing_found_in_the_folder_is_executed(tmp_path: Path, finished: Path) -> None:
+    config = RunDirectory(finished).config()
+    config["architecture"] = {"name": "os.system", "_target_": "os.system"}
+    RunDirectory.begin(tmp_path / "run", config=config)
+    with pytest.raises(ConfigError, match=r"architecture.name=os.system: there is no such choice"):
+        autoenc.load_run(tmp_path / "run")
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    program = "import sys, autoenc; assert 'torch' not in sys.modules; autoenc.load_run; assert 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_what_the_package_has_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        autoenc.nothing  # noqa: B018
