@@ -6,6 +6,7 @@ same generator state gives the same noise. Every colour channel of every pixel i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -48,7 +49,7 @@ class Gaussian:
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Tensor:
         """(B, C, H, W)."""
-        noise = _undrawn(images).normal_(generator=generator)
+        noise = _drawn(images, lambda numbers: numbers.normal_(generator=generator))
         noisy = noise.mul_(self.std).add_(images)
         return noisy.clamp_(0, 1) if self.clip else noisy
 
@@ -66,7 +67,7 @@ class SaltAndPepper:
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Tensor:
         """(B, C, H, W)."""
-        draw = _undrawn(images).uniform_(generator=generator)  # in [0, 1)
+        draw = _drawn(images, lambda numbers: numbers.uniform_(generator=generator))  # in [0, 1)
         white = draw < self.probability * self.salt
         changed = draw < self.probability
         return torch.where(changed, white.to(images.dtype), images)
@@ -105,16 +106,17 @@ class Dropout:
 
 def _kept(images: Tensor, *, probability: float, generator: torch.Generator) -> Tensor:
     """1 where a pixel is kept, 0 with `probability`; (B, C, H, W)."""
-    return _undrawn(images).bernoulli_(1 - probability, generator=generator)
+    return _drawn(images, lambda numbers: numbers.bernoulli_(1 - probability, generator=generator))
 
 
-def _undrawn(images: Tensor) -> Tensor:
-    """Room for a number for each pixel, (B, C, H, W).
+def _drawn(images: Tensor, fill: Callable[[Tensor], Tensor]) -> Tensor:
+    """A random number for each pixel, (B, C, H, W), in the memory format of the images.
 
-    Contiguous, because random numbers are filled in by their place in memory: the noise must not depend on the memory
-    format of the images.
+    Filled while contiguous, because numbers are drawn by their place in memory, and the noise must not depend on the
+    memory format.
     """
-    return torch.empty_like(images, memory_format=torch.contiguous_format)
+    numbers = fill(torch.empty_like(images, memory_format=torch.contiguous_format))
+    return numbers if images.is_contiguous() else torch.empty_like(images).copy_(numbers)
 
 
 NOISES: Registry[Noise] = Registry(

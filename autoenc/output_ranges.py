@@ -46,8 +46,8 @@ class Identity:
 
     def to_logits(self, raw: Tensor) -> Tensor:
         """The logit of the output clamped into (0, 1)."""
-        # In float32, since bfloat16 rounds 1 - LOGIT_MARGIN to 1, whose logit is infinite.
-        return torch.logit(raw.float(), eps=LOGIT_MARGIN)
+        # Not in bfloat16, which rounds 1 - LOGIT_MARGIN to 1, whose logit is infinite.
+        return torch.logit(raw.to(torch.promote_types(raw.dtype, torch.float32)), eps=LOGIT_MARGIN)
 
 
 class Sigmoid:

@@ -109,7 +109,7 @@ def test_the_settings_reach_the_device() -> None:
     ("fields", "message"),
     [
         ({"precision": "double"}, "device.precision=double: it must be one of float32, bfloat16"),
-        ({"threads": 0}, "device.threads=0: it must be a whole number of at least 1 or null"),
+        ({"threads": 0}, "device.threads=0: it must be a whole number from 1 to 4096 or null"),
         ({"compile": "yes"}, "device.compile=yes: it must be true or false"),
     ],
 )

@@ -190,9 +190,11 @@ def test_shapes_and_types_stay(noise: Noise, shape: tuple[int, ...], dtype: torc
 
 
 @noisy_ones
-def test_the_memory_format_stays(noise: Noise) -> None:
-    images = torch.rand(2, 3, 5, 7).to(memory_format=torch.channels_last)
-    assert noise(images, generator=seeded()).is_contiguous(memory_format=torch.channels_last)
+def test_the_memory_format_stays_and_does_not_change_the_noise(noise: Noise) -> None:
+    images = torch.rand(2, 3, 5, 7)
+    noisy = noise(images.to(memory_format=torch.channels_last), generator=seeded())
+    assert noisy.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(noisy, noise(images, generator=seeded()))
 
 
 @pytest.mark.parametrize(

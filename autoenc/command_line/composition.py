@@ -95,7 +95,7 @@ class Composer:
 
     def _choices(self, group: str) -> list[str]:
         loader = self.hydra.config_loader
-        return loader.get_group_options(group) if group and "." not in group else []
+        return loader.get_group_options(group) if group not in {"", "hydra"} and "." not in group else []
 
     def _take(self, key: str) -> Path | None:
         """Take `key=folder` out of the overrides."""

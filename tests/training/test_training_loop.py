@@ -228,7 +228,7 @@ def test_early_stopping_stops_after_patience_epochs_without_a_better_one(train: 
 
 def test_the_best_weights_are_the_ones_that_are_tested(train: Train) -> None:
     """A rate that is far too high from the second epoch on makes the first epoch the best."""
-    run = train("schedule=cosine", "schedule.warmup_steps=18", "optimizer=sgd", "optimizer.learning_rate=400")
+    run = train("schedule=cosine", "schedule.warmup_steps=18", "optimizer.learning_rate=1")
     rows = RunDirectory(run).metrics()
     summary = RunDirectory(run).summary()
     best = min(rows, key=lambda row: row["validation/loss"])
@@ -287,4 +287,4 @@ def test_a_seeded_loss_is_pinned(uninterrupted: Callable[..., Path]) -> None:
     assert rows[-1]["train/loss"] == pytest.approx(PINNED, rel=1e-5)
 
 
-PINNED = 0.1824023637506697
+PINNED = 0.18869753777980805
