@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from autoenc.settings import ConfigError
+
+LONGEST_TICK = 10.0
+"""Seconds after which a name made from the time must have changed; several processes may wait for the next second."""
 
 
 def claim_folder(config: DictConfig, key: str) -> Path:
@@ -20,14 +24,24 @@ def claim_folder(config: DictConfig, key: str) -> Path:
     Raises:
         ConfigError: the folder is somebody else's, or cannot be made.
     """
+    tried = None
+    deadline = time.monotonic() + LONGEST_TICK
     while True:
         name = str(OmegaConf.select(config, key))
-        if _claimed(Path(name), key=key):
+        if name != tried and _claimed(Path(name), key=key):
             return Path(name).absolute()
-        OmegaConf.clear_cache(config)
-        if str(OmegaConf.select(config, key)) == name:
+        tried = name
+        if time.monotonic() > deadline or "${now:" not in _as_written(config, key):
             problem = "the folder exists and is not empty; an interrupted run goes on with resume="
             raise ConfigError(key, problem, value=name)
+        time.sleep(0.001)
+        OmegaConf.clear_cache(config)
+
+
+def _as_written(config: DictConfig, key: str) -> str:
+    """The value of a key before interpolation."""
+    parent, _, name = key.rpartition(".")
+    return str(OmegaConf.to_container(OmegaConf.select(config, parent), resolve=False)[name])  # type: ignore[call-overload, index]
 
 
 def _claimed(path: Path, *, key: str) -> bool:
