@@ -55,7 +55,12 @@ class TrainingProgress:
             expand=True,
         )
         self._task = self._bar.add_task(
-            "", total=epochs * steps_per_epoch, completed=steps_done, epoch="", losses="", speed=""
+            "",
+            total=epochs * steps_per_epoch,
+            completed=steps_done,
+            epoch=f"{steps_done // steps_per_epoch + 1}/{epochs}",
+            losses="",
+            speed="",
         )
 
     def __enter__(self) -> Self:
