@@ -24,6 +24,8 @@ from autoenc.run_directory import flush_folder, write_flushed
 
 log = logging.getLogger(__name__)
 
+_FILES = ("model.safetensors", "trainer.safetensors")
+
 FORMAT = 1
 """Raised when older readers would misread what is written."""
 
@@ -47,7 +49,6 @@ def save_last(folder: Path, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` as `folder/last`; what was there becomes `previous`."""
     folder.mkdir(exist_ok=True)
     new, last, previous = folder / "last.new", folder / "last", folder / "previous"
-    _remove(new)
     _write(new, checkpoint)
     if last.exists():
         _remove(previous)
@@ -60,7 +61,6 @@ def save_best(folder: Path, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` as `folder/best`."""
     folder.mkdir(exist_ok=True)
     new, best = folder / "best.new", folder / "best"
-    _remove(new)
     _write(new, checkpoint)
     _remove(best)
     new.rename(best)
@@ -119,10 +119,18 @@ def load_model(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _write(folder: Path, checkpoint: Checkpoint) -> None:
+    _remove(folder)
     folder.mkdir()
+    try:
+        _write_files(folder, checkpoint)
+    except OSError:
+        _remove(folder)  # on a full disk the half of a checkpoint would keep the space that is missing
+        raise
+
+
+def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
     contents = {
-        "model.safetensors": _serialised(checkpoint.model),
-        "trainer.safetensors": _serialised(checkpoint.trainer),
+        name: _serialised(tensors) for name, tensors in zip(_FILES, (checkpoint.model, checkpoint.trainer), strict=True)
     }
     for name, content in contents.items():
         write_flushed(folder / name, content)
@@ -156,7 +164,8 @@ def _first_whole(candidates: list[Path]) -> Checkpoint | None:
         try:
             checkpoint = _read(path)
         except CheckpointError as error:
-            problems.append(str(error))
+            if path.suffix != ".new":  # a half-written manifest there is the trace of a crash, too
+                problems.append(str(error))
             continue
         for problem in problems:
             log.warning("Damaged checkpoint passed over: %s. Going on from %s.", problem, path.name)
@@ -170,7 +179,7 @@ def _read(folder: Path) -> Checkpoint:
     manifest = _read_manifest(folder / "manifest.json")
     tensors = {}
     for name, digest in manifest["sha256"].items():
-        path = folder / Path(name).name
+        path = folder / name
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -181,7 +190,8 @@ def _read(folder: Path) -> Checkpoint:
             tensors[name] = safetensors.torch.load(content)
         except SafetensorError as error:
             raise CheckpointError(f"{path}: {error}") from None
-    return Checkpoint(tensors["model.safetensors"], tensors["trainer.safetensors"], manifest["values"])
+    model, trainer = (tensors[name] for name in _FILES)
+    return Checkpoint(model, trainer, manifest["values"])
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -189,12 +199,15 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
         digest = manifest.pop("manifest_sha256")
         whole = digest == _digest_of_values(manifest)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         whole = False
     if not whole:
         raise CheckpointError(f"{path}: its content does not match its checksum")
-    if manifest["format"] != FORMAT:
-        raise CheckpointError(f"{path}: written in format {manifest['format']}; this version reads {FORMAT}")
+    if manifest.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: written in format {manifest.get('format')}; this version reads {FORMAT}")
+    digests, values = manifest.get("sha256"), manifest.get("values")
+    if not isinstance(values, dict) or not isinstance(digests, dict) or set(digests) != set(_FILES):
+        raise CheckpointError(f"{path}: it is not the manifest of a checkpoint")
     return manifest  # type: ignore[no-any-return]
 
 

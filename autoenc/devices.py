@@ -12,6 +12,9 @@ from torch import nn
 from autoenc.registry import Registry
 from autoenc.settings import ConfigError, NonNegativeInt, ThreadCount
 
+TORCHS_CHOICE = torch.get_num_threads()
+"""Remembered, because setting the number for one job of a sweep would otherwise hold for the next."""
+
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -34,9 +37,7 @@ class Device:
 
     def set_threads(self, threads: int | None = None) -> int:
         """Use as many CPU threads as the config says, else `threads`, else torch's own choice; returns how many."""
-        wanted = self.threads or threads
-        if wanted is not None:
-            torch.set_num_threads(wanted)
+        torch.set_num_threads(self.threads or threads or TORCHS_CHOICE)
         return torch.get_num_threads()
 
     def place(self, model: nn.Module) -> nn.Module:
@@ -50,13 +51,6 @@ class Device:
         if self.precision == "float32":
             return nullcontext()
         return torch.autocast(self.torch_device.type, dtype=torch.bfloat16)
-
-    def synchronise(self) -> None:
-        """Wait until everything asked of the device is done: for clocks only."""
-        if self.torch_device.type == "cuda":
-            torch.cuda.synchronize(self.torch_device)
-        elif self.torch_device.type == "mps":
-            torch.mps.synchronize()
 
 
 class DeviceSettings(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -47,23 +48,43 @@ def prepare(config: ExperimentConfig) -> Prepared:
     return Prepared(config, device, config.dataset.build(data_dir=config.data_dir), started)
 
 
-def run(prepared: Prepared, run_directory: RunDirectory) -> dict[str, Any]:
+def run(prepared: Prepared, run_directory: RunDirectory, *, interruption: Interruption) -> dict[str, Any]:
     """Train, evaluate and draw, in the run's folder; returns the summary. A checkpoint there is gone on from."""
-    interruption = Interruption()
-    with interruption.watched(), run_directory.locked(), _recorded(run_directory):
-        run_directory.write_environment(describe_environment(prepared.device))
-        shown = _show(prepared)
-        trainer = _build_trainer(prepared, shown, run_directory=run_directory, interruption=interruption)
-        _announce(prepared, trainer)
-        seconds_before = trainer.restore().position.seconds
-        trainer.train()
-        trainer.use_best()
-        scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
-        _draw(prepared, trainer, shown, run_directory=run_directory)
-        total_seconds = seconds_before + time.perf_counter() - prepared.started
-        summary = _summarise(prepared, trainer, scores=scores, total_seconds=total_seconds)
-        run_directory.write_summary(summary)
+    run_directory.write_environment(describe_environment(prepared.device))
+    shown = _show(prepared)
+    trainer = _build_trainer(prepared, shown, run_directory=run_directory, interruption=interruption)
+    _announce(prepared, trainer)
+    seconds_before = trainer.restore().position.seconds
+    trainer.train()
+    trainer.use_best()
+    scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
+    _draw(prepared, trainer, shown, run_directory=run_directory)
+    total_seconds = seconds_before + time.perf_counter() - prepared.started
+    summary = _summarise(prepared, trainer, scores=scores, total_seconds=total_seconds)
+    run_directory.write_summary(summary)
     return summary
+
+
+@contextlib.contextmanager
+def recorded(run_directory: RunDirectory) -> Iterator[Interruption]:
+    """Watch for signals, keep other processes out, and have `status.json` say how the run stands, however it ends.
+
+    Raises:
+        ConfigError: another process trains in this folder.
+    """
+    interruption = Interruption()
+    with interruption.watched(), run_directory.locked():
+        run_directory.set_state("running")
+        try:
+            yield interruption
+        except (KeyboardInterrupt, SystemExit):
+            run_directory.set_state("interrupted")
+            raise
+        except Exception as error:
+            log.debug("The run failed.", exc_info=True)
+            _record_failure(run_directory, error)
+            raise
+        run_directory.set_state("finished")
 
 
 class _Shown(NamedTuple):
@@ -129,13 +150,15 @@ def _score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, f
         split=split,
         metrics=list(METRICS),
     )
-    return fetch(scalars) or None
+    values = fetch(scalars)
+    odd = [name for name, value in values.items() if not math.isfinite(value)]
+    if odd:
+        raise NotFiniteError(f"on the {split} split {' and '.join(odd)} is not finite")
+    return values or None
 
 
 def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory: RunDirectory) -> None:
     config = prepared.config
-    with torch.no_grad():
-        reconstructions = trainer.model.eval()(shown.given).reconstruction.float().cpu()
     title = _title(config)
     run_directory.figures.mkdir(exist_ok=True)
     draw_loss_curves(
@@ -148,7 +171,7 @@ def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory:
     draw_reconstructions(
         shown.clean.cpu(),
         noisy=shown.given.cpu() if config.noise.corrupts else None,
-        reconstructions=reconstructions,
+        reconstructions=trainer.reconstruct_shown().cpu(),
         captions=shown.captions,
         path=run_directory.figures / "reconstructions.png",
         title=title,
@@ -203,21 +226,12 @@ def _announce(prepared: Prepared, trainer: Trainer) -> None:
     log.info("%s parameters; images of %s: %s.", f"{parameters:,}", shape, ", ".join(counts))
 
 
-@contextlib.contextmanager
-def _recorded(run_directory: RunDirectory) -> Iterator[None]:
-    """Have `status.json` say how the run stands, whichever way it ends."""
-    run_directory.set_state("running")
+def _record_failure(run_directory: RunDirectory, error: Exception) -> None:
+    message = " ".join(str(error).split()) or type(error).__name__
     try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        run_directory.set_state("interrupted")
-        raise
-    except Exception as error:
-        message = str(error) or type(error).__name__
         run_directory.set_state("failed", error={"kind": _kind(error), "message": message})
-        log.debug("The run failed.", exc_info=True)
-        raise
-    run_directory.set_state("finished")
+    except OSError as full:  # a full disk, say, which may be why the run failed: that is to be told, not this
+        log.warning("%s cannot be written: %s", run_directory.path / "status.json", full.strerror)
 
 
 def _kind(error: Exception) -> ErrorKind:

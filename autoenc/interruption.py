@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
-
-log = logging.getLogger(__name__)
+from typing import NoReturn
 
 
 class Interruption:
@@ -46,7 +44,7 @@ class Interruption:
         finally:
             self._deferring = False
 
-    def leave(self) -> None:
+    def leave(self) -> NoReturn:
         """Exit with the code of the signal that came."""
         raise SystemExit(self._exit_code)
 
@@ -54,6 +52,6 @@ class Interruption:
         again = self.requested
         self.requested = True
         self._exit_code = 128 + number
+        # No logging here: a handler may run in the middle of a line that is being written.
         if again or not self._deferring:
             self.leave()
-        log.info("Stopping after this step, and saving. A second signal stops at once.")

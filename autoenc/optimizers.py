@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import nn
@@ -27,9 +27,10 @@ class OptimizerSettings(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam:
-    """`optimizer=adam`: Kingma and Ba 2015, algorithm 1; `weight_decay` is added to the gradient."""
+class _TwoMoments:
+    """What Adam and AdamW have in common; they differ in what `weight_decay` does."""
 
+    optimizer_class: ClassVar[type[torch.optim.Adam | torch.optim.AdamW]]
     learning_rate: PositiveFloat
     betas: tuple[ProperFraction, ProperFraction]
     epsilon: PositiveFloat
@@ -37,7 +38,7 @@ class Adam:
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
-        return torch.optim.Adam(
+        return self.optimizer_class(
             parameters,
             lr=self.learning_rate,
             betas=self.betas,
@@ -48,24 +49,17 @@ class Adam:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdamW:
+class Adam(_TwoMoments):
+    """`optimizer=adam`: Kingma and Ba 2015, algorithm 1; `weight_decay` is added to the gradient."""
+
+    optimizer_class = torch.optim.Adam
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(_TwoMoments):
     """`optimizer=adamw`: Loshchilov and Hutter 2019, algorithm 2; `weight_decay` acts on the weights directly."""
 
-    learning_rate: PositiveFloat
-    betas: tuple[ProperFraction, ProperFraction]
-    epsilon: PositiveFloat
-    weight_decay: NonNegativeFloat
-
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer."""
-        return torch.optim.AdamW(
-            parameters,
-            lr=self.learning_rate,
-            betas=self.betas,
-            eps=self.epsilon,
-            weight_decay=self.weight_decay,
-            fused=True,
-        )
+    optimizer_class = torch.optim.AdamW
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -17,7 +19,17 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 0.25
 """How often the bar is drawn anew at the most: drawing takes the time of several training steps."""
 
-console = Console(highlight=False)
+
+class _LastingConsole(Console):
+    """A console whose reader may go away (`| head`) without taking the training with it."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more; rich's own way is to exit."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+console = _LastingConsole(highlight=False)
 """The terminal. Everything is written through it, so that lines appear above a live bar and not inside it."""
 
 

@@ -77,7 +77,7 @@ class RunDirectory:
         path = self.path / "config.yaml"
         try:
             values = OmegaConf.to_container(OmegaConf.create(path.read_text("utf-8")), resolve=False)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
             raise ConfigError(str(path), f"cannot be read: {_first_line(error)}") from None
         if not isinstance(values, dict):
             raise ConfigError(str(path), "it holds no keys")
@@ -88,8 +88,11 @@ class RunDirectory:
         return {str(key): value for key, value in values.items()}
 
     def status(self) -> dict[str, Any]:
-        """What `status.json` says; empty when the run was stopped before it could say anything."""
-        return self._read_json("status.json")
+        """What `status.json` says; empty where it says nothing that can be read, which is no reason not to go on."""
+        try:
+            return self._read_json("status.json")
+        except ConfigError:
+            return {}
 
     def set_state(self, state: State, *, error: Mapping[str, str] | None = None) -> None:
         """Say in `status.json` how the run stands; `error` has a `kind` and a `message`."""
@@ -120,9 +123,7 @@ class RunDirectory:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of `metrics.jsonl`, one an epoch; a last line that was cut off is left out."""
-        path = self.path / "metrics.jsonl"
-        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-        return [json.loads(line) for line in lines]
+        return self._metrics(None)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add an epoch's row to `metrics.jsonl` and flush it."""
@@ -133,7 +134,7 @@ class RunDirectory:
 
     def truncate_metrics(self, epochs: int) -> None:
         """Keep the rows of the first `epochs` epochs: a resumed run writes the others again."""
-        rows = self.metrics()[:epochs]
+        rows = self._metrics(epochs)
         if rows or (self.path / "metrics.jsonl").exists():
             write_atomically(self.path / "metrics.jsonl", b"".join(_as_json(row, indent=None) + b"\n" for row in rows))
 
@@ -158,13 +159,22 @@ class RunDirectory:
                 Path(lock.lock_file).unlink()
             lock.release()
 
+    def _metrics(self, epochs: int | None) -> list[dict[str, Any]]:
+        """The rows of the first epochs; the others need not be readable."""
+        path = self.path / "metrics.jsonl"
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+        try:
+            return [json.loads(line) for line in lines[:epochs]]
+        except ValueError as error:
+            raise ConfigError(str(path), f"cannot be read: {_first_line(error)}") from None
+
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name
         if not path.exists():
             return {}
         try:
             values = json.loads(path.read_text("utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(str(path), f"cannot be read: {_first_line(error)}") from None
         if not isinstance(values, dict):
             raise ConfigError(str(path), "it holds no keys")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -50,7 +49,7 @@ def checked(settings: type[T], values: Mapping[str, Any], *, key: str) -> T:
     check_keys(values, allowed=field_names(settings), key=key)
     adapter = TypeAdapter(settings)
     for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
+        if not _is_plain(value):
             raise _wrong_value(adapter, name, values=values, key=key)
     try:
         # Through JSON, because pydantic's strict mode then takes a list for a tuple and an int for a float, and nothing
@@ -88,6 +87,15 @@ def listed(choices: Iterable[str]) -> str:
 def join(*parts: object) -> str:
     """The dotted path of a key; empty parts stand for the top level."""
     return ".".join(str(part) for part in parts if part != "")
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON has such a value: no date or bytes from YAML's tags, and no infinity."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _as_config_error(

@@ -33,8 +33,7 @@ def load_run(path: str | Path, *, device: str | torch.device = "cpu") -> Trained
     checkpoint = load_trained(run_directory.checkpoints)
     if checkpoint is None:
         raise CheckpointError(f"{path}: the run has no checkpoint yet")
-    channels, height, width = checkpoint.values["image_shape"]
-    image_shape = (channels, height, width)
+    image_shape = _image_shape(checkpoint.values.get("image_shape"), path=path)
     with torch.random.fork_rng():  # building draws initial weights, and the caller's random numbers are the caller's
         model = config.build_model(image_shape=image_shape)
     load_model(model, checkpoint.model)
@@ -55,15 +54,19 @@ class TrainedModel:
 
     def encode(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """Codes (N, code_size), or (code_size,) for a single image."""
-        return self._apply(self.model.encode, images, item_shape=self.image_shape)
+        return self._apply(lambda batch: self.model.encode(_as_pixels(batch)), images, item_shape=self.image_shape)
 
     def decode(self, codes: ArrayOrTensor) -> ArrayOrTensor:
         """Images (N, C, H, W) in [0, 1] scale from codes (N, code_size); (C, H, W) from (code_size,)."""
-        return self._apply(self.model.decode, codes, item_shape=(self.config.architecture.code_size,))
+        return self._apply(
+            lambda batch: self.model.decode(batch.float()), codes, item_shape=(self.config.architecture.code_size,)
+        )
 
     def reconstruct(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """Reconstructions in [0, 1] scale, in the shape of the images."""
-        return self._apply(lambda batch: self.model(batch).reconstruction, images, item_shape=self.image_shape)
+        return self._apply(
+            lambda batch: self.model(_as_pixels(batch)).reconstruction, images, item_shape=self.image_shape
+        )
 
     def _apply(
         self, function: Callable[[Tensor], Tensor], given: ArrayOrTensor, *, item_shape: tuple[int, ...]
@@ -75,10 +78,25 @@ class TrainedModel:
         if batch.shape[1:] != item_shape:
             wanted = ", ".join(str(size) for size in item_shape)
             raise ValueError(f"expected shape (N, {wanted}) or ({wanted}), not {tuple(tensor.shape)}")
-        batch = batch.float() / 255 if batch.dtype == torch.uint8 else batch.float()
         with torch.no_grad():
             result = function(batch.to(next(self.model.parameters()).device))
         result = result.squeeze(0) if single else result
         if isinstance(given, Tensor):
             return result.to(given.device)
         return result.cpu().numpy()
+
+
+def _image_shape(value: object, *, path: str | Path) -> tuple[int, int, int]:
+    match value:
+        case [int(channels), int(height), int(width)] if min(channels, height, width) > 0:
+            return channels, height, width
+    raise CheckpointError(f"{path}: the checkpoint does not say the shape of an image, but {value!r}")
+
+
+def _as_pixels(images: Tensor) -> Tensor:
+    """Floats in [0, 1]."""
+    if images.dtype == torch.uint8:
+        return images.float() / 255
+    if not images.is_floating_point():
+        raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
+    return images.float()

@@ -139,6 +139,21 @@ def test_the_best_is_preferred_for_use_and_the_last_for_going_on(tmp_path: Path)
     assert step_of(load_last(tmp_path)) == 3
 
 
+@pytest.mark.parametrize(
+    "change", [{"sha256": {}}, {"sha256": {"model.safetensors": "x"}}, {"values": []}, {"sha256": 3}]
+)
+def test_a_crafted_manifest_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    from autoenc.checkpoints import _digest_of_values
+
+    save_last(tmp_path, checkpoint(1))
+    path = tmp_path / "last" / "manifest.json"
+    manifest = {**json.loads(path.read_text()), **change}
+    del manifest["manifest_sha256"]
+    path.write_text(json.dumps({**manifest, "manifest_sha256": _digest_of_values(manifest)}))
+    with pytest.raises(CheckpointError, match="not the manifest of a checkpoint"):
+        load_last(tmp_path)
+
+
 class Tied(nn.Module):
     def __init__(self) -> None:
         super().__init__()

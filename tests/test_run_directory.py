@@ -65,6 +65,7 @@ def test_the_end_of_a_run_keeps_its_start(tmp_path: Path) -> None:
         ("a: [1", "cannot be read"),
         ("x: !!python/object/apply:os.getcwd []", "cannot be read"),
         ("a: \x00", "cannot be read"),
+        ("a: &x [*x]", "cannot be read"),
     ],
 )
 def test_a_config_from_somebody_else_runs_nothing(tmp_path: Path, text: str, message: str) -> None:
@@ -74,11 +75,24 @@ def test_a_config_from_somebody_else_runs_nothing(tmp_path: Path, text: str, mes
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", "\xff"])
-def test_a_broken_status_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
-    (tmp_path / "status.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(ConfigError, match=r"status.json"):
-        RunDirectory(tmp_path).status()
+@pytest.mark.parametrize("text", ["[1]", "{", "\xff", "[" * 100_000])
+def test_a_broken_summary_is_an_error_that_names_it_and_a_broken_status_says_nothing(tmp_path: Path, text: str) -> None:
+    for name in ("summary.json", "status.json"):
+        (tmp_path / name).write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"summary.json"):
+        RunDirectory(tmp_path).summary()
+    assert RunDirectory(tmp_path).status() == {}
+
+
+def test_a_broken_row_matters_only_where_it_is_needed(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.append_metrics({"epoch": 1})
+    with (tmp_path / "metrics.jsonl").open("ab") as file:
+        file.write(b"\0\0\0\n")
+    with pytest.raises(ConfigError, match=r"metrics.jsonl: cannot be read"):
+        run.metrics()
+    run.truncate_metrics(1)
+    assert run.metrics() == [{"epoch": 1}]
 
 
 def test_metrics_are_appended_and_truncated(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import autoenc
-from autoenc.checkpoints import CheckpointError
+from autoenc.checkpoints import Checkpoint, CheckpointError, save_last
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from tests.conftest import Train
@@ -72,6 +72,28 @@ def test_a_wrong_shape_is_told(finished: Path, shape: tuple[int, ...]) -> None:
         autoenc.load_run(finished).encode(torch.zeros(shape))
     with pytest.raises(ValueError, match=r"expected shape \(N, 3\) or \(3\), not \(4,\)"):
         autoenc.load_run(finished).decode(torch.zeros(4))
+
+
+def test_other_integers_than_bytes_are_no_pixels(finished: Path) -> None:
+    """From 0 to 255 or from 0 to 1? It cannot be known."""
+    with pytest.raises(ValueError, match=r"floats in \[0, 1\] or uint8 from 0 to 255, not torch.int64"):
+        autoenc.load_run(finished).encode(torch.zeros(1, 1, 8, 8, dtype=torch.int64))
+
+
+def test_codes_are_never_rescaled(finished: Path) -> None:
+    run = autoenc.load_run(finished)
+    code = torch.tensor([[3, 1, 2]], dtype=torch.uint8)
+    assert torch.equal(run.decode(code), run.decode(code.float()))
+
+
+@pytest.mark.parametrize("shape", [None, [1, 8], [1, 8, "8"], [0, 8, 8]])
+def test_a_checkpoint_without_a_shape_is_told(
+    finished: Path, shape: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunDirectory.begin(tmp_path / "run", config=RunDirectory(finished).config())
+    save_last(tmp_path / "run" / "checkpoints", Checkpoint({}, {}, {"image_shape": shape}))
+    with pytest.raises(CheckpointError, match="does not say the shape of an image"):
+        autoenc.load_run(tmp_path / "run")
 
 
 def test_the_caller_s_random_numbers_are_left_alone(finished: Path) -> None:

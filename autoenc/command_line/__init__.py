@@ -28,10 +28,12 @@ WRONG_INPUT, FAILED = 2, 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit code.
 
-    0 is success, 1 a run that failed, 2 something that cannot be done as it was asked; a signal's code is 128 plus its
-    number. A traceback is shown where the environment has `HYDRA_FULL_ERROR=1`.
+    0 is success, 1 a run that failed, 2 something that cannot be done as it was asked. A signal (130, 143) and argparse
+    (2) leave by `SystemExit`. A traceback is shown where the environment has `HYDRA_FULL_ERROR=1`.
     """
-    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    full_error = before == "1"
+    handlers = list(logging.getLogger().handlers)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints errors in its own way, and exits
     try:
         return train(sys.argv[1:] if arguments is None else list(arguments))
@@ -43,8 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.debug("Failed.", exc_info=True)
         return _complain(error, code=FAILED, full=full_error)
     finally:
-        if not full_error:
-            del os.environ["HYDRA_FULL_ERROR"]
+        _restore("HYDRA_FULL_ERROR", before)
+        _close_handlers(but=handlers)
+
+
+def _restore(variable: str, value: str | None) -> None:
+    if value is None:
+        del os.environ[variable]
+    else:
+        os.environ[variable] = value
+
+
+def _close_handlers(*, but: list[logging.Handler]) -> None:
+    """Take off the handlers that Hydra put on: the next command in this process is not for this run's log."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if handler not in but]:
+        root.removeHandler(handler)
+        handler.close()
 
 
 def _complain(error: Exception, *, code: int, full: bool) -> int:

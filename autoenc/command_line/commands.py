@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import re
 import shlex
 import sys
@@ -85,58 +86,106 @@ def _run(composer: Composer) -> int:
     from autoenc.config import parse  # noqa: PLC0415
 
     prepared = experiment.prepare(parse(task_values(config)))
+    claim = None
     if composer.resume is not None:
-        run_directory = RunDirectory(composer.resume)
+        path = composer.resume.absolute()
         config.hydra.output_subdir = None  # what Hydra wrote when the run began stays
-        config.hydra.run.dir = str(composer.resume)
+        config.hydra.run.dir = str(path)
     else:
-        run_directory = RunDirectory.begin(claim_folder(config, "hydra.run.dir"), config=prepared.config.values)
+        claim = claim_folder(config, "hydra.run.dir")
+        path = claim.path
+        RunDirectory.begin(path, config=prepared.config.values)
+    run_directory = RunDirectory(path)
+    summary: dict[str, Any] = {}
+    with experiment.recorded(run_directory) as interruption:
+        _run_in_hydra(
+            composer,
+            config,
+            lambda: summary.update(experiment.run(prepared, run_directory, interruption=interruption)),
+            impossible=None if claim is None else claim.give_back,
+        )
+    _report(summary, run_directory)
+    return 0
+
+
+def _run_in_hydra(
+    composer: Composer, config: DictConfig, work: Callable[[], None], *, impossible: Callable[[], None] | None
+) -> None:
+    """Do the work as a job of Hydra's: with its files written, and its logging. `impossible` is called before an error
+    of Hydra's own, such as a logging configuration that makes no sense.
+    """
     failures: list[Exception] = []
 
     def job(_: DictConfig) -> None:
         try:
-            _report(experiment.run(prepared, run_directory), run_directory)
+            work()
         except Exception as error:
-            failures.append(error)
+            failures.append(error)  # carried past Hydra, which would print it in its own way
 
-    _run_in_hydra(composer, config, job)
+    context = HydraContext(config_loader=composer.hydra.config_loader, callbacks=Callbacks())
+    try:
+        run_job(
+            hydra_context=context,
+            task_function=job,
+            config=config,
+            job_dir_key="hydra.run.dir",
+            job_subdir_key=None,
+        )
+    except Exception:
+        if impossible is not None:
+            impossible()
+        raise
     for failure in failures:
         raise failure
-    return 0
-
-
-def _run_in_hydra(composer: Composer, config: DictConfig, job: Callable[[DictConfig], None]) -> None:
-    context = HydraContext(config_loader=composer.hydra.config_loader, callbacks=Callbacks())
-    run_job(hydra_context=context, task_function=job, config=config, job_dir_key="hydra.run.dir", job_subdir_key=None)
 
 
 def _sweep(composer: Composer) -> int:
     if composer.resume is not None:
         raise ConfigError("resume", "one run at a time: it does not go with --multirun", value=str(composer.resume))
     config = composer.compose(run_mode=RunMode.MULTIRUN)
-    _check_jobs(composer, config)
-    folder = claim_folder(config, "hydra.sweep.dir")
     context = HydraContext(config_loader=composer.hydra.config_loader, callbacks=Callbacks())
-    sweeper = Plugins.instance().instantiate_sweeper(
-        config=config, hydra_context=context, task_function=_run_one_of_a_sweep
-    )
-    sweeper.sweep(arguments=list(config.hydra.overrides.task))
-    log.info("The sweep is in %s", _shown(folder))
-    return _sweep_exit_code(folder)
+    try:
+        sweeper = Plugins.instance().instantiate_sweeper(
+            config=config, hydra_context=context, task_function=_run_one_of_a_sweep
+        )
+    except Exception as error:
+        raise ConfigError("hydra.sweeper", f"it cannot be made: {in_one_line(error)}") from error
+    expected = _check_jobs(composer, config)
+    claim = claim_folder(config, "hydra.sweep.dir")
+    try:
+        sweeper.sweep(arguments=list(config.hydra.overrides.task))
+    except Exception:
+        if not any(claim.path.glob("**/status.json")):
+            claim.give_back()
+        raise
+    log.info("The sweep is in %s", _shown(claim.path))
+    return _sweep_exit_code(claim.path, expected)
 
 
-def _check_jobs(composer: Composer, config: DictConfig) -> None:
-    """Refuse the whole sweep, before it makes a folder, when one of its jobs would be refused."""
+def _check_jobs(composer: Composer, config: DictConfig) -> list[Path]:
+    """Refuse the whole sweep, before it makes a folder, when one of its jobs would be refused.
+
+    Returns:
+        the jobs' folders below the sweep's; none where the sweeper decides on its jobs as it goes.
+    """
     from autoenc.config import parse  # noqa: PLC0415 - imports torch
 
     if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
-        return  # another sweeper decides on its jobs as it goes
+        return []
     loader = composer.hydra.config_loader
     fixed = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
     overrides = OverridesParser.create(config_loader=loader).parse_overrides([*fixed, *config.hydra.overrides.task])
     (jobs,) = BasicSweeper.split_arguments(overrides, None)
-    for job in jobs:
-        parse(task_values(composer.compose_job(config, job))).device.build()
+    folders: list[Path] = []
+    for number, job in enumerate(jobs):
+        composed = composer.compose_job(config, job, number=number)
+        parse(task_values(composed)).device.build()
+        folder = Path(os.path.normpath(str(composed.hydra.sweep.subdir)))
+        if folder.is_absolute() or ".." in folder.parts or folder == Path() or folder in folders:
+            problem = "each job needs a folder of its own below the sweep's, as hydra.job.num makes one"
+            raise ConfigError("hydra.sweep.subdir", problem, value=str(composed.hydra.sweep.subdir))
+        folders.append(folder)
+    return folders
 
 
 def _run_one_of_a_sweep(config: DictConfig) -> None:
@@ -147,21 +196,18 @@ def _run_one_of_a_sweep(config: DictConfig) -> None:
     parsed = parse(task_values(config))
     run_directory = RunDirectory.begin(Path(HydraConfig.get().runtime.output_dir), config=parsed.values)
     try:
-        prepared = experiment.prepare(parsed)
-    except ValueError as error:
-        run_directory.set_state("failed", error={"kind": "raised", "message": in_one_line(error)})
-        log.error("failed: %s", in_one_line(error))  # noqa: TRY400 - a mistake in the input needs no traceback
-        return
-    try:
-        _report(experiment.run(prepared, run_directory), run_directory)
+        with experiment.recorded(run_directory) as interruption:
+            summary = experiment.run(experiment.prepare(parsed), run_directory, interruption=interruption)
     except Exception as error:
         log.error("failed: %s", in_one_line(error))  # noqa: TRY400 - the log file has the traceback
+    else:
+        _report(summary, run_directory)
 
 
-def _sweep_exit_code(folder: Path) -> int:
+def _sweep_exit_code(folder: Path, expected: list[Path]) -> int:
     """1 when a job failed: the folders tell, whatever launcher ran the jobs."""
-    jobs = [RunDirectory(path.parent) for path in sorted(folder.glob("*/status.json"))]
-    failed = [job.path.name for job in jobs if job.status()["state"] != "finished"]
+    jobs = expected or sorted(path.parent.relative_to(folder) for path in folder.glob("**/status.json"))
+    failed = [str(job) for job in jobs if RunDirectory(folder / job).status().get("state") != "finished"]
     if failed:
         sys.stderr.write(f"error: {len(failed)} of {len(jobs)} jobs did not finish: {', '.join(failed)}\n")
     return 1 if failed else 0
@@ -187,8 +233,8 @@ def _command() -> str:
 
 
 def _shown(path: Path) -> str:
-    """Relative to where one stands, if it is below."""
-    here = Path.cwd()
+    """Relative to where the command was given, if it is below; a job may have been moved by Hydra."""
+    here = Path(HydraConfig.get().runtime.cwd) if HydraConfig.initialized() else Path.cwd()
     return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
 
 

@@ -1,6 +1,7 @@
 """Hydra, up to the point where it would begin to write: a config from YAML files and the command line.
 
-Two of Hydra's names used here are internal ones (`hydra._internal`); `pyproject.toml` keeps to the 1.3 series for them.
+This and `commands` use some names of Hydra's that are internal (`hydra._internal`); `pyproject.toml` keeps to the 1.3
+series for them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.complaints import explained
@@ -42,6 +43,8 @@ class Composer:
         self.resume = self._take("resume")
         self.rerun = self._take("rerun")
         self._start_from_a_run()
+        if arguments.config_path is not None:
+            _refuse_packages(Path(arguments.config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
         GlobalHydra.instance().clear()
         self.hydra = Hydra.create_main_hydra2(
             task_name="train", config_search_path=_search_path(arguments.config_path, arguments.config_dir)
@@ -62,8 +65,8 @@ class Composer:
         config.hydra.mode = run_mode
         return config
 
-    def compose_job(self, config: DictConfig, overrides: list[str]) -> DictConfig:
-        """The config of one job of the sweep that `config` describes.
+    def compose_job(self, config: DictConfig, overrides: list[str], *, number: int) -> DictConfig:
+        """The config of job `number` of the sweep that `config` describes.
 
         Raises:
             ConfigError: it cannot be composed.
@@ -73,9 +76,12 @@ class Composer:
             return self.hydra.config_loader.load_sweep_config(config, kept)
 
         try:
-            return compose(overrides)
+            job = compose(overrides)
         except (ValueError, hydra.errors.HydraException, OmegaConfBaseException) as error:
             raise explained(error, overrides=overrides, compose=compose, choices=self._choices) from error
+        with open_dict(job):
+            job.hydra.job.id = job.hydra.job.num = number
+        return job
 
     def _compose(self, *, run_mode: RunMode, check_sweeps: bool) -> DictConfig:
         def compose(overrides: list[str]) -> DictConfig:
@@ -91,23 +97,31 @@ class Composer:
         except (ValueError, hydra.errors.HydraException, OmegaConfBaseException) as error:
             raise explained(error, overrides=self.overrides, compose=compose, choices=self._choices) from error
         _refuse_code(OmegaConf.to_container(config.hydra, resolve=False), path="hydra")
+        for key, why in _NOT_TAKEN.items():
+            if OmegaConf.select(config, key):
+                raise ConfigError(key, why)
         return config
 
     def _choices(self, group: str) -> list[str]:
-        loader = self.hydra.config_loader
-        return loader.get_group_options(group) if group not in {"", "hydra"} and "." not in group else []
+        if group in {"", "hydra"} or "." in group or self.config_name == OF_A_RUN:  # a run's groups are chosen
+            return []
+        return self.hydra.config_loader.get_group_options(group)
 
     def _take(self, key: str) -> Path | None:
         """Take `key=folder` out of the overrides."""
-        parser = OverridesParser.create()
-        found = [text for text in self.overrides if text.startswith(f"{key}=")]
+        found = [text for text in self.overrides if text.lstrip("+").startswith(f"{key}=")]
         self.overrides = [text for text in self.overrides if text not in found]
-        values = [parser.parse_override(text).value() for text in found]
-        given = [str(value) for value in values if value is not None]
-        return Path(given[-1]).expanduser() if given else None
+        folder = None
+        for override in OverridesParser.create().parse_overrides(found):
+            if override.is_sweep_override():
+                raise ConfigError(key, "one folder at a time", value=str(override.input_line).partition("=")[2])
+            value = override.value()
+            folder = None if value is None else Path(str(value)).expanduser()
+        return folder
 
     def _start_from_a_run(self) -> None:
         """Put a run's config in the place of `config.yaml`, for Hydra to apply the overrides to."""
+        ConfigStore.instance().repo.pop(f"{OF_A_RUN}.yaml", None)  # of an earlier command in this process
         if self.resume is not None:
             if self.rerun is not None:
                 raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
@@ -178,6 +192,14 @@ def absolute_folder(folder: str | None, *, flag: str) -> str | None:
     return os.path.abspath(folder)  # noqa: PTH100 - `Path.absolute` keeps `..`
 
 
+def _refuse_packages(main_config: Path) -> None:
+    """Hydra imports what `hydra.searchpath` of a main config names as `pkg://`, before anybody can look at it."""
+    if main_config.is_file():
+        for entry in OmegaConf.select(OmegaConf.load(main_config), "hydra.searchpath") or ():
+            if not str(entry).startswith(("file://", "/", ".")):
+                raise ConfigError("hydra.searchpath", "only folders can be searched: file://...", value=str(entry))
+
+
 def _search_path(config_path: str | None, config_dir: str | None) -> ConfigSearchPath:
     search_path = create_config_search_path(config_path or str(config_directory()))
     if config_dir is not None:
@@ -199,5 +221,10 @@ def _refuse_code(node: Any, *, path: str) -> None:
             raise ConfigError(f"{path}.{key}", problem, value=value)
         _refuse_code(value, path=f"{path}.{key}")
 
+
+_NOT_TAKEN = {
+    "hydra.callbacks": "there are no callbacks here",
+    "hydra.job.env_set": "a config may not change the environment; set variables in the shell",
+}
 
 _TRUSTED = ("hydra.", "hydra_plugins.", "logging.", "autoenc.")

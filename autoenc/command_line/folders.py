@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,13 +16,27 @@ LONGEST_TICK = 10.0
 """Seconds after which a name made from the time must have changed; several processes may wait for the next second."""
 
 
-def claim_folder(config: DictConfig, key: str) -> Path:
+class Claim(NamedTuple):
+    """A folder that is ours alone."""
+
+    path: Path
+    """Absolute."""
+    made: list[Path]
+    """The folders that were made for it, the outermost first."""
+
+    def give_back(self) -> None:
+        """Leave no trace: for a command that turns out to be impossible before it has done anything."""
+        for item in self.path.iterdir():
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+        with contextlib.suppress(OSError):  # somebody else is using an outer one by now
+            for folder in reversed(self.made):
+                folder.rmdir()
+
+
+def claim_folder(config: DictConfig, key: str) -> Claim:
     """Make the folder that `key` of Hydra's config names, or take it over if it is there and empty.
 
     Where the name is made from the time (`${now:...}`) and taken, the time is looked up again until it is not.
-
-    Returns:
-        the absolute path.
 
     Raises:
         ConfigError: the folder is somebody else's, or cannot be made.
@@ -28,8 +45,12 @@ def claim_folder(config: DictConfig, key: str) -> Path:
     deadline = time.monotonic() + LONGEST_TICK
     while True:
         name = str(OmegaConf.select(config, key))
-        if name != tried and _claimed(Path(name), key=key):
-            return Path(name).absolute()
+        try:
+            claim = _claim(Path(name).absolute()) if name != tried else None
+        except OSError as error:
+            raise ConfigError(key, f"the folder cannot be made: {error.strerror}", value=name) from None
+        if claim is not None:
+            return claim
         tried = name
         if time.monotonic() > deadline or "${now:" not in _as_written(config, key):
             problem = "the folder exists and is not empty; an interrupted run goes on with resume="
@@ -44,24 +65,31 @@ def _as_written(config: DictConfig, key: str) -> str:
     return str(OmegaConf.to_container(OmegaConf.select(config, parent), resolve=False)[name])  # type: ignore[call-overload, index]
 
 
-def _claimed(path: Path, *, key: str) -> bool:
-    """Whether the folder is ours now."""
+def _claim(path: Path) -> Claim | None:
+    """The folder, or None when somebody else has it."""
     made: list[Path] = []
     try:
-        for folder in reversed([path, *path.parents]):
+        for folder in reversed(path.parents):
             if not folder.exists():
-                folder.mkdir(exist_ok=folder != path)
+                folder.mkdir(exist_ok=True)
                 made.append(folder)
-        if made and made[-1] == path:
-            return True
+        if not path.is_dir() and _make_exclusively(path):
+            return Claim(path, [*made, path])
         if any(path.iterdir()):
-            return False
+            return None
         # It was there and empty. Only one process can make this entry, which Hydra would make anyway.
-        (path / ".hydra").mkdir()
-    except FileExistsError:
-        return False
-    except OSError as error:
+        return Claim(path, made) if _make_exclusively(path / ".hydra") else None
+    except OSError:
         for folder in reversed(made):
             folder.rmdir()
-        raise ConfigError(key, f"the folder cannot be made: {error.strerror}", value=str(path)) from None
+        raise
+
+
+def _make_exclusively(folder: Path) -> bool:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():  # a file, or a link that leads nowhere
+            raise
+        return False
     return True

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-from autoenc.checkpoints import Checkpoint, load_last, load_model, model_tensors, save_best, save_last
+from autoenc.checkpoints import Checkpoint, CheckpointError, load_last, load_model, model_tensors, save_best, save_last
 from autoenc.evaluation import as_floats, fetch, measure
 from autoenc.interruption import Interruption
 from autoenc.progress import TrainingProgress
@@ -106,11 +107,14 @@ class Trainer:
         self._clock = time.perf_counter()
         with progress, self.interruption.deferred():
             if self.position.step == 0:
-                self._keep_snapshot()
+                self.snapshots[0] = self.reconstruct_shown()
             while not self.finished:
                 self._train_epoch(progress)
                 progress.finish_epoch(self._finish_epoch())
+                self._leave_if_asked()
             self._save()
+            if self.interruption.requested:
+                self.interruption.leave()
 
     def use_best(self) -> None:
         """Give the model the weights that validated best; without a validation split it keeps the last ones."""
@@ -128,11 +132,15 @@ class Trainer:
             self.step.train_step(clean)
             self.position.step += 1
             progress.advance(len(indices))
-            if self.interruption.requested:
-                self._save()
-                self.interruption.leave()
+            self._leave_if_asked()
             if self.position.step % self.settings.checkpoint_every == 0:
                 self._save()
+
+    def _leave_if_asked(self) -> None:
+        if self.interruption.requested:
+            log.info("Stopping, and saving. A second signal stops at once.")
+            self._save()
+            self.interruption.leave()
 
     def _order(self) -> Tensor:
         """The images' order in this epoch, (N,) on the device; the same on every kind of device."""
@@ -154,15 +162,16 @@ class Trainer:
             metrics=["mse"],
         )
         scalars = {f"validation/{name}": value for name, value in validation.items()}
-        scalars |= {"train/loss": step.loss_sum / len(self.images.train), "skipped": step.skipped}
-        values = fetch(scalars)  # the epoch's one synchronisation
-        self._refuse_not_finite(values.pop("skipped"))
+        scalars |= {"train/loss": step.loss_sum / len(self.images.train)}
+        values = fetch({**scalars, "skipped": step.skipped, "weights": self._norm()})  # the epoch's one synchronisation
+        self._refuse_not_finite(values)
+        del values["skipped"], values["weights"]
         position.epoch += 1
         self._epoch_start = self._shuffling.get_state()
         step.loss_sum.zero_()
         self._remember_best(values.get("validation/loss"))
         if position.epoch % self.settings.snapshot_every == 0:
-            self._keep_snapshot()
+            self.snapshots[position.epoch] = self.reconstruct_shown()
         row = self._row(values)
         self.run.append_metrics(row)
         return row
@@ -187,17 +196,25 @@ class Trainer:
         self._best = {name: tensor.detach().clone() for name, tensor in model_tensors(self.model).items()}
         self._best_is_saved = False
 
-    def _keep_snapshot(self) -> None:
-        """Keep what the model makes of the shown images now."""
+    def reconstruct_shown(self) -> Tensor:
+        """What the model makes of the shown images now, in eval mode; (K, C, H, W)."""
         self.model.eval()
         with torch.no_grad(), self.step.device.autocast():
-            self.snapshots[self.position.epoch] = self.model(self.images.shown).reconstruction.float()
-        self.model.train()
+            return self.model(self.images.shown).reconstruction.float()  # type: ignore[no-any-return]
 
-    def _refuse_not_finite(self, skipped: float) -> None:
-        if skipped:
-            message = f"in epoch {self.position.epoch + 1} the loss or gradient of {skipped:.0f} step(s) was not finite"
-            raise NotFiniteError(f"{message}; a lower optimizer.learning_rate or training.gradient_clip may help")
+    def _norm(self) -> Tensor:
+        """A number, (), that is finite where all weights are: finite gradients can still push them over the edge."""
+        return torch.stack(torch._foreach_norm(self.step.parameters)).sum()
+
+    def _refuse_not_finite(self, values: Mapping[str, float]) -> None:
+        """Look at what came from the device before any of it is written."""
+        epoch, skipped = self.position.epoch + 1, values["skipped"]
+        odd = [name for name, value in values.items() if not math.isfinite(value)]
+        if not skipped and not odd:
+            return
+        what = f"the loss or gradient of {skipped:.0f} step(s)" if skipped else " and ".join(odd)
+        hint = "a lower optimizer.learning_rate or training.gradient_clip may help"
+        raise NotFiniteError(f"in epoch {epoch} {what} was not finite; {hint}")
 
     def _tick(self) -> None:
         """Add the time since the last tick to the counts."""
@@ -207,7 +224,7 @@ class Trainer:
         self._clock = now
 
     def _save(self) -> None:
-        self._refuse_not_finite(self.step.skipped.item())  # synchronises: a checkpoint
+        self._refuse_not_finite(fetch({"skipped": self.step.skipped, "weights": self._norm()}))  # synchronises
         self._tick()
         image_shape = list(self.images.train.shape[1:])
         if self._best is not None and not self._best_is_saved:
@@ -215,7 +232,7 @@ class Trainer:
             save_best(self.run.checkpoints, Checkpoint(self._best, {}, values))
             self._best_is_saved = True
         self.position.threads = torch.get_num_threads()
-        values = {"image_shape": image_shape, **asdict(self.position)}
+        values = {"image_shape": image_shape, "steps_per_epoch": self.steps_per_epoch, **asdict(self.position)}
         save_last(self.run.checkpoints, Checkpoint(model_tensors(self.model), self._tensors(), values))
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -236,7 +253,11 @@ class Trainer:
             return {name.removeprefix(prefix): tensor for name, tensor in found if name.startswith(prefix)}
 
         device = self.images.train.device
-        self.position = Position(**{key: value for key, value in checkpoint.values.items() if key != "image_shape"})
+        values = dict(checkpoint.values)
+        del values["image_shape"]
+        if values.pop("steps_per_epoch") != self.steps_per_epoch:
+            raise CheckpointError("config.yaml was changed since the checkpoint: other images or another batch size")
+        self.position = Position(**values)
         self.step.device.set_threads(self.position.threads)  # sums depend on how they are divided among threads
         load_model(self.model, checkpoint.model)
         load_optimizer(self.step.optimizer, group("optimizer"), names=self._names)

@@ -19,7 +19,7 @@ class TrainingStep:
     """From a batch of clean images to changed weights.
 
     Two sums are kept on the device until somebody fetches them: `loss_sum`, of the loss times the number of images, and
-    `skipped`, the number of steps whose loss or gradient was not finite; such a step changes nothing.
+    `skipped`, the number of steps whose loss or gradient was not finite; such a step changes no weight and no moment.
     """
 
     def __init__(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -42,7 +44,7 @@ MISTAKES = {
     "training.epochs=[": ["training.epochs=[", "cannot be read as key=value"],
     "training.epochs.x=1": ["training.epochs.x=1", "'training.epochs' has no keys"],
     "training.epoch=1 optimizer.x=2": ["training.epoch", "+training.epoch=1"],
-    "hydra.nothing=1": ["hydra.nothing=1", "there is no such key"],
+    "hydra.nothing=1": ["hydra.nothing=1", "hydra has no such key", "sweeper"],
     "foo=1": ["foo=1", "there is no such key", "architecture"],
     "foo.bar=1": ["foo.bar=1", "there is no 'foo'"],
     "+foo=1": ["foo=1", "there is no such key"],
@@ -57,6 +59,13 @@ MISTAKES = {
     "resume=a rerun=b": ["resume=a", "rerun"],
     "resume=a seed=3": ["resume=a", "'seed=3'"],
     "-m resume=a": ["resume=a"],
+    "-m resume=a,b": ["resume=a,b", "one folder at a time"],
+    "++resume=nowhere": ["resume=nowhere", "no such folder"],
+    "-m seed=0,1 hydra.sweep.subdir=x": ["hydra.sweep.subdir=x", "a folder of its own"],
+    "-m seed=0 hydra.sweep.subdir=../x": ["hydra.sweep.subdir=../x", "a folder of its own"],
+    "-m hydra.sweeper._target_=hydra.nope.X seed=0,1": ["hydra.nope.X"],
+    "+hydra.job.env_set.PATH=x": ["hydra.job.env_set", "set variables in the shell"],
+    "+hydra.callbacks.x._target_=hydra.experimental.callbacks.LogJobReturnCallback": ["hydra.callbacks"],
     "-m training.epochs=1,-1": ["training.epochs=-1", "a whole number of at least 1"],
     "-m architecture=linear,cnn": ["architecture=cnn", "conv, fully_connected, linear"],
     "--config-path nowhere": ["--config-path=nowhere", "no such folder"],
@@ -143,6 +152,35 @@ def test_an_output_folder_beneath_a_file(elsewhere: Path, capsys: pytest.Capture
     assert main(["hydra.run.dir=file/run"]) == 2
     assert "hydra.run.dir=file/run: the folder cannot be made: Not a directory" in capsys.readouterr().err
     assert [path.name for path in elsewhere.iterdir()] == ["file"]
+
+
+def test_a_link_that_leads_nowhere(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "outputs").symlink_to("nowhere")
+    assert main([]) == 2
+    assert "the folder cannot be made: File exists" in capsys.readouterr().err
+    assert [path.name for path in elsewhere.iterdir()] == ["outputs"]
+
+
+def test_hydra_s_own_errors_before_the_job_leave_nothing(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # `logging` leaves the file open that it has made by then
+        assert main(["hydra.job_logging.root.level=NONSENSE", "hydra.run.dir=a/b"]) == 2
+        gc.collect()
+    assert "root logger" in capsys.readouterr().err
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_main_config_may_not_search_packages(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "own").mkdir()
+    (elsewhere / "own" / "config.yaml").write_text("hydra: {searchpath: ['pkg://evil']}")
+    assert main(["--config-path", "own"]) == 2
+    assert "hydra.searchpath=pkg://evil: only folders can be searched" in capsys.readouterr().err
+
+
+def test_in_a_rerun_a_key_of_another_choice_is_told(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    train("noise=none")
+    assert main(["rerun=run", "noise.probability=0.3"]) == 2
+    assert "noise.probability=0.3: noise=none has no such key" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_something_is_refused_and_untouched(

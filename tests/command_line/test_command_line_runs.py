@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from autoenc.command_line import main
+from autoenc.devices import TORCHS_CHOICE
 from autoenc.run_directory import RunDirectory
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.training.test_training_loop import assert_same_run
@@ -174,6 +175,45 @@ def test_a_job_whose_data_is_missing_says_so_in_its_folder(elsewhere: Path, monk
     status = RunDirectory(Path("sweep/1")).status()
     assert status["state"] == "failed"
     assert "dataset=digits needs no network" in status["error"]["message"]
+
+
+def test_a_job_that_fails_in_a_folder_of_folders_is_counted(elsewhere: Path) -> None:
+    arguments = ["-m", "hydra.sweep.dir=s", "hydra.sweep.subdir=${seed}/${hydra.job.num}", "training.epochs=1"]
+    rates = "optimizer.learning_rate=0.1,1e39"
+    assert main([*TINY, *arguments, "optimizer=sgd", rates]) == 1
+    states = {path.parent.name: json.loads(path.read_text())["state"] for path in Path("s").glob("0/*/status.json")}
+    assert states == {"0": "finished", "1": "failed"}
+
+
+def test_threads_of_one_job_are_not_those_of_the_next(elsewhere: Path) -> None:
+    assert main([*TINY, "-m", "training.epochs=1", "device.threads=1,2,null", "hydra.sweep.dir=s"]) == 0
+    threads = [json.loads(Path(f"s/{job}/environment.json").read_text())["threads"] for job in range(3)]
+    assert threads == [1, 2, TORCHS_CHOICE]
+
+
+def test_two_commands_in_one_process_have_logs_of_their_own(train: Train) -> None:
+    first = train(folder="first")
+    size = (first / "train.log").stat().st_size
+    train(folder="second")
+    assert (first / "train.log").stat().st_size == size
+    assert main(["--config-name", "config_of_a_run"]) == 2
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_away_does_not_stop_the_training(elsewhere: Path) -> None:
+    command = [sys.executable, SCRIPT, *TINY, "hydra.run.dir=run"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait() == 0
+    assert RunDirectory(Path("run")).status()["state"] == "finished"
+
+
+def test_where_hydra_changes_the_folder_the_end_still_tells_the_way(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("hydra.job.chdir=true")
+    assert "rerun=run\n" in capsys.readouterr().out
 
 
 def test_a_sweep_is_not_made_over_another(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -206,6 +206,111 @@ def test_what_is_not_finite_fails_the_run_and_keeps_the_last_finite_checkpoint(
     assert not (run / "summary.json").exists()
 
 
+def test_weights_that_overflow_are_never_saved(train: Train) -> None:
+    """A finite gradient times an infinite rate: the step is finite, the weights are not."""
+    run = train("optimizer=sgd", "optimizer.learning_rate=1e39", "training.checkpoint_every=1", exit_code=1)
+    assert RunDirectory(run).status()["error"]["kind"] == "not_finite"
+    assert load_last(run / "checkpoints") is None
+
+
+def test_a_validation_loss_that_is_not_finite_is_never_the_best(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autoenc import evaluation
+    from autoenc.training import loop
+
+    original, calls = evaluation.measure, iter(range(9))
+
+    def measure(*arguments: Any, **options: Any) -> dict[str, Tensor]:
+        values = original(*arguments, **options)
+        return {**values, "loss": values["loss"] * float("nan")} if next(calls) == 1 else values
+
+    monkeypatch.setattr(loop, "measure", measure)
+    run = train(exit_code=1)
+    error = RunDirectory(run).status()["error"]
+    assert error["kind"] == "not_finite"
+    assert "in epoch 2 validation/loss was not finite" in error["message"]
+    assert len(RunDirectory(run).metrics()) == 1
+
+
+@pytest.mark.parametrize("moment", ["measure", "save_last"])
+def test_a_signal_outside_of_the_steps_is_heard_too(
+    moment: str, train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the last epoch's validation, and in the last save: everything is done but the evaluation."""
+    from autoenc.training import loop
+
+    original, calls = getattr(loop, moment), iter(range(1, 99))
+    last = {"measure": 3, "save_last": 5}[moment]
+
+    def signalling(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == last:
+            signal.raise_signal(signal.SIGTERM)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(loop, moment, signalling)
+    with pytest.raises(SystemExit) as caught:
+        train()
+    monkeypatch.undo()
+    assert caught.value.code == 143
+    assert RunDirectory(Path("run")).status()["state"] == "interrupted"
+    assert main(["resume=run"]) == 0
+    assert_same_run(Path("run"), uninterrupted())
+
+
+def test_a_signal_before_the_first_step_is_recorded(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoenc.command_line.commands.run_job", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as caught:
+        train()
+    assert caught.value.code == 143
+    assert RunDirectory(Path("run")).status()["state"] == "interrupted"
+
+
+def test_a_checkpoint_of_another_batch_size_is_refused(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop_at(10, kill, monkeypatch)
+    with pytest.raises(Killed):
+        train()
+    monkeypatch.undo()
+    config = Path("run/config.yaml")
+    config.write_text(config.read_text().replace("batch_size: 16", "batch_size: 50"))
+    assert main(["resume=run"]) == 2
+    assert "config.yaml was changed since the checkpoint" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_and_keeps_no_half_of_a_checkpoint(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    stop_at(9, lambda: monkeypatch.setattr("autoenc.checkpoints.write_flushed", full), monkeypatch)
+    stop = "autoenc.run_directory.write_flushed"
+    monkeypatch.setattr(TrainingStep, "train_step", TrainingStep.train_step)
+    original = RunDirectory.set_state
+
+    def no_space_left(self: RunDirectory, state: Any, **options: Any) -> None:
+        if state == "failed":
+            monkeypatch.setattr(stop, full)
+        original(self, state, **options)
+
+    monkeypatch.setattr(RunDirectory, "set_state", no_space_left)
+    run = train(exit_code=1)
+    captured = capsys.readouterr()
+    assert "No space left on device" in captured.err
+    assert "status.json cannot be written" in captured.out
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best", "last", "previous"]
+    assert load_last(run / "checkpoints") is not None
+
+
+def test_pictures_show_what_was_scored_in_bfloat16_too(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, Tensor] = {}
+    monkeypatch.setattr("autoenc.experiment.draw_reconstructions", lambda *_, **options: drawn.update(options))
+    run = train("device.precision=bfloat16", "dataset.validation_fraction=0")
+    checkpoint = load_last(run / "checkpoints")
+    assert checkpoint is not None
+    assert torch.equal(drawn["reconstructions"], checkpoint.trainer["snapshot:3"])
+
+
 def test_out_of_memory_is_labelled(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: TrainingStep, clean: Tensor) -> Tensor:
         raise MemoryError("no memory left")
