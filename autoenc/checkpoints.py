@@ -149,7 +149,7 @@ def _serialised(tensors: Mapping[str, Tensor]) -> bytes:
     # into tensors that have the weights' strides again: fused optimizers pair elements by their place in memory.
     # Copies, since the format refuses tensors that share memory, as views of one another would.
     return safetensors.torch.save(
-        {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+        {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}  # synchronises
     )
 
 

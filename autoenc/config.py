@@ -100,6 +100,8 @@ def _absolute(data_dir: object) -> object:
     """A folder's absolute path, so that a run can be taken up from anywhere; what is no text is left to the check."""
     if not isinstance(data_dir, str):
         return data_dir
+    if not data_dir:
+        raise ConfigError("data_dir", "it names no folder; is AUTOENC_DATA set to nothing?", value="")
     try:
         return str(Path(data_dir).expanduser().absolute())
     except RuntimeError as error:  # nobody's home

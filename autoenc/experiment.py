@@ -87,6 +87,9 @@ def recorded(run_directory: RunDirectory) -> Iterator[Interruption]:
         run_directory.set_state("finished")
 
 
+_UNITS_OF_ALL = {**UNITS, **{f"noisy_{name}": f"{unit}; from the noisy input" for name, unit in UNITS.items()}}
+
+
 class _Shown(NamedTuple):
     """The test images in the pictures, the same in every run of a dataset."""
 
@@ -160,6 +163,7 @@ def _score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, f
 def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory: RunDirectory) -> None:
     config = prepared.config
     title = _title(config)
+    # From here on the device is waited for: training is over.
     run_directory.figures.mkdir(exist_ok=True)
     draw_loss_curves(
         run_directory.metrics(),
@@ -174,7 +178,7 @@ def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory:
         reconstructions=trainer.reconstruct_shown().cpu(),
         captions=shown.captions,
         path=run_directory.figures / "reconstructions.png",
-        title=title,
+        title=f"{title}: test images, epoch {trainer.position.best_epoch or trainer.position.epoch}",
     )
     draw_progress(
         shown.clean.cpu(),
@@ -186,7 +190,7 @@ def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory:
 
 
 def _title(config: ExperimentConfig) -> str:
-    names = {group: config.values[group]["name"] for group in ("architecture", "dataset", "noise")}
+    names = {group: config.values[group]["name"].replace("_", " ") for group in ("architecture", "dataset", "noise")}
     noise = "" if names["noise"] == "none" else f", {names['noise']} noise"
     code_size = config.architecture.code_size
     return f"{names['architecture']} autoencoder on {names['dataset']}{noise}, code size {code_size}"
@@ -208,8 +212,7 @@ def _summarise(
         "device": prepared.device.description,
         "units": {
             "loss": trainer.step.loss.unit,
-            **UNITS,
-            **{f"noisy_{name}": f"{unit}; from the noisy input" for name, unit in UNITS.items()},
+            **{name: unit for name, unit in _UNITS_OF_ALL.items() if name in (scores["test"] or {})},
             "seconds": "seconds",
             "images_per_second": "training images a second, validation and checkpoints included in the time",
         },

@@ -153,6 +153,8 @@ class RunDirectory:
             owner = f"process {status.get('pid')} on {status.get('host')}"
             raise ConfigError("resume", f"{owner} is training in this folder", value=str(self.path)) from None
         try:
+            for leftover in self.path.glob(".*.new"):  # of a process that was killed while it wrote
+                leftover.unlink()
             yield
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -198,10 +200,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def write_flushed(path: Path, content: bytes) -> None:
     """Write a file and have it on the disk when this returns."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # A full disk does not say which file it was full for.
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def flush_folder(path: Path) -> None:

@@ -16,6 +16,9 @@ from autoenc.checkpoints import CheckpointError, load_model, load_trained
 from autoenc.config import ExperimentConfig, parse
 from autoenc.run_directory import RunDirectory
 
+FAR_OUT = 16
+"""No noise takes a pixel of [0, 1] so far; one from 0 to 255 is soon there."""
+
 ArrayOrTensor = TypeVar("ArrayOrTensor", Tensor, npt.NDArray[Any])
 
 
@@ -52,6 +55,13 @@ class TrainedModel:
         self.config = config
         self.image_shape = image_shape
 
+    def __repr__(self) -> str:
+        names = {group: self.config.values[group]["name"] for group in ("architecture", "bottleneck", "dataset")}
+        described = ", ".join(f"{group}={name}" for group, name in names.items())
+        return (
+            f"TrainedModel({described}, code_size={self.config.architecture.code_size}, image_shape={self.image_shape})"
+        )
+
     def encode(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """Codes (N, code_size), or (code_size,) for a single image."""
         return self._apply(lambda batch: self.model.encode(_as_pixels(batch)), images, item_shape=self.image_shape)
@@ -72,7 +82,7 @@ class TrainedModel:
         self, function: Callable[[Tensor], Tensor], given: ArrayOrTensor, *, item_shape: tuple[int, ...]
     ) -> ArrayOrTensor:
         """Call `function` on a batch of items, for a batch or for a single item."""
-        tensor = given if isinstance(given, Tensor) else torch.as_tensor(np.ascontiguousarray(given))
+        tensor = given if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
         single = tensor.ndim == len(item_shape)
         batch = tensor.unsqueeze(0) if single else tensor
         if batch.shape[1:] != item_shape:
@@ -99,4 +109,6 @@ def _as_pixels(images: Tensor) -> Tensor:
         return images.float() / 255
     if not images.is_floating_point():
         raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
+    if images.numel() and images.abs().max() > FAR_OUT:  # synchronises
+        raise ValueError(f"pixels must be floats in [0, 1], and there is one of {images.abs().max():g}; divide by 255?")
     return images.float()

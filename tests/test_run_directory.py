@@ -159,6 +159,14 @@ def test_a_second_process_is_kept_out_until_the_first_is_gone(tmp_path: Path) ->
     assert sorted(path.name for path in run.path.iterdir()) == ["config.yaml", "status.json"]
 
 
+def test_what_a_killed_process_left_of_a_write_is_cleaned_up(tmp_path: Path) -> None:
+    run = RunDirectory.begin(tmp_path / "run", config={})
+    (run.path / ".summary.json.123.new").write_text("{")
+    with run.locked():
+        pass
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.yaml", "status.json"]
+
+
 def test_files_are_plain_json(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     run.write_summary({"test": {"mse": 0.1}})

@@ -80,6 +80,24 @@ def test_other_integers_than_bytes_are_no_pixels(finished: Path) -> None:
         autoenc.load_run(finished).encode(torch.zeros(1, 1, 8, 8, dtype=torch.int64))
 
 
+def test_pixels_far_out_are_refused_and_noisy_ones_are_not(finished: Path) -> None:
+    run = autoenc.load_run(finished)
+    with pytest.raises(ValueError, match="there is one of 255; divide by 255"):
+        run.encode(np.full((1, 8, 8), 255.0))
+    assert np.isfinite(run.encode(np.full((1, 8, 8), -1.5))).all()
+
+
+def test_a_read_only_array_does(finished: Path) -> None:
+    image = np.zeros((1, 8, 8), dtype=np.float32)
+    image.flags.writeable = False
+    assert autoenc.load_run(finished).encode(image).shape == (3,)
+
+
+def test_a_model_says_what_it_is(finished: Path) -> None:
+    expected = "TrainedModel(architecture=conv, bottleneck=plain, dataset=digits, code_size=3, image_shape=(1, 8, 8))"
+    assert repr(autoenc.load_run(finished)) == expected
+
+
 def test_codes_are_never_rescaled(finished: Path) -> None:
     run = autoenc.load_run(finished)
     code = torch.tensor([[3, 1, 2]], dtype=torch.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import re
@@ -97,13 +98,17 @@ def _run(composer: Composer) -> int:
         RunDirectory.begin(path, config=prepared.config.values)
     run_directory = RunDirectory(path)
     summary: dict[str, Any] = {}
-    with experiment.recorded(run_directory) as interruption:
-        _run_in_hydra(
-            composer,
-            config,
-            lambda: summary.update(experiment.run(prepared, run_directory, interruption=interruption)),
-            impossible=None if claim is None else claim.give_back,
-        )
+    try:
+        with experiment.recorded(run_directory) as interruption:
+            _run_in_hydra(
+                composer,
+                config,
+                lambda: summary.update(experiment.run(prepared, run_directory, interruption=interruption)),
+                impossible=None if claim is None else claim.give_back,
+            )
+    except SystemExit:
+        log.info("Interrupted. Go on with: %s resume=%s", _command(), _as_value(_shown(path)))
+        raise
     _report(summary, run_directory)
     return 0
 
@@ -201,22 +206,24 @@ def _run_one_of_a_sweep(config: DictConfig) -> None:
     except Exception as error:
         log.error("failed: %s", in_one_line(error))  # noqa: TRY400 - the log file has the traceback
     else:
-        _report(summary, run_directory)
+        with contextlib.chdir(HydraConfig.get().runtime.cwd):  # where the command was given: Hydra may have moved us
+            _report(summary, run_directory)
 
 
 def _sweep_exit_code(folder: Path, expected: list[Path]) -> int:
     """1 when a job failed: the folders tell, whatever launcher ran the jobs."""
     jobs = expected or sorted(path.parent.relative_to(folder) for path in folder.glob("**/status.json"))
-    failed = [str(job) for job in jobs if RunDirectory(folder / job).status().get("state") != "finished"]
+    failed = [job for job in jobs if RunDirectory(folder / job).status().get("state") != "finished"]
     if failed:
-        sys.stderr.write(f"error: {len(failed)} of {len(jobs)} jobs did not finish: {', '.join(failed)}\n")
+        names = ", ".join(_shown(folder / job) for job in failed)
+        sys.stderr.write(f"error: {len(failed)} of {len(jobs)} jobs did not finish: {names}\n")
     return 1 if failed else 0
 
 
 def _report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
     """What a person wants to know at the end: how good, where, and how to do it again."""
     seconds, epochs = summary["seconds"]["training"], summary["epochs"]
-    log.info("Trained %d epochs in %.1f s, %.0f images/s.", epochs, seconds, summary["images_per_second"])
+    log.info("Trained %d epoch(s) in %.1f s, %.0f images/s.", epochs, seconds, summary["images_per_second"])
     best = summary["best_epoch"]
     which = "the last epoch's weights" if best is None else f"the weights of epoch {best}, the best on validation"
     log.info("Test, with %s:", which)
@@ -233,8 +240,8 @@ def _command() -> str:
 
 
 def _shown(path: Path) -> str:
-    """Relative to where the command was given, if it is below; a job may have been moved by Hydra."""
-    here = Path(HydraConfig.get().runtime.cwd) if HydraConfig.initialized() else Path.cwd()
+    """Relative to where one stands, if it is below."""
+    here = Path.cwd()
     return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
 
 

@@ -33,17 +33,28 @@ def explained(error: Exception, *, overrides: list[str], compose: Compose, choic
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return _no_such_choice(group, choice, choices=sorted(error.options))
     if isinstance(error, OverrideParseException):
-        reason = in_one_line(ValueError(error.message.splitlines()[0]))
-        return ConfigError(error.override, f"it cannot be read as key=value: {reason}; quote odd characters")
-    found = re.match(r"Could not override '([^']+)'", str(error))
-    if isinstance(error, ConfigCompositionException) and found:
-        return _no_such_key(found[1], overrides=overrides, compose=compose, choices=choices) or error
-    if str(error).startswith("Config group override must be"):
-        return _no_choice_at_all(overrides, choices=choices) or error
-    if isinstance(error.__cause__, OmegaConfBaseException):
+        return _unreadable(error.override)
+    several = re.match(r"Ambiguous value for argument '([^=]+)=(.*)'", str(error))
+    if several:
+        return ConfigError(several[1], "these are several values; --multirun tries each", value=several[2])
+    unknown = re.match(r"Could not override '([^']+)'", str(error))
+    explanation: Exception | None = None
+    if unknown:
+        explanation = _no_such_key(unknown[1], overrides=overrides, compose=compose, choices=choices)
+    elif str(error).startswith("Config group override must be"):
+        explanation = _no_choice_at_all(overrides, choices=choices)
+    elif isinstance(error.__cause__, OmegaConfBaseException):
         cause = error.__cause__
-        return ConfigError(cause.full_key or str(error) or "config", in_one_line(cause))
-    return error
+        explanation = ConfigError(cause.full_key or str(error) or "config", in_one_line(cause))
+    return explanation or error
+
+
+def _unreadable(override: str) -> ConfigError:
+    key, equals, value = override.partition("=")
+    if not equals:
+        return ConfigError(override, "a setting is written key=value, without spaces")
+    problem = f"it cannot be read; odd characters need two pairs of quotes: \"{key}='{value}'\""
+    return ConfigError(key, problem, value=value)
 
 
 def _no_such_choice(group: str, choice: str, *, choices: list[str]) -> ConfigError:
@@ -75,11 +86,13 @@ def _no_such_key(key: str, *, overrides: list[str], compose: Compose, choices: C
         return ConfigError(path, problem + _top_level_hint(path, config), value=value)
     if name in node:  # a group of this name, without an entry in the defaults list
         return ConfigError(path, "only single values can be changed here, not a whole group", value=value)
-    keys = [str(known) for known in node if known not in {"hydra", "name"}]
+    known = [str(key) for key in node if key not in {"hydra", "name"}]
+    keys = known if parent else sorted({*known, *choices("")})
     where = "there is no such key" if not parent else f"{_labelled(parent, node)} has no such key"
-    others = _choices_with(name, group=parent, choices=choices(parent), compose=compose)
+    others = _choices_with(name, group=parent, choices=choices(parent) if parent else [], compose=compose)
     hint = f" (it is one of {parent}={'|'.join(others)})" if others else nearest(name, keys)
-    return ConfigError(join(parent, name), f"{where}{hint}; the keys are {listed(keys)}", value=value)
+    there_are = f"the keys are {listed(keys)}" if keys else "nor any other"
+    return ConfigError(join(parent, name), f"{where}{hint}; {there_are}", value=value)
 
 
 def _choices_with(name: str, *, group: str, choices: list[str], compose: Compose) -> list[str]:

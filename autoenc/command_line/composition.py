@@ -19,6 +19,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -61,6 +62,10 @@ class Composer:
         Raises:
             ConfigError: it cannot be composed, or names code to run.
         """
+        for text in self.overrides:
+            group, _, choice = text.lstrip("+").partition(".name=")
+            if choice and choice in self._choices(group):
+                raise ConfigError(f"{group}.name", f"a choice is made by {group}={choice}", value=choice)
         config = self._compose(run_mode=run_mode, check_sweeps=True)
         config.hydra.mode = run_mode
         return config
@@ -103,7 +108,10 @@ class Composer:
         return config
 
     def _choices(self, group: str) -> list[str]:
-        if group in {"", "hydra"} or "." in group or self.config_name == OF_A_RUN:  # a run's groups are chosen
+        if not group:
+            groups = self.hydra.config_loader.get_group_options("", ObjectType.GROUP)
+            return [name for name in groups if name != "hydra"]
+        if group == "hydra" or "." in group or self.config_name == OF_A_RUN:  # a run's groups are chosen
             return []
         return self.hydra.config_loader.get_group_options(group)
 
@@ -112,12 +120,21 @@ class Composer:
         found = [text for text in self.overrides if text.lstrip("+").startswith(f"{key}=")]
         self.overrides = [text for text in self.overrides if text not in found]
         folder = None
-        for override in OverridesParser.create().parse_overrides(found):
-            if override.is_sweep_override():
-                raise ConfigError(key, "one folder at a time", value=str(override.input_line).partition("=")[2])
-            value = override.value()
-            folder = None if value is None else Path(str(value)).expanduser()
+        for text in found:
+            folder = self._folder(text.lstrip("+"), key=key)
         return folder
+
+    def _folder(self, text: str, *, key: str) -> Path | None:
+        given = text.partition("=")[2]
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except hydra.errors.HydraException:  # a path may have characters that Hydra's grammar has not
+            return Path(given).expanduser()
+        if override.is_sweep_override():
+            raise ConfigError(key, "one folder at a time", value=given)
+        if override.value() == "":
+            raise ConfigError(key, "it names no folder", value="")
+        return None if override.value() is None else Path(str(override.value())).expanduser()
 
     def _start_from_a_run(self) -> None:
         """Put a run's config in the place of `config.yaml`, for Hydra to apply the overrides to."""

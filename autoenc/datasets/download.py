@@ -68,7 +68,7 @@ def fetch(
     else:
         return
     names = ", ".join(file.name for file in missing(files, folder=target))
-    where = f"in {target} (data_dir={data_dir}, which comes from the environment variable AUTOENC_DATA)"
+    where = f"in {target} (data_dir={data_dir}, whose default is the environment variable AUTOENC_DATA)"
     raise DatasetError(dataset, f"missing {names} {where}, and {reason}; dataset=digits needs no network")
 
 
@@ -110,7 +110,7 @@ def _fetch_file(
         try:
             _store(file, url=url, folder=folder, patience=patience, report=report)
         except BadAnswer as error:
-            logger.info("%s: %s", url, error)
+            logger.debug("%s: %s", url, error)  # the error in the end has the reasons
             reasons[mirror] = str(error)
         else:
             return mirror

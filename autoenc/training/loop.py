@@ -24,6 +24,9 @@ from autoenc.training.step import NotFiniteError, TrainingStep
 
 log = logging.getLogger(__name__)
 
+LONGEST_UNSAVED = 5.0
+"""Seconds after which an epoch ends with a checkpoint, however few steps it had."""
+
 
 class TrainingImages(NamedTuple):
     """What the loop reads, on the device."""
@@ -67,7 +70,7 @@ class Trainer:
         self._epoch_start = self._shuffling.get_state()
         self._generators = {"shuffling": self._shuffling, "noise": step.generator}
         self._names: dict[Tensor, str] = {parameter: name for name, parameter in self.model.named_parameters()}
-        self._clock = time.perf_counter()
+        self._clock = self._saved = time.perf_counter()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -104,7 +107,7 @@ class Trainer:
         progress = TrainingProgress(
             epochs=self.settings.epochs, steps_per_epoch=self.steps_per_epoch, steps_done=self.position.step
         )
-        self._clock = time.perf_counter()
+        self._clock = self._saved = time.perf_counter()
         with progress, self.interruption.deferred():
             if self.position.step == 0:
                 self.snapshots[0] = self.reconstruct_shown()
@@ -112,6 +115,10 @@ class Trainer:
                 self._train_epoch(progress)
                 progress.finish_epoch(self._finish_epoch())
                 self._leave_if_asked()
+                if time.perf_counter() - self._saved > LONGEST_UNSAVED:
+                    self._save()
+            if self.position.epoch not in self.snapshots:
+                self.snapshots[self.position.epoch] = self.reconstruct_shown()
             self._save()
             if self.interruption.requested:
                 self.interruption.leave()
@@ -234,6 +241,7 @@ class Trainer:
         self.position.threads = torch.get_num_threads()
         values = {"image_shape": image_shape, "steps_per_epoch": self.steps_per_epoch, **asdict(self.position)}
         save_last(self.run.checkpoints, Checkpoint(model_tensors(self.model), self._tensors(), values))
+        self._saved = time.perf_counter()
 
     def _tensors(self) -> dict[str, Tensor]:
         device = self.images.train.device
@@ -254,8 +262,7 @@ class Trainer:
 
         device = self.images.train.device
         values = dict(checkpoint.values)
-        del values["image_shape"]
-        if values.pop("steps_per_epoch") != self.steps_per_epoch:
+        if values.pop("image_shape", None) is None or values.pop("steps_per_epoch", None) != self.steps_per_epoch:
             raise CheckpointError("config.yaml was changed since the checkpoint: other images or another batch size")
         self.position = Position(**values)
         self.step.device.set_threads(self.position.threads)  # sums depend on how they are divided among threads

@@ -163,7 +163,7 @@ def test_a_job_that_fails_leaves_the_others_and_the_exit_code_tells(
     assert RunDirectory(Path("sweep/1")).status()["state"] == "finished"
     captured = capsys.readouterr()
     assert "failed: no luck" in captured.out
-    assert captured.err == "error: 1 of 2 jobs did not finish: 0\n"
+    assert captured.err == "error: 1 of 2 jobs did not finish: sweep/0\n"
 
 
 def test_a_job_whose_data_is_missing_says_so_in_its_folder(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

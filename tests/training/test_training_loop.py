@@ -140,6 +140,35 @@ def test_a_signal_saves_after_the_step_and_tells_by_the_exit_code(
     assert_same_run(Path("run"), uninterrupted())
 
 
+def test_an_interrupted_run_says_how_to_go_on(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop_at(3, lambda: signal.raise_signal(signal.SIGINT), monkeypatch)
+    with pytest.raises(SystemExit):
+        train()
+    assert capsys.readouterr().out.rstrip().endswith("resume=run")
+
+
+def test_an_epoch_ends_with_a_checkpoint_when_time_has_passed(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoenc.training.loop.LONGEST_UNSAVED", 0.0)
+    stop_at(13, kill, monkeypatch)
+    with pytest.raises(Killed):
+        train("training.checkpoint_every=1000")
+    checkpoint = load_last(Path("run/checkpoints"))
+    assert checkpoint is not None
+    assert checkpoint.values["step"] == 12
+
+
+def test_the_last_epoch_is_always_among_the_snapshots(train: Train) -> None:
+    checkpoint = load_last(train("training.snapshot_every=2") / "checkpoints")
+    assert checkpoint is not None
+    assert {name for name in checkpoint.trainer if name.startswith("snapshot:")} == {
+        "snapshot:0",
+        "snapshot:2",
+        "snapshot:3",
+    }
+
+
 def test_a_second_signal_stops_at_once(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     def twice() -> None:
         signal.raise_signal(signal.SIGINT)
