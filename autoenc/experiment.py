@@ -16,7 +16,7 @@ from autoenc.config import ExperimentConfig
 from autoenc.datasets import Splits, shown_indices
 from autoenc.devices import Device
 from autoenc.environment import describe_environment
-from autoenc.evaluation import METRICS, UNITS, as_floats, fetch, frozen_generator, measure
+from autoenc.evaluation import METRICS, UNITS, as_floats, fetch, frozen_generator, measure, pca_error
 from autoenc.figures import draw_loss_curves, draw_progress, draw_reconstructions
 from autoenc.interruption import Interruption
 from autoenc.run_directory import ErrorKind, RunDirectory
@@ -58,6 +58,7 @@ def run(prepared: Prepared, run_directory: RunDirectory, *, interruption: Interr
     trainer.train()
     trainer.use_best()
     scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
+    scores["test"] = {**(scores["test"] or {}), "pca_mse": _linear_baseline(prepared)}
     _draw(prepared, trainer, shown, run_directory=run_directory)
     total_seconds = seconds_before + time.perf_counter() - prepared.started
     summary = _summarise(prepared, trainer, scores=scores, total_seconds=total_seconds)
@@ -87,7 +88,7 @@ def recorded(run_directory: RunDirectory) -> Iterator[Interruption]:
         run_directory.set_state("finished")
 
 
-_UNITS_OF_ALL = {**UNITS, **{f"noisy_{name}": f"{unit}; from the noisy input" for name, unit in UNITS.items()}}
+_UNITS_OF_ALL = {**UNITS, **{f"noisy_{name}": f"{UNITS[name]}; from the noisy input" for name in METRICS}}
 
 
 class _Shown(NamedTuple):
@@ -158,6 +159,12 @@ def _score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, f
     if odd:
         raise NotFiniteError(f"on the {split} split {' and '.join(odd)} is not finite")
     return values or None
+
+
+def _linear_baseline(prepared: Prepared) -> float:
+    config, device, splits, _ = prepared
+    train, test = (split.images.to(device.torch_device) for split in (splits.train, splits.test))
+    return pca_error(train, test, components=config.architecture.code_size, device=device)
 
 
 def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory: RunDirectory) -> None:

@@ -5,14 +5,26 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from autoenc.autoencoder import AutoEncoder
 from autoenc.bottlenecks import Bottleneck, BottleneckOutput
 from autoenc.devices import DEVICES, Device
-from autoenc.evaluation import BATCH_SIZE, METRICS, UNITS, as_floats, batches, fetch, frozen_generator, measure
+from autoenc.evaluation import (
+    BATCH_SIZE,
+    METRICS,
+    UNITS,
+    as_floats,
+    batches,
+    fetch,
+    frozen_generator,
+    measure,
+    pca_error,
+)
 from autoenc.losses import BinaryCrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError
 from autoenc.noise import Gaussian, Noise, NoNoise, SaltAndPepper
 from autoenc.output_ranges import OutputName
@@ -114,7 +126,8 @@ def test_bce_is_taken_from_logits(output: OutputName) -> None:
 
 
 def test_every_metric_has_a_unit() -> None:
-    assert set(UNITS) == set(METRICS) == {"mse", "mae", "psnr", "bce"}
+    assert set(METRICS) == {"mse", "mae", "psnr", "bce"}
+    assert set(UNITS) == {*METRICS, "pca_mse"}
 
 
 def test_only_the_metrics_that_are_asked_for() -> None:
@@ -276,3 +289,24 @@ def test_batches_are_all_images_in_order() -> None:
 def test_fetching() -> None:
     assert fetch({}) == {}
     assert fetch({"b": torch.tensor(2.0, requires_grad=True), "a": torch.tensor(1.0)}) == {"b": 2.0, "a": 1.0}
+
+
+# --- the linear baseline ---
+
+
+@pytest.mark.parametrize("components", [1, 3, 20])
+def test_the_linear_baseline_is_pca(components: int) -> None:
+    generator = np.random.default_rng(0)
+    low = generator.random((300, 5)) @ generator.random((5, 32))  # a few directions have most of the variance
+    images = (255 * (low / low.max())).round().astype(np.uint8)
+    train, test = images[:200], images[200:]
+    pca = PCA(components).fit(train / 255)
+    expected = np.mean((pca.inverse_transform(pca.transform(test / 255)) - test / 255) ** 2)
+    tensors = [torch.from_numpy(split).reshape(-1, 2, 4, 4) for split in (train, test)]
+    assert pca_error(*tensors, components=components, device=cpu()) == pytest.approx(expected, rel=1e-3, abs=1e-9)
+
+
+def test_as_many_components_as_pixels_leave_no_error() -> None:
+    images = torch.randint(0, 256, (50, 1, 2, 3), dtype=torch.uint8)
+    assert pca_error(images, images, components=6, device=cpu()) == pytest.approx(0, abs=1e-9)
+    assert pca_error(images, images, components=60, device=cpu()) == pytest.approx(0, abs=1e-9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple, Self
 
@@ -23,6 +23,9 @@ from autoenc.training.state import Position, load_optimizer, optimizer_tensors, 
 from autoenc.training.step import NotFiniteError, TrainingStep
 
 log = logging.getLogger(__name__)
+
+GATHERED = 16
+"""How many batches are picked from the images at a time."""
 
 LONGEST_UNSAVED = 5.0
 """Seconds after which an epoch ends with a checkpoint, however few steps it had."""
@@ -131,14 +134,12 @@ class Trainer:
     def _train_epoch(self, progress: TrainingProgress) -> None:
         """The steps of an epoch that are still to be done."""
         self.model.train()
-        batches = self._order().split(self.settings.batch_size)
-        done = self.position.step - self.position.epoch * self.steps_per_epoch
-        for indices in batches[done:]:
-            self.step.set_learning_rate(self.learning_rate(self.position.step, self.total_steps))
-            clean = as_floats(self.images.train.index_select(0, indices), device=self.step.device)  # (B, C, H, W)
-            self.step.train_step(clean)
+        total_steps = self.total_steps
+        for batch in self._batches():
+            self.step.set_learning_rate(self.learning_rate(self.position.step, total_steps))
+            self.step.train_step(as_floats(batch, device=self.step.device))
             self.position.step += 1
-            progress.advance(len(indices))
+            progress.advance(len(batch))
             self._leave_if_asked()
             if self.position.step % self.settings.checkpoint_every == 0:
                 self._save()
@@ -148,6 +149,14 @@ class Trainer:
             log.info("Stopping, and saving. A second signal stops at once.")
             self._save()
             self.interruption.leave()
+
+    def _batches(self) -> Iterator[Tensor]:
+        """The epoch's batches that are still to come, uint8 (B, C, H, W)."""
+        size = self.settings.batch_size
+        done = self.position.step - self.position.epoch * self.steps_per_epoch
+        # Several batches are gathered at a time: on a CPU that takes half the time of each by itself.
+        for indices in self._order()[done * size :].split(GATHERED * size):
+            yield from self.images.train.index_select(0, indices).split(size)
 
     def _order(self) -> Tensor:
         """The images' order in this epoch, (N,) on the device; the same on every kind of device."""

@@ -40,7 +40,8 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
         *("images_per_second", "device", "units"),
     }
     plain = {"mse", "mae", "psnr", "bce"}
-    assert set(summary["test"]) == plain | {f"noisy_{name}" for name in plain} | {"loss"}
+    assert set(summary["test"]) == plain | {f"noisy_{name}" for name in plain} | {"loss", "pca_mse"}
+    assert set(summary["train"]) == set(summary["validation"]) == set(summary["test"]) - {"pca_mse"}
     assert summary["test"]["loss"] == pytest.approx(summary["test"]["noisy_mse"], rel=1e-6)
     assert set(summary["units"]) >= set(summary["test"])
     assert summary["parameters"] == 2 * 64 * 3 + 3 + 64
