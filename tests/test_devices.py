@@ -11,7 +11,7 @@ from torch import nn
 
 from autoenc.architectures import ARCHITECTURES
 from autoenc.autoencoder import AutoEncoder
-from autoenc.devices import DEVICES, Device
+from autoenc.devices import DEVICES, TORCHS_CHOICE, Device
 from autoenc.losses import MeanSquaredError
 from autoenc.noise import SaltAndPepper
 from autoenc.optimizers import Adam
@@ -134,8 +134,8 @@ def test_threads_are_those_proposed_where_the_config_has_none(threads: int) -> N
 
 
 def test_threads_are_torchs_own_where_nobody_says(threads: int) -> None:
-    assert device().set_threads() == threads
-    assert torch.get_num_threads() == threads
+    assert device().set_threads() == TORCHS_CHOICE
+    assert torch.get_num_threads() == TORCHS_CHOICE
 
 
 # --- memory format and precision ---

@@ -69,27 +69,23 @@ def _claim(path: Path) -> Claim | None:
     """The folder, or None when somebody else has it."""
     made: list[Path] = []
     try:
-        for folder in reversed(path.parents):
+        for folder in reversed([path, *path.parents]):
             if not folder.exists():
                 folder.mkdir(exist_ok=True)
                 made.append(folder)
-        if not path.is_dir() and _make_exclusively(path):
-            return Claim(path, [*made, path])
         if any(path.iterdir()):
             return None
-        # It was there and empty. Only one process can make this entry, which Hydra would make anyway.
-        return Claim(path, made) if _make_exclusively(path / ".hydra") else None
+        # Whoever made the folder, it belongs to the one process that makes this entry, which Hydra would make anyway.
+        return Claim(path, made) if _made_exclusively(path / ".hydra") else None
     except OSError:
         for folder in reversed(made):
             folder.rmdir()
         raise
 
 
-def _make_exclusively(folder: Path) -> bool:
+def _made_exclusively(folder: Path) -> bool:
     try:
         folder.mkdir()
     except FileExistsError:
-        if not folder.is_dir():  # a file, or a link that leads nowhere
-            raise
         return False
     return True

@@ -155,7 +155,9 @@ class Trainer:
         size = self.settings.batch_size
         done = self.position.step - self.position.epoch * self.steps_per_epoch
         # Several batches are gathered at a time: on a CPU that takes half the time of each by itself.
-        for indices in self._order()[done * size :].split(GATHERED * size):
+        order = self._order()
+        for first in range(done, self.steps_per_epoch, GATHERED):
+            indices = order[first * size : (first + GATHERED) * size]
             yield from self.images.train.index_select(0, indices).split(size)
 
     def _order(self) -> Tensor:
