@@ -44,12 +44,23 @@ class Registry(Generic[T]):
         problem = f"there is no such choice{nearest(name, self.names())}; the choices are {listed(self.names())}"
         raise ConfigError(f"{self.group}.name", problem, value=name)
 
-    def parse(self, values: Mapping[str, Any]) -> T:
+    def parse(self, values: Mapping[str, Any], *, key: str | None = None) -> T:
         """The settings that a group's YAML describes: its `name` picks the class, the rest are the fields.
+
+        Where they stand elsewhere in the config than the group itself, as those of a noise within a noise, `key` says
+        where, and messages say it too.
 
         Raises:
             ConfigError: the name is unknown, or a key or value does not fit the class.
         """
+        try:
+            return self._parsed(values)
+        except ConfigError as error:
+            if key is not None:
+                _move(error, origin=self.group, to=key)
+            raise
+
+    def _parsed(self, values: Mapping[str, Any]) -> T:
         fields = dict(values)
         name = fields.pop("name", None)
         if not isinstance(name, str):
@@ -73,3 +84,14 @@ class Registry(Generic[T]):
         prefix = f"{self.group}."
         found = entry_points(group=PLUGINS)
         return {point.name.removeprefix(prefix): point for point in found if point.name.startswith(prefix)}
+
+
+def _move(error: ConfigError, *, origin: str, to: str) -> None:
+    """Make an error at or under the key `origin` one at or under `to`.
+
+    Afterwards and not by handing `to` down, because a class's `__post_init__` names its keys without knowing where its
+    settings stand.
+    """
+    if error.key == origin or error.key.startswith(f"{origin}."):
+        error.key = to + error.key.removeprefix(origin)
+        error.args = (to + str(error).removeprefix(origin),)

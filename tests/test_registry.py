@@ -189,3 +189,56 @@ class Tiny(Architecture):
     add_plugin("tiny", source=source, entries="architecture.tiny = tiny:Tiny")
     values = {"name": "tiny", "code_size": 2, "code_activation": "relu", "output": "tanh"}
     assert ARCHITECTURES.parse(values).code_size == 2
+
+
+# --- settings that stand elsewhere than their group ---
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pile:
+    """Its own complaint names its key as if it stood at the group's place."""
+
+    height: int
+    top: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.height > 3:
+            raise ConfigError("shape.height", "it would fall over", value=self.height)
+        if self.height < 0:
+            raise ConfigError("shapes", "there is no such pile")  # a key that only begins like the group's
+        if self.top:
+            piles().parse(self.top, key="shape.top")
+
+
+def piles() -> Registry[Any]:
+    return Registry("shape", {"pile": Pile, "round": Round})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": "cube"}, "room.left.name=cube: there is no such choice; the choices are pile, round"),
+        ({}, "room.left.name=null: it must be one of pile, round"),
+        ({"name": "round", "side": 1}, "room.left.side=1: there is no such key; the keys are radius"),
+        ({"name": "round", "radius": 0}, "room.left.radius=0: it must be a whole number of at least 1"),
+        ({"name": "pile", "height": 4, "top": {}}, "room.left.height=4: it would fall over"),
+        ({"name": "pile", "height": -1, "top": {}}, "shapes: there is no such pile"),
+        (
+            {"name": "pile", "height": 1, "top": {"name": "pile", "height": 5, "top": {}}},
+            "room.left.top.height=5: it would fall over",
+        ),
+        (
+            {"name": "pile", "height": 1, "top": {"name": "pile", "height": 1, "top": {"name": "round", "radius": 0}}},
+            "room.left.top.top.radius=0: it must be a whole number of at least 1",
+        ),
+    ],
+)
+def test_settings_that_stand_elsewhere_are_complained_about_there(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        piles().parse(values, key="room.left")
+    assert str(caught.value) == message
+    assert message.startswith(caught.value.key)
+
+
+def test_settings_that_stand_elsewhere_are_parsed_alike() -> None:
+    assert piles().parse({"name": "round", "radius": 1}, key="room.left") == Round(radius=1)
