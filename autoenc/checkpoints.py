@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _FILES = ("model.safetensors", "trainer.safetensors")
 
-FORMAT = 1
+FORMAT = 2
 """Raised when older readers would misread what is written."""
 
 

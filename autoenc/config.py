@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -20,8 +20,26 @@ from autoenc.optimizers import OPTIMIZERS, OptimizerSettings
 from autoenc.registry import Registry
 from autoenc.schedules import SCHEDULES, Schedule
 from autoenc.seeds import derived_seed
-from autoenc.settings import ConfigError, NonNegativeInt, check_keys, checked, listed
+from autoenc.settings import ConfigError, NonNegativeInt, check_keys, checked, field_names, listed
 from autoenc.training import TrainingSettings
+
+PictureKind = Literal[
+    "codebook",
+    "codes",
+    "codes_over_epochs",
+    "decoder_grid",
+    "error_by_class",
+    "gradients",
+    "interpolations",
+    "kernels",
+    "matrix",
+    "samples",
+    "sparsity",
+    "spectrum",
+    "traversals",
+    "worst",
+]
+"""The pictures that a run may be asked for."""
 
 GROUPS: dict[str, Registry[Any]] = {
     registry.group: registry
@@ -42,6 +60,9 @@ class ExperimentConfig:
     schedule: Schedule
     device: DeviceSettings
     training: TrainingSettings
+    evaluation: EvaluationSettings
+    figures: tuple[PictureKind, ...] | None
+    """The pictures to draw beside the curves and reconstructions; None: all that mean something."""
     seed: int
     data_dir: Path
     values: Mapping[str, Any]
@@ -50,18 +71,28 @@ class ExperimentConfig:
     def build_model(self, *, image_shape: tuple[int, int, int]) -> AutoEncoder:
         """The untrained model for images (C, H, W), on the CPU, so that its weights are the same on every device."""
         torch.manual_seed(derived_seed(self.seed, "initialisation"))
-        bottleneck = self.bottleneck.build()
-        feature_size = bottleneck.feature_size(self.architecture.code_size)
-        encoder, decoder = self.architecture.build(image_shape, feature_size=feature_size)
-        return AutoEncoder(encoder, decoder, bottleneck=bottleneck, output=self.architecture.output)
+        code_size, output = self.architecture.code_size, self.architecture.output
+        bottleneck = self.bottleneck.build(code_size=code_size)
+        loss = self.loss.build(output=output, image_shape=image_shape)
+        encoder, decoder = self.architecture.build(image_shape, feature_size=bottleneck.feature_size)
+        return AutoEncoder(encoder, decoder, bottleneck=bottleneck, loss=loss, output=output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """The `evaluation` node."""
+
+    nll_samples: NonNegativeInt
+    """Importance samples an image for the test split's negative log-likelihood; 0: it is not measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _TopLevel:
-    """The keys beside the groups."""
+    """The keys beside the groups and nodes."""
 
     seed: NonNegativeInt
     data_dir: str
+    figures: tuple[PictureKind, ...] | None
 
 
 def parse(values: Mapping[str, Any]) -> ExperimentConfig:
@@ -72,13 +103,18 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
             what is allowed.
     """
     values = {**values, "data_dir": _absolute(values.get("data_dir"))}
-    check_keys(values, allowed=[*GROUPS, "training", "seed", "data_dir"], key="")
+    check_keys(values, allowed=[*GROUPS, *_NODES, *field_names(_TopLevel)], key="")
     groups = {name: registry.parse(_node(values, name, choices=registry.names())) for name, registry in GROUPS.items()}
-    training = checked(TrainingSettings, _node(values, "training"), key="training")
-    top = checked(_TopLevel, {key: values[key] for key in ("seed", "data_dir") if key in values}, key="")
-    config = ExperimentConfig(**groups, training=training, seed=top.seed, data_dir=Path(top.data_dir), values=values)
+    nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
+    top = checked(_TopLevel, {key: values[key] for key in field_names(_TopLevel) if key in values}, key="")
+    config = ExperimentConfig(
+        **groups, **nodes, figures=top.figures, seed=top.seed, data_dir=Path(top.data_dir), values=values
+    )
     _check_combinations(config)
     return config
+
+
+_NODES: dict[str, type[Any]] = {"training": TrainingSettings, "evaluation": EvaluationSettings}
 
 
 def _check_combinations(config: ExperimentConfig) -> None:
@@ -86,6 +122,19 @@ def _check_combinations(config: ExperimentConfig) -> None:
     if config.training.patience is not None and config.dataset.validation_fraction == 0:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"
         raise ConfigError("training.patience", problem, value=config.training.patience)
+    if not config.loss.emphasis.even and not config.noise.corrupts:
+        problem = "noise=none corrupts no pixel, so that there is none to weigh by itself"
+        raise ConfigError("loss.corrupted_weight", problem, value=config.loss.emphasis.corrupted)
+    if config.training.severity_start != config.training.severity_end and not config.noise.corrupts:
+        problem = "noise=none has no strength that could change"
+        raise ConfigError("training.severity_start", problem, value=config.training.severity_start)
+    architecture = config.architecture
+    config.bottleneck.check(code_size=architecture.code_size, code_activation=architecture.code_activation)
+    samples = config.evaluation.nll_samples
+    if samples and not config.bottleneck.build(code_size=architecture.code_size).variational:
+        name = config.values["bottleneck"]["name"]
+        problem = f"bottleneck={name} makes no variational model, which alone has a likelihood"
+        raise ConfigError("evaluation.nll_samples", problem, value=samples)
 
 
 def _node(values: Mapping[str, Any], name: str, *, choices: list[str] | None = None) -> Mapping[str, Any]:

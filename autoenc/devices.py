@@ -144,8 +144,13 @@ def _available() -> list[str]:
     return [*cuda, *mps, "cpu"]
 
 
+def kinds_here() -> list[str]:
+    """The choices of `device` that this machine has, fastest first, but for `auto`."""
+    return [device.partition(":")[0] for device in _available()]
+
+
 def _not_there(name: str, reason: str) -> ConfigError:
-    here = ", ".join(device.partition(":")[0] for device in _available())
+    here = ", ".join(kinds_here())
     return ConfigError("device", f"{reason}; here there is {here} (device=auto takes the first)", value=name)
 
 

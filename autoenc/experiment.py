@@ -6,22 +6,35 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from autoenc.autoencoder import AutoEncoder
 from autoenc.config import ExperimentConfig
 from autoenc.datasets import Splits, shown_indices
+from autoenc.datasets.binarization import draw as draw_binary
 from autoenc.devices import Device
 from autoenc.environment import describe_environment
-from autoenc.evaluation import METRICS, UNITS, as_floats, fetch, frozen_generator, measure, pca_error
+from autoenc.evaluation import (
+    METRICS,
+    UNITS,
+    as_floats,
+    fetch,
+    frozen_generator,
+    measure,
+    negative_log_likelihood,
+    pca_error,
+)
 from autoenc.figures import draw_loss_curves, draw_progress, draw_reconstructions
+from autoenc.health import examine
 from autoenc.interruption import Interruption
 from autoenc.run_directory import ErrorKind, RunDirectory
 from autoenc.seeds import derived_seed
-from autoenc.training import NotFiniteError, Trainer, TrainingImages, TrainingStep
+from autoenc.portraits import Subject, draw_portraits, scattered
+from autoenc.training import NotFiniteError, Trainer, TrainingImages, TrainingStep, as_stored
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +71,12 @@ def run(prepared: Prepared, run_directory: RunDirectory, *, interruption: Interr
     trainer.train()
     trainer.use_best()
     scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
-    scores["test"] = {**(scores["test"] or {}), "pca_mse": _linear_baseline(prepared)}
-    _draw(prepared, trainer, shown, run_directory=run_directory)
+    scores["test"] = {**(scores["test"] or {}), **_further_test_scores(prepared, trainer.model)}
+    health = _examine(prepared, trainer.model)
     total_seconds = seconds_before + time.perf_counter() - prepared.started
-    summary = _summarise(prepared, trainer, scores=scores, total_seconds=total_seconds)
+    summary = _summarise(prepared, trainer, scores=scores, health=health, total_seconds=total_seconds)
     run_directory.write_summary(summary)
+    _draw(prepared, trainer, shown, run_directory=run_directory)
     return summary
 
 
@@ -105,7 +119,7 @@ def _show(prepared: Prepared) -> _Shown:
     config, device, splits, _ = prepared
     indices = shown_indices(splits.test.labels)
     clean = as_floats(splits.test.images[indices].to(device.torch_device), device=device)
-    given = config.noise(clean, generator=frozen_generator(device, split="shown"))
+    given = config.noise(clean, generator=frozen_generator(device, split="shown")).images
     return _Shown(clean, given, [splits.class_names[label] for label in splits.test.labels[indices].tolist()])
 
 
@@ -118,17 +132,20 @@ def _build_trainer(
     torch.manual_seed(derived_seed(config.seed, "layers"))
     step = TrainingStep(
         model,
-        loss=config.loss.build(output=config.architecture.output),
         noise=config.noise,
         optimizer=config.optimizer.build(model.parameters()),
         device=device,
         generator=torch.Generator(device.torch_device).manual_seed(derived_seed(config.seed, "noise")),
         gradient_clip=config.training.gradient_clip,
+        targets=as_stored if splits.train_probabilities is None else draw_binary,
+        severity=config.training.severity,
     )
+    stored = splits.train.images if splits.train_probabilities is None else splits.train_probabilities
     images = TrainingImages(
-        train=splits.train.images.to(device.torch_device),
+        train=stored.to(device.torch_device),
         validation=splits.validation.images.to(device.torch_device),
         shown=shown.given,
+        scattered=scattered(splits).images.to(device.torch_device),
     )
     return Trainer(
         step,
@@ -149,7 +166,6 @@ def _score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, f
         step.model,
         images,
         device=prepared.device,
-        loss=step.loss,
         noise=step.noise,
         split=split,
         metrics=list(METRICS),
@@ -161,21 +177,32 @@ def _score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, f
     return values or None
 
 
-def _linear_baseline(prepared: Prepared) -> float:
+def _further_test_scores(prepared: Prepared, model: AutoEncoder) -> dict[str, float]:
+    """What is measured once, at the end, of the test split alone."""
     config, device, splits, _ = prepared
     train, test = (split.images.to(device.torch_device) for split in (splits.train, splits.test))
-    return pca_error(train, test, components=config.architecture.code_size, device=device)
+    scores = {"pca_mse": pca_error(train, test, components=config.architecture.code_size, device=device)}
+    samples = config.evaluation.nll_samples
+    if samples:
+        log.info("Estimating the likelihood of the test images from %d samples each.", samples)
+        scores["nll_nats"] = negative_log_likelihood(model, test, device=device, samples=samples)
+    return scores
+
+
+def _examine(prepared: Prepared, model: AutoEncoder) -> dict[str, Any]:
+    device = prepared.device
+    return examine(model, prepared.splits.test.images.to(device.torch_device), device=device)
 
 
 def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory: RunDirectory) -> None:
     config = prepared.config
-    title = _title(config)
+    title = title_of(config)
     # From here on the device is waited for: training is over.
     run_directory.figures.mkdir(exist_ok=True)
     draw_loss_curves(
         run_directory.metrics(),
         path=run_directory.figures / "loss_curves.png",
-        loss_label=trainer.step.loss.unit,
+        loss_label=_units(trainer.model, measured={"loss": 0.0})["loss"],
         best_epoch=trainer.position.best_epoch,
         title=title,
     )
@@ -189,14 +216,26 @@ def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory:
     )
     draw_progress(
         shown.clean.cpu(),
-        snapshots=[(epoch, images.cpu()) for epoch, images in sorted(trainer.snapshots.items())],
+        snapshots=[(epoch, snapshot.reconstructions.cpu()) for epoch, snapshot in sorted(trainer.snapshots.items())],
         captions=shown.captions,
         path=run_directory.figures / "progress.png",
         title=title,
     )
+    snapshots = sorted(trainer.snapshots.items())
+    subject = Subject(
+        model=trainer.model,
+        config=config,
+        splits=prepared.splits,
+        device=prepared.device,
+        code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots},
+        shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots},
+    )
+    draw_portraits(subject, folder=run_directory.figures, kinds=config.figures, title=title)
 
 
-def _title(config: ExperimentConfig) -> str:
+def title_of(config: ExperimentConfig) -> str:
+    """What stands over the pictures of a run."""
+    """What stands over the pictures of a run."""
     names = {group: config.values[group]["name"].replace("_", " ") for group in ("architecture", "dataset", "noise")}
     noise = "" if names["noise"] == "none" else f", {names['noise']} noise"
     code_size = config.architecture.code_size
@@ -204,9 +243,14 @@ def _title(config: ExperimentConfig) -> str:
 
 
 def _summarise(
-    prepared: Prepared, trainer: Trainer, *, scores: dict[str, dict[str, float] | None], total_seconds: float
+    prepared: Prepared,
+    trainer: Trainer,
+    *,
+    scores: dict[str, dict[str, float] | None],
+    health: dict[str, Any],
+    total_seconds: float,
 ) -> dict[str, Any]:
-    position = trainer.position
+    position, model = trainer.position, trainer.model
     images = len(prepared.splits.train.images) * position.epoch
     return {
         **scores,
@@ -217,13 +261,27 @@ def _summarise(
         "seconds": {"total": total_seconds, "training": position.seconds},
         "images_per_second": images / position.seconds,
         "device": prepared.device.description,
+        "health": health,
         "units": {
-            "loss": trainer.step.loss.unit,
-            **{name: unit for name, unit in _UNITS_OF_ALL.items() if name in (scores["test"] or {})},
+            **_units(model, measured=scores["test"] or {}),
             "seconds": "seconds",
             "images_per_second": "training images a second, validation and checkpoints included in the time",
         },
     }
+
+
+def _units(model: AutoEncoder, *, measured: Mapping[str, float]) -> dict[str, str]:
+    """The unit of each number that was measured."""
+    bottleneck = model.bottleneck
+    objective = f"{model.loss.unit}, plus {bottleneck.penalty_unit}" if bottleneck.penalizes else model.loss.unit
+    units = {
+        **_UNITS_OF_ALL,
+        **bottleneck.diagnostic_units,
+        "loss": objective,
+        "reconstruction": model.loss.unit,
+        "penalty": bottleneck.penalty_unit,
+    }
+    return {name: units[name] for name in measured if name in units}
 
 
 def _announce(prepared: Prepared, trainer: Trainer) -> None:
@@ -231,9 +289,13 @@ def _announce(prepared: Prepared, trainer: Trainer) -> None:
     sizes = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = [f"{len(split):,} for {use}" for use, split in sizes.items() if len(split)]
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-    log.info("%s, on %s.", _title(prepared.config), prepared.device.description)
+    log.info("%s, on %s.", title_of(prepared.config), prepared.device.description)
     shape = "x".join(str(size) for size in splits.train.image_shape)
     log.info("%s parameters; images of %s: %s.", f"{parameters:,}", shape, ", ".join(counts))
+    model = trainer.model
+    asked = prepared.config.loss.build(output=prepared.config.architecture.output, image_shape=splits.train.image_shape)
+    if model.bottleneck.variational and not asked.in_nats:
+        log.info("loss=%s becomes its likelihood: %s.", prepared.config.values["loss"]["name"], model.loss.unit)
 
 
 def _record_failure(run_directory: RunDirectory, error: Exception) -> None:

@@ -6,12 +6,12 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.text import Text
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,14 @@ class TerminalHandler(logging.Handler):
             return
         style = "bold red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else ""
         console.print(Text(self.format(record), style=style), soft_wrap=True)
+
+
+T = TypeVar("T")
+
+
+def steps(items: Sequence[T], *, name: str) -> Iterator[T]:
+    """The items, with a bar on a terminal that says how many are done."""
+    yield from track(items, description=name, console=console, transient=True, disable=not console.is_terminal)
 
 
 class TrainingProgress:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from autoenc.checkpoints import (
+    FORMAT,
     Checkpoint,
     CheckpointError,
     load_last,
@@ -86,10 +87,10 @@ def test_a_missing_file_is_damage(tmp_path: Path, name: str) -> None:
 
 
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autoenc.checkpoints.FORMAT", 2)
+    monkeypatch.setattr("autoenc.checkpoints.FORMAT", FORMAT + 1)
     save_last(tmp_path, checkpoint(1))
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match="format 2; this version reads 1"):
+    with pytest.raises(CheckpointError, match=f"format {FORMAT + 1}; this version reads {FORMAT}"):
         load_last(tmp_path)
 
 

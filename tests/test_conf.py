@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import sys
 import types
 from collections.abc import Iterable
@@ -15,14 +16,20 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from autoenc.config import GROUPS, ExperimentConfig, parse
-from autoenc.settings import field_names
+from autoenc.comparison.settings import ComparisonSettings
+from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
+from autoenc.settings import checked, field_names
 from autoenc.training import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
 ALL_FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+NODES: dict[str, type[Any]] = {
+    "training": TrainingSettings,
+    "evaluation": EvaluationSettings,
+    "comparison": ComparisonSettings,
+}
 PRESETS = [(group, path.stem) for group in ("experiment", "variant") for path in sorted((CONF / group).glob("*.yaml"))]
 
 
@@ -32,7 +39,7 @@ def composed(*overrides: str) -> dict[str, Any]:
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items() if key not in {"resume", "rerun"}}
+    return {str(key): value for key, value in config.items() if key not in {"resume", "rerun", "comparison"}}
 
 
 def parsed(*overrides: str) -> ExperimentConfig:
@@ -92,12 +99,36 @@ def test_a_file_has_the_fields_of_its_class_and_no_others(group: str, choice: st
     assert set(values) == set(field_names(GROUPS[group].settings_class(choice)))
 
 
-def test_the_training_node_has_the_fields_of_its_class_and_no_others() -> None:
-    assert set(contents("config.yaml")["training"]) == set(field_names(TrainingSettings))
+@pytest.mark.parametrize("node", NODES)
+def test_a_node_has_the_fields_of_its_class_and_no_others(node: str) -> None:
+    assert set(contents("config.yaml")[node]) == set(field_names(NODES[node]))
 
 
-def test_the_top_level_has_nothing_that_parse_does_not_know() -> None:
-    assert set(contents("config.yaml")) == {"defaults", "training", "seed", "data_dir", "resume", "rerun"}
+def test_the_top_level_has_nothing_that_is_not_known() -> None:
+    assert set(contents("config.yaml")) == {"defaults", *NODES, "figures", "seed", "data_dir", "resume", "rerun"}
+
+
+@pytest.mark.parametrize("preset", [name for group, name in PRESETS if group == "experiment"])
+def test_a_preset_says_what_to_look_for_and_what_would_refute_it(preset: str) -> None:
+    lines = (CONF / "experiment" / f"{preset}.yaml").read_text(encoding="utf-8").splitlines()
+    comment = "\n".join(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    assert "# Look for: " in comment
+    assert "# Refuted" in comment
+
+
+@pytest.mark.parametrize("preset", [name for group, name in PRESETS if group == "experiment"])
+def test_what_a_preset_compares_is_what_its_runs_draw(preset: str) -> None:
+    values = contents(f"experiment/{preset}.yaml")
+    settings = checked(
+        ComparisonSettings, contents("config.yaml")["comparison"] | values.get("comparison", {}), key="comparison"
+    )
+    drawn = values.get("figures")
+    if "comparison" in values:
+        assert values["hydra"]["mode"] == "MULTIRUN"
+        needed = set(settings.pictures) - {
+            "loss_curves", "final_losses", "error_against", "reconstructions", "progress"
+        }
+        assert drawn is None or needed <= set(drawn)
 
 
 @pytest.mark.parametrize("path", ALL_FILES)
@@ -128,7 +159,7 @@ def literal_fields(settings: type[Any]) -> dict[str, tuple[str, ...]]:
 def all_fields() -> list[tuple[str, str]]:
     """(class, field) of every settings class that a config can lead to."""
     classes = [GROUPS[group].settings_class(choice) for group, choice in CHOICES]
-    return sorted({(cls.__name__, name) for cls in [*classes, TrainingSettings] for name in field_names(cls)})
+    return sorted({(cls.__name__, name) for cls in [*classes, *NODES.values()] for name in field_names(cls)})
 
 
 @functools.cache
@@ -197,11 +228,11 @@ def test_every_setting_of_its_own_is_read_in_the_module_of_its_class(group: str,
     ("choice", "fields"),
     [
         ("fully_connected", {"code_size": 3, "hidden_sizes": [128, 64, 12]}),
-        ("conv", {"code_size": 64, "channels": [16, 32]}),
+        ("conv", {"code_size": 64, "channels": [16, 32], "upsampling": "transposed"}),
     ],
 )
 def test_the_architectures_of_system_a_are_the_defaults(choice: str, fields: dict[str, object]) -> None:
-    common = {"name": choice, "code_activation": "identity", "output": "sigmoid"}
+    common = {"name": choice, "code_activation": "identity", "output": "sigmoid", "initialization": "torch_default"}
     assert contents(f"architecture/{choice}.yaml") == {**common, **fields}
 
 

@@ -21,7 +21,15 @@ from autoenc.optimizers import Sgd
 from autoenc.settings import ConfigError
 from autoenc.training import TrainingSettings
 
-COMMON_OF_DATASETS = {"validation_fraction": 0.1, "split_seed": 0, "limit": None, "shuffle": True}
+COMMON_OF_DATASETS = {
+    "validation_fraction": 0.1,
+    "split_seed": 0,
+    "limit": None,
+    "shuffle": True,
+    "binarization": "none",
+}
+
+EVEN_WEIGHTS = {"corrupted_weight": 1.0, "kept_weight": 1.0}
 
 VALUES: dict[str, Any] = {
     "architecture": {
@@ -30,9 +38,10 @@ VALUES: dict[str, Any] = {
         "hidden_sizes": [8],
         "code_activation": "identity",
         "output": "sigmoid",
+        "initialization": "torch_default",
     },
     "bottleneck": {"name": "plain"},
-    "loss": {"name": "mse"},
+    "loss": {"name": "mse", **EVEN_WEIGHTS},
     "dataset": {"name": "digits", **COMMON_OF_DATASETS},
     "noise": {"name": "none"},
     "optimizer": {
@@ -51,12 +60,17 @@ VALUES: dict[str, Any] = {
         "patience": None,
         "checkpoint_every": 1000,
         "snapshot_every": 5,
+        "severity_start": 1.0,
+        "severity_end": 1.0,
+        "severity_epochs": None,
     },
+    "evaluation": {"nll_samples": 0},
+    "figures": None,
     "seed": 0,
     "data_dir": "/data",
 }
 
-SPECKS = {"name": "salt_and_pepper", "probability": 0.2, "salt": 0.5}
+SPECKS = {"name": "salt_and_pepper", "probability": 0.2, "salt": 0.5, "by": "channel"}
 SGD = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
 
 
@@ -98,17 +112,25 @@ def _own_random_state() -> Iterator[None]:
 
 
 def test_every_group_becomes_its_settings() -> None:
-    values = changed({"noise": SPECKS, "optimizer": SGD, "loss": {"name": "bce"}})
+    values = changed({"noise": SPECKS, "optimizer": SGD, "loss": {"name": "bce", **EVEN_WEIGHTS}})
     config = parse(values)
     assert config.architecture == FullyConnected(
-        code_size=3, hidden_sizes=(8,), code_activation="identity", output="sigmoid"
+        code_size=3, hidden_sizes=(8,), code_activation="identity", output="sigmoid", initialization="torch_default"
     )
-    assert config.noise == SaltAndPepper(probability=0.2, salt=0.5)
+    assert config.noise == SaltAndPepper(probability=0.2, salt=0.5, by="channel")
     assert config.optimizer == Sgd(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.0)
-    assert config.loss == BceSettings()
+    assert config.loss == BceSettings(corrupted_weight=1.0, kept_weight=1.0)
     assert isinstance(config.dataset, SplitSettings)
     assert config.training == TrainingSettings(
-        epochs=2, batch_size=64, gradient_clip=None, patience=None, checkpoint_every=1000, snapshot_every=5
+        epochs=2,
+        batch_size=64,
+        gradient_clip=None,
+        patience=None,
+        checkpoint_every=1000,
+        snapshot_every=5,
+        severity_start=1.0,
+        severity_end=1.0,
+        severity_epochs=None,
     )
     assert config.seed == 0
     assert config.data_dir == Path("/data")
@@ -117,7 +139,7 @@ def test_every_group_becomes_its_settings() -> None:
 
 def test_every_registry_has_its_field() -> None:
     fields = {field.name for field in dataclasses.fields(ExperimentConfig)}
-    assert fields == {*GROUPS, "training", "seed", "data_dir", "values"}
+    assert fields == {*GROUPS, "training", "evaluation", "figures", "seed", "data_dir", "values"}
 
 
 def test_the_config_is_frozen_and_the_given_values_stay() -> None:
@@ -147,8 +169,8 @@ def test_the_config_is_frozen_and_the_given_values_stay() -> None:
             {"architecture.name": "cnn"},
             "architecture.name=cnn: there is no such choice (did you mean 'conv'?); the choices are conv, ",
         ),
-        ({"architecture": "conv"}, "architecture=conv: it must be one of conv, fully_connected, linear"),
-        ({"noise": None}, "noise=null: it must be one of dropout, gaussian, masking, none, salt_and_pepper"),
+        ({"architecture": "conv"}, "architecture=conv: it must be one of conv, conv_linear, "),
+        ({"noise": None}, "noise=null: it must be one of blur, compose, dropout, gaussian, masking, none, "),
         ({"training": 3}, "training=3: it must be a group of keys"),
         # values
         ({"training.epochs": -1}, "training.epochs=-1: it must be a whole number of at least 1"),
@@ -254,7 +276,7 @@ def test_the_seed_makes_the_weights() -> None:
     [
         {"noise": SPECKS},
         {"optimizer": SGD},
-        {"loss": {"name": "bce"}},
+        {"loss": {"name": "bce", **EVEN_WEIGHTS}},
         {"schedule": {"name": "cosine", "warmup_steps": 3, "final_factor": 0.0}},
         {"training.epochs": 7, "training.batch_size": 3, "training.gradient_clip": 1.0},
         {"dataset.split_seed": 9, "dataset.shuffle": False},

@@ -12,7 +12,6 @@ from torch import nn
 from autoenc.architectures import ARCHITECTURES
 from autoenc.autoencoder import AutoEncoder
 from autoenc.devices import DEVICES, TORCHS_CHOICE, Device
-from autoenc.losses import MeanSquaredError
 from autoenc.noise import SaltAndPepper
 from autoenc.optimizers import Adam
 from autoenc.settings import ConfigError
@@ -200,8 +199,7 @@ def test_two_steps_on_cuda(precision: str) -> None:
     before = [parameter.detach().clone() for parameter in model.parameters()]
     step = TrainingStep(
         model,
-        loss=MeanSquaredError(),
-        noise=SaltAndPepper(probability=0.2, salt=0.5),
+        noise=SaltAndPepper(probability=0.2, salt=0.5, by="channel"),
         optimizer=Adam(learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8, weight_decay=0.0).build(
             model.parameters()
         ),
@@ -212,7 +210,7 @@ def test_two_steps_on_cuda(precision: str) -> None:
     losses = [step.train_step(images) for _ in range(2)]
     assert all(loss.is_cuda and loss.isfinite() for loss in losses)
     assert step.skipped == 0
-    assert step.loss_sum.item() == pytest.approx(16 * sum(loss.item() for loss in losses), rel=1e-3)
+    assert step.sums["loss"].item() == pytest.approx(16 * sum(loss.item() for loss in losses), rel=1e-3)
     for parameter, old in zip(model.parameters(), before, strict=True):
         assert parameter.is_cuda
         assert not torch.equal(parameter, old)

@@ -11,7 +11,6 @@ from torch import nn
 from autoenc.autoencoder import AutoEncoder
 from autoenc.command_line import main
 from autoenc.devices import Cuda, Device
-from autoenc.losses import MeanSquaredError
 from autoenc.noise import SaltAndPepper
 from autoenc.run_directory import RunDirectory
 from autoenc.training import TrainingStep
@@ -38,8 +37,7 @@ def step(device: Device) -> TrainingStep:
     device.place(model)
     return TrainingStep(
         model,
-        loss=MeanSquaredError(),
-        noise=SaltAndPepper(probability=0.2, salt=0.5),
+        noise=SaltAndPepper(probability=0.2, salt=0.5, by="channel"),
         optimizer=torch.optim.Adam(model.parameters(), fused=True),
         device=device,
         generator=torch.Generator(device.torch_device).manual_seed(0),

@@ -11,42 +11,29 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-
 from autoenc.command_line.commands import train
-from autoenc.command_line.complaints import in_one_line
-
-log = logging.getLogger("autoenc")
-
-WRONG_INPUT, FAILED = 2, 1
+from autoenc.command_line.ending import exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit code.
-
-    0 is success, 1 a run that failed, 2 something that cannot be done as it was asked. A signal (130, 143) and argparse
-    (2) leave by `SystemExit`. A traceback is shown where the environment has `HYDRA_FULL_ERROR=1`.
-    """
-    before = os.environ.get("HYDRA_FULL_ERROR")
-    full_error = before == "1"
+    """Train as the command line says; returns the exit code, as `exit_code` has it."""
     handlers = list(logging.getLogger().handlers)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints errors in its own way, and exits
     try:
-        return train(sys.argv[1:] if arguments is None else list(arguments))
-    except (ValueError, HydraException, OmegaConfBaseException) as error:
-        return _complain(error, code=WRONG_INPUT, full=full_error)
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        log.debug("Failed.", exc_info=True)
-        return _complain(error, code=FAILED, full=full_error)
+        return exit_code(lambda: _train_with_whole_errors(sys.argv[1:] if arguments is None else list(arguments)))
+    finally:
+        _close_handlers(but=handlers)
+
+
+def _train_with_whole_errors(arguments: Sequence[str]) -> int:
+    """Without this variable Hydra prints errors in its own way, and exits."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        return train(arguments)
     finally:
         _restore("HYDRA_FULL_ERROR", before)
-        _close_handlers(but=handlers)
 
 
 def _restore(variable: str, value: str | None) -> None:
@@ -62,10 +49,3 @@ def _close_handlers(*, but: list[logging.Handler]) -> None:
     for handler in [handler for handler in root.handlers if handler not in but]:
         root.removeHandler(handler)
         handler.close()
-
-
-def _complain(error: Exception, *, code: int, full: bool) -> int:
-    if full:
-        traceback.print_exception(error)
-    sys.stderr.write(f"error: {in_one_line(error)}\n")
-    return code

@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -22,7 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from autoenc.command_line.complaints import in_one_line
 from autoenc.command_line.composition import (
@@ -34,8 +34,10 @@ from autoenc.command_line.composition import (
 )
 from autoenc.command_line.folders import claim_folder
 from autoenc.command_line.help import help_text
+from autoenc.comparison.jobs import labels
+from autoenc.comparison.settings import ComparisonSettings
 from autoenc.run_directory import RunDirectory
-from autoenc.settings import ConfigError
+from autoenc.settings import ConfigError, checked
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +157,7 @@ def _sweep(composer: Composer) -> int:
         )
     except Exception as error:
         raise ConfigError("hydra.sweeper", f"it cannot be made: {in_one_line(error)}") from error
+    comparison = _comparison(config)
     expected = _check_jobs(composer, config)
     claim = claim_folder(config, "hydra.sweep.dir")
     try:
@@ -163,15 +166,56 @@ def _sweep(composer: Composer) -> int:
         if not any(claim.path.glob("**/status.json")):
             claim.give_back()
         raise
+    _compare(claim.path, expected, settings=comparison)
     log.info("The sweep is in %s", _shown(claim.path))
     return _sweep_exit_code(claim.path, expected)
 
 
-def _check_jobs(composer: Composer, config: DictConfig) -> list[Path]:
+class _ExpectedJob(NamedTuple):
+    """A job that a sweep is going to run."""
+
+    folder: Path
+    """Below the sweep's."""
+    label: str
+    """What distinguishes it from the others."""
+
+
+def _comparison(config: DictConfig) -> ComparisonSettings:
+    """What the sweep ends with; the config of an old run, which `rerun` starts from, has no such node."""
+    values = OmegaConf.to_container(config.comparison, resolve=True) if "comparison" in config else _USUAL_COMPARISON
+    if not isinstance(values, dict):
+        raise ConfigError("comparison", "it must be a group of keys", value=values)
+    return checked(ComparisonSettings, {str(key): value for key, value in values.items()}, key="comparison")
+
+
+_USUAL_COMPARISON: dict[str, Any] = {
+    "title": None,
+    "pictures": ["loss_curves", "final_losses", "reconstructions"],
+    "metric": "mse",
+    "against": None,
+    "epochs": None,
+}
+
+
+def _compare(folder: Path, expected: list[_ExpectedJob], *, settings: ComparisonSettings) -> None:
+    """The table and the page of the jobs that finished. What is wrong with them loses no run."""
+    from autoenc.comparison.sweep import compare_sweep, write_sweep  # noqa: PLC0415 - imports matplotlib
+
+    try:
+        write_sweep(folder, {str(job.folder): job.label for job in expected}, settings=settings)
+        page = compare_sweep(folder)
+    except (ValueError, OSError) as error:
+        log.error("The runs are whole, but cannot be compared: %s", in_one_line(error))  # noqa: TRY400
+    else:
+        if page is not None:
+            log.info("Side by side: %s", _shown(page))
+
+
+def _check_jobs(composer: Composer, config: DictConfig) -> list[_ExpectedJob]:
     """Refuse the whole sweep, before it makes a folder, when one of its jobs would be refused.
 
     Returns:
-        the jobs' folders below the sweep's; none where the sweeper decides on its jobs as it goes.
+        the jobs; none where the sweeper decides on them as it goes.
     """
     from autoenc.config import parse  # noqa: PLC0415 - imports torch
 
@@ -190,7 +234,7 @@ def _check_jobs(composer: Composer, config: DictConfig) -> list[Path]:
             problem = "each job needs a folder of its own below the sweep's, as hydra.job.num makes one"
             raise ConfigError("hydra.sweep.subdir", problem, value=str(composed.hydra.sweep.subdir))
         folders.append(folder)
-    return folders
+    return [_ExpectedJob(folder, label) for folder, label in zip(folders, labels(jobs), strict=True)]
 
 
 def _run_one_of_a_sweep(config: DictConfig) -> None:
@@ -210,9 +254,10 @@ def _run_one_of_a_sweep(config: DictConfig) -> None:
             _report(summary, run_directory)
 
 
-def _sweep_exit_code(folder: Path, expected: list[Path]) -> int:
+def _sweep_exit_code(folder: Path, expected: list[_ExpectedJob]) -> int:
     """1 when a job failed: the folders tell, whatever launcher ran the jobs."""
-    jobs = expected or sorted(path.parent.relative_to(folder) for path in folder.glob("**/status.json"))
+    there = sorted(path.parent.relative_to(folder) for path in folder.glob("**/status.json"))
+    jobs = [job.folder for job in expected] or there
     failed = [job for job in jobs if RunDirectory(folder / job).status().get("state") != "finished"]
     if failed:
         names = ", ".join(_shown(folder / job) for job in failed)
@@ -227,8 +272,11 @@ def _report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
     best = summary["best_epoch"]
     which = "the last epoch's weights" if best is None else f"the weights of epoch {best}, the best on validation"
     log.info("Test, with %s:", which)
+    width = max(len(name) for name in summary["test"])
     for name, value in summary["test"].items():
-        log.info("  %-10s %-10.5g %s", name, value, summary["units"].get(name, ""))
+        log.info("  %-*s %-10.5g %s", width, name, value, summary["units"].get(name, ""))
+    for sentence in summary["health"]["words"]:
+        log.info("%s", sentence)
     log.info("Folder:    %s", _shown(run_directory.path))
     log.info("Run again: %s rerun=%s", _command(), _as_value(_shown(run_directory.path)))
 

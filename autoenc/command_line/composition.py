@@ -160,13 +160,17 @@ def task_values(config: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: an interpolation leads nowhere, or a mandatory value is missing.
     """
-    task = OmegaConf.masked_copy(config, [str(key) for key in config if key not in {"hydra", "resume", "rerun"}])
+    task = OmegaConf.masked_copy(config, [str(key) for key in config if key not in NO_PART_OF_A_RUN])
     try:
         values = OmegaConf.to_container(task, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise ConfigError(error.full_key or "config", (error.msg or str(error)).splitlines()[0]) from None
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
+
+
+NO_PART_OF_A_RUN = {"hydra", "resume", "rerun", "comparison"}
+"""Keys that say where a run begins or what a sweep ends with, and that no run depends on."""
 
 
 def config_directory() -> Path:
@@ -194,6 +198,14 @@ def register_our_configs() -> None:
     """Have Hydra find our YAML wherever it composes, and behave as its version 1.3 does."""
     hydra.version.setbase("1.3")
     Plugins.instance().register(_OurConfigs)
+    OmegaConf.register_new_resolver("devices_here", _devices_here, replace=True)
+
+
+def _devices_here() -> str:
+    """What `${devices_here:}` in a config becomes: the kinds of device that this machine has, for a sweep to try."""
+    from autoenc.devices import kinds_here  # noqa: PLC0415 - imports torch
+
+    return ",".join(kinds_here())
 
 
 def absolute_folder(folder: str | None, *, flag: str) -> str | None:

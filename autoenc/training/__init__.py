@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from autoenc.training.loop import Trainer, TrainingImages
+from autoenc.training.loop import Snapshot, Trainer, TrainingImages, kept_snapshots
 from autoenc.training.settings import TrainingSettings
-from autoenc.training.step import NotFiniteError, TrainingStep
+from autoenc.training.step import NotFiniteError, TrainingStep, as_stored
 
-__all__ = ["NotFiniteError", "Trainer", "TrainingImages", "TrainingSettings", "TrainingStep"]
+__all__ = [
+    "NotFiniteError",
+    "Snapshot",
+    "Trainer",
+    "TrainingImages",
+    "TrainingSettings",
+    "TrainingStep",
+    "as_stored",
+    "kept_snapshots",
+]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from autoenc.checkpoints import Checkpoint, CheckpointError, load_last, load_model, model_tensors, save_best, save_last
-from autoenc.evaluation import as_floats, fetch, measure
+from autoenc.evaluation import as_floats, batches, fetch, measure
 from autoenc.interruption import Interruption
 from autoenc.progress import TrainingProgress
 from autoenc.run_directory import RunDirectory
@@ -40,6 +40,30 @@ class TrainingImages(NamedTuple):
     """uint8 (M, C, H, W); M is 0 where there is no validation split."""
     shown: Tensor
     """Inputs whose reconstructions are kept as training goes on: float (K, C, H, W), with noise if there is any."""
+    scattered: Tensor
+    """Images whose codes are kept as training goes on: uint8 (M, C, H, W)."""
+
+
+class Snapshot(NamedTuple):
+    """How far a training was at the end of an epoch."""
+
+    reconstructions: Tensor
+    """Of the shown images, (K, C, H, W)."""
+    codes: Tensor
+    """Of the scattered images, (M, code_size)."""
+
+
+def kept_snapshots(checkpoint: Checkpoint) -> dict[int, Snapshot]:
+    """By epoch, in order, what a checkpoint keeps of how far its training was, on the CPU."""
+    images, codes = _group(checkpoint, "snapshot"), _group(checkpoint, "codes")
+    return {int(epoch): Snapshot(images[epoch], codes[epoch]) for epoch in sorted(images, key=int)}
+
+
+def _group(checkpoint: Checkpoint, wanted: str) -> dict[str, Tensor]:
+    """The trainer's tensors `<wanted>:<name>`, by name."""
+    prefix = f"{wanted}:"
+    found = checkpoint.trainer.items()
+    return {name.removeprefix(prefix): tensor for name, tensor in found if name.startswith(prefix)}
 
 
 class Trainer:
@@ -66,7 +90,7 @@ class Trainer:
         self.run = run
         self.interruption = interruption
         self.position = Position()
-        self.snapshots: dict[int, Tensor] = {}
+        self.snapshots: dict[int, Snapshot] = {}
         self._best: dict[str, Tensor] | None = None
         self._best_is_saved = True
         self._shuffling = torch.Generator().manual_seed(derived_seed(seed, "shuffling"))
@@ -113,7 +137,7 @@ class Trainer:
         self._clock = self._saved = time.perf_counter()
         with progress, self.interruption.deferred():
             if self.position.step == 0:
-                self.snapshots[0] = self.reconstruct_shown()
+                self.snapshots[0] = self._snapshot()
             while not self.finished:
                 self._train_epoch(progress)
                 progress.finish_epoch(self._finish_epoch())
@@ -121,7 +145,7 @@ class Trainer:
                 if time.perf_counter() - self._saved > LONGEST_UNSAVED:
                     self._save()
             if self.position.epoch not in self.snapshots:
-                self.snapshots[self.position.epoch] = self.reconstruct_shown()
+                self.snapshots[self.position.epoch] = self._snapshot()
             self._save()
             if self.interruption.requested:
                 self.interruption.leave()
@@ -137,6 +161,7 @@ class Trainer:
         total_steps = self.total_steps
         for batch in self._batches():
             self.step.set_learning_rate(self.learning_rate(self.position.step, total_steps))
+            self.step.begin(epoch=self.position.step / self.steps_per_epoch)
             self.step.train_step(as_floats(batch, device=self.step.device))
             self.position.step += 1
             progress.advance(len(batch))
@@ -174,22 +199,21 @@ class Trainer:
             self.model,
             self.images.validation,
             device=step.device,
-            loss=step.loss,
             noise=step.noise,
             split="validation",
             metrics=["mse"],
         )
-        scalars = {f"validation/{name}": value for name, value in validation.items()}
-        scalars |= {"train/loss": step.loss_sum / len(self.images.train)}
+        scalars = {f"train/{name}": total / len(self.images.train) for name, total in step.sums.items()}
+        scalars |= {f"validation/{name}": value for name, value in validation.items()}
         values = fetch({**scalars, "skipped": step.skipped, "weights": self._norm()})  # the epoch's one synchronisation
         self._refuse_not_finite(values)
         del values["skipped"], values["weights"]
         position.epoch += 1
         self._epoch_start = self._shuffling.get_state()
-        step.loss_sum.zero_()
+        step.clear_sums()
         self._remember_best(values.get("validation/loss"))
         if position.epoch % self.settings.snapshot_every == 0:
-            self.snapshots[position.epoch] = self.reconstruct_shown()
+            self.snapshots[position.epoch] = self._snapshot()
         row = self._row(values)
         self.run.append_metrics(row)
         return row
@@ -199,7 +223,6 @@ class Trainer:
         seconds, self.position.epoch_seconds = self.position.epoch_seconds, 0.0
         return {
             "epoch": self.position.epoch,
-            "train/loss": values.pop("train/loss"),
             **values,
             "learning_rate": self.learning_rate(self.position.step - 1, self.total_steps),
             "seconds": seconds,
@@ -219,6 +242,13 @@ class Trainer:
         self.model.eval()
         with torch.no_grad(), self.step.device.autocast():
             return self.model(self.images.shown).reconstruction.float()  # type: ignore[no-any-return]
+
+    def _snapshot(self) -> Snapshot:
+        self.model.eval()
+        with torch.no_grad(), self.step.device.autocast():
+            scattered = batches(self.images.scattered, device=self.step.device)
+            codes = torch.cat([self.model.encode(images).float() for images in scattered])
+        return Snapshot(self.reconstruct_shown(), codes)
 
     def _norm(self) -> Tensor:
         """A number, (), that is finite where all weights are: finite gradients can still push them over the edge."""
@@ -260,17 +290,14 @@ class Trainer:
             "optimizer": optimizer_tensors(self.step.optimizer, names=self._names),
             "random": random_states(device, generators=self._generators),
             "best": self._best or {},
-            "snapshot": {str(epoch): images for epoch, images in self.snapshots.items()},
-            "epoch": {"start": self._epoch_start, "loss_sum": self.step.loss_sum},
+            "snapshot": {str(epoch): snapshot.reconstructions for epoch, snapshot in self.snapshots.items()},
+            "codes": {str(epoch): snapshot.codes for epoch, snapshot in self.snapshots.items()},
+            "epoch": {"start": self._epoch_start},
+            "sum": self.step.sums,
         }
         return {f"{group}:{name}": tensor for group, tensors in groups.items() for name, tensor in tensors.items()}
 
     def _load(self, checkpoint: Checkpoint) -> None:
-        def group(wanted: str) -> dict[str, Tensor]:
-            prefix = f"{wanted}:"
-            found = checkpoint.trainer.items()
-            return {name.removeprefix(prefix): tensor for name, tensor in found if name.startswith(prefix)}
-
         device = self.images.train.device
         values = dict(checkpoint.values)
         if values.pop("image_shape", None) is None or values.pop("steps_per_epoch", None) != self.steps_per_epoch:
@@ -278,12 +305,12 @@ class Trainer:
         self.position = Position(**values)
         self.step.device.set_threads(self.position.threads)  # sums depend on how they are divided among threads
         load_model(self.model, checkpoint.model)
-        load_optimizer(self.step.optimizer, group("optimizer"), names=self._names)
-        restore_random_states(group("random"), device, generators=self._generators)
-        self._best = {name: tensor.to(device) for name, tensor in group("best").items()} or None
+        load_optimizer(self.step.optimizer, _group(checkpoint, "optimizer"), names=self._names)
+        restore_random_states(_group(checkpoint, "random"), device, generators=self._generators)
+        self._best = {name: tensor.to(device) for name, tensor in _group(checkpoint, "best").items()} or None
         self._best_is_saved = False
-        self.snapshots = {int(name): tensor.to(device) for name, tensor in group("snapshot").items()}
-        epoch = group("epoch")
-        self._epoch_start = epoch["start"]
-        self.step.loss_sum.copy_(epoch["loss_sum"])
+        kept = kept_snapshots(checkpoint).items()
+        self.snapshots = {epoch: Snapshot(images.to(device), codes.to(device)) for epoch, (images, codes) in kept}
+        self._epoch_start = _group(checkpoint, "epoch")["start"]
+        self.step.restore_sums(_group(checkpoint, "sum"))
         log.info("Going on after step %d, in epoch %d.", self.position.step, self.position.epoch + 1)

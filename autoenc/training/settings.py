@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autoenc.settings import PositiveFloat, PositiveInt
+from autoenc.settings import PositiveFloat, PositiveInt, Probability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,3 +21,17 @@ class TrainingSettings:
     """Steps."""
     snapshot_every: PositiveInt
     """Epochs."""
+    severity_start: Probability
+    """The noise's strength in the first step, as a share of what `noise` says."""
+    severity_end: Probability
+    """The same from the epoch `severity_epochs` on; between, it changes evenly. Scored is always the whole noise."""
+    severity_epochs: PositiveInt | None
+    """Epochs; null: the whole training."""
+
+    def severity(self, epoch: float) -> float:
+        """The share of the noise's strength after `epoch` epochs, which may be a fraction.
+
+        Geras and Sutton 2015 (Scheduled denoising autoencoders) begin with strong noise and end with weak.
+        """
+        progress = min(1.0, epoch / (self.severity_epochs or self.epochs))
+        return self.severity_start + (self.severity_end - self.severity_start) * progress

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
 from autoenc.autoencoder import AutoEncoder
 from autoenc.devices import Device
-from autoenc.losses import Loss
 from autoenc.noise import Noise
 
 
@@ -15,27 +17,45 @@ class NotFiniteError(ArithmeticError):
     """A loss or a gradient was not a finite number."""
 
 
-class TrainingStep:
-    """From a batch of clean images to changed weights.
+class Targets(Protocol):
+    """From a batch of stored images to the clean images of a step: where pixels are drawn anew each time."""
 
-    Two sums are kept on the device until somebody fetches them: `loss_sum`, of the loss times the number of images, and
-    `skipped`, the number of steps whose loss or gradient was not finite; such a step changes no weight and no moment.
+    def __call__(self, images: Tensor, *, generator: torch.Generator) -> Tensor:
+        """(B, C, H, W) in [0, 1], of images of the same shape."""
+        ...
+
+
+def as_stored(images: Tensor, *, generator: torch.Generator) -> Tensor:  # noqa: ARG001
+    """The images themselves."""
+    return images
+
+
+class TrainingStep:
+    """From a batch of stored images to changed weights.
+
+    Sums are kept on the device until somebody fetches them: `sums`, of the loss and of what it is made of, each times
+    the number of images, and `skipped`, the number of steps whose loss or gradient was not finite; such a step changes
+    no weight and no moment. (It does change running means, as of batch normalisation; the run ends at the next
+    synchronisation without saving them.)
     """
 
     def __init__(
         self,
         model: AutoEncoder,
         *,
-        loss: Loss,
         noise: Noise,
         optimizer: torch.optim.Optimizer,
         device: Device,
         generator: torch.Generator,
         gradient_clip: float | None = None,
+        targets: Targets = as_stored,
+        severity: Callable[[float], float] = lambda epoch: 1.0,  # noqa: ARG005
     ) -> None:
         self.model = model
-        self.loss = loss
         self.noise = noise
+        self.targets = targets
+        self.severity = severity
+        self._noise_now = noise
         self.optimizer = optimizer
         self.device = device
         self.generator = generator
@@ -46,30 +66,58 @@ class TrainingStep:
         self._masks_on_device = fused and device.torch_device.type != "cpu"
         self._forward = torch.compile(model) if device.compile else model
         # Sums over many steps need more digits than the summands; Apple's GPUs have no float64.
-        wide = torch.float32 if device.torch_device.type == "mps" else torch.float64
-        self.loss_sum = torch.zeros((), dtype=wide, device=device.torch_device)
+        self._wide = torch.float32 if device.torch_device.type == "mps" else torch.float64
+        self.sums: dict[str, Tensor] = {"loss": self._zero()}
         self.skipped = torch.zeros((), device=device.torch_device)
         self._not_finite = torch.zeros((), device=device.torch_device)
         self._one = torch.ones((), device=device.torch_device)
 
-    def train_step(self, clean: Tensor) -> Tensor:
+    def train_step(self, images: Tensor) -> Tensor:
         """Improve the model on a batch (B, C, H, W) in [0, 1]; returns the loss before that, (), on the device."""
         for parameter in self.parameters:
             parameter.grad = None
-        noisy = self.noise(clean, generator=self.generator)
+        clean = self.targets(images, generator=self.generator)
+        noisy, corrupted = self._noise_now(clean, generator=self.generator)
+        draws = self.model.draw(noisy, generator=self.generator)
         with self.device.autocast():
-            output = self._forward(noisy)
-            loss = self.model.objective(output, self.loss, target=clean)
-        loss.backward()
-        loss = loss.detach()
+            output = self._forward(noisy, draws=draws)
+            objective = self.model.objective(
+                output, target=clean, given=noisy, corrupted=corrupted, generator=self.generator
+            )
+        objective.loss.backward()
+        loss = objective.loss.detach()
         self._update(loss)
-        self.loss_sum.add_(loss, alpha=len(clean))
+        self._add({"loss": loss, **objective.parts}, count=len(clean))
         return loss
+
+    def begin(self, *, epoch: float) -> None:
+        """Tell what changes over the training, the noise and the bottleneck, how far it is: epochs, with fractions."""
+        self._noise_now = self.noise.at(self.severity(epoch))
+        self.model.bottleneck.begin_step(epoch=epoch)
+
+    def clear_sums(self) -> None:
+        """Begin to count anew, as at the start of an epoch."""
+        for total in self.sums.values():
+            total.zero_()
+
+    def restore_sums(self, sums: Mapping[str, Tensor]) -> None:
+        """Go on counting from sums that were kept."""
+        for name, total in sums.items():
+            self.sums[name] = self._zero().copy_(total)
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Use this rate from the next step on."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
+
+    def _add(self, scalars: Mapping[str, Tensor], *, count: int) -> None:
+        for name, value in scalars.items():
+            if name not in self.sums:
+                self.sums[name] = self._zero()
+            self.sums[name].add_(value, alpha=count)
+
+    def _zero(self) -> Tensor:
+        return torch.zeros((), dtype=self._wide, device=self.device.torch_device)
 
     def _update(self, loss: Tensor) -> None:
         checked = [parameter.grad for parameter in self.parameters if parameter.grad is not None]

@@ -37,9 +37,9 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     summary = json.loads((run / "summary.json").read_text())
     assert set(summary) == {
         *("test", "validation", "train", "parameters", "code_size", "best_epoch", "epochs", "seconds"),
-        *("images_per_second", "device", "units"),
+        *("images_per_second", "device", "units", "health"),
     }
-    plain = {"mse", "mae", "psnr", "bce"}
+    plain = {"mse", "mae", "psnr", "bce", "ssim"}
     assert set(summary["test"]) == plain | {f"noisy_{name}" for name in plain} | {"loss", "pca_mse"}
     assert set(summary["train"]) == set(summary["validation"]) == set(summary["test"]) - {"pca_mse"}
     assert summary["test"]["loss"] == pytest.approx(summary["test"]["noisy_mse"], rel=1e-6)
@@ -111,7 +111,7 @@ def test_a_rerun_takes_overrides_of_values(train: Train, capsys: pytest.CaptureF
     train("noise=masking", "noise.probability=0.4")
     assert main(["rerun=run", "noise.probability=0.5", "training.epochs=1", "hydra.run.dir=other"]) == 0
     config = RunDirectory(Path("other")).config()
-    assert config["noise"] == {"name": "masking", "probability": 0.5}
+    assert config["noise"] == {"name": "masking", "probability": 0.5, "by": "channel"}
     assert config["training"]["epochs"] == 1
     assert config["training"]["batch_size"] == 16
     assert RunDirectory(Path("run")).config()["noise"]["probability"] == 0.4
@@ -268,7 +268,8 @@ def test_texts_do_not_import_torch(arguments: list[str], elsewhere: Path) -> Non
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     if arguments[0] == "-sc":
-        assert done.stdout.split() == [f"architecture={name}" for name in ("conv", "fully_connected", "linear")]
+        there = sorted(path.stem for path in (REPOSITORY / "conf" / "architecture").glob("*.yaml"))
+        assert done.stdout.split() == [f"architecture={name}" for name in there]
     assert list(elsewhere.iterdir()) == []
 
 

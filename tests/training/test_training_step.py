@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from autoenc.autoencoder import AutoEncoder
+from autoenc.bottlenecks import Bottleneck, BottleneckOutput
 from autoenc.devices import Cpu, Device
-from autoenc.losses import MeanSquaredError
 from autoenc.noise import Gaussian, NoNoise
-from autoenc.training import TrainingStep
+from autoenc.training import TrainingSettings, TrainingStep
 
 DEVICE = Cpu(threads=None, precision="float32", channels_last=False, compile=False).build()
 
@@ -31,7 +32,6 @@ def training_step(
 ) -> TrainingStep:
     return TrainingStep(
         autoencoder,
-        loss=MeanSquaredError(),
         noise=noise or NoNoise(),
         optimizer=optimizer,
         device=device,
@@ -76,17 +76,17 @@ def test_the_loss_sum_weighs_by_images() -> None:
     step = training_step(autoencoder, torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True))
     large, small = torch.rand(6, 1, 2, 2), torch.rand(2, 1, 2, 2)
     first, second = step.train_step(large).item(), step.train_step(small).item()
-    assert step.loss_sum.item() == pytest.approx(6 * first + 2 * second, rel=1e-6)
+    assert step.sums["loss"].item() == pytest.approx(6 * first + 2 * second, rel=1e-6)
 
 
 def test_the_target_is_the_clean_image() -> None:
     """With a noise that hides the image, only the mean can be learnt; a model of the noisy image would copy it."""
     autoencoder = model()
     step = training_step(
-        autoencoder, torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True), noise=Gaussian(std=5.0, clip=False)
+        autoencoder, torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True), noise=Gaussian(std=5.0, clip=False, by="channel")
     )
     clean = torch.full((2, 1, 2, 2), 0.5)
-    noisy = Gaussian(std=5.0, clip=False)(clean, generator=torch.Generator().manual_seed(0))
+    noisy = Gaussian(std=5.0, clip=False, by="channel")(clean, generator=torch.Generator().manual_seed(0)).images
     expected = nn.functional.mse_loss(autoencoder(noisy).reconstruction, clean)
     assert step.train_step(clean).item() == expected.item()
 
@@ -178,3 +178,93 @@ def test_a_step_does_not_wait_for_the_device(monkeypatch: pytest.MonkeyPatch) ->
     for name in ("item", "tolist", "cpu", "__bool__", "__float__"):
         monkeypatch.setattr(Tensor, name, refuse)
     step.train_step(torch.rand(3, 1, 2, 2))
+
+
+class Halved(Bottleneck):
+    """Draws a number for each image, which it takes off the code, and tells what it drew."""
+
+    def draw(self, features: Tensor, *, generator: torch.Generator, samples: int | None = None) -> Tensor | None:
+        return torch.rand(len(features), generator=generator)
+
+    def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
+        assert draws is not None
+        code = features - draws.unsqueeze(1)
+        return BottleneckOutput(code, code.unsqueeze(0), penalty=draws, diagnostics={"drawn": draws.mean()})
+
+    def begin_step(self, *, epoch: float) -> None:
+        self.epoch = epoch
+
+
+def test_what_the_objective_is_made_of_is_summed_and_comes_from_the_step_s_generator() -> None:
+    autoencoder = model()
+    autoencoder.bottleneck = Halved(code_size=2)
+    step = training_step(autoencoder, torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True))
+    losses = [step.train_step(torch.rand(count, 1, 2, 2)).item() for count in (3, 5)]
+    generator = torch.Generator().manual_seed(0)
+    drawn = [torch.rand(count, generator=generator).mean().item() for count in (3, 5)]
+    sums = {name: total.item() for name, total in step.sums.items()}
+    assert list(sums) == ["loss", "reconstruction", "penalty", "drawn"]
+    assert sums["drawn"] == pytest.approx(3 * drawn[0] + 5 * drawn[1], rel=1e-6)
+    assert sums["penalty"] == pytest.approx(sums["drawn"], rel=1e-6)
+    assert sums["loss"] == pytest.approx(3 * losses[0] + 5 * losses[1], rel=1e-6)
+    assert sums["loss"] == pytest.approx(sums["reconstruction"] + sums["penalty"], rel=1e-6)
+    kept = {name: total.clone() for name, total in step.sums.items()}
+    step.clear_sums()
+    assert all(total.item() == 0 for total in step.sums.values())
+    step.restore_sums(kept)
+    assert {name: total.item() for name, total in step.sums.items()} == sums
+
+
+def test_the_severity_of_the_noise_and_the_epoch_reach_the_step() -> None:
+    autoencoder = model()
+    autoencoder.bottleneck = Halved(code_size=2)
+    step = TrainingStep(
+        autoencoder,
+        noise=Gaussian(std=5.0, clip=False, by="channel"),
+        optimizer=torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True),
+        device=DEVICE,
+        generator=torch.Generator().manual_seed(0),
+        severity=lambda epoch: 0.5 * epoch,
+    )
+    clean, drawn = torch.full((2, 1, 2, 2), 0.5), torch.Generator().manual_seed(0)
+    step.begin(epoch=0.5)
+    noisy = Gaussian(std=1.25, clip=False, by="channel")(clean, generator=drawn).images
+    numbers = torch.rand(2, generator=drawn)
+    expected = nn.functional.mse_loss(autoencoder(noisy, draws=numbers).reconstruction, clean) + numbers.mean()
+    assert step.train_step(clean).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert autoencoder.bottleneck.epoch == 0.5
+
+
+def test_targets_that_are_drawn_are_what_is_corrupted_and_what_is_compared_with() -> None:
+    def negative(images: Tensor, *, generator: torch.Generator) -> Tensor:
+        return 1 - images
+
+    autoencoder = model()
+    step = TrainingStep(
+        autoencoder,
+        noise=NoNoise(),
+        optimizer=torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True),
+        device=DEVICE,
+        generator=torch.Generator().manual_seed(0),
+        targets=negative,
+    )
+    images = torch.rand(2, 1, 2, 2)
+    expected = nn.functional.mse_loss(autoencoder(1 - images).reconstruction, 1 - images)
+    assert step.train_step(images).item() == expected.item()
+
+
+@pytest.mark.parametrize(("epoch", "severity"), [(0.0, 1.0), (1.0, 0.6), (2.0, 0.2), (3.0, 0.2)])
+def test_severity_changes_evenly_and_then_stays(epoch: float, severity: float) -> None:
+    settings = TrainingSettings(
+        epochs=10,
+        batch_size=1,
+        gradient_clip=None,
+        patience=None,
+        checkpoint_every=1,
+        snapshot_every=1,
+        severity_start=1.0,
+        severity_end=0.2,
+        severity_epochs=2,
+    )
+    assert settings.severity(epoch) == pytest.approx(severity)
+    assert replace(settings, severity_epochs=None).severity(5.0) == pytest.approx(0.6)

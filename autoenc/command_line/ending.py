@@ -1,0 +1,43 @@
+"""How every command ends: an exit code, and a mistake in one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from autoenc.command_line.complaints import in_one_line
+
+log = logging.getLogger("autoenc")
+
+WRONG_INPUT, FAILED = 2, 1
+
+
+def exit_code(work: Callable[[], int]) -> int:
+    """Do the work of a command; returns its exit code.
+
+    0 is success, 1 work that failed, 2 something that cannot be done as it was asked. A signal (130, 143) and argparse
+    (2) leave by `SystemExit`. A traceback is shown where the environment has `HYDRA_FULL_ERROR=1`.
+    """
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    try:
+        return work()
+    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        return _complain(error, code=WRONG_INPUT, full=full_error)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        log.debug("Failed.", exc_info=True)
+        return _complain(error, code=FAILED, full=full_error)
+
+
+def _complain(error: Exception, *, code: int, full: bool) -> int:
+    if full:
+        traceback.print_exception(error)
+    sys.stderr.write(f"error: {in_one_line(error)}\n")
+    return code

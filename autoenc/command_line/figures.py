@@ -1,0 +1,47 @@
+"""`scripts/figures.py RUN`: the pictures of a finished run."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoenc.command_line.ending import exit_code
+from autoenc.progress import TerminalHandler, console
+
+DESCRIPTION = """\
+Draw the pictures of a finished run into its folder of figures: all that mean something for its model, or those that
+are named. Beside each picture lie its numbers, as NAME.npz. Of a sweep, draw the page that compares its runs anew; the
+pictures that are named are drawn for each run before.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw as the command line says; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="figures.py", description=DESCRIPTION)
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
+    parser.add_argument("picture", nargs="*", metavar="PICTURE", help="codes, kernels, ... (default: all)")
+    parser.add_argument("--tsne", action="store_true", help="bring codes of many numbers to a plane by t-SNE, not PCA")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    options = parser.parse_args(arguments)
+    return exit_code(lambda: _draw(options))
+
+
+def _draw(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
+    from autoenc.comparison.sweep import FILE, compare_sweep, read_sweep  # noqa: PLC0415 - imports matplotlib
+    from autoenc.gallery import draw_gallery  # noqa: PLC0415 - imports torch
+
+    kinds = options.picture or None
+    runs = [options.run]
+    is_sweep = (options.run / FILE).is_file()
+    if is_sweep:
+        runs = [options.run / name for name in read_sweep(options.run).labels] if kinds else []
+    for run in runs:
+        drawn = draw_gallery(run, kinds=kinds, projection="tsne" if options.tsne else "pca", device=options.device)
+        for path in drawn:
+            console.print(str(path), soft_wrap=True)
+    if is_sweep:
+        console.print(str(compare_sweep(options.run) or "no run of this sweep has finished"), soft_wrap=True)
+    return 0

@@ -1,0 +1,131 @@
+"""The one page that a comparison ends with: its pictures under one another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from autoenc import figures
+from autoenc.comparison.jobs import Job
+from autoenc.comparison.settings import ComparisonSettings
+from autoenc.figures import PICTURES, Panel
+from autoenc.settings import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+def draw_comparison(jobs: Sequence[Job], *, settings: ComparisonSettings, title: str, path: Path) -> bool:
+    """Write the page; returns whether there was anything to draw.
+
+    Raises:
+        ConfigError: `against` names no numeric setting of these runs, or `metric` nothing that was measured.
+        OSError: it cannot be written.
+    """
+    check(jobs, settings=settings)
+    with figures.house_style():
+        drawn = [_figure(kind, jobs, settings=settings) for kind in settings.pictures]
+        pages = [figure for figure in drawn if figure is not None]
+        if pages:
+            figures.save_stacked(pages, path, title=title)
+    return bool(pages)
+
+
+def check(jobs: Sequence[Job], *, settings: ComparisonSettings) -> None:
+    """Refuse what these runs cannot be compared by."""
+    if "error_against" in settings.pictures:
+        if settings.against is None:
+            raise ConfigError("comparison.against", "error_against needs the key of a numeric setting", value=None)
+        for job in jobs:
+            if not isinstance(job.setting(settings.against), (int, float)):
+                raise ConfigError("comparison.against", f"it is no number in {job.path}", value=settings.against)
+    for job in jobs:
+        if job.score("test", settings.metric) is None:
+            problem = f"{job.path} did not measure it; it has {', '.join(job.metrics)}"
+            raise ConfigError("comparison.metric", problem, value=settings.metric)
+
+
+def _figure(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> Figure | None:
+    if kind in _CHARTS:
+        return _CHARTS[kind](jobs, settings)
+    panels = []
+    for job in jobs:
+        path = job.path / "figures" / f"{kind}.npz"
+        if path.exists():
+            panels.append(Panel(job.label, PICTURES[kind].load(path)))
+        else:
+            log.info("%s has no numbers of the picture '%s'.", job.label, kind)
+    if not panels:
+        return None
+    if kind == "progress" and settings.epochs is not None:
+        panels = [Panel(label, picture.only(settings.epochs)) for label, picture in panels]
+    return PICTURES[kind].figure(panels, title=_TITLES[kind])
+
+
+def _loss_curves(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
+    units = {job.unit("loss") for job in jobs}
+    label = units.pop() if len(units) == 1 else "training objective, each in its own unit"
+    return figures.loss_curves_beside(
+        [(job.label, job.history) for job in jobs], loss_label=label, title="Loss by epoch"
+    )
+
+
+def _final_losses(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:
+    rows = [(job.label, _scores(job, settings.metric)) for job in jobs]
+    label = f"{settings.metric}: {jobs[0].unit(settings.metric)}"
+    return figures.final_losses(rows, metric_label=label, title="Final errors")
+
+
+def _scores(job: Job, metric: str) -> dict[str, float]:
+    scores = {split: job.score(split, metric) for split in ("train", "validation", "test")}
+    return {split: value for split, value in scores.items() if value is not None}
+
+
+def _error_against(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:
+    key, metric = settings.against or "", settings.metric
+    points = [
+        (_series(job, key=key), float(job.setting(key)), job.score("test", metric), job.score("train", metric))
+        for job in jobs
+    ]
+    baseline = None
+    if metric == "mse" and key == "architecture.code_size":
+        found = {float(job.setting(key)): job.score("test", "pca_mse") for job in jobs}
+        baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]
+    return figures.error_against(
+        points,
+        x_label=key.rpartition(".")[2].replace("_", " "),
+        metric_label=f"{metric}: {jobs[0].unit(metric)}",
+        baseline=baseline,
+        baseline_label="PCA, test",
+        title=f"Error against {key.rpartition('.')[2].replace('_', ' ')}",
+    )
+
+
+def _series(job: Job, *, key: str) -> str:
+    """What a run is called without its place on the axis: the parts of its label that do not tell the number."""
+    name = f"{key.rpartition('.')[2].replace('_', ' ')} "
+    rest = [part for part in job.label.split(", ") if not part.startswith(name)]
+    return ", ".join(rest)
+
+
+_CHARTS: dict[str, Callable[[Sequence[Job], ComparisonSettings], Figure | None]] = {
+    "loss_curves": _loss_curves,
+    "final_losses": _final_losses,
+    "error_against": _error_against,
+}
+
+_TITLES = {
+    "reconstructions": "The same test images, reconstructed",
+    "progress": "Reconstructions as training went on",
+    "codes": "Codes of the test images",
+    "decoder_grid": "The decoder over its plane of codes",
+    "error_by_class": "Test error by class",
+    "gradients": "Gradient by layer",
+    "kernels": "Kernels of the first layer",
+    "samples": "Samples",
+    "sparsity": "How sparse the activations are",
+    "spectrum": "Spectrum of the reconstructions",
+    "codebook": "Use of the codebook",
+}

@@ -1,0 +1,78 @@
+"""What a sweep ends with: a table, `comparison.csv` and `comparison.png`; and `sweep.json`, to make them again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from autoenc.comparison.jobs import Job
+from autoenc.comparison.page import draw_comparison
+from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.table import final_losses, write_csv
+from autoenc.progress import console
+from autoenc.run_directory import write_atomically
+from autoenc.settings import ConfigError, checked
+
+FILE = "sweep.json"
+
+
+class Sweep(NamedTuple):
+    """What `sweep.json` says."""
+
+    labels: dict[str, str]
+    """By the folder of each job, below the sweep's, what it is called."""
+    settings: ComparisonSettings
+
+
+def write_sweep(folder: Path, labels: Mapping[str, str], *, settings: ComparisonSettings) -> None:
+    """Write `sweep.json`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    values = {"jobs": dict(labels), "comparison": asdict(settings)}
+    write_atomically(folder / FILE, json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """What `write_sweep` wrote.
+
+    Raises:
+        ConfigError: there is no such file, or it says something else.
+    """
+    path = folder / FILE
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        labels = {str(name): str(label) for name, label in values["jobs"].items()}
+        settings = values["comparison"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(str(path), f"cannot be read: {error}") from None
+    outside = [name for name in labels if Path(name).is_absolute() or ".." in Path(name).parts]
+    if outside:
+        raise ConfigError(str(path), "it names a folder that is not below the sweep's", value=outside[0])
+    return Sweep(labels, checked(ComparisonSettings, settings, key="comparison"))
+
+
+def compare_sweep(folder: Path) -> Path | None:
+    """Print the table of a sweep's finished jobs, and write their numbers and the page of their pictures.
+
+    Returns:
+        the page; None where nothing has finished, or there is nothing to draw.
+
+    Raises:
+        ConfigError: the jobs cannot be compared as `sweep.json` says.
+        OSError: something cannot be read or written.
+    """
+    sweep = read_sweep(folder)
+    found = [Job.read(folder / name, label=label) for name, label in sweep.labels.items()]
+    jobs = [job for job in found if job is not None]
+    if not jobs:
+        return None
+    title = sweep.settings.title or f"{len(jobs)} runs compared"
+    console.print(final_losses(jobs, metric=sweep.settings.metric, title=title))
+    write_csv(jobs, folder / "comparison.csv")
+    page = folder / "comparison.png"
+    return page if draw_comparison(jobs, settings=sweep.settings, title=title, path=page) else None

@@ -1,0 +1,59 @@
+"""The pictures of a finished run, drawn anew or for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from autoenc.checkpoints import load_last
+from autoenc.devices import DEVICES, Device
+from autoenc.experiment import title_of
+from autoenc.portraits import PORTRAITS, Subject, draw_portraits
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError, listed, nearest
+from autoenc.training import kept_snapshots
+from autoenc.trained_model import load_run
+
+
+def draw_gallery(
+    run: Path, *, kinds: Sequence[str] | None, projection: Literal["pca", "tsne"], device: str
+) -> list[Path]:
+    """Draw pictures of a run into its `figures` folder; with `kinds=None` all that mean something.
+
+    Args:
+        run: the folder of a run that has a checkpoint.
+        kinds: names out of `PORTRAITS`.
+        projection: how codes of more than two numbers come to a plane: `pca` or `tsne`.
+        device: where to compute: a choice of the group `device`.
+
+    Returns:
+        the pictures' paths.
+
+    Raises:
+        ValueError: there is no such run, its data cannot be had, or a picture means nothing for it.
+    """
+    unknown = [kind for kind in kinds or () if kind not in PORTRAITS]
+    if unknown:
+        problem = f"there is no such picture{nearest(unknown[0], PORTRAITS)}; there are {listed(PORTRAITS)}"
+        raise ConfigError("PICTURE", problem, value=unknown[0])
+    there = _device(device)
+    trained = load_run(run, device=there.torch_device)
+    checkpoint = load_last(RunDirectory(run).checkpoints)
+    snapshots = {} if checkpoint is None else kept_snapshots(checkpoint)
+    subject = Subject(
+        model=trained.model,
+        config=trained.config,
+        splits=trained.config.dataset.build(data_dir=trained.config.data_dir),
+        device=there,
+        code_snapshots={epoch: snapshot.codes for epoch, snapshot in snapshots.items()},
+        shown_snapshots={epoch: snapshot.reconstructions for epoch, snapshot in snapshots.items()},
+        projection=projection,
+    )
+    return draw_portraits(subject, folder=run / "figures", kinds=kinds, title=title_of(trained.config))
+
+
+def _device(name: str) -> Device:
+    """A device of this kind, with nothing asked of it but to be there."""
+    values = {"name": name, "threads": None, "precision": "float32", "channels_last": False, "compile": False}
+    return DEVICES.parse(values | ({"index": 0} if name == "cuda" else {})).build()

@@ -1,0 +1,40 @@
+"""Portraits of a trained model: the numbers of every picture that means something for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from autoenc.figures import Picture
+from autoenc.portraits.subject import Subject, scattered
+from autoenc.progress import steps
+
+__all__ = ["PORTRAITS", "Portrait", "Subject", "draw_portraits", "scattered"]
+
+log = logging.getLogger(__name__)
+
+Portrait = Callable[[Subject], Picture | None]
+"""From a subject to a picture; None where it would mean nothing for this model."""
+
+PORTRAITS: dict[str, Portrait] = {}
+
+
+def draw_portraits(subject: Subject, *, folder: Path, kinds: Sequence[str] | None, title: str) -> list[Path]:
+    """Draw the pictures called for into a folder; None calls for all that mean something.
+
+    Returns:
+        what was drawn.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    drawn = []
+    for kind in steps(list(PORTRAITS) if kinds is None else kinds, name="pictures"):
+        picture = PORTRAITS[kind](subject)
+        if picture is not None:
+            drawn.append(picture.draw(folder, title=title))
+        elif kinds is not None:
+            log.info("The picture '%s' means nothing for this model.", kind)
+    return drawn
