@@ -28,12 +28,12 @@ from autoenc.evaluation import (
     negative_log_likelihood,
     pca_error,
 )
-from autoenc.figures import draw_loss_curves, draw_progress, draw_reconstructions
+from autoenc.figures import draw_loss_curves
 from autoenc.health import examine
 from autoenc.interruption import Interruption
 from autoenc.run_directory import ErrorKind, RunDirectory
 from autoenc.seeds import derived_seed
-from autoenc.portraits import Subject, draw_portraits, scattered
+from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
 from autoenc.training import NotFiniteError, Trainer, TrainingImages, TrainingStep, as_stored
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,7 @@ def prepare(config: ExperimentConfig) -> Prepared:
 def run(prepared: Prepared, run_directory: RunDirectory, *, interruption: Interruption) -> dict[str, Any]:
     """Train, evaluate and draw, in the run's folder; returns the summary. A checkpoint there is gone on from."""
     run_directory.write_environment(describe_environment(prepared.device))
-    shown = _show(prepared)
-    trainer = _build_trainer(prepared, shown, run_directory=run_directory, interruption=interruption)
+    trainer = _build_trainer(prepared, run_directory=run_directory, interruption=interruption)
     _announce(prepared, trainer)
     seconds_before = trainer.restore().position.seconds
     trainer.train()
@@ -76,7 +75,7 @@ def run(prepared: Prepared, run_directory: RunDirectory, *, interruption: Interr
     total_seconds = seconds_before + time.perf_counter() - prepared.started
     summary = _summarise(prepared, trainer, scores=scores, health=health, total_seconds=total_seconds)
     run_directory.write_summary(summary)
-    _draw(prepared, trainer, shown, run_directory=run_directory)
+    _draw(prepared, trainer, run_directory=run_directory)
     return summary
 
 
@@ -105,27 +104,14 @@ def recorded(run_directory: RunDirectory) -> Iterator[Interruption]:
 _UNITS_OF_ALL = {**UNITS, **{f"noisy_{name}": f"{UNITS[name]}; from the noisy input" for name in METRICS}}
 
 
-class _Shown(NamedTuple):
-    """The test images in the pictures, the same in every run of a dataset."""
-
-    clean: Tensor
-    """(K, C, H, W) in [0, 1], on the device."""
-    given: Tensor
-    """What the model is given of them: with frozen noise, where there is noise."""
-    captions: list[str]
-
-
-def _show(prepared: Prepared) -> _Shown:
+def _shown_inputs(prepared: Prepared) -> Tensor:
+    """What the model is given of the test images in the pictures, (K, C, H, W): with frozen noise, if there is any."""
     config, device, splits, _ = prepared
-    indices = shown_indices(splits.test.labels)
-    clean = as_floats(splits.test.images[indices].to(device.torch_device), device=device)
-    given = config.noise(clean, generator=frozen_generator(device, split="shown")).images
-    return _Shown(clean, given, [splits.class_names[label] for label in splits.test.labels[indices].tolist()])
+    clean = as_floats(splits.test.images[shown_indices(splits.test.labels)].to(device.torch_device), device=device)
+    return config.noise(clean, generator=frozen_generator(device, split="shown")).images
 
 
-def _build_trainer(
-    prepared: Prepared, shown: _Shown, *, run_directory: RunDirectory, interruption: Interruption
-) -> Trainer:
+def _build_trainer(prepared: Prepared, *, run_directory: RunDirectory, interruption: Interruption) -> Trainer:
     config, device, splits, _ = prepared
     model = config.build_model(image_shape=splits.train.image_shape)
     device.place(model)
@@ -144,7 +130,7 @@ def _build_trainer(
     images = TrainingImages(
         train=stored.to(device.torch_device),
         validation=splits.validation.images.to(device.torch_device),
-        shown=shown.given,
+        shown=_shown_inputs(prepared),
         scattered=scattered(splits).images.to(device.torch_device),
     )
     return Trainer(
@@ -194,32 +180,16 @@ def _examine(prepared: Prepared, model: AutoEncoder) -> dict[str, Any]:
     return examine(model, prepared.splits.test.images.to(device.torch_device), device=device)
 
 
-def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory: RunDirectory) -> None:
-    config = prepared.config
-    title = title_of(config)
+def _draw(prepared: Prepared, trainer: Trainer, *, run_directory: RunDirectory) -> None:
+    config, position = prepared.config, trainer.position
     # From here on the device is waited for: training is over.
     run_directory.figures.mkdir(exist_ok=True)
     draw_loss_curves(
         run_directory.metrics(),
         path=run_directory.figures / "loss_curves.png",
         loss_label=_units(trainer.model, measured={"loss": 0.0})["loss"],
-        best_epoch=trainer.position.best_epoch,
-        title=title,
-    )
-    draw_reconstructions(
-        shown.clean.cpu(),
-        noisy=shown.given.cpu() if config.noise.corrupts else None,
-        reconstructions=trainer.reconstruct_shown().cpu(),
-        captions=shown.captions,
-        path=run_directory.figures / "reconstructions.png",
-        title=f"{title}: test images, epoch {trainer.position.best_epoch or trainer.position.epoch}",
-    )
-    draw_progress(
-        shown.clean.cpu(),
-        snapshots=[(epoch, snapshot.reconstructions.cpu()) for epoch, snapshot in sorted(trainer.snapshots.items())],
-        captions=shown.captions,
-        path=run_directory.figures / "progress.png",
-        title=title,
+        best_epoch=position.best_epoch,
+        title=title_of(config),
     )
     snapshots = sorted(trainer.snapshots.items())
     subject = Subject(
@@ -230,16 +200,19 @@ def _draw(prepared: Prepared, trainer: Trainer, shown: _Shown, *, run_directory:
         code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots},
         shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots},
     )
-    draw_portraits(subject, folder=run_directory.figures, kinds=config.figures, title=title)
+    kinds = None if config.figures is None else [*ALWAYS, *config.figures]
+    title = f"{title_of(config)}, epoch {position.best_epoch or position.epoch}"
+    draw_portraits(subject, folder=run_directory.figures, kinds=kinds, title=title)
 
 
 def title_of(config: ExperimentConfig) -> str:
     """What stands over the pictures of a run."""
-    """What stands over the pictures of a run."""
-    names = {group: config.values[group]["name"].replace("_", " ") for group in ("architecture", "dataset", "noise")}
+    groups = ("architecture", "bottleneck", "dataset", "noise")
+    names = {group: config.values[group]["name"].replace("_", " ") for group in groups}
+    bottleneck = "" if names["bottleneck"] == "plain" else f", {names['bottleneck']} bottleneck,"
     noise = "" if names["noise"] == "none" else f", {names['noise']} noise"
     code_size = config.architecture.code_size
-    return f"{names['architecture']} autoencoder on {names['dataset']}{noise}, code size {code_size}"
+    return f"{names['architecture']} autoencoder{bottleneck} on {names['dataset']}{noise}, code size {code_size}"
 
 
 def _summarise(

@@ -41,6 +41,8 @@ def draw_gallery(
     trained = load_run(run, device=there.torch_device)
     checkpoint = load_last(RunDirectory(run).checkpoints)
     snapshots = {} if checkpoint is None else kept_snapshots(checkpoint)
+    epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
+    title = title_of(trained.config) + ("" if epoch is None else f", epoch {epoch}")
     subject = Subject(
         model=trained.model,
         config=trained.config,
@@ -50,7 +52,7 @@ def draw_gallery(
         shown_snapshots={epoch: snapshot.reconstructions for epoch, snapshot in snapshots.items()},
         projection=projection,
     )
-    return draw_portraits(subject, folder=run / "figures", kinds=kinds, title=title_of(trained.config))
+    return draw_portraits(subject, folder=run / "figures", kinds=kinds, title=title)
 
 
 def _device(name: str) -> Device:

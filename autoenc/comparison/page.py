@@ -65,11 +65,8 @@ def _figure(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> 
 
 
 def _loss_curves(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
-    units = {job.unit("loss") for job in jobs}
-    label = units.pop() if len(units) == 1 else "training objective, each in its own unit"
-    return figures.loss_curves_beside(
-        [(job.label, job.history) for job in jobs], loss_label=label, title="Loss by epoch"
-    )
+    histories = [(job.label, job.history) for job in jobs]
+    return figures.loss_curves_beside(histories, loss_label=[job.unit("loss") for job in jobs], title="Loss by epoch")
 
 
 def _final_losses(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:

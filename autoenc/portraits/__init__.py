@@ -7,17 +7,40 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autoenc.figures import Picture
+from autoenc.portraits.codes import codes
+from autoenc.portraits.codes_over_epochs import codes_over_epochs
+from autoenc.portraits.decoder_grid import decoder_grid
+from autoenc.portraits.error_by_class import error_by_class
+from autoenc.portraits.interpolations import interpolations
+from autoenc.portraits.reconstructions import progress, reconstructions
+from autoenc.portraits.samples import samples
 from autoenc.portraits.subject import Subject, scattered
+from autoenc.portraits.traversals import traversals
+from autoenc.portraits.worst import worst
 from autoenc.progress import steps
 
-__all__ = ["PORTRAITS", "Portrait", "Subject", "draw_portraits", "scattered"]
+__all__ = ["ALWAYS", "PORTRAITS", "Portrait", "Subject", "draw_portraits", "scattered"]
 
 log = logging.getLogger(__name__)
 
 Portrait = Callable[[Subject], Picture | None]
 """From a subject to a picture; None where it would mean nothing for this model."""
 
-PORTRAITS: dict[str, Portrait] = {}
+PORTRAITS: dict[str, Portrait] = {
+    "reconstructions": reconstructions,
+    "progress": progress,
+    "worst": worst,
+    "error_by_class": error_by_class,
+    "codes": codes,
+    "codes_over_epochs": codes_over_epochs,
+    "decoder_grid": decoder_grid,
+    "interpolations": interpolations,
+    "traversals": traversals,
+    "samples": samples,
+}
+
+ALWAYS = ("reconstructions", "progress")
+"""The pictures that every run draws."""
 
 
 def draw_portraits(subject: Subject, *, folder: Path, kinds: Sequence[str] | None, title: str) -> list[Path]:
