@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from autoenc.comparison.jobs import Job
 from autoenc.comparison.page import draw_comparison
@@ -17,6 +22,7 @@ from autoenc.run_directory import write_atomically
 from autoenc.settings import ConfigError, checked
 
 FILE = "sweep.json"
+WIDEST = 1000  # characters of a table
 
 
 class Sweep(NamedTuple):
@@ -72,7 +78,17 @@ def compare_sweep(folder: Path) -> Path | None:
     if not jobs:
         return None
     title = sweep.settings.title or f"{len(jobs)} runs compared"
-    console.print(final_losses(jobs, metric=sweep.settings.metric, title=title))
+    table = final_losses(jobs, metric=sweep.settings.metric, title=title)
+    _print_whole(table)
     write_csv(jobs, folder / "comparison.csv")
     page = folder / "comparison.png"
     return page if draw_comparison(jobs, settings=sweep.settings, title=title, path=page) else None
+
+
+def _print_whole(table: Table) -> None:
+    """A narrow terminal, or a file, gets whole numbers in long lines, not parts of them."""
+    wide = Console(file=io.StringIO(), width=WIDEST, force_terminal=console.is_terminal, highlight=False)
+    with wide.capture() as captured:
+        wide.print(table)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich import box
 from rich.table import Table
 
 from autoenc.comparison.jobs import Job
@@ -17,11 +18,11 @@ SPLITS = ("train", "validation", "test")
 
 def final_losses(jobs: Sequence[Job], *, metric: str, title: str) -> Table:
     """Sizes, the losses and the metric of every split, and the time, a row a job; the best test value in bold."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("run")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("run", no_wrap=True)
     columns = _columns(jobs, metric=metric)
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     best = _best(jobs, metric=metric)
     for number, job in enumerate(jobs):
         values = [column[number] for column in columns.values()]
@@ -69,7 +70,7 @@ def _epochs(job: Job) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.5g}"
+    return "" if value is None else f"{value:.4g}"
 
 
 def _best(jobs: Sequence[Job], *, metric: str) -> int | None:

@@ -7,13 +7,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autoenc.figures import Picture
+from autoenc.portraits.codebook import codebook
 from autoenc.portraits.codes import codes
 from autoenc.portraits.codes_over_epochs import codes_over_epochs
 from autoenc.portraits.decoder_grid import decoder_grid
 from autoenc.portraits.error_by_class import error_by_class
+from autoenc.portraits.gradients import gradients
 from autoenc.portraits.interpolations import interpolations
+from autoenc.portraits.kernels import kernels
+from autoenc.portraits.matrix import matrix
 from autoenc.portraits.reconstructions import progress, reconstructions
 from autoenc.portraits.samples import samples
+from autoenc.portraits.sparsity import sparsity
+from autoenc.portraits.spectrum import spectrum
 from autoenc.portraits.subject import Subject, scattered
 from autoenc.portraits.traversals import traversals
 from autoenc.portraits.worst import worst
@@ -37,6 +43,12 @@ PORTRAITS: dict[str, Portrait] = {
     "interpolations": interpolations,
     "traversals": traversals,
     "samples": samples,
+    "codebook": codebook,
+    "kernels": kernels,
+    "matrix": matrix,
+    "sparsity": sparsity,
+    "gradients": gradients,
+    "spectrum": spectrum,
 }
 
 ALWAYS = ("reconstructions", "progress")
