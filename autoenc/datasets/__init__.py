@@ -1,7 +1,11 @@
 """The images an autoencoder is trained on: the choices of the config group `dataset`."""
 
+from autoenc.datasets.cifar10 import Cifar10
 from autoenc.datasets.digits import Digits
+from autoenc.datasets.emnist import Emnist
 from autoenc.datasets.errors import DatasetError
+from autoenc.datasets.image_folder import ImageFolder
+from autoenc.datasets.kmnist import Kmnist
 from autoenc.datasets.mnist import FashionMnist, Mnist
 from autoenc.datasets.splits import Dataset, Split, Splits, SplitSettings, shown_indices
 from autoenc.registry import Registry
@@ -12,6 +16,10 @@ DATASETS: Registry[Dataset] = Registry(
         "digits": Digits,
         "mnist": Mnist,
         "fashion_mnist": FashionMnist,
+        "kmnist": Kmnist,
+        "emnist": Emnist,
+        "cifar10": Cifar10,
+        "image_folder": ImageFolder,
     },
 )
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
-import secrets
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
@@ -14,28 +11,41 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress
 
+from autoenc.datasets.archives import Archive, BadArchive, unpack
+from autoenc.datasets.bars import counting_bars, download_bars
 from autoenc.datasets.errors import DatasetError, briefly
-from autoenc.datasets.files import RemoteFile, missing
+from autoenc.datasets.files import RemoteFile, missing, verify, written_whole
 from autoenc.datasets.reserved_folder import reserved
-from autoenc.datasets.web import BadAnswer, Report, unpacked
-
-PARTIAL = ".part"
+from autoenc.datasets.web import BadAnswer, Report, content
 
 logger = logging.getLogger("autoenc.datasets")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long a server is waited for, in seconds: for its next bytes, and for one file altogether."""
+    """How long a server is waited for: seconds for its next bytes, and for one file altogether.
+
+    A large file may take longer than that: as long as it would at `rate` bytes a second.
+    """
 
     silence: float = 20
     file: float = 600
+    rate: float = 100_000
 
 
 PATIENCE = Patience()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What is to be fetched, where to and where from."""
+
+    dataset: str
+    folder: Path
+    mirrors: Sequence[str]
+    patience: Patience
 
 
 def fetch(
@@ -45,24 +55,30 @@ def fetch(
     data_dir: Path,
     folder: str,
     mirrors: Sequence[str],
+    archive: Archive | None = None,
     patience: Patience = PATIENCE,
 ) -> None:
     """Download those of `files` that are missing in `folder` below `data_dir`; where none is, nothing is written.
 
-    A mirror is an address that ends in a slash; it keeps each file as `<name>.gz`. Many processes may call this at
-    once: one downloads, the others wait for it and find the files there.
+    A mirror is an address that ends in a slash; it keeps each file under its published name, or `archive` with the
+    files inside. An archive that is in the folder already is not downloaded, and is left there. Many processes may call
+    this at once: one downloads, the others wait for it and find the files there.
 
     Raises:
-        DatasetError: a file is missing and no mirror has it, or `data_dir` cannot be written to.
+        DatasetError: a file is missing and no mirror has it, an archive is damaged, or `data_dir` cannot be written to.
     """
     target = data_dir / folder
     if not missing(files, folder=target):
         return
+    job = _Job(dataset=dataset, folder=target, mirrors=mirrors, patience=patience)
     try:
         with reserved(target):
-            _fetch_missing(files, dataset=dataset, folder=target, mirrors=mirrors, patience=patience)
+            _fetch_missing(files, job, archive=archive)
     except _NoMirror as error:
-        reason = f"no mirror gave {error.name}: {error}"
+        by_hand = "" if archive is None else f"; {archive.name} may also be put there by hand"
+        reason = f"no mirror gave {error.name}: {error}{by_hand}"
+    except BadArchive as error:
+        reason = f"the archive is not what it should be: {error}"
     except OSError as error:
         reason = f"nothing can be written there: {briefly(error)}"
     else:
@@ -80,24 +96,37 @@ class _NoMirror(Exception):  # noqa: N818  (the outcome, caught above)
         self.name = name
 
 
-def _fetch_missing(
-    files: Sequence[RemoteFile], *, dataset: str, folder: Path, mirrors: Sequence[str], patience: Patience
-) -> None:
-    absent = missing(files, folder=folder)
+def _fetch_missing(files: Sequence[RemoteFile], job: _Job, *, archive: Archive | None) -> None:
+    absent = missing(files, folder=job.folder)
     if not absent:
         return  # another process was faster
-    logger.info("downloading %s into %s (files: %d)", dataset, folder, len(absent))
-    order = list(mirrors)
-    with _progress() as progress:
-        for file in absent:
-            good = _fetch_file(file, folder=folder, mirrors=order, patience=patience, progress=progress)
+    if archive is None:
+        _download(absent, job)
+        return
+    downloaded = bool(missing([archive], folder=job.folder))
+    if downloaded:
+        _download([archive], job)
+    else:
+        verify(archive, dataset=job.dataset, folder=job.folder)
+    logger.info("unpacking %s (files: %d)", job.folder / archive.name, len(absent))
+    with counting_bars() as progress:
+        task = progress.add_task(f"unpacking {archive.name}", total=len(absent))
+        unpack(archive, absent, folder=job.folder, done=lambda: progress.advance(task))
+    if downloaded and not archive.kept:
+        (job.folder / archive.name).unlink()
+
+
+def _download(files: Sequence[RemoteFile], job: _Job) -> None:
+    logger.info("downloading %s into %s (files: %d)", job.dataset, job.folder, len(files))
+    order = list(job.mirrors)
+    with download_bars() as progress:
+        for file in files:
+            good = _fetch_file(file, job, mirrors=order, progress=progress)
             order.remove(good)
             order.insert(0, good)  # a mirror that does not answer is not waited for again
 
 
-def _fetch_file(
-    file: RemoteFile, *, folder: Path, mirrors: Sequence[str], patience: Patience, progress: Progress
-) -> str:
+def _fetch_file(file: RemoteFile, job: _Job, *, mirrors: Sequence[str], progress: Progress) -> str:
     """Fetch one file from the first mirror that has it; returns that mirror."""
     task = progress.add_task(file.name, total=None)
 
@@ -106,9 +135,9 @@ def _fetch_file(
 
     reasons: dict[str, str] = {}
     for mirror in mirrors:
-        url = f"{mirror}{file.name}.gz"
+        url = mirror + file.published_name
         try:
-            _store(file, url=url, folder=folder, patience=patience, report=report)
+            _store(file, url=url, folder=job.folder, patience=job.patience, report=report)
         except BadAnswer as error:
             logger.debug("%s: %s", url, error)  # the error in the end has the reasons
             reasons[mirror] = str(error)
@@ -119,17 +148,9 @@ def _fetch_file(
 
 def _store(file: RemoteFile, *, url: str, folder: Path, patience: Patience, report: Report) -> None:
     """Put the file into `folder` under its name, whole, checked and on the disk; or not at all."""
-    for leftover in folder.glob(f"{file.name}.????????{PARTIAL}"):  # of a process that was killed
-        leftover.unlink()
-    partial = folder / f"{file.name}.{secrets.token_hex(4)}{PARTIAL}"
-    try:
-        with partial.open("xb") as handle:
-            _within(patience.file, lambda: _receive(file, url=url, patience=patience, report=report, into=handle))
-            handle.flush()
-            os.fsync(handle.fileno())
-        partial.replace(folder / file.name)
-    finally:
-        partial.unlink(missing_ok=True)
+    seconds = max(patience.file, file.size / patience.rate)
+    with written_whole(folder / file.name) as handle:
+        _within(seconds, lambda: _receive(file, url=url, patience=patience, report=report, into=handle))
 
 
 def _within(seconds: float, work: Callable[[], None]) -> None:
@@ -156,21 +177,16 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
 
 def _receive(file: RemoteFile, *, url: str, patience: Patience, report: Report, into: BinaryIO) -> None:
     """Write the content of `url` to `into`, which whoever has lost patience closes: the next write then ends this."""
-    digest = hashlib.sha256()
+    checksum = file.checksum
+    digest = None if checksum is None else checksum.start()
     size = 0
-    for piece in unpacked(url, size=file.size, timeout=patience.silence, report=report):
+    for piece in content(file, url=url, timeout=patience.silence, report=report):
         into.write(piece)
-        digest.update(piece)
         size += len(piece)
+        if digest is not None:
+            digest.update(piece)
     if size != file.size:
         raise BadAnswer(f"{size:,} bytes instead of {file.size:,}")
-    if digest.hexdigest() != file.sha256:
-        raise BadAnswer("the content is not the published one (the SHA-256 differs)")
-
-
-def _progress() -> Progress:
-    """Bars on a terminal; elsewhere nothing, as the log has its line."""
-    console = Console(stderr=True)
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    description = TextColumn("{task.description}")
-    return Progress(description, *columns, console=console, disable=not console.is_terminal, transient=True)
+    problem = "" if checksum is None or digest is None else checksum.problem(digest)
+    if problem:
+        raise BadAnswer(problem)

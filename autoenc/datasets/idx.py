@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from autoenc.datasets.archives import Archive
 from autoenc.datasets.errors import DatasetError, briefly
 from autoenc.datasets.files import RemoteFile, verify
+from autoenc.datasets.memory import require_memory
 from autoenc.datasets.splits import Pools, Split
 
 
@@ -25,7 +27,11 @@ class IdxFile(RemoteFile):
 
 @dataclass(frozen=True, kw_only=True)
 class IdxSet:
-    """Where the files of a set stand below `data_dir` (torchvision's layout), what they are, where they come from."""
+    """Where the files of a set stand below `data_dir` (torchvision's layout), what they are, where they come from.
+
+    Mirrors keep the files one by one, or in `archive`. `transposed` images are stored column by column. Labels count
+    from `first_label`; ours from 0.
+    """
 
     name: str
     folder: str
@@ -35,6 +41,9 @@ class IdxSet:
     test_images: IdxFile
     test_labels: IdxFile
     class_names: tuple[str, ...]
+    archive: Archive | None = None
+    transposed: bool = False
+    first_label: int = 0
 
     @property
     def files(self) -> tuple[IdxFile, ...]:
@@ -50,22 +59,34 @@ def load_pools(idx_set: IdxSet, *, data_dir: Path) -> Pools:
     """
     from autoenc.datasets.download import fetch  # noqa: PLC0415  (the web's modules; `dataset=digits` needs none)
 
-    fetch(idx_set.files, dataset=idx_set.name, data_dir=data_dir, folder=idx_set.folder, mirrors=idx_set.mirrors)
+    fetch(
+        idx_set.files,
+        dataset=idx_set.name,
+        data_dir=data_dir,
+        folder=idx_set.folder,
+        mirrors=idx_set.mirrors,
+        archive=idx_set.archive,
+    )
     folder = data_dir / idx_set.folder
     for file in idx_set.files:
         verify(file, dataset=idx_set.name, folder=folder)
+    require_memory(2 * sum(file.size for file in idx_set.files), dataset=idx_set.name)  # twice, while they are split
     return Pools(
-        train=_read_split(idx_set.train_images, idx_set.train_labels, dataset=idx_set.name, folder=folder),
-        test=_read_split(idx_set.test_images, idx_set.test_labels, dataset=idx_set.name, folder=folder),
+        train=_read_split(idx_set, idx_set.train_images, idx_set.train_labels, folder=folder),
+        test=_read_split(idx_set, idx_set.test_images, idx_set.test_labels, folder=folder),
         class_names=idx_set.class_names,
     )
 
 
-def _read_split(images: IdxFile, labels: IdxFile, *, dataset: str, folder: Path) -> Split:
-    return Split(
-        images=_read(images, dataset=dataset, folder=folder).unsqueeze(1),  # (N, H, W) to (N, 1, H, W)
-        labels=_read(labels, dataset=dataset, folder=folder).to(torch.int64),
-    )
+def _read_split(idx_set: IdxSet, images: IdxFile, labels: IdxFile, *, folder: Path) -> Split:
+    pixels = _read(images, dataset=idx_set.name, folder=folder).unsqueeze(1)  # (N, H, W) to (N, 1, H, W)
+    numbers = _read(labels, dataset=idx_set.name, folder=folder).to(torch.int64) - idx_set.first_label  # (N,)
+    odd = numbers[(numbers < 0) | (numbers >= len(idx_set.class_names))]
+    if len(odd):
+        first, last = idx_set.first_label, idx_set.first_label + len(idx_set.class_names) - 1
+        problem = f"has the label {int(odd[0]) + first}, where {first} to {last} are expected"
+        raise DatasetError(idx_set.name, f"{folder / labels.name} {problem}")
+    return Split(pixels.mT.contiguous() if idx_set.transposed else pixels, numbers)
 
 
 def _read(file: IdxFile, *, dataset: str, folder: Path) -> Tensor:
@@ -76,6 +97,8 @@ def _read(file: IdxFile, *, dataset: str, folder: Path) -> Tensor:
     path = folder / file.name
     try:
         tensor: Tensor = read_sn3_pascalvincent_tensor(str(path))
+    except OSError as error:
+        raise DatasetError(dataset, f"{path} cannot be read: {briefly(error)}") from error
     except (AssertionError, LookupError, RuntimeError, ValueError) as error:  # RuntimeError: under `python -O`
         raise DatasetError(dataset, f"{path} is not an IDX file torchvision can parse: {briefly(error)}") from error
     if tensor.dtype != torch.uint8 or tensor.shape != file.shape:

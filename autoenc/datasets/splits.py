@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from autoenc.datasets.binarization import Binarization, frozen
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, ProperFraction
 
@@ -24,6 +25,8 @@ class Dataset(Protocol):
     def limit(self) -> int | None: ...  # noqa: D102
     @property
     def shuffle(self) -> bool: ...  # noqa: D102
+    @property
+    def binarization(self) -> Binarization: ...  # noqa: D102
 
     def build(self, *, data_dir: Path) -> Splits:
         """The images, on the CPU. `data_dir` is the folder below which datasets keep their files.
@@ -41,26 +44,34 @@ class SplitSettings:
     `validation_fraction` of the training images, drawn by `split_seed`, become the validation split. `limit` is the
     most images used, of the training pool (training and validation together) and of the test pool each. `shuffle` is
     for the training loop, which draws a new order of the training split each epoch; nothing here reads it.
+    `binarization` is explained in `autoenc.datasets.binarization`; `split_seed` draws what is drawn once.
     """
 
     validation_fraction: ProperFraction
     split_seed: NonNegativeInt
     limit: PositiveInt | None
     shuffle: bool
+    binarization: Binarization
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images with their labels: contiguous uint8 (N, C, H, W) from 0 to 255, and int64 (N,)."""
+    """Images with their labels: contiguous uint8 (N, C, H, W) from 0 to 255, and int64 (N,).
+
+    `names` are those of the files, where each image had one.
+    """
 
     images: Tensor
     labels: Tensor
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4 or not self.images.is_contiguous():
             raise ValueError(f"images must be contiguous uint8 (N, C, H, W), not {_kind(self.images)}")
         if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
             raise ValueError(f"labels must be int64 ({len(self.images)},), not {_kind(self.labels)}")
+        if self.names is not None and len(self.names) != len(self.images):
+            raise ValueError(f"names must be {len(self.images)}, not {len(self.names)}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -73,7 +84,8 @@ class Split:
 
     def take(self, indices: Tensor) -> Split:
         """The images at `indices` (K,), in that order, copied."""
-        return Split(self.images[indices], self.labels[indices])
+        names = None if self.names is None else tuple(self.names[index] for index in indices.tolist())
+        return Split(self.images[indices], self.labels[indices], names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +99,17 @@ class Pools:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a dataset's `build` returns. `validation` has 0 images where `validation_fraction` is 0."""
+    """What a dataset's `build` returns. `validation` has 0 images where `validation_fraction` is 0.
+
+    `train_probabilities` are the grey training images, uint8 (N, C, H, W), from which each batch is drawn anew; None
+    where `binarization` is not dynamic. `train` then has a draw of them that stays, to measure the model on.
+    """
 
     train: Split
     validation: Split
     test: Split
     class_names: tuple[str, ...]
+    train_probabilities: Tensor | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -112,13 +129,19 @@ def make_splits(pools: Pools, *, settings: SplitSettings) -> Splits:
     count = _validation_count(len(pool), fraction=settings.validation_fraction)
     generator = torch.Generator().manual_seed(derived_seed(settings.split_seed, "validation split"))
     drawn = torch.randperm(len(pool), generator=generator)
-    return Splits(
+    splits = Splits(
         # Without a validation split nothing is moved or copied.
         train=pool.take(drawn[count:].sort().values) if count else pool,
         validation=pool.take(drawn[:count].sort().values),
         test=_first(pools.test, limit=settings.limit),
         class_names=pools.class_names,
     )
+    return splits if settings.binarization == "none" else _binarized(splits, settings=settings)
+
+
+def copies_held(settings: SplitSettings) -> int:
+    """How many times over a set is in memory, at the most, while `make_splits` is at work."""
+    return 1 + (settings.validation_fraction > 0) + (settings.binarization != "none")
 
 
 def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:
@@ -141,7 +164,24 @@ def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:
 def _first(pool: Split, *, limit: int | None) -> Split:
     if limit is None or limit >= len(pool):
         return pool
-    return Split(pool.images[:limit].clone(), pool.labels[:limit].clone())  # a view would keep the whole pool in memory
+    names = None if pool.names is None else pool.names[:limit]
+    # A view would keep the whole pool in memory.
+    return Split(pool.images[:limit].clone(), pool.labels[:limit].clone(), names)
+
+
+def _binarized(splits: Splits, *, settings: SplitSettings) -> Splits:
+    """The splits with each image drawn once, and the grey training images beside them where they are needed again."""
+
+    def drawn(split: Split, name: str) -> Split:
+        return replace(split, images=frozen(split.images, seed=settings.split_seed, split=name))
+
+    return replace(
+        splits,
+        train=drawn(splits.train, "train"),
+        validation=drawn(splits.validation, "validation"),
+        test=drawn(splits.test, "test"),
+        train_probabilities=splits.train.images if settings.binarization == "dynamic" else None,
+    )
 
 
 def _validation_count(size: int, *, fraction: float) -> int:

@@ -6,13 +6,15 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage, HTTPResponse
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from autoenc.datasets.errors import briefly
+from autoenc.datasets.files import Checksum, RemoteFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -28,28 +30,39 @@ class BadAnswer(Exception):  # noqa: N818  (a mirror's answer, and reason to ask
     """A server did not send what it should have; the message says why, in a few words."""
 
 
-def unpacked(url: str, *, size: int, timeout: float, report: Report) -> Iterator[bytes]:
-    """The content of the gzip file at `url`, in pieces; `size` bytes at most.
+def content(file: RemoteFile, *, url: str, timeout: float, report: Report) -> Iterator[bytes]:
+    """What is inside the file at `url`, unpacked where it is published gzipped, in pieces; `file.size` bytes at most.
 
     Args:
+        file: what should be there. As soon as there is more, or its packed digest differs, the answer is a bad one.
         url: http or https. What was asked for over https is never taken over http.
-        size: of the content, in bytes. As soon as there is more, the answer is a bad one.
         timeout: seconds for the connection, and for each wait for more.
         report: is told the number of bytes received, and how many the server announced.
 
     Raises:
         BadAnswer: anything went wrong.
     """
+    with _as_bad_answers(), _opened(url, timeout=timeout) as response:
+        received = _Received(response, limit=file.size + _PACKING, report=report, checksum=file.packed_checksum)
+        stream = io.BufferedReader(received)
+        with gzip.GzipFile(fileobj=stream) if file.gzipped else stream as unpacked:
+            yield from _bounded(cast("BinaryIO", unpacked), size=file.size)
+        received.check()
+
+
+def _bounded(stream: BinaryIO, *, size: int) -> Iterator[bytes]:
+    left = size + 1
+    while piece := stream.read(min(_CHUNK, left)):
+        left -= len(piece)
+        if left == 0:
+            raise BadAnswer(f"more than the {size:,} bytes there should be")
+        yield piece
+
+
+@contextmanager
+def _as_bad_answers() -> Iterator[None]:
     try:
-        with _opened(url, timeout=timeout) as response:
-            packed = _Metered(response, limit=size + _PACKING, report=report)
-            with gzip.GzipFile(fileobj=io.BufferedReader(packed)) as content:
-                left = size + 1
-                while piece := content.read(min(_CHUNK, left)):
-                    left -= len(piece)
-                    if left == 0:
-                        raise BadAnswer(f"more than the {size:,} bytes there should be")
-                    yield piece
+        yield
     except HTTPError as error:
         error.close()  # it holds the connection
         raise BadAnswer(briefly(error)) from error
@@ -80,14 +93,16 @@ class _NeverToPlain(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-class _Metered(io.RawIOBase):
+class _Received(io.RawIOBase):
     """A response that reports what was read of it and gives up when that is more than `limit` bytes."""
 
-    def __init__(self, response: HTTPResponse, *, limit: int, report: Report) -> None:
+    def __init__(self, response: HTTPResponse, *, limit: int, report: Report, checksum: Checksum | None) -> None:
         self._response = response
         self._limit = limit
         self._report = report
-        self._received = 0
+        self._checksum = checksum
+        self._digest = None if checksum is None else checksum.start()
+        self._count = 0
         announced = response.headers.get("Content-Length", "")
         self._announced = int(announced) if announced.isdecimal() else None
 
@@ -96,8 +111,17 @@ class _Metered(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         count = self._response.readinto(buffer)
-        self._received += count
-        if self._received > self._limit:
+        self._count += count
+        if self._count > self._limit:
             raise BadAnswer(f"more than {self._limit:,} bytes, packed")
-        self._report(self._received, self._announced)
+        if self._digest is not None:
+            self._digest.update(memoryview(buffer)[:count])
+        self._report(self._count, self._announced)
         return count
+
+    def check(self) -> None:
+        """See that what was read, all of it, is what was published."""
+        if self._checksum is not None and self._digest is not None:
+            problem = self._checksum.problem(self._digest)
+            if problem:
+                raise BadAnswer(problem)

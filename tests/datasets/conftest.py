@@ -64,11 +64,12 @@ class Mirrors:
         return self.url(mirror)
 
     def serve(self, mirror: str, contents: dict[str, bytes], *, pause: float = 0) -> str:
-        """Make a mirror that has each of `contents` as `<name>.gz`; returns its address."""
+        """Make a mirror that has each of `contents`, or packs it when asked for `<name>.gz`; returns its address."""
 
         def answer(request: Request) -> None:
             self.ended.wait(pause)
-            request.reply(gzip.compress(contents[request.path.split("/")[-1].removesuffix(".gz")]))
+            name = request.path.split("/")[-1]
+            request.reply(contents[name] if name in contents else gzip.compress(contents[name.removesuffix(".gz")]))
 
         return self.answer(mirror, answer)
 

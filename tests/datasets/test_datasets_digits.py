@@ -19,7 +19,9 @@ TEST_IMAGES_SHA256 = "1aef69dc482f443bd1495c3cfac825970a9cea63572c726872786de2df
 
 
 def build(*, validation_fraction: float = 0.1, split_seed: int = 0, limit: int | None = None) -> Splits:
-    digits = Digits(validation_fraction=validation_fraction, split_seed=split_seed, limit=limit, shuffle=True)
+    digits = Digits(
+        validation_fraction=validation_fraction, split_seed=split_seed, limit=limit, shuffle=True, binarization="none"
+    )
     return digits.build(data_dir=NOWHERE)
 
 
@@ -71,7 +73,7 @@ def test_other_datasets_do_not_pay_for_scikit_learn_nor_the_web() -> None:
     script = """
 import sys
 import autoenc.datasets
-loaded = {"sklearn", "torchvision", "rich", "filelock", "matplotlib"} & {*sys.modules}
+loaded = {"sklearn", "torchvision", "rich", "filelock", "matplotlib", "psutil"} & {*sys.modules}
 loaded -= {*BEFORE}
 assert not loaded, loaded
 """
@@ -79,9 +81,9 @@ assert not loaded, loaded
     subprocess.run([sys.executable, "-c", before + script], check=True, timeout=60)
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "kmnist", "cifar10"])
 def test_the_registry_makes_settings_from_values(name: str) -> None:
-    values = {"validation_fraction": 0.1, "split_seed": 0, "limit": None, "shuffle": True}
+    values = {"validation_fraction": 0.1, "split_seed": 0, "limit": None, "shuffle": True, "binarization": "none"}
     settings = DATASETS.parse({"name": name, **values})
     assert isinstance(settings, SplitSettings)
     assert vars(settings) == values
@@ -89,3 +91,5 @@ def test_the_registry_makes_settings_from_values(name: str) -> None:
         DATASETS.parse({"name": name, **values, "validation_fraction": 1})
     with pytest.raises(ValueError, match=r"dataset.limit=0: it must be a whole number of at least 1 or null"):
         DATASETS.parse({"name": name, **values, "limit": 0})
+    with pytest.raises(ValueError, match=r"dataset.binarization=on: it must be one of none, static, dynamic"):
+        DATASETS.parse({"name": name, **values, "binarization": "on"})

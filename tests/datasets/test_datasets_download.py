@@ -23,7 +23,7 @@ from autoenc.datasets import DatasetError
 from autoenc.datasets.download import PATIENCE, Patience, fetch
 from autoenc.datasets.files import RemoteFile, missing, verify
 from autoenc.datasets.reserved_folder import LOCK_NAME
-from autoenc.datasets.web import BadAnswer, unpacked
+from autoenc.datasets.web import BadAnswer, content
 
 if TYPE_CHECKING:
     from tests.datasets.conftest import Answer, Mirrors, Request
@@ -262,11 +262,12 @@ def test_an_abandoned_download_writes_no_more(server: Mirrors, tmp_path: Path) -
 
 def test_a_gzip_bomb_is_stopped_at_the_size_that_is_known(server: Mirrors) -> None:
     bomb = gzip.compress(bytes(50_000_000))
+    small = RemoteFile(name="small", size=1_000_000)
     url = server.answer("bomb", lambda request: request.reply(bomb))
     received = 0
     tracemalloc.start()
     with pytest.raises(BadAnswer, match="more than the 1,000,000 bytes"):  # noqa: PT012
-        for piece in unpacked(url, size=1_000_000, timeout=5, report=lambda received, announced: None):
+        for piece in content(small, url=url, timeout=5, report=lambda received, announced: None):
             received += len(piece)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -278,7 +279,8 @@ def test_progress_is_reported_in_bytes_received(server: Mirrors) -> None:
     packed = gzip.compress(os.urandom(100_000))
     reports: list[tuple[int, int | None]] = []
     url = server.answer("good", lambda request: request.reply(packed))
-    assert sum(map(len, unpacked(url, size=100_000, timeout=5, report=lambda *now: reports.append(now)))) == 100_000
+    file = RemoteFile(name="random", size=100_000)
+    assert sum(map(len, content(file, url=url, timeout=5, report=lambda *now: reports.append(now)))) == 100_000
     assert reports[-1] == (len(packed), len(packed))
     assert all(earlier <= later for earlier, later in itertools.pairwise(reports))
 
@@ -356,7 +358,7 @@ def test_a_full_disk_is_no_bad_answer(server: Mirrors, tmp_path: Path, monkeypat
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("autoenc.datasets.download.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DatasetError, match="nothing can be written there: No space left on device"):
         get(server.serve("good", CONTENTS), server.serve("other", CONTENTS), data_dir=tmp_path / "data")
     assert server.hits == ["/good/images.gz"]
@@ -447,17 +449,17 @@ def test_missing_and_verify(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "problem"),
+    ("damaged", "problem"),
     [
         (CONTENTS["images"][:-1], r"is damaged: it has 10,239 bytes and should have 10,240; delete it to have it"),
-        (bytes(10_240), r"is damaged: its content is not the published one \(the SHA-256 differs\); delete it"),
+        (bytes(10_240), r"is damaged: the content is not the published one \(the SHA-256 differs\); delete it"),
     ],
 )
-def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, content: bytes, problem: str) -> None:
-    (tmp_path / "images").write_bytes(content)
+def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, damaged: bytes, problem: str) -> None:
+    (tmp_path / "images").write_bytes(damaged)
     with pytest.raises(DatasetError, match=f"^dataset=some_set: {tmp_path / 'images'} {problem}"):
         verify(FILES[0], dataset="some_set", folder=tmp_path)
-    assert (tmp_path / "images").read_bytes() == content
+    assert (tmp_path / "images").read_bytes() == damaged
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from urllib.request import Request as UrlRequest
 
 import pytest
 
-from autoenc.datasets import DatasetError, mnist
+from autoenc.datasets import DatasetError, cifar10, emnist, kmnist, mnist
 from autoenc.datasets.download import fetch
 from autoenc.datasets.files import RemoteFile
 from autoenc.datasets.web import _NeverToPlain
@@ -109,6 +109,12 @@ def test_where_a_redirect_may_lead(before: str, after: str, allowed: bool) -> No
 
 
 def test_the_mirrors_of_our_tables_are_https() -> None:
-    for idx_set in (mnist.MNIST, mnist.FASHION_MNIST):
-        assert idx_set.mirrors
-        assert all(mirror.startswith("https://") and mirror.endswith("/") for mirror in idx_set.mirrors)
+    for mirrors in (
+        mnist.MNIST.mirrors,
+        mnist.FASHION_MNIST.mirrors,
+        kmnist.KMNIST.mirrors,
+        emnist.MIRRORS,
+        cifar10.CIFAR10.mirrors,
+    ):
+        assert mirrors
+        assert all(mirror.startswith("https://") and mirror.endswith("/") for mirror in mirrors)

@@ -36,13 +36,20 @@ SHAPES: dict[str, tuple[int, ...]] = {
 
 
 def small_set(contents: dict[str, bytes] = CONTENTS, *, mirrors: tuple[str, ...] = ("http://127.0.0.1:1/",)) -> IdxSet:
-    files = {
-        name.replace("-", "_"): IdxFile(
-            name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), shape=SHAPES[name]
-        )
-        for name, content in contents.items()
-    }
-    return IdxSet(name="small", folder="Small/raw", mirrors=mirrors, class_names=("zero", "one"), **files)
+    def file(name: str) -> IdxFile:
+        content = contents[name]
+        return IdxFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), shape=SHAPES[name])
+
+    return IdxSet(
+        name="small",
+        folder="Small/raw",
+        mirrors=mirrors,
+        train_images=file("train-images"),
+        train_labels=file("train-labels"),
+        test_images=file("test-images"),
+        test_labels=file("test-labels"),
+        class_names=tuple("abcdefgh"),
+    )
 
 
 def write(data_dir: Path, contents: dict[str, bytes] = CONTENTS) -> Path:
@@ -60,7 +67,7 @@ def test_a_set_is_read_from_its_files(tmp_path: Path) -> None:
     assert torch.equal(pools.test.images, torch.arange(100, 112, dtype=torch.uint8).reshape(2, 1, 2, 3))
     assert pools.train.labels.tolist() == [3, 1, 4, 1, 5]
     assert pools.test.labels.tolist() == [2, 7]
-    assert pools.class_names == ("zero", "one")
+    assert pools.class_names == tuple("abcdefgh")
 
 
 def test_missing_files_are_downloaded(tmp_path: Path, server: Mirrors) -> None:
@@ -135,7 +142,7 @@ def test_what_an_old_torchvision_left_is_not_read(tmp_path: Path) -> None:
 def test_build_splits_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path)
     monkeypatch.setattr(mnist, "MNIST", small_set())
-    settings = mnist.Mnist(validation_fraction=0.4, split_seed=0, limit=None, shuffle=True)
+    settings = mnist.Mnist(validation_fraction=0.4, split_seed=0, limit=None, shuffle=True, binarization="none")
     splits = settings.build(data_dir=tmp_path)
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [3, 2, 2]
     assert splits.image_shape == (1, 2, 3)

@@ -8,20 +8,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from autoenc.datasets import Splits, shown_indices
+from autoenc.datasets import Dataset, Splits, shown_indices
+from autoenc.datasets.cifar10 import CIFAR10, Cifar10, CifarSet
+from autoenc.datasets.emnist import Emnist, EmnistSplit, emnist_set
 from autoenc.datasets.files import missing
 from autoenc.datasets.idx import IdxSet
+from autoenc.datasets.kmnist import KMNIST, Kmnist
 from autoenc.datasets.mnist import FASHION_MNIST, MNIST, FashionMnist, Mnist
 
 LENT = Path(__file__).parents[3] / "shared" / "data"
 DATA_DIR = Path(os.environ.get("AUTOENC_DATA") or LENT)
 
 
-def require(idx_set: IdxSet) -> None:
-    absent = missing(idx_set.files, folder=DATA_DIR / idx_set.folder)
+def require(published: IdxSet | CifarSet) -> None:
+    absent = missing(published.files, folder=DATA_DIR / published.folder)
     if absent:
         names = ", ".join(file.name for file in absent)
-        pytest.skip(f"NOT CHECKED AGAINST THE REAL {idx_set.name}: {DATA_DIR / idx_set.folder} has no {names}")
+        pytest.skip(f"NOT CHECKED AGAINST THE REAL {published.folder}: {DATA_DIR / published.folder} has no {names}")
 
 
 def check(splits: Splits, *, train_sum: int, test_sum: int, train_labels: list[int], test_labels: list[int]) -> None:
@@ -39,7 +42,7 @@ def check(splits: Splits, *, train_sum: int, test_sum: int, train_labels: list[i
 @pytest.mark.slow
 def test_mnist() -> None:
     require(MNIST)
-    settings = Mnist(validation_fraction=0, split_seed=0, limit=None, shuffle=False)
+    settings = Mnist(validation_fraction=0, split_seed=0, limit=None, shuffle=False, binarization="none")
     check(
         settings.build(data_dir=DATA_DIR),
         train_sum=1_567_298_545,
@@ -52,7 +55,7 @@ def test_mnist() -> None:
 @pytest.mark.slow
 def test_fashion_mnist() -> None:
     require(FASHION_MNIST)
-    settings = FashionMnist(validation_fraction=0, split_seed=0, limit=None, shuffle=False)
+    settings = FashionMnist(validation_fraction=0, split_seed=0, limit=None, shuffle=False, binarization="none")
     splits = settings.build(data_dir=DATA_DIR)
     check(
         splits,
@@ -64,3 +67,36 @@ def test_fashion_mnist() -> None:
     shown = shown_indices(splits.test.labels)
     assert splits.test.labels[shown].tolist() == list(range(10))
     assert shown.tolist() == [19, 2, 1, 13, 6, 8, 4, 9, 18, 0]
+
+
+def check_balance(settings: Dataset, *, classes: int, train: int, test: int) -> None:
+    """So many images of each class, as published."""
+    splits = settings.build(data_dir=DATA_DIR)
+    assert torch.bincount(splits.train.labels).tolist() == [train] * classes
+    assert torch.bincount(splits.test.labels).tolist() == [test] * classes
+    assert len(splits.class_names) == classes
+
+
+@pytest.mark.slow
+def test_kmnist() -> None:
+    require(KMNIST)
+    settings = Kmnist(validation_fraction=0, split_seed=0, limit=None, shuffle=False, binarization="none")
+    check_balance(settings, classes=10, train=6000, test=1000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("split", "classes", "train", "test"),
+    [("balanced", 47, 2400, 400), ("digits", 10, 24_000, 4000), ("letters", 26, 4800, 800)],
+)
+def test_emnist(split: EmnistSplit, classes: int, train: int, test: int) -> None:
+    require(emnist_set(split))
+    settings = Emnist(validation_fraction=0, split_seed=0, limit=None, shuffle=False, binarization="none", split=split)
+    check_balance(settings, classes=classes, train=train, test=test)
+
+
+@pytest.mark.slow
+def test_cifar10() -> None:
+    require(CIFAR10)
+    settings = Cifar10(validation_fraction=0, split_seed=0, limit=None, shuffle=False, binarization="none")
+    check_balance(settings, classes=10, train=5000, test=1000)

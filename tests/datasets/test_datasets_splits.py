@@ -13,7 +13,13 @@ from autoenc.settings import ConfigError
 def settings(
     *, validation_fraction: float = 0.2, split_seed: int = 0, limit: int | None = None, shuffle: bool = True
 ) -> SplitSettings:
-    return SplitSettings(validation_fraction=validation_fraction, split_seed=split_seed, limit=limit, shuffle=shuffle)
+    return SplitSettings(
+        validation_fraction=validation_fraction,
+        split_seed=split_seed,
+        limit=limit,
+        shuffle=shuffle,
+        binarization="none",
+    )
 
 
 def numbered(count: int, *, start: int = 0) -> Split:
@@ -144,3 +150,15 @@ def test_shown_indices(labels: list[int], count: int, expected: list[int]) -> No
 def test_a_split_refuses_what_is_not_one(images: torch.Tensor, labels: torch.Tensor, problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)):
         Split(images, labels)
+
+
+def test_names_go_with_their_images() -> None:
+    pool = numbered(50)
+    named = Split(pool.images, pool.labels, tuple(f"{label}.png" for label in pool.labels.tolist()))
+    for limit in (None, 30):
+        splits = split(limit=limit, pools=Pools(train=named, test=named, class_names=("a",)))
+        for part in (splits.train, splits.validation, splits.test):
+            assert part.names == tuple(f"{label}.png" for label in part.labels.tolist())
+    assert split().train.names is None
+    with pytest.raises(ValueError, match="names must be 50, not 1"):
+        Split(pool.images, pool.labels, ("a.png",))
