@@ -25,12 +25,19 @@ from autoenc.evaluation import (
     measure,
     pca_error,
 )
-from autoenc.losses import BinaryCrossEntropy, Loss, MeanAbsoluteError, MeanSquaredError
-from autoenc.noise import Gaussian, Noise, NoNoise, SaltAndPepper
+from autoenc.losses import (
+    BinaryCrossEntropy,
+    Emphasis,
+    LearnedGaussianLikelihood,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
+from autoenc.noise import Corruption, Gaussian, Noise, NoNoise, SaltAndPepper
 from autoenc.output_ranges import OutputName
 
 NONE = NoNoise()
-SPECKS = SaltAndPepper(probability=0.2, salt=0.5)
+SPECKS = SaltAndPepper(probability=0.2, salt=0.5, by="channel")
 
 
 class Whitening:
@@ -38,8 +45,19 @@ class Whitening:
 
     corrupts: ClassVar[bool] = True
 
-    def __call__(self, images: Tensor, *, generator: torch.Generator) -> Tensor:
-        return torch.ones_like(images)
+    def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:
+        return Corruption(torch.ones_like(images), images < 0.5)
+
+    def at(self, severity: float) -> Whitening:
+        return self
+
+
+class Priced(Bottleneck):
+    """The features are the code, at a price of 3; it tells their mean."""
+
+    def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
+        price = torch.full((len(features),), 3.0)
+        return BottleneckOutput(features, features[None], price, diagnostics={"brightness": features.detach().mean()})
 
 
 class Affine(nn.Module):
@@ -59,9 +77,11 @@ def cpu(**fields: object) -> Device:
     return DEVICES.parse({"name": "cpu", **values}).build()
 
 
-def known_model(*, scale: float = 1.0, shift: float = 0.0, output: OutputName = "identity") -> AutoEncoder:
+def known_model(
+    *, scale: float = 1.0, shift: float = 0.0, output: OutputName = "identity", loss: Loss | None = None
+) -> AutoEncoder:
     """Reconstructs x as scale * x + shift."""
-    return AutoEncoder(nn.Flatten(), Affine(scale=scale, shift=shift), output=output)
+    return AutoEncoder(nn.Flatten(), Affine(scale=scale, shift=shift), loss=loss, output=output)
 
 
 def images_of(*levels: int) -> Tensor:
@@ -69,20 +89,8 @@ def images_of(*levels: int) -> Tensor:
     return torch.tensor(levels, dtype=torch.uint8).reshape(-1, 1, 1, 1).repeat(1, 1, 2, 2)
 
 
-def scores(
-    model: AutoEncoder, images: Tensor, *, noise: Noise = NONE, loss: Loss | None = None, split: str = "test"
-) -> dict[str, float]:
-    return fetch(
-        measure(
-            model,
-            images,
-            device=cpu(),
-            loss=MeanSquaredError() if loss is None else loss,
-            noise=noise,
-            split=split,
-            metrics=list(METRICS),
-        )
-    )
+def scores(model: AutoEncoder, images: Tensor, *, noise: Noise = NONE, split: str = "test") -> dict[str, float]:
+    return fetch(measure(model, images, device=cpu(), noise=noise, split=split, metrics=list(METRICS)))
 
 
 def test_metrics_of_a_known_reconstruction() -> None:
@@ -93,6 +101,7 @@ def test_metrics_of_a_known_reconstruction() -> None:
             "mae": 0.1,
             "psnr": 20.0,
             "bce": -0.2 * math.log(0.3) - 0.8 * math.log(0.7),
+            "ssim": (2 * 0.2 * 0.3 + 1e-4) / (0.2**2 + 0.3**2 + 1e-4),  # nothing but the brightness differs
             "loss": 0.01,
         },
         rel=1e-5,
@@ -126,14 +135,14 @@ def test_bce_is_taken_from_logits(output: OutputName) -> None:
 
 
 def test_every_metric_has_a_unit() -> None:
-    assert set(METRICS) == {"mse", "mae", "psnr", "bce"}
-    assert set(UNITS) == {*METRICS, "pca_mse"}
+    assert set(METRICS) == {"mse", "mae", "psnr", "bce", "ssim"}
+    assert set(UNITS) == {*METRICS, "elbo_nats", "nll_nats", "pca_mse"}
 
 
 def test_only_the_metrics_that_are_asked_for() -> None:
     model, images = known_model(), images_of(1)
     for metrics in ([], ["mse"]):
-        found = measure(model, images, device=cpu(), loss=MeanSquaredError(), noise=NONE, split="test", metrics=metrics)
+        found = measure(model, images, device=cpu(), noise=NONE, split="test", metrics=metrics)
         assert set(found) == {"loss", *metrics}
         assert all(value.shape == () and not value.requires_grad for value in found.values())
 
@@ -143,20 +152,16 @@ def test_only_the_metrics_that_are_asked_for() -> None:
     [(MeanSquaredError(), 0.01), (MeanAbsoluteError(), 0.1), (BinaryCrossEntropy(output="identity"), 0.526134)],
 )
 def test_the_loss_is_the_one_of_the_training(loss: Loss, wanted: float) -> None:
-    assert scores(known_model(shift=0.1), images_of(51), loss=loss)["loss"] == pytest.approx(wanted, rel=1e-5)
+    assert scores(known_model(shift=0.1, loss=loss), images_of(51))["loss"] == pytest.approx(wanted, rel=1e-5)
 
 
 def test_the_loss_is_the_whole_objective() -> None:
-    class Priced(Bottleneck):
-        def feature_size(self, code_size: int) -> int:
-            return code_size
-
-        def forward(self, features: Tensor) -> BottleneckOutput:
-            return BottleneckOutput(code=features, penalty=torch.full((len(features),), 3.0), diagnostics={})
-
-    model = AutoEncoder(nn.Flatten(), Affine(shift=0.1), bottleneck=Priced())
+    model = AutoEncoder(nn.Flatten(), Affine(shift=0.1), bottleneck=Priced(code_size=4))
     found = scores(model, images_of(51))
     assert found["loss"] == pytest.approx(3.01, rel=1e-5)
+    assert found["reconstruction"] == pytest.approx(0.01, rel=1e-5)
+    assert found["penalty"] == pytest.approx(3, rel=1e-5)
+    assert found["brightness"] == pytest.approx(0.2, rel=1e-5)
     assert found["mse"] == pytest.approx(0.01, rel=1e-5)
 
 
@@ -175,11 +180,28 @@ def test_noise_gives_twins_against_the_clean_image_and_the_loss_of_the_noisy_inp
     assert found["loss"] == found["noisy_mse"]
 
 
+def test_the_loss_weighs_the_pixels_that_the_noise_corrupted() -> None:
+    # Of 0.2 and 0.6 that both turn white only the first counts as corrupted.
+    loss = MeanSquaredError(emphasis=Emphasis(corrupted=3.0, kept=0.5))
+    found = scores(known_model(loss=loss), images_of(51, 153), noise=Whitening())
+    assert found["loss"] == pytest.approx((3 * 0.64 + 0.5 * 0.16) / 2, rel=1e-5)
+    assert found["noisy_mse"] == pytest.approx((0.64 + 0.16) / 2, rel=1e-5)
+
+
+def test_what_the_loss_has_learnt_is_among_the_scores() -> None:
+    loss = LearnedGaussianLikelihood(std=0.25, min_std=0.01, shape=(1, 2, 2))
+    found = scores(known_model(shift=0.1, loss=loss), images_of(51, 102))
+    assert found["likelihood_std"] == pytest.approx(0.25)
+    assert found["least_likelihood_std"] == pytest.approx(0.25)
+    nats = 4 * (0.5 * (0.1 / 0.25) ** 2 + math.log(0.25 * math.sqrt(2 * math.pi)))
+    assert found["loss"] == pytest.approx(nats, rel=1e-5)
+
+
 def test_without_noise_there_are_no_twins() -> None:
     assert set(scores(known_model(), images_of(51))) == {"loss", *METRICS}
 
 
-@pytest.mark.parametrize("noise", [SPECKS, Gaussian(std=0.3, clip=True)], ids=repr)
+@pytest.mark.parametrize("noise", [SPECKS, Gaussian(std=0.3, by="channel", clip=True)], ids=repr)
 def test_frozen_noise_is_the_same_each_time_and_another_on_another_split(noise: Noise) -> None:
     images = images_of(*range(0, 250, 5))
     first = scores(known_model(), images, noise=noise, split="validation")
@@ -247,7 +269,6 @@ def test_in_bfloat16_metrics_are_averaged_in_float32() -> None:
         model,
         images,
         device=cpu(precision="bfloat16"),
-        loss=MeanSquaredError(),
         noise=NONE,
         split="test",
         metrics=list(METRICS),

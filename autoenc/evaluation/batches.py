@@ -1,0 +1,42 @@
+"""Stored images to batches on the device, random numbers that are the same every time, and numbers back from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from autoenc.devices import Device
+from autoenc.seeds import derived_seed
+
+BATCH_SIZE = 1000
+"""Fixed, because frozen noise is drawn batch by batch."""
+
+MOST_DECODED = 5 * BATCH_SIZE
+"""Of a batch for which several codes are sampled, how many are decoded at a time, so that memory stays bounded."""
+
+
+def batches(images: Tensor, *, device: Device) -> Iterator[Tensor]:
+    """uint8 images (N, C, H, W) as float batches (B, C, H, W) in [0, 1]."""
+    for batch in images.split(BATCH_SIZE):
+        yield as_floats(batch, device=device)
+
+
+def as_floats(images: Tensor, *, device: Device) -> Tensor:
+    """uint8 images as floats in [0, 1], in the memory format that the device's convolutions like."""
+    memory_format = torch.channels_last if device.channels_last else torch.contiguous_format
+    return images.to(torch.float32, memory_format=memory_format).div_(255)
+
+
+def frozen_generator(device: Device, *, split: str) -> torch.Generator:
+    """A generator for the noise on a split that is the same in every run, whatever its seed."""
+    return torch.Generator(device.torch_device).manual_seed(derived_seed(0, f"frozen noise on {split}"))
+
+
+def fetch(scalars: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalars from the device, all in one transfer."""
+    if not scalars:
+        return {}
+    values = torch.stack([value.detach() for value in scalars.values()]).tolist()  # synchronises
+    return dict(zip(scalars, values, strict=True))

@@ -1,0 +1,70 @@
+"""The likelihood of images under a variational model, by importance sampling."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+
+from autoenc.autoencoder import AutoEncoder
+from autoenc.devices import Device
+from autoenc.evaluation.batches import MOST_DECODED, as_floats, frozen_generator
+
+
+class _Variational(Protocol):
+    """What a variational bottleneck has beside what all have."""
+
+    def log_ratio(self, features: Tensor, *, samples: Tensor) -> Tensor:
+        """The log of the codes' density over the prior's at codes (S, B, code_size), (S, B)."""
+        ...
+
+
+def negative_log_likelihood(model: AutoEncoder, images: Tensor, *, device: Device, samples: int) -> float:
+    """An estimate of -log p(image) in nats, the mean over images, in eval mode and from the clean images.
+
+    Burda, Grosse and Salakhutdinov 2016, ICLR, equation 8: the log of the mean over `samples` codes z of
+    p(image | z) p(z) / q(z | image). But for chance it is too high, never too low, and less so the more samples; with
+    one it is the negative evidence lower bound. The draws are frozen: the same for every model of a code size.
+
+    The decoder works `samples` times for each image, in batches of bounded size.
+
+    Args:
+        model: the model, on the device, with a variational bottleneck.
+        images: uint8 (N, C, H, W), on the device; not none.
+        device: where they are.
+        samples: codes for each image.
+    """
+    assert model.bottleneck.variational, "the bottleneck is not variational"
+    generator = frozen_generator(device, split="any, likelihood")
+    was_training = model.training
+    model.eval()
+    found = []
+    with torch.no_grad(), device.autocast():
+        for batch in images.split(max(1, MOST_DECODED // samples)):
+            clean = as_floats(batch, device=device)
+            found.append(_log_likelihoods(model, clean, samples=samples, generator=generator))
+    model.train(was_training)
+    return -torch.cat(found).mean().item()  # synchronises: once, after training
+
+
+def _log_likelihoods(model: AutoEncoder, clean: Tensor, *, samples: int, generator: torch.Generator) -> Tensor:
+    """Of images (B, C, H, W), (B,)."""
+    parts = []
+    for first in range(0, samples, MOST_DECODED):
+        draws = model.draw(clean, generator=generator, samples=min(MOST_DECODED, samples - first))
+        assert draws is not None
+        parts.append(_log_weights(model, clean, draws=draws).logsumexp(0))
+    return torch.stack(parts).logsumexp(0) - math.log(samples)
+
+
+def _log_weights(model: AutoEncoder, clean: Tensor, *, draws: Tensor) -> Tensor:
+    """The log of p(image | z) p(z) / q(z | image), (S, B), for the codes that are sampled by `draws`."""
+    features = model.features(clean)
+    samples = model.bottleneck(features, draws=draws).samples  # (S, B, code_size)
+    raw = model.decoder(samples.flatten(0, 1))  # (S * B, C, H, W)
+    target = clean.repeat(len(samples), 1, 1, 1)
+    errors = model.loss.per_image(raw, model.output_range.to_images(raw), target)  # (S * B,)
+    ratios = cast("_Variational", model.bottleneck).log_ratio(features, samples=samples)
+    return -(errors.reshape(ratios.shape) + ratios).float()

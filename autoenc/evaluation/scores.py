@@ -1,0 +1,136 @@
+"""Means over a split: of what training minimises, and of the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from autoenc.autoencoder import AutoEncoder, AutoEncoderOutput
+from autoenc.devices import Device
+from autoenc.evaluation.batches import MOST_DECODED, batches, frozen_generator
+from autoenc.evaluation.metrics import METRICS
+from autoenc.noise import Noise
+
+
+def measure(
+    model: AutoEncoder,
+    images: Tensor,
+    *,
+    device: Device,
+    noise: Noise,
+    split: str,
+    metrics: Sequence[str],
+) -> dict[str, Tensor]:
+    """The mean over images of the training objective (`loss`), what it is made of, and each metric, in eval mode.
+
+    Where the noise corrupts, the objective is that of the noisy input, and each metric comes twice: from the clean
+    input, and as `noisy_<metric>` from the noisy one. Errors are always against the clean image. The noise is frozen:
+    the same for every model and every epoch, different from split to split. A code that is sampled is so for the
+    objective, by frozen draws too, and is its mean for the metrics. Of a variational model there is `elbo_nats`, of one
+    code sampled from the clean input: the same draws for every model of a code size, whatever it was trained with.
+
+    Args:
+        model: the model, on the device.
+        images: uint8 (N, C, H, W), on the device.
+        device: where they are.
+        noise: what it is trained against.
+        split: the name of the split, which picks the noise.
+        metrics: names out of `METRICS`.
+
+    Returns:
+        scalars on the device, not yet synchronised; nothing for a split without images.
+    """
+    if len(images) == 0:
+        return {}
+    generators = _Generators(
+        noise=frozen_generator(device, split=split),
+        objective=frozen_generator(device, split=f"{split}, objective"),
+        elbo=frozen_generator(device, split=f"{split}, elbo"),
+    )
+    totals: dict[str, Tensor] = {}
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), device.autocast():
+        for clean in batches(images, device=device):
+            values = _scores(model, clean, noise=noise, generators=generators, metrics=metrics)
+            _add(totals, values, share=len(clean) / len(images))
+    model.train(was_training)
+    return totals
+
+
+class _Generators(NamedTuple):
+    """Apart from one another, so that models are scored on the same numbers however many of another kind they draw."""
+
+    noise: torch.Generator
+    objective: torch.Generator
+    elbo: torch.Generator
+
+
+class _Batch(NamedTuple):
+    """What an objective is computed of."""
+
+    clean: Tensor
+    """(B, C, H, W)."""
+    given: Tensor
+    """The same, as the model is given them."""
+    corrupted: Tensor | None
+    """Where they differ, bool and broadcastable to (B, C, H, W)."""
+    draws: Tensor | None
+    """The random numbers for their codes."""
+
+    def parts(self, *, variational: bool) -> Iterator[_Batch]:
+        """The batch; or parts of it, where a variational bottleneck samples so many codes of each image that all of
+        them would not fit the memory that a step of training needs.
+        """
+        if self.draws is None or not variational or self.draws[..., 0].numel() <= MOST_DECODED:
+            yield self
+            return
+        size = max(1, MOST_DECODED // len(self.draws))  # draws are (S, B, code_size)
+        for first in range(0, len(self.clean), size):
+            part = slice(first, first + size)
+            # Its loss is a likelihood, which counts all pixels alike, corrupted or not.
+            yield _Batch(self.clean[part], self.given[part], corrupted=None, draws=self.draws[:, part])
+
+
+def _scores(
+    model: AutoEncoder, clean: Tensor, *, noise: Noise, generators: _Generators, metrics: Sequence[str]
+) -> dict[str, Tensor]:
+    """The means over a batch (B, C, H, W), by name."""
+    output = model(clean)
+    values = {name: METRICS[name](model, output, clean).mean() for name in metrics}
+    given, corrupted = clean, None
+    if noise.corrupts:
+        given, corrupted = noise(clean, generator=generators.noise)
+        output = model(given)
+        values |= {f"noisy_{name}": METRICS[name](model, output, clean).mean() for name in metrics}
+    draws = model.draw(given, generator=generators.objective)
+    batch = _Batch(clean, given, corrupted, draws)
+    values |= _objective(model, batch, unsampled=output, generator=generators.objective)
+    if model.bottleneck.variational:
+        once = model.draw(clean, generator=generators.elbo, samples=1)
+        values["elbo_nats"] = model.elbo(model(clean, draws=once), target=clean).mean()
+    return values
+
+
+def _objective(
+    model: AutoEncoder, batch: _Batch, *, unsampled: AutoEncoderOutput, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """`loss` and what it is made of; `unsampled` is the model's output for the given images without draws."""
+    totals: dict[str, Tensor] = {}
+    for part in batch.parts(variational=model.bottleneck.variational):
+        output = unsampled if part.draws is None else model(part.given, draws=part.draws)
+        loss, parts = model.objective(
+            output, target=part.clean, given=part.given, corrupted=part.corrupted, generator=generator
+        )
+        _add(totals, {"loss": loss, **parts}, share=len(part.clean) / len(batch.clean))
+    return totals
+
+
+def _add(totals: dict[str, Tensor], values: Mapping[str, Tensor], *, share: float) -> None:
+    """Add values to totals in place, each times its share of the images."""
+    for name, value in values.items():
+        part = value.float() * share
+        totals[name] = totals[name] + part if name in totals else part
