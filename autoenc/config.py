@@ -102,7 +102,10 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
         ConfigError: a key, type, range or combination is wrong; the message is one line with the key, the value and
             what is allowed.
     """
-    values = {**values, "data_dir": _absolute(values.get("data_dir"))}
+    values = {**values, "data_dir": _absolute(values.get("data_dir"), key="data_dir")}
+    dataset = values.get("dataset")
+    if isinstance(dataset, Mapping) and dataset.get("path") is not None:
+        values["dataset"] = {**dataset, "path": _absolute(dataset["path"], key="dataset.path")}
     check_keys(values, allowed=[*GROUPS, *_NODES, *field_names(_TopLevel)], key="")
     groups = {name: registry.parse(_node(values, name, choices=registry.names())) for name, registry in GROUPS.items()}
     nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
@@ -145,13 +148,14 @@ def _node(values: Mapping[str, Any], name: str, *, choices: list[str] | None = N
     raise ConfigError(name, f"it must be {wanted}", value=node)
 
 
-def _absolute(data_dir: object) -> object:
+def _absolute(folder: object, *, key: str) -> object:
     """A folder's absolute path, so that a run can be taken up from anywhere; what is no text is left to the check."""
-    if not isinstance(data_dir, str):
-        return data_dir
-    if not data_dir:
-        raise ConfigError("data_dir", "it names no folder; is AUTOENC_DATA set to nothing?", value="")
+    if not isinstance(folder, str):
+        return folder
+    if not folder:
+        hint = "; is AUTOENC_DATA set to nothing?" if key == "data_dir" else ""
+        raise ConfigError(key, f"it names no folder{hint}", value="")
     try:
-        return str(Path(data_dir).expanduser().absolute())
+        return str(Path(folder).expanduser().absolute())
     except RuntimeError as error:  # nobody's home
-        raise ConfigError("data_dir", str(error), value=data_dir) from None
+        raise ConfigError(key, str(error), value=folder) from None

@@ -40,17 +40,19 @@ log = logging.getLogger(__name__)
 
 
 class Prepared(NamedTuple):
-    """What a run needs before it may make a folder: its config, its device and its images, checked and loaded."""
+    """What a run needs before it may make a folder: checked, loaded and built, so that whatever cannot be has said so."""
 
     config: ExperimentConfig
     device: Device
     splits: Splits
+    model: AutoEncoder
+    """Untrained, and on the device."""
     started: float
     """`time.perf_counter()` when the preparations began."""
 
 
 def prepare(config: ExperimentConfig) -> Prepared:
-    """Find the device and load the images. Nothing is written, but for data that has to be downloaded.
+    """Find the device, load the images, build the model. Nothing is written, but for data that has to be downloaded.
 
     Raises:
         ValueError: one of them is not there; the message is one line.
@@ -58,7 +60,10 @@ def prepare(config: ExperimentConfig) -> Prepared:
     started = time.perf_counter()
     device = config.device.build()
     device.set_threads()
-    return Prepared(config, device, config.dataset.build(data_dir=config.data_dir), started)
+    splits = config.dataset.build(data_dir=config.data_dir)
+    model = config.build_model(image_shape=splits.image_shape)
+    device.place(model)
+    return Prepared(config, device, splits, model, started)
 
 
 def run(prepared: Prepared, run_directory: RunDirectory, *, interruption: Interruption) -> dict[str, Any]:
@@ -106,15 +111,13 @@ _UNITS_OF_ALL = {**UNITS, **{f"noisy_{name}": f"{UNITS[name]}; from the noisy in
 
 def _shown_inputs(prepared: Prepared) -> Tensor:
     """What the model is given of the test images in the pictures, (K, C, H, W): with frozen noise, if there is any."""
-    config, device, splits, _ = prepared
+    config, device, splits, _, _ = prepared
     clean = as_floats(splits.test.images[shown_indices(splits.test.labels)].to(device.torch_device), device=device)
     return config.noise(clean, generator=frozen_generator(device, split="shown")).images
 
 
 def _build_trainer(prepared: Prepared, *, run_directory: RunDirectory, interruption: Interruption) -> Trainer:
-    config, device, splits, _ = prepared
-    model = config.build_model(image_shape=splits.train.image_shape)
-    device.place(model)
+    config, device, splits, model, _ = prepared
     torch.manual_seed(derived_seed(config.seed, "layers"))
     step = TrainingStep(
         model,
@@ -165,7 +168,7 @@ def _score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, f
 
 def _further_test_scores(prepared: Prepared, model: AutoEncoder) -> dict[str, float]:
     """What is measured once, at the end, of the test split alone."""
-    config, device, splits, _ = prepared
+    config, device, splits, _, _ = prepared
     train, test = (split.images.to(device.torch_device) for split in (splits.train, splits.test))
     scores = {"pca_mse": pca_error(train, test, components=config.architecture.code_size, device=device)}
     samples = config.evaluation.nll_samples

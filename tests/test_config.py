@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor
 
 from autoenc.architectures.fully_connected import FullyConnected
-from autoenc.config import GROUPS, ExperimentConfig, parse
+from autoenc.config import GROUPS, ExperimentConfig, PictureKind, parse
 from autoenc.datasets import SplitSettings
 from autoenc.losses import BceSettings
 from autoenc.noise import SaltAndPepper
 from autoenc.optimizers import Sgd
+from autoenc.portraits import ALWAYS, PORTRAITS
 from autoenc.settings import ConfigError
 from autoenc.training import TrainingSettings
 
@@ -297,3 +299,43 @@ def test_the_model_is_what_the_config_says() -> None:
     torch.testing.assert_close(result.reconstruction, (torch.tanh(result.raw) + 1) / 2)
     assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
     assert model.training
+
+
+def test_the_path_of_a_dataset_becomes_absolute(tmp_path: Path) -> None:
+    folder = {
+        **COMMON_OF_DATASETS,
+        "name": "image_folder",
+        "path": "pictures",
+        "channels": 1,
+        "size": [8, 8],
+        "resize": "crop",
+        "test_fraction": 0.1,
+        "unreadable": "error",
+    }
+    with contextlib.chdir(tmp_path):
+        config = parse(changed({"dataset": folder}))
+    assert config.values["dataset"]["path"] == str(tmp_path / "pictures")
+    assert config.dataset.path == str(tmp_path / "pictures")  # type: ignore[attr-defined]
+
+
+def test_likelihoods_are_for_variational_models() -> None:
+    problem = "evaluation.nll_samples=5: bottleneck=plain makes no variational model, which alone has a likelihood"
+    assert message_of(changed({"evaluation": {"nll_samples": 5}})) == problem
+
+
+@pytest.mark.parametrize("key", ["corrupted_weight", "kept_weight"])
+def test_emphasis_needs_something_corrupted(key: str) -> None:
+    assert "noise=none corrupts no pixel" in message_of(changed({f"loss.{key}": 2.0}))
+    parse(changed({f"loss.{key}": 2.0, "noise": SPECKS}))
+
+
+def test_a_changing_severity_needs_something_to_change() -> None:
+    assert "training.severity_start=0.5: noise=none" in message_of(changed({"training.severity_start": 0.5}))
+
+
+def test_an_unknown_picture_is_answered_with_those_there_are() -> None:
+    assert "codes" in message_of(changed({"figures": ["cods"]}))
+
+
+def test_the_pictures_that_can_be_asked_for_are_those_there_are() -> None:
+    assert {*get_args(PictureKind), *ALWAYS} == set(PORTRAITS)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from autoenc import figures
 from autoenc.comparison.jobs import Job
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.figures import PICTURES, Panel
 from autoenc.settings import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
 
