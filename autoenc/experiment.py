@@ -253,6 +253,7 @@ def _units(model: AutoEncoder, *, measured: Mapping[str, float]) -> dict[str, st
     units = {
         **_UNITS_OF_ALL,
         **bottleneck.diagnostic_units,
+        **model.loss.diagnostic_units,
         "loss": objective,
         "reconstruction": model.loss.unit,
         "penalty": bottleneck.penalty_unit,
