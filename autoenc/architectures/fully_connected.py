@@ -9,21 +9,23 @@ from itertools import pairwise
 
 from torch import nn
 
-from autoenc.architectures.architecture import Architecture, EncoderDecoder, ImageShape
+from autoenc.architectures.architecture import EncoderDecoder, ImageShape
+from autoenc.architectures.initialization import InitializedArchitecture
 from autoenc.settings import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
-class FullyConnected(Architecture):
+class FullyConnected(InitializedArchitecture):
     """Affine layers with a ReLU between them; the decoder mirrors the encoder.
 
-    With widths 128, 64, 12 and a code of 3 on 28 x 28 images it has 219,891 parameters.
+    With widths 128, 64, 12 and a code of 3 on 28 x 28 images it has 219,891 parameters. The first weights are drawn by
+    `initialization`.
     """
 
     hidden_sizes: tuple[PositiveInt, ...]
     """The widths of the layers between the image and the code, from the image inwards."""
 
-    def build(self, image_shape: ImageShape, *, feature_size: int) -> EncoderDecoder:
+    def assemble(self, image_shape: ImageShape, *, feature_size: int) -> EncoderDecoder:
         """An encoder (B, C, H, W) to (B, feature_size), a decoder (B, code_size) to (B, C, H, W)."""
         pixels = math.prod(image_shape)
         encoder = nn.Sequential(

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from autoenc.architectures.architecture import Architecture, EncoderDecoder, ImageShape
+from autoenc.architectures.architecture import EncoderDecoder, ImageShape
+from autoenc.architectures.initialization import InitializedArchitecture
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear(Architecture):
-    """An affine encoder and an affine decoder.
+class Linear(InitializedArchitecture):
+    """An affine encoder and an affine decoder; the first weights are drawn by `initialization`.
 
     With `output: identity` and a squared error its best code spans the same space as the first `code_size` principal
     components (Baldi and Hornik 1989, Neural Networks 2, fact 4), so that PCA's error is its lower bound.
     """
 
-    def build(self, image_shape: ImageShape, *, feature_size: int) -> EncoderDecoder:
+    def assemble(self, image_shape: ImageShape, *, feature_size: int) -> EncoderDecoder:
         """An encoder (B, C, H, W) to (B, feature_size), a decoder (B, code_size) to (B, C, H, W)."""
         pixels = math.prod(image_shape)
         encoder = nn.Sequential(
