@@ -30,7 +30,7 @@ LEAST_VARIANCE = 1e-12
 class Contractive(Bottleneck):
     """The features are the code, at the price of `weight` times the squared Frobenius norm of its Jacobian.
 
-    Rifai et al. 2011, ICML, equation 7: the sum over code entries and pixels of (d code / d pixel)^2, for each image,
+    Rifai et al. 2011, ICML, equations 1 and 7: the sum over code entries and pixels of (d code / d pixel)^2, for each image,
     pixels in [0, 1], `at` the clean image or the one the encoder was given. It is computed of the encoder as it is
     tested (see `as_tested`): by batch normalisation's running statistics, without dropout.
 

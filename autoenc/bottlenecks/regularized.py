@@ -20,7 +20,7 @@ DecoderPenalty = Literal["l2", "gradient"]
 class Regularized(Bottleneck):
     """The features are the code; its length and the decoder's roughness have a price.
 
-    Ghosh et al. 2020, ICLR, equations 3 to 5: `code_weight` times half the squared length of the code, plus
+    Ghosh et al. 2020, ICLR, section 3: `code_weight` times half the squared length of the code, plus
     `decoder_weight` times
 
     - `l2`: the sum of squares of the decoder's weights, biases and normalisation excepted (their RAE-L2), or

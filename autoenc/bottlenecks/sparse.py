@@ -84,8 +84,8 @@ def _relative(code: Tensor, target: float) -> Tensor:  # noqa: ARG001
 def _divergence(code: Tensor, target: float) -> Tensor:
     """()."""
     activity = code.mean(0).clamp(TINY, 1 - TINY)  # (code_size,)
-    on = target * (torch.log(activity.new_tensor(target)) - activity.log())
-    off = (1 - target) * (torch.log(activity.new_tensor(1 - target)) - torch.log1p(-activity))
+    on = target * (math.log(target) - activity.log())
+    off = (1 - target) * (math.log1p(-target) - torch.log1p(-activity))
     return (on + off).sum()
 
 

@@ -189,8 +189,10 @@ def test_a_step_does_not_wait_for_the_device(
     step = training_step(autoencoder)
     step._masks_on_device = True  # as on a GPU; a CPU's number can be read without waiting
     images = batch()
-    for method in ("item", "tolist", "cpu", "__bool__", "__float__", "__int__", "__index__"):
+    for method in ("item", "tolist", "cpu", "__bool__", "__float__", "__int__", "__index__", "new_tensor"):
         monkeypatch.setattr(Tensor, method, refuse)
+    for maker in ("tensor", "as_tensor"):  # a number's way to the device is waited for, too
+        monkeypatch.setattr(torch, maker, refuse)
     step.begin(epoch=0.5)
     step.train_step(images)
 

@@ -183,6 +183,7 @@ def test_without_warm_up_the_first_step_has_the_whole_divergence() -> None:
     bottleneck = Gaussian(code_size=3, beta=1.0)
     bottleneck.begin_step(epoch=0.0)
     assert bottleneck.strength.item() == 1
+    assert bottleneck.state_dict() == {}  # what a step sets anew is not saved
 
 
 def test_free_bits_are_free_for_each_entry_on_the_average_of_the_batch() -> None:
