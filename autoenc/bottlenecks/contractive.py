@@ -30,9 +30,9 @@ LEAST_VARIANCE = 1e-12
 class Contractive(Bottleneck):
     """The features are the code, at the price of `weight` times the squared Frobenius norm of its Jacobian.
 
-    Rifai et al. 2011, ICML, equations 1 and 7: the sum over code entries and pixels of (d code / d pixel)^2, for each image,
-    pixels in [0, 1], `at` the clean image or the one the encoder was given. It is computed of the encoder as it is
-    tested (see `as_tested`): by batch normalisation's running statistics, without dropout.
+    Rifai et al. 2011, ICML, equations 1 and 7: the sum over code entries and pixels of (d code / d pixel)^2, for each
+    image, pixels in [0, 1], `at` the clean image or the one the encoder was given. It is computed of the encoder as it
+    is tested (see `as_tested`): by batch normalisation's running statistics, without dropout.
 
     An encoder can escape that price by smaller codes, which a decoder with larger weights undoes. The safeguards:
 
