@@ -107,7 +107,7 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
     if isinstance(dataset, Mapping) and dataset.get("path") is not None:
         values["dataset"] = {**dataset, "path": _absolute(dataset["path"], key="dataset.path")}
     check_keys(values, allowed=[*GROUPS, *_NODES, *field_names(_TopLevel)], key="")
-    groups = {name: registry.parse(_node(values, name, choices=registry.names())) for name, registry in GROUPS.items()}
+    groups = {name: registry.parse(_node(values, name, registry=registry)) for name, registry in GROUPS.items()}
     nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
     top = checked(_TopLevel, {key: values[key] for key in field_names(_TopLevel) if key in values}, key="")
     config = ExperimentConfig(
@@ -140,11 +140,11 @@ def _check_combinations(config: ExperimentConfig) -> None:
         raise ConfigError("evaluation.nll_samples", problem, value=samples)
 
 
-def _node(values: Mapping[str, Any], name: str, *, choices: list[str] | None = None) -> Mapping[str, Any]:
+def _node(values: Mapping[str, Any], name: str, *, registry: Registry[Any] | None = None) -> Mapping[str, Any]:
     node = values.get(name)
     if isinstance(node, Mapping):
         return node
-    wanted = "a group of keys" if choices is None else f"one of {listed(choices)}"
+    wanted = "a group of keys" if registry is None else f"one of {listed(registry.names())}"
     raise ConfigError(name, f"it must be {wanted}", value=node)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -44,19 +45,27 @@ def checked(settings: type[T], values: Mapping[str, Any], *, key: str) -> T:
     Raises:
         ConfigError: a key is unknown or missing, or a value has the wrong type or is out of range.
     """
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow, and `--help` comes by this file
+    from pydantic import ValidationError  # noqa: PLC0415 - slow, and `--help` comes by this file
 
     check_keys(values, allowed=field_names(settings), key=key)
-    adapter = TypeAdapter(settings)
+    adapter = _adapter(settings)
     for name, value in values.items():
         if not _is_plain(value):
             raise _wrong_value(adapter, name, values=values, key=key)
     try:
         # Through JSON, because pydantic's strict mode then takes a list for a tuple and an int for a float, and nothing
         # else that merely looks alike ("3" for 3, 1 for true).
-        return adapter.validate_json(json.dumps(dict(values)), strict=True)
+        return adapter.validate_json(json.dumps(dict(values)), strict=True)  # type: ignore[no-any-return]
     except ValidationError as error:
         raise _as_config_error(error, adapter, values=values, key=key) from None
+
+
+@functools.cache
+def _adapter(settings: Hashable) -> TypeAdapter[Any]:
+    """Kept, because making one takes as long as a training step."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - slow
+
+    return TypeAdapter(settings)
 
 
 def check_keys(values: Mapping[str, Any], *, allowed: Iterable[str], key: str) -> None:
