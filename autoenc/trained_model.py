@@ -14,6 +14,7 @@ from torch import Tensor
 from autoenc.autoencoder import AutoEncoder
 from autoenc.checkpoints import CheckpointError, load_model, load_trained
 from autoenc.config import ExperimentConfig, parse
+from autoenc.evaluation.metrics import mean_squared_error
 from autoenc.run_directory import RunDirectory
 
 FAR_OUT = 16
@@ -77,6 +78,18 @@ class TrainedModel:
         return self._apply(
             lambda batch: self.model(_as_pixels(batch)).reconstruction, images, item_shape=self.image_shape
         )
+
+    def errors(self, images: ArrayOrTensor) -> ArrayOrTensor:
+        """The mean over pixels of the squared error of each image's reconstruction, (N,), or () for a single image.
+
+        Over the run's test split, their mean is the `mse` of its summary.
+        """
+
+        def errors_of(batch: Tensor) -> Tensor:
+            clean = _as_pixels(batch)
+            return mean_squared_error(self.model, self.model(clean), clean)
+
+        return self._apply(errors_of, images, item_shape=self.image_shape)
 
     def _apply(
         self, function: Callable[[Tensor], Tensor], given: ArrayOrTensor, *, item_shape: tuple[int, ...]

@@ -1,0 +1,74 @@
+"""Codes on disk, and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autoenc
+from tests.application.application_cases import Given, do, pixels, told
+
+
+@pytest.mark.parametrize("ahead", [0, 2, 256])
+def test_codes_of_a_folder_are_those_of_the_arrays(
+    finished: Path, given: Given, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autoenc.application.picture_files.AHEAD", ahead)
+    do(finished, "pictures", "codes.npz", "encode", batch_size=4)
+    expected = autoenc.load_run(finished).encode(given.images)[given.order]
+    with np.load("codes.npz", allow_pickle=False) as stored:
+        assert stored["codes"].dtype == np.float32
+        np.testing.assert_allclose(stored["codes"], expected.numpy(), rtol=1e-5, atol=1e-6)
+        assert stored["names"].tolist() == given.names
+        facts = json.loads(str(stored["model"]))
+    assert facts["image_shape"] == [1, 8, 8]
+    assert facts["architecture"] == "linear"
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 10, 1000])
+def test_batches_do_not_show_in_the_codes(finished: Path, given: Given, batch_size: int) -> None:
+    do(finished, "images.npy", "codes.npz", "encode", batch_size=batch_size)
+    with np.load("codes.npz") as stored:
+        expected = autoenc.load_run(finished).encode(given.images)
+        np.testing.assert_allclose(stored["codes"], expected.numpy(), rtol=1e-5, atol=1e-6)
+        assert stored["names"].tolist() == [str(index) for index in range(10)]
+
+
+def test_encoding_and_decoding_is_reconstructing(finished: Path, given: Given) -> None:
+    do(finished, "pictures", "codes.npz", "encode")
+    do(finished, "codes.npz", "decoded", "decode", batch_size=3)
+    do(finished, "pictures", "reconstructed")
+    for name in given.names:
+        np.testing.assert_allclose(pixels(Path("decoded") / name), pixels(Path("reconstructed") / name), atol=1)
+    assert not Path("decoded/overview.png").exists()
+
+
+def test_codes_without_names_are_numbered(finished: Path, elsewhere: Path) -> None:
+    codes = np.random.default_rng(0).normal(size=(12, 3))
+    np.save("codes.npy", codes)
+    do(finished, "codes.npy", "out", "decode", limit=11)
+    assert sorted(path.name for path in Path("out").iterdir()) == [f"{index:02d}.png" for index in range(11)]
+    made = autoenc.load_run(finished).decode(codes)
+    np.testing.assert_allclose(pixels(Path("out/10.png")), np.rint(made[10, 0].clip(0, 1) * 255), atol=1)
+
+
+def test_codes_of_another_model_are_decoded_with_a_warning(
+    finished: Path, given: Given, caplog: pytest.LogCaptureFixture
+) -> None:
+    do(finished, "images.npy", "codes.npz", "encode")
+    do(finished, "codes.npz", "own", "decode")
+    assert "another model" not in caplog.text
+    with np.load("codes.npz") as stored:
+        facts = json.loads(str(stored["model"])) | {"weights_sha256": "0" * 64}
+        np.savez("other.npz", codes=stored["codes"], model=np.array(json.dumps(facts)))
+    do(finished, "other.npz", "other", "decode")
+    assert "another model" in caplog.text
+
+
+def test_codes_that_name_other_people_s_files_are_refused(finished: Path, elsewhere: Path) -> None:
+    np.savez("codes.npz", codes=np.zeros((2, 3)), names=np.array(["a.png", "../../b.png"]))
+    assert "leads out of the folder" in told(finished, "codes.npz", "out", "decode")
+    assert not Path("out").exists()

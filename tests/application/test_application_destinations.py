@@ -1,0 +1,118 @@
+"""What is written: whole, and over nothing that is there."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from tests.application.application_cases import Given, do, names_in, pixels, told
+
+
+def test_nothing_is_written_over_what_exists(finished: Path, given: Given) -> None:
+    Path("out").mkdir()
+    Path("out/mine.txt").write_text("mine")
+    Path("codes.npz").write_text("mine")
+    Path("scores_histogram.png").write_text("mine")
+    assert "not empty" in told(finished, "images.npy", "out")
+    assert "codes.npz: this file exists; --overwrite" in told(finished, "images.npy", "codes.npz", "encode")
+    assert "scores_histogram.png: this file exists" in told(finished, "images.npy", "scores.csv", "score")
+    assert "should be a folder" in told(finished, "images.npy", "codes.npz")
+    Path("a.npz").mkdir()
+    assert "this is a folder" in told(finished, "images.npy", "a.npz", "encode", overwrite=True)
+    do(finished, "images.npy", "out", overwrite=True)
+    do(finished, "images.npy", "codes.npz", "encode", overwrite=True)
+    assert Path("out/mine.txt").read_text() == "mine"
+    assert len(np.load("codes.npz")["codes"]) == 10
+
+
+def test_an_empty_folder_may_be_filled(finished: Path, given: Given) -> None:
+    Path("out").mkdir()
+    do(finished, "images.npy", "out")
+    assert len(list(Path("out").iterdir())) == 11
+
+
+@pytest.mark.parametrize(
+    ("action", "output", "part"),
+    [("encode", "codes.csv", ".npz"), ("encode", "codes", ".npz"), ("score", "scores.npz", ".csv")],
+)
+def test_a_file_is_called_what_it_is(finished: Path, given: Given, action: str, output: str, part: str) -> None:
+    assert f"it must be the name of a {part} file" in told(finished, "images.npy", output, action)
+
+
+@pytest.mark.parametrize("output", ["pictures", "pictures/out", ".", "pictures/deep/er"])
+def test_pictures_are_not_written_among_those_that_are_read(finished: Path, given: Given, output: str) -> None:
+    before = sorted(path for path in given.folder.rglob("*"))
+    assert "a place of their own" in told(finished, "pictures", output, overwrite=True)
+    assert sorted(path for path in given.folder.rglob("*")) == before
+
+
+def test_a_file_is_not_written_over_its_own_input(finished: Path, given: Given) -> None:
+    np.savez("a.npz", images=given.images.numpy())
+    assert "a place of their own" in told(finished, "a.npz", "a.npz", "encode", overwrite=True)
+
+
+@pytest.mark.parametrize(("action", "output"), [("encode", "codes.npz"), ("score", "scores.csv")])
+def test_an_interruption_leaves_no_half_of_a_file(
+    finished: Path, given: Given, monkeypatch: pytest.MonkeyPatch, action: str, output: str
+) -> None:
+    batches = 0
+
+    def interrupted(run: object, images: Tensor) -> Tensor:
+        nonlocal batches
+        batches += 1
+        if batches == 3:
+            raise SystemExit(130)
+        return torch.zeros(len(images), *([3] if action == "encode" else []))
+
+    method = "encode" if action == "encode" else "errors"
+    monkeypatch.setattr(f"autoenc.trained_model.TrainedModel.{method}", interrupted)
+    with pytest.raises(SystemExit):
+        do(finished, "images.npy", output, action, batch_size=2)
+    assert batches == 3
+    assert names_in(".") == ["images.npy", "pictures"]
+
+
+def test_an_interrupted_folder_has_whole_pictures(
+    finished: Path, given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Image.Image.save
+
+    def interrupted(image: Image.Image, path: Path, **options: Any) -> None:
+        save(image, path, **options)
+        if len(names_in("out")) > 4:
+            path.write_bytes(path.read_bytes()[:20])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("autoenc.application.destinations.THREADS", 1)
+    monkeypatch.setattr(Image.Image, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        do(finished, "images.npy", "out", batch_size=2)
+    assert names_in("out") == ["0.png", "1.png", "2.png", "3.png"]
+    for path in Path("out").iterdir():
+        assert pixels(path).shape == (8, 8)
+
+
+def test_an_archive_says_how_large_it_is(finished: Path, given: Given) -> None:
+    """Of codes beyond 4 GB, too: their sizes are written in the long form from the start."""
+    do(finished, "images.npy", "codes.npz", "encode")
+    with zipfile.ZipFile("codes.npz") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["codes.npy", "names.npy", "model.npy"]
+
+
+def test_a_model_that_makes_no_numbers_is_told(finished: Path, given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(run: object, images: Tensor) -> Tensor:
+        codes = torch.zeros(len(images), 3)
+        codes[1] = torch.nan
+        return codes
+
+    monkeypatch.setattr("autoenc.trained_model.TrainedModel.encode", encode)
+    assert told(finished, "images.npy", "codes.npz", "encode") == "what the model makes of 1 is not finite"
+    assert not Path("codes.npz").exists()

@@ -1,0 +1,125 @@
+"""How odd pictures are to a model."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+import autoenc
+from autoenc.application.scoring import shares_below
+from autoenc.run_directory import RunDirectory
+from tests.application.application_cases import Given, do, table
+
+
+def test_the_auroc_is_that_of_a_ranking_by_hand() -> None:
+    yours, ordinary = np.array([0.9, 0.5, 0.1]), np.array([0.5, 0.2, 0.1, 0.05])
+    # Pairs: 0.9 wins 4; 0.5 wins 3 and ties 1; 0.1 wins 1 and ties 1.
+    np.testing.assert_allclose(shares_below(yours, ordinary), [1, 3.5 / 4, 1.5 / 4])
+    assert shares_below(yours, ordinary).mean() == pytest.approx((4 + 3.5 + 1.5) / 12)
+
+
+def test_the_auroc_is_that_of_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    yours, ordinary = (generator.integers(0, 20, size) / 7.0 for size in (50, 70))  # with ties
+    expected = roc_auc_score([1] * 50 + [0] * 70, np.concatenate([yours, ordinary]))
+    assert shares_below(yours, ordinary).mean() == pytest.approx(expected)
+
+
+def test_odd_pictures_come_first(finished: Path, given: Given, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    do(finished, "images.npy", "new/scores.csv", "score", batch_size=3)
+    run = autoenc.load_run(finished)
+    errors = (run.reconstruct(given.images) - given.images / 255).square().mean((1, 2, 3)).numpy()
+    rows = table(Path("new/scores.csv"))
+    order = np.argsort(-errors)
+    assert [row["name"] for row in rows] == [str(index) for index in order]
+    np.testing.assert_allclose([float(row["mse"]) for row in rows], errors[order], rtol=1e-5)
+    np.testing.assert_allclose([float(row["psnr_db"]) for row in rows], -10 * np.log10(errors[order]), atol=2e-3)
+    test = run.config.dataset.build(data_dir=run.config.data_dir).test.images
+    ordinary = run.errors(test).numpy()
+    percentiles = [100 * np.mean(ordinary < error) for error in errors[order]]
+    np.testing.assert_allclose([float(row["percentile"]) for row in rows], percentiles, atol=0.01)
+    facts = json.loads(Path("new/scores.json").read_text())
+    assert facts["auroc"] == pytest.approx(np.mean(percentiles) / 100)
+    assert facts["ordinary"]["mean_mse"] == pytest.approx(RunDirectory(finished).summary()["test"]["mse"], rel=1e-5)
+    assert f"AUROC {facts['auroc']:.3f}: a random picture of images.npy has a larger error" in caplog.text
+    assert sorted(path.name for path in Path("new").iterdir()) == [
+        *("scores.csv", "scores.json", "scores.png", "scores_histogram.png"),
+    ]
+
+
+@pytest.mark.parametrize(("limit", "shown"), [(25, 10), (13, 6), (10, 10), (3, 3)])
+def test_the_sheet_has_the_oddest_and_the_most_ordinary(
+    finished: Path, elsewhere: Path, limit: int, shown: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("autoenc.application.scoring.draw_error_histograms", lambda *given, **options: None)
+    monkeypatch.setattr(
+        "autoenc.application.scoring.draw_odd_pictures",
+        lambda oddest, *, ordinary, **options: drawn.extend([oddest, ordinary]),
+    )
+    do(finished, "run:test", "scores.csv", "score", limit=limit, batch_size=4)
+    names = [row["name"] for row in table(Path("scores.csv"))]
+    oddest, ordinary = drawn
+    assert list(oddest.names) == names[:shown]
+    assert (ordinary is None) == (limit <= 10)
+    assert ordinary is None or list(ordinary.names) == names[: -shown - 1 : -1]
+    run = autoenc.load_run(finished)
+    test = run.config.dataset.build(data_dir=run.config.data_dir).test.images
+    for part in (oddest, ordinary or oddest):
+        expected = test[[int(name) for name in part.names]]
+        np.testing.assert_allclose(part.images, expected.numpy() / 255, rtol=1e-6)
+        np.testing.assert_allclose(part.reconstructions, run.reconstruct(expected).numpy(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(part.errors, run.errors(expected).numpy(), rtol=1e-4)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_is_ordinary_is_nothing_special(finished: Path, elsewhere: Path) -> None:
+    do(finished, "run:test", "scores.csv", "score")
+    assert json.loads(Path("scores.json").read_text())["auroc"] == pytest.approx(0.5, abs=1e-9)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_another_baseline_may_be_given(finished: Path, given: Given) -> None:
+    do(finished, "run:test", "scores.csv", "score", baseline="images.npy", limit=20)
+    facts = json.loads(Path("scores.json").read_text())
+    assert (facts["pictures"]["count"], facts["ordinary"]["count"]) == (20, 10)
+    run = autoenc.load_run(finished)
+    test = run.config.dataset.build(data_dir=run.config.data_dir).test.images[:20]
+    errors = torch.cat([run.errors(test), run.errors(given.images)])
+    assert facts["auroc"] == pytest.approx(roc_auc_score([1] * 20 + [0] * 10, errors))
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("invert", [True, False])
+def test_pictures_that_look_inverted_are_told(
+    finished: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture, invert: bool
+) -> None:
+    run = autoenc.load_run(finished)
+    test = run.config.dataset.build(data_dir=run.config.data_dir).test.images
+    np.save("dark_on_light.npy", 255 - test.numpy())
+    do(finished, "dark_on_light.npy", "scores.csv", "score", invert=invert)
+    assert ("add --invert" in caplog.text) != invert
+    assert (json.loads(Path("scores.json").read_text())["auroc"] == pytest.approx(0.5)) == invert
+
+
+def test_one_picture_can_be_scored(finished: Path, given: Given) -> None:
+    do(finished, given.pictures / "2.png", "scores.csv", "score")
+    (row,) = table(Path("scores.csv"))
+    assert (row["rank"], row["name"]) == ("1", "2.png")
+
+
+def test_errors_are_answered_like_everything_else(finished: Path, given: Given) -> None:
+    run = autoenc.load_run(finished)
+    array = run.errors(given.images.numpy())
+    assert isinstance(array, np.ndarray)
+    np.testing.assert_allclose(array, run.errors(given.images).numpy())
+    assert run.errors(given.images[3]).shape == ()
+    assert run.errors(given.images[3]).item() == pytest.approx(array[3], rel=1e-5)

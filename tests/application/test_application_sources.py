@@ -1,0 +1,162 @@
+"""Where pictures come from: files, folders, arrays and datasets."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+import autoenc
+from autoenc.application.stored_arrays import StoredArray
+from tests.application.application_cases import Given, do, names_in, told
+
+
+def test_all_kinds_of_arrays_are_the_same_images(finished: Path, given: Given) -> None:
+    values = given.images.numpy()
+    np.savez("named.npz", images=values, labels=np.zeros(10))
+    np.savez_compressed("only.npz", anything=values[:, 0])
+    np.save("floats.npy", (values / 255).astype(">f8"))
+    for name in ("images.npy", "named.npz", "only.npz", "floats.npy"):
+        do(finished, name, "codes.npz", "encode", overwrite=True, batch_size=4)
+        with np.load("codes.npz") as stored:
+            expected = autoenc.load_run(finished).encode(given.images)
+            np.testing.assert_allclose(stored["codes"], expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_black_and_white_arrays_do(finished: Path, given: Given) -> None:
+    np.save("bits.npy", given.images.numpy() > 127)
+    do(finished, "bits.npy", "codes.npz", "encode")
+    expected = autoenc.load_run(finished).encode((given.images > 127).float())
+    np.testing.assert_allclose(np.load("codes.npz")["codes"], expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_limit_takes_the_first(finished: Path, given: Given) -> None:
+    for text, names in (("images.npy", ["0", "1", "2"]), ("pictures", given.names[:3]), ("run:train", None)):
+        do(finished, text, "codes.npz", "encode", limit=3, batch_size=2, overwrite=True)
+        found = np.load("codes.npz")["names"].tolist()
+        assert len(found) == 3
+        assert names is None or found == names
+
+
+BAD_ARRAYS: dict[str, tuple[Any, list[str]]] = {
+    "channels last": (np.zeros((2, 8, 8, 3), np.uint8), ["(2, 8, 8, 3)", "numpy.moveaxis"]),
+    "two channels": (np.zeros((2, 2, 8, 8), np.uint8), ["1 or 3 channels", "(2, 2, 8, 8)"]),
+    "one image": (np.zeros((8, 8), np.uint8), ["(N, H, W)", "(8, 8)"]),
+    "none": (np.zeros((0, 8, 8), np.uint8), ["(0, 8, 8)"]),
+    "integers": (np.zeros((2, 8, 8), np.int64), ["int64", "floats in [0, 1]"]),
+    "not finite": (np.full((2, 8, 8), np.nan), ["image 0", "not finite"]),
+    "to 255": (np.full((2, 8, 8), 255.0), ["divide by 255"]),
+    "objects": (np.array([{}]), ["no plain numbers"]),
+    "columns first": (np.asfortranarray(np.zeros((2, 8, 9))), ["ascontiguousarray"]),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ARRAYS)
+def test_what_is_no_array_of_images_is_told(finished: Path, elsewhere: Path, kind: str) -> None:
+    array, parts = BAD_ARRAYS[kind]
+    np.save("bad.npy", array, allow_pickle=True)
+    message = told(finished, "bad.npy", "codes.npz", "encode")
+    for part in parts:
+        assert part in message
+    assert [path.name for path in elsewhere.iterdir()] == ["bad.npy"]
+
+
+def test_damaged_arrays_are_told(finished: Path, elsewhere: Path) -> None:
+    values = np.random.default_rng(0).random((50, 8, 8))
+    np.save("whole.npy", values)
+    np.savez_compressed("whole.npz", images=values)
+    content, packed = Path("whole.npy").read_bytes(), Path("whole.npz").read_bytes()
+    damaged = {
+        "cut.npy": content[:-1],
+        "empty.npy": b"",
+        "text.npy": b"a text",
+        "cut.npz": packed[:1000],
+        "changed.npz": packed[:500] + bytes([packed[500] ^ 1]) + packed[501:],
+    }
+    for name, left in damaged.items():
+        Path(name).write_bytes(left)
+        assert f"INPUT={name}" in told(finished, name, "codes.npz", "encode")
+        assert not Path("codes.npz").exists()
+
+
+def test_an_archive_of_several_arrays_has_to_say_which(finished: Path, elsewhere: Path) -> None:
+    np.savez("several.npz", x_train=np.zeros((1, 8, 8)), x_test=np.zeros((1, 8, 8)))
+    assert "an array 'images', and has x_train, x_test" in told(finished, "several.npz", "out")
+    np.savez("codes.npz", codes=np.zeros((1, 3)))
+    assert "--do decode" in told(finished, "codes.npz", "out")
+
+
+def test_an_array_larger_than_the_memory_is_read_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autoenc.application.stored_arrays.MOST_BYTES", 1000)
+    values = np.random.default_rng(0).random((50, 8, 8), dtype=np.float32)  # 256 bytes a row
+    np.savez(tmp_path / "a.npz", images=values)
+    array = StoredArray.open(tmp_path / "a.npz", key="INPUT", names=["images"])
+    chunks = list(array.chunks(20))
+    assert [len(chunk) for chunk in chunks] == [3] * 16 + [2]
+    np.testing.assert_array_equal(np.concatenate(chunks), values)
+
+
+def test_a_dataset_has_splits_and_a_name(finished: Path, elsewhere: Path) -> None:
+    own = autoenc.load_run(finished).config.dataset
+    splits = own.build(data_dir=Path())
+    for split in ("train", "validation", "test"):
+        do(finished, f"run:{split}", "codes.npz", "encode", overwrite=True)
+        expected = autoenc.load_run(finished).encode(getattr(splits, split).images)
+        np.testing.assert_allclose(np.load("codes.npz")["codes"], expected.numpy(), rtol=1e-4, atol=1e-5)
+    assert "did you mean 'validation'?" in told(finished, "run:valdation", "out")
+    assert "did you mean 'digits'?" in told(finished, "digit", "out")
+    assert "no such file or folder" in told(finished, "nowhere/at/all", "out")
+
+
+def test_unreadable_pictures_are_listed_before_anything_is_written(finished: Path, given: Given) -> None:
+    content = (given.pictures / "0.png").read_bytes()
+    (given.pictures / "00 cut.png").write_bytes(content[: len(content) // 2])
+    (given.pictures / "deep" / "text.jpg").write_text("a text")
+    for action, output in (("reconstruct", "out"), ("encode", "codes.npz"), ("score", "scores.csv")):
+        message = told(finished, "pictures", output, action, batch_size=2)
+        for part in ("2 of 12 pictures", "00 cut.png", "deep/text.jpg (no picture", "--unreadable skip"):
+            assert part in message
+        assert names_in(".") == ["images.npy", "pictures"]
+
+
+def test_unreadable_pictures_can_be_skipped(finished: Path, given: Given, caplog: pytest.LogCaptureFixture) -> None:
+    (given.pictures / "00 text.png").write_text("a text")
+    do(finished, "pictures", "codes.npz", "encode", unreadable="skip", batch_size=2)
+    assert np.load("codes.npz")["names"].tolist() == given.names
+    assert "Going without 1 of 11 pictures, which cannot be read: 00 text.png" in caplog.text
+    message = told(finished, given.pictures / "00 text.png", "other.npz", "encode", unreadable="skip")
+    assert "1 of 1 picture" in message
+
+
+def test_a_name_that_is_no_text_is_kept(finished: Path, elsewhere: Path) -> None:
+    name = os.fsdecode(b"\xff.png")
+    Path("pictures").mkdir()
+    Image.new("L", (8, 8)).save(Path("pictures") / name)
+    do(finished, "pictures", "out")
+    assert (Path("out") / name).exists()
+    do(finished, "pictures", "scores.csv", "score")
+    assert b"\xff.png" in Path("scores.csv").read_bytes()
+    do(finished, "pictures", "codes.npz", "encode")
+    do(finished, "codes.npz", "decoded", "decode")
+    assert (Path("decoded") / name).exists()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_shows_how_many_are_done(
+    finished: Path, given: Given, terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=terminal, width=80)
+    monkeypatch.setattr("autoenc.progress.console", console)
+    do(finished, "pictures", "out", batch_size=5)
+    assert ("reconstructing" in text.getvalue()) == terminal
+    assert ("10/10" in text.getvalue()) == terminal
+    assert terminal or not text.getvalue()

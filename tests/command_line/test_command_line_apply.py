@@ -1,0 +1,167 @@
+"""`scripts/apply.py` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoenc.command_line.apply import main
+from tests.conftest import REPOSITORY, TINY
+
+SCRIPT = str(REPOSITORY / "scripts" / "apply.py")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from autoenc.command_line import main as train
+
+    run = tmp_path_factory.mktemp("finished") / "run"
+    assert train([*TINY, f"hydra.run.dir={run}"]) == 0
+    return run
+
+
+@pytest.fixture
+def images(elsewhere: Path) -> Path:
+    np.save(elsewhere / "images.npy", np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8))
+    return elsewhere / "images.npy"
+
+
+def names() -> list[str]:
+    return sorted(path.name for path in Path().iterdir())
+
+
+def test_each_action_is_one_command(finished: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(finished)
+    assert main([run, "images.npy", "reconstructed"]) == 0
+    assert main([run, "images.npy", "denoised", "--do", "denoise", "--device", "cpu"]) == 0
+    assert main([run, "images.npy", "codes.npz", "--do", "encode", "--batch-size", "4"]) == 0
+    assert main([run, "codes.npz", "decoded", "--do", "decode", "--limit", "2"]) == 0
+    assert main([run, "images.npy", "scores.csv", "--do", "score"]) == 0
+    assert main([run, "images.npy", "scores.csv", "--do", "score"]) == 2
+    assert main([run, "images.npy", "scores.csv", "--do", "score", "--overwrite"]) == 0
+    assert len(list(Path("reconstructed").iterdir())) == len(list(Path("denoised").iterdir())) == 7
+    assert sorted(path.name for path in Path("decoded").iterdir()) == ["0.png", "1.png"]
+    assert (Path("decoded/1.png").read_bytes()) == Path("reconstructed/1.png").read_bytes()
+    captured = capsys.readouterr()
+    assert captured.err == "error: OUTPUT=scores.csv: this file exists; --overwrite replaces it\n"
+
+
+def test_a_dataset_is_called_by_its_name(finished: Path, elsewhere: Path) -> None:
+    """With the settings of its YAML: all images, where the run had a limit."""
+    assert main([str(finished), "digits", "usual.npz", "--do", "encode"]) == 0
+    assert main([str(finished), "run:test", "own.npz", "--do", "encode"]) == 0
+    usual, own = (np.load(name)["codes"] for name in ("usual.npz", "own.npz"))
+    assert (len(usual), len(own)) == (360, 100)
+    np.testing.assert_allclose(usual[:100], own, rtol=1e-4, atol=1e-5)
+    assert main([str(finished), "digits:train", "train.csv", "--do", "score", "--baseline", "digits"]) == 0
+    facts = json.loads(Path("train.json").read_text())
+    assert facts["pictures"]["description"] == "digits (train split)"
+    assert facts["ordinary"]["description"] == "digits (test split)"
+
+
+MISTAKES = {
+    "nowhere images.npy out": ["RUN=nowhere", "no such folder"],
+    ". images.npy out": ["RUN=.", "config.yaml is missing"],
+    "RUN nothing out": ["INPUT=nothing", "no such file or folder, and no such dataset", "fashion_mnist"],
+    "RUN fashion_mnst out": ["did you mean 'fashion_mnist'?"],
+    "RUN digits:tset out": ["INPUT=digits:tset", "did you mean 'test'?"],
+    "RUN image_folder out": ["dataset.path=null", "a folder with pictures"],
+    "RUN . out": ["OUTPUT=out: INPUT is there too"],
+    "RUN images.npy codes --do encode": ["OUTPUT=codes", ".npz"],
+    "RUN images.npy out --do decode": ["INPUT=images.npy", "codes for this model are numbers (N, 3)", "(6, 8, 8)"],
+    "RUN nothing out --do decode": ["INPUT=nothing", "no such file"],
+    "RUN images.npy out --baseline digits": ["--baseline", "--do reconstruct has no use for it"],
+    "RUN codes.npz out --do decode --invert": ["--invert", "--do decode has no use for it"],
+    "RUN codes.npz out --do decode --unreadable skip": ["--unreadable", "has no use for it"],
+    "RUN images.npy s.csv --do score --baseline nothing": ["--baseline=nothing", "no such dataset"],
+    "RUN mnist out --data-dir .": ["mnist", "AUTOENC_DATA"],
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    arguments: str,
+    finished: Path,
+    images: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):  # a proxy that nobody runs: the same as no network
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert main([str(finished) if word == "RUN" else word for word in arguments.split()]) == 2
+    error = capfd.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    for part in MISTAKES[arguments]:
+        assert part in error
+    assert names() == ["images.npy"]
+
+
+@pytest.mark.parametrize("flags", [["--do", "paint"], ["--batch-size", "0"], ["--limit", "x"], ["--over"], []])
+def test_flags_that_are_wrong_are_argparse_s(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "images.npy", *(["out"] if flags else []), *flags])
+    assert caught.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there(finished: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if (code := main([str(finished), "images.npy", "out", "--device", "mps"])) == 0:
+        pytest.skip("there is an Apple GPU here")
+    assert code == 2
+    assert "error: device=mps: torch finds no Apple GPU" in capsys.readouterr().err
+
+
+def test_where_datasets_are(
+    finished: Path, images: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is typed goes before the environment."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("AUTOENC_DATA", str(images.parent / "from the environment"))
+    assert main([str(finished), "mnist", "out"]) == 2
+    assert "from the environment" in capfd.readouterr().err
+    assert main([str(finished), "mnist", "out", "--data-dir", "typed"]) == 2
+    assert str(images.parent / "typed") in capfd.readouterr().err
+
+
+def test_help_imports_no_torch_and_shows_every_action() -> None:
+    program = (
+        "import sys; from autoenc.command_line.apply import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    for part in ("--do reconstruct", "--do denoise", "--do encode", "--do decode", "--do score", "AUROC", "run:test"):
+        assert part in done.stdout
+
+
+def test_a_wrong_run_is_told_without_torch() -> None:
+    program = (
+        "import sys; from autoenc.command_line.apply import main\n"
+        "assert main(['nowhere', 'a', 'b']) == 2\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_an_interrupted_script_leaves_whole_files(finished: Path, elsewhere: Path) -> None:
+    np.save("many.npy", np.zeros((100_000, 8, 8), dtype=np.uint8))
+    process = subprocess.Popen([sys.executable, SCRIPT, str(finished), "many.npy", "out", "--batch-size", "50"])
+    deadline = time.monotonic() + 120
+    while len(list(Path("out").glob("*.png"))) < 100 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    written = os.listdir("out")  # noqa: PTH208
+    assert 100 <= len(written) < 100_000
+    assert all(name.endswith(".png") and (Path("out") / name).stat().st_size > 50 for name in written)
