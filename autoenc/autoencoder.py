@@ -161,7 +161,6 @@ class AutoEncoder(nn.Module):
         return Passage(
             encode=self.encode,
             decode=self.decode,
-            decoder_weights=[weight for weight in self.decoder.parameters() if weight.ndim > 1],
             given=target if given is None else given,
             clean=target,
             samples=output.samples,

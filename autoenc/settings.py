@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 import json
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -60,12 +59,16 @@ def checked(settings: type[T], values: Mapping[str, Any], *, key: str) -> T:
         raise _as_config_error(error, adapter, values=values, key=key) from None
 
 
-@functools.cache
-def _adapter(settings: Hashable) -> TypeAdapter[Any]:
-    """Kept, because making one takes as long as a training step."""
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+"""Kept, because making one takes as long as a training step."""
+
+
+def _adapter(settings: type[Any]) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter  # noqa: PLC0415 - slow
 
-    return TypeAdapter(settings)
+    if settings not in _ADAPTERS:
+        _ADAPTERS[settings] = TypeAdapter(settings)
+    return _ADAPTERS[settings]
 
 
 def check_keys(values: Mapping[str, Any], *, allowed: Iterable[str], key: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -33,8 +33,6 @@ class Passage(NamedTuple):
     """From images (B, C, H, W) in [0, 1] to codes (B, code_size), differentiable twice where the layers are."""
     decode: Callable[[Tensor], Tensor]
     """From codes (B, code_size) to images (B, C, H, W) in [0, 1] scale."""
-    decoder_weights: Sequence[Tensor]
-    """The decoder's parameters of more than one dimension."""
     given: Tensor
     """The images that the encoder was given, with noise if there is any; (B, C, H, W) in [0, 1]."""
     clean: Tensor
