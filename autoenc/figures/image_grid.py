@@ -34,6 +34,10 @@ class ImageRow:
 
     label: str
     pixels: NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
+    """One under each image, or none at all."""
+    begins: bool = False
+    """Whether a little space above it says that it does not belong to the rows above."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,12 @@ def image_grid(
     captions: ColumnTexts,
     notes: ColumnTexts,
     color_scale: ColorScale | None,
+    line: str = "",
 ) -> Figure:
     """The rows as a picture; columns that do not fit beside one another go on in a second band, and so forth.
 
-    Captions stand above the columns, notes below; a `color_scale` becomes a colour bar at the foot of the page.
+    Captions stand above the columns, notes below; a `color_scale` becomes a colour bar at the foot of the page. Under
+    the title a `line` says what is seen, where that needs words.
     """
     if len(rows) > 2 * len(rows[0].pixels):  # a strip more than twice as high as wide, which no slide has room for
         rows, captions, notes = _turned(rows, captions=captions, notes=notes)
@@ -78,10 +84,14 @@ def image_grid(
     width = layout.width
     title = wrapped(title, width=width - 2 * MARGIN, size=TITLE)
     legend = wrapped(color_scale.label, width=width - 2 * MARGIN, size=SMALL) if color_scale else ""
+    line = wrapped(line, width=width - 2 * MARGIN, size=SMALL)
+    line_top = MARGIN + (block_height(title, TITLE) + SPACE // 2 if title else 0)
     head = block_height(title, TITLE) + SPACE if title else 0
+    head += block_height(line, SMALL) + SPACE if line else 0
     foot = block_height(legend, SMALL) + BAR_HEIGHT + 3 * SPACE + block_height("0", SMALL) if color_scale else 0
     page = Page(width=width, height=2 * MARGIN + head + layout.bands * layout.band_height - SPACE + foot)
     page.text(title, x=MARGIN, y=MARGIN, size=TITLE)
+    page.text(line, x=MARGIN, y=line_top, size=SMALL)
     for band in range(layout.bands):
         _draw_band(page, rows, layout=layout, band=band, top=MARGIN + head + band * layout.band_height)
     if color_scale:
@@ -97,13 +107,22 @@ def _turned(
     if notes.texts:
         texts = [f"{text}\n{notes.label} {note}".strip() for text, note in zip(texts, notes.texts, strict=True)]
     texts = [wrapped(text, width=MAX_LABEL, size=LABEL) for text in texts]
-    turned = [ImageRow(text, np.stack([row.pixels[index] for row in rows])) for index, text in enumerate(texts)]
+    turned = [
+        ImageRow(text, np.stack([row.pixels[index] for row in rows]), notes=_across(rows, index))
+        for index, text in enumerate(texts)
+    ]
     return turned, ColumnTexts("", tuple(row.label for row in rows)), ColumnTexts("", ())
+
+
+def _across(rows: Sequence[ImageRow], index: int) -> tuple[str, ...]:
+    """The notes under the images of a column, from top to bottom."""
+    noted = any(row.notes for row in rows)
+    return tuple(row.notes[index] if row.notes else "" for row in rows) if noted else ()
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where things are; `captions` and `notes` are wrapped to their column."""
+    """Where things are; `captions`, `notes` and `row_notes` are wrapped to their column."""
 
     scale: int
     columns: int
@@ -113,7 +132,10 @@ class _Layout:
     row_height: int
     captions: ColumnTexts
     notes: ColumnTexts
-    rows: int
+    row_notes: list[ColumnTexts]
+    """Of each row."""
+    begins: list[bool]
+    """Of each row, whether there is a space above it."""
 
     @property
     def width(self) -> int:
@@ -125,18 +147,26 @@ class _Layout:
 
     @property
     def band_height(self) -> int:
-        return self.captions_height + self.rows * self.row_height + _texts_height(self.notes) + SPACE
+        return self.captions_height + self.row_top(len(self.row_notes)) + _texts_height(self.notes) + SPACE
+
+    def row_top(self, row: int) -> int:
+        """How far below the first row another begins; the number of rows gives the foot of the last."""
+        notes = sum(_texts_height(texts) for texts in self.row_notes[:row])
+        return row * self.row_height + notes + SPACE * sum(self.begins[1 : row + 1])
 
 
 def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTexts) -> _Layout:
     count, image_height, image_width = rows[0].pixels.shape[:3]
     labels = [*(row.label for row in rows), captions.label, notes.label]
     left = MARGIN + max(text_width(label, LABEL) for label in labels) + SPACE
-    word = max((_word_width(text) for text in (*captions.texts, *notes.texts)), default=0)
+    row_notes = [ColumnTexts("", row.notes) for row in rows]
+    texts = [text for part in (captions, notes, *row_notes) for text in part.texts]
+    word = max((_word_width(text) for text in texts), default=0)
     columns = _columns(count, room=MAX_WIDTH - left - MARGIN, width=image_width, height=image_height, word=word)
     bands = -(-count // columns)
     columns = -(-count // bands)  # as many in each band, but for the last
     texts_height = 3 * block_height("0", SMALL) + 2 * SPACE  # about: they are wrapped once the scale is known
+    texts_height += sum(block_height("0", SMALL) + GAP for row in rows if row.notes)
     room = (MAX_WIDTH - left - MARGIN) // columns - GAP, (MAX_HEIGHT // bands - texts_height) // len(rows) - GAP
     least = _least_scale(image_height, image_width)
     scale = max(least, min(room[0] // image_width, room[1] // image_height, MAX_SIDE // max(image_height, image_width)))
@@ -151,7 +181,8 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
         row_height=max(scale * image_height, label_height) + GAP,
         captions=_wrapped_texts(captions, width=column_width - GAP),
         notes=_wrapped_texts(notes, width=column_width - GAP),
-        rows=len(rows),
+        row_notes=[_wrapped_texts(part, width=column_width - GAP) for part in row_notes],
+        begins=[row.begins for row in rows],
     )
 
 
@@ -183,19 +214,21 @@ def _draw_band(page: Page, rows: Sequence[ImageRow], *, layout: _Layout, band: i
     first = band * layout.columns
     chosen = range(first, min(first + layout.columns, len(rows[0].pixels)))
     images_top = top + layout.captions_height
-    notes_top = images_top + len(rows) * layout.row_height
+    notes_top = images_top + layout.row_top(len(rows))
     _draw_texts(page, layout.captions, chosen=chosen, layout=layout, y=images_top - GAP, vertical="bottom")
     _draw_texts(page, layout.notes, chosen=chosen, layout=layout, y=notes_top, vertical="top")
     image_height, image_width = (layout.scale * size for size in rows[0].pixels.shape[1:3])
     inset = (layout.column_width - GAP - image_width) // 2
     drop = (layout.row_height - GAP - image_height) // 2
     for row_number, row in enumerate(rows):
-        row_top = images_top + row_number * layout.row_height + drop
+        row_top = images_top + layout.row_top(row_number) + drop
         middle = row_top + image_height / 2
         page.text(row.label, x=layout.left - SPACE, y=middle, size=LABEL, horizontal="right", vertical="center")
         for column, index in enumerate(chosen):
             left = layout.left + column * layout.column_width + inset
             page.image(row.pixels[index], left=left, top=row_top, scale=layout.scale)
+        under = images_top + layout.row_top(row_number) + layout.row_height
+        _draw_texts(page, layout.row_notes[row_number], chosen=chosen, layout=layout, y=under, vertical="top")
 
 
 def _draw_texts(page: Page, texts: ColumnTexts, *, chosen: range, layout: _Layout, y: int, vertical: str) -> None:

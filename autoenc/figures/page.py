@@ -6,7 +6,7 @@ import functools
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
@@ -96,6 +97,17 @@ class Page:
             baseline = y - above + (number + BASELINE) * line_height(size)
             self.figure.text(x, baseline, line, transform=self._pixels, fontsize=size, ha=horizontal, va="baseline")
 
+    def mark(self, *, x: float, y: float, marker: str, color: str, size: float) -> None:
+        """Put one of matplotlib's markers, `size` points wide, as a legend needs it."""
+        line = Line2D([x], [y], linestyle="none", marker=marker, markersize=size, color=color)
+        line.set_transform(self._pixels)
+        self.figure.add_artist(line)
+
+    def line(self, points: Sequence[tuple[float, float]], *, color: str, width: float) -> None:
+        """Draw a line through points (x, y), `width` points wide, over images."""
+        xs, ys = zip(*points, strict=True)
+        self.figure.add_artist(Line2D(xs, ys, transform=self._pixels, color=color, linewidth=width))
+
     def image(self, pixels: NDArray[np.uint8], *, left: int, top: int, scale: int) -> None:
         """Put an image (H, W, 3) with its corner at a point, each pixel as a sharp block of scale x scale.
 
@@ -136,8 +148,7 @@ def block_height(text: str, size: float) -> int:
 
 def text_width(text: str, size: float) -> int:
     """Pixels that the longest line of a text is wide; to be asked inside `house_style`."""
-    font = FontProperties(size=size)
-    return max((_line_width(line, font) for line in text.splitlines()), default=0)
+    return max((_line_width(line, size) for line in text.splitlines()), default=0)
 
 
 def wrapped(text: str, *, width: float, size: float) -> str:
@@ -161,7 +172,9 @@ def _filled(line: str, *, width: float, size: float) -> str:
     return "\n".join(filled.strip() for filled in lines)
 
 
-def _line_width(line: str, font: FontProperties) -> int:
+@functools.lru_cache(maxsize=4096)  # the frames of a moving picture have the same texts, again and again
+def _line_width(line: str, size: float) -> int:
+    font = FontProperties(size=size)
     width, _, _ = _ruler().get_text_width_height_descent(line, font, False)  # type: ignore[no-untyped-call]
     return round(float(width))
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.figures.image_grid import ColorScale, ColumnTexts, ImageRow, image_grid
+from autoenc.figures.image_pixels import as_pixels, error_text, remark
 from autoenc.figures.page import house_style, save
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def draw_reconstructions(
     )
     rows += [_image_row("reconstruction", made), ImageRow("error", scale.pixels(np.nan_to_num(error, nan=np.inf)))]
     squared = ((made - clean) ** 2).mean(axis=(1, 2, 3))  # (N,)
-    notes = ColumnTexts("MSE", tuple(_short(value) for value in squared))
+    notes = ColumnTexts("MSE", tuple(error_text(value) for value in squared))
     with house_style():
         grid = image_grid(rows, title=title, captions=_captions(captions, clean), notes=notes, color_scale=scale)
         save(grid, path)
@@ -119,13 +120,7 @@ def _checked(images: Images, *, name: str, like: NDArray[np.float64] | None = No
 
 def _image_row(label: str, images: NDArray[np.float64]) -> ImageRow:
     """The images as they are shown, with a word in the label when that is not as they are."""
-    if np.isnan(images).any():
-        label += "\n(not a number: white)"
-    elif (images < 0).any() or (images > 1).any():
-        label += "\n(clipped to 0…1)"
-    shown = np.nan_to_num(images, nan=1).clip(0, 1)
-    pixels = np.rint(255 * shown).astype(np.uint8).transpose(0, 2, 3, 1)  # (N, H, W, C)
-    return ImageRow(label, np.broadcast_to(pixels, (*pixels.shape[:3], 3)))
+    return ImageRow(f"{label}\n{remark(images)}".strip(), as_pixels(images))
 
 
 def _captions(captions: Sequence[str] | None, images: NDArray[np.float64]) -> ColumnTexts:
@@ -145,9 +140,3 @@ def _error_limit(error: NDArray[np.float64]) -> float:
     largest = max(float(error[np.isfinite(error)].max(initial=0)), 1 / 255)  # less than a grey level is no error
     power = 10 ** np.floor(np.log10(largest))
     return float(next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9)))
-
-
-def _short(value: float) -> str:
-    if not np.isfinite(value):
-        return "not finite"
-    return f"{value:.4f}" if value >= 0.001 or value == 0 else f"{value:.0e}".replace("e-0", "e-")
