@@ -144,6 +144,16 @@ def _available() -> list[str]:
     return [*cuda, *mps, "cpu"]
 
 
+def plain_device(name: str) -> Device:
+    """The device that `device=name` means, with nothing asked of it but to be there.
+
+    Raises:
+        ConfigError: it is not, or there is no such choice.
+    """
+    values = {"name": name, "threads": None, "precision": "float32", "channels_last": False, "compile": False}
+    return DEVICES.parse(values | ({"index": 0} if name == "cuda" else {})).build()
+
+
 def kinds_here() -> list[str]:
     """The choices of `device` that this machine has, fastest first, but for `auto`."""
     return [device.partition(":")[0] for device in _available()]

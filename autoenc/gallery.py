@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from autoenc.checkpoints import load_last
-from autoenc.devices import DEVICES, Device
+from autoenc.devices import plain_device
 from autoenc.experiment import title_of
 from autoenc.portraits import PORTRAITS, Subject, draw_portraits
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
-from autoenc.training import kept_snapshots
 from autoenc.trained_model import load_run
+from autoenc.training import kept_snapshots
 
 
 def draw_gallery(
@@ -37,7 +37,7 @@ def draw_gallery(
     if unknown:
         problem = f"there is no such picture{nearest(unknown[0], PORTRAITS)}; there are {listed(PORTRAITS)}"
         raise ConfigError("PICTURE", problem, value=unknown[0])
-    there = _device(device)
+    there = plain_device(device)
     trained = load_run(run, device=there.torch_device)
     checkpoint = load_last(RunDirectory(run).checkpoints)
     snapshots = {} if checkpoint is None else kept_snapshots(checkpoint)
@@ -53,9 +53,3 @@ def draw_gallery(
         projection=projection,
     )
     return draw_portraits(subject, folder=run / "figures", kinds=kinds, title=title)
-
-
-def _device(name: str) -> Device:
-    """A device of this kind, with nothing asked of it but to be there."""
-    values = {"name": name, "threads": None, "precision": "float32", "channels_last": False, "compile": False}
-    return DEVICES.parse(values | ({"index": 0} if name == "cuda" else {})).build()

@@ -57,7 +57,7 @@ def base() -> dict[str, Any]:
     return {**kept, "data_dir": "/data", **{group: choice(group, name) for group, name in DEFAULTS.items()}}
 
 
-DEFAULTS = {"dataset": "digits", "optimizer": "sgd", "schedule": "constant", "device": "cpu"}
+DEFAULTS = {"dataset": "digits", "optimizer": "adam", "schedule": "constant", "device": "cpu"}
 
 
 def combined(*, architecture: str, bottleneck: str, noise: str, loss: str) -> ExperimentConfig:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from autoenc.application.codes import StoredCodes
 from autoenc.application.dataset_images import Datasets
 from autoenc.application.destinations import check_apart, check_file, check_folder, check_suffix
@@ -23,7 +21,7 @@ from autoenc.application.scoring import score, score_files
 from autoenc.application.source import Source, counted
 from autoenc.datasets import Dataset
 from autoenc.datasets.pictures import Resize
-from autoenc.devices import DEVICES
+from autoenc.devices import plain_device
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
 
@@ -71,7 +69,7 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
         OSError: something cannot be written.
     """
     _check_output(request)
-    run = load_run(request.run, device=_device(request.device))
+    run = load_run(request.run, device=plain_device(request.device).torch_device)
     log.info("The model of %s: %r.", request.run, run)
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))
     if run.image_shape[0] not in {1, 3} and request.do != "encode":
@@ -133,9 +131,3 @@ def _check_output(request: Request) -> None:
         case _:
             check_folder(request.output, overwrite=request.overwrite)
     check_apart(request.output, given=request.given)
-
-
-def _device(name: str) -> torch.device:
-    """A device of this kind, with nothing asked of it but to be there."""
-    values = {"name": name, "threads": None, "precision": "float32", "channels_last": False, "compile": False}
-    return DEVICES.parse(values | ({"index": 0} if name == "cuda" else {})).build().torch_device

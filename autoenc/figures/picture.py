@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from autoenc.figures.page import house_style, save
 from autoenc.run_directory import write_atomically
 
-_VALUES = "values"
+_VALUES = "<values>"  # the name of no field
 
 PictureType = TypeVar("PictureType", bound="Picture")
 

@@ -1,0 +1,47 @@
+"""What a person is told of a run when it has ended."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from autoenc.run_directory import RunDirectory
+
+log = logging.getLogger(__name__)
+
+
+def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
+    """What a person wants to know at the end: how good, where, and how to do it again."""
+    seconds, epochs = summary["seconds"]["training"], summary["epochs"]
+    log.info("Trained %d epoch(s) in %.1f s, %.0f images/s.", epochs, seconds, summary["images_per_second"])
+    best = summary["best_epoch"]
+    which = "the last epoch's weights" if best is None else f"the weights of epoch {best}, the best on validation"
+    log.info("Test, with %s:", which)
+    width = max(len(name) for name in summary["test"])
+    for name, value in summary["test"].items():
+        log.info("  %-*s %-10.5g %s", width, name, value, summary["units"].get(name, ""))
+    for sentence in summary["health"]["words"]:
+        log.info("%s", sentence)
+    log.info("Folder:    %s", shown(run_directory.path))
+    log.info("Run again: %s rerun=%s", command(), as_value(shown(run_directory.path)))
+
+
+def command() -> str:
+    """How this program was called, without its arguments."""
+    called = Path(sys.argv[0])
+    return f"python {shlex.quote(shown(called))}" if called.suffix == ".py" else called.name
+
+
+def shown(path: Path) -> str:
+    """Relative to where one stands, if it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
+
+
+def as_value(text: str) -> str:
+    """A path as Hydra and a shell both read it."""
+    return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(f"'{text}'")
