@@ -28,7 +28,7 @@ def draw_comparison(jobs: Sequence[Job], *, settings: ComparisonSettings, title:
     """
     check(jobs, settings=settings)
     with figures.house_style():
-        drawn = [_figure(kind, jobs, settings=settings) for kind in settings.pictures]
+        drawn = [_figure_or_reason(kind, jobs, settings=settings) for kind in settings.pictures]
         pages = [figure for figure in drawn if figure is not None]
         if pages:
             figures.save_stacked(pages, path, title=title)
@@ -47,6 +47,15 @@ def check(jobs: Sequence[Job], *, settings: ComparisonSettings) -> None:
         if job.score("test", settings.metric) is None:
             problem = f"{job.path} did not measure it; it has {', '.join(job.metrics)}"
             raise ConfigError("comparison.metric", problem, value=settings.metric)
+
+
+def _figure_or_reason(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> Figure | None:
+    """The picture; None, with a word in the log, where these runs cannot stand beside one another in it."""
+    try:
+        return _figure(kind, jobs, settings=settings)
+    except ValueError as error:
+        log.warning("The picture '%s' is left out: %s", kind, error)
+        return None
 
 
 def _figure(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> Figure | None:

@@ -30,8 +30,6 @@ class Subject:
     """By epoch, the reconstructions (K, C, H, W) that the `shown` images had then, on the CPU."""
     projection: Literal["pca", "tsne"] = "pca"
     """How codes of more than two numbers come to a plane."""
-    projection: str = "pca"
-    """How codes of more than two numbers come to a plane: `pca` or `tsne`."""
 
     @property
     def shown(self) -> Tensor:
