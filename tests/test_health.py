@@ -113,9 +113,9 @@ def test_dead_relu_units_by_layer() -> None:
     assert found["dead_units"] == {"encoder layer 1 (ReLU)": 2, "encoder layer 2 (ReLU)": 1, "code": 0}
     assert found["words"] == [
         "2 of 8 units of encoder layer 1 (ReLU) are dead: "
-        "on the test images they are constant, or vary less than a millionth of the median unit",
+        "constant on the test images, or of less than a millionth of the median unit's variance",
         "1 of 5 units of encoder layer 2 (ReLU) is dead: "
-        "on the test images they are constant, or vary less than a millionth of the median unit",
+        "constant on the test images, or of less than a millionth of the median unit's variance",
     ]
 
 
@@ -251,7 +251,7 @@ def test_collapsed_units_are_those_of_a_code_with_a_prior() -> None:
     assert found["collapsed_units"] == 1
     assert found["dead_units"] == {"code": 0}
     assert found["words"] == [
-        "1 of 3 code units is collapsed: the variance of their mean over the test images is under 0.01"
+        "1 of 3 code units is collapsed: the variance of the mean over the test images is under 0.01"
     ]
 
 
@@ -273,6 +273,11 @@ def test_collapsed_and_repeated_kernels() -> None:
     assert count_kernels(layer).collapsed == 2
 
 
+def test_zero_kernels_have_no_part_in_the_median() -> None:
+    layer = kernels([0.0, 0], [0, 0], [0, 0], [1, 0], [0, 1], [0.009, 0.001])
+    assert count_kernels(layer).collapsed == 4
+
+
 def test_alike_is_a_cosine_over_099_of_either_sign() -> None:
     def beside(cosine: float) -> list[float]:
         return [cosine, (1 - cosine**2) ** 0.5]
@@ -291,7 +296,7 @@ def test_a_zero_kernel_is_found_in_a_convolution() -> None:
     model = model_of(layer, nn.ReLU(), nn.Flatten(), nn.Linear(24, 2), code_size=2)
     found = examined(model)
     assert found["collapsed_kernels"] == 1
-    assert "1 of 6 first-layer kernels is collapsed: their norm is under a hundredth of the median" in found["words"]
+    assert "1 of 6 first-layer kernels is collapsed: the norm is under a hundredth of the median one" in found["words"]
     wanted = first_layer_dead(model, images(), device=cpu())
     assert wanted is not None
     assert wanted.tolist() == [False, False, False, False, True, False]
@@ -328,6 +333,15 @@ def test_without_a_nonlinearity_they_are_taken_as_they_are() -> None:
     found = first_layer_dead(model_of(nn.Flatten(), layer, nn.Linear(4, 2), code_size=2), images(), device=cpu())
     assert found is not None
     assert found.tolist() == [False, False, True, False]
+
+
+def test_a_nonlinearity_before_the_first_layer_is_none_of_it() -> None:
+    layer = drawn(nn.Linear(PIXELS, PIXELS))
+    set_to(layer.bias, torch.tensor([9.0] * 15 + [-99]))
+    model = model_of(nn.Flatten(), nn.Tanh(), layer, nn.ReLU(), nn.Linear(PIXELS, 2), code_size=2)
+    found = first_layer_dead(model, images(), device=cpu())
+    assert found is not None
+    assert found.tolist() == [False] * 15 + [True]
 
 
 def test_a_nonlinearity_of_a_later_layer_is_none_of_the_first() -> None:
@@ -369,6 +383,7 @@ class Functional(nn.Module):
         (nn.Sigmoid(), "Sigmoid"),
         (Functional(F.relu), "ReLU"),
         (Functional(torch.relu), "ReLU"),
+        (Functional(torch.relu_), "ReLU"),
         (Functional(torch.Tensor.tanh), "Tanh"),
     ],
     ids=repr,
@@ -412,7 +427,7 @@ def test_codes_that_no_image_uses() -> None:
     assert uses.tolist() == [1500, 0, 0, 1500, 0]
     found = examined(model)
     assert found["dead_codes"] == 3
-    assert "3 of 5 codes of the codebook are dead: no test image uses them" in found["words"]
+    assert "3 of 5 codes of the codebook are dead: used by no test image" in found["words"]
 
 
 def test_without_a_codebook_there_are_no_uses() -> None:

@@ -65,33 +65,34 @@ class Observation(NamedTuple):
     """Of the encoder, the code and the decoder, in the order of the forward pass."""
 
 
-def observed(model: AutoEncoder, images: Tensor, *, device: Device) -> Iterator[Observation]:
+def observed(model: AutoEncoder, images: Tensor, *, device: Device, decoder: bool = True) -> Iterator[Observation]:
     """Observe a model in eval mode, batch by batch, on uint8 images (N, C, H, W).
 
     The code is the mean of its distribution, where it has one. A nonlinearity that makes the code is listed as the
-    code, and not twice. All is computed in float32, also where the device trains in bfloat16.
+    code, and not twice. All is computed in float32, also where the device trains in bfloat16. Where `decoder` is False
+    it is not run.
     """
     was_training = model.training
     model.eval()
     try:
         with torch.no_grad():
             for batch in batches(images.to(device.torch_device), device=device):
-                yield _observe(model, batch)
+                yield _observe(model, batch, decoder=decoder)
     finally:
         model.train(was_training)
 
 
-def _observe(model: AutoEncoder, batch: Tensor) -> Observation:
+def _observe(model: AutoEncoder, batch: Tensor, *, decoder: bool) -> Observation:
     encoding = _watched(model.encoder, model.output_range.to_model(batch))
     code = model.bottleneck(encoding.result).code
-    decoding = _watched(model.decoder, code)
+    decoding = _watched(model.decoder, code).calls if decoder else []
     calls = encoding.calls
     ends_in_code = bool(calls) and _same(calls[-1].values, code)
     kind = calls[-1].kind if ends_in_code else ""
     activations = [
         *_numbered(calls[: len(calls) - ends_in_code], part="encoder"),
         Activation("code", 0, kind, code),
-        *_numbered(decoding.calls, part="decoder"),
+        *_numbered(decoding, part="decoder"),
     ]
     return Observation(encoding.first, activations)
 

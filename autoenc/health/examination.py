@@ -135,21 +135,23 @@ def _words(findings: _Findings) -> list[str]:
         findings.collapsed,
         findings.code_size,
         "code units {verb} collapsed",
-        f"the variance of their mean over the test images is under {COLLAPSED}",
+        f"the variance of the mean over the test images is under {COLLAPSED}",
     )
     for name, count in findings.dead.items():
-        why = "on the test images they are constant, or vary less than a millionth of the median unit"
+        why = "constant on the test images, or of less than a millionth of the median unit's variance"
         found(count, findings.units[name], f"units of {_of(name)} {{verb}} dead", why)
     for name, count in findings.saturated.items():
         why = f"within {MARGIN} of a bound on more than {MOSTLY:.0%} of the test images"
         found(count, findings.units[name], f"units of {_of(name)} {{verb}} saturated", why.replace("%", " %"))
     if findings.kernels is not None:
         total, collapsed, duplicate = findings.kernels
-        found(collapsed, total, "first-layer kernels {verb} collapsed", "their norm is under a hundredth of the median")
+        found(
+            collapsed, total, "first-layer kernels {verb} collapsed", "the norm is under a hundredth of the median one"
+        )
         found(duplicate, total, "first-layer kernels {verb} repeated", f"|cosine| with an earlier one over {ALIKE}")
     if findings.codebook is not None:
         size, unused = findings.codebook
-        found(unused, size, "codes of the codebook {verb} dead", "no test image uses them")
+        found(unused, size, "codes of the codebook {verb} dead", "used by no test image")
     return sentences or ["nothing dead, saturated or collapsed was found"]
 
 

@@ -72,7 +72,7 @@ def first_layer_dead(model: AutoEncoder, images: Tensor, *, device: Device) -> T
     None for an encoder without weights. `images` are uint8 (N, C, H, W).
     """
     sums: _Sums | None = None
-    for observation in observed(model, images, device=device):
+    for observation in observed(model, images, device=device, decoder=False):
         if observation.first is None:
             return None
         sums = sums or _Sums(Activation("encoder", 1, "", observation.first))
@@ -99,8 +99,10 @@ class _Sums:
     def add(self, values: Tensor) -> None:
         """Values (B, units) or (B, units, H, W)."""
         count = len(values)
-        mean = values.mean(0).cpu().double()  # synchronises, as does what follows
-        deviations = values.var(0, correction=0).cpu().double() * count
+        variance, mean = (
+            moment.cpu().double() for moment in torch.var_mean(values, dim=0, correction=0)
+        )  # synchronises
+        deviations = variance * count
         difference = mean - self.mean
         self.deviations += deviations + difference**2 * (self.count * count / (self.count + count))
         self.count += count
