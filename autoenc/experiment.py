@@ -31,16 +31,16 @@ from autoenc.evaluation import (
 from autoenc.figures import draw_loss_curves
 from autoenc.health import examine
 from autoenc.interruption import Interruption
+from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
 from autoenc.run_directory import ErrorKind, RunDirectory
 from autoenc.seeds import derived_seed
-from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
 from autoenc.training import NotFiniteError, Trainer, TrainingImages, TrainingStep, as_stored
 
 log = logging.getLogger(__name__)
 
 
 class Prepared(NamedTuple):
-    """What a run needs before it may make a folder: checked, loaded and built, so that whatever cannot be has said so."""
+    """What a run needs before it may make a folder: checked, loaded and built, so that what cannot be has said so."""
 
     config: ExperimentConfig
     device: Device

@@ -126,7 +126,11 @@ def test_what_a_preset_compares_is_what_its_runs_draw(preset: str) -> None:
     if "comparison" in values:
         assert values["hydra"]["mode"] == "MULTIRUN"
         needed = set(settings.pictures) - {
-            "loss_curves", "final_losses", "error_against", "reconstructions", "progress"
+            "loss_curves",
+            "final_losses",
+            "error_against",
+            "reconstructions",
+            "progress",
         }
         assert drawn is None or needed <= set(drawn)
 

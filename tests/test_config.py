@@ -16,7 +16,7 @@ from torch import Tensor
 from autoenc.architectures.fully_connected import FullyConnected
 from autoenc.config import GROUPS, ExperimentConfig, PictureKind, parse
 from autoenc.datasets import SplitSettings
-from autoenc.losses import BceSettings
+from autoenc.losses.pixel_means import BceSettings
 from autoenc.noise import SaltAndPepper
 from autoenc.optimizers import Sgd
 from autoenc.portraits import ALWAYS, PORTRAITS

@@ -1,4 +1,4 @@
-"""Any architecture with any bottleneck, any noise and any loss, on any image shape: it trains, or is refused in words."""
+"""Any architecture with any bottleneck, noise and loss, on any image shape: it trains, or is refused in words."""
 
 from __future__ import annotations
 

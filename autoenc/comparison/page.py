@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from autoenc import figures
 from autoenc.comparison.jobs import Job
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.figures import PICTURES, Panel
+from autoenc.figures import PICTURES, Panel, Picture, Progress
 from autoenc.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _figure_or_reason(kind: str, jobs: Sequence[Job], *, settings: ComparisonSet
 def _figure(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> Figure | None:
     if kind in _CHARTS:
         return _CHARTS[kind](jobs, settings)
-    panels = []
+    panels: list[Panel[Picture]] = []
     for job in jobs:
         path = job.path / "figures" / f"{kind}.npz"
         if path.exists():
@@ -70,9 +70,13 @@ def _figure(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> 
             log.info("%s has no numbers of the picture '%s'.", job.label, kind)
     if not panels:
         return None
-    if kind == "progress" and settings.epochs is not None:
-        panels = [Panel(label, picture.only(settings.epochs)) for label, picture in panels]
+    if settings.epochs is not None:
+        panels = [Panel(label, _at(picture, settings.epochs)) for label, picture in panels]
     return PICTURES[kind].figure(panels, title=_TITLES[kind])
+
+
+def _at(picture: Picture, epochs: Sequence[int]) -> Picture:
+    return picture.only(epochs) if isinstance(picture, Progress) else picture
 
 
 def _loss_curves(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
@@ -132,6 +136,7 @@ _TITLES = {
     "error_by_class": "Test error by class",
     "gradients": "Gradient by layer",
     "kernels": "Kernels of the first layer",
+    "matrix": "A convolution as a matrix",
     "samples": "Samples",
     "sparsity": "How sparse the activations are",
     "spectrum": "Spectrum of the reconstructions",

@@ -83,7 +83,9 @@ def test_the_target_is_the_clean_image() -> None:
     """With a noise that hides the image, only the mean can be learnt; a model of the noisy image would copy it."""
     autoencoder = model()
     step = training_step(
-        autoencoder, torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True), noise=Gaussian(std=5.0, clip=False, by="channel")
+        autoencoder,
+        torch.optim.SGD(autoencoder.parameters(), lr=0.0, fused=True),
+        noise=Gaussian(std=5.0, clip=False, by="channel"),
     )
     clean = torch.full((2, 1, 2, 2), 0.5)
     noisy = Gaussian(std=5.0, clip=False, by="channel")(clean, generator=torch.Generator().manual_seed(0)).images
