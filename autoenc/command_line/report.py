@@ -13,6 +13,9 @@ from autoenc.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)
 
+MOST_SENTENCES = 3
+"""Of what is found to be dead, saturated or collapsed; a network may have as many as it has layers."""
+
 
 def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
     """What a person wants to know at the end: how good, where, and how to do it again."""
@@ -24,10 +27,17 @@ def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
     width = max(len(name) for name in summary["test"])
     for name, value in summary["test"].items():
         log.info("  %-*s %-10.5g %s", width, name, value, summary["units"].get(name, ""))
-    for sentence in summary["health"]["words"]:
-        log.info("%s", sentence)
+    _report_health(summary["health"]["words"])
     log.info("Folder:    %s", shown(run_directory.path))
     log.info("Run again: %s rerun=%s", command(), as_value(shown(run_directory.path)))
+
+
+def _report_health(sentences: list[str]) -> None:
+    """The first of what was found to be dead, saturated or collapsed."""
+    for sentence in sentences[:MOST_SENTENCES]:
+        log.info("%s.", sentence[:1].upper() + sentence[1:])
+    if len(sentences) > MOST_SENTENCES:
+        log.info("summary.json has %d more such findings.", len(sentences) - MOST_SENTENCES)
 
 
 def command() -> str:
