@@ -125,19 +125,39 @@ def _check_combinations(config: ExperimentConfig) -> None:
     if config.training.patience is not None and config.dataset.validation_fraction == 0:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"
         raise ConfigError("training.patience", problem, value=config.training.patience)
-    if not config.loss.emphasis.even and not config.noise.corrupts:
-        problem = "noise=none corrupts no pixel, so that there is none to weigh by itself"
-        raise ConfigError("loss.corrupted_weight", problem, value=config.loss.emphasis.corrupted)
-    if config.training.severity_start != config.training.severity_end and not config.noise.corrupts:
-        problem = "noise=none has no strength that could change"
-        raise ConfigError("training.severity_start", problem, value=config.training.severity_start)
     architecture = config.architecture
-    config.bottleneck.check(code_size=architecture.code_size, code_activation=architecture.code_activation)
+    config.bottleneck.check(
+        code_size=architecture.code_size,
+        code_activation=architecture.code_activation,
+        tied=getattr(architecture, "tied", False),
+    )
+    variational = config.bottleneck.build(code_size=architecture.code_size).variational
+    _check_emphasis(config, variational=variational)
+    _check_severity(config.training, noise=config.noise)
     samples = config.evaluation.nll_samples
-    if samples and not config.bottleneck.build(code_size=architecture.code_size).variational:
+    if samples and not variational:
         name = config.values["bottleneck"]["name"]
         problem = f"bottleneck={name} makes no variational model, which alone has a likelihood"
         raise ConfigError("evaluation.nll_samples", problem, value=samples)
+
+
+def _check_emphasis(config: ExperimentConfig, *, variational: bool) -> None:
+    emphasis = config.loss.emphasis
+    if variational:
+        emphasis.refuse()
+    if not emphasis.even and not config.noise.corrupts:
+        problem = "noise=none corrupts no pixel, so that there is none to weigh by itself"
+        raise ConfigError(f"loss.{emphasis.uneven_key}", problem, value=emphasis.uneven_weight)
+
+
+def _check_severity(training: TrainingSettings, *, noise: Noise) -> None:
+    start, end, epochs = training.severity_start, training.severity_end, training.severity_epochs
+    if not noise.corrupts and not start == end == 1:
+        key, value = ("severity_start", start) if start != 1 else ("severity_end", end)
+        raise ConfigError(f"training.{key}", "noise=none has no strength that could be changed", value=value)
+    if epochs is not None and start == end:
+        problem = "it says how soon the noise's strength changes, and training.severity_start is severity_end"
+        raise ConfigError("training.severity_epochs", problem, value=epochs)
 
 
 def _node(values: Mapping[str, Any], name: str, *, registry: Registry[Any] | None = None) -> Mapping[str, Any]:

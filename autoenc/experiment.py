@@ -160,21 +160,29 @@ def _score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, f
         metrics=list(METRICS),
     )
     values = fetch(scalars)
+    _refuse_not_finite(values, split=split)
+    return values or None
+
+
+def _refuse_not_finite(values: Mapping[str, float], *, split: str) -> None:
     odd = [name for name, value in values.items() if not math.isfinite(value)]
     if odd:
         raise NotFiniteError(f"on the {split} split {' and '.join(odd)} is not finite")
-    return values or None
 
 
 def _further_test_scores(prepared: Prepared, model: AutoEncoder) -> dict[str, float]:
     """What is measured once, at the end, of the test split alone."""
     config, device, splits, _, _ = prepared
     train, test = (split.images.to(device.torch_device) for split in (splits.train, splits.test))
-    scores = {"pca_mse": pca_error(train, test, components=config.architecture.code_size, device=device)}
+    baseline = pca_error(train, test, components=config.architecture.code_size, device=device)
+    scores = {} if baseline is None else {"pca_mse": baseline}
+    if baseline is None:
+        log.info("Images of so many pixels are too large for PCA: there is no pca_mse.")
     samples = config.evaluation.nll_samples
     if samples:
         log.info("Estimating the likelihood of the test images from %d samples each.", samples)
         scores["nll_nats"] = negative_log_likelihood(model, test, device=device, samples=samples)
+    _refuse_not_finite(scores, split="test")
     return scores
 
 
@@ -190,7 +198,7 @@ def _draw(prepared: Prepared, trainer: Trainer, *, run_directory: RunDirectory) 
     draw_loss_curves(
         run_directory.metrics(),
         path=run_directory.figures / "loss_curves.png",
-        loss_label=_units(trainer.model, measured={"loss": 0.0})["loss"],
+        loss_label=_units(prepared, measured={"loss": 0.0})["loss"],
         best_epoch=position.best_epoch,
         title=title_of(config),
     )
@@ -226,7 +234,7 @@ def _summarise(
     health: dict[str, Any],
     total_seconds: float,
 ) -> dict[str, Any]:
-    position, model = trainer.position, trainer.model
+    position = trainer.position
     images = len(prepared.splits.train.images) * position.epoch
     return {
         **scores,
@@ -239,22 +247,24 @@ def _summarise(
         "device": prepared.device.description,
         "health": health,
         "units": {
-            **_units(model, measured=scores["test"] or {}),
+            **_units(prepared, measured=scores["test"] or {}),
             "seconds": "seconds",
             "images_per_second": "training images a second, validation and checkpoints included in the time",
         },
     }
 
 
-def _units(model: AutoEncoder, *, measured: Mapping[str, float]) -> dict[str, str]:
+def _units(prepared: Prepared, *, measured: Mapping[str, float]) -> dict[str, str]:
     """The unit of each number that was measured."""
-    bottleneck = model.bottleneck
-    objective = f"{model.loss.unit}, plus {bottleneck.penalty_unit}" if bottleneck.penalizes else model.loss.unit
+    model, bottleneck = prepared.model, prepared.model.bottleneck
+    pixels = {"none": "grey", "static": "statically binarised", "dynamic": "dynamically binarised"}
+    likelihood = f"; {model.loss.unit}; pixels {pixels[prepared.config.dataset.binarization]}"
     units = {
         **_UNITS_OF_ALL,
+        **{name: UNITS[name] + likelihood for name in ("elbo_nats", "nll_nats")},
         **bottleneck.diagnostic_units,
         **model.loss.diagnostic_units,
-        "loss": objective,
+        "loss": bottleneck.objective_unit(model.loss.unit),
         "reconstruction": model.loss.unit,
         "penalty": bottleneck.penalty_unit,
     }

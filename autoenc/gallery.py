@@ -28,11 +28,14 @@ def draw_gallery(
         device: where to compute: a choice of the group `device`.
 
     Returns:
-        the pictures' paths.
+        the pictures' paths; of a picture that means nothing for this model there is none, and a warning.
 
     Raises:
-        ValueError: there is no such run, its data cannot be had, or a picture means nothing for it.
+        ValueError: there is no such run or picture, or the run's data cannot be had.
     """
+    RunDirectory.open(run, key="RUN")
+    if projection == "tsne" and kinds is not None and "codes" not in kinds:
+        raise ConfigError("--tsne", "it is for the picture codes, which is not among those named")
     unknown = [kind for kind in kinds or () if kind not in PORTRAITS]
     if unknown:
         problem = f"there is no such picture{nearest(unknown[0], PORTRAITS)}; there are {listed(PORTRAITS)}"

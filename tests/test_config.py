@@ -339,3 +339,16 @@ def test_an_unknown_picture_is_answered_with_those_there_are() -> None:
 
 def test_the_pictures_that_can_be_asked_for_are_those_there_are() -> None:
     assert {*get_args(PictureKind), *ALWAYS} == set(PORTRAITS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss.kept_weight": 0.5}, "loss.kept_weight=0.5: noise=none corrupts no pixel"),
+        ({"training.severity_end": 0.5}, "training.severity_end=0.5: noise=none has no strength"),
+        ({"training.severity_start": 0.5, "training.severity_end": 0.5}, "training.severity_start=0.5: noise=none"),
+        ({"noise": SPECKS, "training.severity_epochs": 3}, "training.severity_epochs=3: it says how soon"),
+    ],
+)
+def test_settings_that_nothing_would_read_are_refused(changes: dict[str, object], message: str) -> None:
+    assert message_of(changed(changes)).startswith(message)

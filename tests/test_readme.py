@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from autoenc.command_line import main
+from autoenc.command_line.figures import main as figures_main
 from autoenc.config import GROUPS
+from autoenc.portraits import ALWAYS, PORTRAITS
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -45,7 +47,11 @@ def needs(arguments: list[str]) -> str | None:
     text = " ".join(arguments)
     if "dataset=mnist" in text:
         return "MNIST"
-    return "FashionMNIST" if "dataset=fashion_mnist" in text or "experiment=" in text else None
+    if any(f"experiment={name}" in text for name in ("linear_vs_conv", "checkerboard", "cpu_vs_gpu")):
+        return "FashionMNIST"
+    if "experiment=" in text:
+        return "MNIST"
+    return "FashionMNIST" if "dataset=fashion_mnist" in text else None
 
 
 @pytest.mark.slow
@@ -53,7 +59,11 @@ def test_every_command_runs(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) ->
     data = Path(os.environ.get("AUTOENC_DATA", REPOSITORY.parent / "shared" / "data")).absolute()
     monkeypatch.setenv("AUTOENC_DATA", str(data))
     commands = train_commands()
-    assert len(commands) == 12
+    assert len(commands) == 27
+    presets = {path.stem for path in (REPOSITORY / "conf" / "experiment").glob("*.yaml")}
+    assert {
+        word.removeprefix("experiment=") for words in commands for word in words if "experiment=" in word
+    } == presets
     left_out = []
     for arguments in commands:
         folder = needs(arguments)
@@ -116,7 +126,18 @@ def test_every_choice_is_in_the_table() -> None:
             assert f"`{path.stem}`" in row[1], path.stem
 
 
+def test_the_pictures_of_a_run_are_drawn_as_it_says(elsewhere: Path) -> None:
+    assert main([*SMALL, "figures=[]", "hydra.run.dir=outputs/first"]) == 0
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    commands = [words[2:] for words in map(shlex.split, lines) if words[:2] == ["python", "scripts/figures.py"]]
+    assert len(commands) == 2
+    for arguments in commands:
+        assert figures_main(arguments) == 0
+    table = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ", README.split("## Pictures")[1], re.MULTILINE)
+    assert {name for cell in table for name in re.findall(r"`(\w+)`", cell)} == set(PORTRAITS) - set(ALWAYS)
+
+
 def test_its_pictures_and_files_are_there() -> None:
-    for path in re.findall(r"\]\(([^)#]+)\)", README):
+    for path in [*re.findall(r"\]\(([^)#]+)\)", README), *re.findall(r'src="([^"]+)"', README)]:
         if "://" not in path:
             assert (REPOSITORY / path).exists(), path

@@ -93,10 +93,7 @@ class StoredCodes:
         Raises:
             ConfigError: there are none, or they are for another model.
         """
-        if not path.is_file():
-            raise ConfigError(key, "there is no such file", value=str(path))
-        if path.suffix.lower() not in {".npy", ".npz"}:
-            raise ConfigError(key, "codes are in an .npz file, as --do encode writes it, or an .npy", value=str(path))
+        check_codes_file(path, key=key)
         found = members(path, key=key) if path.suffix.lower() == ".npz" else []
         array = StoredArray.open(path, key=key, names=["codes"])
         if array.dtype.kind not in "fiu" or len(array.shape) != 2 or array.shape[1] != code_size or not len(array):
@@ -115,6 +112,18 @@ class StoredCodes:
                 return
             start += len(names)
             yield NamedCodes(names, torch.from_numpy(chunk[: len(names)].astype(np.float32)))
+
+
+def check_codes_file(path: Path, *, key: str) -> None:
+    """See, without reading it, that there is a file that may hold codes.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not path.is_file():
+        raise ConfigError(key, "there is no such file", value=str(path))
+    if path.suffix.lower() not in {".npy", ".npz"}:
+        raise ConfigError(key, "codes are in an .npz file, as --do encode writes it, or an .npy", value=str(path))
 
 
 def model_facts(run: TrainedModel) -> dict[str, Any]:

@@ -60,15 +60,20 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
         raise ConfigError(KEY, problem, value=str(path))
 
 
-def check_apart(path: Path, *, given: str) -> None:
+def check_apart(path: Path, *, given: str, key: str) -> None:
     """Refuse to write where the pictures come from: they could be replaced, or the results taken for some of them.
+
+    Args:
+        path: what would be written.
+        given: where pictures come from.
+        key: what asked for those, for the message.
 
     Raises:
         ConfigError: `path` is what is given, in it, or around it.
     """
     here, there = path.resolve(), Path(given).expanduser().resolve()
     if there.exists() and (here == there or here in there.parents or there in here.parents):
-        raise ConfigError(KEY, "INPUT is there too; the results need a place of their own", value=str(path))
+        raise ConfigError(KEY, f"{key} is there too; the results need a place of their own", value=str(path))
 
 
 @contextlib.contextmanager

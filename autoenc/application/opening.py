@@ -5,13 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoenc.application.array_images import ArrayImages
-from autoenc.application.dataset_images import DatasetImages, Datasets
+from autoenc.application.dataset_images import DatasetImages, Datasets, named_split
 from autoenc.application.fitting import Fitting
 from autoenc.application.picture_files import PictureFiles, Unreadable
 from autoenc.application.source import Source
 from autoenc.application.stored_arrays import SUFFIXES
 from autoenc.datasets.pictures import find_pictures
 from autoenc.settings import ConfigError
+
+
+def check_source(text: str, *, key: str) -> None:
+    """See that `text` names something, before anything is read: a file or a folder, or else a dataset's split.
+
+    Args:
+        text: what was typed.
+        key: where, for messages.
+
+    Raises:
+        ConfigError: it names nothing.
+    """
+    if not Path(text).expanduser().exists():
+        named_split(text, key=key)
 
 
 def open_source(

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autoenc.application.codes import StoredCodes
+from autoenc.application.codes import StoredCodes, check_codes_file
 from autoenc.application.dataset_images import Datasets
 from autoenc.application.destinations import check_apart, check_file, check_folder, check_suffix
 from autoenc.application.encoding import encode
 from autoenc.application.fitting import Fitting, check_fitting
-from autoenc.application.opening import open_source
+from autoenc.application.opening import check_source, open_source
 from autoenc.application.picture_files import Unreadable, printable
 from autoenc.application.pictures_made import decode, denoise, reconstruct
 from autoenc.application.scoring import score, score_files
@@ -69,6 +69,7 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
         OSError: something cannot be written.
     """
     _check_output(request)
+    _check_given(request)
     run = load_run(request.run, device=plain_device(request.device).torch_device)
     log.info("The model of %s: %r.", request.run, run)
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))
@@ -120,14 +121,28 @@ def _apply_to_pictures(
 
 def _check_output(request: Request) -> None:
     """Before anything that takes time."""
-    match request.do:
-        case "encode":
-            check_suffix(request.output, suffix=".npz")
-            check_file(request.output, overwrite=request.overwrite)
-        case "score":
-            check_suffix(request.output, suffix=".csv")
-            for path in score_files(request.output):
-                check_file(path, overwrite=request.overwrite)
-        case _:
-            check_folder(request.output, overwrite=request.overwrite)
-    check_apart(request.output, given=request.given)
+    suffix = {"encode": ".npz", "score": ".csv"}.get(request.do)
+    if suffix is not None:
+        check_suffix(request.output, suffix=suffix)
+    files = score_files(request.output) if request.do == "score" else (request.output,)
+    # First of all: of what is given, nobody is to be told that --overwrite replaces it.
+    for path in files:
+        for key, text in _given(request).items():
+            check_apart(path, given=text, key=key)
+    check = check_folder if suffix is None else check_file
+    for path in files:
+        check(path, overwrite=request.overwrite)
+
+
+def _check_given(request: Request) -> None:
+    """What can be known of it without the model, which takes long to load."""
+    if request.do == "decode":
+        check_codes_file(Path(request.given).expanduser(), key="INPUT")
+        return
+    for key, text in _given(request).items():
+        check_source(text, key=key)
+
+
+def _given(request: Request) -> dict[str, str]:
+    """What is read, by what asked for it."""
+    return {"INPUT": request.given, **({"--baseline": request.baseline} if request.do == "score" else {})}

@@ -88,6 +88,10 @@ class Bottleneck(nn.Module):
         """A penalty, (B,) or (), that takes more than features: computed for training and for validation only."""
         return None
 
+    def objective_unit(self, loss_unit: str) -> str:
+        """What `combine` makes of a reconstruction loss of this unit."""
+        return f"{loss_unit}, plus {self.penalty_unit}" if self.penalizes else loss_unit
+
     def combine(self, errors: Tensor, penalty: Tensor) -> Tensor:
         """What is minimised for each image, (B,), of reconstruction losses (S, B) and penalties (B,) or (S, B)."""
         return (errors + penalty).mean(0)
@@ -108,7 +112,7 @@ class Plain(Bottleneck):
 class PlainSettings:
     """`bottleneck=plain`."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:
         """It goes with everything."""
 
     def build(self, *, code_size: int) -> Bottleneck:
@@ -119,7 +123,7 @@ class PlainSettings:
 class BottleneckSettings(Protocol):
     """What an entry of the table offers: a frozen dataclass."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:
         """Refuse an architecture's settings that do not go with this bottleneck.
 
         Raises:

@@ -78,8 +78,7 @@ class Contractive(Bottleneck):
         if self.safeguard == "unit_columns":
             constrain_columns(decoder, code_size=self.code_size, key="bottleneck.safeguard")
         if self.safeguard == "tied_weights" and not _tied(encoder, decoder):
-            problem = "the decoder has weights of its own; set architecture=mlp architecture.tied=true, or another"
-            raise ConfigError("bottleneck.safeguard", f"{problem} safeguard", value=self.safeguard)
+            raise _not_tied(self.safeguard)
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:  # noqa: ARG002
         """(B, code_size) as it is; the penalty takes more than features."""
@@ -114,9 +113,15 @@ class Contractive(Bottleneck):
 
 def _inverse_deviations(code: Tensor) -> Tensor:
     """Of codes (B, d), (d,): their squares estimate 1 / variance; 0 from three codes or fewer."""
+    code = at_least_float32(code)
     squares = (code - code.mean(0)).square().sum(0)
     inverse = torch.rsqrt(squares + len(code) * LEAST_VARIANCE)
     return math.sqrt(max(0, len(code) - 3)) * inverse
+
+
+def _not_tied(safeguard: Safeguard) -> ConfigError:
+    problem = "the decoder has weights of its own; set architecture=mlp architecture.tied=true, or another safeguard"
+    return ConfigError("bottleneck.safeguard", problem, value=safeguard)
 
 
 def _tied(encoder: nn.Module, decoder: nn.Module) -> bool:
@@ -141,8 +146,10 @@ class ContractiveSettings:
     safeguard: Safeguard
     """What keeps codes from shrinking."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:
-        """It goes with everything, but for what the decoder has to be: see `Contractive.constrain`."""
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+        """Tied weights, as a safeguard, have to be tied."""
+        if self.safeguard == "tied_weights" and not tied:
+            raise _not_tied(self.safeguard)
 
     def build(self, *, code_size: int) -> Bottleneck:
         """The bottleneck."""

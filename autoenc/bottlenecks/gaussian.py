@@ -38,7 +38,10 @@ class Gaussian(Bottleneck):
         self.warmup_epochs = warmup_epochs
         self.free_bits = free_bits
         self.samples = samples
-        self.penalty_unit = "nats an image" if beta == 1 else f"{beta:g} times nats an image"
+        weight = "" if beta == 1 else f"{beta:g} times "
+        free = f", of each code entry at least {free_bits:g}" if free_bits else ""
+        warmed = f", in training warmed up over {warmup_epochs:g} epochs" if warmup_epochs else ""
+        self.penalty_unit = f"{weight}nats an image{free}{warmed}"
         # A tensor that is filled, for steps that were captured; not saved, because each step sets it.
         self.register_buffer("strength", torch.ones(()), persistent=False)
 
@@ -94,7 +97,7 @@ class GaussianSettings:
     samples: PositiveInt
     """How many codes of an image are decoded in a step."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:  # noqa: ARG002
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
         """The features must be free to take any value."""
         refuse_activation(code_activation, bottleneck="gaussian")
 

@@ -57,6 +57,10 @@ class ImportanceWeighted(Bottleneck):
         """At codes (S, B, code_size), log q(code | image) - log p(code) in nats, (S, B): for importance sampling."""
         return DiagonalGaussian.from_features(features).log_ratio(samples)
 
+    def objective_unit(self, loss_unit: str) -> str:
+        """The bound of so many samples, whose parts do not add up to it."""
+        return f"the negative importance-weighted bound of {self.samples} samples; {loss_unit}"
+
     def combine(self, errors: Tensor, penalty: Tensor) -> Tensor:
         """The negative bound, (B,), of negative log-likelihoods (S, B) and log ratios (S, B)."""
         return math.log(len(errors)) - torch.logsumexp(-(errors + penalty), dim=0)
@@ -69,7 +73,7 @@ class ImportanceWeightedSettings:
     samples: PositiveInt
     """How many codes of an image the bound takes; the decoder works so many times as much."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:  # noqa: ARG002
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
         """The features must be free to take any value."""
         refuse_activation(code_activation, bottleneck="importance_weighted")
 

@@ -98,7 +98,7 @@ class RegularizedSettings:
     probes: PositiveInt
     """Of `gradient`, how many random products."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:
         """It goes with everything."""
 
     def build(self, *, code_size: int) -> Bottleneck:

@@ -112,7 +112,7 @@ class SparseSettings:
     target: MeanActivity
     """Of `kind: kl`, the mean activity that each entry is to have."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:  # noqa: ARG002
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
         """`kl` needs codes that are probabilities."""
         if self.kind == "kl" and code_activation != "sigmoid":
             problem = "bottleneck.kind=kl takes a code's entries for probabilities; set it to sigmoid"

@@ -54,7 +54,7 @@ class TopKSettings:
     test_factor: Factor
     """How many times as many afterwards; rounded."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:  # noqa: ARG002
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
         """No more can be kept than there are."""
         if self.k > code_size:
             problem = f"a code of {code_size} entries has no {self.k} to keep; lower it or raise architecture.code_size"

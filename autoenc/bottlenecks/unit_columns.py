@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from autoenc.layers import TiedLinear, code_columns_dim, first_weighted
+from autoenc.layers import code_columns
 from autoenc.settings import ConfigError
 
 TINY = 1e-12
@@ -38,11 +38,9 @@ def constrain_columns(decoder: nn.Module, *, code_size: int, key: str) -> None:
         ConfigError: under `key`, the decoder does not begin with a layer that has such weights.
     """
     try:
-        layer = first_weighted(decoder)
+        owner, dim = code_columns(decoder)
     except ValueError as error:
         raise ConfigError(key, f"it needs a decoder that begins with weights: {error}") from None
-    # A tied layer reads its source's (code, images) backwards.
-    owner, dim = (layer.source, 0) if isinstance(layer, TiedLinear) else (layer, code_columns_dim(layer))
     if owner.weight.shape[dim] != code_size:
         problem = f"the decoder's first weights are {tuple(owner.weight.shape)}, not a column for each of {code_size}"
         raise ConfigError(key, f"{problem} code entries")

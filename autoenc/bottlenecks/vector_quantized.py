@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autoenc.bottlenecks.bottleneck import Bottleneck, BottleneckOutput
 from autoenc.bottlenecks.precision import at_least_float32
+from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt, ProperFraction
 
 CodebookSize = Annotated[int, Ge(2)]
@@ -64,7 +65,9 @@ class VectorQuantized(Bottleneck):
         self.decay = decay
         self.restart_below = restart_below
         self.penalty_unit = f"{commitment:g} times the squared distance to the codebook, mean over the code's numbers"
-        self.register_buffer("codebook", torch.randn(codebook_size, vector_size))  # (K, D)
+        # Not from torch's own generator, which draws the layers' weights next: they are to be those of other models.
+        anything = torch.Generator().manual_seed(derived_seed(0, "codebook"))
+        self.register_buffer("codebook", torch.randn(codebook_size, vector_size, generator=anything))  # (K, D)
         self.register_buffer("counts", torch.ones(codebook_size))  # (K,)
         self.register_buffer("sums", self.codebook.clone())  # (K, D)
         self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
@@ -172,7 +175,7 @@ class VectorQuantizedSettings:
     restart_below: ProperFraction
     """The share of the mean use under which an entry counts as dead; 0 for no restarts."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:  # noqa: ARG002
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
         """The code must be cut without a rest."""
         if code_size % self.vector_size != 0:
             problem = f"architecture.code_size={code_size} cannot be cut into vectors of that size; change either"

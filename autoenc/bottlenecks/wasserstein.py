@@ -77,7 +77,7 @@ class WassersteinSettings:
     weight: NonNegativeFloat
     """What the squared discrepancy is multiplied by."""
 
-    def check(self, *, code_size: int, code_activation: str) -> None:  # noqa: ARG002
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
         """Codes must be free to be spread as N(0, I)."""
         if code_activation != "identity":
             problem = "bottleneck=wasserstein wants codes that are spread as N(0, I); set it to identity"

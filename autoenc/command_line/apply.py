@@ -36,7 +36,8 @@ Apply the trained model of a run to your own pictures.
 
 INPUT is a picture; a folder of pictures, with the folders in it; an .npy or .npz file of images (N, H, W) or
 (N, C, H, W), uint8 or floats in [0, 1]; a dataset, such as mnist (its test split) or mnist:train; or run:test, which is
-the run's own test split. Pictures are brought to the model's size and colours.
+the run's own test split. Pictures are brought to the model's size and colours; a dataset is drawn black and white if
+the run's is (dataset.binarization).
 """
 
 EXAMPLES = """\

@@ -25,7 +25,7 @@ from autoenc.command_line.composition import (
 from autoenc.command_line.folders import claim_folder
 from autoenc.command_line.help import help_text
 from autoenc.command_line.report import as_value, command, report, shown
-from autoenc.command_line.sweep import run_one_of_a_sweep, sweep
+from autoenc.command_line.sweep import comparison_settings, run_one_of_a_sweep, sweep
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 
@@ -71,6 +71,7 @@ def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 def _run(composer: Composer) -> int:
     config = composer.compose(run_mode=RunMode.RUN)
+    comparison_settings(config)  # which only a sweep reads, but a mistake in it is one here too
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # for what there is to say before there is a folder
     if composer.resume is not None and RunDirectory(composer.resume).status().get("state") == "finished":
         raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))

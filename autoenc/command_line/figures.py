@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autoenc.command_line.ending import exit_code
 from autoenc.progress import TerminalHandler, console
+from autoenc.settings import ConfigError
 
 DESCRIPTION = """\
 Draw the pictures of a finished run into its folder of figures: all that mean something for its model, or those that
@@ -23,21 +24,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
     parser.add_argument("picture", nargs="*", metavar="PICTURE", help="codes, kernels, ... (default: all)")
     parser.add_argument("--tsne", action="store_true", help="bring codes of many numbers to a plane by t-SNE, not PCA")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute (default: auto)"
+    )
     options = parser.parse_args(arguments)
     return exit_code(lambda: _draw(options))
 
 
 def _draw(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
-    from autoenc.comparison.sweep import FILE, compare_sweep, read_sweep  # noqa: PLC0415 - imports matplotlib
+    from autoenc.comparison.sweep import FILE, compare_sweep, finished_runs  # noqa: PLC0415 - imports matplotlib
     from autoenc.gallery import draw_gallery  # noqa: PLC0415 - imports torch
 
     kinds = options.picture or None
     runs = [options.run]
     is_sweep = (options.run / FILE).is_file()
     if is_sweep:
-        runs = [options.run / name for name in read_sweep(options.run).labels] if kinds else []
+        runs = finished_runs(options.run) if kinds else []
+        if options.tsne and not kinds:
+            raise ConfigError("--tsne", "name the pictures to draw for each run, codes among them")
     for run in runs:
         drawn = draw_gallery(run, kinds=kinds, projection="tsne" if options.tsne else "pca", device=options.device)
         for path in drawn:

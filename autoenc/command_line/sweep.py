@@ -24,7 +24,7 @@ from autoenc.command_line.report import report, shown
 from autoenc.comparison.jobs import labels
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.run_directory import RunDirectory
-from autoenc.settings import ConfigError, checked
+from autoenc.settings import ConfigError, checked, listed, nearest
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ def sweep(composer: Composer) -> int:
         )
     except Exception as error:
         raise ConfigError("hydra.sweeper", f"it cannot be made: {in_one_line(error)}") from error
-    comparison = _comparison(config)
-    expected = _check_jobs(composer, config)
+    comparison = comparison_settings(config)
+    expected = _check_jobs(composer, config, comparison=comparison)
     claim = claim_folder(config, "hydra.sweep.dir")
     try:
         sweeper.sweep(arguments=list(config.hydra.overrides.task))
@@ -50,9 +50,9 @@ def sweep(composer: Composer) -> int:
         if not any(claim.path.glob("**/status.json")):
             claim.give_back()
         raise
-    _compare(claim.path, expected, settings=comparison)
+    compared = _compare(claim.path, expected, settings=comparison)
     log.info("The sweep is in %s", shown(claim.path))
-    return _sweep_exit_code(claim.path, expected)
+    return _sweep_exit_code(claim.path, expected) if compared else 1
 
 
 class _ExpectedJob(NamedTuple):
@@ -64,8 +64,12 @@ class _ExpectedJob(NamedTuple):
     """What distinguishes it from the others."""
 
 
-def _comparison(config: DictConfig) -> ComparisonSettings:
-    """What the sweep ends with; the config of an old run, which `rerun` starts from, has no such node."""
+def comparison_settings(config: DictConfig) -> ComparisonSettings:
+    """What a sweep ends with; the config of a run, which `rerun` starts from, has no such node.
+
+    Raises:
+        ConfigError: a key or value in it is wrong.
+    """
     values = OmegaConf.to_container(config.comparison, resolve=True) if "comparison" in config else _USUAL_COMPARISON
     if not isinstance(values, dict):
         raise ConfigError("comparison", "it must be a group of keys", value=values)
@@ -81,8 +85,8 @@ _USUAL_COMPARISON: dict[str, Any] = {
 }
 
 
-def _compare(folder: Path, expected: list[_ExpectedJob], *, settings: ComparisonSettings) -> None:
-    """The table and the page of the jobs that finished. What is wrong with them loses no run."""
+def _compare(folder: Path, expected: list[_ExpectedJob], *, settings: ComparisonSettings) -> bool:
+    """The table and the page of the jobs that finished; whether that could be done. What is wrong loses no run."""
     from autoenc.comparison.sweep import compare_sweep, write_sweep  # noqa: PLC0415 - imports matplotlib
 
     try:
@@ -90,19 +94,22 @@ def _compare(folder: Path, expected: list[_ExpectedJob], *, settings: Comparison
         page = compare_sweep(folder)
     except (ValueError, OSError) as error:
         log.error("The runs are whole, but cannot be compared: %s", in_one_line(error))  # noqa: TRY400
-    else:
-        if page is not None:
-            log.info("Side by side: %s", shown(page))
+        return False
+    if page is not None:
+        log.info("Side by side: %s", shown(page))
+    return True
 
 
-def _check_jobs(composer: Composer, config: DictConfig) -> list[_ExpectedJob]:
+def _check_jobs(composer: Composer, config: DictConfig, *, comparison: ComparisonSettings) -> list[_ExpectedJob]:
     """Refuse the whole sweep, before it makes a folder, when one of its jobs would be refused.
 
     Returns:
         the jobs; none where the sweeper decides on them as it goes.
     """
+    from autoenc.comparison.page import check_comparison  # noqa: PLC0415 - imports matplotlib
     from autoenc.config import parse  # noqa: PLC0415 - imports torch
 
+    _check_metric(comparison.metric)
     if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
         return []
     loader = composer.hydra.config_loader
@@ -112,13 +119,24 @@ def _check_jobs(composer: Composer, config: DictConfig) -> list[_ExpectedJob]:
     folders: list[Path] = []
     for number, job in enumerate(jobs):
         composed = composer.compose_job(config, job, number=number)
-        parse(task_values(composed)).device.build()
+        values = task_values(composed)
+        parse(values).device.build()
+        check_comparison(values, settings=comparison)
         folder = Path(os.path.normpath(str(composed.hydra.sweep.subdir)))
         if folder.is_absolute() or ".." in folder.parts or folder == Path() or folder in folders:
             problem = "each job needs a folder of its own below the sweep's, as hydra.job.num makes one"
             raise ConfigError("hydra.sweep.subdir", problem, value=str(composed.hydra.sweep.subdir))
         folders.append(folder)
     return [_ExpectedJob(folder, label) for folder, label in zip(folders, labels(jobs), strict=True)]
+
+
+def _check_metric(name: str) -> None:
+    from autoenc.evaluation import METRICS, UNITS  # noqa: PLC0415 - imports torch
+
+    known = ["loss", *UNITS, *(f"noisy_{metric}" for metric in METRICS)]
+    if name not in known:
+        problem = f"there is no such metric{nearest(name, known)}; there are {listed(known)}"
+        raise ConfigError("comparison.metric", problem, value=name)
 
 
 def run_one_of_a_sweep(config: DictConfig) -> None:

@@ -36,10 +36,7 @@ class Job:
 
     def setting(self, key: str) -> Any:
         """The value of a dotted key of its config; None where there is no such key."""
-        value: Any = self.config
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return value
+        return setting(self.config, key)
 
     def score(self, split: str, metric: str) -> float | None:
         """A metric of a split; None where it was not measured."""
@@ -54,6 +51,14 @@ class Job:
     def unit(self, metric: str) -> str:
         """What a metric's numbers are."""
         return str((self.summary.get("units") or {}).get(metric, metric))
+
+
+def setting(config: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key of a config; None where there is no such key."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def labels(overrides: Sequence[Sequence[str]]) -> list[str]:

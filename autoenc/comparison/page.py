@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autoenc import figures
-from autoenc.comparison.jobs import Job
+from autoenc.comparison.jobs import Job, setting
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.figures import PICTURES, Panel, Picture, Progress
 from autoenc.settings import ConfigError
@@ -26,7 +26,11 @@ def draw_comparison(jobs: Sequence[Job], *, settings: ComparisonSettings, title:
         ConfigError: `against` names no numeric setting of these runs, or `metric` nothing that was measured.
         OSError: it cannot be written.
     """
-    check(jobs, settings=settings)
+    for job in jobs:
+        check_comparison(job.config, settings=settings)
+        if job.score("test", settings.metric) is None:
+            problem = f"{job.path} did not measure it; it has {', '.join(job.metrics)}"
+            raise ConfigError("comparison.metric", problem, value=settings.metric)
     with figures.house_style():
         drawn = [_figure_or_reason(kind, jobs, settings=settings) for kind in settings.pictures]
         pages = [figure for figure in drawn if figure is not None]
@@ -35,18 +39,20 @@ def draw_comparison(jobs: Sequence[Job], *, settings: ComparisonSettings, title:
     return bool(pages)
 
 
-def check(jobs: Sequence[Job], *, settings: ComparisonSettings) -> None:
-    """Refuse what these runs cannot be compared by."""
-    if "error_against" in settings.pictures:
-        if settings.against is None:
-            raise ConfigError("comparison.against", "error_against needs the key of a numeric setting", value=None)
-        for job in jobs:
-            if not isinstance(job.setting(settings.against), (int, float)):
-                raise ConfigError("comparison.against", f"it is no number in {job.path}", value=settings.against)
-    for job in jobs:
-        if job.score("test", settings.metric) is None:
-            problem = f"{job.path} did not measure it; it has {', '.join(job.metrics)}"
-            raise ConfigError("comparison.metric", problem, value=settings.metric)
+def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings) -> None:
+    """Refuse what a run of this config could not be compared by, before it is trained.
+
+    Raises:
+        ConfigError: `against` names no numeric setting of it.
+    """
+    if "error_against" not in settings.pictures:
+        return
+    if settings.against is None:
+        raise ConfigError("comparison.against", "error_against needs the key of a numeric setting", value=None)
+    value = setting(config, settings.against)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        problem = f"it must be the key of a number, and of a run it is {value!r}"
+        raise ConfigError("comparison.against", problem, value=settings.against)
 
 
 def _figure_or_reason(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> Figure | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +19,10 @@ from autoenc.comparison.page import draw_comparison
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.table import final_losses, write_csv
 from autoenc.progress import console
-from autoenc.run_directory import write_atomically
+from autoenc.run_directory import RunDirectory, write_atomically
 from autoenc.settings import ConfigError, checked
+
+log = logging.getLogger(__name__)
 
 FILE = "sweep.json"
 WIDEST = 1000  # characters of a table
@@ -60,6 +63,20 @@ def read_sweep(folder: Path) -> Sweep:
     if outside:
         raise ConfigError(str(path), "it names a folder that is not below the sweep's", value=outside[0])
     return Sweep(labels, checked(ComparisonSettings, settings, key="comparison"))
+
+
+def finished_runs(folder: Path) -> list[Path]:
+    """The folders of a sweep's jobs that have finished; the others are named in the log.
+
+    Raises:
+        ConfigError: `sweep.json` cannot be read.
+    """
+    runs = [folder / name for name in read_sweep(folder).labels]
+    finished = [run for run in runs if RunDirectory(run).status().get("state") == "finished"]
+    for run in runs:
+        if run not in finished:
+            log.warning("%s has not finished, and is left out.", run)
+    return finished
 
 
 def compare_sweep(folder: Path) -> Path | None:

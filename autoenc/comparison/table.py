@@ -14,6 +14,7 @@ from autoenc.comparison.jobs import Job
 from autoenc.run_directory import write_atomically
 
 SPLITS = ("train", "validation", "test")
+FACTS = ("parameters", "code_size", "epochs", "best_epoch", "device", "images_per_second")
 
 
 def final_losses(jobs: Sequence[Job], *, metric: str, title: str) -> Table:
@@ -36,10 +37,10 @@ def write_csv(jobs: Sequence[Job], path: Path) -> None:
     names = list(dict.fromkeys(found))
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(["run", "folder", "parameters", "code_size", "epochs", "best_epoch", "training_seconds", *names])
+    writer.writerow(["run", "folder", *FACTS, "training_seconds", *names])
     for job in jobs:
         summary = job.summary
-        facts = [summary[name] for name in ("parameters", "code_size", "epochs", "best_epoch")]
+        facts = [summary[name] for name in FACTS]
         scores = [job.score(*name.split("/", 1)) for name in names]
         writer.writerow([job.label, job.path.name, *facts, summary["seconds"]["training"], *scores])
     write_atomically(path, content.getvalue().encode())
@@ -52,15 +53,18 @@ def _columns(jobs: Sequence[Job], *, metric: str) -> dict[str, list[str]]:
         "code size": [str(job.summary["code_size"]) for job in jobs],
         "epochs": [_epochs(job) for job in jobs],
     }
-    for name in dict.fromkeys(["loss", metric, f"noisy_{metric}", "elbo_nats", "nll_nats"]):
+    comparable = ["loss"] if len({job.unit("loss") for job in jobs}) == 1 else []  # not BCE beside nats
+    for name in dict.fromkeys([*comparable, metric, f"noisy_{metric}", "elbo_nats", "nll_nats"]):
         for split in SPLITS:
             columns[f"{split} {name}"] = [_number(job.score(split, name)) for job in jobs]
     if metric == "mse":
         columns["PCA's test mse"] = [_number(job.score("test", "pca_mse")) for job in jobs]
-    if columns[f"test {metric}"] == columns["test loss"] and metric != "loss":
+    if metric != "loss" and columns[f"test {metric}"] == columns.get("test loss"):
         for split in SPLITS:  # the loss is the metric
             del columns[f"{split} loss"]
     columns["training"] = [f"{job.summary['seconds']['training']:.0f} s" for job in jobs]
+    columns["images/s"] = [f"{job.summary['images_per_second']:,.0f}" for job in jobs]
+    columns["device"] = [str(job.summary["device"]) for job in jobs]
     return {name: values for name, values in columns.items() if any(values)}
 
 

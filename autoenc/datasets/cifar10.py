@@ -13,7 +13,7 @@ from autoenc.datasets.archives import Archive
 from autoenc.datasets.errors import DatasetError, briefly
 from autoenc.datasets.files import RemoteFile, verify
 from autoenc.datasets.memory import require_memory
-from autoenc.datasets.splits import Pools, Split, Splits, SplitSettings, make_splits
+from autoenc.datasets.splits import Pools, Split, Splits, SplitSettings, images_held, make_splits
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32  # bytes: a label, then the pixels, channel by channel
@@ -72,14 +72,17 @@ class Cifar10(SplitSettings):
 
     def build(self, *, data_dir: Path) -> Splits:
         """Images (N, 3, 32, 32), from the files below `data_dir`; those that are missing are downloaded."""
-        return make_splits(load_pools(CIFAR10, data_dir=data_dir), settings=self)
+        return make_splits(load_pools(CIFAR10, data_dir=data_dir, settings=self), settings=self)
 
 
-def load_pools(cifar: CifarSet, *, data_dir: Path) -> Pools:
+def load_pools(cifar: CifarSet, *, data_dir: Path, settings: SplitSettings) -> Pools:
     """The images (N, 3, 32, 32) and labels. Files that are missing are downloaded; others are never written.
 
+    The pools are whole: `settings` only say how much memory it takes to split them.
+
     Raises:
-        DatasetError: a file is missing and cannot be downloaded, or is not the one it should be.
+        DatasetError: a file is missing and cannot be downloaded, or is not the one it should be; or the memory does
+            not hold the set.
     """
     from autoenc.datasets.download import fetch  # noqa: PLC0415  (the web's modules; `dataset=digits` needs none)
 
@@ -94,7 +97,8 @@ def load_pools(cifar: CifarSet, *, data_dir: Path) -> Pools:
     folder = data_dir / cifar.folder
     for file in cifar.files:
         verify(file, dataset="cifar10", folder=folder)
-    require_memory(2 * sum(file.size for file in cifar.files), dataset="cifar10")  # twice, while they are split
+    counts = [sum(file.size for file in files) // RECORD for files in (cifar.train, cifar.test)]
+    require_memory(images_held(counts, settings=settings) * RECORD, dataset="cifar10")
     classes = len(cifar.class_names)
     return Pools(
         train=_read_split(cifar.train, folder=folder, classes=classes),

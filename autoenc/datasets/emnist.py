@@ -87,4 +87,4 @@ class Emnist(SplitSettings):
 
     def build(self, *, data_dir: Path) -> Splits:
         """Images (N, 1, 28, 28), upright, from the files below `data_dir`; those that are missing are downloaded."""
-        return make_splits(load_pools(emnist_set(self.split), data_dir=data_dir), settings=self)
+        return make_splits(load_pools(emnist_set(self.split), data_dir=data_dir, settings=self), settings=self)

@@ -5,6 +5,7 @@ We see to it that the files are there and are the right ones; torchvision parses
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from autoenc.datasets.archives import Archive
 from autoenc.datasets.errors import DatasetError, briefly
 from autoenc.datasets.files import RemoteFile, verify
 from autoenc.datasets.memory import require_memory
-from autoenc.datasets.splits import Pools, Split
+from autoenc.datasets.splits import Pools, Split, SplitSettings, images_held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +52,14 @@ class IdxSet:
         return self.train_images, self.train_labels, self.test_images, self.test_labels
 
 
-def load_pools(idx_set: IdxSet, *, data_dir: Path) -> Pools:
+def load_pools(idx_set: IdxSet, *, data_dir: Path, settings: SplitSettings) -> Pools:
     """The images (N, 1, H, W) and labels of a set. Files that are missing are downloaded; others are never written.
 
+    The pools are whole: `settings` only say how much memory it takes to split them.
+
     Raises:
-        DatasetError: a file is missing and cannot be downloaded, or is not the one it should be.
+        DatasetError: a file is missing and cannot be downloaded, or is not the one it should be; or the memory does
+            not hold the set.
     """
     from autoenc.datasets.download import fetch  # noqa: PLC0415  (the web's modules; `dataset=digits` needs none)
 
@@ -70,7 +74,8 @@ def load_pools(idx_set: IdxSet, *, data_dir: Path) -> Pools:
     folder = data_dir / idx_set.folder
     for file in idx_set.files:
         verify(file, dataset=idx_set.name, folder=folder)
-    require_memory(2 * sum(file.size for file in idx_set.files), dataset=idx_set.name)  # twice, while they are split
+    (train, *size), (test, *_) = idx_set.train_images.shape, idx_set.test_images.shape
+    require_memory(images_held([train, test], settings=settings) * math.prod(size), dataset=idx_set.name)
     return Pools(
         train=_read_split(idx_set, idx_set.train_images, idx_set.train_labels, folder=folder),
         test=_read_split(idx_set, idx_set.test_images, idx_set.test_labels, folder=folder),

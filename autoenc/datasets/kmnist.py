@@ -51,4 +51,4 @@ class Kmnist(SplitSettings):
 
     def build(self, *, data_dir: Path) -> Splits:
         """Images (N, 1, 28, 28), from the files below `data_dir`; those that are missing are downloaded."""
-        return make_splits(load_pools(KMNIST, data_dir=data_dir), settings=self)
+        return make_splits(load_pools(KMNIST, data_dir=data_dir, settings=self), settings=self)

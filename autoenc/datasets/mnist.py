@@ -98,7 +98,7 @@ class Mnist(SplitSettings):
 
     def build(self, *, data_dir: Path) -> Splits:
         """Images (N, 1, 28, 28), from the files below `data_dir`; those that are missing are downloaded."""
-        return make_splits(load_pools(MNIST, data_dir=data_dir), settings=self)
+        return make_splits(load_pools(MNIST, data_dir=data_dir, settings=self), settings=self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,4 +111,4 @@ class FashionMnist(SplitSettings):
 
     def build(self, *, data_dir: Path) -> Splits:
         """Images (N, 1, 28, 28), from the files below `data_dir`; those that are missing are downloaded."""
-        return make_splits(load_pools(FASHION_MNIST, data_dir=data_dir), settings=self)
+        return make_splits(load_pools(FASHION_MNIST, data_dir=data_dir, settings=self), settings=self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -142,6 +143,17 @@ def make_splits(pools: Pools, *, settings: SplitSettings) -> Splits:
 def copies_held(settings: SplitSettings) -> int:
     """How many times over a set is in memory, at the most, while `make_splits` is at work."""
     return 1 + (settings.validation_fraction > 0) + (settings.binarization != "none")
+
+
+def images_held(counts: Sequence[int], *, settings: SplitSettings) -> int:
+    """How many images are in memory, at the most, while pools of these sizes are read and `make_splits` is at work."""
+    splitting = 0
+    for count in counts:
+        used = count if settings.limit is None else min(count, settings.limit)
+        whole = count if used < count else 0  # what a limit cuts from stays while `make_splits` is at work
+        splitting += whole + used * copies_held(settings)
+    reading = 2 * sum(counts)  # what is read, and the same in its place
+    return max(reading, splitting)
 
 
 def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:

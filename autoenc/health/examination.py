@@ -18,7 +18,7 @@ from autoenc.layers import weighted_layers
 COLLAPSED = 0.01
 """The variance over images of a code unit's mean under which the unit is not active.
 
-Burda et al. 2016 (importance weighted autoencoders, ICLR), appendix C; in the scale of the prior, N(0, I).
+Burda et al. 2016 (importance weighted autoencoders, ICLR), section 5.2; in the scale of the prior, N(0, I).
 """
 
 MOSTLY = 0.95
@@ -116,7 +116,7 @@ def codebook_uses(model: AutoEncoder, images: Tensor, *, device: Device) -> Tens
     model.eval()
     with torch.no_grad():
         for batch in batches(images.to(device.torch_device), device=device):
-            features = model.encoder(model.output_range.to_model(batch))
+            features = model.features(batch)
             uses += torch.bincount(indices(features).flatten().cpu(), minlength=size)  # synchronises
     model.train(was_training)
     return uses

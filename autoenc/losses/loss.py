@@ -30,6 +30,22 @@ class Emphasis(NamedTuple):
         """Whether every pixel counts as one."""
         return self.corrupted == self.kept == 1
 
+    @property
+    def uneven_key(self) -> str:
+        """The name of the weight that is not 1: the key to name in an error."""
+        return "corrupted_weight" if self.corrupted != 1 else "kept_weight"
+
+    @property
+    def uneven_weight(self) -> float:
+        """That weight."""
+        return self.corrupted if self.corrupted != 1 else self.kept
+
+    def refuse(self) -> None:
+        """Raise a ConfigError where pixels count differently: what is left is then no likelihood."""
+        if not self.even:
+            problem = "it must be 1 with a variational bottleneck: that needs a likelihood, and a weighted one is none"
+            raise ConfigError(f"loss.{self.uneven_key}", problem, value=self.uneven_weight)
+
 
 EVEN = Emphasis(1.0, 1.0)
 
@@ -98,16 +114,6 @@ class Loss(nn.Module):
         if corrupted is None:
             return losses * self.emphasis.kept
         return losses * torch.where(corrupted, self.emphasis.corrupted, self.emphasis.kept)
-
-    def _refuse_emphasis(self) -> None:
-        """Raise a ConfigError where pixels count differently: what is left is then no likelihood."""
-        if self.emphasis.even:
-            return
-        key, weight = "corrupted_weight", self.emphasis.corrupted
-        if weight == 1:
-            key, weight = "kept_weight", self.emphasis.kept
-        problem = "it must be 1 with a variational bottleneck: that needs a likelihood, and a weighted one is none"
-        raise ConfigError(f"loss.{key}", problem, value=weight)
 
 
 @dataclass(frozen=True, kw_only=True)

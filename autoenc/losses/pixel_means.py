@@ -34,7 +34,7 @@ class MeanSquaredError(Loss):
 
     def likelihood(self) -> Loss:
         """The Gaussian of variance 1/2, whose exponent is the squared difference."""
-        self._refuse_emphasis()
+        self.emphasis.refuse()
         return GaussianLikelihood(std=math.sqrt(0.5))
 
 
@@ -57,7 +57,7 @@ class MeanAbsoluteError(Loss):
 
     def likelihood(self) -> Loss:
         """The Laplace distribution of scale 1, whose exponent is the absolute difference."""
-        self._refuse_emphasis()
+        self.emphasis.refuse()
         return LaplaceLikelihood(scale=1.0)
 
 
@@ -88,7 +88,7 @@ class BinaryCrossEntropy(Loss):
 
     def likelihood(self) -> Loss:
         """The Bernoulli distribution, without a constant."""
-        self._refuse_emphasis()
+        self.emphasis.refuse()
         return BernoulliLikelihood(output=self.output)
 
 

@@ -71,5 +71,5 @@ def draw_portraits(subject: Subject, *, folder: Path, kinds: Sequence[str] | Non
         if picture is not None:
             drawn.append(picture.draw(folder, title=title))
         elif kinds is not None:
-            log.info("The picture '%s' means nothing for this model.", kind)
+            log.warning("The picture '%s' means nothing for this model, and is not drawn.", kind)
     return drawn

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from autoenc.training.loop import Snapshot, Trainer, TrainingImages, kept_snapshots
+from autoenc.training.loop import Trainer, TrainingImages
 from autoenc.training.settings import TrainingSettings
+from autoenc.training.state import Snapshot, kept_snapshots
 from autoenc.training.step import NotFiniteError, TrainingStep, as_stored
 
 __all__ = [

@@ -19,7 +19,17 @@ from autoenc.progress import TrainingProgress
 from autoenc.run_directory import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.training.settings import TrainingSettings
-from autoenc.training.state import Position, load_optimizer, optimizer_tensors, random_states, restore_random_states
+from autoenc.training.state import (
+    Position,
+    Snapshot,
+    flattened,
+    kept_snapshots,
+    load_optimizer,
+    optimizer_tensors,
+    random_states,
+    restore_random_states,
+    tensor_group,
+)
 from autoenc.training.step import NotFiniteError, TrainingStep
 
 log = logging.getLogger(__name__)
@@ -42,28 +52,6 @@ class TrainingImages(NamedTuple):
     """Inputs whose reconstructions are kept as training goes on: float (K, C, H, W), with noise if there is any."""
     scattered: Tensor
     """Images whose codes are kept as training goes on: uint8 (M, C, H, W)."""
-
-
-class Snapshot(NamedTuple):
-    """How far a training was at the end of an epoch."""
-
-    reconstructions: Tensor
-    """Of the shown images, (K, C, H, W)."""
-    codes: Tensor
-    """Of the scattered images, (M, code_size)."""
-
-
-def kept_snapshots(checkpoint: Checkpoint) -> dict[int, Snapshot]:
-    """By epoch, in order, what a checkpoint keeps of how far its training was, on the CPU."""
-    images, codes = _group(checkpoint, "snapshot"), _group(checkpoint, "codes")
-    return {int(epoch): Snapshot(images[epoch], codes[epoch]) for epoch in sorted(images, key=int)}
-
-
-def _group(checkpoint: Checkpoint, wanted: str) -> dict[str, Tensor]:
-    """The trainer's tensors `<wanted>:<name>`, by name."""
-    prefix = f"{wanted}:"
-    found = checkpoint.trainer.items()
-    return {name.removeprefix(prefix): tensor for name, tensor in found if name.startswith(prefix)}
 
 
 class Trainer:
@@ -280,13 +268,18 @@ class Trainer:
             save_best(self.run.checkpoints, Checkpoint(self._best, {}, values))
             self._best_is_saved = True
         self.position.threads = torch.get_num_threads()
-        values = {"image_shape": image_shape, "steps_per_epoch": self.steps_per_epoch, **asdict(self.position)}
+        values = {
+            "image_shape": image_shape,
+            "steps_per_epoch": self.steps_per_epoch,
+            "sums": list(self.step.sums),  # their order, which the file of tensors does not keep
+            **asdict(self.position),
+        }
         save_last(self.run.checkpoints, Checkpoint(model_tensors(self.model), self._tensors(), values))
         self._saved = time.perf_counter()
 
     def _tensors(self) -> dict[str, Tensor]:
         device = self.images.train.device
-        groups = {
+        groups: dict[str, Mapping[str, Tensor]] = {
             "optimizer": optimizer_tensors(self.step.optimizer, names=self._names),
             "random": random_states(device, generators=self._generators),
             "best": self._best or {},
@@ -295,22 +288,23 @@ class Trainer:
             "epoch": {"start": self._epoch_start},
             "sum": self.step.sums,
         }
-        return {f"{group}:{name}": tensor for group, tensors in groups.items() for name, tensor in tensors.items()}
+        return flattened(groups)
 
     def _load(self, checkpoint: Checkpoint) -> None:
         device = self.images.train.device
         values = dict(checkpoint.values)
         if values.pop("image_shape", None) is None or values.pop("steps_per_epoch", None) != self.steps_per_epoch:
             raise CheckpointError("config.yaml was changed since the checkpoint: other images or another batch size")
+        sums = tensor_group(checkpoint, "sum")
+        self.step.restore_sums({name: sums[name] for name in values.pop("sums")})
         self.position = Position(**values)
         self.step.device.set_threads(self.position.threads)  # sums depend on how they are divided among threads
         load_model(self.model, checkpoint.model)
-        load_optimizer(self.step.optimizer, _group(checkpoint, "optimizer"), names=self._names)
-        restore_random_states(_group(checkpoint, "random"), device, generators=self._generators)
-        self._best = {name: tensor.to(device) for name, tensor in _group(checkpoint, "best").items()} or None
+        load_optimizer(self.step.optimizer, tensor_group(checkpoint, "optimizer"), names=self._names)
+        restore_random_states(tensor_group(checkpoint, "random"), device, generators=self._generators)
+        self._best = {name: tensor.to(device) for name, tensor in tensor_group(checkpoint, "best").items()} or None
         self._best_is_saved = False
         kept = kept_snapshots(checkpoint).items()
         self.snapshots = {epoch: Snapshot(images.to(device), codes.to(device)) for epoch, (images, codes) in kept}
-        self._epoch_start = _group(checkpoint, "epoch")["start"]
-        self.step.restore_sums(_group(checkpoint, "sum"))
+        self._epoch_start = tensor_group(checkpoint, "epoch")["start"]
         log.info("Going on after step %d, in epoch %d.", self.position.step, self.position.epoch + 1)

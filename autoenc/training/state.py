@@ -1,15 +1,15 @@
-"""What a trainer has to remember beside the model: its position, and optimizer and random generators as tensors."""
+"""What a trainer remembers beside the model: position, snapshots, and optimizer and random generators as tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from autoenc.checkpoints import CheckpointError
+from autoenc.checkpoints import Checkpoint, CheckpointError
 
 
 @dataclass
@@ -25,6 +25,33 @@ class Position:
     seconds: float = 0.0
     epoch_seconds: float = 0.0
     threads: int | None = None
+
+
+class Snapshot(NamedTuple):
+    """How far a training was at the end of an epoch."""
+
+    reconstructions: Tensor
+    """Of the shown images, (K, C, H, W)."""
+    codes: Tensor
+    """Of the scattered images, (M, code_size)."""
+
+
+def kept_snapshots(checkpoint: Checkpoint) -> dict[int, Snapshot]:
+    """By epoch, in order, what a checkpoint keeps of how far its training was, on the CPU."""
+    images, codes = tensor_group(checkpoint, "snapshot"), tensor_group(checkpoint, "codes")
+    return {int(epoch): Snapshot(images[epoch], codes[epoch]) for epoch in sorted(images, key=int)}
+
+
+def flattened(groups: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of several groups as `<group>:<name>`, the way a checkpoint has the trainer's."""
+    return {f"{group}:{name}": tensor for group, tensors in groups.items() for name, tensor in tensors.items()}
+
+
+def tensor_group(checkpoint: Checkpoint, wanted: str) -> dict[str, Tensor]:
+    """The trainer's tensors `<wanted>:<name>`, by name, in no order that means anything."""
+    prefix = f"{wanted}:"
+    found = checkpoint.trainer.items()
+    return {name.removeprefix(prefix): tensor for name, tensor in found if name.startswith(prefix)}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, *, names: Mapping[Tensor, str]) -> dict[str, Tensor]:

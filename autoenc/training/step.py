@@ -91,8 +91,12 @@ class TrainingStep:
         return loss
 
     def begin(self, *, epoch: float) -> None:
-        """Tell what changes over the training, the noise and the bottleneck, how far it is: epochs, with fractions."""
-        self._noise_now = self.noise.at(self.severity(epoch))
+        """Tell what changes over the training, the noise and the bottleneck, how far it is: epochs, with fractions.
+
+        The noise's strength is a plain number, so that a step captured as a whole would have to be captured anew.
+        """
+        severity = self.severity(epoch)
+        self._noise_now = self.noise if severity == 1 else self.noise.at(severity)
         self.model.bottleneck.begin_step(epoch=epoch)
 
     def clear_sums(self) -> None:

@@ -58,6 +58,27 @@ def test_a_file_is_not_written_over_its_own_input(finished: Path, given: Given) 
     assert "a place of their own" in told(finished, "a.npz", "a.npz", "encode", overwrite=True)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a_histogram.png"])
+@pytest.mark.parametrize("key", ["INPUT", "--baseline"])
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_scores_are_not_written_over_the_pictures(
+    finished: Path, given: Given, name: str, key: str, overwrite: bool
+) -> None:
+    """Nor is anybody told that --overwrite would do it."""
+    content = (given.pictures / "0.png").read_bytes()
+    Path(name).write_bytes(content)
+    text, changes = (name, {}) if key == "INPUT" else ("images.npy", {"baseline": name})
+    message = told(finished, text, "a.csv", "score", overwrite=overwrite, **changes)
+    assert message == f"OUTPUT={name}: {key} is there too; the results need a place of their own"
+    assert Path(name).read_bytes() == content
+    assert names_in(".") == [name, "images.npy", "pictures"]
+
+
+def test_scores_are_not_written_among_ordinary_pictures(finished: Path, given: Given) -> None:
+    message = told(finished, "images.npy", "pictures/deep/scores.csv", "score", baseline="pictures")
+    assert "--baseline is there too" in message
+
+
 @pytest.mark.parametrize(("action", "output"), [("encode", "codes.npz"), ("score", "scores.csv")])
 def test_an_interruption_leaves_no_half_of_a_file(
     finished: Path, given: Given, monkeypatch: pytest.MonkeyPatch, action: str, output: str

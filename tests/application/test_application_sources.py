@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 
 import autoenc
+from autoenc.application.dataset_images import DatasetImages, Datasets
+from autoenc.application.fitting import Fitting
 from autoenc.application.stored_arrays import StoredArray
+from autoenc.datasets.binarization import Binarization
+from autoenc.datasets.digits import Digits
 from tests.application.application_cases import Given, do, names_in, told
 
 
@@ -114,6 +120,61 @@ def test_a_dataset_has_splits_and_a_name(finished: Path, elsewhere: Path) -> Non
     assert "did you mean 'validation'?" in told(finished, "run:valdation", "out")
     assert "did you mean 'digits'?" in told(finished, "digit", "out")
     assert "no such file or folder" in told(finished, "nowhere/at/all", "out")
+
+
+MISTYPED: dict[str, tuple[str, dict[str, str], str]] = {
+    "nowhere": ("reconstruct", {}, "INPUT=nowhere: there is no such file or folder"),
+    "digit": (
+        "encode",
+        {},
+        "INPUT=digit: there is no such file or folder, and no such dataset; did you mean 'digits'?",
+    ),
+    "run:tset": ("denoise", {}, "INPUT=run:tset: there is no such split; did you mean 'test'?"),
+    "images.npy": ("score", {"baseline": "nowhere"}, "--baseline=nowhere: there is no such file or folder"),
+    "codes.npz": ("decode", {}, "INPUT=codes.npz: there is no such file"),
+    "pictures/0.png": ("decode", {}, "INPUT=pictures/0.png: codes are in an .npz file"),
+}
+
+
+@pytest.mark.parametrize("text", MISTYPED)
+def test_what_is_mistyped_is_told_before_the_model_is_loaded(
+    given: Given, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(path: Path, **options: object) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr("autoenc.application.request.load_run", load)
+    action, changes, message = MISTYPED[text]
+    output = {"encode": "new.npz", "score": "scores.csv"}.get(action, "out")
+    assert told(given.folder / "a run", text, output, action, **changes).startswith(message)
+
+
+def digits(binarization: Binarization) -> Digits:
+    return Digits(validation_fraction=0, split_seed=0, limit=20, shuffle=True, binarization=binarization)
+
+
+@pytest.mark.parametrize(
+    ("own", "usual", "told_so"),
+    [("static", "none", True), ("dynamic", "none", True), ("none", "static", True), ("none", "none", False)],
+)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_dataset_is_black_and_white_where_the_run_s_is(
+    own: Binarization, usual: Binarization, told_so: bool, split: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise, an AUROC between the two would be one of grey and not grey."""
+    caplog.set_level(logging.INFO)
+    found = DatasetImages.open(
+        f"digits:{split}",
+        key="INPUT",
+        fitting=Fitting(image_shape=(1, 8, 8), resize="stretch", invert=False),
+        datasets=Datasets(usual=lambda name: digits(usual), own=digits(own), own_name="mnist", data_dir=Path()),
+        limit=None,
+    )
+    expected = getattr(digits(own).build(data_dir=Path()), split).images
+    assert torch.equal(found.images, expected)
+    assert (set(found.images.unique().tolist()) == {0, 255}) == (own != "none")
+    message = f"digits is taken with dataset.binarization={own}, as the run's mnist is."
+    assert (message in caplog.text) == told_so
 
 
 def test_unreadable_pictures_are_listed_before_anything_is_written(finished: Path, given: Given) -> None:

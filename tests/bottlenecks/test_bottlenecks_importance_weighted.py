@@ -161,8 +161,8 @@ def test_its_divergence_is_the_closed_form_whatever_was_drawn() -> None:
 
 def test_a_squashed_mean_is_refused() -> None:
     settings = BOTTLENECKS.parse({"name": "importance_weighted", "samples": 5})
-    settings.check(code_size=3, code_activation="identity")
+    settings.check(code_size=3, code_activation="identity", tied=False)
     with pytest.raises(ConfigError, match=r"^architecture\.code_activation=tanh: bottleneck=importance_weighted"):
-        settings.check(code_size=3, code_activation="tanh")
+        settings.check(code_size=3, code_activation="tanh", tied=False)
     with pytest.raises(ConfigError, match=r"^bottleneck\.samples=0"):
         BOTTLENECKS.parse({"name": "importance_weighted", "samples": 0})

@@ -189,15 +189,15 @@ def test_a_decoder_without_a_column_for_each_entry_is_refused(decoder: nn.Module
 
 def test_kl_asks_for_codes_that_are_probabilities() -> None:
     settings = BOTTLENECKS.parse({**SETTINGS, "kind": "kl"})
-    settings.check(code_size=3, code_activation="sigmoid")
+    settings.check(code_size=3, code_activation="sigmoid", tied=False)
     with pytest.raises(ConfigError, match=r"^architecture\.code_activation=relu: .*set it to sigmoid"):
-        settings.check(code_size=3, code_activation="relu")
+        settings.check(code_size=3, code_activation="relu", tied=False)
 
 
 @pytest.mark.parametrize("kind", ["l1", "relative_l1"])
 def test_the_others_go_with_every_activation(kind: str) -> None:
     for activation in ("identity", "relu", "sigmoid", "tanh"):
-        BOTTLENECKS.parse({**SETTINGS, "kind": kind}).check(code_size=3, code_activation=activation)
+        BOTTLENECKS.parse({**SETTINGS, "kind": kind}).check(code_size=3, code_activation=activation, tied=False)
 
 
 @pytest.mark.parametrize(("key", "value"), [("kind", "l2"), ("weight", -1), ("target", 0), ("target", 1)])

@@ -50,8 +50,8 @@ def test_all_of_them_are_the_plain_code() -> None:
 def test_more_than_there_are_cannot_be_kept(k: int, factor: float, message: str) -> None:
     settings = BOTTLENECKS.parse({"name": "top_k", "k": k, "test_factor": factor})
     with pytest.raises(ConfigError, match=message):
-        settings.check(code_size=4, code_activation="identity")
-    settings.check(code_size=6, code_activation="identity")
+        settings.check(code_size=4, code_activation="identity", tied=False)
+    settings.check(code_size=6, code_activation="identity", tied=False)
 
 
 def test_the_factor_is_applied_and_rounded() -> None:

@@ -205,9 +205,9 @@ def test_with_restarts_the_whole_codebook_comes_into_use() -> None:
 
 def test_a_code_that_cannot_be_cut_is_refused() -> None:
     settings = BOTTLENECKS.parse(SETTINGS)
-    settings.check(code_size=6, code_activation="relu")
+    settings.check(code_size=6, code_activation="relu", tied=False)
     with pytest.raises(ConfigError, match=r"^bottleneck\.vector_size=2: architecture\.code_size=3 cannot be cut"):
-        settings.check(code_size=3, code_activation="identity")
+        settings.check(code_size=3, code_activation="identity", tied=False)
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,8 @@ def test_where_there_is_nothing_to_compare_with_there_is_no_penalty(count: int) 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 def test_a_squashed_code_is_refused(activation: str) -> None:
     settings = BOTTLENECKS.parse(SETTINGS)
-    settings.check(code_size=3, code_activation="identity")
+    settings.check(code_size=3, code_activation="identity", tied=False)
     with pytest.raises(ConfigError, match=rf"^architecture\.code_activation={activation}: .*set it to identity"):
-        settings.check(code_size=3, code_activation=activation)
+        settings.check(code_size=3, code_activation=activation, tied=False)
     with pytest.raises(ConfigError, match=r"^bottleneck\.weight=-1"):
         BOTTLENECKS.parse({**SETTINGS, "weight": -1})

@@ -22,6 +22,9 @@ def job(label: str, *, test: dict[str, float], **facts: Any) -> Job:
         "epochs": 5,
         "best_epoch": None,
         "seconds": {"training": 61.2, "total": 70.0},
+        "device": "cpu",
+        "images_per_second": 4321.0,
+        "units": {"loss": "squares"},
         **facts,
     }
     return Job(label, Path("sweep") / label, config={}, summary=summary, history=[])
@@ -51,7 +54,8 @@ def test_the_table_has_a_row_a_job_and_only_columns_that_say_something() -> None
     assert "61 s" in printed
     headings = [str(column.header) for column in table.columns]
     assert headings[:4] == ["run", "parameters", "code size", "epochs"]
-    assert headings[4:] == ["train mse", "test mse", "PCA's test mse", "training"]
+    assert headings[4:] == ["train mse", "test mse", "PCA's test mse", "training", "images/s", "device"]
+    assert "4,321" in printed
     assert bold_rows(table) == [1]
 
 
@@ -79,3 +83,12 @@ def test_the_file_has_every_number_of_every_job(tmp_path: Path) -> None:
     assert [row["train/mse"] for row in rows] == ["0.125", "0.25"]
     assert [row["test/psnr"] for row in rows] == ["", "3.0"]
     assert rows[0]["training_seconds"] == "61.2"
+
+
+def test_losses_of_different_units_do_not_share_a_column() -> None:
+    jobs = [
+        job("bce", test={"loss": 0.3, "mse": 0.1}, units={"loss": "nats a pixel"}),
+        job("vae", test={"loss": 140.0, "mse": 0.1}, units={"loss": "nats an image"}),
+    ]
+    assert "test loss" not in [str(column.header) for column in final_losses(jobs, metric="mse", title="").columns]
+    assert "test loss" in [str(column.header) for column in final_losses(jobs[:1], metric="mse", title="").columns]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from autoenc.datasets import DatasetError, mnist
+from autoenc.datasets import DatasetError, memory, mnist
 from autoenc.datasets.idx import IdxFile, IdxSet, load_pools
+from autoenc.datasets.splits import SplitSettings
 
 if TYPE_CHECKING:
     from tests.datasets.conftest import Mirrors
@@ -33,6 +34,9 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "test-images": (2, 2, 3),
     "test-labels": (2,),
 }
+
+
+SETTINGS = SplitSettings(validation_fraction=0, split_seed=0, limit=None, shuffle=True, binarization="none")
 
 
 def small_set(contents: dict[str, bytes] = CONTENTS, *, mirrors: tuple[str, ...] = ("http://127.0.0.1:1/",)) -> IdxSet:
@@ -62,7 +66,7 @@ def write(data_dir: Path, contents: dict[str, bytes] = CONTENTS) -> Path:
 
 def test_a_set_is_read_from_its_files(tmp_path: Path) -> None:
     write(tmp_path)
-    pools = load_pools(small_set(), data_dir=tmp_path)
+    pools = load_pools(small_set(), data_dir=tmp_path, settings=SETTINGS)
     assert torch.equal(pools.train.images, torch.arange(30, dtype=torch.uint8).reshape(5, 1, 2, 3))
     assert torch.equal(pools.test.images, torch.arange(100, 112, dtype=torch.uint8).reshape(2, 1, 2, 3))
     assert pools.train.labels.tolist() == [3, 1, 4, 1, 5]
@@ -72,10 +76,10 @@ def test_a_set_is_read_from_its_files(tmp_path: Path) -> None:
 
 def test_missing_files_are_downloaded(tmp_path: Path, server: Mirrors) -> None:
     small = small_set(mirrors=(server.serve("good", CONTENTS),))
-    first = load_pools(small, data_dir=tmp_path)
+    first = load_pools(small, data_dir=tmp_path, settings=SETTINGS)
     assert len(server.hits) == 4
     assert sorted(path.name for path in (tmp_path / "Small/raw").iterdir()) == sorted(CONTENTS)
-    again = load_pools(small, data_dir=tmp_path)
+    again = load_pools(small, data_dir=tmp_path, settings=SETTINGS)
     assert len(server.hits) == 4
     assert torch.equal(first.train.images, again.train.images)
 
@@ -84,7 +88,7 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     folder = write(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
     folder.chmod(0o555)
-    load_pools(small_set(), data_dir=tmp_path)
+    load_pools(small_set(), data_dir=tmp_path, settings=SETTINGS)
     folder.chmod(0o755)
     assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
 
@@ -96,11 +100,11 @@ def test_a_damaged_file_is_named_and_never_replaced(tmp_path: Path, name: str, d
     bad = {"truncated": good[:-1], "longer": good + b"\0", "altered": good[:-1] + bytes([good[-1] ^ 1])}[damage]
     folder = write(tmp_path, {**CONTENTS, name: bad})
     with pytest.raises(DatasetError, match=f"{folder / name} is damaged: .*; delete it to have it downloaded again"):
-        load_pools(small_set(mirrors=(server.serve("good", CONTENTS),)), data_dir=tmp_path)
+        load_pools(small_set(mirrors=(server.serve("good", CONTENTS),)), data_dir=tmp_path, settings=SETTINGS)
     assert (folder / name).read_bytes() == bad
     assert server.hits == []
     (folder / name).unlink()  # as the message says
-    load_pools(small_set(mirrors=(server.url("good"),)), data_dir=tmp_path)
+    load_pools(small_set(mirrors=(server.url("good"),)), data_dir=tmp_path, settings=SETTINGS)
     assert (folder / name).read_bytes() == good
 
 
@@ -123,7 +127,7 @@ def test_a_file_of_another_shape_is_named(tmp_path: Path, content: bytes, proble
     contents = {**CONTENTS, "train-images": content}
     folder = write(tmp_path, contents)
     with pytest.raises(DatasetError, match=f"^dataset=small: {folder / 'train-images'} {problem}") as caught:
-        load_pools(small_set(contents), data_dir=tmp_path)
+        load_pools(small_set(contents), data_dir=tmp_path, settings=SETTINGS)
     assert "\n" not in str(caught.value)
 
 
@@ -135,7 +139,7 @@ def test_what_an_old_torchvision_left_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "MNIST/processed").mkdir()
     for name in ("training.pt", "test.pt"):
         torch.save((torch.zeros(1, 2, 3, dtype=torch.uint8), torch.zeros(1)), tmp_path / "MNIST/processed" / name)
-    pools = load_pools(replace(small_set(), folder="MNIST/raw"), data_dir=tmp_path)
+    pools = load_pools(replace(small_set(), folder="MNIST/raw"), data_dir=tmp_path, settings=SETTINGS)
     assert len(pools.train) == 5
 
 
@@ -146,3 +150,16 @@ def test_build_splits_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     splits = settings.build(data_dir=tmp_path)
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [3, 2, 2]
     assert splits.image_shape == (1, 2, 3)
+
+
+def test_the_memory_is_for_every_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """7 images of 6 bytes, three times over while black-and-white images and validation images are made."""
+    write(tmp_path)
+    settings = replace(SETTINGS, validation_fraction=0.4, binarization="dynamic")
+    monkeypatch.setattr(memory, "USABLE", 1)
+    monkeypatch.setattr(memory, "available_memory", lambda: 3 * 42)
+    load_pools(small_set(), data_dir=tmp_path, settings=settings)
+    monkeypatch.setattr(memory, "available_memory", lambda: 3 * 42 - 1)
+    with pytest.raises(DatasetError, match=r"dataset=small: its images need .* of memory"):
+        load_pools(small_set(), data_dir=tmp_path, settings=settings)
+    load_pools(small_set(), data_dir=tmp_path, settings=replace(settings, limit=1))

@@ -23,12 +23,14 @@ from autoenc.datasets.emnist import ARCHIVE, Emnist, EmnistSplit, emnist_set
 from autoenc.datasets.files import RemoteFile
 from autoenc.datasets.idx import IdxFile, IdxSet, load_pools
 from autoenc.datasets.kmnist import KMNIST, Kmnist
+from autoenc.datasets.splits import SplitSettings
 from autoenc.settings import ConfigError
 
 if TYPE_CHECKING:
     from tests.datasets.conftest import Mirrors
 
 REFUSED = "http://127.0.0.1:1/"
+SETTINGS = SplitSettings(validation_fraction=0, split_seed=0, limit=None, shuffle=True, binarization="none")
 BuildEmnist = Callable[[EmnistSplit, list[int]], list[int]]
 
 
@@ -281,7 +283,7 @@ def test_a_damaged_batch_is_named_and_never_replaced(tmp_path: Path, damage: str
     for name, content in BATCHES.items():
         (folder / name).write_bytes(bad if name == "data_batch_2.bin" else content)
     with pytest.raises(DatasetError, match=r"data_batch_2.bin is damaged: .*; delete it to have it downloaded again"):
-        cifar10.load_pools(small_cifar(REFUSED)[0], data_dir=tmp_path)
+        cifar10.load_pools(small_cifar(REFUSED)[0], data_dir=tmp_path, settings=SETTINGS)
     assert (folder / "data_batch_2.bin").read_bytes() == bad
 
 
@@ -292,7 +294,7 @@ def test_a_label_that_cifar10_has_not_is_refused(tmp_path: Path) -> None:
     for name, content in batches.items():
         (folder / name).write_bytes(content)
     with pytest.raises(DatasetError, match=r"test_batch.bin has the label 10, where 0 to 9 are expected"):
-        cifar10.load_pools(small_cifar(REFUSED, batches=batches)[0], data_dir=tmp_path)
+        cifar10.load_pools(small_cifar(REFUSED, batches=batches)[0], data_dir=tmp_path, settings=SETTINGS)
 
 
 def test_the_table_of_cifar10() -> None:
@@ -313,10 +315,31 @@ def test_a_set_that_does_not_fit_is_not_read(tmp_path: Path, monkeypatch: pytest
         (folder / name).write_bytes(content)
     monkeypatch.setattr(memory, "available_memory", lambda: 20_000)
     with pytest.raises(DatasetError, match=r"dataset=cifar10: its images need .* of memory"):
-        cifar10.load_pools(small_cifar(REFUSED)[0], data_dir=tmp_path)
+        cifar10.load_pools(small_cifar(REFUSED)[0], data_dir=tmp_path, settings=SETTINGS)
     content = emnist_zip("digits", labels=[1])
     (tmp_path / "EMNIST/raw").mkdir(parents=True)
     (tmp_path / "EMNIST/raw/gzip.zip").write_bytes(content)
     monkeypatch.setattr(memory, "available_memory", lambda: 10)
     with pytest.raises(DatasetError, match=r"dataset=emnist: its images need .* of memory"):
-        load_pools(small_emnist("digits", mirror=REFUSED, labels=[1], content=content), data_dir=tmp_path)
+        load_pools(
+            small_emnist("digits", mirror=REFUSED, labels=[1], content=content), data_dir=tmp_path, settings=SETTINGS
+        )
+
+
+def test_the_memory_is_for_every_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """4 images of 3,073 bytes, three times over while black-and-white images and validation images are made."""
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name, content in BATCHES.items():
+        (folder / name).write_bytes(content)
+    small = small_cifar(REFUSED)[0]
+    settings = replace(SETTINGS, validation_fraction=0.4, binarization="static")
+    monkeypatch.setattr(memory, "USABLE", 1)
+    monkeypatch.setattr(memory, "available_memory", lambda: 3 * 4 * 3073)
+    cifar10.load_pools(small, data_dir=tmp_path, settings=settings)
+    monkeypatch.setattr(memory, "available_memory", lambda: 3 * 4 * 3073 - 1)
+    with pytest.raises(DatasetError, match=r"dataset=cifar10: its images need .* of memory"):
+        cifar10.load_pools(small, data_dir=tmp_path, settings=settings)
+    # The training pool of 3 whole, and 1 of it three times; the test image three times.
+    monkeypatch.setattr(memory, "available_memory", lambda: (3 + 3 + 3) * 3073)
+    cifar10.load_pools(small, data_dir=tmp_path, settings=replace(settings, limit=1))

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
 
 from autoenc.datasets import Split, Splits, SplitSettings, shown_indices
-from autoenc.datasets.splits import Pools, make_splits
+from autoenc.datasets.binarization import Binarization
+from autoenc.datasets.splits import Pools, images_held, make_splits
 from autoenc.settings import ConfigError
 
 
@@ -117,6 +119,25 @@ def test_a_fraction_that_leaves_a_split_empty_is_refused(fraction: float, limit:
 def test_the_smallest_pool_that_can_be_split() -> None:
     splits = split(validation_fraction=0.5, limit=2)
     assert (len(splits.train), len(splits.validation)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "binarization", "limit", "held"),
+    [
+        (0, "none", None, 2 * 70),  # while they are read
+        (0.1, "static", None, 3 * 70),
+        (0.1, "static", 50, 3 * 70),
+        (0.1, "static", 30, 50 + 3 * 30 + 3 * 20),
+        (0.1, "static", 15, 50 + 3 * 15 + 20 + 3 * 15),
+        (0.1, "static", 1, 2 * 70),
+    ],
+)
+def test_how_many_images_are_in_memory(
+    fraction: float, binarization: Binarization, limit: int | None, held: int
+) -> None:
+    """Of pools of 50 and 20: what a limit cuts from stays beside what is made of it."""
+    chosen = replace(settings(validation_fraction=fraction, limit=limit), binarization=binarization)
+    assert images_held([50, 20], settings=chosen) == held
 
 
 @pytest.mark.parametrize(

@@ -331,3 +331,25 @@ def test_as_many_components_as_pixels_leave_no_error() -> None:
     images = torch.randint(0, 256, (50, 1, 2, 3), dtype=torch.uint8)
     assert pca_error(images, images, components=6, device=cpu()) == pytest.approx(0, abs=1e-9)
     assert pca_error(images, images, components=60, device=cpu()) == pytest.approx(0, abs=1e-9)
+
+
+def test_pca_of_few_large_images_is_that_of_their_products() -> None:
+    """More pixels than can be decomposed, and few images: the other side of the singular value decomposition."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (12, 1, 65, 65), generator=generator, dtype=torch.uint8)  # 4,225 pixels
+    others = torch.randint(0, 256, (5, 1, 65, 65), generator=generator, dtype=torch.uint8)
+    flat, tested = (tensor.flatten(1).double() / 255 for tensor in (images, others))
+    mean = flat.mean(0)
+    directions = torch.linalg.svd(flat - mean, full_matrices=False).Vh[:4].T
+    left = (tested - mean) - (tested - mean) @ directions @ directions.T
+    expected = left.square().mean().item()
+    assert pca_error(images, others, components=4, device=cpu()) == pytest.approx(expected, rel=1e-4)
+    assert pca_error(images, images, components=11, device=cpu()) == pytest.approx(0, abs=1e-8)
+
+
+def test_pca_that_would_take_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.zeros(12, 1, 3, 3, dtype=torch.uint8)
+    monkeypatch.setattr("autoenc.evaluation.linear_baseline.MOST_DIMENSIONS", 8)
+    assert pca_error(images, images, components=2, device=cpu()) is None
+    monkeypatch.setattr("autoenc.evaluation.linear_baseline.MOST_NUMBERS", 30)
+    assert pca_error(images[:4], images, components=2, device=cpu()) is None

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from autoenc.checkpoints import load_last
 from autoenc.command_line import main
+from autoenc.portraits import Subject
+from autoenc.portraits.reconstructions import reconstructions
 from autoenc.run_directory import RunDirectory
 from autoenc.training import TrainingStep
 from tests.conftest import Train
@@ -26,7 +28,7 @@ def without_times(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def assert_same_run(one: Path, other: Path) -> None:
-    """Weights, optimizer, random states, pictures' data and metrics, to the last bit."""
+    """Weights, optimizer, random states, pictures' data and metrics, to the last bit and in the same order."""
     first, second = load_last(one / "checkpoints"), load_last(other / "checkpoints")
     assert first is not None
     assert second is not None
@@ -37,6 +39,7 @@ def assert_same_run(one: Path, other: Path) -> None:
     assert without_times(first.values) == without_times(second.values)
     rows, others = RunDirectory(one).metrics(), RunDirectory(other).metrics()
     assert [without_times(row) for row in rows] == [without_times(row) for row in others]
+    assert [list(row) for row in rows] == [list(row) for row in others]
     scores, other_scores = RunDirectory(one).summary(), RunDirectory(other).summary()
     for split in ("test", "validation", "train"):
         assert scores[split] == other_scores[split]
@@ -103,19 +106,53 @@ VARIATIONS = {
     "conv, channels_last": ("architecture=conv", "architecture.channels=[4]", "architecture.code_size=4"),
     "no validation, no shuffling": ("dataset.validation_fraction=0", "dataset.shuffle=false"),
     "clipped, patient": ("training.gradient_clip=0.01", "training.patience=1", "optimizer.learning_rate=1e-9"),
+    "codebook with restarts": (
+        "bottleneck=vector_quantized",
+        "bottleneck.codebook_size=8",
+        "bottleneck.restart_below=0.5",
+    ),
+}
+MLP = ("architecture=mlp", "architecture.hidden=[8]", "architecture.code_size=3")
+SLOW_VARIATIONS = {
+    "variational, warmed up, learned std": ("bottleneck=gaussian", "bottleneck.warmup_epochs=2", "loss=gaussian"),
+    "several samples, pixels drawn anew": (
+        "bottleneck=importance_weighted",
+        "loss=bernoulli",
+        "dataset.binarization=dynamic",
+    ),
+    "noise that grows weaker": ("training.severity_start=1", "training.severity_end=0.1"),
+    "a penalty estimated at random": ("bottleneck=contractive", "bottleneck.estimator=hutchinson"),
+    "batch norm, dropout": (
+        "bottleneck=wasserstein",
+        *MLP,
+        "architecture.batch_norm=true",
+        "architecture.dropout=0.2",
+    ),
+    "tied, unit columns": ("bottleneck=sparse", *MLP, "architecture.tied=true"),
+    "the decoder's gradient": (
+        "bottleneck=regularized",
+        "bottleneck.decoder_penalty=gradient",
+        "bottleneck.decoder_weight=1e-3",
+    ),
 }
 
 
-@pytest.mark.parametrize("name", VARIATIONS)
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        *(pytest.param(overrides, id=name) for name, overrides in VARIATIONS.items()),
+        *(pytest.param(overrides, id=name, marks=pytest.mark.slow) for name, overrides in SLOW_VARIATIONS.items()),
+    ],
+)
 def test_whatever_is_switched_on_a_resumed_run_is_the_same(
-    name: str, train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    overrides: tuple[str, ...], train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_at(10, kill, monkeypatch)
     with pytest.raises(Killed):
-        train(*VARIATIONS[name])
+        train(*overrides)
     monkeypatch.undo()
     assert main(["resume=run"]) == 0
-    assert_same_run(Path("run"), uninterrupted(*VARIATIONS[name]))
+    assert_same_run(Path("run"), uninterrupted(*overrides))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -185,7 +222,7 @@ def test_a_second_signal_stops_at_once(train: Train, monkeypatch: pytest.MonkeyP
 def test_killed_while_the_pictures_are_drawn(
     train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autoenc.experiment.draw_progress", lambda *_, **__: kill())
+    monkeypatch.setattr("autoenc.experiment.draw_portraits", lambda *_, **__: kill())
     with pytest.raises(Killed):
         train()
     monkeypatch.undo()
@@ -332,12 +369,13 @@ def test_a_full_disk_is_told_and_keeps_no_half_of_a_checkpoint(
 
 
 def test_pictures_show_what_was_scored_in_bfloat16_too(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: dict[str, Tensor] = {}
-    monkeypatch.setattr("autoenc.experiment.draw_reconstructions", lambda *_, **options: drawn.update(options))
+    drawn: list[Subject] = []
+    monkeypatch.setattr("autoenc.experiment.draw_portraits", lambda subject, **_: drawn.append(subject))
     run = train("device.precision=bfloat16", "dataset.validation_fraction=0")
     checkpoint = load_last(run / "checkpoints")
     assert checkpoint is not None
-    assert torch.equal(drawn["reconstructions"], checkpoint.trainer["snapshot:3"])
+    final = torch.from_numpy(reconstructions(drawn[0]).final)
+    assert torch.equal(final, checkpoint.trainer["snapshot:3"])
 
 
 def test_out_of_memory_is_labelled(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:

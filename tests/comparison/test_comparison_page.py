@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autoenc.command_line import main
+from autoenc.command_line.figures import main as figures_main
+from autoenc.comparison.page import check_comparison
+from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.sweep import finished_runs, read_sweep, write_sweep
+from autoenc.settings import ConfigError
+from tests.conftest import TINY
+
+SETTINGS = ComparisonSettings(title=None, pictures=("error_against",), metric="mse", against="a.b", epochs=None)
+SWEEP = [*TINY, "hydra.sweep.dir=sweep", "training.epochs=1", "-m"]
+
+
+@pytest.mark.parametrize(
+    ("config", "value"),
+    [({"a": {"b": "x"}}, "'x'"), ({"a": {}}, "None"), ({"a": 3}, "None"), ({"a": {"b": True}}, "True")],
+)
+def test_an_axis_has_to_be_a_number(config: dict[str, object], value: str) -> None:
+    with pytest.raises(
+        ConfigError, match=f"comparison.against=a.b: it must be the key of a number, and of a run it is {value}"
+    ):
+        check_comparison(config, settings=SETTINGS)
+    check_comparison({"a": {"b": 2.5}}, settings=SETTINGS)
+    check_comparison(config, settings=dataclasses.replace(SETTINGS, pictures=("loss_curves",)))
+
+
+def test_an_axis_has_to_be_named() -> None:
+    with pytest.raises(ConfigError, match=r"comparison.against=null: error_against needs"):
+        check_comparison({}, settings=dataclasses.replace(SETTINGS, against=None))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["comparison.metric=msee"], "comparison.metric=msee: there is no such metric (did you mean 'mse'?)"),
+        (["comparison.pictures=[error_against]"], "comparison.against=null: "),
+        (["comparison.pictures=[error_against]", "comparison.against=noise.name"], "comparison.against=noise.name: "),
+        (["comparison.pictures=[nothing]"], "comparison.pictures="),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], settings: list[str], message: str
+) -> None:
+    assert main([*SWEEP, "seed=0,1", *settings]) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+    assert not Path("sweep").exists()
+
+
+def test_a_sweep_ends_with_a_table_a_file_and_a_page_that_can_be_made_again(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = "comparison.pictures=[loss_curves,final_losses,error_against,reconstructions,progress,kernels]"
+    against = ["comparison.against=architecture.code_size", "comparison.title=Two codes", "comparison.epochs=[0,1]"]
+    assert main([*SWEEP, "architecture.code_size=2,3", pictures, *against]) == 0
+    printed = capsys.readouterr().out
+    assert "Two codes" in printed
+    assert "code size 2" in printed
+    page = Path("sweep") / "comparison.png"
+    with Image.open(page) as image:
+        first = np.asarray(image)
+    assert read_sweep(Path("sweep")).labels == {"0": "code size 2", "1": "code size 3"}
+    page.unlink()
+    assert figures_main(["sweep", "kernels"]) == 0
+    assert (Path("sweep") / "1" / "figures" / "kernels.png").exists()
+    with Image.open(page) as image:
+        assert image.height > first.shape[0]  # the kernels, of which the runs had no numbers, are there now
+    status = Path("sweep") / "1" / "status.json"
+    status.write_text(json.dumps({**json.loads(status.read_text()), "state": "failed"}))
+    assert finished_runs(Path("sweep")) == [Path("sweep") / "0"]
+    assert figures_main(["sweep", "kernels"]) == 0
+
+
+def test_a_sweep_file_names_no_folder_outside(tmp_path: Path) -> None:
+    write_sweep(tmp_path, {"../elsewhere": "x"}, settings=SETTINGS)
+    with pytest.raises(ConfigError, match="names a folder that is not below the sweep's"):
+        read_sweep(tmp_path)
+    (tmp_path / "sweep.json").write_text("{")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_sweep(tmp_path)
+
+
+def test_figures_of_a_run_refuses_what_it_cannot_do(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TINY, "training.epochs=1", "hydra.run.dir=run"]) == 0
+    capsys.readouterr()
+    for arguments, message in (
+        (["nowhere"], "error: RUN=nowhere: there is no such folder"),
+        (["run", "cods"], "error: PICTURE=cods: there is no such picture (did you mean 'codes'?)"),
+        (["run", "kernels", "--tsne"], "error: --tsne: it is for the picture codes"),
+    ):
+        assert figures_main(arguments) == 2
+        assert message in capsys.readouterr().err
