@@ -127,9 +127,9 @@ MISTYPED: dict[str, tuple[str, dict[str, str], str]] = {
     "digit": (
         "encode",
         {},
-        "INPUT=digit: there is no such file or folder, and no such dataset; did you mean 'digits'?",
+        "INPUT=digit: there is no such file or folder, and no such dataset (did you mean 'digits'?)",
     ),
-    "run:tset": ("denoise", {}, "INPUT=run:tset: there is no such split; did you mean 'test'?"),
+    "run:tset": ("denoise", {}, "INPUT=run:tset: there is no such split (did you mean 'test'?)"),
     "images.npy": ("score", {"baseline": "nowhere"}, "--baseline=nowhere: there is no such file or folder"),
     "codes.npz": ("decode", {}, "INPUT=codes.npz: there is no such file"),
     "pictures/0.png": ("decode", {}, "INPUT=pictures/0.png: codes are in an .npz file"),
