@@ -264,8 +264,8 @@ class Trainer:
         self._tick()
         image_shape = list(self.images.train.shape[1:])
         if self._best is not None and not self._best_is_saved:
-            values = {"image_shape": image_shape, "epoch": self.position.best_epoch}
-            save_best(self.run.checkpoints, Checkpoint(self._best, {}, values))
+            best = {"image_shape": image_shape, "epoch": self.position.best_epoch}
+            save_best(self.run.checkpoints, Checkpoint(self._best, {}, best))
             self._best_is_saved = True
         self.position.threads = torch.get_num_threads()
         values = {
