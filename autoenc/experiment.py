@@ -281,6 +281,8 @@ def _announce(prepared: Prepared, trainer: Trainer) -> None:
     log.info("%s parameters; images of %s: %s.", f"{parameters:,}", shape, ", ".join(counts))
     model = trainer.model
     asked = prepared.config.loss.build(output=prepared.config.architecture.output, image_shape=splits.train.image_shape)
+    if model.loss.reads_logits and prepared.config.architecture.output == "identity":
+        log.warning("architecture.output=identity leaves (0, 1), where this loss has no gradient; sigmoid is usual.")
     if model.bottleneck.variational and not asked.in_nats:
         log.info("loss=%s becomes its likelihood: %s.", prepared.config.values["loss"]["name"], model.loss.unit)
 

@@ -21,6 +21,7 @@ class BernoulliLikelihood(Loss):
 
     unit = "nats an image, Bernoulli likelihood"
     in_nats = True
+    reads_logits = True
 
     def __init__(self, *, output: OutputName) -> None:
         super().__init__()

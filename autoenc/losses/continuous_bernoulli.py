@@ -32,6 +32,7 @@ class ContinuousBernoulliLikelihood(Loss):
 
     unit = "nats an image, continuous Bernoulli likelihood"
     in_nats = True
+    reads_logits = True
 
     def __init__(self, *, output: OutputName) -> None:
         super().__init__()

@@ -57,6 +57,8 @@ class Loss(nn.Module):
     """
 
     unit: str
+    reads_logits: ClassVar[bool] = False
+    """Whether it has no gradient where an output without a squashing end leaves (0, 1)."""
     in_nats: ClassVar[bool] = False
     """Whether it is a negative log-likelihood, summed over the pixels of an image; else it is a mean over them."""
     diagnostic_units: ClassVar[dict[str, str]] = {}

@@ -68,6 +68,7 @@ class BinaryCrossEntropy(Loss):
     """
 
     unit = "binary cross-entropy per pixel, in nats"
+    reads_logits = True
 
     def __init__(self, *, output: OutputName, emphasis: Emphasis = EVEN) -> None:
         super().__init__(emphasis=emphasis)

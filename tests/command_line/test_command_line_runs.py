@@ -318,3 +318,21 @@ def test_a_run_killed_ten_times_ends_as_one_never_killed(elsewhere: Path) -> Non
     assert process.wait() == 0
     assert log.read_text().count("Going on after step") >= 5  # the rest were killed before their first checkpoint
     assert_same_run(Path("killed"), Path("whole"))
+
+
+def test_an_output_that_may_have_no_gradient_is_warned_of(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    train("loss=bce", "architecture.output=identity", "training.epochs=1")
+    assert "architecture.output=identity leaves (0, 1)" in capsys.readouterr().out
+    train("loss=mse", "architecture.output=identity", "training.epochs=1", folder="second")
+    assert "leaves (0, 1)" not in capsys.readouterr().out
+
+
+def test_a_mean_over_pixels_becomes_a_likelihood_in_words(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train("loss=bce", "bottleneck=gaussian", "noise=none", "training.epochs=1", "evaluation.nll_samples=3")
+    assert "loss=bce becomes its likelihood: nats an image, Bernoulli likelihood." in capsys.readouterr().out
+    summary = RunDirectory(run).summary()
+    assert summary["test"]["nll_nats"] <= -summary["test"]["elbo_nats"] + 1
+    for name in ("elbo_nats", "nll_nats"):
+        assert "Bernoulli likelihood; pixels grey" in summary["units"][name]
+    assert "elbo_nats" in summary["validation"]
+    assert "nll_nats" not in summary["validation"]
