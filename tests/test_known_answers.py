@@ -33,7 +33,9 @@ def train_to_the_end(*overrides: str, steps: int) -> tuple[float, float]:
         step.train_step(batch)
     scores = measure(model, images, device=device, noise=config.noise, split="train", metrics=["mse"])
     components = config.architecture.code_size
-    return fetch(scores)["mse"], pca_error(images, images, components=components, device=device)
+    least = pca_error(images, images, components=components, device=device)
+    assert least is not None
+    return fetch(scores)["mse"], least
 
 
 @pytest.mark.parametrize("architecture", [("linear",), ("conv_linear", "architecture.channels=[8]")])
