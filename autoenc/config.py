@@ -158,6 +158,9 @@ def _check_severity(training: TrainingSettings, *, noise: Noise) -> None:
     if epochs is not None and start == end:
         problem = "it says how soon the noise's strength changes, and training.severity_start is severity_end"
         raise ConfigError("training.severity_epochs", problem, value=epochs)
+    if epochs is not None and epochs > training.epochs:
+        problem = f"the training ends after training.epochs={training.epochs}"
+        raise ConfigError("training.severity_epochs", problem, value=epochs)
 
 
 def _node(values: Mapping[str, Any], name: str, *, registry: Registry[Any] | None = None) -> Mapping[str, Any]:

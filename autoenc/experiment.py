@@ -212,8 +212,8 @@ def _draw(prepared: Prepared, trainer: Trainer, *, run_directory: RunDirectory) 
         shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots},
     )
     kinds = None if config.figures is None else [*ALWAYS, *config.figures]
-    title = f"{title_of(config)}, epoch {position.best_epoch or position.epoch}"
-    draw_portraits(subject, folder=run_directory.figures, kinds=kinds, title=title)
+    epoch = position.best_epoch or position.epoch
+    draw_portraits(subject, folder=run_directory.figures, kinds=kinds, title=title_of(config), epoch=epoch)
 
 
 def title_of(config: ExperimentConfig) -> str:
@@ -284,7 +284,16 @@ def _announce(prepared: Prepared, trainer: Trainer) -> None:
     if model.loss.reads_logits and prepared.config.architecture.output == "identity":
         log.warning("architecture.output=identity leaves (0, 1), where this loss has no gradient; sigmoid is usual.")
     if model.bottleneck.variational and not asked.in_nats:
-        log.info("loss=%s becomes its likelihood: %s.", prepared.config.values["loss"]["name"], model.loss.unit)
+        hint = "loss=gaussian learns its variance" if asked.reads_logits is False else "it takes grey for probabilities"
+        log.info("loss=%s becomes its likelihood: %s; %s.", _name(prepared, "loss"), model.loss.unit, hint)
+    if _name(prepared, "loss") == "bernoulli" and prepared.config.dataset.binarization == "none":
+        log.warning(
+            "loss=bernoulli is a likelihood of black and white, and dataset.binarization=none leaves pixels grey."
+        )
+
+
+def _name(prepared: Prepared, group: str) -> str:
+    return str(prepared.config.values[group]["name"])
 
 
 def _record_failure(run_directory: RunDirectory, error: Exception) -> None:

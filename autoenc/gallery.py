@@ -45,7 +45,6 @@ def draw_gallery(
     checkpoint = load_last(RunDirectory(run).checkpoints)
     snapshots = {} if checkpoint is None else kept_snapshots(checkpoint)
     epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
-    title = title_of(trained.config) + ("" if epoch is None else f", epoch {epoch}")
     subject = Subject(
         model=trained.model,
         config=trained.config,
@@ -55,4 +54,4 @@ def draw_gallery(
         shown_snapshots={epoch: snapshot.reconstructions for epoch, snapshot in snapshots.items()},
         projection=projection,
     )
-    return draw_portraits(subject, folder=run / "figures", kinds=kinds, title=title)
+    return draw_portraits(subject, folder=run / "figures", kinds=kinds, title=title_of(trained.config), epoch=epoch)

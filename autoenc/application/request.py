@@ -48,7 +48,8 @@ class Request:
     """None for as many as make `MOST_PIXELS`."""
     limit: int | None
     unreadable: Unreadable
-    resize: Resize
+    resize: Resize | None
+    """None for the way the run's own pictures came to their size, or stretched where they did not have to."""
     invert: bool
     baseline: str
     """What is ordinary, for `score`; like `given`."""
@@ -89,7 +90,9 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
 def _apply_to_pictures(
     run: TrainedModel, request: Request, *, usual_dataset: Callable[[str], Dataset], batch_size: int
 ) -> None:
-    fitting = Fitting(image_shape=run.image_shape, resize=request.resize, invert=request.invert)
+    own: Resize = getattr(run.config.dataset, "resize", "stretch")
+    resize = own if request.resize is None else request.resize
+    fitting = Fitting(image_shape=run.image_shape, resize=resize, invert=request.invert)
     check_fitting(fitting)
     data_dir = run.config.data_dir if request.data_dir is None else request.data_dir
     datasets = Datasets(
@@ -114,7 +117,7 @@ def _apply_to_pictures(
         case "encode":
             encode(run, source, request.output, batch_size=batch_size)
         case "score":
-            ordinary = Fitting(image_shape=run.image_shape, resize=request.resize, invert=False)
+            ordinary = Fitting(image_shape=run.image_shape, resize=resize, invert=False)
             baseline = opened(request.baseline, key="--baseline", fitting=ordinary, limit=None)
             score(run, source, request.output, baseline=baseline, batch_size=batch_size)
 

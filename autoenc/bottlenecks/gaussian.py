@@ -41,7 +41,7 @@ class Gaussian(Bottleneck):
         weight = "" if beta == 1 else f"{beta:g} times "
         free = f", of each code entry at least {free_bits:g}" if free_bits else ""
         warmed = f", in training warmed up over {warmup_epochs:g} epochs" if warmup_epochs else ""
-        self.penalty_unit = f"{weight}nats an image{free}{warmed}"
+        self.penalty_unit = f"{weight}the divergence from N(0, I) in nats an image{free}{warmed}"
         # A tensor that is filled, for steps that were captured; not saved, because each step sets it.
         self.register_buffer("strength", torch.ones(()), persistent=False)
 

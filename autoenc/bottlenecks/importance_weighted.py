@@ -23,7 +23,7 @@ class ImportanceWeighted(Bottleneck):
     """
 
     variational = True
-    penalty_unit = "nats an image"
+    penalty_unit = "log q(code | image) - log p(code) in nats an image"
     diagnostic_units = DIAGNOSTIC_UNITS
 
     def __init__(self, *, code_size: int, samples: int) -> None:

@@ -54,7 +54,7 @@ over, what is interrupted leaves no half of a file, and a mistake is one line an
 
 log = logging.getLogger(__name__)
 
-_USUAL = {"unreadable": "error", "resize": "stretch", "invert": False, "baseline": "run:test"}
+_USUAL = {"unreadable": "error", "resize": None, "invert": False, "baseline": "run:test"}
 _READ_BY = {
     "unreadable": ("reconstruct", "denoise", "encode", "score"),
     "resize": ("reconstruct", "denoise", "encode", "score"),
@@ -100,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resize",
         choices=("stretch", "crop", "pad"),
-        help="to the model's size: stretch, crop what sticks out, or pad with black (default: stretch)",
+        help="to the model's size: stretch, crop what sticks out, or pad with black (default: as the run's own "
+        "pictures were, or stretch)",
     )
     parser.add_argument(
         "--invert",

@@ -53,7 +53,7 @@ def claim_folder(config: DictConfig, key: str) -> Claim:
             return claim
         tried = name
         if time.monotonic() > deadline or "${now:" not in _as_written(config, key):
-            problem = "the folder exists and is not empty; an interrupted run goes on with resume="
+            problem = "the folder exists and is not empty; choose another, or go on with an interrupted run by resume="
             raise ConfigError(key, problem, value=name)
         time.sleep(0.001)
         OmegaConf.clear_cache(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import shlex
 import sys
@@ -27,6 +28,8 @@ def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
     width = max(len(name) for name in summary["test"])
     for name, value in summary["test"].items():
         log.info("  %-*s %-10.5g %s", width, name, value, summary["units"].get(name, ""))
+    if summary["test"].get("pca_mse", math.inf) < summary["test"]["mse"]:
+        log.warning("This is worse than PCA with as many components as the code has numbers.")
     _report_health(summary["health"]["words"])
     log.info("Folder:    %s", shown(run_directory.path))
     log.info("Run again: %s rerun=%s", command(), as_value(shown(run_directory.path)))

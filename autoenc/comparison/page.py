@@ -48,7 +48,11 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
     if "error_against" not in settings.pictures:
         return
     if settings.against is None:
-        raise ConfigError("comparison.against", "error_against needs the key of a numeric setting", value=None)
+        raise ConfigError(
+            "comparison.against",
+            "error_against needs the key of a numeric setting, as architecture.code_size",
+            value=None,
+        )
     value = setting(config, settings.against)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         problem = f"it must be the key of a number, and of a run it is {value!r}"
@@ -125,7 +129,7 @@ def _series(job: Job, *, key: str) -> str:
     """What a run is called without its place on the axis: the parts of its label that do not tell the number."""
     name = f"{key.rpartition('.')[2].replace('_', ' ')} "
     rest = [part for part in job.label.split(", ") if not part.startswith(name)]
-    return ", ".join(rest)
+    return ", ".join(rest) or "the runs"
 
 
 _CHARTS: dict[str, Callable[[Sequence[Job], ComparisonSettings], Figure | None]] = {

@@ -58,8 +58,7 @@ UNITS = {
     "mae": "mean over pixels of the absolute error, pixels in [0, 1]",
     "psnr": "decibels, mean over images, peak 1",
     "bce": "nats per pixel",
-    "ssim": "structural similarity, 1 at the most: mean over Gaussian windows of 11 x 11 pixels (smaller where images "
-    "are), over channels and images",
+    "ssim": "structural similarity, 1 at the most",
     "elbo_nats": "nats an image, higher is better: the evidence lower bound, of sampled codes, the penalty unweighted",
     "nll_nats": "nats an image, lower is better: the negative log-likelihood, estimated by importance sampling; the "
     "fewer samples, the more too high",

@@ -54,8 +54,8 @@ class Samples(Picture):
         images = [part for panel in panels for part in (panel.picture.prior_images, panel.picture.mixture_images)]
         line = (
             "Images decoded from random codes. The numbers are mean log-likelihoods of the test images' codes, in nats "
-            "per dimension: the higher, the more the codes are like random ones. Codes that are N(0, I) have "
-            f"{number(OF_ITSELF)} under it. {remark(*images)}"
+            f"per dimension. Under N(0, I), codes that are spread like it have {number(OF_ITSELF)}; a higher number "
+            f"says that they are crowded near the origin, a lower one that they lie elsewhere. {remark(*images)}"
         )
         return image_strips(
             blocks,

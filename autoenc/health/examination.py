@@ -138,7 +138,7 @@ def _words(findings: _Findings) -> list[str]:
         f"the variance of the mean over the test images is under {COLLAPSED}",
     )
     for name, count in findings.dead.items():
-        why = "constant on the test images, or of less than a millionth of the median unit's variance"
+        why = "constant on the test images, or nearly so"
         found(count, findings.units[name], f"units of {_of(name)} {{verb}} dead", why)
     for name, count in findings.saturated.items():
         why = f"within {MARGIN} of a bound on more than {MOSTLY:.0%} of the test images"

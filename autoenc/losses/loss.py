@@ -67,6 +67,9 @@ class Loss(nn.Module):
     def __init__(self, *, emphasis: Emphasis = EVEN) -> None:
         super().__init__()
         self.emphasis = emphasis
+        if not emphasis.even:
+            weights = f"corrupted pixels times {emphasis.corrupted:g}, others times {emphasis.kept:g}"
+            self.unit = f"{self.unit}, {weights}"
 
     def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
         """The loss of each pixel, (B, C, H, W)."""

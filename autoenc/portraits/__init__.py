@@ -55,8 +55,21 @@ ALWAYS = ("reconstructions", "progress")
 """The pictures that every run draws."""
 
 
-def draw_portraits(subject: Subject, *, folder: Path, kinds: Sequence[str] | None, title: str) -> list[Path]:
+OVER_EPOCHS = ("progress", "codes_over_epochs")
+"""The pictures of the training, in whose title no epoch stands."""
+
+
+def draw_portraits(
+    subject: Subject, *, folder: Path, kinds: Sequence[str] | None, title: str, epoch: int | None
+) -> list[Path]:
     """Draw the pictures called for into a folder; None calls for all that mean something.
+
+    Args:
+        subject: of what.
+        folder: made if it is not there.
+        kinds: names out of `PORTRAITS`.
+        title: over each.
+        epoch: whose weights the model has, for the title; None where that is not known.
 
     Returns:
         what was drawn.
@@ -69,7 +82,8 @@ def draw_portraits(subject: Subject, *, folder: Path, kinds: Sequence[str] | Non
     for kind in steps(list(PORTRAITS) if kinds is None else kinds, name="pictures"):
         picture = PORTRAITS[kind](subject)
         if picture is not None:
-            drawn.append(picture.draw(folder, title=title))
+            of_one_epoch = epoch is not None and kind not in OVER_EPOCHS
+            drawn.append(picture.draw(folder, title=f"{title}, epoch {epoch}" if of_one_epoch else title))
         elif kinds is not None:
             log.warning("The picture '%s' means nothing for this model, and is not drawn.", kind)
     return drawn

@@ -329,7 +329,7 @@ def test_an_output_that_may_have_no_gradient_is_warned_of(train: Train, capsys: 
 
 def test_a_mean_over_pixels_becomes_a_likelihood_in_words(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train("loss=bce", "bottleneck=gaussian", "noise=none", "training.epochs=1", "evaluation.nll_samples=3")
-    assert "loss=bce becomes its likelihood: nats an image, Bernoulli likelihood." in capsys.readouterr().out
+    assert "loss=bce becomes its likelihood: nats an image, Bernoulli likelihood; " in capsys.readouterr().out
     summary = RunDirectory(run).summary()
     assert summary["test"]["nll_nats"] <= -summary["test"]["elbo_nats"] + 1
     for name in ("elbo_nats", "nll_nats"):
