@@ -13,6 +13,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from hydra.core.global_hydra import GlobalHydra
+
 from autoenc.command_line.commands import train
 from autoenc.command_line.ending import exit_code
 
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_code(lambda: _train_with_whole_errors(sys.argv[1:] if arguments is None else list(arguments)))
     finally:
         _close_handlers(but=handlers)
+        GlobalHydra.instance().clear()
 
 
 def _train_with_whole_errors(arguments: Sequence[str]) -> int:

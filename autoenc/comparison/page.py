@@ -96,8 +96,12 @@ def _loss_curves(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:  
 
 def _final_losses(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:
     rows = [(job.label, _scores(job, settings.metric)) for job in jobs]
-    label = f"{settings.metric}: {jobs[0].unit(settings.metric)}"
-    return figures.final_losses(rows, metric_label=label, title="Final errors")
+    return figures.final_losses(rows, metric_label=_metric_label(jobs, settings.metric), title="Final errors")
+
+
+def _metric_label(jobs: Sequence[Job], metric: str) -> str:
+    """What stands along an axis: the name and the first words of the unit."""
+    return f"{metric}: {jobs[0].unit(metric).partition(',')[0]}"
 
 
 def _scores(job: Job, metric: str) -> dict[str, float]:
@@ -117,11 +121,11 @@ def _error_against(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:
         baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]
     return figures.error_against(
         points,
-        x_label=key.rpartition(".")[2].replace("_", " "),
-        metric_label=f"{metric}: {jobs[0].unit(metric)}",
+        x_label=key,
+        metric_label=_metric_label(jobs, metric),
         baseline=baseline,
         baseline_label="PCA, test",
-        title=f"Error against {key.rpartition('.')[2].replace('_', ' ')}",
+        title=f"Error against {key}",
     )
 
 
