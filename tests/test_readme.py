@@ -20,7 +20,7 @@ from autoenc.portraits import ALWAYS, PORTRAITS
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
-SMALL = ["dataset.limit=100", "training.epochs=1", "device.threads=1"]
+SMALL = ["dataset.limit=64", "training.epochs=1", "device.threads=1"]
 
 
 def blocks(language: str) -> list[str]:
@@ -55,6 +55,7 @@ def needs(arguments: list[str]) -> str | None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_every_command_runs(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = Path(os.environ.get("AUTOENC_DATA", REPOSITORY.parent / "shared" / "data")).absolute()
     monkeypatch.setenv("AUTOENC_DATA", str(data))
