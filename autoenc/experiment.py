@@ -134,7 +134,7 @@ def _build_trainer(prepared: Prepared, *, run_directory: RunDirectory, interrupt
         train=stored.to(device.torch_device),
         validation=splits.validation.images.to(device.torch_device),
         shown=_shown_inputs(prepared),
-        scattered=scattered(splits).images.to(device.torch_device),
+        scattered=scattered(splits, figures=config.figures).images.to(device.torch_device),
     )
     return Trainer(
         step,
@@ -208,7 +208,7 @@ def _draw(prepared: Prepared, trainer: Trainer, *, run_directory: RunDirectory) 
         config=config,
         splits=prepared.splits,
         device=prepared.device,
-        code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots},
+        code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots if len(snapshot.codes)},
         shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots},
     )
     kinds = None if config.figures is None else [*ALWAYS, *config.figures]

@@ -50,7 +50,7 @@ def draw_gallery(
         config=trained.config,
         splits=trained.config.dataset.build(data_dir=trained.config.data_dir),
         device=there,
-        code_snapshots={epoch: snapshot.codes for epoch, snapshot in snapshots.items()},
+        code_snapshots={epoch: snapshot.codes for epoch, snapshot in snapshots.items() if len(snapshot.codes)},
         shown_snapshots={epoch: snapshot.reconstructions for epoch, snapshot in snapshots.items()},
         projection=projection,
     )

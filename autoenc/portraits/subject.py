@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,10 +73,15 @@ class Subject:
             return self.model.decode(codes.to(self.device.torch_device)).float().cpu()
 
 
-SCATTERED = 2000
+SCATTERED = 1000
 """How many test images' codes are kept as training goes on."""
 
 
-def scattered(splits: Splits) -> Split:
-    """The test images whose codes are kept as training goes on: the first, in the order of the file."""
-    return splits.test.take(torch.arange(min(SCATTERED, len(splits.test))))
+def scattered(splits: Splits, *, figures: Sequence[str] | None) -> Split:
+    """The test images whose codes are kept as training goes on: the first, in the order of the file.
+
+    None of them where `figures`, the pictures called for, have no use for that: every checkpoint holds all that is
+    kept. (None calls for all pictures.)
+    """
+    wanted = figures is None or "codes_over_epochs" in figures
+    return splits.test.take(torch.arange(min(SCATTERED, len(splits.test)) if wanted else 0))

@@ -233,6 +233,8 @@ class Trainer:
 
     def _snapshot(self) -> Snapshot:
         self.model.eval()
+        if len(self.images.scattered) == 0:
+            return Snapshot(self.reconstruct_shown(), torch.zeros(0, 0, device=self.images.scattered.device))
         with torch.no_grad(), self.step.device.autocast():
             scattered = batches(self.images.scattered, device=self.step.device)
             codes = torch.cat([self.model.encode(images).float() for images in scattered])

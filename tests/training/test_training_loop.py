@@ -460,3 +460,13 @@ def test_a_seeded_loss_is_pinned(uninterrupted: Callable[..., Path]) -> None:
 
 
 PINNED = 0.18869753777980805
+
+
+def test_codes_are_kept_only_for_the_picture_that_shows_them(train: Train) -> None:
+    without = load_last(train("figures=[codes]") / "checkpoints")
+    wanted = load_last(train("figures=[codes_over_epochs]", folder="wanted") / "checkpoints")
+    assert without is not None
+    assert wanted is not None
+    kept = {name: codes.shape for name, codes in wanted.trainer.items() if name.startswith("codes:")}
+    assert kept == {f"codes:{epoch}": (100, 3) for epoch in range(4)}
+    assert all(len(codes) == 0 for name, codes in without.trainer.items() if name.startswith("codes:"))
