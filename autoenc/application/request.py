@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -72,6 +72,7 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
     _check_output(request)
     _check_given(request)
     run = load_run(request.run, device=plain_device(request.device).torch_device)
+    _check_apart_from_training(request, run)
     log.info("The model of %s: %r.", request.run, run)
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))
     if run.image_shape[0] not in {1, 3} and request.do != "encode":
@@ -122,12 +123,25 @@ def _apply_to_pictures(
             score(run, source, request.output, baseline=baseline, batch_size=batch_size)
 
 
+def _written(request: Request) -> Sequence[Path]:
+    """The files, or the folder, that would be written."""
+    return score_files(request.output) if request.do == "score" else (request.output,)
+
+
+def _check_apart_from_training(request: Request, run: TrainedModel) -> None:
+    """What `run:test` is read from may be a folder of pictures, which are not to be replaced either."""
+    own = getattr(run.config.dataset, "path", None)
+    if own is not None:
+        for path in _written(request):
+            check_apart(path, given=own, key="the run's dataset.path")
+
+
 def _check_output(request: Request) -> None:
     """Before anything that takes time."""
     suffix = {"encode": ".npz", "score": ".csv"}.get(request.do)
     if suffix is not None:
         check_suffix(request.output, suffix=suffix)
-    files = score_files(request.output) if request.do == "score" else (request.output,)
+    files = _written(request)
     # First of all: of what is given, nobody is to be told that --overwrite replaces it.
     for path in files:
         for key, text in _given(request).items():

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -38,6 +39,15 @@ class ValueAxis:
             decimals = max(len(text.partition(".")[2]) for text in written)
             written = [f"{tick:.{decimals}f}" for tick in self.ticks]
         return [_plain(text) for text in written]
+
+    def put_on(self, axes: Axes) -> None:
+        """Make it the vertical axis of `axes`, with lines across at its ticks."""
+        axes.set_yscale(self.name)
+        axes.set_ylim(self.low, self.high)
+        axes.set_yticks(self.ticks, self.labels)
+        axes.set_yticks(self.minor_ticks, [""] * len(self.minor_ticks), minor=True)
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
 
     def share(self, value: float) -> float:
         """How far up the axis a value stands, from 0 to 1."""

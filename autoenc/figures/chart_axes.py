@@ -32,10 +32,5 @@ def chart_axes(page: Page, box: ChartBox, *, scale: ValueAxis, label: str, acros
     axes = page.figure.add_axes(place)
     axes.set_ylabel(label)
     axes.set_xlabel(across)
-    axes.set_yscale(scale.name)
-    axes.set_ylim(scale.low, scale.high)
-    axes.set_yticks(scale.ticks, scale.labels)
-    axes.set_yticks(scale.minor_ticks, [""] * len(scale.minor_ticks), minor=True)
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
+    scale.put_on(axes)
     return axes

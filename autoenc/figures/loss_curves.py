@@ -124,12 +124,7 @@ def _axes(page: Page, *, title: str, label: str, scale: ValueAxis, curve_labels:
     place = page.rectangle(left=left, top=top, width=page.width - left - right, height=height)
     axes = page.figure.add_axes(place)
     axes.set_ylabel(label)
-    axes.set_yscale(scale.name)
-    axes.set_ylim(scale.low, scale.high)
-    axes.set_yticks(scale.ticks, scale.labels)
-    axes.set_yticks(scale.minor_ticks, [""] * len(scale.minor_ticks), minor=True)
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
+    scale.put_on(axes)
     return axes
 
 

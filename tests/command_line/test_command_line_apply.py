@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from autoenc.command_line.apply import main
 from tests.conftest import REPOSITORY, TINY
@@ -165,3 +166,21 @@ def test_an_interrupted_script_leaves_whole_files(finished: Path, elsewhere: Pat
     written = os.listdir("out")  # noqa: PTH208
     assert 100 <= len(written) < 100_000
     assert all(name.endswith(".png") and (Path("out") / name).stat().st_size > 50 for name in written)
+
+
+def test_the_pictures_a_run_was_trained_on_are_not_written_over(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from autoenc.command_line import main as train
+
+    Path("pictures").mkdir()
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)):
+        Image.fromarray(pixels).save(Path("pictures") / f"{number}.png")
+    before = {path.name: path.read_bytes() for path in Path("pictures").iterdir()}
+    own = ["dataset=image_folder", "dataset.path=pictures", "dataset.channels=1", "dataset.size=[8,8]"]
+    assert train([*TINY, *own, "training.epochs=1", "hydra.run.dir=run"]) == 0
+    capsys.readouterr()
+    for output, do in (("pictures", "reconstruct"), ("pictures/out", "denoise"), ("pictures/a.csv", "score")):
+        assert main(["run", "run:test", output, "--do", do, "--overwrite"]) == 2
+        assert "the run's dataset.path is there too" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in Path("pictures").iterdir()} == before
