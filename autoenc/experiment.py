@@ -51,15 +51,17 @@ class Prepared(NamedTuple):
     """`time.perf_counter()` when the preparations began."""
 
 
-def prepare(config: ExperimentConfig) -> Prepared:
+def prepare(config: ExperimentConfig, *, threads: int | None = None) -> Prepared:
     """Find the device, load the images, build the model. Nothing is written, but for data that has to be downloaded.
+
+    Where the config leaves it open, `threads` says how many CPU threads there are to be; None: as torch would have it.
 
     Raises:
         ValueError: one of them is not there; the message is one line.
     """
     started = time.perf_counter()
     device = config.device.build()
-    device.set_threads()
+    device.set_threads(threads)
     splits = config.dataset.build(data_dir=config.data_dir)
     model = config.build_model(image_shape=splits.image_shape)
     device.place(model)

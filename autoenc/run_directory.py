@@ -109,6 +109,12 @@ class RunDirectory:
         }
         self._write_json("status.json", status)
 
+    def set_failed_from_outside(self, error: Mapping[str, str]) -> None:
+        """Say in `status.json` that the run failed, for its own process, which is gone: whose it was stays there."""
+        now = datetime.now(UTC).isoformat()
+        before = {"started_at": now, "host": None, "pid": None, "process_started_at": None, **self.status()}
+        self._write_json("status.json", {**before, "state": "failed", "finished_at": now, "error": dict(error)})
+
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write `environment.json`."""
         self._write_json("environment.json", environment)

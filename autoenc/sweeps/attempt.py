@@ -1,0 +1,175 @@
+"""One job's process, from the outside: started warm, watched, ended when its time is up, and its end written down."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import shutil
+import signal
+import sys
+import time
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from autoenc.run_directory import ErrorKind, RunDirectory, write_atomically
+from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.worker import PRELOADED, work
+
+SAVING_SECONDS = 60.0
+"""How long a job that is asked to stop may take to finish its step and save."""
+HANGING_SECONDS = 10.0
+"""The same for one whose time is up: most likely it cannot."""
+DUMPING_SECONDS = 5.0
+"""How long writing its stack into its log may take one that has to be killed."""
+
+PUT_ASIDE = ".replaced"
+"""Where a sweep keeps what stood in the folder of a job that began anew."""
+
+
+class Attempt:
+    """A job's process. `poll` has to be called until it returns True; it never waits."""
+
+    def __init__(self, task: JobTask) -> None:
+        self.task = task
+        self._run = RunDirectory(Path(task.folder))
+        self._process: BaseProcess | None = None
+        self._deadline: float | None = None
+        self._stages: list[tuple[float, int]] = []
+        self._timed_out = False
+        self._out_of_memory_before = _kills_for_memory()
+
+    def start(self) -> None:
+        """Make the job's folder ready and start its process; what goes wrong is written down there."""
+        try:
+            _make_ready(self.task)
+            process = _context().Process(target=work, args=(self.task,), name=Path(self.task.folder).name)
+            process.start()
+        except OSError as error:  # no memory for a process, no descriptors, a full disk
+            self._write_down("raised", f"the job's process could not be started: {error}")
+            return
+        self._process = process
+        if self.task.timeout is not None:
+            self._deadline = time.monotonic() + self.task.timeout
+
+    def poll(self) -> bool:
+        """Whether the job has ended, however that was; its folder then says how."""
+        if self._process is None:
+            return True
+        if not self._process.is_alive():
+            self._settle(self._process)
+            return True
+        now = time.monotonic()
+        if self._deadline is not None and now >= self._deadline and not self._timed_out:
+            self._timed_out = True
+            self._end_in_stages(HANGING_SECONDS)
+        while self._stages and now >= self._stages[0][0]:
+            self._signal(self._stages.pop(0)[1])
+        return False
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Ask the job to save and end; where it does not, or `at_once`, it is killed. `poll` says when it is gone."""
+        if at_once:
+            self._stages = [(time.monotonic(), signal.SIGKILL)]
+        elif not self._stages:
+            self._end_in_stages(SAVING_SECONDS)
+
+    def _end_in_stages(self, patience: float) -> None:
+        """Ask; after `patience` have it write its stack, which `faulthandler` does on SIGABRT; then kill."""
+        now = time.monotonic()
+        self._stages = [
+            (now, signal.SIGTERM),
+            (now + patience, signal.SIGABRT),
+            (now + patience + DUMPING_SECONDS, signal.SIGKILL),
+        ]
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None and self._process.pid is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
+
+    def _settle(self, process: BaseProcess) -> None:
+        """Write down how the job ended, where it could not do so itself."""
+        process.join()
+        code = process.exitcode or 0
+        process.close()
+        self._process = None
+        if self._timed_out and self._run.status().get("state") != "finished":
+            self._write_down("timed_out", f"it was still running after sweep.job_timeout={self.task.timeout:g} seconds")
+        elif self._run.status().get("state") == "running":
+            self._write_down(*self._cause(code))
+
+    def _cause(self, code: int) -> tuple[ErrorKind, str]:
+        if code == -signal.SIGKILL and _kills_for_memory() > self._out_of_memory_before:
+            return "out_of_memory", "the system killed its process, since there was no memory left"
+        if code < 0:
+            return "killed", f"its process was ended by {_signal_name(-code)}; the log has what it left"
+        return "raised", f"its process ended with exit code {code}, without a word; the log has what it left"
+
+    def _write_down(self, kind: ErrorKind, message: str) -> None:
+        settle(self.task, kind=kind, message=message)
+
+
+def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:
+    """Write down a failure of a job that can no longer do so itself."""
+    run = RunDirectory(Path(task.folder))
+    with contextlib.suppress(OSError):  # a full disk, a folder that cannot be made: the sweep's table tells of it
+        run.path.mkdir(parents=True, exist_ok=True)
+        run.set_failed_from_outside({"kind": kind, "message": message})
+
+
+def warm_up() -> None:
+    """Have the process at hand that jobs are forked from: importing torch once takes longer than many a job."""
+    if _context().get_start_method() == "forkserver":
+        multiprocessing.forkserver.ensure_running()
+
+
+def _context() -> BaseContext:
+    """Forked from a process that has imported everything and done nothing; where forking is unsafe, started anew."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def _make_ready(task: JobTask) -> None:
+    path = Path(task.folder)
+    if task.replaces and path.exists():
+        _put_aside(path)
+    if not (path / "config.yaml").exists():
+        RunDirectory.begin(path, config=task.config)
+    else:
+        RunDirectory(path).set_state("running")
+    if task.hydra and not (path / ".hydra").exists():
+        (path / ".hydra").mkdir()
+        for name, text in task.hydra.items():
+            write_atomically(path / ".hydra" / name, text.encode())
+
+
+def _put_aside(path: Path) -> None:
+    """Move a folder to where nobody looks for runs, under the next free number: nothing is overwritten."""
+    aside = path.parent / PUT_ASIDE
+    aside.mkdir(exist_ok=True)
+    number = 1
+    while (aside / f"{path.name}.{number}").exists():
+        number += 1
+    shutil.move(path, aside / f"{path.name}.{number}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _kills_for_memory() -> int:
+    """How many processes Linux has killed for want of memory so far; 0 where nothing says so."""
+    try:
+        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

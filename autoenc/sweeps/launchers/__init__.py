@@ -1,0 +1,15 @@
+"""Launchers: where the jobs of a sweep run, and how many at once. `hydra/launcher=` picks one."""
+
+from autoenc.registry import Registry
+from autoenc.sweeps.launchers.launcher import Launcher, LauncherSettings
+from autoenc.sweeps.launchers.local import Basic, Joblib
+
+LAUNCHERS: Registry[LauncherSettings] = Registry(
+    "hydra.launcher",
+    {
+        "basic": Basic,
+        "joblib": Joblib,
+    },
+)
+
+__all__ = ["LAUNCHERS", "Launcher", "LauncherSettings"]

@@ -1,0 +1,88 @@
+"""Jobs on this machine: one after another, or several at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autoenc.settings import PositiveInt
+from autoenc.sweeps.attempt import Attempt, warm_up
+from autoenc.sweeps.task import JobTask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basic:
+    """`hydra/launcher=basic`: one job after another, with all threads."""
+
+    def build(self) -> LocalLauncher:
+        """A launcher with one slot."""
+        return LocalLauncher(slots=1, threads=None, gpus=[])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joblib:
+    """`hydra/launcher=joblib`: several jobs at once, the threads divided among them, and the GPUs dealt out."""
+
+    n_jobs: PositiveInt | None
+    """None: one a GPU where there are any, else one a core."""
+
+    def build(self) -> LocalLauncher:
+        """A launcher with as many slots as were asked for."""
+        gpus = gpus_here()
+        slots = self.n_jobs or len(gpus) or cores_here()
+        return LocalLauncher(slots=slots, threads=max(1, cores_here() // slots), gpus=gpus)
+
+
+class LocalLauncher:
+    """So many jobs at once, each a child of this process."""
+
+    def __init__(self, *, slots: int, threads: int | None, gpus: Sequence[str]) -> None:
+        self.slots = slots
+        self._threads = threads
+        self._gpus = list(gpus)
+        self._running: dict[int, Attempt] = {}
+        warm_up()
+
+    def submit(self, task: JobTask) -> None:
+        """Start a job in a free slot, which decides on its GPU."""
+        slot = next(number for number in range(self.slots) if number not in self._running)
+        attempt = Attempt(self._placed(task, slot=slot))
+        attempt.start()
+        self._running[slot] = attempt
+
+    def ended(self) -> list[JobTask]:
+        """The jobs that are over."""
+        over = [slot for slot, attempt in self._running.items() if attempt.poll()]
+        return [self._running.pop(slot).task for slot in over]
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Ask every job to end."""
+        for attempt in self._running.values():
+            attempt.stop(at_once=at_once)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _placed(self, task: JobTask, *, slot: int) -> JobTask:
+        environment = {**task.environment}
+        if self._gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
+        return replace(task, threads=self._threads, environment=environment)
+
+
+def cores_here() -> int:
+    """How many CPU cores this process may use, containers' limits included."""
+    import joblib  # noqa: PLC0415 - takes a while, and most sweeps run one job after another
+
+    return int(joblib.cpu_count())
+
+
+def gpus_here() -> list[str]:
+    """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` calls them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in (part.strip() for part in visible.split(",")) if name and name != "-1"]
+    import torch  # noqa: PLC0415
+
+    return [str(number) for number in range(torch.cuda.device_count())]

@@ -1,0 +1,78 @@
+"""The inside of a job's process: train in its folder, say there how it went, and never outlive the process that watches."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging.config
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from autoenc.run_directory import RunDirectory
+from autoenc.sweeps.task import JobTask
+
+ORPHAN_SECONDS = 30.0
+"""How long a job whose parent is gone may take to finish its step and save."""
+
+PRELOADED = ["autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment"]
+"""What the process that jobs are forked from imports once for all of them."""
+
+
+def work(task: JobTask) -> None:
+    """Run the job. A process's whole life: it ends with the exit code of a run."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # a terminal's Ctrl-C is for the sweep, which then asks its jobs
+    run_directory = RunDirectory(Path(task.folder))
+    _send_output_to(run_directory.path / "train.log")
+    faulthandler.enable()  # a crash, and what ends a job that hangs, leave a stack in the log
+    _end_with_the_parent()
+    os.environ.update(task.environment)
+    logging.config.dictConfig(dict(task.logging))
+    if task.chdir:
+        os.chdir(run_directory.path)
+    _train(run_directory, threads=task.threads)
+
+
+def _train(run_directory: RunDirectory, *, threads: int | None) -> None:
+    from autoenc import experiment  # noqa: PLC0415 - imports torch
+    from autoenc.config import parse  # noqa: PLC0415 - imports torch
+
+    try:
+        with experiment.recorded(run_directory) as interruption:
+            prepared = experiment.prepare(parse(run_directory.config()), threads=threads)
+            experiment.run(prepared, run_directory, interruption=interruption)
+    except Exception:
+        sys.exit(1)  # the folder has the error, and its log the traceback
+
+
+def _send_output_to(path: Path) -> None:
+    """What a library writes past `logging` belongs to the job's log too, and not between the lines of other jobs."""
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    # A forked process has its parent's objects, which may be anything, a test's capture among them.
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False, errors="backslashreplace")
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="backslashreplace")
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_end(sentinel: int) -> None:
+    """Save and end when the parent is gone, however it went; end without saving where that takes too long."""
+    multiprocessing.connection.wait([sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(ORPHAN_SECONDS)
+    os._exit(128 + signal.SIGTERM)
