@@ -29,6 +29,14 @@ def describe_environment(device: Device) -> dict[str, Any]:
     }
 
 
+def describe_code() -> str:
+    """The version of this package and, of a checkout, the commit: `0.1.0 (af8b16e, changed)`."""
+    git = _git_state(Path(__file__).parent)
+    if git is None:
+        return str(_version("autoenc"))
+    return f"{_version('autoenc')} ({git['commit'][:7]}{', changed' if git['dirty'] else ''})"
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)

@@ -25,7 +25,7 @@ from autoenc.command_line.composition import (
 from autoenc.command_line.folders import claim_folder
 from autoenc.command_line.help import help_text
 from autoenc.command_line.report import as_value, command, report, shown
-from autoenc.command_line.sweep import comparison_settings, run_one_of_a_sweep, sweep
+from autoenc.command_line.sweep import comparison_settings, sweep, sweep_settings
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 
@@ -56,22 +56,28 @@ def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         return 0
     if options.cfg:
         composer = Composer(options)
-        composer.compose(run_mode=RunMode.RUN)  # for our own words where there is a mistake
+        mode = RunMode.MULTIRUN if options.multirun else RunMode.RUN
+        composer.compose(run_mode=mode)  # for our own words where there is a mistake
         options.overrides, options.config_name = composer.overrides, composer.config_name
     GlobalHydra.instance().clear()
     _run_hydra(
         args=options,
         args_parser=parser,
-        task_function=run_one_of_a_sweep,
+        task_function=_never,
         config_path=str(config_directory()),
         config_name="config",
     )
     return 0
 
 
+def _never(config: DictConfig) -> None:
+    """What only shows something does not come to its work."""
+    raise AssertionError(config)
+
+
 def _run(composer: Composer) -> int:
     config = composer.compose(run_mode=RunMode.RUN)
-    comparison_settings(config)  # which only a sweep reads, but a mistake in it is one here too
+    comparison_settings(config), sweep_settings(config)  # which only a sweep reads, but a mistake is one here too
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # for what there is to say before there is a folder
     if composer.resume is not None and RunDirectory(composer.resume).status().get("state") == "finished":
         raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))

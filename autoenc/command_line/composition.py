@@ -149,7 +149,7 @@ class Composer:
                 raise ConfigError("resume", problem, value=str(self.resume))
         source, key = (self.resume, "resume") if self.resume is not None else (self.rerun, "rerun")
         if source is not None:
-            values = RunDirectory.open(source, key=key).config()
+            values = {**_nodes_of_no_run(), **RunDirectory.open(source, key=key).config()}
             ConfigStore.instance().store(name=OF_A_RUN, node={"defaults": _HOUSE_DEFAULTS, **values})
             self.config_name = OF_A_RUN
 
@@ -169,8 +169,15 @@ def task_values(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
-NO_PART_OF_A_RUN = {"hydra", "resume", "rerun", "comparison"}
-"""Keys that say where a run begins or what a sweep ends with, and that no run depends on."""
+NO_PART_OF_A_RUN = {"hydra", "resume", "rerun", "sweep", "comparison"}
+"""Keys that say where a run begins, how a sweep goes and what it ends with, and that no run depends on."""
+
+
+def _nodes_of_no_run() -> dict[str, Any]:
+    """What a run's config does not have of ours, for a sweep that starts from a run."""
+    ours = OmegaConf.to_container(OmegaConf.load(config_directory() / "config.yaml"), resolve=False)
+    assert isinstance(ours, dict)
+    return {key: ours[key] for key in ("sweep", "comparison")}
 
 
 def config_directory() -> Path:
@@ -198,6 +205,8 @@ def register_our_configs() -> None:
     """Have Hydra find our YAML wherever it composes, and behave as its version 1.3 does."""
     hydra.version.setbase("1.3")
     Plugins.instance().register(_OurConfigs)
+    for group in ("launcher", "sweeper"):  # ours have the same names, and Hydra would check them by its own schemas
+        ConfigStore.instance().repo["hydra"].pop(group, None)
     OmegaConf.register_new_resolver("devices_here", _devices_here, replace=True)
 
 
@@ -256,4 +265,4 @@ _NOT_TAKEN = {
     "hydra.job.env_set": "a config may not change the environment; set variables in the shell",
 }
 
-_TRUSTED = ("hydra.", "hydra_plugins.", "logging.", "autoenc.")
+_TRUSTED = ("hydra.", "logging.", "autoenc.")

@@ -2,132 +2,150 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, RunMode
+from hydra.core.override_parser.types import Override
+from hydra.core.utils import configure_log
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from autoenc.command_line.complaints import in_one_line
-from autoenc.command_line.composition import Composer, task_values
-from autoenc.command_line.folders import claim_folder
-from autoenc.command_line.report import report, shown
-from autoenc.comparison.jobs import labels
+from autoenc.command_line.composition import Composer
+from autoenc.command_line.jobs import JobMaker, all_combinations, labels_of, sweep_folder, varied, without_doubles
+from autoenc.command_line.report import shown
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError, checked, listed, nearest
+from autoenc.sweeps.driver import Course
+from autoenc.sweeps.folder import SweepFolder
+from autoenc.sweeps.identity import sweep_name
+from autoenc.sweeps.launchers import LAUNCHERS, LauncherSettings
+from autoenc.sweeps.plan import Job, action
+from autoenc.sweeps.settings import SweepSettings
+from autoenc.sweeps.source import Grid, Proposal
+from autoenc.sweeps.view import SweepView
 
 log = logging.getLogger(__name__)
 
+SettingsType = TypeVar("SettingsType")
+
 
 def sweep(composer: Composer) -> int:
-    """Run every job that the command line asks for, and compare them; returns the exit code."""
+    """Run every job that the command line asks for and that has not finished, and compare all; returns the exit code.
+
+    Raises:
+        ConfigError: one of the jobs would be refused, or the sweep itself; nothing has been made then.
+        SystemExit: it was interrupted, and its jobs have saved.
+    """
+    from autoenc.environment import describe_code  # noqa: PLC0415 - imports torch
+
+    wanted, code = _what_is_wanted(composer), describe_code()
+    with wanted.folder.locked(), SweepView(wanted.folder.path) as view:
+        _announce(wanted, code=code)
+        wanted.folder.add(wanted.jobs, code=code)
+        course = Course(
+            source=Grid([job.overrides for job in wanted.jobs]),
+            launcher=wanted.launcher.build(),
+            job_of=lambda proposal: wanted.job_of(proposal, code=code),
+            rerun=wanted.settings.rerun,
+            view=view,
+        )
+        try:
+            course.run()
+        except SystemExit:
+            log.info("Interrupted. The same command goes on.")
+            raise
+        compared = _compare(wanted.folder.path)
+    log.info("The sweep is in %s", shown(wanted.folder.path))
+    return _exit_code(course.asked_for, compared=compared)
+
+
+class _Wanted(NamedTuple):
+    """A sweep as the command line asks for it, checked; nothing has been made yet."""
+
+    settings: SweepSettings
+    launcher: LauncherSettings
+    folder: SweepFolder
+    maker: JobMaker
+    jobs: list[Job]
+    """Those that are known beforehand."""
+
+    def job_of(self, proposal: Proposal, *, code: str) -> Job:
+        """The job of a proposal, written down as the sweep's."""
+        if proposal.number < len(self.jobs):
+            return self.jobs[proposal.number]
+        (label,) = labels_of([proposal.overrides])
+        job = self.maker.make(proposal.overrides, number=proposal.number, label=label)
+        self.folder.add([job], code=code)
+        return job
+
+
+def _what_is_wanted(composer: Composer) -> _Wanted:
     if composer.resume is not None:
         raise ConfigError("resume", "one run at a time: it does not go with --multirun", value=str(composer.resume))
     config = composer.compose(run_mode=RunMode.MULTIRUN)
-    context = HydraContext(config_loader=composer.hydra.config_loader, callbacks=Callbacks())
-    try:
-        sweeper = Plugins.instance().instantiate_sweeper(
-            config=config, hydra_context=context, task_function=run_one_of_a_sweep
-        )
-    except Exception as error:
-        raise ConfigError("hydra.sweeper", f"it cannot be made: {in_one_line(error)}") from error
-    comparison = comparison_settings(config)
-    expected = _check_jobs(composer, config, comparison=comparison)
-    claim = claim_folder(config, "hydra.sweep.dir")
-    try:
-        sweeper.sweep(arguments=list(config.hydra.overrides.task))
-    except Exception:
-        if not any(claim.path.glob("**/status.json")):
-            claim.give_back()
-        raise
-    compared = _compare(claim.path, expected, settings=comparison)
-    log.info("The sweep is in %s", shown(claim.path))
-    return _sweep_exit_code(claim.path, expected) if compared else 1
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    settings, comparison = sweep_settings(config), comparison_settings(config)
+    _check_metric(comparison.metric)
+    launcher = LAUNCHERS.parse(_plain(config.hydra.launcher))
+    overrides = _overrides(composer, config)
+    config.sweep.name = settings.name or _name(composer)
+    path = sweep_folder(config)
+    maker = JobMaker(composer, config, folder=path, swept=varied(overrides), settings=settings, comparison=comparison)
+    commands = all_combinations(overrides)
+    found = zip(commands, labels_of(commands), strict=True)
+    jobs = [maker.make(command, number=number, label=label) for number, (command, label) in enumerate(found)]
+    return _Wanted(settings, launcher, SweepFolder(path, comparison=comparison), maker, without_doubles(jobs))
 
 
-class _ExpectedJob(NamedTuple):
-    """A job that a sweep is going to run."""
-
-    folder: Path
-    """Below the sweep's."""
-    label: str
-    """What distinguishes it from the others."""
+def _overrides(composer: Composer, config: DictConfig) -> list[Override]:
+    """What the sweep's config and the command line override, for all jobs or each."""
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    parser = OverridesParser.create(config_loader=composer.hydra.config_loader)
+    return list(parser.parse_overrides([*params, *config.hydra.overrides.task]))
 
 
-def comparison_settings(config: DictConfig) -> ComparisonSettings:
-    """What a sweep ends with; the config of a run, which `rerun` starts from, has no such node.
+def _name(composer: Composer) -> str:
+    """The sweep's name, made of its command line."""
+    parsed = OverridesParser.create(config_loader=composer.hydra.config_loader).parse_overrides(composer.overrides)
+    fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
+    return sweep_name(fixed=fixed, swept=varied(parsed))
+
+
+def sweep_settings(config: DictConfig) -> SweepSettings:
+    """How a sweep is to go about its jobs.
 
     Raises:
         ConfigError: a key or value in it is wrong.
     """
-    values = OmegaConf.to_container(config.comparison, resolve=True) if "comparison" in config else _USUAL_COMPARISON
-    if not isinstance(values, dict):
-        raise ConfigError("comparison", "it must be a group of keys", value=values)
-    return checked(ComparisonSettings, {str(key): value for key, value in values.items()}, key="comparison")
+    return _settings(config, "sweep", SweepSettings)
 
 
-_USUAL_COMPARISON: dict[str, Any] = {
-    "title": None,
-    "pictures": ["loss_curves", "final_losses", "reconstructions"],
-    "metric": "mse",
-    "against": None,
-    "epochs": None,
-}
+def comparison_settings(config: DictConfig) -> ComparisonSettings:
+    """What a sweep ends with.
 
-
-def _compare(folder: Path, expected: list[_ExpectedJob], *, settings: ComparisonSettings) -> bool:
-    """The table and the page of the jobs that finished; whether that could be done. What is wrong loses no run."""
-    from autoenc.comparison.sweep import compare_sweep, write_sweep  # noqa: PLC0415 - imports matplotlib
-
-    try:
-        write_sweep(folder, {str(job.folder): job.label for job in expected}, settings=settings)
-        page = compare_sweep(folder)
-    except (ValueError, OSError) as error:
-        log.error("The runs are whole, but cannot be compared: %s", in_one_line(error))  # noqa: TRY400
-        return False
-    if page is not None:
-        log.info("Side by side: %s", shown(page))
-    return True
-
-
-def _check_jobs(composer: Composer, config: DictConfig, *, comparison: ComparisonSettings) -> list[_ExpectedJob]:
-    """Refuse the whole sweep, before it makes a folder, when one of its jobs would be refused.
-
-    Returns:
-        the jobs; none where the sweeper decides on them as it goes.
+    Raises:
+        ConfigError: a key or value in it is wrong.
     """
-    from autoenc.comparison.page import check_comparison  # noqa: PLC0415 - imports matplotlib
-    from autoenc.config import parse  # noqa: PLC0415 - imports torch
+    return _settings(config, "comparison", ComparisonSettings)
 
-    _check_metric(comparison.metric)
-    if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
-        return []
-    loader = composer.hydra.config_loader
-    fixed = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    overrides = OverridesParser.create(config_loader=loader).parse_overrides([*fixed, *config.hydra.overrides.task])
-    (jobs,) = BasicSweeper.split_arguments(overrides, None)
-    folders: list[Path] = []
-    for number, job in enumerate(jobs):
-        composed = composer.compose_job(config, job, number=number)
-        values = task_values(composed)
-        parse(values).device.build()
-        check_comparison(values, settings=comparison)
-        folder = Path(os.path.normpath(str(composed.hydra.sweep.subdir)))
-        if folder.is_absolute() or ".." in folder.parts or folder == Path() or folder in folders:
-            problem = "each job needs a folder of its own below the sweep's, as hydra.job.num makes one"
-            raise ConfigError("hydra.sweep.subdir", problem, value=str(composed.hydra.sweep.subdir))
-        folders.append(folder)
-    return [_ExpectedJob(folder, label) for folder, label in zip(folders, labels(jobs), strict=True)]
+
+def _settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
+    node = config.get(key)
+    if not isinstance(node, DictConfig):
+        raise ConfigError(key, "it must be a group of keys", value=node)
+    return checked(settings, _plain(node), key=key)
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
 
 
 def _check_metric(name: str) -> None:
@@ -139,29 +157,51 @@ def _check_metric(name: str) -> None:
         raise ConfigError("comparison.metric", problem, value=name)
 
 
-def run_one_of_a_sweep(config: DictConfig) -> None:
-    """One job, in the folder that Hydra made for it inside the sweep's. Its failure is its own."""
-    from autoenc import experiment  # noqa: PLC0415 - imports torch
-    from autoenc.config import parse  # noqa: PLC0415 - imports torch
+def _announce(wanted: _Wanted, *, code: str) -> None:
+    """What is there already, and what is to be done."""
+    found = [action(job.folder, rerun=wanted.settings.rerun) for job in wanted.jobs]
+    said = [f"{found.count(what)} {words}" for what, words in _WORDS.items() if what in found]
+    if wanted.jobs:
+        log.info("%d job(s) in %s: %s.", len(wanted.jobs), shown(wanted.folder.path), ", ".join(said))
+    before = wanted.folder.jobs
+    left = [job.folder.name for job, what in zip(wanted.jobs, found, strict=True) if what == "leave"]
+    older = [name for name in left if name in before and before[name].code not in {code, ""}]
+    if older:
+        log.warning(
+            "%d of them finished by other code (%s; this is %s): sweep.rerun=all trains them anew.",
+            len(older),
+            before[older[0]].code,
+            code,
+        )
 
-    parsed = parse(task_values(config))
-    run_directory = RunDirectory.begin(Path(HydraConfig.get().runtime.output_dir), config=parsed.values)
+
+_WORDS = {
+    "leave": "left as they are",
+    "go_on": "go on from where they were stopped",
+    "again": "begin anew",
+    "wait": "still running from before",
+    "begin": "new",
+}
+
+
+def _compare(folder: Path) -> bool:
+    """The table and the page of the jobs; whether that could be done. What is wrong loses no run."""
+    from autoenc.comparison.sweep import compare_sweep  # noqa: PLC0415 - imports matplotlib
+
     try:
-        with experiment.recorded(run_directory) as interruption:
-            summary = experiment.run(experiment.prepare(parsed), run_directory, interruption=interruption)
-    except Exception as error:
-        log.error("failed: %s", in_one_line(error))  # noqa: TRY400 - the log file has the traceback
-    else:
-        with contextlib.chdir(HydraConfig.get().runtime.cwd):  # where the command was given: Hydra may have moved us
-            report(summary, run_directory)
+        page = compare_sweep(folder)
+    except (ValueError, OSError) as error:
+        log.error("The runs are whole, but cannot be compared: %s", in_one_line(error))  # noqa: TRY400
+        return False
+    if page is not None:
+        log.info("Side by side: %s", shown(page))
+    return True
 
 
-def _sweep_exit_code(folder: Path, expected: list[_ExpectedJob]) -> int:
-    """1 when a job failed: the folders tell, whatever launcher ran the jobs."""
-    there = sorted(path.parent.relative_to(folder) for path in folder.glob("**/status.json"))
-    jobs = [job.folder for job in expected] or there
-    failed = [job for job in jobs if RunDirectory(folder / job).status().get("state") != "finished"]
+def _exit_code(folders: Sequence[Path], *, compared: bool) -> int:
+    """1 when a job did not finish: the folders tell, whatever ran the jobs."""
+    failed = [folder for folder in folders if RunDirectory(folder).status().get("state") != "finished"]
     if failed:
-        names = ", ".join(shown(folder / job) for job in failed)
-        sys.stderr.write(f"error: {len(failed)} of {len(jobs)} jobs did not finish: {names}\n")
-    return 1 if failed else 0
+        names = ", ".join(shown(folder) for folder in failed)
+        sys.stderr.write(f"error: {len(failed)} of {len(folders)} jobs did not finish: {names}\n")
+    return 1 if failed or not compared else 0

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -28,21 +28,39 @@ FILE = "sweep.json"
 WIDEST = 1000  # characters of a table
 
 
+class SweepJob(NamedTuple):
+    """A job, as `sweep.json` has it."""
+
+    label: str
+    """What it is called: what distinguishes it from the others."""
+    identity: str
+    """A hash of what its config computes."""
+    overrides: tuple[str, ...]
+    """What its command line has that not all others have."""
+    code: str
+    """The version of the code that it was begun with."""
+
+
 class Sweep(NamedTuple):
     """What `sweep.json` says."""
 
-    labels: dict[str, str]
-    """By the folder of each job, below the sweep's, what it is called."""
+    jobs: dict[str, SweepJob]
+    """By the folder of each, below the sweep's."""
     settings: ComparisonSettings
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """By the folder of each job, below the sweep's, what it is called."""
+        return {folder: job.label for folder, job in self.jobs.items()}
 
-def write_sweep(folder: Path, labels: Mapping[str, str], *, settings: ComparisonSettings) -> None:
+
+def write_sweep(folder: Path, jobs: Mapping[str, SweepJob], *, settings: ComparisonSettings) -> None:
     """Write `sweep.json`.
 
     Raises:
         OSError: it cannot be written.
     """
-    values = {"jobs": dict(labels), "comparison": asdict(settings)}
+    values = {"jobs": {name: job._asdict() for name, job in jobs.items()}, "comparison": asdict(settings)}
     write_atomically(folder / FILE, json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
@@ -55,14 +73,21 @@ def read_sweep(folder: Path) -> Sweep:
     path = folder / FILE
     try:
         values = json.loads(path.read_text("utf-8"))
-        labels = {str(name): str(label) for name, label in values["jobs"].items()}
+        jobs = {str(name): _job(job) for name, job in values["jobs"].items()}
         settings = values["comparison"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(str(path), f"cannot be read: {error}") from None
-    outside = [name for name in labels if Path(name).is_absolute() or ".." in Path(name).parts]
+    outside = [name for name in jobs if Path(name).is_absolute() or ".." in Path(name).parts]
     if outside:
         raise ConfigError(str(path), "it names a folder that is not below the sweep's", value=outside[0])
-    return Sweep(labels, checked(ComparisonSettings, settings, key="comparison"))
+    return Sweep(jobs, checked(ComparisonSettings, settings, key="comparison"))
+
+
+def _job(values: Any) -> SweepJob:
+    if isinstance(values, str):  # the label alone, as the first sweeps had it
+        return SweepJob(values, "", (), "")
+    overrides = tuple(str(text) for text in values["overrides"])
+    return SweepJob(str(values["label"]), str(values["identity"]), overrides, str(values["code"]))
 
 
 def finished_runs(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -86,7 +86,8 @@ class Attempt:
         ]
 
     def _signal(self, number: int) -> None:
-        assert self._process is not None and self._process.pid is not None
+        assert self._process is not None
+        assert self._process.pid is not None
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, number)
 
@@ -126,7 +127,7 @@ def warm_up() -> None:
         multiprocessing.forkserver.ensure_running()
 
 
-def _context() -> BaseContext:
+def _context() -> ForkServerContext | SpawnContext:
     """Forked from a process that has imported everything and done nothing; where forking is unsafe, started anew."""
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")

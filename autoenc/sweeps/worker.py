@@ -1,4 +1,4 @@
-"""The inside of a job's process: train in its folder, say there how it went, and never outlive the process that watches."""
+"""The inside of a job's process: train in its folder, say there how it went, and never outlive who watches it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def work(task: JobTask) -> None:
     faulthandler.enable()  # a crash, and what ends a job that hangs, leave a stack in the log
     _end_with_the_parent()
     os.environ.update(task.environment)
-    logging.config.dictConfig(dict(task.logging))
+    if task.logging.get("root") is not None:  # as Hydra has it: without a root, logging is left alone
+        logging.config.dictConfig(dict(task.logging))
     if task.chdir:
         os.chdir(run_directory.path)
     _train(run_directory, threads=task.threads)

@@ -1,0 +1,138 @@
+"""The course of a sweep: propose, run, watch, until nothing is left or somebody says stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from autoenc.interruption import Interruption
+from autoenc.sweeps.launchers.launcher import Launcher
+from autoenc.sweeps.plan import Job, Rerun, action
+from autoenc.sweeps.source import Proposal, Source
+
+POLL_SECONDS = 0.1
+LAST_SECONDS = 10.0
+"""How long jobs that are killed may take to be gone."""
+
+
+class View(Protocol):
+    """Who is told what happens."""
+
+    def planned(self, job: Job, action: str) -> None:
+        """What is going to be done about a job."""
+        ...
+
+    def began(self, job: Job) -> None:
+        """It is with the launcher now."""
+        ...
+
+    def ended(self, job: Job) -> None:
+        """Its folder says how."""
+        ...
+
+    def look(self) -> None:
+        """Time goes by; it is asked several times a second."""
+        ...
+
+    def stopping(self) -> None:
+        """Somebody asked to stop, and the running jobs have been told."""
+        ...
+
+
+@dataclass
+class Course:
+    """A sweep under way: `run` takes it to its end."""
+
+    source: Source
+    launcher: Launcher
+    job_of: Callable[[Proposal], Job]
+    """The job of a proposal; it is written down as the sweep's before it begins."""
+    rerun: Rerun
+    view: View
+    asked_for: list[Path] = field(default_factory=list)
+    """The folders of all jobs that were proposed."""
+    _running: dict[str, tuple[Proposal, Job]] = field(default_factory=dict)
+    _elsewhere: list[tuple[Proposal, Job]] = field(default_factory=list)
+    """Jobs that another process is at work on: that of a sweep which was killed, and they end by themselves."""
+
+    def run(self) -> None:
+        """Until nothing is left.
+
+        Raises:
+            SystemExit: somebody sent SIGINT or SIGTERM; every job has saved and ended.
+        """
+        interruption = Interruption()
+        try:
+            with interruption.watched():
+                with interruption.deferred():
+                    self._until_done(interruption)
+                if interruption.requested:
+                    interruption.leave()
+        finally:
+            self._leave_nothing_running()
+            self.launcher.close()
+
+    def _until_done(self, interruption: Interruption) -> None:
+        told = False
+        while True:
+            if interruption.requested and not told:
+                told = True
+                self.launcher.stop()
+                self.view.stopping()
+            self._take_what_ended()
+            if not told:
+                self._begin_what_there_is_room_for()
+            self.view.look()
+            if not self._running and (told or not self._elsewhere):
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _begin_what_there_is_room_for(self) -> None:
+        while len(self._running) < self.launcher.slots:
+            proposal = self.source.propose()
+            if proposal is None:
+                return
+            job = self.job_of(proposal)
+            self.asked_for.append(job.folder)
+            self._go_about(proposal, job, what=action(job.folder, rerun=self.rerun))
+
+    def _go_about(self, proposal: Proposal, job: Job, *, what: str) -> None:
+        self.view.planned(job, what)
+        if what == "leave":
+            self.source.ended(proposal, job.folder)
+        elif what == "wait":
+            self._elsewhere.append((proposal, job))
+        else:
+            task = replace(job.task, replaces=what == "again")
+            self._running[task.folder] = (proposal, job)
+            self.launcher.submit(task)
+            self.view.began(job)
+
+    def _take_what_ended(self) -> None:
+        for task in self.launcher.ended():
+            proposal, job = self._running.pop(task.folder)
+            self.source.ended(proposal, job.folder)
+            self.view.ended(job)
+        if self._elsewhere and len(self._running) < self.launcher.slots:
+            waiting, self._elsewhere = self._elsewhere, []
+            for proposal, job in waiting:
+                # It is left alone as long as it is at work; what it ended as is taken up like any other.
+                what = action(job.folder, rerun="failed" if self.rerun == "all" else self.rerun)
+                if what == "wait":
+                    self._elsewhere.append((proposal, job))
+                else:
+                    self._go_about(proposal, job, what=what)
+
+    def _leave_nothing_running(self) -> None:
+        """Where the sweep ends before its time: jobs that were not asked to save, or not given the time for it."""
+        if not self._running:
+            return
+        self.launcher.stop(at_once=True)
+        deadline = time.monotonic() + LAST_SECONDS
+        while self._running and time.monotonic() < deadline:
+            for task in self.launcher.ended():
+                self._running.pop(task.folder)
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,113 @@
+"""The folder of a sweep: one sweep at a time is at work in it, and `sweep.json` says what its jobs are."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import filelock
+
+from autoenc.comparison.jobs import labels
+from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.sweep import FILE, SweepJob, read_sweep, write_sweep
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError
+from autoenc.sweeps.plan import Job, with_all_keys
+
+
+class SweepFolder:
+    """A folder that is ours while a sweep is at work."""
+
+    def __init__(self, path: Path, *, comparison: ComparisonSettings) -> None:
+        self.path = path
+        self._comparison = comparison
+        self._jobs: dict[str, SweepJob] = {}
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other sweeps out, and take up what an earlier one left. A folder that was made and stays empty is taken
+        away again.
+
+        Raises:
+            ConfigError: another sweep is at work here, the folder cannot be made, or holds something else.
+        """
+        made = self._make()
+        lock = filelock.FileLock(self.path / ".lock", blocking=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise ConfigError("sweep.name", "another sweep is at work in its folder", value=str(self.path)) from None
+        except OSError as error:
+            raise _cannot(self.path, error) from None
+        try:
+            self._take_up()
+            yield
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                Path(lock.lock_file).unlink()
+            lock.release()
+            with contextlib.suppress(OSError):  # it has content
+                for folder in made:
+                    folder.rmdir()
+
+    def add(self, jobs: Sequence[Job], *, code: str) -> None:
+        """Write down jobs that belong to the sweep from now on."""
+        for job in jobs:
+            label = self._jobs[job.folder.name].label if job.folder.name in self._jobs else ""
+            overrides = tuple(text for text in job.overrides if not _NO_PART_OF_A_LABEL.match(text))
+            self._jobs[job.folder.name] = SweepJob(label, job.identity, overrides, code)
+        self._label(jobs)
+        write_sweep(self.path, self._jobs, settings=self._comparison)
+
+    @property
+    def jobs(self) -> dict[str, SweepJob]:
+        """What `sweep.json` says, by folder."""
+        return dict(self._jobs)
+
+    def _make(self) -> list[Path]:
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            strangers = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
+        except OSError as error:
+            raise _cannot(self.path, error) from None
+        if strangers and not (self.path / FILE).exists():
+            problem = f"it holds something else than a sweep ({strangers[0]}); choose another name"
+            raise ConfigError("sweep.name", problem, value=str(self.path))
+        return made
+
+    def _take_up(self) -> None:
+        if (self.path / FILE).exists():
+            there = read_sweep(self.path).jobs
+            # A job that was planned and never begun is forgotten: who still wants it asks for it now.
+            self._jobs = {name: job for name, job in there.items() if (self.path / name).is_dir()}
+
+    def _label(self, new: Sequence[Job]) -> None:
+        """Call every job by what distinguishes it from all others, those of earlier commands included."""
+        names = list(self._jobs)
+        overrides = [self._jobs[name].overrides for name in names]
+        configs = {job.folder.name: job.task.config for job in new}
+        keys = {text.partition("=")[0] for job in overrides for text in job}
+        whole = all(len(job) == len(keys) for job in overrides)
+        if not whole:
+            found = [configs.get(name) or _config(self.path / name) for name in names]
+            overrides = [tuple(job) for job in with_all_keys(overrides, found)]
+        for name, label in zip(names, labels(overrides), strict=True):
+            self._jobs[name] = self._jobs[name]._replace(label=label)
+
+
+_NO_PART_OF_A_LABEL = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|tracker)")
+"""Settings of the command and not of the run: jobs of a later command are not to be told from others by these."""
+
+
+def _config(folder: Path) -> dict[str, object]:
+    try:
+        return RunDirectory(folder).config()
+    except ConfigError:  # a half-written job is called by what its own command line said
+        return {}
+
+
+def _cannot(path: Path, error: OSError) -> ConfigError:
+    return ConfigError("sweep.name", f"the folder cannot be made or used: {error.strerror}", value=str(path))

@@ -1,0 +1,76 @@
+"""By what a sweep knows a job again, and what it calls it: the config decides, not the order or the time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+IDENTITY_LENGTH = 10
+"""Hexadecimal digits: among a million jobs, two would share them once in two."""
+LONGEST_NAME = 100
+"""Characters of a folder's readable part; file systems take 255 bytes."""
+
+
+def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
+    """A hash of what a run of this resolved config computes.
+
+    Where it runs, where its data lie, what is drawn of it and who is told are left out, but for what the sweep varies
+    (`swept`, keys as they stand on the command line): of `device=cpu,cuda` there are two jobs.
+    """
+    kept = {key: value for key, value in config.items() if key not in _NO_MATTER or key in swept}
+    device = config.get("device")
+    if isinstance(device, Mapping) and "device" not in swept:
+        names = {key.removeprefix("device.") for key in swept if key.startswith("device.")}
+        kept["device"] = {key: value for key, value in device.items() if key == "precision" or key in names}
+    text = json.dumps(_canonical(kept), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_LENGTH]
+
+
+_NO_MATTER = {"data_dir", "figures", "tracker", "device"}
+"""Of `device` the precision does matter; `dataset.path` says which images, and is no mere place."""
+
+
+def folder_name(label: str, *, identity: str) -> str:
+    """What a job's folder is called: readable first, then what it is known by."""
+    return f"{_slug(label)}-{identity}"
+
+
+def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
+    """What a sweep without a name is called: what is set for all of its jobs, and what varies.
+
+    The values that vary have no part in it, so that a wider sweep goes into the same folder and adds what is new.
+    """
+    settings = [text for text in fixed if not _NO_PART_OF_A_NAME.match(text)]
+    words = [_said(*text.lstrip("+~").partition("=")[::2]) for text in settings]
+    words += [key.rpartition(".")[2] for key in swept]
+    return _slug(", ".join(words) or "sweep")
+
+
+_NO_PART_OF_A_NAME = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|tracker|device)")
+
+
+def _said(key: str, value: str) -> str:
+    return f"{key.rpartition('.')[2]} {value}" if "." in key or key == "seed" else value
+
+
+def _slug(text: str) -> str:
+    """Letters, digits, `.`, `_` and `-` alone: no shell and no file system minds these, nor does Hydra's grammar."""
+    parts = [re.sub(r"[^A-Za-z0-9.+-]+", "_", part).strip("_.") for part in text.split(", ")]
+    slug = "-".join(part for part in parts if part).replace("+", "") or "job"
+    if len(slug) <= LONGEST_NAME:
+        return slug
+    return f"{slug[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+
+
+def _canonical(value: Any) -> Any:
+    """The same number is the same, written 1 or 1.0."""
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

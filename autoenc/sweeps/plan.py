@@ -1,0 +1,87 @@
+"""What is to be done about each job of a sweep, given what is in its folder already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from autoenc.comparison.jobs import setting
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError
+from autoenc.sweeps.task import JobTask
+
+Rerun = Literal["failed", "all", "none"]
+Action = Literal["begin", "go_on", "again", "leave", "wait"]
+"""`again`: anew, with what was there put aside. `wait`: another process is at work there, and ends or does not."""
+
+_DETERMINED = {"raised", "not_finite"}
+"""Kinds of failure that a checkpoint would lead to again: such a job begins anew, the others go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job as the command line asks for it."""
+
+    identity: str
+    """What its config computes: see `identity`."""
+    overrides: tuple[str, ...]
+    """What distinguishes its command line from the sweep's."""
+    folder: Path
+    """Absolute."""
+    task: JobTask
+
+
+def action(folder: Path, *, rerun: Rerun) -> Action:
+    """What is to be done about the job in this folder, there or not."""
+    run = RunDirectory(folder)
+    status = run.status()
+    state = status.get("state")
+    if not (folder / "config.yaml").is_file() or state is None:
+        return "again" if folder.exists() else "begin"  # `again`: killed while its folder was made
+    if state == "running" and run.process_lives() is not False:
+        return "wait"
+    if rerun == "all":
+        return "again"
+    if state == "finished":
+        return "leave"
+    if state == "failed":
+        kind = (status.get("error") or {}).get("kind")
+        return "leave" if rerun == "none" else "again" if kind in _DETERMINED else "go_on"
+    return "go_on"
+
+
+def known_folders(sweep: Path) -> dict[str, Path]:
+    """The folders of a sweep's jobs by the identity that their names end with."""
+    folders = [path for path in sweep.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return {path.name.rpartition("-")[2]: path for path in folders}
+
+
+def check_identity(folder: Path, *, identity: str) -> None:
+    """Refuse a folder whose config is not the one that its name stands for: somebody changed it.
+
+    Raises:
+        ConfigError: it is so, or the config cannot be read.
+    """
+    if identity != folder.name.rpartition("-")[2]:
+        problem = f"its config.yaml has been changed: it stands for {identity}; move the folder away"
+        raise ConfigError("sweep.name", problem, value=str(folder))
+
+
+def with_all_keys(overrides: Sequence[Sequence[str]], configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The jobs' overrides with the values of those keys that only other jobs set.
+
+    A sweep that was widened by a key has jobs that do not name it, and that are to be told from the others too.
+    """
+    keys = list(dict.fromkeys(text.lstrip("+~").partition("=")[0] for job in overrides for text in job))
+    filled = []
+    for job, config in zip(overrides, configs, strict=True):
+        given = {text.lstrip("+~").partition("=")[0]: text for text in job}
+        filled.append([given.get(key) or f"{key}={_value(config, key)}" for key in keys])
+    return filled
+
+
+def _value(config: Mapping[str, Any], key: str) -> Any:
+    value = setting(config, key)
+    return value.get("name") if isinstance(value, Mapping) else value

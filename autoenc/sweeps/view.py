@@ -1,0 +1,68 @@
+"""What a person sees of a sweep under way: one live table on a terminal, a line for each job anywhere else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.live import Live
+
+from autoenc.progress import console
+from autoenc.run_directory import RunDirectory
+from autoenc.sweeps.plan import Job
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 0.5
+"""Reading the folders and drawing the table takes time that the jobs could use."""
+
+
+class SweepView:
+    """A live table from `__enter__` to `__exit__`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._watch = None
+        self._folder = folder
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._looked = 0.0
+
+    def __enter__(self) -> SweepView:
+        if console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def planned(self, job: Job, action: str) -> None:
+        """Where another process is at work, a person would wonder what is waited for."""
+        if action == "wait":
+            log.info("%s is still at work from before; waiting for it.", job.folder.name)
+
+    def began(self, job: Job) -> None:
+        """A line, where there is no table."""
+        if not console.is_terminal:
+            log.info("%s: begun", job.folder.name)
+
+    def ended(self, job: Job) -> None:
+        """A line, where there is no table; a failure stays on the terminal too."""
+        status = RunDirectory(job.folder).status()
+        state, error = status.get("state"), status.get("error") or {}
+        if state == "failed":
+            kind = str(error.get("kind")).replace("_", " ")
+            log.error("%s: %s: %s", job.folder.name, kind, error.get("message"))
+        elif not console.is_terminal:
+            log.info("%s: %s", job.folder.name, state)
+
+    def look(self) -> None:
+        """Draw the table anew, where there is one and it is time."""
+        now = time.monotonic()
+        if console.is_terminal and now - self._looked >= REFRESH_SECONDS:
+            self._looked = now
+            self._live.update(live_table(self._watch.refresh(), now=datetime.now(UTC)), refresh=True)
+
+    def stopping(self) -> None:
+        """Saving may take a while."""
+        log.info("Stopping: the running jobs save. Once more (Ctrl-C) ends them at once.")
