@@ -10,11 +10,14 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 
 from autoenc.run_directory import ErrorKind, RunDirectory, write_atomically
+from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
 from autoenc.sweeps.worker import PRELOADED, work
 
@@ -24,6 +27,9 @@ HANGING_SECONDS = 10.0
 """The same for one whose time is up: most likely it cannot."""
 DUMPING_SECONDS = 5.0
 """How long writing its stack into its log may take one that has to be killed."""
+
+LOST = 255
+"""What `multiprocessing` says of a process when what it was forked from is gone and cannot say."""
 
 PUT_ASIDE = ".replaced"
 """Where a sweep keeps what stood in the folder of a job that began anew."""
@@ -39,6 +45,7 @@ class Attempt:
         self._deadline: float | None = None
         self._stages: list[tuple[float, int]] = []
         self._timed_out = False
+        self._asked = False
         self._out_of_memory_before = _kills_for_memory()
 
     def start(self) -> None:
@@ -46,8 +53,9 @@ class Attempt:
         try:
             _make_ready(self.task)
             process = _context().Process(target=work, args=(self.task,), name=Path(self.task.folder).name)
-            process.start()
-        except OSError as error:  # no memory for a process, no descriptors, a full disk
+            with _nothing_as_main():
+                process.start()
+        except (OSError, EOFError, ConfigError) as error:  # no memory for a process, no descriptors, a full disk
             self._write_down("raised", f"the job's process could not be started: {error}")
             return
         self._process = process
@@ -58,7 +66,7 @@ class Attempt:
         """Whether the job has ended, however that was; its folder then says how."""
         if self._process is None:
             return True
-        if not self._process.is_alive():
+        if not self._process.is_alive() and not self._lives_on():
             self._settle(self._process)
             return True
         now = time.monotonic()
@@ -71,10 +79,15 @@ class Attempt:
 
     def stop(self, *, at_once: bool = False) -> None:
         """Ask the job to save and end; where it does not, or `at_once`, it is killed. `poll` says when it is gone."""
+        self._asked = True
         if at_once:
             self._stages = [(time.monotonic(), signal.SIGKILL)]
         elif not self._stages:
             self._end_in_stages(SAVING_SECONDS)
+
+    def _lives_on(self) -> bool:
+        """Whether the process is there although it is given up for dead: what it was forked from was killed."""
+        return self._process is not None and self._process.exitcode == LOST and self._run.process_lives() is True
 
     def _end_in_stages(self, patience: float) -> None:
         """Ask; after `patience` have it write its stack, which `faulthandler` does on SIGABRT; then kill."""
@@ -100,7 +113,11 @@ class Attempt:
         if self._timed_out and self._run.status().get("state") != "finished":
             self._write_down("timed_out", f"it was still running after sweep.job_timeout={self.task.timeout:g} seconds")
         elif self._run.status().get("state") == "running":
-            self._write_down(*self._cause(code))
+            if self._asked and code == -signal.SIGTERM:  # before it had begun to watch for signals
+                with contextlib.suppress(OSError):
+                    self._run.set_state("interrupted")
+            else:
+                self._write_down(*self._cause(code))
 
     def _cause(self, code: int) -> tuple[ErrorKind, str]:
         if code == -signal.SIGKILL and _kills_for_memory() > self._out_of_memory_before:
@@ -134,6 +151,21 @@ def _context() -> ForkServerContext | SpawnContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
+
+
+@contextlib.contextmanager
+def _nothing_as_main() -> Iterator[None]:
+    """Keep the new process from importing the script of this one, which it needs for nothing.
+
+    `multiprocessing` has it do so for what a script defines; here that is Ray's worker or the whole command line, or a
+    person's script, which need not be one that can be imported.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _make_ready(task: JobTask) -> None:

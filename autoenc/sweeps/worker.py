@@ -19,8 +19,13 @@ from autoenc.sweeps.task import JobTask
 ORPHAN_SECONDS = 30.0
 """How long a job whose parent is gone may take to finish its step and save."""
 
-PRELOADED = ["autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment"]
-"""What the process that jobs are forked from imports once for all of them."""
+PRELOADED = [
+    *("autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment"),
+    *("pydantic.dataclasses", "pydantic.type_adapter", "torch._dynamo", "sklearn.datasets"),
+]
+"""What the process that jobs are forked from imports once for all of them; the second line is what these import only
+when they are used, as they are in nearly every run: it takes a job longer than many an epoch.
+"""
 
 
 def work(task: JobTask) -> None:
