@@ -21,6 +21,8 @@ from autoenc.registry import Registry
 from autoenc.schedules import SCHEDULES, Schedule
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, check_keys, checked, field_names, listed
+from autoenc.trackers import TRACKERS, TrackerSettings
+from autoenc.trackers.mlflow import with_absolute_file
 from autoenc.training import TrainingSettings
 
 PictureKind = Literal[
@@ -43,7 +45,7 @@ PictureKind = Literal[
 
 GROUPS: dict[str, Registry[Any]] = {
     registry.group: registry
-    for registry in (ARCHITECTURES, BOTTLENECKS, LOSSES, DATASETS, NOISES, OPTIMIZERS, SCHEDULES, DEVICES)
+    for registry in (ARCHITECTURES, BOTTLENECKS, LOSSES, DATASETS, NOISES, OPTIMIZERS, SCHEDULES, DEVICES, TRACKERS)
 }
 
 
@@ -59,6 +61,7 @@ class ExperimentConfig:
     optimizer: OptimizerSettings
     schedule: Schedule
     device: DeviceSettings
+    tracker: TrackerSettings
     training: TrainingSettings
     evaluation: EvaluationSettings
     figures: tuple[PictureKind, ...] | None
@@ -102,10 +105,7 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
         ConfigError: a key, type, range or combination is wrong; the message is one line with the key, the value and
             what is allowed.
     """
-    values = {**values, "data_dir": _absolute(values.get("data_dir"), key="data_dir")}
-    dataset = values.get("dataset")
-    if isinstance(dataset, Mapping) and dataset.get("path") is not None:
-        values["dataset"] = {**dataset, "path": _absolute(dataset["path"], key="dataset.path")}
+    values = _with_absolute_paths({**OF_EARLIER_RUNS, **values})
     check_keys(values, allowed=[*GROUPS, *_NODES, *field_names(_TopLevel)], key="")
     groups = {name: registry.parse(_node(values, name, registry=registry)) for name, registry in GROUPS.items()}
     nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
@@ -116,6 +116,9 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
     _check_combinations(config)
     return config
 
+
+OF_EARLIER_RUNS: dict[str, Any] = {"tracker": {"name": "none"}}
+"""Groups that came after the first runs were recorded, whose config.yaml cannot have them, and what these runs did."""
 
 _NODES: dict[str, type[Any]] = {"training": TrainingSettings, "evaluation": EvaluationSettings}
 
@@ -171,8 +174,19 @@ def _node(values: Mapping[str, Any], name: str, *, registry: Registry[Any] | Non
     raise ConfigError(name, f"it must be {wanted}", value=node)
 
 
+def _with_absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with the whole path of every folder and file, so that a run can be taken up from anywhere."""
+    values = {**values, "data_dir": _absolute(values.get("data_dir"), key="data_dir")}
+    dataset, tracker = values.get("dataset"), values["tracker"]
+    if isinstance(dataset, Mapping) and dataset.get("path") is not None:
+        values["dataset"] = {**dataset, "path": _absolute(dataset["path"], key="dataset.path")}
+    if isinstance(tracker, Mapping) and isinstance(tracker.get("tracking_uri"), str):
+        values["tracker"] = {**tracker, "tracking_uri": with_absolute_file(tracker["tracking_uri"])}
+    return values
+
+
 def _absolute(folder: object, *, key: str) -> object:
-    """A folder's absolute path, so that a run can be taken up from anywhere; what is no text is left to the check."""
+    """A folder's absolute path; what is no text is left to the check."""
     if not isinstance(folder, str):
         return folder
     if not folder:

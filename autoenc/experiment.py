@@ -34,6 +34,7 @@ from autoenc.interruption import Interruption
 from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
 from autoenc.run_directory import ErrorKind, RunDirectory
 from autoenc.seeds import derived_seed
+from autoenc.trackers import TrackedRun, Tracker, tracked
 from autoenc.training import NotFiniteError, Trainer, TrainingImages, TrainingStep, as_stored
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,9 @@ class Prepared(NamedTuple):
 
 
 def prepare(config: ExperimentConfig, *, threads: int | None = None) -> Prepared:
-    """Find the device, load the images, build the model. Nothing is written, but for data that has to be downloaded.
+    """Find the device and what the tracker needs, load the images, build the model.
+
+    Nothing is written, but for data that has to be downloaded.
 
     Where the config leaves it open, `threads` says how many CPU threads there are to be; None: as torch would have it.
 
@@ -62,6 +65,7 @@ def prepare(config: ExperimentConfig, *, threads: int | None = None) -> Prepared
     started = time.perf_counter()
     device = config.device.build()
     device.set_threads(threads)
+    config.tracker.require()
     splits = config.dataset.build(data_dir=config.data_dir)
     model = config.build_model(image_shape=splits.image_shape)
     device.place(model)
@@ -71,18 +75,20 @@ def prepare(config: ExperimentConfig, *, threads: int | None = None) -> Prepared
 def run(prepared: Prepared, run_directory: RunDirectory, *, interruption: Interruption) -> dict[str, Any]:
     """Train, evaluate and draw, in the run's folder; returns the summary. A checkpoint there is gone on from."""
     run_directory.write_environment(describe_environment(prepared.device))
-    trainer = _build_trainer(prepared, run_directory=run_directory, interruption=interruption)
-    _announce(prepared, trainer)
-    seconds_before = trainer.restore().position.seconds
-    trainer.train()
-    trainer.use_best()
-    scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
-    scores["test"] = {**(scores["test"] or {}), **_further_test_scores(prepared, trainer.model)}
-    health = _examine(prepared, trainer.model)
-    total_seconds = seconds_before + time.perf_counter() - prepared.started
-    summary = _summarise(prepared, trainer, scores=scores, health=health, total_seconds=total_seconds)
-    run_directory.write_summary(summary)
-    _draw(prepared, trainer, run_directory=run_directory)
+    with tracked(_build_tracker(prepared, run_directory=run_directory)) as tracker:
+        trainer = _build_trainer(prepared, run_directory=run_directory, tracker=tracker, interruption=interruption)
+        _announce(prepared, trainer)
+        seconds_before = trainer.restore().position.seconds
+        tracker.begin(run_directory.metrics())
+        trainer.train()
+        trainer.use_best()
+        scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
+        scores["test"] = {**(scores["test"] or {}), **_further_test_scores(prepared, trainer.model)}
+        health = _examine(prepared, trainer.model)
+        total_seconds = seconds_before + time.perf_counter() - prepared.started
+        summary = _summarise(prepared, trainer, scores=scores, health=health, total_seconds=total_seconds)
+        run_directory.write_summary(summary)
+        _draw(prepared, trainer, run_directory=run_directory)
     return summary
 
 
@@ -118,7 +124,15 @@ def _shown_inputs(prepared: Prepared) -> Tensor:
     return config.noise(clean, generator=frozen_generator(device, split="shown")).images
 
 
-def _build_trainer(prepared: Prepared, *, run_directory: RunDirectory, interruption: Interruption) -> Trainer:
+def _build_tracker(prepared: Prepared, *, run_directory: RunDirectory) -> Tracker:
+    config = prepared.config
+    units = {**_units(prepared), "seconds": _SECONDS, "images_per_second": _IMAGES_PER_SECOND}
+    return config.tracker.build(TrackedRun(run_directory, title_of(config), values=config.values, units=units))
+
+
+def _build_trainer(
+    prepared: Prepared, *, run_directory: RunDirectory, tracker: Tracker, interruption: Interruption
+) -> Trainer:
     config, device, splits, model, _ = prepared
     torch.manual_seed(derived_seed(config.seed, "layers"))
     step = TrainingStep(
@@ -146,6 +160,7 @@ def _build_trainer(prepared: Prepared, *, run_directory: RunDirectory, interrupt
         shuffle=config.dataset.shuffle,
         seed=config.seed,
         run=run_directory,
+        tracker=tracker,
         interruption=interruption,
     )
 
@@ -200,7 +215,7 @@ def _draw(prepared: Prepared, trainer: Trainer, *, run_directory: RunDirectory) 
     draw_loss_curves(
         run_directory.metrics(),
         path=run_directory.figures / "loss_curves.png",
-        loss_label=_units(prepared, measured={"loss": 0.0})["loss"],
+        loss_label=_units(prepared)["loss"],
         best_epoch=position.best_epoch,
         title=title_of(config),
     )
@@ -236,7 +251,7 @@ def _summarise(
     health: dict[str, Any],
     total_seconds: float,
 ) -> dict[str, Any]:
-    position = trainer.position
+    position, units = trainer.position, _units(prepared)
     images = len(prepared.splits.train.images) * position.epoch
     return {
         **scores,
@@ -249,19 +264,23 @@ def _summarise(
         "device": prepared.device.description,
         "health": health,
         "units": {
-            **_units(prepared, measured=scores["test"] or {}),
-            "seconds": "seconds",
-            "images_per_second": "training images a second, validation and checkpoints included in the time",
+            **{name: units[name] for name in scores["test"] or {} if name in units},
+            "seconds": _SECONDS,
+            "images_per_second": _IMAGES_PER_SECOND,
         },
     }
 
 
-def _units(prepared: Prepared, *, measured: Mapping[str, float]) -> dict[str, str]:
-    """The unit of each number that was measured."""
+_SECONDS = "seconds"
+_IMAGES_PER_SECOND = "training images a second, validation and checkpoints included in the time"
+
+
+def _units(prepared: Prepared) -> dict[str, str]:
+    """The unit of each number that may be measured."""
     model, bottleneck = prepared.model, prepared.model.bottleneck
     pixels = {"none": "grey", "static": "statically binarised", "dynamic": "dynamically binarised"}
     likelihood = f"; {model.loss.unit}; pixels {pixels[prepared.config.dataset.binarization]}"
-    units = {
+    return {
         **_UNITS_OF_ALL,
         **{name: UNITS[name] + likelihood for name in ("elbo_nats", "nll_nats")},
         **bottleneck.diagnostic_units,
@@ -270,7 +289,6 @@ def _units(prepared: Prepared, *, measured: Mapping[str, float]) -> dict[str, st
         "reconstruction": model.loss.unit,
         "penalty": bottleneck.penalty_unit,
     }
-    return {name: units[name] for name in measured if name in units}
 
 
 def _announce(prepared: Prepared, trainer: Trainer) -> None:

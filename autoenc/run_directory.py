@@ -145,6 +145,14 @@ class RunDirectory:
         """Write `summary.json`."""
         self._write_json("summary.json", summary)
 
+    def tracker(self) -> dict[str, Any]:
+        """What `tracker.json` says: which run of a tracker's this one is; empty while it is none."""
+        return self._read_json("tracker.json")
+
+    def write_tracker(self, run: Mapping[str, Any]) -> None:
+        """Write `tracker.json`."""
+        self._write_json("tracker.json", run)
+
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of `metrics.jsonl`, one an epoch; a last line that was cut off is left out."""
         return self._metrics(None)

@@ -65,6 +65,7 @@ def test_the_defaults_are_those_of_the_issue() -> None:
         "optimizer": "adam",
         "schedule": "constant",
         "device": "auto",
+        "tracker": "none",
     }
     assert config["seed"] == 0
     parse(config)

@@ -55,6 +55,7 @@ VALUES: dict[str, Any] = {
     },
     "schedule": {"name": "constant"},
     "device": {"name": "cpu", "threads": None, "precision": "float32", "channels_last": True, "compile": False},
+    "tracker": {"name": "none"},
     "training": {
         "epochs": 2,
         "batch_size": 64,
@@ -247,6 +248,31 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_home_of_nobody_is_refused() -> None:
     assert message_of(changed({"data_dir": "~nobody_of_this_name/images"})).startswith("data_dir=")
+
+
+def test_a_run_from_before_there_were_trackers_has_none() -> None:
+    config = parse(without("tracker"))
+    assert config == parse(VALUES)
+    assert config.values["tracker"] == {"name": "none"}
+    assert message_of(changed({"tracker": None})).startswith("tracker=null: it must be one of mlflow, none, ")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("sqlite:///runs/a b.db", "sqlite:///{here}/runs/a b.db"), ("sqlite:///~/a.db", "sqlite:///{home}/a.db")],
+)
+def test_the_file_of_a_tracker_becomes_absolute(
+    given: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    config = parse(changed({"tracker": {"name": "mlflow", "tracking_uri": given, "experiment": "autoenc"}}))
+    assert config.values["tracker"]["tracking_uri"] == kept.format(here=tmp_path, home=tmp_path / "home")
+
+
+def test_the_address_of_a_server_stays_as_it_is() -> None:
+    values = changed({"tracker": {"name": "mlflow", "tracking_uri": "http://localhost:5000", "experiment": "a"}})
+    assert parse(values).values == values
 
 
 def test_parsing_again_what_was_parsed_changes_nothing() -> None:

@@ -177,6 +177,7 @@ DEFAULTS = {
     "optimizer": "adam",
     "schedule": "constant",
     "device": "cpu",
+    "tracker": "none",
 }
 
 

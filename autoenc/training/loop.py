@@ -18,6 +18,7 @@ from autoenc.interruption import Interruption
 from autoenc.progress import TrainingProgress
 from autoenc.run_directory import RunDirectory
 from autoenc.seeds import derived_seed
+from autoenc.trackers import Tracker
 from autoenc.training.settings import TrainingSettings
 from autoenc.training.state import (
     Position,
@@ -67,6 +68,7 @@ class Trainer:
         shuffle: bool,
         seed: int,
         run: RunDirectory,
+        tracker: Tracker,
         interruption: Interruption,
     ) -> None:
         self.step = step
@@ -76,6 +78,7 @@ class Trainer:
         self.settings = settings
         self.shuffle = shuffle
         self.run = run
+        self.tracker = tracker
         self.interruption = interruption
         self.position = Position()
         self.snapshots: dict[int, Snapshot] = {}
@@ -204,6 +207,7 @@ class Trainer:
             self.snapshots[position.epoch] = self._snapshot()
         row = self._row(values)
         self.run.append_metrics(row)
+        self.tracker.epoch(row)
         return row
 
     def _row(self, values: dict[str, float]) -> dict[str, Any]:

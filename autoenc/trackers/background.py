@@ -1,0 +1,208 @@
+"""A tracker that is fed from a thread, so that a slow, dead or broken one costs a run neither its end nor its time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from autoenc.run_directory import RunDirectory, State
+from autoenc.trackers.tracker import Ending, Row, ending_of
+
+log = logging.getLogger(__name__)
+
+LONGEST_SILENCE = 10.0
+"""Seconds that the end of a run waits while nothing at all arrives."""
+LONGEST_WAIT = 60.0
+"""Seconds that it waits in all, for pictures on their slow way to a server that does take them."""
+TRIES = 3
+"""How often something is tried before the tracker counts as failing: a database may be locked for a moment."""
+LAST_TRY = 3.0
+"""Seconds after the end of a run when nothing is tried for another time."""
+SHORT_PAUSE = 0.5
+"""Seconds between two tries, and between two batches of epochs that went well."""
+LONG_PAUSE = 30.0
+"""Seconds until a failing tracker is tried again: a server may be started anew."""
+MOST_ROWS = 10_000
+"""How many epochs are kept for a failing tracker; older ones are only in `metrics.jsonl`."""
+
+LONGEST_WORDS = 300
+"""How many letters of an error are shown."""
+
+
+class Epoch(NamedTuple):
+    """An epoch's numbers."""
+
+    row: Row
+    time: float
+    """Of its end, in seconds since 1970: whatever is sent twice is sent with the same time."""
+
+
+class Recorder(Protocol):
+    """One run in a tracker. Its methods may raise anything; a call that raised is made again."""
+
+    def begin(self, rows: Sequence[Row]) -> None:
+        """The training begins, or goes on after these epochs."""
+        ...
+
+    def write(self, epochs: Sequence[Epoch]) -> None:
+        """Record epochs."""
+        ...
+
+    def end(self, ending: Ending) -> None:
+        """Record the scores and the state."""
+        ...
+
+    def picture(self, path: Path, *, epoch: int) -> None:
+        """Record a PNG file, drawn after so many epochs."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+class _End(NamedTuple):
+    """What a run told of its end."""
+
+    state: State
+    error: str | None
+    time: float
+    """In seconds since 1970."""
+
+
+class FedFromAThread:
+    """Hands on what it is told to a `Recorder`, in a thread of its own.
+
+    What cannot be handed on is tried again: soon at first, and then now and then as long as the run lasts. There is one
+    warning, when the first tries have failed.
+    """
+
+    def __init__(self, recorder: Recorder, *, name: str, directory: RunDirectory) -> None:
+        self._recorder = recorder
+        self._name = name
+        self._directory = directory
+        self._begun_after: Sequence[Row] | None = None
+        self._epochs: deque[Epoch] = deque(maxlen=MOST_ROWS)
+        self._end: _End | None = None
+        self._pictures: list[Path] | None = None
+        """Still to be handed on; None: the end itself is."""
+        self._told = threading.Condition()
+        self._over = threading.Event()
+        self._progress = self._end_told = time.monotonic()
+        self._failures = 0
+        self._warned = False
+        self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
+        self._thread.start()
+
+    def begin(self, rows: Sequence[Row]) -> None:
+        """See `Tracker`."""
+        with self._told:
+            self._begun_after = rows
+            self._told.notify()
+
+    def epoch(self, row: Row) -> None:
+        """See `Tracker`."""
+        with self._told:
+            self._epochs.append(Epoch(dict(row), time.time()))
+            self._told.notify()
+
+    def finish(self, state: State, *, error: str | None = None) -> None:
+        """See `Tracker`."""
+        with self._told:
+            self._end = _End(state, error, time.time())
+            self._end_told = self._progress = time.monotonic()
+            self._told.notify()
+        while self._thread.is_alive():
+            self._thread.join(timeout=0.1)
+            now = time.monotonic()
+            if now - self._progress > LONGEST_SILENCE or now - self._end_told > LONGEST_WAIT:
+                self._warn("it does not answer")
+                self._over.set()
+                return
+
+    def _work(self) -> None:
+        """The thread."""
+        try:
+            while not self._over.is_set():
+                self._wait_for_news()
+                try:
+                    self._hand_on()
+                # Foreign code, a database, a network: what they may raise cannot be listed, and none of it may stop
+                # a run.
+                except Exception as error:
+                    self._failed(error)
+                else:
+                    self._succeeded()
+        finally:
+            with contextlib.suppress(Exception):  # the same
+                self._recorder.close()
+
+    def _wait_for_news(self) -> None:
+        with self._told:
+            self._told.wait_for(lambda: self._begun_after is not None or self._epochs or self._end is not None)
+
+    def _hand_on(self) -> None:
+        """Everything that was told and has not arrived."""
+        if self._begun_after is not None:
+            self._recorder.begin(self._begun_after)
+            self._begun_after = None
+            self._progressed()
+        epochs = list(self._epochs)
+        if epochs:
+            self._recorder.write(epochs)
+            while self._epochs and self._epochs[0].row["epoch"] <= epochs[-1].row["epoch"]:
+                self._epochs.popleft()
+            self._progressed()
+        if self._end is not None and not self._epochs:
+            self._hand_on_end(self._end)
+
+    def _hand_on_end(self, end: _End) -> None:
+        ending = ending_of(self._directory, end.state, error=end.error, time=end.time)
+        if self._pictures is None:
+            self._recorder.end(ending)
+            self._pictures = sorted(self._directory.figures.glob("*.png")) if end.state == "finished" else []
+            self._progressed()
+        while self._pictures:
+            self._recorder.picture(self._pictures[0], epoch=ending.epochs)
+            del self._pictures[0]
+            self._progressed()
+        self._over.set()
+
+    def _progressed(self) -> None:
+        self._progress = time.monotonic()
+
+    def _succeeded(self) -> None:
+        self._failures = 0
+        self._pause(SHORT_PAUSE)
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        ended = self._end is not None
+        if self._failures >= TRIES or (ended and time.monotonic() - self._end_told > LAST_TRY):
+            self._warn(f"{type(error).__name__}: {error}")
+        if ended and self._warned:
+            self._over.set()
+        elif ended:
+            time.sleep(SHORT_PAUSE)
+        else:
+            self._pause(LONG_PAUSE if self._warned else SHORT_PAUSE)
+
+    def _pause(self, seconds: float) -> None:
+        """Let more come together, or the tracker recover; the end of the run is waited for by somebody."""
+        with self._told:
+            self._told.wait_for(lambda: self._end is not None, timeout=seconds)
+
+    def _warn(self, problem: str) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        text = " ".join(problem.split()).rstrip(".")
+        shown = text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]} ..."
+        log.warning("tracker=%s does not work: %s. The run goes on, and its folder has everything.", self._name, shown)
+        log.debug("Its error in full:", exc_info=True)

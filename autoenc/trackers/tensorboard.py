@@ -1,0 +1,24 @@
+"""`tracker=tensorboard`: event files in the run's folder, for `tensorboard --logdir outputs`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autoenc.trackers.background import FedFromAThread
+from autoenc.trackers.extras import require_extra
+from autoenc.trackers.tracker import TrackedRun, Tracker
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorBoardSettings:
+    """There is nothing to set: the files lie where the run does."""
+
+    def require(self) -> None:
+        """See `TrackerSettings`."""
+        require_extra("autoenc.trackers.event_files", extra="tensorboard")
+
+    def build(self, run: TrackedRun) -> Tracker:
+        """See `TrackerSettings`."""
+        from autoenc.trackers.event_files import EventFiles  # noqa: PLC0415 - imports tensorboard
+
+        return FedFromAThread(EventFiles(run), name="tensorboard", directory=run.directory)
