@@ -13,9 +13,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from hydra.core.global_hydra import GlobalHydra
-
-from autoenc.command_line.commands import train
 from autoenc.command_line.ending import exit_code
 
 
@@ -26,17 +23,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_code(lambda: _train_with_whole_errors(sys.argv[1:] if arguments is None else list(arguments)))
     finally:
         _close_handlers(but=handlers)
-        GlobalHydra.instance().clear()
+        _forget_hydra()
 
 
 def _train_with_whole_errors(arguments: Sequence[str]) -> int:
     """Without this variable Hydra prints errors in its own way, and exits."""
+    from autoenc.command_line.commands import train  # noqa: PLC0415 - imports Hydra, which a sibling may do without
+
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         return train(arguments)
     finally:
         _restore("HYDRA_FULL_ERROR", before)
+
+
+def _forget_hydra() -> None:
+    from hydra.core.global_hydra import GlobalHydra  # noqa: PLC0415 - as above
+
+    GlobalHydra.instance().clear()
 
 
 def _restore(variable: str, value: str | None) -> None:

@@ -10,17 +10,11 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from autoenc.command_line.ending import in_one_line
 from autoenc.settings import ConfigError, join, listed, nearest
 
 Compose = Callable[[list[str]], DictConfig]
 Choices = Callable[[str], list[str]]
-
-
-def in_one_line(error: BaseException) -> str:
-    """An error's message, without line breaks."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    text = "; ".join(line for line in lines if line)
-    return text or type(error).__name__
 
 
 def explained(error: Exception, *, overrides: list[str], compose: Compose, choices: Choices) -> Exception:

@@ -8,11 +8,6 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-
-from autoenc.command_line.complaints import in_one_line
-
 log = logging.getLogger("autoenc")
 
 WRONG_INPUT, FAILED = 2, 1
@@ -27,13 +22,26 @@ def exit_code(work: Callable[[], int]) -> int:
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         return work()
-    except (ValueError, HydraException, OmegaConfBaseException) as error:
-        return _complain(error, code=WRONG_INPUT, full=full_error)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        if isinstance(error, (ValueError, *_errors_of_configs())):
+            return _complain(error, code=WRONG_INPUT, full=full_error)
         log.debug("Failed.", exc_info=True)
         return _complain(error, code=FAILED, full=full_error)
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error's message, without line breaks."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    text = "; ".join(line for line in lines if line)
+    return text or type(error).__name__
+
+
+def _errors_of_configs() -> list[type[Exception]]:
+    """Hydra's and OmegaConf's, of which there can be none where nothing has imported them."""
+    homes = {"hydra.errors": "HydraException", "omegaconf.errors": "OmegaConfBaseException"}
+    return [getattr(sys.modules[home], name) for home, name in homes.items() if home in sys.modules]
 
 
 def _complain(error: Exception, *, code: int, full: bool) -> int:

@@ -164,7 +164,7 @@ def no_overall_ranking(sections: Sequence[Section], metric: str) -> str | None:
     for section in sections:
         for name, value in section.apart.items():
             values.setdefault(name, {})[value] = None
-    differing = _listed(f"{name} ({_listed(found)})" for name, found in values.items())
+    differing = listed_in_words(f"{name} ({listed_in_words(found)})" for name, found in values.items())
     count = sum(len(section.records) for section in sections)
     return (
         f"{metric} cannot rank all {count} runs together, because it is not of the same thing: they differ in "
@@ -173,19 +173,25 @@ def no_overall_ranking(sections: Sequence[Section], metric: str) -> str | None:
 
 
 def code_size_warnings(sections: Sequence[Section], metric: str) -> list[str]:
-    """A line for each section that ranks errors at different code sizes, which tell of the code before anything else."""
+    """A line for each section that ranks errors at different code sizes, as if these were no reason by themselves."""
     if split_of(metric) is None or is_higher_better(metric) is None:
         return []
     lines = []
     for section in sections:
-        baselines = _baseline_by_code_size(section.records)
-        if len(baselines) > 1:
-            where = f" ({section.name})" if section.apart else ""
-            lines.append(
-                f"{metric} is ranked across codes of {_listed(str(size) for size in baselines)} numbers{where}: a "
-                f"larger code alone gives a smaller error{_of_pca(baselines)}. Compare runs of one code size."
-            )
+        said = different_code_sizes(section.records)
+        where = f" (in {section.name})" if section.apart else ""
+        if said is not None:
+            lines.append(f"{metric} is ranked{where} across {said}. Compare runs of one code size.")
     return lines
+
+
+def different_code_sizes(records: Iterable[RunRecord]) -> str | None:
+    """What runs of different code sizes differ in before anything else; None where they are all of one."""
+    baselines = _baseline_by_code_size(records)
+    if len(baselines) < 2:
+        return None
+    sizes = listed_in_words(str(size) for size in baselines)
+    return f"codes of {sizes} numbers: a larger code alone gives a smaller error{_of_pca(baselines)}"
 
 
 def measured_how(record: RunRecord, metric: str) -> dict[str, Any]:
@@ -271,9 +277,9 @@ def _of_pca(baselines: Mapping[int, float | None]) -> str:
 MOST_LISTED = 8
 
 
-def _listed(words: Iterable[str]) -> str:
-    """The first few, with an `and`."""
+def listed_in_words(words: Iterable[str], *, last: str = "and") -> str:
+    """The first few, with a word before the last."""
     found = list(words)
     if len(found) > MOST_LISTED:
-        return f"{', '.join(found[:MOST_LISTED])} and {len(found) - MOST_LISTED} more"
-    return f"{', '.join(found[:-1])} and {found[-1]}" if len(found) > 1 else "".join(found)
+        return f"{', '.join(found[:MOST_LISTED])} {last} {len(found) - MOST_LISTED} more"
+    return f"{', '.join(found[:-1])} {last} {found[-1]}" if len(found) > 1 else "".join(found)

@@ -1,4 +1,4 @@
-"""A table of the jobs of a sweep: on the terminal, and as a file for other programs."""
+"""A table of runs for the terminal: what differs, what was measured, and how each ended."""
 
 from __future__ import annotations
 
@@ -6,12 +6,148 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
+from rich.cells import cell_len
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from autoenc.comparison.jobs import Job
-from autoenc.run_directory import write_atomically
+from autoenc.comparison.columns import (
+    Column,
+    column,
+    run_column,
+    state_columns,
+    usual_columns,
+)
+from autoenc.comparison.records import RunRecord
+
+if TYPE_CHECKING:
+    from autoenc.comparison.jobs import Job
+
+WIDEST_RUN = 40
+"""Characters of a run's name in a line of a terminal; it goes on in the next."""
+WIDEST = 10_000
+"""Characters of a line that goes to a file or another program."""
+BETWEEN = 2
+"""Characters between columns."""
+
+
+def runs_table(records: Sequence[RunRecord], *, title: str, metric: str) -> Table:
+    """All runs in their order, whatever became of them: what differs, sizes, errors and times, and where one has not
+    finished why. The best number of a column is bold, where its numbers are of the same thing.
+
+    Args:
+        records: at least one.
+        title: above the table.
+        metric: of a split, as `test.mse`: the errors that are shown are those of this name.
+    """
+    return as_table(run_columns(records, usual_columns(records, metric)), title=title)
+
+
+def run_columns(records: Sequence[RunRecord], keys: Sequence[str]) -> list[Column]:
+    """What the runs are called, how they stand where not all have finished, and the keys that say something."""
+    found = [column(records, key) for key in keys]
+    state, why = state_columns(records)
+    unfinished = any(record.state != "finished" for record in records)
+    return [
+        run_column(records),
+        *([state] if unfinished else []),
+        *(one for one in found if any(one.cells)),
+        *([why] if any(why.cells) else []),
+    ]
+
+
+def as_table(columns: Sequence[Column], *, title: str = "", widest_run: int | None = None) -> Table:
+    """Columns as rich shows them. Of their texts nothing is taken for markup.
+
+    Args:
+        columns: equally long.
+        title: above the table; nothing where it is empty.
+        widest_run: where to break the lines of the columns that are not numbers; None for nowhere.
+    """
+    table = Table(
+        title=Text(title, style="bold", no_wrap=True) if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, BETWEEN - 1, 0, 0),
+    )
+    headings = [heading(one.key) for one in columns]
+    deepest = max(len(lines) for lines in headings)
+    for one, lines in zip(columns, headings, strict=True):
+        text = Text("\n".join([*[""] * (deepest - len(lines)), *lines]))
+        folded = widest_run is not None and not one.right
+        table.add_column(
+            text,
+            justify="right" if one.right else "left",
+            no_wrap=not folded,
+            overflow="fold",
+            max_width=widest_run if folded else None,
+        )
+    for number in range(len(columns[0].cells)):
+        cells = [Text(one.cells[number], style="bold" if number in one.best else "") for one in columns]
+        table.add_row(*cells)
+    return table
+
+
+def heading(key: str) -> list[str]:
+    """A key in lines: `optimizer.` and `learning_rate`. Joined they are what the command line takes."""
+    parts = key.split(".")
+    return [*(f"{part}." for part in parts[:-1]), *_broken(parts[-1])]
+
+
+def _broken(word: str) -> list[str]:
+    """A long word in two lines."""
+    cut = word.find("_", len(word) // 2 - 2)
+    return [word[: cut + 1], word[cut + 1 :]] if len(word) > LONGEST_WORD and cut > 0 else [word]
+
+
+LONGEST_WORD = 13
+
+
+def width(columns: Sequence[Column], *, widest_run: int | None = None) -> int:
+    """How many characters a table of these columns is wide."""
+    return sum(_width(one, widest_run=widest_run) for one in columns) + BETWEEN * (len(columns) - 1)
+
+
+def _width(one: Column, *, widest_run: int | None) -> int:
+    widest = max((cell_len(cell) for cell in one.cells), default=0)
+    if widest_run is not None and not one.right:
+        widest = min(widest, widest_run)
+    return max(widest, *(cell_len(line) for line in heading(one.key)))
+
+
+def fitting(columns: Sequence[Column], *, into: int, unwanted: Sequence[str]) -> list[Column]:
+    """The columns without as many of the unwanted ones, the first of them first, as do not fit into a width."""
+    without: list[str] = []
+
+    def left() -> list[Column]:
+        return [one for one in columns if one.key not in without]
+
+    for key in unwanted:
+        if width(left(), widest_run=WIDEST_RUN) <= into:
+            break
+        without.append(key)
+    for key in reversed(without.copy()):  # a wide one went and left room for a narrow one
+        without.remove(key)
+        if width(left(), widest_run=WIDEST_RUN) > into:
+            without.append(key)
+    return left()
+
+
+def print_whole(table: Table, *, to: Console) -> None:
+    """Print a table with whole numbers in long lines: a narrow terminal breaks them, and a file keeps them."""
+    wide = Console(file=io.StringIO(), width=WIDEST, force_terminal=to.is_terminal, highlight=False)
+    with wide.capture() as captured:
+        wide.print(table)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    to.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
+
+
+# What follows is of the time before `RunRecord`, until the sweep's end is told by `runs_table`.
 
 SPLITS = ("train", "validation", "test")
 FACTS = ("parameters", "code_size", "epochs", "best_epoch", "device", "images_per_second")
@@ -35,6 +171,8 @@ def write_csv(jobs: Sequence[Job], path: Path) -> None:
     """Every number of every job's summary that is scored, whole or not at all."""
     found = [f"{split}/{name}" for split in SPLITS for job in jobs for name in job.summary[split] or {}]
     names = list(dict.fromkeys(found))
+    from autoenc.run_directory import write_atomically  # noqa: PLC0415 - imports omegaconf
+
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(["run", "folder", *FACTS, "training_seconds", *names])

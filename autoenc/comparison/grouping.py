@@ -1,0 +1,192 @@
+"""Runs that differ in their seeds alone, as one: means with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from autoenc.comparison.columns import Column
+from autoenc.comparison.intervals import Estimate, estimate
+from autoenc.comparison.keys import differing_settings, value_of
+from autoenc.comparison.protocol import (
+    Section,
+    comparable_sections,
+    is_higher_better,
+    listed_in_words,
+    measured_how,
+    split_of,
+)
+from autoenc.comparison.records import RunRecord
+from autoenc.comparison.view import Order, View, sorted_by
+from autoenc.comparison.wording import numbers, said
+from autoenc.settings import ConfigError
+
+SEED = "seed"
+MOST_DECIMALS = 9
+PLUS_MINUS = " ± "
+MIXED = "mixed"
+"""Instead of a mean of numbers that are not of the same thing."""
+
+
+class Group(NamedTuple):
+    """Runs that are the same but for chance."""
+
+    values: Mapping[str, Any]
+    """By the keys that they were grouped by."""
+    records: tuple[RunRecord, ...]
+    """Those that are ranked, at least one."""
+    left_out: int
+    """How many more there would be, had they finished: a mean of the survivors may be too good."""
+    apart: Mapping[str, str]
+    """What sets its section apart from the others."""
+
+    def estimates(self, key: str) -> Estimate | None:
+        """The mean of a metric; None where no run has it, or where it is not of the same thing in all of them."""
+        sections = comparable_sections(self.records, key)
+        return estimate([record.metrics[key] for record in sections[0].records]) if len(sections) == 1 else None
+
+    def is_mixed(self, key: str) -> bool:
+        """Whether a metric is not of the same thing in all of the runs."""
+        return len(comparable_sections(self.records, key)) > 1
+
+
+def settings_but_the_seed(records: Sequence[RunRecord]) -> list[str]:
+    """What `--group-by settings` stands for: all that differs but the seed."""
+    return [key for key in differing_settings(records) if key != SEED]
+
+
+def groups_of(section: Section, *, view: View, keys: Sequence[str]) -> list[Group]:
+    """The groups of a section's runs, in the order of their first runs.
+
+    Args:
+        section: of the view.
+        view: which says what was left out.
+        keys: what is the same within a group.
+    """
+    found: dict[tuple[str, ...], list[RunRecord]] = {}
+    for record in section.records:
+        found.setdefault(_place(record, keys), []).append(record)
+    left_out: dict[tuple[str, ...], int] = {}
+    for record, _ in view.unranked:
+        if _is_of_the_same(record, section.records[0], view=view):
+            left_out[_place(record, keys)] = left_out.get(_place(record, keys), 0) + 1
+    return [
+        Group({key: value_of(group[0], key) for key in keys}, tuple(group), left_out.get(place, 0), section.apart)
+        for place, group in found.items()
+    ]
+
+
+def _place(record: RunRecord, keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(said(value_of(record, key)) for key in keys)
+
+
+def _is_of_the_same(record: RunRecord, other: RunRecord, *, view: View) -> bool:
+    """Whether a run would have been in the section of another; its unit is not known before its end."""
+    assert view.metric is not None
+    one, two = measured_how(record, view.metric), measured_how(other, view.metric)
+    names = (one.keys() | two.keys()) - {"unit", "device", "threads", "host"}
+    return all(one.get(name) == two.get(name) for name in names)
+
+
+def in_order(groups: Sequence[Group], *, metric: str, order: Order | None) -> list[Group]:
+    """The groups by the mean of the metric, the best first; or as was asked for.
+
+    Raises:
+        ConfigError: they have nothing of that name.
+    """
+
+    def mean(group: Group, key: str) -> float | None:
+        found = group.estimates(key)
+        return None if found is None else found.mean
+
+    if order is None:
+        unit = groups[0].records[0].unit(metric) if groups else ""
+        higher = is_higher_better(metric, unit=unit) is True
+        return sorted_by(groups, lambda group: mean(group, metric), descending=higher)
+    if any(order.key in record.metrics for group in groups for record in group.records):
+        return sorted_by(groups, lambda group: mean(group, order.key), descending=order.descending)
+    if groups and order.key not in groups[0].values:
+        raise ConfigError("--sort", "groups have only metrics and the keys of --group-by", value=order.key)
+    return sorted_by(groups, lambda group: group.values[order.key], descending=order.descending)
+
+
+def group_columns(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[Column]:
+    """What the runs were grouped by, how many there are, and the means."""
+    keys = list(groups[0].values)
+    by = [Column(key, [said(group.values[key]) for group in groups], right=False) for key in keys]
+    count = Column("n", [str(len(group.records)) for group in groups])
+    left_out = Column("left_out", [str(group.left_out or "") for group in groups])
+    found = [_mean_column(groups, key) for key in metrics]
+    return [*by, count, *([left_out] if any(left_out.cells) else []), *(one for one in found if any(one.cells))]
+
+
+def _mean_column(groups: Sequence[Group], key: str) -> Column:
+    is_fact = split_of(key) is None and is_higher_better(key) is None
+    if is_fact or key == "test.pca_mse":  # chance decides nothing of these
+        return Column(key, [_range([record.metrics.get(key) for record in group.records]) for group in groups])
+    estimates = [group.estimates(key) for group in groups]
+    everything = [record for group in groups for record in group.records]
+    higher = is_higher_better(key, unit=everything[0].unit(key))
+    means = {number: found.mean for number, found in enumerate(estimates) if found is not None}
+    best: frozenset[int] = frozenset()
+    if higher is not None and len(set(means.values())) > 1 and len(comparable_sections(everything, key)) == 1:
+        aim = (max if higher else min)(means.values())
+        best = frozenset(number for number, mean in means.items() if mean == aim)
+    cells = zip(groups, _mean_cells(estimates), strict=True)
+    return Column(key, [MIXED if group.is_mixed(key) else cell for group, cell in cells], best=best)
+
+
+def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:
+    """With decimals for two digits of the narrowest interval and three of each mean, which may stand alone."""
+    halves = [found.half_width for found in estimates if found is not None and found.half_width]
+    if not halves:
+        return numbers([None if found is None else found.mean for found in estimates])
+    means = [abs(found.mean) for found in estimates if found is not None and found.mean]
+    wanted = [1 - _magnitude(min(halves)), *([2 - _magnitude(min(means))] if means else [])]
+    decimals = min(MOST_DECIMALS, max(0, *wanted))
+
+    def cell(found: Estimate | None) -> str:
+        if found is None:
+            return ""
+        half = "" if found.half_width is None else f"{PLUS_MINUS}{found.half_width:,.{decimals}f}"
+        return f"{found.mean:,.{decimals}f}{half}"
+
+    return [cell(found) for found in estimates]
+
+
+def _magnitude(value: float) -> int:
+    """The power of ten of a number above 0."""
+    return math.floor(math.log10(value))
+
+
+def _range(values: Sequence[float | None]) -> str:
+    found = sorted({value for value in values if value is not None})
+    if not found:
+        return ""
+    return " to ".join(dict.fromkeys(numbers([found[0], found[-1]])))
+
+
+def group_warnings(groups: Sequence[Group]) -> list[str]:
+    """What makes the intervals something else than those of chance: a line each."""
+    if not groups:
+        return []
+    lines = []
+    mixed = dict.fromkeys(
+        key for group in groups for key in differing_settings(group.records) if key not in {SEED, *group.values}
+    )
+    if mixed:
+        lines.append(
+            f"Within groups {listed_in_words(mixed)} differ too: the intervals are not over seeds alone. "
+            "--group-by settings keeps them apart."
+        )
+    if SEED not in groups[0].values and any(_has_copies(group) for group in groups):
+        lines.append("A group has runs of the same settings and the same seed: copies are no further evidence.")
+    if any(group.left_out for group in groups):
+        lines.append("left_out: runs of a group that are not ranked; a mean of the others may be too good.")
+    return lines
+
+
+def _has_copies(group: Group) -> bool:
+    apart = differing_settings(group.records)
+    return len({_place(record, [SEED, *apart]) for record in group.records}) < len(group.records)
