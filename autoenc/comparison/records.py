@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +43,8 @@ class RunRecord:
     """What of the folder could not be read, and why: a sentence each."""
     sweep: Path | None = None
     """The folder of the sweep that it is a job of."""
+    changed_at: datetime | None = None
+    """When the newest of its files was written."""
 
     @cached_property
     def settings(self) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""Whether the process that a run's folder speaks of is still there."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+SAME_START = 10.0
+"""Seconds. A process's start is computed from the time since the machine's, which shifts when its clock is set; and no
+process number comes around again so soon.
+"""
+LARGEST_NUMBER = 2**31
+
+
+def is_gone(status: Mapping[str, Any]) -> bool:
+    """Whether `status.json` names a process of this machine that is there no more.
+
+    A number alone would not do: a later process may have got it, which then began at another time. Of a process on
+    another machine nothing is known, and so of one whose status does not tell.
+    """
+    number, began = status.get("pid"), moment(status.get("process_started_at"))
+    if status.get("host") != socket.gethostname() or began is None:
+        return False
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < LARGEST_NUMBER:
+        return False
+    import psutil  # noqa: PLC0415 - most folders have no run that goes on
+
+    try:
+        process = psutil.Process(number)
+        if abs(process.create_time() - began.timestamp()) > SAME_START:
+            return True
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.Error:
+        return False
+
+
+def moment(text: object) -> datetime | None:
+    """A time as the files have it, with its time zone; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo is not None and found.timestamp() >= 0 else None
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,46 @@
+"""Folders read again and again, at little cost, while runs go on in them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from autoenc.comparison.reading.cache import Cache
+from autoenc.comparison.reading.find import Place, find_places
+from autoenc.comparison.reading.runs import Reader
+from autoenc.comparison.records import RunRecord
+
+SHORTEST_PAUSE = 2.0
+SHARE = 0.05
+"""Of the time, at the most, goes into looking for new folders."""
+
+
+class Watch:
+    """The runs at or below some folders, as they are at each moment.
+
+    A refresh looks at the files of the runs that are known, jobs of a sweep that wait among them, and reads those that
+    have changed. New folders are looked for every few seconds.
+    """
+
+    def __init__(self, folders: Sequence[Path], *, cache: Path | Literal["usual"] | None = "usual") -> None:
+        self._folders = list(folders)
+        self._reader = Reader(Cache(cache), history=False, remember=True)
+        self._places: list[Place] = []
+        self._next_look = 0.0
+
+    def refresh(self) -> list[RunRecord]:
+        """The records as they are now, with the last rows of their metrics.
+
+        Raises:
+            ConfigError: a folder that was asked for is not there (any more).
+        """
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._places = find_places(self._folders)
+            done = time.monotonic()
+            self._next_look = done + max(SHORTEST_PAUSE, (done - now) / SHARE)
+        records = self._reader.records(self._places)
+        self._reader.cache.store()
+        return records

@@ -1,0 +1,139 @@
+"""`scripts/status.py` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autoenc.command_line.status import main
+from tests.comparison.run_folders import SUMMARY, make_run, make_sweep, status
+from tests.conftest import REPOSITORY
+
+SCRIPT = str(REPOSITORY / "scripts" / "status.py")
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    folder = make_sweep(tmp_path / "sweep", {"0": "small", "1": "large", "2": "larger"})
+    make_run(folder / "0")
+    make_run(folder / "1", state="failed", error={"kind": "timed_out", "message": "an hour was not enough " * 9})
+    return folder
+
+
+def test_the_table_is_whole_where_there_is_no_terminal(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(sweep)]) == 0
+    printed = capsys.readouterr().out
+    small, large, larger = (
+        next(line for line in printed.splitlines() if f" {n} " in line) for n in ("small", "large", "larger")
+    )
+    assert "finished" in small
+    assert "5/5" in small
+    assert "failed: timed out" in large
+    assert "an hour was not enough " * 8 in large
+    assert "waiting" in larger
+    assert "3 runs: 1 failed, 1 waiting, 1 finished" in printed
+
+
+def test_mistakes_are_one_line(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, message in (
+        ([str(tmp_path / "nowhere")], f"error: FOLDER={tmp_path / 'nowhere'}: there is no such folder\n"),
+        ([str(sweep / "sweep.json")], "this is a file"),
+        ([str(sweep), "--follow"], "error: --follow: it needs a terminal"),
+    ):
+        assert main(arguments) == 2
+        captured = capsys.readouterr()
+        assert message in captured.err
+        assert captured.err.count("\n") == 1
+        assert captured.out == ""
+
+
+def test_a_folder_without_runs_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 0
+    assert "no run" in capsys.readouterr().out
+
+
+def test_help_says_what_the_states_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    printed = capsys.readouterr().out
+    for word in ("running", "finished", "failed", "interrupted", "dead", "waiting", "unreadable", "--follow"):
+        assert word in printed
+
+
+def test_neither_torch_nor_hydra_s_work_is_waited_for(sweep: Path) -> None:
+    """What is imported, since seconds depend on the neighbours."""
+    program = (
+        "import sys; from autoenc.comparison.live import live_table; from autoenc.comparison.reading import Watch; "
+        f"assert len(Watch([__import__('pathlib').Path({str(sweep)!r})]).refresh()) == 3; "
+        "heavy = {'torch', 'matplotlib', 'omegaconf', 'hydra', 'pydantic', 'numpy'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    started = subprocess.run(
+        [sys.executable, "-X", "importtime", SCRIPT, str(sweep)], check=True, capture_output=True, text=True
+    )
+    assert "small" in started.stdout
+    assert " torch\n" not in started.stderr
+    assert " matplotlib\n" not in started.stderr
+
+
+class Followed:
+    """`status.py --follow` on a terminal of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._leader, follower = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
+        command = [sys.executable, SCRIPT, str(folder), "--follow"]
+        self.process = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=environment)
+        os.close(follower)
+        self.printed = ""
+
+    def wait_for(self, words: str) -> None:
+        deadline = time.monotonic() + 60
+        while words not in self.printed:
+            assert time.monotonic() < deadline, self.printed
+            if select.select([self._leader], [], [], 0.1)[0]:
+                try:
+                    self.printed += os.read(self._leader, 65536).decode()
+                except OSError:  # the other end is closed
+                    assert words in self.printed, self.printed
+
+    def end(self) -> int:
+        code = self.process.wait(30)
+        os.close(self._leader)
+        return code
+
+
+def test_following_ends_when_all_has_ended(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs" / "0", state="running", epochs=2)
+    followed = Followed(tmp_path / "runs")
+    followed.wait_for("2/5")
+    (run / "summary.json").write_text(json.dumps(SUMMARY))
+    (run / "status.json").write_text(json.dumps(status("finished")))
+    followed.wait_for("1 finished")
+    assert followed.end() == 0
+    assert "Traceback" not in followed.printed
+
+
+def test_ctrl_c_is_the_ordinary_way_to_leave(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "0", state="running")
+    followed = Followed(tmp_path / "runs")
+    followed.wait_for("1 running")
+    followed.process.send_signal(signal.SIGINT)
+    assert followed.end() == 0
+    assert "Traceback" not in followed.printed
