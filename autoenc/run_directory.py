@@ -24,8 +24,6 @@ from omegaconf.errors import OmegaConfBaseException
 from autoenc.settings import ConfigError
 
 State = Literal["running", "finished", "failed", "interrupted"]
-SAME_START_SECONDS = 2.0
-"""Within this, two times of start are one: a system counts them from its boot, and corrects its clock."""
 ErrorKind = Literal["raised", "not_finite", "out_of_memory", "killed", "timed_out"]
 
 
@@ -110,22 +108,6 @@ class RunDirectory:
             "error": None if error is None else dict(error),
         }
         self._write_json("status.json", status)
-
-    def process_lives(self) -> bool | None:
-        """Whether the process that `status.json` names is there; None where it is another machine's, or not named.
-
-        By its time of start too: the number alone may be another process's by now.
-        """
-        status = self.status()
-        pid, started, host = (status.get(key) for key in ("pid", "process_started_at", "host"))
-        if host != socket.gethostname() or not isinstance(pid, int) or not isinstance(started, str):
-            return None
-        try:
-            process = psutil.Process(pid)
-            same = abs(process.create_time() - datetime.fromisoformat(started).timestamp()) < SAME_START_SECONDS
-            return same and process.status() != psutil.STATUS_ZOMBIE
-        except (psutil.Error, ValueError):
-            return False
 
     def set_failed_from_outside(self, error: Mapping[str, str]) -> None:
         """Say in `status.json` that the run failed, for its own process, which is gone: whose it was stays there."""

@@ -14,8 +14,8 @@ from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from autoenc.command_line.complaints import in_one_line
 from autoenc.command_line.composition import Composer
+from autoenc.command_line.ending import in_one_line
 from autoenc.command_line.jobs import JobMaker, all_combinations, labels_of, sweep_folder, varied, without_doubles
 from autoenc.command_line.report import shown
 from autoenc.comparison.settings import ComparisonSettings
@@ -33,6 +33,9 @@ from autoenc.sweeps.view import SweepView
 log = logging.getLogger(__name__)
 
 SettingsType = TypeVar("SettingsType")
+
+MOST_NAMED = 3
+"""Of the jobs that did not finish; the table has all."""
 
 
 def sweep(composer: Composer) -> int:
@@ -94,7 +97,7 @@ def _what_is_wanted(composer: Composer) -> _Wanted:
     _check_metric(comparison.metric)
     launcher = LAUNCHERS.parse(_plain(config.hydra.launcher))
     overrides = _overrides(composer, config)
-    config.sweep.name = settings.name or _name(composer)
+    config.sweep.name = _name(composer) if settings.name is None else settings.name
     path = sweep_folder(config)
     maker = JobMaker(composer, config, folder=path, swept=varied(overrides), settings=settings, comparison=comparison)
     commands = all_combinations(overrides)
@@ -107,7 +110,9 @@ def _overrides(composer: Composer, config: DictConfig) -> list[Override]:
     """What the sweep's config and the command line override, for all jobs or each."""
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
     parser = OverridesParser.create(config_loader=composer.hydra.config_loader)
-    return list(parser.parse_overrides([*params, *config.hydra.overrides.task]))
+    task = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # `${seed}` is each job's own
+    assert isinstance(task, list)
+    return list(parser.parse_overrides([*params, *(str(text) for text in task)]))
 
 
 def _name(composer: Composer) -> str:
@@ -202,6 +207,7 @@ def _exit_code(folders: Sequence[Path], *, compared: bool) -> int:
     """1 when a job did not finish: the folders tell, whatever ran the jobs."""
     failed = [folder for folder in folders if RunDirectory(folder).status().get("state") != "finished"]
     if failed:
-        names = ", ".join(shown(folder) for folder in failed)
-        sys.stderr.write(f"error: {len(failed)} of {len(folders)} jobs did not finish: {names}\n")
+        names = ", ".join(shown(folder) for folder in failed[:MOST_NAMED])
+        more = ", ..." if len(failed) > MOST_NAMED else ""
+        sys.stderr.write(f"error: {len(failed)} of {len(folders)} jobs did not finish: {names}{more}\n")
     return 1 if failed or not compared else 0

@@ -10,7 +10,7 @@ from typing import Any
 
 IDENTITY_LENGTH = 10
 """Hexadecimal digits: among a million jobs, two would share them once in two."""
-LONGEST_NAME = 100
+LONGEST_NAME = 80
 """Characters of a folder's readable part; file systems take 255 bytes."""
 
 
@@ -43,8 +43,11 @@ def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
 
     The values that vary have no part in it, so that a wider sweep goes into the same folder and adds what is new.
     """
-    settings = [text for text in fixed if not _NO_PART_OF_A_NAME.match(text)]
-    words = [_said(*text.lstrip("+~").partition("=")[::2]) for text in settings]
+    named = [text.lstrip("+~").partition("=") for text in fixed if not _NO_PART_OF_A_NAME.match(text)]
+    settings = {
+        key: value for key, _, value in named if key not in swept
+    }  # of a key that is set twice, the last counts
+    words = [_said(key, value) for key, value in settings.items()]
     words += [key.rpartition(".")[2] for key in swept]
     return _slug(", ".join(words) or "sweep")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from autoenc.comparison.jobs import setting
+from autoenc.comparison.reading.liveness import is_gone
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
@@ -18,6 +21,10 @@ Action = Literal["begin", "go_on", "again", "leave", "wait"]
 
 _DETERMINED = {"raised", "not_finite"}
 """Kinds of failure that a checkpoint would lead to again: such a job begins anew, the others go on."""
+
+LAST_SIGN_SECONDS = 1800.0
+"""A machine elsewhere whose job has written nothing for so long is taken to be gone: a checkpoint every thousand steps
+is usual."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +47,7 @@ def action(folder: Path, *, rerun: Rerun) -> Action:
     state = status.get("state")
     if not (folder / "config.yaml").is_file() or state is None:
         return "again" if folder.exists() else "begin"  # `again`: killed while its folder was made
-    if state == "running" and run.process_lives() is not False:
+    if state == "running" and _at_work(run):
         return "wait"
     if rerun == "all":
         return "again"
@@ -50,6 +57,18 @@ def action(folder: Path, *, rerun: Rerun) -> Action:
         kind = (status.get("error") or {}).get("kind")
         return "leave" if rerun == "none" else "again" if kind in _DETERMINED else "go_on"
     return "go_on"
+
+
+def _at_work(run: RunDirectory) -> bool:
+    """Whether the process that is said to run is there; one of another machine has to have left a sign of late."""
+    status = run.status()
+    if is_gone(status):
+        return False
+    if status.get("host") == socket.gethostname():
+        return True
+    signs = ("status.json", "metrics.jsonl", "train.log", "checkpoints")
+    changed = [path.stat().st_mtime for path in (run.path / name for name in signs) if path.exists()]
+    return time.time() - max(changed, default=0.0) < LAST_SIGN_SECONDS
 
 
 def known_folders(sweep: Path) -> dict[str, Path]:

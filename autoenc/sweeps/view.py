@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rich.live import Live
 
+from autoenc.comparison.live import live_table, rows_that_fit
+from autoenc.comparison.reading import Watch
 from autoenc.progress import console
 from autoenc.run_directory import RunDirectory
 from autoenc.sweeps.plan import Job
@@ -23,8 +25,7 @@ class SweepView:
     """A live table from `__enter__` to `__exit__`."""
 
     def __init__(self, folder: Path) -> None:
-        self._watch = None
-        self._folder = folder
+        self._watch = Watch([folder])
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._looked = 0.0
 
@@ -61,7 +62,9 @@ class SweepView:
         now = time.monotonic()
         if console.is_terminal and now - self._looked >= REFRESH_SECONDS:
             self._looked = now
-            self._live.update(live_table(self._watch.refresh(), now=datetime.now(UTC)), refresh=True)
+            self._live.update(
+                live_table(self._watch.refresh(), now=datetime.now(UTC), most_rows=rows_that_fit(console)), refresh=True
+            )
 
     def stopping(self) -> None:
         """Saving may take a while."""

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from autoenc.command_line import main
-from autoenc.devices import TORCHS_CHOICE
 from autoenc.run_directory import RunDirectory
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.training.test_training_loop import assert_same_run
@@ -136,63 +135,6 @@ def test_resuming_keeps_hydra_s_files_of_the_beginning(train: Train) -> None:
     assert (run / ".hydra" / "overrides.yaml").read_text() == before
 
 
-def test_a_sweep_has_a_folder_with_a_run_for_each_combination(elsewhere: Path) -> None:
-    assert main([*TINY, "-m", "training.epochs=1", "architecture.code_size=1,2", "seed=0,1"]) == 0
-    (sweep,) = (elsewhere / "outputs" / "sweeps").iterdir()
-    found = {}
-    for job in sweep.glob("*/summary.json"):
-        config = RunDirectory(job.parent).config()
-        found[job.parent.name] = (config["architecture"]["code_size"], config["seed"])
-    assert found == {"0": (1, 0), "1": (1, 1), "2": (2, 0), "3": (2, 1)}
-
-
-def test_a_job_that_fails_leaves_the_others_and_the_exit_code_tells(
-    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from autoenc import environment, experiment
-
-    original = environment.describe_environment
-    calls = iter(range(10))
-
-    def sometimes(device: object) -> object:
-        if next(calls) == 0:
-            raise RuntimeError("no luck")
-        return original(device)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(experiment, "describe_environment", sometimes)
-    assert main([*TINY, "-m", "training.epochs=1", "seed=0,1", "hydra.sweep.dir=sweep"]) == 1
-    assert RunDirectory(Path("sweep/0")).status()["error"] == {"kind": "raised", "message": "no luck"}
-    assert RunDirectory(Path("sweep/1")).status()["state"] == "finished"
-    captured = capsys.readouterr()
-    assert "failed: no luck" in captured.out
-    assert captured.err == "error: 1 of 2 jobs did not finish: sweep/0\n"
-
-
-def test_a_job_whose_data_is_missing_says_so_in_its_folder(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("https_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    arguments = [*TINY, "-m", "training.epochs=1", "dataset=digits,mnist", "data_dir=none", "hydra.sweep.dir=sweep"]
-    assert main(arguments) == 1
-    assert RunDirectory(Path("sweep/0")).status()["state"] == "finished"
-    status = RunDirectory(Path("sweep/1")).status()
-    assert status["state"] == "failed"
-    assert "dataset=digits needs no network" in status["error"]["message"]
-
-
-def test_a_job_that_fails_in_a_folder_of_folders_is_counted(elsewhere: Path) -> None:
-    arguments = ["-m", "hydra.sweep.dir=s", "hydra.sweep.subdir=${seed}/${hydra.job.num}", "training.epochs=1"]
-    rates = "optimizer.learning_rate=0.1,1e39"
-    assert main([*TINY, *arguments, "optimizer=sgd", rates]) == 1
-    states = {path.parent.name: json.loads(path.read_text())["state"] for path in Path("s").glob("0/*/status.json")}
-    assert states == {"0": "finished", "1": "failed"}
-
-
-def test_threads_of_one_job_are_not_those_of_the_next(elsewhere: Path) -> None:
-    assert main([*TINY, "-m", "training.epochs=1", "device.threads=1,2,null", "hydra.sweep.dir=s"]) == 0
-    threads = [json.loads(Path(f"s/{job}/environment.json").read_text())["threads"] for job in range(3)]
-    assert threads == [1, 2, TORCHS_CHOICE]
-
-
 def test_two_commands_in_one_process_have_logs_of_their_own(train: Train) -> None:
     first = train(folder="first")
     size = (first / "train.log").stat().st_size
@@ -216,22 +158,6 @@ def test_where_hydra_changes_the_folder_the_end_still_tells_the_way(
 ) -> None:
     train("hydra.job.chdir=true")
     assert "rerun=run\n" in capsys.readouterr().out
-
-
-def test_a_sweep_is_not_made_over_another(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*TINY, "-m", "training.epochs=1", "seed=0", "hydra.sweep.dir=sweep"]) == 0
-    assert main([*TINY, "-m", "training.epochs=1", "seed=1", "hydra.sweep.dir=sweep"]) == 2
-    assert "not empty" in capsys.readouterr().err
-    assert RunDirectory(Path("sweep/0")).config()["seed"] == 0
-
-
-def test_a_preset_that_compares_is_a_sweep_by_itself(elsewhere: Path) -> None:
-    small = ["dataset=digits", "dataset.validation_fraction=0", "dataset.limit=64", "training.epochs=1"]
-    assert main(["experiment=linear_vs_conv", "device.threads=1", *small, "hydra.sweep.dir=sweep"]) == 0
-    names = [RunDirectory(Path("sweep") / job).config()["architecture"]["name"] for job in ("0", "1")]
-    assert names == ["fully_connected", "conv"]
-    assert main(["experiment=linear_vs_conv", "hydra.mode=RUN", "architecture=conv", *small, "hydra.run.dir=one"]) == 0
-    assert RunDirectory(Path("one")).config()["architecture"]["name"] == "conv"
 
 
 def test_a_folder_of_one_s_own_yaml_adds_choices(elsewhere: Path) -> None:

@@ -65,7 +65,7 @@ class LocalLauncher:
         """Nothing is held."""
 
     def _placed(self, task: JobTask, *, slot: int) -> JobTask:
-        environment = {**task.environment}
+        environment = {**os.environ, **task.environment}  # what jobs are forked from has that of when it was started
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return replace(task, threads=self._threads, environment=environment)

@@ -1,0 +1,206 @@
+"""A multirun, as a person gives it: jobs in folders that are taken up again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autoenc.command_line import main
+from autoenc.comparison.sweep import read_sweep
+from autoenc.run_directory import RunDirectory
+from tests.conftest import REPOSITORY, TINY
+from tests.sweeps.faulty import Installed, install
+from tests.sweeps.tasks import processes_with, training, wait_until
+from tests.training.test_training_loop import assert_same_run
+
+SCRIPT = str(REPOSITORY / "scripts" / "train.py")
+QUICK = [*TINY, "-m", "sweep.name=s", "training.epochs=1", "comparison.pictures=[loss_curves]"]
+SWEEP = Path("outputs/sweeps/s")
+
+
+@pytest.fixture
+def faulty(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
+    installed = install(elsewhere / "package")
+    installed.use(monkeypatch)
+    return installed
+
+
+def jobs(sweep: Path = SWEEP) -> dict[str, Path]:
+    """A sweep's job folders by label."""
+    return {label: sweep / folder for folder, label in read_sweep(sweep).labels.items()}
+
+
+def state(folder: Path) -> str:
+    return str(RunDirectory(folder).status()["state"])
+
+
+def test_each_combination_has_a_folder_that_says_what_it_is(elsewhere: Path) -> None:
+    assert main([*QUICK, "architecture.code_size=1,2", "seed=0,1"]) == 0
+    found = jobs()
+    assert list(found) == [f"code size {size}, seed {seed}" for size in (1, 2) for seed in (0, 1)]
+    folder = found["code size 2, seed 1"]
+    assert folder.name.startswith("code_size_2-seed_1-")
+    config = RunDirectory(folder).config()
+    assert (config["architecture"]["code_size"], config["seed"]) == (2, 1)
+    assert "sweep" not in config
+    assert "seed=1" in (folder / ".hydra" / "overrides.yaml").read_text()
+    assert folder.name in (folder / ".hydra" / "hydra.yaml").read_text()
+    assert "epoch 1/1" in (folder / "train.log").read_text()
+    assert {path.name for path in SWEEP.iterdir() if not path.is_dir()} >= {"sweep.json", "comparison.csv"}
+    assert not (SWEEP / ".lock").exists()
+
+
+def test_the_same_again_redoes_nothing_and_a_wider_one_adds(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*QUICK, "seed=0,1"]) == 0
+    before = {path: path.read_bytes() for path in SWEEP.glob("*/status.json")}
+    assert main([*QUICK, "seed=0,1"]) == 0
+    assert "2 job(s) in outputs/sweeps/s: 2 left as they are." in capsys.readouterr().out
+    assert main([*QUICK, "seed=1,2", "architecture.code_size=3,4"]) == 0
+    assert "3 new" in capsys.readouterr().out
+    after = {path: path.read_bytes() for path in SWEEP.glob("*/status.json")}
+    assert len(after) == 5
+    assert before.items() <= after.items()
+    assert set(jobs()) == {f"code size {size}, seed {seed}" for size, seed in [(3, 0), (3, 1), (4, 1), (3, 2), (4, 2)]}
+
+
+def test_a_failed_job_is_tried_again_and_what_it_left_is_kept(
+    elsewhere: Path, faulty: Installed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = ["--config-dir", str(faulty.conf), "noise=faulty", "noise.unless=mended", "noise.fault=none,raise,kill"]
+    assert main([*QUICK, *fault]) == 1
+    captured = capsys.readouterr()
+    assert "raised: the noise was told to fail" in captured.out
+    assert "killed: its process was ended by SIGKILL" in captured.out
+    assert captured.err.startswith("error: 2 of 3 jobs did not finish: outputs/sweeps/s/")
+    raised, killed = jobs()["fault raise"], jobs()["fault kill"]
+    assert "RuntimeError: the noise was told to fail" in (raised / "train.log").read_text()
+    assert state(jobs()["fault none"]) == "finished"
+    assert main([*QUICK, *fault, "sweep.rerun=none"]) == 1
+    assert "3 left as they are" in capsys.readouterr().out
+    (elsewhere / "mended").touch()
+    assert main([*QUICK, *fault]) == 0
+    assert "1 left as they are, 1 go on from where they were stopped, 1 begin anew" in capsys.readouterr().out
+    assert state(raised) == state(killed) == "finished"
+    assert state(SWEEP / ".replaced" / f"{raised.name}.1") == "failed"
+    assert main([*QUICK, *fault, "sweep.rerun=all"]) == 0
+    assert len(list((SWEEP / ".replaced").iterdir())) == 4
+
+
+def test_a_killed_job_goes_on_to_the_end_it_would_have_had(elsewhere: Path, faulty: Installed) -> None:
+    fault = ["--config-dir", str(faulty.conf), "noise=faulty", "noise.fault=kill", "noise.unless=mended"]
+    command = [*QUICK, *fault, "noise.after=12", "training.epochs=3", "seed=0,1"]
+    (elsewhere / "mended").touch()
+    assert main([*command, "sweep.name=whole"]) == 0
+    (elsewhere / "mended").unlink()
+    assert main(command) == 1
+    rows = {job: len(RunDirectory(job).metrics()) for job in jobs().values()}
+    assert all(0 < count < 3 for count in rows.values())
+    (elsewhere / "mended").touch()
+    assert main(command) == 0
+    for label, job in jobs().items():
+        assert_same_run(jobs(SWEEP.with_name("whole"))[label], job)
+
+
+def test_a_job_whose_data_is_missing_says_so_in_its_folder(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert main([*QUICK, "dataset=digits,mnist", "data_dir=none"]) == 1
+    status = RunDirectory(jobs()["mnist"]).status()
+    assert state(jobs()["digits"]) == "finished"
+    assert status["state"] == "failed"
+    assert "dataset=digits needs no network" in status["error"]["message"]
+
+
+def test_threads_are_a_job_s_own(elsewhere: Path) -> None:
+    assert main([*QUICK, "device.threads=1,2,null"]) == 0
+    threads = [json.loads((job / "environment.json").read_text())["threads"] for job in jobs().values()]
+    assert threads[:2] == [1, 2]
+    assert main([*QUICK, "device.threads=null", "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1000"]) == 0
+    divided = json.loads((jobs()["threads null, seed 1"] / "environment.json").read_text())["threads"]
+    assert divided == 1
+
+
+def test_two_sweeps_keep_out_of_each_other_s_way(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import filelock
+
+    SWEEP.mkdir(parents=True)
+    with filelock.FileLock(SWEEP / ".lock"):
+        assert main([*QUICK, "seed=0,1"]) == 2
+    assert "another sweep is at work in its folder" in capsys.readouterr().err
+    (SWEEP / "thesis.tex").touch()
+    assert main([*QUICK, "seed=0,1"]) == 2
+    assert "sweep.name=" in (message := capsys.readouterr().err)
+    assert "it holds something else than a sweep (thesis.tex)" in message
+    assert [path.name for path in SWEEP.iterdir() if path.name != ".lock"] == ["thesis.tex"]
+
+
+def test_a_job_s_config_that_was_changed_is_not_taken_for_the_job(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*QUICK, "seed=0,1"]) == 0
+    config = jobs()["seed 1"] / "config.yaml"
+    config.write_text(config.read_text().replace("seed: 1", "seed: 7"))
+    assert main([*QUICK, "seed=0,1"]) == 2
+    assert "its config.yaml has been changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "''", "a/../../x"])
+def test_a_name_does_not_lead_elsewhere(name: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TINY, "-m", "seed=0,1", f"sweep.name={name}"]) == 2
+    assert "below outputs/sweeps" in capsys.readouterr().err
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_without_a_name_what_is_set_and_varies_makes_one(elsewhere: Path) -> None:
+    small = ["dataset=digits", "dataset.validation_fraction=0", "dataset.limit=64", "training.epochs=1"]
+    assert main(["experiment=linear_vs_conv", "device.threads=1", *small]) == 0
+    (sweep,) = (elsewhere / "outputs" / "sweeps").iterdir()
+    assert sweep.name == "linear_vs_conv-digits-validation_fraction_0-limit_64-epochs_1"
+    names = [RunDirectory(job).config()["architecture"]["name"] for job in jobs(sweep).values()]
+    assert names == ["fully_connected", "conv"]
+    assert main(["experiment=linear_vs_conv", "hydra.mode=RUN", "architecture=conv", *small, "hydra.run.dir=one"]) == 0
+    assert RunDirectory(Path("one")).config()["architecture"]["name"] == "conv"
+
+
+def test_a_sweep_may_start_from_a_run(elsewhere: Path) -> None:
+    assert main([*TINY, "training.epochs=1", "hydra.run.dir=run"]) == 0
+    assert main(["rerun=run", "-m", "sweep.name=s", "seed=1,2"]) == 0
+    assert [RunDirectory(job).config()["seed"] for job in jobs().values()] == [1, 2]
+
+
+def test_two_command_lines_that_mean_the_same_are_one_job(elsewhere: Path) -> None:
+    assert main([*QUICK, "optimizer.learning_rate=0.01,1e-2"]) == 0
+    assert len(jobs()) == 1
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_saves_every_job_and_the_same_command_goes_on(elsewhere: Path, faulty: Installed) -> None:
+    slow = ["--config-dir", str(faulty.conf), "noise=faulty", "noise.seconds=0.2", "training.checkpoint_every=1"]
+    command = [*QUICK, *slow, "seed=0,1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "training.epochs=2"]
+    process = subprocess.Popen([sys.executable, SCRIPT, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: sum(training(folder) for folder in SWEEP.glob("*-*")) == 2)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"The same command goes on." in out
+    assert sorted(state(folder) for folder in SWEEP.glob("*-*")) == ["interrupted", "interrupted"]
+    assert not processes_with(str(elsewhere))
+    assert main([*command, "noise.seconds=0"]) == 0
+
+
+@pytest.mark.slow
+def test_no_job_outlives_a_sweep_that_is_killed(elsewhere: Path, faulty: Installed) -> None:
+    slow = ["--config-dir", str(faulty.conf), "noise=faulty", "noise.seconds=0.2", "training.checkpoint_every=1"]
+    process = subprocess.Popen([sys.executable, SCRIPT, *QUICK, *slow, "seed=0,1", "hydra/launcher=joblib"])
+    wait_until(lambda: any(training(folder) for folder in SWEEP.glob("*-*")))
+    process.kill()
+    process.wait()
+    wait_until(lambda: not processes_with(str(elsewhere)))
+    assert {state(folder) for folder in SWEEP.glob("*-*")} == {"interrupted"}

@@ -1,0 +1,111 @@
+"""By what a sweep knows a job again, and what it calls it."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError
+from autoenc.sweeps.identity import folder_name, identity, sweep_name
+from autoenc.sweeps.plan import action, check_identity, known_folders, with_all_keys
+from tests.sweeps.tasks import values
+
+
+def test_a_job_is_known_by_what_it_computes() -> None:
+    known_as = identity(values(), swept=[])
+    assert re.fullmatch("[0-9a-f]{10}", known_as)
+    backwards = dict(reversed(values().items()))
+    assert identity(backwards, swept=[]) == known_as
+    assert identity(values(seed=1), swept=[]) != known_as
+    training = {**values()["training"], "epochs": 2.0}
+    assert identity(values(training=training), swept=[]) == known_as
+
+
+@pytest.mark.parametrize("key", ["data_dir", "figures", "tracker"])
+def test_places_and_pictures_do_not_matter(key: str) -> None:
+    assert identity(values(**{key: "other"}), swept=[]) == identity(values(), swept=[])
+
+
+def test_of_the_device_only_the_precision_matters_unless_it_is_swept() -> None:
+    device = values()["device"]
+    threads = values(device={**device, "threads": 7})
+    assert identity(threads, swept=["seed"]) == identity(values(), swept=["seed"])
+    assert identity(threads, swept=["device.threads"]) != identity(values(), swept=["device.threads"])
+    assert identity(threads, swept=["device.index"]) == identity(values(), swept=["device.index"])
+    assert identity(threads, swept=["device"]) != identity(values(), swept=["device"])
+    half = values(device={**device, "precision": "bfloat16"})
+    assert identity(half, swept=[]) != identity(values(), swept=[])
+
+
+def test_names_are_readable_and_harmless() -> None:
+    assert folder_name("conv, learning rate 0.01", identity="abc") == "conv-learning_rate_0.01-abc"
+    assert folder_name("../x$(reboot) \N{SNOWMAN}\n", identity="abc") == "x_reboot-abc"
+    assert folder_name("..", identity="abc") == "job-abc"
+    long = folder_name("x" * 300, identity="abc")
+    assert len(long) < 100
+    assert long != folder_name("x" * 301, identity="abc")
+
+
+def test_a_sweep_is_named_by_what_is_set_and_what_varies() -> None:
+    fixed = ["dataset=mnist", "training.epochs=5", "seed=1", "device=cpu", "hydra/launcher=joblib", "sweep.rerun=all"]
+    name = sweep_name(fixed=fixed, swept=["optimizer.learning_rate", "architecture"])
+    assert name == "mnist-epochs_5-seed_1-learning_rate-architecture"
+    assert sweep_name(fixed=["seed=1", "training.epochs=5", "training.epochs=6"], swept=["seed"]) == "epochs_6-seed"
+    assert sweep_name(fixed=["experiment=code_size"], swept=[]) == "code_size"
+    assert sweep_name(fixed=[], swept=[]) == "sweep"
+
+
+def test_jobs_that_do_not_name_a_key_are_told_from_others_by_it_all_the_same() -> None:
+    filled = with_all_keys([["seed=0"], ["seed=0", "architecture=conv"]], [values(), values()])
+    assert filled == [["seed=0", "architecture=linear"], ["seed=0", "architecture=conv"]]
+
+
+def test_a_folder_is_found_by_its_identity_and_not_trusted_with_another_config(tmp_path: Path) -> None:
+    for name in ("a-b-0123456789", "c-abcdef0123", ".replaced"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "sweep.json").touch()
+    assert known_folders(tmp_path) == {
+        "0123456789": tmp_path / "a-b-0123456789",
+        "abcdef0123": tmp_path / "c-abcdef0123",
+    }
+    check_identity(tmp_path / "c-abcdef0123", identity="abcdef0123")
+    with pytest.raises(ConfigError, match="has been changed"):
+        check_identity(tmp_path / "c-abcdef0123", identity="0123456789")
+
+
+def test_what_is_to_be_done_about_a_job(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    assert action(folder, rerun="all") == "begin"
+    folder.mkdir()
+    assert action(folder, rerun="none") == "again"  # killed while the folder was made
+    run = RunDirectory.begin(folder, config=values())
+    assert action(folder, rerun="all") == "wait"  # this very process is at it
+    run.set_state("interrupted")
+    assert action(folder, rerun="none") == action(folder, rerun="failed") == "go_on"
+    assert action(folder, rerun="all") == "again"
+    run.set_state("finished")
+    assert action(folder, rerun="none") == action(folder, rerun="failed") == "leave"
+    for kind, what in {"raised": "again", "not_finite": "again", "killed": "go_on", "timed_out": "go_on"}.items():
+        run.set_failed_from_outside({"kind": kind, "message": ""})
+        assert action(folder, rerun="failed") == what
+        assert action(folder, rerun="none") == "leave"
+
+
+def test_a_job_whose_process_is_gone_goes_on(tmp_path: Path) -> None:
+    run = RunDirectory.begin(tmp_path / "job", config=values())
+    run._write_json("status.json", {**run.status(), "process_started_at": "2020-01-01T00:00:00+00:00"})
+    assert action(run.path, rerun="failed") == "go_on"  # the number is another process's by now
+
+
+def test_a_job_on_another_machine_is_waited_for_while_it_writes(tmp_path: Path) -> None:
+    run = RunDirectory.begin(tmp_path / "job", config=values())
+    run._write_json("status.json", {**run.status(), "host": "elsewhere"})
+    assert action(run.path, rerun="failed") == "wait"
+    for path in run.path.iterdir():
+        os.utime(path, (0, time.time() - 7200))
+    assert action(run.path, rerun="failed") == "go_on"
