@@ -21,6 +21,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from autoenc.liveness import process_lives
 from autoenc.settings import ConfigError
 
 State = Literal["running", "finished", "failed", "interrupted"]
@@ -108,6 +109,10 @@ class RunDirectory:
             "error": None if error is None else dict(error),
         }
         self._write_json("status.json", status)
+
+    def process_lives(self) -> bool | None:
+        """Whether the process that `status.json` names is there: see `process_lives`."""
+        return process_lives(self.status())
 
     def set_failed_from_outside(self, error: Mapping[str, str]) -> None:
         """Say in `status.json` that the run failed, for its own process, which is gone: whose it was stays there."""

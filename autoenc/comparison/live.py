@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autoenc.comparison.reading.liveness import moment
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RecordState, RunRecord
+from autoenc.liveness import moment
 
 STYLES: dict[RecordState, str] = {
     "running": "cyan",

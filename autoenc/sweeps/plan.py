@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autoenc.comparison.jobs import setting
-from autoenc.comparison.reading.liveness import is_gone
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
@@ -61,11 +59,9 @@ def action(folder: Path, *, rerun: Rerun) -> Action:
 
 def _at_work(run: RunDirectory) -> bool:
     """Whether the process that is said to run is there; one of another machine has to have left a sign of late."""
-    status = run.status()
-    if is_gone(status):
-        return False
-    if status.get("host") == socket.gethostname():
-        return True
+    lives = run.process_lives()
+    if lives is not None:
+        return lives
     signs = ("status.json", "metrics.jsonl", "train.log", "checkpoints")
     changed = [path.stat().st_mtime for path in (run.path / name for name in signs) if path.exists()]
     return time.time() - max(changed, default=0.0) < LAST_SIGN_SECONDS

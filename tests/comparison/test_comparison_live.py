@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from autoenc.comparison.live import live_table, rows_that_fit
-from autoenc.comparison.reading import Watch, is_gone, read_runs, runs, watch
+from autoenc.comparison.reading import Watch, read_runs, runs, watch
 from autoenc.comparison.reading import contents as contents_module
 from autoenc.comparison.records import RunRecord
+from autoenc.liveness import process_lives
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run, make_sweep, row, status
 
@@ -167,13 +168,13 @@ def test_odd_numbers_are_survived() -> None:
 
 
 def test_a_process_is_known_by_its_number_and_its_start() -> None:
-    assert not is_gone(status("running"))
-    assert is_gone(status("running", process_started_at="2020-01-01T00:00:00+00:00"))  # another one has its number
+    assert process_lives(status("running")) is not False
+    assert process_lives(status("running", process_started_at="2020-01-01T00:00:00+00:00")) is False
     start = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
-    assert not is_gone(status("running", process_started_at=(start + timedelta(seconds=3)).isoformat()))
-    assert is_gone(status("running", process_started_at=(start - timedelta(seconds=30)).isoformat()))
+    assert process_lives(status("running", process_started_at=(start + timedelta(seconds=3)).isoformat())) is not False
+    assert process_lives(status("running", process_started_at=(start - timedelta(seconds=30)).isoformat())) is False
     elsewhere = status("running", host="elsewhere", process_started_at="2020-01-01T00:00:00+00:00")
-    assert not is_gone(elsewhere)
+    assert process_lives(elsewhere) is not False
 
 
 def test_a_process_that_has_ended_is_gone_also_where_nobody_has_fetched_it() -> None:
@@ -184,13 +185,13 @@ def test_a_process_that_has_ended_is_gone_also_where_nobody_has_fetched_it() -> 
         "pid": process.pid,
         "process_started_at": datetime.fromtimestamp(of_it.create_time(), UTC).isoformat(),
     }
-    assert not is_gone(said)
+    assert process_lives(said) is not False
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert of_it.status() == psutil.STATUS_ZOMBIE
-    assert is_gone(said)
+    assert process_lives(said) is False
     process.communicate()
-    assert is_gone(said)
+    assert process_lives(said) is False
 
 
 def test_what_runs_and_is_gone_is_read_as_dead(tmp_path: Path) -> None:

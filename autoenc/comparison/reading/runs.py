@@ -13,9 +13,9 @@ from typing import Any, Literal
 from autoenc.comparison.reading.cache import Cache
 from autoenc.comparison.reading.contents import Contents, Stamps, add_rows, is_settled, read, stamps
 from autoenc.comparison.reading.find import Place, find_places
-from autoenc.comparison.reading.liveness import is_gone
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RecordState, RunRecord
+from autoenc.liveness import process_lives
 
 MOST_VALUES = 10_000_000
 """Values that are read in all, which take about a gigabyte: those of 20,000 runs, or the histories of 5,000."""
@@ -168,7 +168,7 @@ def _state(contents: Contents, problems: list[str]) -> RecordState:
         return "unreadable"
     if state == "finished" and not (contents.config and contents.summary):
         return "unreadable"
-    return "dead" if state == "running" and is_gone(contents.status) else state
+    return "dead" if state == "running" and process_lives(contents.status) is False else state
 
 
 def _waiting(place: Place) -> RunRecord:

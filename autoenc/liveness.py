@@ -7,35 +7,32 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-SAME_START = 10.0
-"""Seconds. A process's start is computed from the time since the machine's, which shifts when its clock is set; and no
-process number comes around again so soon.
-"""
-LARGEST_NUMBER = 2**31
+SAME_START_SECONDS = 10.0
+"""A process's start is computed from the machine's, which shifts when its clock is set; and no process number comes
+around again so soon."""
+LARGEST_PROCESS_NUMBER = 2**31
 
 
-def is_gone(status: Mapping[str, Any]) -> bool:
-    """Whether `status.json` names a process of this machine that is there no more.
+def process_lives(status: Mapping[str, Any]) -> bool | None:
+    """Whether the process that a `status.json` names is there; None where nobody here can tell.
 
-    A number alone would not do: a later process may have got it, which then began at another time. Of a process on
-    another machine nothing is known, and so of one whose status does not tell.
+    A number alone would not do: a later process may have got it, which then began at another time.
     """
     number, began = status.get("pid"), moment(status.get("process_started_at"))
     if status.get("host") != socket.gethostname() or began is None:
-        return False
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < LARGEST_NUMBER:
-        return False
+        return None
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < LARGEST_PROCESS_NUMBER:
+        return None
     import psutil  # noqa: PLC0415 - most folders have no run that goes on
 
     try:
         process = psutil.Process(number)
-        if abs(process.create_time() - began.timestamp()) > SAME_START:
-            return True
-        return process.status() == psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - began.timestamp()) <= SAME_START_SECONDS
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return True
-    except psutil.Error:
         return False
+    except psutil.Error:
+        return None
 
 
 def moment(text: object) -> datetime | None:
