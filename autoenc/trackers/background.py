@@ -43,6 +43,15 @@ class Epoch(NamedTuple):
     """Of its end, in seconds since 1970: whatever is sent twice is sent with the same time."""
 
 
+def dated(rows: Sequence[Row], *, end: float) -> list[Epoch]:
+    """Epochs of an earlier process, as if it had trained without a break until `end`, in seconds since 1970."""
+    epochs = []
+    for row in reversed(rows):
+        epochs.append(Epoch(row, end))
+        end -= row["seconds"]
+    return epochs[::-1]
+
+
 class Recorder(Protocol):
     """One run in a tracker. Its methods may raise anything; a call that raised is made again."""
 

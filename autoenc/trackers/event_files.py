@@ -25,37 +25,39 @@ from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from autoenc.run_directory import State
-from autoenc.trackers.background import Epoch
+from autoenc.trackers.background import Epoch, dated
 from autoenc.trackers.tracker import Ending, Row, TrackedRun, numbers
 
-ENDED = ".ended"
-"""What the name of the file ends with that has the scores, the state and the pictures."""
+PREFIX = "events.out.tfevents."
+"""What TensorBoard knows its files by."""
 
 _STATUS: dict[State, int] = {"finished": api_pb2.STATUS_SUCCESS, "failed": api_pb2.STATUS_FAILURE}
 """Of a session on the page HPARAMS. It has no word for one that was interrupted: its state stays unknown."""
 
 
 class EventFiles:
-    """A `Recorder` for one process of a run.
+    """A `Recorder`.
 
-    The first file has the settings and the epochs. The end is a file by itself, because TensorBoard believes the first
-    end it reads, and a run that is taken up again has another one: that file is then deleted.
+    A run that is taken up again gets its file anew, with the epochs so far. What is in the old one may lack the last of
+    them, and have some that are trained again; and of several ends TensorBoard believes the first it reads.
     """
 
     def __init__(self, run: TrackedRun) -> None:
         self._run = run
         self._folder = run.directory.path
         self._file: _EventFile | None = None
-        self._ended: _EventFile | None = None
         self._last_epoch = 0
 
     def begin(self, rows: Sequence[Row]) -> None:
-        """Readers drop what an earlier process wrote after these epochs: it is trained, and written, again."""
-        self._forget_the_end()
+        """The settings, and the epochs so far."""
         if self._file is None:
+            for path in self._folder.glob(f"{PREFIX}*"):
+                path.unlink()
             self._file = _EventFile(self._folder)
-        self._file.restart(at=len(rows) + 1)
-        self._file.write(self._start(), step=0)
+        settings = summary_v2.hparams_pb(self._run.settings())
+        about = _text("run", f"{self._run.title}\n\n`{self._folder}`")
+        self._file.write([*settings.value, about], step=0, seconds=time.time())
+        self.write(dated(rows, end=time.time()))
 
     def write(self, epochs: Sequence[Epoch]) -> None:
         """The epochs' numbers, as TensorBoard has them: of single precision."""
@@ -67,35 +69,26 @@ class EventFiles:
 
     def end(self, ending: Ending) -> None:
         """The scores and the state."""
-        if self._ended is None:
-            self._forget_the_end()
-            self._ended = _EventFile(self._folder, suffix=ENDED)
-        start = [] if self._file is not None else self._start()  # it never began to train
+        if self._file is None:  # something was wrong before the training
+            self.begin(self._run.directory.metrics())
+        assert self._file is not None
         state = ending.state if ending.error is None else f"{ending.state}: {ending.error}"
-        end = [_text("state", state), _session_end(ending.state)]
-        self._ended.write([*start, *self._scalars(ending.scores), *end], step=ending.epochs, seconds=ending.time)
+        values = [*self._scalars(ending.scores), _text("state", state), _session_end(ending)]
+        self._file.write(values, step=ending.epochs, seconds=ending.time)
 
     def picture(self, path: Path, *, epoch: int) -> None:
         """One of the page IMAGES."""
-        assert self._ended is not None
-        self._ended.write([_image(f"figures/{path.stem}", path)], step=epoch)
+        assert self._file is not None
+        self._file.write([_image(f"figures/{path.stem}", path)], step=epoch, seconds=time.time())
 
     def close(self) -> None:
-        """Close the files."""
-        for file in (self._file, self._ended):
-            if file is not None:
-                file.close()
-
-    def _forget_the_end(self) -> None:
-        for path in self._folder.glob(f"events.out.tfevents.*{ENDED}"):
-            path.unlink()
-
-    def _start(self) -> list[summary_pb2.Summary.Value]:
-        settings = summary_v2.hparams_pb(self._run.settings())
-        return [*settings.value, _text("run", f"{self._run.title}\n\n`{self._folder}`")]
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
 
     def _scalars(self, values: Mapping[str, float]) -> list[summary_pb2.Summary.Value]:
-        return [_scalar(name, value, unit=self._run.unit(name)) for name, value in values.items()]
+        units = {name: self._run.units.get(self._run.quantity(name) or "", "") for name in values}
+        return [_scalar(name, value, unit=units[name]) for name, value in values.items()]
 
 
 class _EventFile:
@@ -103,22 +96,19 @@ class _EventFile:
 
     _numbers = itertools.count()
 
-    def __init__(self, folder: Path, *, suffix: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         # TensorBoard reads a folder's files in the order of their names.
         stamp = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(self._numbers):06d}"
-        self._file = (folder / f"events.out.tfevents.{stamp}{suffix}").open("ab", buffering=0)
+        self._file = (folder / f"{PREFIX}{stamp}").open("ab", buffering=0)
         self._write(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
+        # A TensorBoard that has read the old file, and is still running, drops what it has of it.
+        restart = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(event_pb2.Event(wall_time=time.time(), step=0, session_log=restart))
 
-    def restart(self, *, at: int) -> None:
-        """Have readers drop what was written for the step `at` and later ones by earlier processes."""
-        session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._write(event_pb2.Event(wall_time=time.time(), step=at, session_log=session))
-
-    def write(self, values: list[summary_pb2.Summary.Value], *, step: int, seconds: float | None = None) -> None:
-        """An event of these values at a time in seconds since 1970; None: now."""
+    def write(self, values: Sequence[summary_pb2.Summary.Value], *, step: int, seconds: float) -> None:
+        """An event of these values, at a time in seconds since 1970."""
         summary = summary_pb2.Summary(value=values)
-        wall_time = time.time() if seconds is None else seconds
-        self._write(event_pb2.Event(wall_time=wall_time, step=step, summary=summary))
+        self._write(event_pb2.Event(wall_time=seconds, step=step, summary=summary))
 
     def close(self) -> None:
         self._file.close()
@@ -134,6 +124,7 @@ class _EventFile:
 
 def _scalar(name: str, value: float, *, unit: str) -> summary_pb2.Summary.Value:
     metadata = scalar_metadata.create_summary_metadata(display_name=name, description=unit)
+    metadata.data_class = summary_pb2.DATA_CLASS_SCALAR  # else TensorBoard's server forgets the description
     return summary_pb2.Summary.Value(tag=name, simple_value=value, metadata=metadata)
 
 
@@ -157,8 +148,9 @@ def _image(name: str, path: Path) -> summary_pb2.Summary.Value:
     return summary_pb2.Summary.Value(tag=name, image=image, metadata=metadata)
 
 
-def _session_end(state: State) -> summary_pb2.Summary.Value:
-    info = plugin_data_pb2.SessionEndInfo(status=_STATUS.get(state, api_pb2.STATUS_UNKNOWN), end_time_secs=time.time())
+def _session_end(ending: Ending) -> summary_pb2.Summary.Value:
+    status = _STATUS.get(ending.state, api_pb2.STATUS_UNKNOWN)
+    info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=ending.time)
     metadata = hparams_metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=info))
     return summary_pb2.Summary.Value(
         tag=hparams_metadata.SESSION_END_INFO_TAG, metadata=metadata, tensor=hparams_metadata.NULL_TENSOR

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from autoenc.run_directory import State
-from autoenc.trackers.background import Epoch
+from autoenc.trackers.background import Epoch, dated
 from autoenc.trackers.mlflow import SQLITE
 from autoenc.trackers.tracker import Ending, Row, TrackedRun, numbers
 
@@ -28,6 +28,9 @@ LOCK_SECONDS = 30.0
 """How long to wait for the other processes that write to the same file."""
 
 _STATUS: dict[State, str] = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""So that MLflow lists numbers and not the doings of a language model."""
 
 for _library in ("mlflow", "alembic"):
     logging.getLogger(_library).setLevel(logging.CRITICAL)  # what goes wrong is said once, by `background`
@@ -47,16 +50,18 @@ class MlflowRun:
         self._run = run
         self._tracking_uri = tracking_uri
         self._experiment = experiment
+        self._started = _milliseconds(time.time())
         self._opened: _Opened | None = None
         self._last_epoch = 0
+        self._quantities: set[str] = set()
+        """Those whose units MLflow has been told."""
 
     def begin(self, rows: Sequence[Row]) -> None:
         """Of these epochs, those are written that are not there yet, as when the server was away."""
         with self._open() as (client, run_id):
             there = client.get_metric_history(run_id, "learning_rate")  # which every epoch has
             self._last_epoch = max((metric.step for metric in there), default=0)
-            now = time.time()
-            self._log_epochs([Epoch(row, now) for row in rows])
+            self._log_epochs(dated(rows, end=time.time()))
 
     def write(self, epochs: Sequence[Epoch]) -> None:
         """The epochs' numbers, but for epochs that are there: they stay as they were first written."""
@@ -93,7 +98,7 @@ class MlflowRun:
         run = self._earlier(client)
         if run is None:
             experiment_id = self._experiment_id(client)
-            run = client.create_run(experiment_id, run_name=self._run.name)
+            run = client.create_run(experiment_id, start_time=self._started, run_name=self._run.name)
             number = {"tracker": "mlflow", "tracking_uri": self._tracking_uri, "run_id": run.info.run_id}
             self._run.directory.write_tracker(number)
         else:
@@ -119,27 +124,20 @@ class MlflowRun:
         found = client.get_experiment_by_name(self._experiment)
         if found is None:
             with contextlib.suppress(MlflowException):  # another process was faster; whatever else it is, comes again
-                return client.create_experiment(self._experiment, artifact_location=_pictures(self._tracking_uri))
+                location = _pictures(self._tracking_uri)
+                return client.create_experiment(self._experiment, artifact_location=location, tags=_KIND)
             found = client.get_experiment_by_name(self._experiment)
         if found is None:
             raise ValueError(f"there is no experiment '{self._experiment}', and it cannot be made")
         return found.experiment_id
 
     def _describe(self, client: MlflowClient, run: Run) -> None:
-        """The settings, the units, and where the folder is."""
+        """The settings, and where the folder is."""
         settings = {_name(key): str(value)[:MOST_LETTERS] for key, value in self._run.settings().items()}
         params = [Param(key, text) for key, text in settings.items() if key not in run.data.params]
         for first in range(0, len(params), MOST_PARAMS):
             client.log_batch(run.info.run_id, params=params[first : first + MOST_PARAMS])
-        units = self._run.units
-        table = "\n".join(f"| `{name}` | {unit} |" for name, unit in units.items())
-        note = f"{self._run.title}\n\n`{self._run.directory.path}`\n\n| number | unit |\n| --- | --- |\n{table}"
-        tags = {
-            "mlflow.note.content": note[:MOST_LETTERS],
-            "folder": str(self._run.directory.path),
-            **{f"unit.{_name(name)}": unit for name, unit in units.items()},
-        }
-        client.log_batch(run.info.run_id, tags=[RunTag(name, text) for name, text in tags.items()])
+        client.set_tag(run.info.run_id, "folder", str(self._run.directory.path))
 
     def _log_epochs(self, epochs: Sequence[Epoch]) -> None:
         new = [epoch for epoch in epochs if epoch.row["epoch"] > self._last_epoch]
@@ -157,6 +155,18 @@ class MlflowRun:
         assert self._opened is not None
         client, run_id = self._opened
         client.log_batch(run_id, metrics=metrics)
+        found = {quantity for metric in metrics if (quantity := self._run.quantity(metric.key))}
+        if found - self._quantities:
+            client.log_batch(run_id, tags=self._units_of(found | self._quantities))
+            self._quantities |= found
+
+    def _units_of(self, quantities: set[str]) -> list[RunTag]:
+        """The units as tags, and in the words that MLflow shows on the run's page."""
+        units = {name: unit for name, unit in self._run.units.items() if name in quantities}
+        table = "\n".join(f"| `{name}` | {unit} |" for name, unit in units.items())
+        note = f"{self._run.title}\n\n`{self._run.directory.path}`\n\n| number | unit |\n| --- | --- |\n{table}"
+        tags = {f"unit.{_name(name)}": unit for name, unit in units.items()}
+        return [RunTag(name, text) for name, text in {"mlflow.note.content": note[:MOST_LETTERS], **tags}.items()]
 
 
 @contextlib.contextmanager

@@ -65,9 +65,9 @@ class TrackedRun(NamedTuple):
         flat = _flattened(self.values)
         return {key: _as_scalar(value) for key, value in flat.items() if not key.startswith("tracker.")}
 
-    def unit(self, name: str) -> str:
-        """The unit of the number `name`, as `test/mse` or `final/seconds/total`; nothing where it has none."""
-        return next((self.units[part] for part in reversed(name.split("/")) if part in self.units), "")
+    def quantity(self, name: str) -> str | None:
+        """What `units` calls the number `name`: `mse` for `test/mse`, `seconds` for `final/seconds/total`."""
+        return next((part for part in reversed(name.split("/")) if part in self.units), None)
 
 
 class Ending(NamedTuple):
