@@ -22,6 +22,7 @@ from autoenc.figures.picture import Panel, Picture
 from autoenc.figures.reconstructions import draw_progress, draw_reconstructions
 from autoenc.figures.reconstructions_beside import Progress, Reconstructions
 from autoenc.figures.samples import Samples
+from autoenc.figures.search_history import draw_search
 from autoenc.figures.sparsity import Sparsity
 from autoenc.figures.spectrum import Spectrum
 from autoenc.figures.stacked import save_stacked
@@ -51,6 +52,7 @@ __all__ = [
     "draw_loss_curves",
     "draw_progress",
     "draw_reconstructions",
+    "draw_search",
     "error_against",
     "final_losses",
     "house_style",

@@ -1,0 +1,141 @@
+"""How a search went: for programs, for the log, and as a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from autoenc.comparison.records import RunRecord
+from autoenc.run_directory import RunDirectory, write_atomically
+from autoenc.settings import ConfigError
+from autoenc.sweeps.search.outcome import SPLIT
+from autoenc.sweeps.search.sampling import frozen
+from autoenc.sweeps.search.study import Study
+from autoenc.sweeps.search.trial import Trial, best_of
+
+FILE, PICTURE = "search.json", "search.png"
+
+FEWEST = 10
+"""Finished trials from which on it is said how much each setting mattered; of fewer that would be chance."""
+
+
+class SearchReport(NamedTuple):
+    """What a search came to."""
+
+    best: Trial | None
+    """None where no trial has finished."""
+    line: str
+    """The same in words, for the log."""
+    picture: Path | None
+    """None where there is nothing to draw."""
+
+
+def write_report(study: Study, *, folder: Path, metric: str) -> SearchReport:
+    """Write `search.json` and, where a trial has finished, `search.png` into the sweep's folder.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    trials = study.trials()
+    best = best_of(trials, direction=study.direction)
+    importances = _importances(study, trials)
+    values = {
+        "metric": f"{SPLIT}.{metric}",
+        "unit": "" if best is None else _unit(folder, best, metric=metric),
+        "direction": study.direction,
+        "best": None if best is None else best.number,
+        "importances": importances,
+        "trials": [_as_values(trial) for trial in trials],
+    }
+    write_atomically(folder / FILE, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    if best is None:
+        return SearchReport(None, f"None of {len(trials)} trials has finished.", None)
+    label = f"{SPLIT} {metric}" + (f": {values['unit']}" if values["unit"] else "")
+    picture = _draw(study, trials, importances=importances, label=label, path=folder / PICTURE)
+    said = ", ".join(f"{key.lstrip('+')}={_said(value)}" for key, value in best.params.items())
+    finished = sum(trial.state == "finished" for trial in trials)
+    of = f"{finished} trials" if finished == len(trials) else f"{finished} finished trials of {len(trials)}"
+    line = f"The best of {of} is {best.number}, with a {SPLIT} {metric} of {best.value:.4g}: {said} (in {best.folder})."
+    return SearchReport(best, line, picture)
+
+
+def _as_values(trial: Trial) -> dict[str, object]:
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "value": trial.value,
+        "reason": trial.reason,
+        "folder": trial.folder,
+        "params": {key.lstrip("+"): value for key, value in trial.params.items()},
+    }
+
+
+def _said(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _unit(folder: Path, best: Trial, *, metric: str) -> str:
+    """What the objective's numbers are, as the best run says."""
+    path = folder / (best.folder or "")
+    try:
+        summary = RunDirectory(path).summary()
+    except ConfigError:
+        return ""
+    record = RunRecord(path=path, name=path.name, label=path.name, state="finished", summary=summary)
+    return record.unit(f"{SPLIT}.{metric}").partition(",")[0]
+
+
+def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
+    """By key, the share of each setting in how good a trial was; None where that cannot be told.
+
+    PED-ANOVA (S. Watanabe, A. Bansal, F. Hutter, PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
+    Arbitrary Subspaces, IJCAI 2023): by how much the distribution of each setting among the better trials differs from
+    that among all.
+    """
+    finished = [trial for trial in trials if trial.state == "finished"]
+    if len(finished) < FEWEST or len(study.space) < 2 or len({trial.value for trial in finished}) < 2:
+        return None
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # noqa: PLC0415 - imports sklearn
+
+    scratch = optuna.create_study(direction=study.direction)
+    scratch.add_trials([frozen(trial, space=study.space) for trial in finished])
+    found = get_param_importances(scratch, evaluator=PedAnovaImportanceEvaluator())
+    return {key.lstrip("+"): float(found[key]) for key in study.space if key in found}
+
+
+def _draw(study: Study, trials: list[Trial], *, importances: dict[str, float] | None, label: str, path: Path) -> Path:
+    from autoenc.figures.search_history import Setting, Tried, draw_search  # noqa: PLC0415 - imports matplotlib
+
+    ended = [trial for trial in trials if trial.state != "running"]
+    settings = [
+        Setting(
+            name=key.lstrip("+"),
+            values=[trial.params[key] for trial in ended],
+            logarithmic=isinstance(distribution, (FloatDistribution, IntDistribution)) and distribution.log,
+            choices=_in_order(distribution) if isinstance(distribution, CategoricalDistribution) else None,
+            importance=(importances or {}).get(key.lstrip("+")),
+        )
+        for key, distribution in study.space.items()
+    ]
+    draw_search(
+        [Tried(trial.number, trial.state, trial.value) for trial in ended if trial.state != "running"],
+        settings,
+        metric_label=label,
+        higher_is_better=study.direction == "maximize",
+        title=f"{len(ended)} trials of the search {path.parent.name}",
+        path=path,
+    )
+    return path
+
+
+def _in_order(distribution: CategoricalDistribution) -> list[str]:
+    """The choices, numbers by their size."""
+    choices = [str(choice) for choice in distribution.choices]
+    try:
+        return sorted(choices, key=float)
+    except ValueError:
+        return choices

@@ -1,0 +1,175 @@
+"""From Hydra's syntax of what varies to what Optuna draws from, and back to a job's command line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from autoenc.settings import ConfigError
+
+LOG = "log"
+
+
+class SearchSpace(NamedTuple):
+    """What a search varies, and what it does not."""
+
+    distributions: dict[str, BaseDistribution]
+    """By key as it stands on the command line, with the `+` of one that is added. Choices are texts: what stands after
+    the `=`, so that lists, groups and quoted texts come out as they went in.
+    """
+    fixed: dict[str, str]
+    """The overrides of every job, by their key."""
+
+    def command(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """What a job with these values overrides."""
+        return (*self.fixed.values(), *(f"{key}={_written(params[key])}" for key in self.distributions))
+
+    def examples(self) -> list[tuple[str, ...]]:
+        """Jobs as far out as the search may go: of each key both ends, or all choices, while the others are at theirs.
+
+        What is wrong with a key, or with an end of its range, is wrong with one of these.
+        """
+        ends = {key: _ends(distribution) for key, distribution in self.distributions.items()}
+        first = {key: values[0] for key, values in ends.items()}
+        others = [{**first, key: value} for key, values in ends.items() for value in values[1:]]
+        return [self.command(params) for params in [first, *others]]
+
+    def described(self) -> dict[str, str]:
+        """By key, what it may be, in Hydra's syntax."""
+        return {key: described(distribution) for key, distribution in self.distributions.items()}
+
+
+def search_space(overrides: Sequence[Override]) -> SearchSpace:
+    """What overrides leave to the search; of two with the same key the later one counts.
+
+    Raises:
+        ConfigError: one of them is no space that can be searched, or none of them is one.
+    """
+    distributions: dict[str, BaseDistribution] = {}
+    fixed: dict[str, str] = {}
+    for override in overrides:
+        for key in [key for key in (*distributions, *fixed) if _bare(key) == _bare(override.get_key_element())]:
+            distributions.pop(key, None)
+            fixed.pop(key, None)
+        _place(override, distributions=distributions, fixed=fixed)
+    if not distributions:
+        problem = "there is nothing to search: give it keys with interval(...), range(...) or choice(...)"
+        raise ConfigError("hydra.sweeper.params", problem)
+    return SearchSpace(distributions, fixed)
+
+
+def described(distribution: BaseDistribution) -> str:
+    """A distribution in Hydra's syntax."""
+    if isinstance(distribution, CategoricalDistribution):
+        return f"choice({', '.join(str(choice) for choice in distribution.choices)})"
+    assert isinstance(distribution, (FloatDistribution, IntDistribution))
+    low, high = _written(distribution.low), _written(distribution.high)
+    text = f"interval({low}, {high})"
+    if distribution.step not in {None, 1}:
+        text = f"{text} in steps of {_written(distribution.step)}"
+    if isinstance(distribution, IntDistribution):
+        text = f"int({text})"
+    return f"tag(log, {text})" if distribution.log else text
+
+
+def _place(override: Override, *, distributions: dict[str, BaseDistribution], fixed: dict[str, str]) -> None:
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        fixed[key] = override.input_line or f"{key}={override.get_value_element_as_str()}"
+        return
+    try:
+        distribution = _distribution(override)
+    except ValueError as error:
+        raise ConfigError(_bare(key), str(error), value=override.get_value_string()) from None
+    if distribution.single():
+        fixed[key] = f"{key}={_written(_ends(distribution)[0])}"
+    else:
+        distributions[key] = distribution
+
+
+def _bare(key: str) -> str:
+    return key.lstrip("+~")
+
+
+def _distribution(override: Override) -> BaseDistribution:
+    value = override.value()
+    tags = value.tags if isinstance(value, (ChoiceSweep, IntervalSweep, RangeSweep)) else set()
+    unknown = sorted(tags - {LOG})
+    if unknown:
+        raise ValueError(f"there is no tag '{unknown[0]}' here; there is {LOG}")
+    if isinstance(value, IntervalSweep):
+        return _interval(value, log=LOG in tags)
+    if isinstance(value, RangeSweep):
+        return _range(value, log=LOG in tags)
+    if tags:
+        raise ValueError(f"choices have no order, so that the tag '{LOG}' means nothing for them")
+    return _choice(override, value)
+
+
+def _choice(override: Override, value: object) -> BaseDistribution:
+    if isinstance(value, ChoiceSweep):  # not by its iterator, which may shuffle: another order would be another space
+        texts = [Transformer.str(choice) for choice in value.list]
+    else:
+        texts = list(override.sweep_string_iterator())
+    if not texts:
+        raise ValueError("it matches no choice")
+    return CategoricalDistribution(sorted(set(texts)))
+
+
+def _interval(interval: IntervalSweep, *, log: bool) -> BaseDistribution:
+    """Both ends belong to it, as Optuna has it; whole numbers by `int(interval(...))`."""
+    low, high = interval.start, interval.end
+    assert low is not None
+    assert high is not None
+    _check_ends(low, high, log=log)
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(float(low), float(high), log=log)
+
+
+def _range(given: RangeSweep, *, log: bool) -> BaseDistribution:
+    """Without its end, as in Python and in every other sweep of Hydra's."""
+    assert given.start is not None
+    assert given.stop is not None
+    start, stop, step = (Decimal(str(number)) for number in (given.start, given.stop, given.step))
+    if step == 0 or not all(number.is_finite() for number in (start, stop, step)):
+        raise ValueError("a range needs finite numbers and a step that is not 0")
+    count = math.ceil((stop - start) / step)
+    if count < 1:
+        raise ValueError("there is no number in this range")
+    low, high = sorted((start, start + (count - 1) * step))
+    step = abs(step)
+    _check_ends(float(low), float(high), log=log)
+    if log and step != 1:
+        raise ValueError("with the tag 'log' a range goes by whole numbers, in steps of 1")
+    if all(number == int(number) for number in (low, step)) and isinstance(given.range(), range):
+        return IntDistribution(int(low), int(high), step=int(step), log=log)
+    if log:
+        raise ValueError("with the tag 'log' a range goes by whole numbers; take an interval")
+    return FloatDistribution(float(low), float(high), step=float(step))
+
+
+def _check_ends(low: float, high: float, *, log: bool) -> None:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError("its ends must be finite numbers")
+    if low > high:
+        raise ValueError("it ends before it begins")
+    if log and low <= 0:
+        raise ValueError("on a logarithmic scale (tag 'log') it must begin above 0")
+
+
+def _ends(distribution: BaseDistribution) -> list[Any]:
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    assert isinstance(distribution, (FloatDistribution, IntDistribution))
+    return [distribution.low, distribution.high]
+
+
+def _written(value: Any) -> str:
+    """A drawn value as Hydra reads it back, to the last bit."""
+    return repr(value) if isinstance(value, float) else str(value)

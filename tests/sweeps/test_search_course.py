@@ -1,0 +1,333 @@
+"""How a search goes on: by itself, beside itself, after it was stopped, and after trials that went wrong."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoenc.run_directory import RunDirectory
+from autoenc.sweeps.plan import Rerun
+from autoenc.sweeps.search.sampling import frozen
+from tests.sweeps.searches import (
+    BATCH,
+    RATE,
+    begin,
+    fail,
+    finish,
+    folder_of,
+    given,
+    go_through,
+    run,
+    take,
+    trials_of,
+    valley,
+)
+
+
+def proposals(sweep: Path, **changes: Any) -> list[tuple[str, ...]]:
+    """What a whole search proposes, one after another."""
+    search = begin(sweep, **changes)
+    found = []
+    while (proposal := search.propose()) is not None:
+        found.append(proposal.overrides)
+        search.ended(proposal, finish(sweep, proposal))
+    return found
+
+
+# --- the search itself ---
+
+
+def test_it_comes_near_the_least(tmp_path: Path) -> None:
+    search = begin(tmp_path / "rates", n_trials=25)
+    go_through(tmp_path / "rates", search)
+    found = trials_of(search)
+    assert [trial.number for trial in found] == list(range(25))
+    values = [trial.value for trial in found if trial.value is not None]
+    assert len(values) == 25
+    assert min(values) < 0.0206  # the least is 0.02032
+    assert sum(sorted(values[10:])[:10]) < sum(sorted(values[:10]))
+
+
+def test_a_serial_search_is_the_same_every_time(tmp_path: Path) -> None:
+    first = proposals(tmp_path / "first")
+    assert proposals(tmp_path / "second") == first
+    assert len(set(first)) == 12
+    other = {"name": "tpe", "seed": 1, "n_startup_trials": 5}
+    assert proposals(tmp_path / "third", sampler=other) != first
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_one_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path, sampler: str) -> None:
+    settings: dict[str, Any] = {"sampler": {"name": sampler, "seed": 0}}
+    if sampler == "tpe":
+        settings["sampler"]["n_startup_trials"] = 4
+    whole = proposals(tmp_path / "whole", n_trials=9, **settings)
+    sweep = tmp_path / "stopped"
+    found: list[tuple[str, ...]] = []
+    for _ in range(3):
+        search = begin(sweep, n_trials=9, **settings)
+        for _ in range(3):
+            proposal = take(search)
+            found.append(proposal.overrides)
+            search.ended(proposal, finish(sweep, proposal))
+    assert found == whole
+    assert begin(sweep, n_trials=9, **settings).propose() is None
+
+
+def test_more_trials_are_added_and_none_is_done_twice(tmp_path: Path) -> None:
+    go_through(tmp_path, begin(tmp_path, n_trials=4))
+    search = begin(tmp_path, n_trials=6)
+    assert [take(search).number, take(search).number] == [4, 5]
+    assert search.propose() is None
+    assert begin(tmp_path, n_trials=2, rerun="none").propose() is not None  # the two that are running
+    assert len(trials_of(search)) == 6
+
+
+def test_random_trials_of_a_later_command_are_others(tmp_path: Path) -> None:
+    """A sampler that is made anew with the same seed would begin from the beginning."""
+    sampler = {"name": "random", "seed": 0}
+    go_through(tmp_path, begin(tmp_path, n_trials=5, sampler=sampler))
+    search = begin(tmp_path, n_trials=10, sampler=sampler)
+    go_through(tmp_path, search)
+    assert len({trial.params["optimizer.learning_rate"] for trial in trials_of(search)}) == 10
+
+
+def test_several_at_once_are_different(tmp_path: Path) -> None:
+    search = begin(tmp_path, n_trials=40)
+    go_through(tmp_path, search, most=12)
+    at_once = [take(search) for _ in range(8)]
+    assert len({proposal.overrides for proposal in at_once}) == 8
+    assert len({proposal.number for proposal in at_once}) == 8
+    for proposal in reversed(at_once):  # and end in any order
+        search.ended(proposal, finish(tmp_path, proposal))
+    assert [trial.state for trial in trials_of(search)] == ["finished"] * 20
+    assert all(trial.value == valley({**_texts(trial.params)}) for trial in trials_of(search))
+
+
+def _texts(params: Any) -> dict[str, str]:
+    return {key: str(value) for key, value in params.items()}
+
+
+def test_the_liar_keeps_those_that_run_at_once_apart(tmp_path: Path) -> None:
+    search = begin(tmp_path, overrides=[RATE], n_trials=60)
+    go_through(tmp_path, search, most=20)
+    rates = sorted(float(given(take(search))["optimizer.learning_rate"]) for _ in range(10))
+    assert rates[-1] / rates[0] > 3
+
+
+def test_a_small_space_is_gone_through_and_then_it_is_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    search = begin(tmp_path, overrides=[BATCH, "optimizer.learning_rate=0.1,0.01"], n_trials=50)
+    found = [take(search) for _ in range(6)]  # all of them at once
+    assert len({proposal.overrides for proposal in found}) == 6
+    assert search.propose() is None
+    assert search.propose() is None
+    assert caplog.messages == ["Nothing new is left to try: the search ends with 6 trials."]
+
+
+# --- what was running, and what went wrong ---
+
+
+def test_a_trial_that_was_running_is_taken_up_again(tmp_path: Path) -> None:
+    search = begin(tmp_path)
+    go_through(tmp_path, search, most=2)
+    interrupted, untold = take(search), take(search)
+    run(tmp_path, interrupted).set_state("interrupted")
+    search.ended(interrupted, folder_of(tmp_path, interrupted))
+    run(tmp_path, untold)  # killed with the search: its folder says that it is running
+    search = begin(tmp_path, rerun="none")
+    again = [take(search), take(search)]
+    assert again == [interrupted, untold]
+    for proposal in again:
+        search.ended(proposal, finish(tmp_path, proposal))
+    assert [(trial.number, trial.state) for trial in trials_of(search)] == [(n, "finished") for n in range(4)]
+    assert take(search).number == 4
+
+
+def test_a_run_that_finished_while_the_search_was_killed_is_not_lost(tmp_path: Path) -> None:
+    search = begin(tmp_path)
+    proposal = take(search)
+    folder = finish(tmp_path, proposal)  # and the search is killed before it is told
+    search = begin(tmp_path)
+    assert take(search) == proposal
+    search.ended(proposal, folder)
+    assert trials_of(search)[0].value == valley(given(proposal))
+
+
+@pytest.mark.parametrize(
+    ("rerun", "kind", "again"),
+    [
+        ("failed", "killed", True),
+        ("failed", "out_of_memory", True),
+        ("failed", "not_finite", False),
+        ("none", "killed", False),
+        ("none", "not_finite", False),
+        ("all", "killed", True),
+        ("all", "not_finite", True),
+    ],
+)
+def test_a_trial_that_failed(tmp_path: Path, rerun: Rerun, kind: str, again: bool) -> None:
+    search = begin(tmp_path, n_trials=3)
+    lost = take(search)
+    search.ended(lost, fail(tmp_path, lost, kind=kind))
+    (told,) = trials_of(search)
+    assert told.state == ("diverged" if kind == "not_finite" else "failed")
+    assert told.reason == f"{kind}: by somebody"
+    assert told.folder == folder_of(tmp_path, lost).name
+    go_through(tmp_path, search)
+    assert [trial.number for trial in trials_of(search)] == [0, 1, 2]  # it counts as one of the three
+    search = begin(tmp_path, n_trials=3, rerun=rerun)
+    proposal = search.propose()
+    assert (proposal == lost) is again
+
+
+def test_a_trial_that_failed_and_then_finished_counts_once(tmp_path: Path) -> None:
+    search = begin(tmp_path, n_trials=4)
+    lost = take(search)
+    search.ended(lost, fail(tmp_path, lost))
+    go_through(tmp_path, search, most=2)
+    search = begin(tmp_path, n_trials=4)
+    assert take(search) == lost
+    search.ended(lost, fail(tmp_path, lost, message="by somebody else"))
+    assert trials_of(search)[0].reason == "killed: by somebody else"
+    search = begin(tmp_path, n_trials=4)
+    assert take(search) == lost
+    search.ended(lost, finish(tmp_path, lost))
+    found = trials_of(search)
+    assert [trial.number for trial in found] == [0, 1, 2]
+    assert (found[0].state, found[0].value, found[0].reason) == ("finished", valley(given(lost)), None)
+    search = begin(tmp_path, n_trials=4)
+    last = take(search)
+    search.ended(last, finish(tmp_path, last))
+    assert search.propose() is None
+    assert len(trials_of(search)) == 4
+    assert begin(tmp_path, n_trials=4).propose() is None
+
+
+def test_all_of_them_again(tmp_path: Path) -> None:
+    search = begin(tmp_path, n_trials=3)
+    go_through(tmp_path, search)
+    search = begin(tmp_path, n_trials=3, rerun="all")
+    again = [take(search) for _ in range(3)]
+    assert search.propose() is None
+    search.ended(again[1], finish(tmp_path, again[1], lambda _: 0.5))
+    assert [trial.value == 0.5 for trial in trials_of(search)] == [False, True, False]
+
+
+def test_the_sampler_learns_from_what_diverged_and_not_from_what_failed(tmp_path: Path) -> None:
+    search = begin(tmp_path, n_trials=3)
+    diverged, failed = take(search), take(search)
+    search.ended(diverged, fail(tmp_path, diverged, kind="not_finite"))
+    search.ended(failed, fail(tmp_path, failed))
+    states = [frozen(trial, space=search.study.space).state.name for trial in trials_of(search)]
+    assert states == ["PRUNED", "FAIL"]
+
+
+# --- what counts ---
+
+
+@pytest.mark.parametrize(("metric", "best"), [("loss", min), ("mse", min), ("ssim", max)])
+def test_it_goes_by_the_validation_split_and_never_by_the_test(tmp_path: Path, metric: str, best: Any) -> None:
+    search = begin(tmp_path, n_trials=6, metric=metric)
+    go_through(tmp_path, search)
+    report = search.report()
+    assert report.best is not None
+    on_validation = {
+        path.name: RunDirectory(path).summary()["validation"][metric] for path in tmp_path.iterdir() if path.is_dir()
+    }
+    assert report.best.value == best(on_validation.values())
+    assert report.best.folder == best(on_validation, key=on_validation.__getitem__)
+    on_test = [RunDirectory(path).summary()["test"][metric] for path in tmp_path.iterdir() if path.is_dir()]
+    assert not {trial.value for trial in trials_of(search)} & set(on_test)
+
+
+def test_a_run_without_the_metric_fails(tmp_path: Path) -> None:
+    search = begin(tmp_path)
+    without, none, odd = take(search), take(search), take(search)
+    for proposal, validation in ((without, {"mse": 0.1}), (none, None), (odd, {"loss": "0.1"})):
+        there = run(tmp_path, proposal)
+        there.write_summary({"test": {"loss": 0.1}, "validation": validation, "train": {"loss": 0.1}, "units": {}})
+        there.set_state("finished")
+        search.ended(proposal, there.path)
+    assert {trial.reason for trial in trials_of(search)} == {"its summary has no validation.loss"}
+    assert {trial.state for trial in trials_of(search)} == {"failed"}
+
+
+def test_a_value_of_another_thing_is_not_ranked(tmp_path: Path) -> None:
+    search = begin(tmp_path)
+    first, second = take(search), take(search)
+    search.ended(first, finish(tmp_path, first))
+    search.ended(second, finish(tmp_path, second, unit="nats an image"))
+    assert [trial.state for trial in trials_of(search)] == ["finished", "failed"]
+    wanted = "it cannot be ranked among the others: unit is nats an image here, and mean squared error per pixel there"
+    assert trials_of(search)[1].reason == wanted
+
+
+def test_a_summary_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
+    search = begin(tmp_path)
+    proposal = take(search)
+    folder = finish(tmp_path, proposal)
+    (folder / "summary.json").write_text("{")
+    search.ended(proposal, folder)
+    (trial,) = trials_of(search)
+    assert trial.state == "failed"
+    assert "summary.json: cannot be read" in str(trial.reason)
+
+
+# --- what stays on the disk, and what is said ---
+
+
+def test_how_it_went_stands_in_the_folder(tmp_path: Path) -> None:
+    sweep = tmp_path / "rates"
+    search = begin(sweep, n_trials=14)
+    diverged, failed = take(search), take(search)
+    search.ended(diverged, fail(sweep, diverged, kind="not_finite"))
+    search.ended(failed, fail(sweep, failed))
+    go_through(sweep, search, most=11)
+    running = take(search)
+    report = search.report()
+    written = json.loads((sweep / "search.json").read_text())
+    assert (written["metric"], written["unit"], written["direction"]) == ("validation.loss", UNIT_SAID, "minimize")
+    best = min((trial for trial in trials_of(search) if trial.value is not None), key=lambda trial: trial.value or 0)
+    assert report.best == best
+    assert written["best"] == best.number
+    assert [trial["state"] for trial in written["trials"]] == ["diverged", "failed", *["finished"] * 11, "running"]
+    assert written["trials"][best.number]["folder"] == best.folder
+    assert written["trials"][running.number]["params"].keys() == {"optimizer.learning_rate", "training.batch_size"}
+    assert set(written["importances"]) == {"optimizer.learning_rate", "training.batch_size"}
+    assert sum(written["importances"].values()) == pytest.approx(1)
+    assert written["importances"]["optimizer.learning_rate"] > 0.6
+    assert report.line.startswith(
+        f"The best of 11 finished trials of 14 is {best.number}, with a validation loss of 0.0"
+    )
+    assert f"optimizer.learning_rate={best.params['optimizer.learning_rate']}, training.batch_size=" in report.line
+    assert report.picture == sweep / "search.png"
+    assert report.picture.stat().st_size > 10_000
+
+
+UNIT_SAID = "mean squared error per pixel"
+
+
+def test_where_nothing_has_finished_there_is_no_picture(tmp_path: Path) -> None:
+    search = begin(tmp_path)
+    lost = take(search)
+    search.ended(lost, fail(tmp_path, lost))
+    report = search.report()
+    assert (report.best, report.picture) == (None, None)
+    assert report.line == "None of 1 trials has finished."
+    assert json.loads((tmp_path / "search.json").read_text())["best"] is None
+
+
+def test_optuna_keeps_quiet(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    search = begin(tmp_path, n_trials=8)
+    go_through(tmp_path, search)
+    search.report()
+    assert capfd.readouterr() == ("", "")
+    assert caplog.messages == []

@@ -1,0 +1,183 @@
+"""What is refused before a search begins, and what is imported for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from autoenc.command_line.composition import register_our_configs
+from autoenc.settings import ConfigError, field_names
+from autoenc.sweeps.search.samplers import SAMPLERS
+from autoenc.sweeps.sweepers import SWEEPERS, Basic
+from tests.conftest import REPOSITORY
+from tests.sweeps.searches import BATCH, CONFIG, RATE, settings
+
+SWEEPER_FILES = REPOSITORY / "conf" / "hydra" / "sweeper"
+SEARCHES = sorted(path.stem for path in (REPOSITORY / "conf" / "experiment").glob("search_*.yaml"))
+
+
+def parsed(*texts: str) -> list[Override]:
+    return list(OverridesParser.create().parse_overrides(list(texts)))
+
+
+def composed(*overrides: str) -> dict[str, Any]:
+    register_our_configs()
+    with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
+        config = compose("config", overrides=list(overrides), return_hydra_config=True)
+    values = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+# --- the files in conf/ ---
+
+
+@pytest.mark.parametrize("name", SWEEPERS.names())
+def test_a_sweeper_has_a_file_with_its_fields(name: str) -> None:
+    values = composed(f"hydra/sweeper={name}")
+    assert type(SWEEPERS.parse(values)) is SWEEPERS.settings_class(name)
+    assert set(values) - {"name"} == set(field_names(SWEEPERS.settings_class(name)))
+
+
+@pytest.mark.parametrize("name", SAMPLERS.names())
+def test_a_sampler_has_a_file_with_its_fields(name: str) -> None:
+    values = composed("hydra/sweeper=optuna", f"hydra/sweeper/sampler={name}")["sampler"]
+    assert values.pop("name") == name
+    assert set(values) == set(field_names(SAMPLERS.settings_class(name)))
+
+
+def test_every_file_is_a_choice() -> None:
+    assert {path.stem for path in SWEEPER_FILES.glob("*.yaml")} == set(SWEEPERS.names())
+    assert {path.stem for path in (SWEEPER_FILES / "sampler").glob("*.yaml")} == set(SAMPLERS.names())
+
+
+@pytest.mark.parametrize("preset", SEARCHES)
+def test_a_preset_is_a_search_that_makes_sense(preset: str) -> None:
+    values = composed(f"experiment={preset}")
+    sweeper = SWEEPERS.parse(values)
+    assert not sweeper.knows_all_jobs
+    assert sweeper.params is not None
+    examples = sweeper.examples(parsed(*(f"{key}={value}" for key, value in sweeper.params.items())))
+    assert len(examples) > len(sweeper.params)
+    sweeper.check(CONFIG)
+
+
+# --- the grid ---
+
+
+def test_a_grid_is_all_combinations_the_last_key_fastest() -> None:
+    grid = Basic(params=None)
+    assert grid.examples(parsed("a=1,2", "~b", "c=range(2)", "d='x y'")) == [
+        ("a=1", "~b", "c=0", "d='x y'"),
+        ("a=1", "~b", "c=1", "d='x y'"),
+        ("a=2", "~b", "c=0", "d='x y'"),
+        ("a=2", "~b", "c=1", "d='x y'"),
+    ]
+
+
+def test_a_grid_has_no_intervals() -> None:
+    with pytest.raises(
+        ConfigError, match=r"a=interval\(0, 1\): an interval has no end of values; hydra/sweeper=optuna"
+    ):
+        Basic(params=None).examples(parsed("a=interval(0, 1)"))
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"metric": "test/loss"},
+            "hydra.sweeper.metric=test/loss: a search goes by the validation split, and never by",
+        ),
+        ({"metric": "test.mse"}, "never by the test split: name the metric alone, as mse"),
+        ({"metric": "validation/mse"}, "name the metric alone, as mse"),
+        ({"metric": "pca_mse"}, "hydra.sweeper.metric=pca_mse: it is measured on the test split alone"),
+        ({"metric": "nll_nats"}, "it is measured on the test split alone"),
+        ({"metric": "mes"}, r"there is no such metric \(did you mean 'mse'\?\); there are loss, "),
+    ],
+)
+def test_what_cannot_be_the_objective(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        settings(**changes).check(CONFIG)
+
+
+def test_a_search_needs_a_validation_split() -> None:
+    config = {**CONFIG, "dataset": {"name": "digits", "validation_fraction": 0}}
+    with pytest.raises(ConfigError, match=r"dataset.validation_fraction=0: a search chooses by the validation split"):
+        settings().check(config)
+    settings().check(CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("metric", "key", "allowed"),
+    [
+        ("loss", "optimizer.learning_rate", True),
+        ("loss", "architecture", True),
+        ("loss", "loss", False),
+        ("loss", "bottleneck.beta", False),
+        ("loss", "bottleneck", False),
+        ("loss", "noise.std", False),
+        ("loss", "dataset.limit", False),
+        ("mse", "dataset", False),
+        ("mse", "noise.std", True),
+        ("mse", "loss", True),
+        ("mse", "bottleneck.beta", True),
+        ("noisy_mse", "noise", False),
+        ("elbo_nats", "bottleneck.beta", True),
+        ("elbo_nats", "loss", False),
+    ],
+)
+def test_what_decides_on_the_meaning_of_the_objective_is_not_searched(metric: str, key: str, allowed: bool) -> None:
+    search = settings(metric=metric)
+    if allowed:
+        assert len(search.examples(parsed(f"{key}=1,2"))) == 2
+    else:
+        with pytest.raises(
+            ConfigError, match=f"hydra.sweeper.metric={metric}: {key} decides on what this is a measure"
+        ):
+            search.examples(parsed(f"{key}=1,2", RATE))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_trials": 0}, "hydra.sweeper.n_trials=0: it must be a whole number of at least 1"),
+        ({"n_jobs": 2}, "hydra.sweeper.n_jobs=2: there is no such key"),
+        ({"direction": "down"}, "hydra.sweeper.direction=down: it must be one of minimize, maximize"),
+        ({"sampler": {"name": "cmaes", "seed": 0}}, "hydra.sweeper.sampler.name=cmaes: .* the choices are random, tpe"),
+        ({"sampler": {"name": "random"}}, "hydra.sweeper.sampler.seed: it has no value"),
+        ({"sampler": {"name": "random", "seed": -1}}, "hydra.sweeper.sampler.seed=-1: it must be a whole number"),
+    ],
+)
+def test_settings_are_checked(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        settings(**changes)
+
+
+def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("autoenc.sweeps.search.space")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.setitem(sys.modules, "optuna.distributions", None)
+    with pytest.raises(ConfigError, match=r"hydra/sweeper=optuna: .* pip install 'autoenc\[optuna\]'"):
+        settings().examples(parsed(RATE, BATCH))
+
+
+def test_optuna_is_imported_for_a_search_alone() -> None:
+    code = (
+        "import sys, autoenc.sweeps.sweepers as s;"
+        "s.SWEEPERS.parse({'name': 'basic', 'params': None});"
+        "print([name for name in ('optuna', 'torch', 'matplotlib', 'sqlalchemy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout == "[]\n"
