@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autoenc.settings import PositiveInt
@@ -66,9 +66,15 @@ class LocalLauncher:
 
     def _placed(self, task: JobTask, *, slot: int) -> JobTask:
         environment = {**os.environ, **task.environment}  # what jobs are forked from has that of when it was started
-        if self._gpus:
+        if self._gpus and not _chooses_a_gpu(task):
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return replace(task, threads=self._threads, environment=environment)
+
+
+def _chooses_a_gpu(task: JobTask) -> bool:
+    """Whether its config counts the GPUs of the machine, which it then has to see."""
+    device = task.config.get("device")
+    return isinstance(device, Mapping) and bool(device.get("index"))
 
 
 def cores_here() -> int:

@@ -1,0 +1,143 @@
+"""What slurm knows of our jobs. It may take a minute to answer, or not answer at all: a thread asks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import threading
+from collections.abc import Collection
+
+log = logging.getLogger(__name__)
+
+ASK_SECONDS = 30.0
+"""Between two questions: slurm's controller is everybody's."""
+HURRIED_SECONDS = 2.0
+"""The same where somebody waits for the end."""
+ANSWER_SECONDS = 60.0
+
+ENDED = {
+    *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"),
+    *("REVOKED", "TIMEOUT", "GONE"),
+}
+"""States of jobs that have ended; `GONE` is our word for one that slurm does not know any more."""
+SURE = 2
+"""Answers in a row that have to say so: a job that is queued again after a failure shows it for a moment."""
+
+
+class SlurmQueue:
+    """Jobs of ours whose end slurm is asked about, by their numbers."""
+
+    def __init__(self) -> None:
+        self._watched: set[str] = set()
+        self._said: dict[str, tuple[str, int]] = {}
+        """The last answer about each, and how often in a row it was an ended state."""
+        self._hurried = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def hurry(self) -> None:
+        """Ask more often from now on: the jobs have been told to end."""
+        self._hurried.set()
+
+    def watch(self, number: str) -> None:
+        """Ask about a job from now on."""
+        self._watched.add(number)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._ask_now_and_then, name="slurm", daemon=True)
+            self._thread.start()
+
+    def ended_as(self, number: str) -> str | None:
+        """The state in which a job has ended; None as long as that is not known."""
+        state, times = self._said.get(number, ("", 0))
+        return state if times >= SURE else None
+
+    def forget(self, number: str) -> None:
+        """Ask no more about it."""
+        self._watched.discard(number)
+        self._said.pop(number, None)
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self._closed.set()
+        self._hurried.set()
+
+    def _ask_now_and_then(self) -> None:
+        while True:
+            self._hurried.wait(ASK_SECONDS)
+            if self._closed.wait(HURRIED_SECONDS if self._hurried.is_set() else 0):
+                return
+            numbers = set(self._watched)
+            if numbers:
+                self._take(states_of(numbers))
+
+    def _take(self, states: dict[str, str]) -> None:
+        for number, state in states.items():
+            times = self._said.get(number, ("", 0))[1]
+            self._said[number] = (state, times + 1 if state in ENDED else 0)
+
+
+def states_of(numbers: Collection[str]) -> dict[str, str]:
+    """The state of each job; one that slurm tells nothing about is left out."""
+    fields = ["--noheader", "--parsable2", "--allocations", "--format=JobID,State"]
+    try:
+        lines = _answer("sacct", *fields, "--jobs", ",".join(sorted(numbers))).splitlines()
+    except SlurmError:  # many clusters keep no accounts
+        return _queued_or_gone(numbers)
+    pairs = (line.strip().split("|") for line in lines)
+    return {pair[0]: pair[1].split()[0] for pair in pairs if len(pair) == 2 and pair[0] in numbers and pair[1]}
+
+
+def _queued_or_gone(numbers: Collection[str]) -> dict[str, str]:
+    try:
+        lines = _answer("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T").splitlines()
+    except SlurmError as error:
+        log.debug("Slurm says nothing of its jobs: %s", error)
+        return {}
+    queued = dict(line.strip().split("|", 1) for line in lines if "|" in line)
+    return {number: queued.get(number, "GONE") for number in numbers}
+
+
+def numbers_by_name() -> dict[str, str]:
+    """This user's jobs that wait or run, by name.
+
+    Raises:
+        SlurmError: slurm does not say.
+    """
+    lines = _answer("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%j").splitlines()
+    parts = (line.strip().split("|", 2) for line in lines)
+    return {part[2]: part[0] for part in parts if len(part) == 3 and part[1] not in ENDED | {"COMPLETING"}}
+
+
+def ask_to_end(numbers: Collection[str], *, at_once: bool) -> None:
+    """Have jobs that run save and end, and those that wait not begin; `at_once`: without saving."""
+    if not numbers:
+        return
+    calls = [["--signal=KILL"], []] if at_once else [["--state=PENDING"], ["--signal=INT"]]
+    for arguments in calls:
+        try:
+            _answer("scancel", *arguments, *sorted(numbers))
+        except SlurmError as error:  # most often: a job has ended by now
+            log.debug("scancel: %s", error)
+
+
+class SlurmError(Exception):
+    """Slurm did not do what it was asked; the message is its last word."""
+
+
+def _answer(program: str, *arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - slurm's programs and our own words
+            [program, *arguments], capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SlurmError(f"{program}: {error}") from None
+    if done.returncode:
+        raise SlurmError(f"{program}: {last_line(done.stderr) or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def last_line(text: str) -> str:
+    """The last line with something in it, without what a terminal would obey."""
+    plain = ("".join(letter if letter.isprintable() else " " for letter in line).strip() for line in text.splitlines())
+    return next((line[:300] for line in reversed(list(plain)) if line), "")
