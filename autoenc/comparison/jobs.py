@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoenc.comparison.records import RunRecord
 from autoenc.run_directory import RunDirectory
 
 
@@ -33,6 +34,18 @@ class Job:
         if run.status().get("state") != "finished":
             return None
         return cls(label, path, config=run.config(), summary=run.summary(), history=run.metrics())
+
+    def record(self) -> RunRecord:
+        """The same as everything else that reads runs hands it out."""
+        return RunRecord(
+            path=self.path,
+            name=self.path.name,
+            label=self.label,
+            state="finished",
+            config=self.config,
+            summary=self.summary,
+            history=self.history,
+        )
 
     def setting(self, key: str) -> Any:
         """The value of a dotted key of its config; None where there is no such key."""

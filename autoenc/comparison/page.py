@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoenc import figures
 from autoenc.comparison.jobs import Job, setting
+from autoenc.comparison.records import SPLITS, RunRecord
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.figures import PICTURES, Panel, Picture, Progress
 from autoenc.settings import ConfigError
@@ -19,20 +20,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def draw_comparison(jobs: Sequence[Job], *, settings: ComparisonSettings, title: str, path: Path) -> bool:
-    """Write the page; returns whether there was anything to draw.
+def draw_comparison(runs: Sequence[RunRecord | Job], *, settings: ComparisonSettings, title: str, path: Path) -> bool:
+    """Write the page of finished runs, with their whole histories; returns whether there was anything to draw.
 
     Raises:
         ConfigError: `against` names no numeric setting of these runs, or `metric` nothing that was measured.
         OSError: it cannot be written.
     """
-    for job in jobs:
-        check_comparison(job.config, settings=settings)
-        if job.score("test", settings.metric) is None:
-            problem = f"{job.path} did not measure it; it has {', '.join(job.metrics)}"
+    records = [run.record() if isinstance(run, Job) else run for run in runs]
+    for record in records:
+        check_comparison(record.config, settings=settings)
+        if f"test.{settings.metric}" not in record.metrics:
+            measured = [name.removeprefix("test.") for name in record.metrics if name.startswith("test.")]
+            problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
             raise ConfigError("comparison.metric", problem, value=settings.metric)
     with figures.house_style():
-        drawn = [_figure_or_reason(kind, jobs, settings=settings) for kind in settings.pictures]
+        drawn = [_figure_or_reason(kind, records, settings=settings) for kind in settings.pictures]
         pages = [figure for figure in drawn if figure is not None]
         if pages:
             figures.save_stacked(pages, path, title=title)
@@ -59,25 +62,26 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
         raise ConfigError("comparison.against", problem, value=settings.against)
 
 
-def _figure_or_reason(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> Figure | None:
+def _figure_or_reason(kind: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
     """The picture; None, with a word in the log, where these runs cannot stand beside one another in it."""
     try:
-        return _figure(kind, jobs, settings=settings)
+        return _figure(kind, records, settings=settings)
     except ValueError as error:
         log.warning("The picture '%s' is left out: %s", kind, error)
         return None
 
 
-def _figure(kind: str, jobs: Sequence[Job], *, settings: ComparisonSettings) -> Figure | None:
+def _figure(kind: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
     if kind in _CHARTS:
-        return _CHARTS[kind](jobs, settings)
+        return _CHARTS[kind](records, settings)
     panels: list[Panel[Picture]] = []
-    for job in jobs:
-        path = job.path / "figures" / f"{kind}.npz"
-        if path.exists():
-            panels.append(Panel(job.label, PICTURES[kind].load(path)))
+    for record in records:
+        folder = record.path / "figures"
+        path = folder / f"{kind}.npz"
+        if path.exists() and not folder.is_symlink():
+            panels.append(Panel(record.label, PICTURES[kind].load(path)))
         else:
-            log.info("%s has no numbers of the picture '%s'.", job.label, kind)
+            log.info("%s has no numbers of the picture '%s'.", record.label, kind)
     if not panels:
         return None
     if settings.epochs is not None:
@@ -89,54 +93,57 @@ def _at(picture: Picture, epochs: Sequence[int]) -> Picture:
     return picture.only(epochs) if isinstance(picture, Progress) else picture
 
 
-def _loss_curves(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
-    histories = [(job.label, job.history) for job in jobs]
-    return figures.loss_curves_beside(histories, loss_label=[job.unit("loss") for job in jobs], title="Loss by epoch")
+def _loss_curves(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
+    histories = [(record.label, record.history) for record in records]
+    labels = [record.unit("test.loss") or "loss" for record in records]
+    return figures.loss_curves_beside(histories, loss_label=labels, title="Loss by epoch")
 
 
-def _final_losses(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:
-    rows = [(job.label, _scores(job, settings.metric)) for job in jobs]
-    return figures.final_losses(rows, metric_label=_metric_label(jobs, settings.metric), title="Final errors")
+def _final_losses(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
+    rows = [(record.label, _scores(record, settings.metric)) for record in records]
+    return figures.final_losses(rows, metric_label=_metric_label(records, settings.metric), title="Final errors")
 
 
-def _metric_label(jobs: Sequence[Job], metric: str) -> str:
+def _metric_label(records: Sequence[RunRecord], metric: str) -> str:
     """What stands along an axis: the name and the first words of the unit."""
-    return f"{metric}: {jobs[0].unit(metric).partition(',')[0]}"
+    unit = records[0].unit(f"test.{metric}") or metric
+    return f"{metric}: {unit.partition(',')[0]}"
 
 
-def _scores(job: Job, metric: str) -> dict[str, float]:
-    scores = {split: job.score(split, metric) for split in ("train", "validation", "test")}
-    return {split: value for split, value in scores.items() if value is not None}
+def _scores(record: RunRecord, metric: str) -> dict[str, float]:
+    found = {split: record.metrics.get(f"{split}.{metric}") for split in reversed(SPLITS)}
+    return {split: value for split, value in found.items() if value is not None}
 
 
-def _error_against(jobs: Sequence[Job], settings: ComparisonSettings) -> Figure:
+def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
     key, metric = settings.against or "", settings.metric
+    places = [float(setting(record.config, key)) for record in records]
     points = [
-        (_series(job, key=key), float(job.setting(key)), job.score("test", metric), job.score("train", metric))
-        for job in jobs
+        (_series(record, key=key), place, record.metrics.get(f"test.{metric}"), record.metrics.get(f"train.{metric}"))
+        for record, place in zip(records, places, strict=True)
     ]
     baseline = None
     if metric == "mse" and key == "architecture.code_size":
-        found = {float(job.setting(key)): job.score("test", "pca_mse") for job in jobs}
+        found = {place: record.metrics.get("test.pca_mse") for record, place in zip(records, places, strict=True)}
         baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]
     return figures.error_against(
         points,
         x_label=key,
-        metric_label=_metric_label(jobs, metric),
+        metric_label=_metric_label(records, metric),
         baseline=baseline,
         baseline_label="PCA, test",
         title=f"Error against {key}",
     )
 
 
-def _series(job: Job, *, key: str) -> str:
+def _series(record: RunRecord, *, key: str) -> str:
     """What a run is called without its place on the axis: the parts of its label that do not tell the number."""
     name = f"{key.rpartition('.')[2].replace('_', ' ')} "
-    rest = [part for part in job.label.split(", ") if not part.startswith(name)]
+    rest = [part for part in record.label.split(", ") if not part.startswith(name)]
     return ", ".join(rest) or "the runs"
 
 
-_CHARTS: dict[str, Callable[[Sequence[Job], ComparisonSettings], Figure | None]] = {
+_CHARTS: dict[str, Callable[[Sequence[RunRecord], ComparisonSettings], Figure | None]] = {
     "loss_curves": _loss_curves,
     "final_losses": _final_losses,
     "error_against": _error_against,

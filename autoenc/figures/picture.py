@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autoenc.figures.page import house_style, save
+from autoenc.figures.stored_numbers import stored_arrays
 from autoenc.run_directory import write_atomically
 
 _VALUES = "<values>"  # the name of no field
@@ -68,12 +69,11 @@ class Picture:
 
         Raises:
             OSError: there is no such file.
-            ValueError: it is not such a file.
+            ValueError: it is not such a file, or a huge one.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays: dict[str, Any] = {name: stored[name] for name in stored.files if name != _VALUES}
-                values = json.loads(str(stored[_VALUES]))
+            arrays: dict[str, Any] = stored_arrays(path)
+            values = json.loads(str(arrays.pop(_VALUES)))
             listed = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**arrays, **listed)
         except OSError:

@@ -10,10 +10,13 @@ from PIL import Image
 
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
-from autoenc.comparison.page import check_comparison
+from autoenc.comparison.page import check_comparison, draw_comparison
+from autoenc.comparison.reading import read_runs
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep import finished_runs, read_sweep, write_sweep
+from autoenc.comparison.sweep import SweepJob, finished_runs, read_sweep, write_sweep
+from autoenc.figures import Codebook
 from autoenc.settings import ConfigError
+from tests.comparison.run_folders import make_run
 from tests.conftest import TINY
 
 SETTINGS = ComparisonSettings(title=None, pictures=("error_against",), metric="mse", against="a.b", epochs=None)
@@ -67,20 +70,22 @@ def test_a_sweep_ends_with_a_table_a_file_and_a_page_that_can_be_made_again(
     page = Path("sweep") / "comparison.png"
     with Image.open(page) as image:
         first = np.asarray(image)
-    assert read_sweep(Path("sweep")).labels == {"0": "code size 2", "1": "code size 3"}
+    labels = read_sweep(Path("sweep")).labels
+    assert list(labels.values()) == ["code size 2", "code size 3"]
+    one, other = (Path("sweep") / name for name in labels)
     page.unlink()
     assert figures_main(["sweep", "kernels"]) == 0
-    assert (Path("sweep") / "1" / "figures" / "kernels.png").exists()
+    assert (other / "figures" / "kernels.png").exists()
     with Image.open(page) as image:
         assert image.height > first.shape[0]  # the kernels, of which the runs had no numbers, are there now
-    status = Path("sweep") / "1" / "status.json"
+    status = other / "status.json"
     status.write_text(json.dumps({**json.loads(status.read_text()), "state": "failed"}))
-    assert finished_runs(Path("sweep")) == [Path("sweep") / "0"]
+    assert finished_runs(Path("sweep")) == [one]
     assert figures_main(["sweep", "kernels"]) == 0
 
 
 def test_a_sweep_file_names_no_folder_outside(tmp_path: Path) -> None:
-    write_sweep(tmp_path, {"../elsewhere": "x"}, settings=SETTINGS)
+    write_sweep(tmp_path, {"../elsewhere": SweepJob("x", "", (), "")}, settings=SETTINGS)
     with pytest.raises(ConfigError, match="names a folder that is not below the sweep's"):
         read_sweep(tmp_path)
     (tmp_path / "sweep.json").write_text("{")
@@ -98,3 +103,30 @@ def test_figures_of_a_run_refuses_what_it_cannot_do(elsewhere: Path, capsys: pyt
     ):
         assert figures_main(arguments) == 2
         assert message in capsys.readouterr().err
+
+
+def test_numbers_that_somebody_else_put_there_leave_a_picture_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = make_run(tmp_path / "run")
+    (run / "figures").mkdir()
+    (run / "figures" / "codebook.npz").write_bytes(b"no archive")
+    (tmp_path / "other").mkdir()
+    Codebook(uses=np.ones(3, dtype=np.int64)).save(tmp_path / "other" / "codebook.npz")
+    linked = make_run(tmp_path / "linked")
+    (linked / "figures").symlink_to(tmp_path / "other")
+    settings = dataclasses.replace(SETTINGS, pictures=("codebook",))
+    with caplog.at_level("INFO"):
+        for folder in (run, linked):
+            records = read_runs([folder], cache=None)
+            assert not draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+    assert "'codebook' is left out" in caplog.text
+    assert "linked has no numbers of the picture 'codebook'" in caplog.text
+    assert not (tmp_path / "page.png").exists()
+
+
+def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
+    records = read_runs([make_run(tmp_path / "run")], cache=None)
+    settings = dataclasses.replace(SETTINGS, pictures=("final_losses",), metric="psnr")
+    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
+        draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")

@@ -1,0 +1,119 @@
+"""Numbers of a picture that somebody made to do harm."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoenc.figures import Codebook, stored_numbers
+from autoenc.figures.stored_numbers import stored_arrays
+
+
+def npy(shape: str, *, kind: str = "<f8", content: bytes = b"") -> bytes:
+    """An array's file with a header of our making."""
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+def archive(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return path
+
+
+@pytest.fixture
+def _in_little_memory() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * 2**20
+
+
+def test_arrays_are_read(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", uses=np.arange(3), words=np.array("text"))
+    found = stored_arrays(tmp_path / "a.npz")
+    assert found["uses"].tolist() == [0, 1, 2]
+    assert str(found["words"]) == "text"
+
+
+@pytest.mark.usefixtures("_in_little_memory")
+def test_what_unpacks_to_much_is_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zeros = npy("(1048576,)", content=bytes(2**23))
+    path = archive(tmp_path / "a.npz", uses=zeros)
+    assert path.stat().st_size < 20_000
+    monkeypatch.setattr(stored_numbers, "MOST_BYTES", 2**22)
+    with pytest.raises(ValueError, match="unpacked it is larger than 4 MB"):
+        stored_arrays(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        npy("(100000000000,)"),
+        npy("(1000000, 1000000, 1000000)", content=b"x"),
+        npy("(-1,)"),
+        npy("(3,)", kind="|O", content=pickle.dumps([1, 2, 3])),
+        npy("(2,)", kind="<U1000000000"),
+        b"\x93NUMPY\x03\x00",
+        b"no array",
+        b"",
+    ],
+)
+@pytest.mark.usefixtures("_in_little_memory")
+def test_an_array_that_is_not_what_it_says_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"uses\.npz|codebook\.npz: not the numbers of a picture of kind 'codebook'"):
+        Codebook.load(archive(tmp_path / "codebook.npz", uses=content))
+
+
+def test_many_members_are_refused(tmp_path: Path) -> None:
+    members = {f"a{number}": npy("()", content=bytes(8)) for number in range(65)}
+    with pytest.raises(ValueError, match="of more than 64 arrays"):
+        stored_arrays(archive(tmp_path / "a.npz", **members))
+
+
+def test_a_directory_that_lies_about_sizes_unpacks_no_more_than_it_says(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz", uses=npy("(1000,)", content=bytes(8000)))
+    content = path.read_bytes()
+    size = len(npy("(1000,)", content=bytes(8000))).to_bytes(4, "little")
+    assert content.count(size) == 2
+    path.write_bytes(content.replace(size, (80).to_bytes(4, "little")))
+    with pytest.raises((ValueError, zipfile.BadZipFile)):
+        stored_arrays(path)
+
+
+@pytest.mark.usefixtures("_in_little_memory")
+def test_a_huge_file_is_not_opened_further(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"PK")
+    os.truncate(path, 2**30)
+    with pytest.raises(ValueError, match="larger than 256 MB"):
+        stored_arrays(path)
+
+
+def test_pipes_and_links_are_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    np.savez(tmp_path / "a.npz", a=np.zeros(1))
+    (tmp_path / "link.npz").symlink_to(tmp_path / "a.npz")
+    for name in ("pipe.npz", "link.npz"):
+        with pytest.raises(ValueError, match="no plain file"):
+            stored_arrays(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        stored_arrays(tmp_path / "nothing.npz")
+
+
+def test_a_single_array_is_no_archive(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    np.save(content, np.zeros(3))
+    (tmp_path / "codebook.npz").write_bytes(content.getvalue())
+    with pytest.raises(ValueError, match="not the numbers of a picture"):
+        Codebook.load(tmp_path / "codebook.npz")
