@@ -1,0 +1,134 @@
+// Axes: a frame with ticks and labels, and where a value lies on it.
+
+const TICK_LENGTH = 5;
+const CHARACTER = 6.6; // pixels of one in a tick's label, about
+
+/**
+ * An axis of numbers over some values, or of categories.
+ *
+ * `log` holds only if all values are above zero. The result maps a value to a place in [0, 1] and back.
+ */
+function numberAxis(values, { log, label, zero = false }) {
+  const finite = values.filter(isFiniteNumber);
+  const positive = finite.length > 0 && finite.every((value) => value > 0);
+  const useLog = log && positive;
+  let low = finite.length ? finite.reduce((a, b) => Math.min(a, b)) : 0;
+  let high = finite.length ? finite.reduce((a, b) => Math.max(a, b)) : 1;
+  const forward = useLog ? Math.log10 : (value) => value;
+  const back = useLog ? (value) => 10 ** value : (value) => value;
+  let [first, last] = [forward(low), forward(high)];
+  if (zero && !useLog && first > 0 && first < 0.35 * last) first = 0;
+  const padding = last > first ? (last - first) * 0.04 : useLog ? 0.1 : Math.abs(first) * 0.1 || 0.5;
+  const touchesZero = !useLog && first === 0 && low >= 0;
+  first -= touchesZero ? 0 : padding;
+  last += padding;
+  [low, high] = [back(first), back(last)];
+  return {
+    label, log: useLog, low, high,
+    refusedLog: log && !positive && finite.length > 0,
+    place: (value) => (forward(value) - first) / (last - first),
+    value: (place) => back(first + place * (last - first)),
+    ticks: (count) => (useLog ? logTicks(low, high, count) : linearTicks(low, high, count)).map((value) => [value, onAxis(value)]),
+  };
+}
+
+function categoryAxis(names, { label }) {
+  return {
+    label, log: false, categories: names,
+    place: (name) => (names.indexOf(name) + 0.5) / names.length,
+    value: (place) => names[Math.max(0, Math.min(names.length - 1, Math.floor(place * names.length)))],
+    ticks: () => names.map((name) => [name, name]),
+  };
+}
+
+function linearTicks(low, high, count) {
+  const rough = (high - low) / Math.max(1, count);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 10 * power;
+  const ticks = [];
+  for (let number = Math.ceil(low / step - 1e-9); number * step <= high + step * 1e-9 && ticks.length < 50; number += 1) {
+    ticks.push(Number((number * step).toPrecision(12)));
+  }
+  return ticks;
+}
+
+/** Powers of ten; between few of them also twos and fives; in less than half a decade, even steps. */
+function logTicks(low, high, count) {
+  const decades = Math.log10(high / low);
+  if (decades < 0.5) return linearTicks(low, high, count);
+  const factors = decades <= count / 3 ? [1, 2, 5] : [1];
+  const every = Math.max(1, Math.ceil(decades / count));
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
+    if (power % every) continue;
+    ticks.push(...factors.map((factor) => Number((factor * 10 ** power).toPrecision(3))));
+  }
+  const inside = ticks.filter((value) => value >= low * 0.999 && value <= high * 1.001);
+  return inside.length > 1 ? inside : linearTicks(low, high, count);
+}
+
+/**
+ * A chart without content. Returns its element, the group to draw into, and functions from values to pixels.
+ *
+ * @param {{width: number, height: number, x: object, y: object, name: string}} plan
+ */
+function chartFrame({ width, height, x, y, name }) {
+  const yTicks = y.ticks(Math.max(3, Math.floor(height / 60)));
+  const longest = Math.max(...yTicks.map(([, text]) => text.length), 1);
+  const box = { left: Math.min(width * 0.4, 16 + longest * CHARACTER), top: 30, right: 12, bottom: 50 };
+  box.width = Math.max(60, width - box.left - box.right);
+  box.height = Math.max(60, height - box.top - box.bottom);
+  const px = (value) => box.left + x.place(value) * box.width;
+  const py = (value) => box.top + (1 - y.place(value)) * box.height;
+  const plot = shape("g", { class: "plot" });
+  const node = shape(
+    "svg", { class: "chart", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name },
+    yAxisOf(yTicks, { box, py, label: y.label, width }),
+    xAxisOf(x, { box, px, height }),
+    plot,
+  );
+  return { node, plot, box, px, py };
+}
+
+function yAxisOf(ticks, { box, py, label, width }) {
+  const group = shape("g", { class: "axis" });
+  for (const [value, text] of ticks) {
+    const at = py(value);
+    group.append(
+      shape("line", { class: "grid", x1: box.left, x2: box.left + box.width, y1: at, y2: at }),
+      shape("text", { x: box.left - 7, y: at, dy: "0.34em", "text-anchor": "end" }, clipped(text, box.left - 10)),
+    );
+  }
+  group.append(shape("text", { class: "axis-label", x: 4, y: 14 }, clipped(label, width - 8)));
+  return group;
+}
+
+function xAxisOf(x, { box, px, height }) {
+  const bottom = box.top + box.height;
+  const group = shape("g", { class: "axis" }, shape("line", { class: "base", x1: box.left, x2: box.left + box.width, y1: bottom, y2: bottom }));
+  const ticks = x.ticks(Math.max(3, Math.floor(box.width / 70)));
+  const room = x.categories ? box.width / ticks.length : Infinity;
+  let reached = -Infinity;
+  for (const [value, text] of ticks) {
+    const at = px(value);
+    const shown = clipped(text, Math.max(room - 6, 24));
+    const half = (shown.length * CHARACTER) / 2;
+    group.append(shape("line", { class: "base", x1: at, x2: at, y1: bottom, y2: bottom + TICK_LENGTH }));
+    if (at - half < reached + 6) continue; // no two run into one another
+    reached = at + half;
+    group.append(shape("text", { x: at, y: bottom + 18, "text-anchor": "middle" }, shown));
+  }
+  group.append(shape("text", { class: "axis-label", x: box.left + box.width, y: height - 8, "text-anchor": "end" }, clipped(x.label, box.left + box.width)));
+  return group;
+}
+
+/** A text that takes at most so many pixels. */
+function clipped(text, pixels) {
+  const most = Math.max(2, Math.floor(pixels / CHARACTER));
+  return text.length > most ? `${text.slice(0, most - 1)}\u2026` : text;
+}
+
+/** `test.mse, mean over pixels of the squared error`. */
+function labelled(name, unit) {
+  return unit ? `${name}, ${briefUnit(unit)}` : name;
+}

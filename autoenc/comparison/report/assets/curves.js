@@ -1,0 +1,174 @@
+// The curves of the selected runs over one another; those of another unit in a chart of their own.
+
+const curveView = { name: null, x: "epoch", log: true, train: true, validation: true };
+const NEAR = 40; // pixels from the pointer within which a curve is meant
+
+function buildCurves() {
+  const { names } = data.curves;
+  if (!names.length) {
+    byId("curves").hidden = true;
+    return;
+  }
+  [curveView.name] = names;
+  const place = contentOf("curves");
+  const charts = element("div");
+  const drawn = panel("curves", () => charts.replaceChildren(...curveCharts()));
+  const set = (key) => (value) => {
+    curveView[key] = value;
+    drawn.change();
+  };
+  const withSeconds = data.curves.runs.some((curve) => curve?.seconds);
+  place.append(
+    element(
+      "div", { class: "tools" },
+      names.length > 1 ? selectBox("Of", { options: names.map((name) => [name, name]), value: names[0], change: set("name") }) : null,
+      withSeconds ? choice("By", { options: [["epoch", "epoch"], ["seconds", "seconds"]], value: "epoch", change: set("x") }) : null,
+      checkbox("training", { checked: true, change: set("train") }),
+      checkbox("validation", { checked: true, change: set("validation") }),
+      checkbox("log scale", { checked: true, change: set("log") }),
+    ),
+    charts,
+  );
+  store.listeners.push(drawn.change);
+}
+
+function curveCharts() {
+  const lines = store.chosen.flatMap(linesOf);
+  if (!lines.length) return [element("p", { class: "note" }, store.selected.size ? "None of the selected runs has such a curve." : "Select runs in the table.")];
+  const byUnit = groupBy(lines, (line) => line.unit);
+  const several = byUnit.size > 1;
+  return [
+    element("p", { class: "note" }, curvesNote(lines), several ? " Runs whose curves are in different units have charts of their own." : ""),
+    element("div", { class: "charts" }, ...[...byUnit].map(([unit, group]) => curveChart(unit, group, { several }))),
+  ];
+}
+
+function curvesNote(lines) {
+  const dashed = lines.some((line) => line.dashed);
+  const solid = lines.some((line) => !line.dashed);
+  if (dashed && solid) return "Solid: validation; dashed: training. A run without a validation split has its training curve solid.";
+  return lines.some((line) => line.split === "validation") ? "Validation." : "Training.";
+}
+
+/** The lines of a run: points of x and y, with null where a value is missing. */
+function linesOf(run) {
+  const curve = data.curves.runs[run.index];
+  const { name } = curveView;
+  const xs = curve?.[curveView.x];
+  if (!xs) return [];
+  const unit = curve.units[data.curves.names.indexOf(name)] ?? "";
+  const both = Boolean(curve.series[`validation/${name}`]) && Boolean(curve.series[`train/${name}`]);
+  const found = [];
+  for (const [split, key] of [["validation", `validation/${name}`], ["train", `train/${name}`], ["", name]]) {
+    const values = curve.series[key];
+    if (!values || (split && !curveView[split])) continue;
+    const points = values.map((value, place) => [xs[place], value]);
+    if (!points.some(([, value]) => value !== null)) continue;
+    found.push({ run, split, unit, points, dashed: split === "train" && both, look: looks.of(run) });
+  }
+  return found;
+}
+
+function curveChart(unit, lines, { several }) {
+  const holder = element("div", { class: "chart-box" });
+  const figure = element("figure", {}, several ? element("p", { class: "chart-unit" }, unit || "in a unit that is not known") : null, holder);
+  let highlight = () => {};
+  withWidth(holder, (width) => {
+    const drawn = drawCurves(lines, { unit, width });
+    highlight = drawn.highlight;
+    holder.replaceChildren(drawn.node);
+  });
+  const runsHere = new Set(lines.map((line) => line.run.index));
+  const entries = looks.legend
+    .map((entry) => ({ ...entry, runs: entry.runs.filter((run) => runsHere.has(run.index)) }))
+    .filter((entry) => entry.runs.length);
+  figure.append(element("figcaption", {}, legendOf(entries, (indices) => highlight(indices))));
+  return figure;
+}
+
+function drawCurves(lines, { unit, width }) {
+  const xs = lines.flatMap((line) => line.points.map(([x]) => x));
+  const ys = lines.flatMap((line) => line.points.map(([, y]) => y));
+  const x = numberAxis(xs, { log: false, zero: curveView.x === "seconds", label: curveView.x === "epoch" ? "epoch" : "seconds of training" });
+  const y = numberAxis(ys, { log: curveView.log, label: labelled(curveView.name, unit) });
+  if (y.refusedLog) y.label += " (linear: not all values are above zero)";
+  const height = Math.round(Math.max(260, Math.min(460, width * 0.5)));
+  const frame = chartFrame({ width, height, x, y, name: `${curveView.name} by ${curveView.x}, ${plural(lines.length, "curve")}` });
+  const many = lines.length > 30;
+  for (const line of lines) {
+    line.pixels = line.points.map(([a, b]) => (a === null || b === null ? null : [frame.px(a), frame.py(b)]));
+    line.node = paint(shape("path", { class: `curve${line.dashed ? " dashed" : ""}${many ? " thin" : ""}`, d: pathThrough(line.pixels) }), line.look);
+    line.end = line.dashed ? null : endMark(line);
+  }
+  frame.plot.append(...lines.map((line) => line.node), ...lines.map((line) => line.end).filter(Boolean));
+  const highlight = (indices) => {
+    frame.plot.classList.toggle("faded", indices !== null);
+    for (const line of lines) {
+      const on = indices !== null && indices.has(line.run.index);
+      for (const node of [line.node, line.end]) node?.classList.toggle("lit", on);
+    }
+  };
+  followCurves(frame, lines, highlight);
+  return { node: frame.node, highlight };
+}
+
+/** What tells colours that come again apart: a mark at the curve's last value. */
+function endMark(line) {
+  const last = line.pixels.findLast((pixel) => pixel !== null);
+  if (!last) return null;
+  return paint(shape("path", { class: "mark", d: markPath(line.look.mark, 4), transform: `translate(${last[0]} ${last[1]})` }), line.look);
+}
+
+function pathThrough(pixels) {
+  let path = "";
+  let down = false;
+  for (const pixel of pixels) {
+    if (pixel === null) {
+      down = false;
+      continue;
+    }
+    path += `${down ? "L" : "M"}${pixel[0].toFixed(1)} ${pixel[1].toFixed(1)}`;
+    down = true;
+  }
+  return path;
+}
+
+/** The curve nearest to the pointer comes to the front and says whose it is. */
+function followCurves(frame, lines, highlight) {
+  const follow = (event) => {
+    const area = frame.node.getBoundingClientRect();
+    const [x, y] = [event.clientX - area.left, event.clientY - area.top];
+    const found = nearestPoint(lines, x, y);
+    if (!found) {
+      leave();
+      return;
+    }
+    highlight(new Set([found.line.run.index]));
+    const [a, b] = found.line.points[found.place];
+    const split = { train: "training", validation: "validation" }[found.line.split] ?? "";
+    tip.show(event, found.line.run.label, `${split} ${curveView.name} ${measured(b)}`.trim(), `${curveView.x} ${measured(a)}`);
+  };
+  const leave = () => {
+    highlight(null);
+    tip.hide();
+  };
+  frame.node.addEventListener("pointermove", follow);
+  frame.node.addEventListener("pointerdown", follow);
+  frame.node.addEventListener("pointerleave", leave);
+}
+
+function nearestPoint(lines, x, y) {
+  let best = null;
+  let least = NEAR * NEAR;
+  for (const line of lines) {
+    line.pixels.forEach((pixel, place) => {
+      if (pixel === null) return;
+      const distance = (pixel[0] - x) ** 2 + (pixel[1] - y) ** 2;
+      if (distance < least) {
+        least = distance;
+        best = { line, place };
+      }
+    });
+  }
+  return best;
+}

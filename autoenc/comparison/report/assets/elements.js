@@ -1,0 +1,147 @@
+// Elements, made one by one. Texts become text nodes: nothing that a folder says is ever parsed as HTML.
+
+const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
+
+/** An HTML element. `attributes` are set as they are, but `on` holds listeners and false or null leaves one out. */
+function element(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/** The same of SVG. */
+function shape(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG_NAMESPACE, tag), attributes, children);
+}
+
+function filled(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "on") {
+      for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
+    } else if (value !== null && value !== false && value !== undefined) {
+      node.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+/** The place of a section that is filled by the program. */
+function contentOf(id) {
+  return document.querySelector(`#${id} .content`);
+}
+
+// Controls. Each is a label around what it names.
+
+function checkbox(label, { checked, change }) {
+  const box = element("input", { type: "checkbox", on: { change: () => change(box.checked) } });
+  box.checked = checked;
+  return element("label", { class: "control" }, box, element("span", {}, label));
+}
+
+/** `options`: pairs of a value and a text; a third entry is the name of the group that it stands in. */
+function selectBox(label, { options, value, change }) {
+  const select = element("select", { on: { change: () => change(select.value) } });
+  const groups = new Map();
+  for (const [option, text, group] of options) {
+    const node = element("option", { value: option }, text);
+    if (!group) {
+      select.append(node);
+      continue;
+    }
+    if (!groups.has(group)) {
+      groups.set(group, element("optgroup", { label: group }));
+      select.append(groups.get(group));
+    }
+    groups.get(group).append(node);
+  }
+  select.value = value;
+  return element("label", { class: "control select" }, element("span", {}, label), select);
+}
+
+let radioGroups = 0;
+
+/** One of a few, all of them to be seen. */
+function choice(label, { options, value, change }) {
+  const name = `choice-${(radioGroups += 1)}`;
+  const buttons = options.map(([option, text]) => {
+    const button = element("input", { type: "radio", name, value: option, on: { change: () => change(option) } });
+    button.checked = option === value;
+    return element("label", {}, button, element("span", {}, text));
+  });
+  return element("fieldset", { class: "choice" }, element("legend", {}, label), ...buttons);
+}
+
+function button(text, press, attributes = {}) {
+  return element("button", { type: "button", ...attributes, on: { click: press } }, text);
+}
+
+// The little box beside the pointer.
+
+const tip = {
+  show(event, ...lines) {
+    const box = byId("tip");
+    box.replaceChildren(...lines.filter(Boolean).map((line, number) => element("div", { class: number ? "" : "first" }, line)));
+    box.hidden = false;
+    const { innerWidth: width, innerHeight: height } = window;
+    const left = Math.min(event.clientX + 14, width - box.offsetWidth - 8);
+    const below = event.clientY + 18 + box.offsetHeight < height;
+    const top = below ? event.clientY + 18 : event.clientY - box.offsetHeight - 12;
+    box.style.setProperty("left", `${Math.max(8, left)}px`);
+    box.style.setProperty("top", `${Math.max(8, top)}px`);
+  },
+  hide() {
+    byId("tip").hidden = true;
+  },
+};
+
+// Panels: sections that are drawn once they are near the window, and again when what they show has changed.
+
+const panels = [];
+
+function panel(id, draw) {
+  const entry = { dirty: true, near: false };
+  const section = byId(id);
+  let asked = false;
+  const work = () => {
+    asked = false;
+    if (!entry.dirty) return;
+    entry.dirty = false;
+    draw();
+  };
+  const ask = () => {
+    if (asked || !entry.near) return;
+    asked = true;
+    requestAnimationFrame(work);
+  };
+  new IntersectionObserver(
+    (changes) => {
+      entry.near = changes.at(-1).isIntersecting;
+      ask();
+    },
+    { rootMargin: "500px" },
+  ).observe(section);
+  entry.now = work;
+  entry.change = () => {
+    entry.dirty = true;
+    ask();
+  };
+  panels.push(entry);
+  return entry;
+}
+
+window.addEventListener("beforeprint", () => panels.forEach((entry) => entry.now()));
+
+/** Calls back with the width of an element, at once and whenever it changes. */
+function withWidth(node, draw) {
+  let last = 0;
+  new ResizeObserver(() => {
+    const width = Math.floor(node.clientWidth);
+    if (width > 0 && width !== last) {
+      last = width;
+      draw(width);
+    }
+  }).observe(node);
+}

@@ -1,0 +1,49 @@
+// The page from top to bottom.
+
+const STATES = ["finished", "running", "waiting", "interrupted", "failed", "dead", "unreadable"];
+
+function buildHeader() {
+  byId("title").textContent = data.title;
+  const made = new Date(data.made);
+  const when = made.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+  byId("made").append("Made ", element("time", { datetime: data.made }, when), `; ${plural(runs.length, "run")}, as their folders were then.`);
+  const count = groupBy(runs, (run) => run.state);
+  for (const state of STATES.filter((name) => count.has(name))) {
+    byId("states").append(element("li", { class: `badge ${state}` }, `${count.get(state).length} ${state}`));
+  }
+  if (data.warnings.length) {
+    byId("warnings").append(element("ul", { class: "warnings", "aria-label": "Before you compare" }, ...data.warnings.map((text) => element("li", {}, text))));
+  }
+}
+
+function buildNotes() {
+  if (!data.notes.length) {
+    byId("notes").hidden = true;
+    return;
+  }
+  contentOf("notes").append(element("ul", { class: "notes" }, ...data.notes.map((text) => element("li", {}, text))));
+}
+
+/** Links to the sections that have something to show. */
+function buildSections() {
+  for (const section of document.querySelectorAll("main > section")) {
+    if (section.hidden) continue;
+    const short = section.dataset.short ?? section.querySelector("h2").textContent;
+    byId("sections").append(element("li", {}, element("a", { href: `#${section.id}` }, short)));
+  }
+}
+
+buildHeader();
+store.selected = new Set(firstSelection());
+looks = newLooks();
+buildTable();
+buildDifferences();
+buildCurves();
+buildPoints();
+buildMatrices();
+buildMap();
+buildNotes();
+buildSections();
+
+// When one can work with it, for who measures: after the browser has laid it out and painted.
+requestAnimationFrame(() => setTimeout(() => document.documentElement.setAttribute("data-ready", Math.round(performance.now()))));

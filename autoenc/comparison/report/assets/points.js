@@ -1,0 +1,279 @@
+// Any metric against any setting or metric; and the comparisons that people ask for, a press away.
+
+const NO_PRESET = { preset: null, lines: false, baseline: false, only: null, note: null, bounds: false };
+const pointView = { x: null, y: null, logX: false, logY: false, ...NO_PRESET };
+
+const FAR = 8; // times the smallest: settings that reach so far are drawn on a logarithmic axis
+
+const PRESETS = [
+  {
+    name: "Error against seconds",
+    fits: () => hasNumbers("test.mse") && hasNumbers("seconds.training"),
+    view: { x: "seconds.training", y: "test.mse", logX: true, logY: true },
+  },
+  {
+    name: "Error against code size, with PCA",
+    fits: () => hasNumbers("test.mse") && hasNumbers("code_size"),
+    view: { x: "code_size", y: "test.mse", logX: true, logY: true, lines: true, baseline: true },
+  },
+  {
+    name: "Rate against distortion",
+    fits: () => runs.some(isRateDistortion),
+    view: {
+      x: "test.kl_nats", y: "test.reconstruction", only: isRateDistortion, bounds: true,
+      note: "Rate: the divergence of the codes from their prior, unweighted. Distortion: the reconstruction loss. Both are nats an image; along each dotted line their sum, the negative evidence lower bound, is the same.",
+    },
+  },
+];
+
+function hasNumbers(key) {
+  const metric = metrics.get(key);
+  return Boolean(metric) && runs.some((run) => isFiniteNumber(metric.of(run)));
+}
+
+/** Whether a run's rate and distortion are of one kind: nats an image. */
+function isRateDistortion(run) {
+  const [rate, distortion] = [metrics.get("test.kl_nats"), metrics.get("test.reconstruction")];
+  return (
+    Boolean(rate && distortion) && isFiniteNumber(rate.of(run)) && isFiniteNumber(distortion.of(run)) &&
+    distortion.unitOf(run).startsWith("nats an image")
+  );
+}
+
+function buildPoints() {
+  const keys = [...metrics.keys()].filter(hasNumbers);
+  if (!keys.length) {
+    byId("points").hidden = true;
+    return;
+  }
+  pointView.y = keys.includes(data.mainMetric) ? data.mainMetric : keys[0];
+  pointView.x = mainSettings[0]?.key ?? keys.find((key) => key !== pointView.y) ?? pointView.y;
+  pointView.logX = reachesFar(pointView.x);
+  const place = contentOf("points");
+  const tools = element("div", { class: "tools" });
+  const charts = element("div");
+  const drawn = panel("points", () => charts.replaceChildren(...pointCharts()));
+  const presets = PRESETS.filter((preset) => preset.fits());
+  const buttons = presets.map((preset) =>
+    button(preset.name, () => {
+      Object.assign(pointView, { logX: false, logY: false }, NO_PRESET, preset.view, { preset: preset.name });
+      changed();
+    }),
+  );
+  const changed = () => {
+    tools.replaceChildren(...pointTools(keys, changed));
+    for (const found of buttons) found.setAttribute("aria-pressed", found.textContent === pointView.preset);
+    drawn.change();
+  };
+  place.append(
+    presets.length ? element("div", { class: "presets", role: "group", "aria-label": "Usual comparisons" }, ...buttons) : "",
+    tools,
+    charts,
+  );
+  changed();
+  store.listeners.push(drawn.change);
+}
+
+function pointTools(keys, changed) {
+  const set = (key) => (value) => {
+    Object.assign(pointView, { [key]: value });
+    if (key === "x" || key === "y") Object.assign(pointView, NO_PRESET, { lines: pointView.lines });
+    if (key === "x") pointView.logX = reachesFar(value);
+    changed();
+  };
+  const across = [...[...settings.keys()].map((key) => [key, key, "settings"]), ...keys.map((key) => [key, key, "metrics"])];
+  return [
+    selectBox("Up", { options: keys.map((key) => [key, key]), value: pointView.y, change: set("y") }),
+    selectBox("Across", { options: across, value: pointView.x, change: set("x") }),
+    checkbox("log up", { checked: pointView.logY, change: set("logY") }),
+    checkbox("log across", { checked: pointView.logX, change: set("logX") }),
+    checkbox("lines", { checked: pointView.lines, change: set("lines") }),
+  ];
+}
+
+/** Whether the values of a setting or metric are all above zero, and the largest is many times the smallest. */
+function reachesFar(key) {
+  const { of } = settings.get(key) ?? metrics.get(key);
+  const values = runs.map(of).filter((value) => value !== undefined && value !== null);
+  if (!values.length || !values.every((value) => isFiniteNumber(value) && value > 0)) return false;
+  return values.reduce((a, b) => Math.max(a, b)) > FAR * values.reduce((a, b) => Math.min(a, b));
+}
+
+function pointCharts() {
+  const y = metrics.get(pointView.y);
+  const across = settings.get(pointView.x) ?? metrics.get(pointView.x);
+  const points = runs
+    .filter((run) => (!pointView.only || pointView.only(run)) && isFiniteNumber(y.of(run)) && isPlace(across.of(run)))
+    .map((run) => ({ run, x: across.of(run), y: y.of(run), look: looks.of(run) }));
+  if (!points.length) return [element("p", { class: "note" }, "No run has both.")];
+  const byUnit = groupBy(points, (point) => y.unitOf(point.run));
+  const faint = points.some((point) => !point.look);
+  const notes = [
+    pointView.note,
+    "Each mark is a run.",
+    faint ? "Those that are not selected in the table are grey." : null,
+    pointView.lines ? "Lines go through the mean of runs that differ in nothing else but their seed." : null,
+    byUnit.size > 1 ? "Runs in different units have charts of their own." : null,
+  ];
+  return [
+    element("p", { class: "note" }, notes.filter(Boolean).join(" ")),
+    element("div", { class: "charts" }, ...[...byUnit].map(([unit, group]) => pointChart(unit, group, { several: byUnit.size > 1 }))),
+  ];
+}
+
+function isPlace(value) {
+  return value !== undefined && value !== null && !(typeof value === "number" && !Number.isFinite(value));
+}
+
+function pointChart(unit, points, { several }) {
+  const holder = element("div", { class: "chart-box" });
+  let highlight = () => {};
+  withWidth(holder, (width) => {
+    const drawn = drawPoints(points, { unit, width });
+    highlight = drawn.highlight;
+    holder.replaceChildren(drawn.node);
+  });
+  const here = new Set(points.map((point) => point.run.index));
+  const entries = looks.legend
+    .map((entry) => ({ ...entry, runs: entry.runs.filter((run) => here.has(run.index)) }))
+    .filter((entry) => entry.runs.length);
+  return element(
+    "figure", {}, several ? element("p", { class: "chart-unit" }, unit || "in a unit that is not known") : null, holder, element("figcaption", {}, legendOf(entries, (indices) => highlight(indices))),
+  );
+}
+
+function drawPoints(points, { unit, width }) {
+  const baseline = pointView.baseline ? baselinePoints(points) : [];
+  const x = acrossAxis(points, baseline);
+  const y = numberAxis([...points.map((point) => point.y), ...baseline.map((point) => point.y)], {
+    log: pointView.logY, label: labelled(pointView.y, unit),
+  });
+  const height = Math.round(Math.max(280, Math.min(480, width * 0.52)));
+  const frame = chartFrame({ width, height, x, y, name: `${pointView.y} against ${pointView.x}, ${plural(points.length, "run")}` });
+  const along = (value) => frame.px(x.categories ? asSet(value) : value);
+  if (pointView.bounds) frame.plot.append(...boundLines(frame, x, y));
+  if (pointView.lines && !x.categories) frame.plot.append(...seriesLines(points, frame));
+  if (baseline.length) frame.plot.append(...baselineMarks(baseline, frame));
+  const ordered = [...points].sort((a, b) => Boolean(a.look) - Boolean(b.look));
+  for (const point of ordered) {
+    point.at = [along(point.x) + (x.categories ? jitter(point.run.index) : 0), frame.py(point.y)];
+    point.node = paint(
+      shape("path", {
+        class: `mark point${point.look ? "" : " unselected"}`, d: markPath(point.look?.mark ?? 0, point.look ? 5.5 : 3.5),
+        transform: `translate(${point.at[0].toFixed(1)} ${point.at[1].toFixed(1)})`,
+      }),
+      point.look,
+    );
+    frame.plot.append(point.node);
+  }
+  const highlight = (indices) => {
+    frame.plot.classList.toggle("faded", indices !== null);
+    points.forEach((point) => point.node.classList.toggle("lit", indices !== null && indices.has(point.run.index)));
+  };
+  followPoints(frame, points, highlight);
+  return { node: frame.node, highlight };
+}
+
+function acrossAxis(points, baseline) {
+  const metric = metrics.get(pointView.x);
+  const label = metric && !settings.has(pointView.x) ? labelled(pointView.x, metric.units.length === 1 ? metric.units[0] : "") : pointView.x;
+  const values = points.map((point) => point.x);
+  if (values.every((value) => typeof value === "number")) {
+    const axis = numberAxis([...values, ...baseline.map((point) => point.x)], { log: pointView.logX, label });
+    if (axis.refusedLog) axis.label += " (linear: not all values are above zero)";
+    return axis;
+  }
+  const names = [...new Set(values)].sort((a, b) => inOrder(a, b, false)).map(asSet);
+  return categoryAxis([...new Set(names)], { label });
+}
+
+/** A little to the side, always the same for a run: marks in a category do not hide one another. */
+function jitter(index) {
+  return (((index * 7919) % 17) - 8) * 1.1;
+}
+
+// Lines through runs that differ in nothing but what is across, and in their seed.
+
+const CODE_SIZE_KEYS = ["code_size", "architecture.code_size"];
+
+function seriesLines(points, frame) {
+  const across = CODE_SIZE_KEYS.includes(pointView.x) ? CODE_SIZE_KEYS : [pointView.x];
+  const others = mainSettings.filter((setting) => !across.includes(setting.key) && setting.key !== "seed");
+  const series = groupBy(points, (point) => others.map((setting) => keyOf(setting.of(point.run))).join("\n"));
+  return [...series.values()].flatMap((group) => {
+    const means = meansByX(group);
+    if (means.length < 2) return [];
+    const look = group.find((point) => point.look)?.look ?? null;
+    const same = group.every((point) => point.look?.color === look?.color);
+    return [paint(shape("path", { class: "series", d: pathThrough(means.map((mean) => [frame.px(mean.x), frame.py(mean.y)])) }), same ? look : null)];
+  });
+}
+
+function meansByX(group) {
+  return [...groupBy(group, (point) => point.x)]
+    .map(([x, at]) => ({ x, y: at.reduce((sum, point) => sum + point.y, 0) / at.length }))
+    .sort((a, b) => a.x - b.x);
+}
+
+// PCA: what a linear autoencoder could at best, with as many components as the code has numbers.
+
+function baselinePoints(points) {
+  const pca = metrics.get("test.pca_mse");
+  const error = metrics.get("test.mse");
+  if (!pca || pointView.y !== "test.mse") return [];
+  const known = points.filter((point) => isFiniteNumber(pca.of(point.run)));
+  const dataset = settings.get("dataset");
+  const kind = (run) => (error.sections.length > 1 ? (dataset ? asSet(dataset.of(run)) : error.sectionOf(run)) : "");
+  return [...groupBy(known, (point) => kind(point.run))].flatMap(([series, group]) =>
+    meansByX(group.map((point) => ({ x: point.x, y: pca.of(point.run) }))).map((mean) => ({ ...mean, series })),
+  );
+}
+
+function baselineMarks(baseline, frame) {
+  return [...groupBy(baseline, (point) => point.series)].flatMap(([series, group]) => {
+    const [left, top] = [frame.px(group[0].x), frame.py(group[0].y)];
+    return [
+      shape("path", { class: "baseline", d: pathThrough(group.map((point) => [frame.px(point.x), frame.py(point.y)])) }),
+      ...group.map((point) => shape("circle", { class: "baseline-mark", cx: frame.px(point.x), cy: frame.py(point.y), r: 3 })),
+      shape("text", { class: "baseline-name", x: left + 6, y: top - 8 }, `PCA${series === "" ? "" : `, ${series}`}`),
+    ];
+  });
+}
+
+/** Lines along which rate and distortion have one sum. */
+function boundLines(frame, x, y) {
+  const sums = linearTicks(x.low + y.low, x.high + y.high, 12);
+  return sums.map((sum) => {
+    const places = [];
+    for (let step = 0; step <= 40; step += 1) {
+      const rate = x.value(step / 40);
+      const distortion = sum - rate;
+      const inside = distortion >= y.low && distortion <= y.high;
+      places.push(inside ? [frame.px(rate), frame.py(distortion)] : null);
+    }
+    return shape("path", { class: "bound", d: pathThrough(places) });
+  });
+}
+
+function followPoints(frame, points, highlight) {
+  const follow = (event) => {
+    const area = frame.node.getBoundingClientRect();
+    const [x, y] = [event.clientX - area.left, event.clientY - area.top];
+    const distance = (point) => (point.at[0] - x) ** 2 + (point.at[1] - y) ** 2;
+    const nearest = points.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+    if (distance(nearest) > NEAR * NEAR) {
+      leave();
+      return;
+    }
+    highlight(new Set([nearest.run.index]));
+    const value = typeof nearest.x === "number" ? measured(nearest.x) : asSet(nearest.x);
+    tip.show(event, nearest.run.label, `${pointView.y} ${measured(nearest.y)}`, `${pointView.x} ${value}`);
+  };
+  const leave = () => {
+    highlight(null);
+    tip.hide();
+  };
+  frame.node.addEventListener("pointermove", follow);
+  frame.node.addEventListener("pointerdown", follow);
+  frame.node.addEventListener("pointerleave", leave);
+}

@@ -1,0 +1,166 @@
+// What the page knows, and what is chosen in it.
+
+const data = JSON.parse(byId("data").textContent);
+
+const runs = data.runs.map((run, index) => ({ ...run, index }));
+
+/**
+ * Settings that differ, by key: `of(run)` is the value, undefined where the run's config does not have the key. `main`:
+ * it is no place, and not only there because another choice of its group has no such setting.
+ */
+const settings = new Map(
+  data.settings.differing.map(({ key, values, of, main }) => [key, { key, main, of: (run) => values[of[run.index]] }]),
+);
+const mainSettings = [...settings.values()].filter((setting) => setting.main);
+const sharedSettings = new Map(data.settings.shared);
+
+/** Metrics by key. */
+const metrics = new Map(
+  data.metrics.map((metric) => {
+    const values = metric.values.map(numberOf);
+    const units = metric.units;
+    return [
+      metric.key,
+      {
+        key: metric.key,
+        units,
+        better: metric.better ?? null,
+        sections: metric.sections ?? [],
+        of: (run) => values[run.index],
+        unitOf: (run) => (metric.unitOf ? units[metric.unitOf[run.index]] : units[0]) ?? "",
+        /** Runs with different numbers here are not to be ranked together. */
+        sectionOf: (run) => (metric.sectionOf ? metric.sectionOf[run.index] : 0),
+      },
+    ];
+  }),
+);
+
+// Looks: ten colours, then the same with another mark; for a numeric setting, a ramp.
+
+const COLORS = 10;
+const MARKS = 7;
+const RAMP = 9;
+
+const MOST_SELECTED_AT_FIRST = 10;
+
+const store = {
+  /** Indices of runs. */
+  selected: new Set(),
+  /** "run", or the key of a setting. */
+  colorBy: "run",
+  listeners: [],
+
+  get chosen() {
+    return runs.filter((run) => this.selected.has(run.index));
+  },
+
+  select(indices) {
+    this.selected = new Set(indices);
+    this.changed();
+  },
+
+  toggle(index, on) {
+    if (on) this.selected.add(index);
+    else this.selected.delete(index);
+    this.changed();
+  },
+
+  setColorBy(key) {
+    this.colorBy = key;
+    this.changed();
+  },
+
+  changed() {
+    looks = newLooks();
+    this.listeners.forEach((listener) => listener());
+  },
+};
+
+/** All runs where there are few; else the best of the largest group that can be compared, or the first. */
+function firstSelection() {
+  if (runs.length <= MOST_SELECTED_AT_FIRST) return runs.map((run) => run.index);
+  const metric = metrics.get(data.mainMetric);
+  const scored = metric ? runs.filter((run) => isFiniteNumber(metric.of(run)) && metric.sectionOf(run) >= 0) : [];
+  if (!scored.length) return runs.slice(0, MOST_SELECTED_AT_FIRST).map((run) => run.index);
+  const bySection = Map.groupBy ? Map.groupBy(scored, metric.sectionOf) : groupBy(scored, metric.sectionOf);
+  const largest = [...bySection.values()].reduce((most, group) => (group.length > most.length ? group : most));
+  const sign = metric.better === "higher" ? -1 : 1;
+  largest.sort((a, b) => sign * (metric.of(a) - metric.of(b)));
+  return largest.slice(0, MOST_SELECTED_AT_FIRST).map((run) => run.index);
+}
+
+function groupBy(items, key) {
+  const groups = new Map();
+  for (const item of items) {
+    const name = key(item);
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(item);
+  }
+  return groups;
+}
+
+let looks = { of: () => null, legend: [] };
+
+/** How each selected run is drawn, and the legend that says so: entries of a label, a look and runs. */
+function newLooks() {
+  const chosen = store.chosen;
+  const setting = settings.get(store.colorBy);
+  const groups = setting ? groupBy(chosen, (run) => asSet(setting.of(run))) : groupBy(chosen, (run) => run.index);
+  const entries = [...groups.values()].map((group) => ({
+    label: setting ? asSet(setting.of(group[0])) : group[0].label,
+    value: setting ? setting.of(group[0]) : null,
+    runs: group,
+  }));
+  const numeric = entries.length > 2 && entries.every((entry) => typeof entry.value === "number");
+  if (numeric) entries.sort((a, b) => a.value - b.value);
+  const byRun = new Map();
+  entries.forEach((entry, number) => {
+    entry.look = numeric
+      ? { color: `ramp-${Math.round((number * (RAMP - 1)) / (entries.length - 1))}`, mark: 0 }
+      : { color: `color-${number % COLORS}`, mark: Math.floor(number / COLORS) % MARKS };
+    entry.runs.forEach((run) => byRun.set(run.index, entry.look));
+  });
+  return { of: (run) => byRun.get(run.index) ?? null, legend: entries };
+}
+
+/** Paints an element in the colour of a look; its style says what for. */
+function paint(node, look) {
+  node.style.setProperty("--color", look ? `var(--${look.color})` : "var(--faint)");
+  return node;
+}
+
+/** A legend whose entries bring out what they name: `highlight` is called with a set of run indices, or null. */
+function legendOf(entries, highlight) {
+  const list = element("ul", { class: "legend" });
+  for (const entry of entries) {
+    const indices = new Set(entry.runs.map((run) => run.index));
+    const item = element("button", { type: "button", class: "legend-entry" }, swatch(entry.look), element("span", {}, entry.label));
+    item.addEventListener("pointerenter", () => highlight(indices));
+    item.addEventListener("pointerleave", () => highlight(null));
+    item.addEventListener("focus", () => highlight(indices));
+    item.addEventListener("blur", () => highlight(null));
+    list.append(element("li", {}, item));
+  }
+  return list;
+}
+
+function swatch(look) {
+  return paint(
+    shape("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape("path", { d: markPath(look.mark, 4.6) })),
+    look,
+  );
+}
+
+/** A mark about the origin. */
+function markPath(mark, size) {
+  const s = size;
+  switch (mark) {
+    case 1: return `M0 ${-s}L${s} ${s * 0.8}H${-s}Z`;
+    case 2: return `M${-s * 0.85} ${-s * 0.85}H${s * 0.85}V${s * 0.85}H${-s * 0.85}Z`;
+    case 3: return `M0 ${-s * 1.15}L${s * 1.15} 0L0 ${s * 1.15}L${-s * 1.15} 0Z`;
+    case 4: return `M0 ${s}L${s} ${-s * 0.8}H${-s}Z`;
+    case 5: return `M${-s / 3} ${-s}H${s / 3}V${-s / 3}H${s}V${s / 3}H${s / 3}V${s}H${-s / 3}V${s / 3}H${-s}V${-s / 3}H${-s / 3}Z`;
+    case 6: return `M${-s} ${-s * 0.4}L${-s * 0.4} ${-s}L0 ${-s * 0.55}L${s * 0.4} ${-s}L${s} ${-s * 0.4}L${s * 0.55} 0L${s} ${s * 0.4}L${s * 0.4} ${s}L0 ${s * 0.55}L${-s * 0.4} ${s}L${-s} ${s * 0.4}L${-s * 0.55} 0Z`;
+    default: return `M${-s} 0A${s} ${s} 0 1 0 ${s} 0A${s} ${s} 0 1 0 ${-s} 0Z`;
+  }
+}

@@ -1,0 +1,305 @@
+// The table of all runs: sorted, filtered, and where runs are chosen for everything below it.
+
+const MOST_ROWS = 400;
+const MOST_SETTINGS_AT_FIRST = 8;
+const METRICS_AT_FIRST = [
+  "test.mse", "test.noisy_mse", "test.loss", "test.elbo_nats", "test.nll_nats", "test.kl_nats", "test.psnr", "test.ssim",
+  "test.pca_mse", "validation.mse", "parameters", "code_size", "best_epoch", "seconds.training",
+];
+
+const table = { columns: [], sort: { key: null, descending: false }, filter: () => true, states: new Set(), most: MOST_ROWS };
+
+function buildTable() {
+  table.columns = tableColumns();
+  const main = metrics.get(data.mainMetric);
+  table.sort = main ? { key: main.key, descending: main.better === "higher" } : { key: null, descending: false };
+  table.body = element("tbody");
+  table.head = element("thead");
+  table.node = element("table", { class: "runs" }, element("caption", { class: "unseen" }, "All runs"), table.head, table.body);
+  table.count = element("p", { class: "count", role: "status" });
+  table.more = button("", () => {
+    table.most += MOST_ROWS;
+    drawRows();
+  }, { class: "more" });
+  contentOf("runs").append(
+    tableTools(),
+    columnChooser(),
+    table.count,
+    element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "All runs, a table that scrolls" }, table.node),
+    table.more,
+    rankingNote(),
+  );
+  drawTable();
+  store.listeners.push(showSelection);
+}
+
+// What stands above it.
+
+function tableTools() {
+  const problem = element("p", { class: "problem", role: "alert" });
+  const box = element("input", {
+    type: "search", id: "filter", autocomplete: "off", spellcheck: "false",
+    placeholder: "a word, or test.mse<0.02 and seed=0",
+    on: {
+      input: () => {
+        try {
+          table.filter = parseFilter(box.value);
+          problem.textContent = "";
+        } catch (error) {
+          table.filter = () => true;
+          problem.textContent = `Not filtered: ${error.message}.`;
+        }
+        drawRows();
+      },
+    },
+  });
+  const colors = selectBox("Colours by", {
+    options: [["run", "run"], ...mainSettings.map(({ key }) => [key, key])],
+    value: store.colorBy,
+    change: (key) => store.setColorBy(key),
+  });
+  return element(
+    "div", { class: "tools" },
+    element("label", { class: "control grow" }, element("span", {}, "Filter"), box),
+    stateFilter(),
+    element(
+      "div", { class: "buttons", role: "group", "aria-label": "Select runs" },
+      button("Select shown", () => store.select(shownRuns().map((run) => run.index)), { id: "select-shown" }),
+      button("Select none", () => store.select([]), { id: "select-none" }),
+    ),
+    mainSettings.length ? colors : null,
+    problem,
+  );
+}
+
+function stateFilter() {
+  const states = [...new Set(runs.map((run) => run.state))];
+  if (states.length < 2) return null;
+  const boxes = states.map((state) =>
+    checkbox(state, {
+      checked: true,
+      change: (on) => {
+        if (on) table.states.delete(state);
+        else table.states.add(state);
+        drawRows();
+      },
+    }),
+  );
+  return element("fieldset", { class: "choice states" }, element("legend", {}, "State"), ...boxes);
+}
+
+function columnChooser() {
+  const groups = groupBy(table.columns, (column) => column.group);
+  const lists = [...groups].map(([group, columns]) =>
+    element(
+      "fieldset", {}, element("legend", {}, group),
+      ...columns.map((column) =>
+        checkbox(column.title, {
+          checked: column.shown,
+          change: (on) => {
+            column.shown = on;
+            drawTable();
+          },
+        }),
+      ),
+    ),
+  );
+  return element("details", { class: "columns" }, element("summary", {}, "Columns"), element("div", { class: "column-groups" }, ...lists));
+}
+
+function rankingNote() {
+  const split = [...metrics.values()].some((metric) => metric.sections.length > 1);
+  return element(
+    "p", { class: "note" },
+    "Bold: the best of the runs shown. ",
+    split ? "Where runs were not measured on the same thing, each group has its own best; point at a number to see its group. " : "",
+    "To choose among runs, use a validation column: a test that has chosen no longer tests.",
+  );
+}
+
+// Columns.
+
+function tableColumns() {
+  const first = new Set(mainSettings.slice(0, MOST_SETTINGS_AT_FIRST).map((setting) => setting.key));
+  const ofSettings = [...settings.values()].map((setting) => ({
+    key: setting.key, title: setting.key, short: setting.key.split(".").at(-1), prefix: setting.key.split(".").slice(0, -1).join("."),
+    group: "settings", shown: first.has(setting.key), metric: null,
+    value: setting.of, text: (run) => asSet(setting.of(run)), numeric: runs.every((run) => isNumberOrMissing(setting.of(run))),
+  }));
+  const ofMetrics = [...metrics.values()].map((metric) => {
+    const [split, ...rest] = metric.key.split(".");
+    return {
+      key: metric.key, title: rest.join(".") || split, short: rest.join(".") || split, prefix: "", group: rest.length ? split : "of the run", shown: isShownAtFirst(metric), metric,
+      value: (run) => metric.of(run) ?? undefined, text: (run) => measured(metric.of(run)), numeric: true,
+    };
+  });
+  return [...ofSettings, ...ofMetrics];
+}
+
+function isNumberOrMissing(value) {
+  return value === undefined || value === null || typeof value === "number";
+}
+
+/** The usual ones that say something: not the loss where it is the error, nor what is the same for all. */
+function isShownAtFirst(metric) {
+  if (metric.key === data.mainMetric) return true;
+  if (!METRICS_AT_FIRST.includes(metric.key)) return false;
+  const mse = metrics.get("test.mse");
+  if (metric.key === "test.loss" && mse && runs.every((run) => metric.of(run) === mse.of(run))) return false;
+  if (metric.key === "code_size" && settings.has("architecture.code_size")) return false;
+  const fact = !metric.key.includes(".");
+  return !fact || new Set(runs.map(metric.of).filter((value) => value !== null)).size > 1;
+}
+
+// Head.
+
+function drawTable() {
+  const columns = table.columns.filter((column) => column.shown);
+  const groups = [];
+  for (const column of columns) {
+    if (groups.at(-1)?.name === column.group) groups.at(-1).span += 1;
+    else groups.push({ name: column.group, span: 1 });
+  }
+  const all = element("input", { type: "checkbox", "aria-label": "Select all runs shown", on: { change: () => selectShown(all.checked) } });
+  table.all = all;
+  table.head.replaceChildren(
+    element(
+      "tr", { class: "groups" },
+      element("td", { class: "run" }),
+      ...groups.map((group) => element("th", { colspan: group.span, scope: "colgroup" }, group.name)),
+    ),
+    element(
+      "tr", {},
+      element("th", { class: "run", scope: "col", "aria-sort": ariaSort("run") }, element("span", { class: "run-head" }, all, sortButton("run", "run"))),
+      ...columns.map(headOf),
+    ),
+  );
+  table.rows = new Map(runs.map((run) => [run.index, rowOf(run, columns)]));
+  table.cells = columns;
+  drawRows();
+}
+
+function headOf(column) {
+  const units = column.metric ? column.metric.units.filter(Boolean) : [];
+  const unit = units.length > 1 ? "units differ" : units.length ? briefUnit(units[0]) : "";
+  const title = [column.key, ...units, ...(column.metric?.better ? [`${column.metric.better} is better`] : [])].join("\n");
+  return element(
+    "th", { scope: "col", class: column.numeric ? "number" : "text", "aria-sort": ariaSort(column.key), title, "data-key": column.key },
+    column.prefix ? element("span", { class: "prefix" }, column.prefix) : null,
+    sortButton(column.key, column.short),
+    unit ? element("span", { class: "unit" }, unit) : null,
+  );
+}
+
+function sortButton(key, title) {
+  return element("button", { type: "button", class: "sort", on: { click: () => sortBy(key) } }, title);
+}
+
+function ariaSort(key) {
+  if (table.sort.key !== key) return "none";
+  return table.sort.descending ? "descending" : "ascending";
+}
+
+/** The best first; the other way round when asked again. */
+function sortBy(key) {
+  const better = metrics.get(key)?.better;
+  const descending = table.sort.key === key ? !table.sort.descending : better === "higher";
+  table.sort = { key, descending };
+  for (const head of table.head.querySelectorAll("th[data-key]")) head.setAttribute("aria-sort", ariaSort(head.dataset.key));
+  table.head.querySelector("th.run").setAttribute("aria-sort", ariaSort("run"));
+  drawRows();
+}
+
+// Rows.
+
+function rowOf(run, columns) {
+  const box = element("input", { type: "checkbox", on: { change: () => store.toggle(run.index, box.checked) } });
+  const mark = shape("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape("path", { d: markPath(0, 4.6) }));
+  const name = element("span", { class: "run-name" }, element("bdi", {}, run.label));
+  const badge = run.state === "finished" ? null : element("span", { class: `badge ${run.state}` }, run.state);
+  const said = (run.reasons ?? []).join(" \u00b7 ");
+  const reason = said ? element("span", { class: "reason", title: said }, said) : null;
+  const head = element(
+    "th", { class: "run", scope: "row", title: run.name },
+    element("label", {}, box, mark, element("span", { class: "run-text" }, name, badge, reason)),
+  );
+  const cells = columns.map((column) => element("td", { class: column.numeric ? "number" : "text" }, column.text(run)));
+  return { node: element("tr", { class: `state-${run.state}` }, head, ...cells), box, mark, cells };
+}
+
+function shownRuns() {
+  return runs.filter((run) => !table.states.has(run.state) && table.filter(run));
+}
+
+function drawRows() {
+  const shown = sorted(shownRuns());
+  const drawn = shown.slice(0, table.most);
+  table.body.replaceChildren(...drawn.map((run) => table.rows.get(run.index).node));
+  markBest(shown);
+  table.more.hidden = drawn.length === shown.length;
+  table.more.textContent = `Show ${Math.min(MOST_ROWS, shown.length - drawn.length)} more of ${shown.length} runs`;
+  showSelection();
+}
+
+function sorted(shown) {
+  const { key, descending } = table.sort;
+  if (key === null) return shown;
+  const column = table.columns.find((found) => found.key === key);
+  const read = column ? column.value : (run) => run.label;
+  return [...shown].sort((a, b) => inOrder(read(a), read(b), descending) || a.index - b.index);
+}
+
+const collator = new Intl.Collator("en", { numeric: true });
+
+/** Missing values come last, whichever way. */
+function inOrder(a, b, descending) {
+  const missing = (value) => value === undefined || value === null || Number.isNaN(value);
+  if (missing(a) || missing(b)) return missing(a) - missing(b);
+  const sign = descending ? -1 : 1;
+  return sign * (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(asSet(a), asSet(b)));
+}
+
+/** The best of each group of runs that can be compared, where there are at least two. */
+function markBest(shown) {
+  table.cells.forEach((column, place) => {
+    const { metric } = column;
+    if (!metric?.better) return;
+    const sign = metric.better === "higher" ? -1 : 1;
+    const sections = groupBy(shown.filter((run) => isFiniteNumber(metric.of(run)) && metric.sectionOf(run) >= 0), metric.sectionOf);
+    const best = new Map();
+    for (const [section, group] of sections) {
+      if (group.length > 1) best.set(section, Math.min(...group.map((run) => sign * metric.of(run))));
+    }
+    for (const run of shown) {
+      const cell = table.rows.get(run.index).cells[place];
+      const section = metric.sectionOf(run);
+      cell.classList.toggle("best", isFiniteNumber(metric.of(run)) && best.get(section) === sign * metric.of(run));
+      if (metric.sections.length > 1 && section >= 0) cell.title = metric.sections[section];
+    }
+  });
+}
+
+// Selection.
+
+function selectShown(on) {
+  const indices = shownRuns().map((run) => run.index);
+  const others = [...store.selected].filter((index) => !indices.includes(index));
+  store.select(on ? [...others, ...indices] : others);
+}
+
+function showSelection() {
+  for (const run of runs) {
+    const { box, mark, node } = table.rows.get(run.index);
+    const on = store.selected.has(run.index);
+    const look = looks.of(run);
+    box.checked = on;
+    node.classList.toggle("selected", on);
+    paint(mark, look).firstChild.setAttribute("d", markPath(look?.mark ?? 0, 4.6));
+  }
+  const shown = shownRuns();
+  const selected = shown.filter((run) => store.selected.has(run.index)).length;
+  table.all.checked = selected > 0 && selected === shown.length;
+  table.all.indeterminate = selected > 0 && selected < shown.length;
+  const filtered = shown.length === runs.length ? plural(runs.length, "run") : `${shown.length} of ${plural(runs.length, "run")} shown`;
+  table.count.textContent = `${filtered}; ${store.selected.size} selected for what follows`;
+}

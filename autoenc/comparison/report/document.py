@@ -1,0 +1,146 @@
+"""What the page says of the runs, as plain values: who they are, how they were set and what they scored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from autoenc.comparison import protocol
+from autoenc.comparison.keys import differing_settings
+from autoenc.comparison.reading.text import printable
+from autoenc.comparison.records import SPLITS, RunRecord
+from autoenc.comparison.report import texts
+
+MOST_RUNS = 2000
+MOST_SETTINGS = 300
+MOST_METRICS = 120
+MOST_REASONS = 5
+
+METRICS_FIRST = ("mse", "loss", "noisy_mse", "psnr", "ssim", "elbo_nats", "nll_nats", "kl_nats", "reconstruction")
+"""In this order, then the others as the runs have them."""
+
+SETTINGS_LAST = ("data_dir", "resume", "rerun", "device", "figures")
+"""What differs between machines and not between experiments."""
+
+MAIN_METRICS = ("test.mse", "validation.mse", "test.loss", "validation.loss")
+"""What the table is sorted by, and warned about: the first that most runs have."""
+
+
+def names(records: Sequence[RunRecord]) -> list[str]:
+    """What each run is called: its label, with its name where two have the same."""
+    count = Counter(record.label for record in records)
+    return [
+        printable(
+            record.label if count[record.label] == 1 else f"{record.label} \N{MIDDLE DOT} {record.name}",
+            most=texts.MOST_LABEL,
+        )
+        for record in records
+    ]
+
+
+def runs(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """Who the runs are, and of those that did not finish why."""
+    return [
+        {"label": label, "name": printable(record.name, most=texts.MOST_LABEL), "state": record.state}
+        | ({"reasons": reasons} if (reasons := _reasons(record)) else {})
+        for label, record in zip(names(records), records, strict=True)
+    ]
+
+
+def _reasons(record: RunRecord) -> list[str]:
+    error = ": ".join(part for part in (record.error_kind, record.error_message) if part)
+    said = [*([error] if error else []), *record.problems]
+    if not said and record.state != "finished":
+        said = [protocol.why_not_finished(record)]
+    shown = [printable(sentence, most=texts.MOST_SENTENCE) for sentence in said[:MOST_REASONS]]
+    return [*shown, f"and {len(said) - MOST_REASONS} more"] if len(said) > MOST_REASONS else shown
+
+
+def settings(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """The settings that differ, of each key its values and which run has which; and those that all runs share.
+
+    A run without a config differs in nothing. -1 stands for a key that a run's config does not have. `main` are those
+    that tables of runs show.
+    """
+    main = set(differing_settings(records))
+    configured = [record for record in records if record.settings]
+    keys = list(dict.fromkeys(key for record in configured for key in record.settings))
+    differing, shared = [], []
+    for key in sorted(keys[:MOST_SETTINGS], key=_place_of_setting):
+        written = printable(key, most=texts.MOST_LABEL)
+        found = _Distinct()
+        of = [found.index(record.settings[key]) if key in record.settings else -1 for record in records]
+        held = {index for index, record in zip(of, records, strict=True) if record.settings}
+        if len(held) > 1:
+            differing.append({"key": written, "values": found.values, "of": of, "main": key in main})
+        else:
+            shared.append([written, found.values[0]])
+    return {"differing": differing, "shared": shared}
+
+
+def metrics(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """What was measured: of each metric the values, the units, which direction is better and what is comparable."""
+    keys = list(dict.fromkeys(key for record in records for key in record.metrics))
+    return [_metric(key, records) for key in sorted(keys, key=_place_of_metric)[:MOST_METRICS]]
+
+
+def _metric(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
+    units = _Distinct()
+    has = [key in record.metrics for record in records]
+    unit_of = [units.index(record.unit(key)) if known else -1 for known, record in zip(has, records, strict=True)]
+    directions = {protocol.is_higher_better(key, unit=record.unit(key)) for record in records if key in record.metrics}
+    found: dict[str, Any] = {
+        "key": printable(key, most=texts.MOST_LABEL),
+        "values": [texts.number(record.metrics[key]) if key in record.metrics else None for record in records],
+        "units": units.values,
+        "unitOf": unit_of if len(units.values) > 1 else None,
+    }
+    (higher,) = directions if len(directions) == 1 else (None,)
+    if higher is not None:
+        sections = protocol.comparable_sections(records, key)
+        place = {id(record): number for number, section in enumerate(sections) for record in section.records}
+        found["better"] = "higher" if higher else "lower"
+        found["sections"] = [printable(section.name, most=texts.MOST_SENTENCE) for section in sections]
+        found["sectionOf"] = [place.get(id(record), -1) for record in records] if len(sections) > 1 else None
+    return found
+
+
+def main_metric(records: Iterable[RunRecord]) -> str:
+    """What the runs are first ranked by."""
+    count = Counter(key for record in records for key in record.metrics if key in MAIN_METRICS)
+    return max(MAIN_METRICS, key=lambda key: (count[key], -MAIN_METRICS.index(key)))
+
+
+def warnings(records: Sequence[RunRecord], metric: str) -> list[str]:
+    """What has to be said beside a ranking."""
+    return [printable(sentence, most=texts.MOST_SENTENCE) for sentence in protocol.warnings(records, metric)]
+
+
+class _Distinct:
+    """Values, each once, in the order of their first appearance."""
+
+    def __init__(self) -> None:
+        self.values: list[texts.Plain] = []
+        self._places: dict[tuple[type, texts.Plain], int] = {}
+
+    def index(self, found: Any) -> int:
+        written = texts.value(found)
+        key = (type(written), written)  # 1, 1.0 and true are equal, and not the same setting
+        if key not in self._places:
+            self._places[key] = len(self.values)
+            self.values.append(written)
+        return self._places[key]
+
+
+def _place_of_setting(key: str) -> tuple[bool, bool]:
+    """As in the config, but the seed and what belongs to the machine last."""
+    return key.partition(".")[0] in SETTINGS_LAST, key == "seed"
+
+
+def _place_of_metric(key: str) -> tuple[int, int, str]:
+    split, _, name = key.partition(".")
+    if split in SPLITS:
+        rank = METRICS_FIRST.index(name) if name in METRICS_FIRST else len(METRICS_FIRST)
+        return SPLITS.index(split), rank, name
+    return len(SPLITS), 0, ""
