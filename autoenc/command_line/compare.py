@@ -16,7 +16,7 @@ from autoenc.comparison.exports import all_columns, as_csv, as_json, checked_des
 from autoenc.comparison.grouping import settings_but_the_seed
 from autoenc.comparison.keys import Keys
 from autoenc.comparison.markdown import as_markdown
-from autoenc.comparison.reading import read_runs
+from autoenc.comparison.reading import printable, read_runs
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.terminal import print_blocks
 from autoenc.comparison.view import Order, View, arrange
@@ -148,7 +148,7 @@ def _wanted(options: argparse.Namespace, keys: Keys, records: Sequence[RunRecord
     if options.metric is not None:
         metric = keys.found(options.metric, option="--metric")
         if not keys.is_metric(metric):
-            problem = f"it is a setting; what was measured is {listed(keys.metrics)}"
+            problem = printable(f"it was not measured; there are, among others, {listed(keys.metrics[:12])}")
             raise ConfigError("--metric", problem, value=options.metric)
     usual = order.key if order is not None and keys.is_metric(order.key) else usual_metric(records)
     wanted = Wanted(
@@ -159,10 +159,11 @@ def _wanted(options: argparse.Namespace, keys: Keys, records: Sequence[RunRecord
         columns=_several(options.columns, keys, option="--columns"),
         group_by=_group_by(options.group_by, keys, records),
     )
-    if wanted.group_by is not None and wanted.columns is not None:
-        odd = [key for key in wanted.columns if not keys.is_metric(key) and key not in wanted.group_by]
-        if odd:
-            raise ConfigError("--columns", "groups have only metrics and the keys of --group-by", value=odd[0])
+    if wanted.group_by is not None:
+        asked = {"--columns": wanted.columns or (), "--sort": () if order is None else (order.key,)}
+        for option, key in ((option, key) for option, found in asked.items() for key in found):
+            if not keys.is_metric(key) and key not in wanted.group_by:
+                raise ConfigError(option, "groups have only metrics and the keys of --group-by", value=key)
     return wanted
 
 

@@ -34,9 +34,10 @@ MOST_UNRANKED = 50
 
 
 class Words(NamedTuple):
-    """A line, safe to print."""
+    """A line."""
 
     text: str
+    """Of folders' own words too: whoever prints it makes it harmless."""
     kind: Literal["plain", "heading", "warning", "note"] = "plain"
 
 

@@ -132,10 +132,10 @@ def units(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
     found: dict[str, dict[str, None]] = {}
     for key in keys:
         name = key.partition(".")[2] if split_of(key) else key
-        for record in records:
-            if key in record.metrics and record.unit(key):
-                found.setdefault(name, {})[printable(record.unit(key))] = None
-    return {name: " | ".join(texts) for name, texts in found.items()}
+        said_by = dict.fromkeys(record.unit(key) for record in records if key in record.metrics)
+        found.setdefault(name, {}).update(said_by)
+    texts = {name: [printable(unit) for unit in each if unit] for name, each in found.items()}
+    return {name: " | ".join(each) for name, each in texts.items() if each}
 
 
 def least_wanted_first(columns: Sequence[Column], *, metric: str, names: Sequence[str]) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from autoenc.comparison.columns import Column
 from autoenc.comparison.intervals import Estimate, estimate
@@ -20,7 +21,6 @@ from autoenc.comparison.protocol import (
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import Order, View, sorted_by
 from autoenc.comparison.wording import numbers, said
-from autoenc.settings import ConfigError
 
 SEED = "seed"
 MOST_DECIMALS = 9
@@ -29,7 +29,8 @@ MIXED = "mixed"
 """Instead of a mean of numbers that are not of the same thing."""
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group:
     """Runs that are the same but for chance."""
 
     values: Mapping[str, Any]
@@ -40,15 +41,21 @@ class Group(NamedTuple):
     """How many more there would be, had they finished: a mean of the survivors may be too good."""
     apart: Mapping[str, str]
     """What sets its section apart from the others."""
+    _known: dict[str, tuple[Section, ...]] = field(default_factory=dict, repr=False)
 
     def estimates(self, key: str) -> Estimate | None:
         """The mean of a metric; None where no run has it, or where it is not of the same thing in all of them."""
-        sections = comparable_sections(self.records, key)
+        sections = self._sections(key)
         return estimate([record.metrics[key] for record in sections[0].records]) if len(sections) == 1 else None
 
     def is_mixed(self, key: str) -> bool:
         """Whether a metric is not of the same thing in all of the runs."""
-        return len(comparable_sections(self.records, key)) > 1
+        return len(self._sections(key)) > 1
+
+    def _sections(self, key: str) -> tuple[Section, ...]:
+        if key not in self._known:
+            self._known[key] = tuple(comparable_sections(self.records, key))
+        return self._known[key]
 
 
 def settings_but_the_seed(records: Sequence[RunRecord]) -> list[str]:
@@ -72,7 +79,12 @@ def groups_of(section: Section, *, view: View, keys: Sequence[str]) -> list[Grou
         if _is_of_the_same(record, section.records[0], view=view):
             left_out[_place(record, keys)] = left_out.get(_place(record, keys), 0) + 1
     return [
-        Group({key: value_of(group[0], key) for key in keys}, tuple(group), left_out.get(place, 0), section.apart)
+        Group(
+            values={key: value_of(group[0], key) for key in keys},
+            records=tuple(group),
+            left_out=left_out.get(place, 0),
+            apart=section.apart,
+        )
         for place, group in found.items()
     ]
 
@@ -90,11 +102,7 @@ def _is_of_the_same(record: RunRecord, other: RunRecord, *, view: View) -> bool:
 
 
 def in_order(groups: Sequence[Group], *, metric: str, order: Order | None) -> list[Group]:
-    """The groups by the mean of the metric, the best first; or as was asked for.
-
-    Raises:
-        ConfigError: they have nothing of that name.
-    """
+    """The groups by the mean of the metric, the best first; or by the mean of another, or a key of theirs."""
 
     def mean(group: Group, key: str) -> float | None:
         found = group.estimates(key)
@@ -106,9 +114,7 @@ def in_order(groups: Sequence[Group], *, metric: str, order: Order | None) -> li
         return sorted_by(groups, lambda group: mean(group, metric), descending=higher)
     if any(order.key in record.metrics for group in groups for record in group.records):
         return sorted_by(groups, lambda group: mean(group, order.key), descending=order.descending)
-    if groups and order.key not in groups[0].values:
-        raise ConfigError("--sort", "groups have only metrics and the keys of --group-by", value=order.key)
-    return sorted_by(groups, lambda group: group.values[order.key], descending=order.descending)
+    return sorted_by(groups, lambda group: group.values.get(order.key), descending=order.descending)
 
 
 def group_columns(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[Column]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import said
 from autoenc.settings import ConfigError, listed, nearest
@@ -59,10 +60,10 @@ class Keys:
         if len(meant) == 1:
             return meant[0]
         if meant:
-            raise ConfigError(option, f"{place}'{word}' could be {' or '.join(meant[:6])}: say which")
+            raise ConfigError(option, printable(f"{place}'{word}' could be {' or '.join(meant[:6])}: say which"))
         every = [*self.metrics, *self.settings, *FIELDS, *self._short]
         hint = nearest(word, every) or f"; there are, among others, {listed([*self.metrics, *self.settings][:8])}"
-        raise ConfigError(option, f"{place}no run has a setting or metric '{word}'{hint}")
+        raise ConfigError(option, printable(f"{place}no run has a setting or metric '{word}'{hint}"))
 
     def matching(self, pattern: str, *, option: str) -> list[str]:
         """The keys that a pattern with `*` or `?` matches; of a word without them, the one key that it means.
@@ -93,8 +94,15 @@ def is_pattern(text: str) -> bool:
 
 def matches_pattern(text: str, pattern: str) -> bool:
     """Whether the whole of a text is like a pattern, in which `*` stands for anything and `?` for one character."""
-    parts = [".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern)]
-    return re.fullmatch("".join(parts), text, re.IGNORECASE | re.DOTALL) is not None
+    first, *others = ["".join("." if part == "?" else re.escape(part) for part in each) for each in pattern.split("*")]
+    if not others:
+        return re.fullmatch(first, text, _FLAGS) is not None
+    # What a star stands for is the least that will do, and never tried again: no pattern takes long.
+    between = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
+    return re.fullmatch(f"{first}{between}.*{others[-1]}", text, _FLAGS) is not None
+
+
+_FLAGS = re.IGNORECASE | re.DOTALL
 
 
 IRRELEVANT = ("data_dir", "resume", "rerun", "figures", "comparison", "tracker", "sweep", "hydra")
@@ -111,10 +119,13 @@ def differing_settings(records: Sequence[RunRecord]) -> list[str]:
     readable = [record for record in records if record.settings]
     values: dict[str, set[str]] = {}
     holders: dict[str, int] = {}
+    last: dict[str, Any] = {}
     for record in readable:
         for key, value in record.settings.items():
-            values.setdefault(key, set()).add(said(value))
             holders[key] = holders.get(key, 0) + 1
+            if key not in last or last[key] is not value:  # readers share small numbers and words: a quick way out
+                values.setdefault(key, set()).add(said(value))
+                last[key] = value
     several = [key for key, found in values.items() if len(found) > 1]
     partly = [key for key in values if holders[key] < len(readable) and len(values[key]) == 1]
     unexplained = {key for key in partly if not _explained_by_its_group(key, readable)}

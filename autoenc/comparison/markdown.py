@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from autoenc.comparison.blocks import Block, Grid
 from autoenc.comparison.columns import Column
+from autoenc.comparison.reading.text import printable
 
 _SIGNS = re.compile(r"[\\`*_{}\[\]()#+!|<>~$&@:-]")
 _NUMBER = re.compile(r"[-+0-9.,e ±]*")
@@ -19,14 +20,14 @@ def as_markdown(blocks: Iterable[Block]) -> str:
         if isinstance(block, Grid):
             parts.append(as_markdown_table(block.columns))
         else:
-            text = escaped(block.text)
+            text = escaped(printable(block.text))
             parts.append(f"### {text}" if block.kind == "heading" else text)
     return "\n\n".join(parts) + "\n"
 
 
 def as_markdown_table(columns: Sequence[Column]) -> str:
     """A table of which the best of a column is bold."""
-    head = _row([escaped(one.key) for one in columns])
+    head = _row([escaped(printable(one.key)) for one in columns])
     rule = _row(["---:" if one.right else "---" for one in columns])
     rows = [_row([_cell(one, number) for one in columns]) for number in range(len(columns[0].cells))]
     return "\n".join([head, rule, *rows])

@@ -66,13 +66,13 @@ def comparable_sections(records: Iterable[RunRecord], metric: str) -> list[Secti
             found.setdefault(key, []).append(record)
             protocols[key] = protocol
     names = _differing(list(protocols.values()))
-    return [
-        Section(
-            tuple(ranked(section, metric)),
-            {name: _said(protocols[key][name]) for name in names if name in protocols[key]},
-        )
-        for key, section in found.items()
-    ]
+    return [Section(tuple(ranked(section, metric)), _apart(protocols[key], names)) for key, section in found.items()]
+
+
+def _apart(protocol: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """What of the names this protocol says; of one that it lacks, only where no choice that is named explains it."""
+    explained = {name for name in names if name not in protocol and name.partition(".")[0] in names}
+    return {name: _said(protocol[name]) if name in protocol else "not set" for name in names if name not in explained}
 
 
 def unranked(records: Iterable[RunRecord], metric: str) -> list[Unranked]:

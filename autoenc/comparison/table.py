@@ -21,6 +21,7 @@ from autoenc.comparison.columns import (
     state_columns,
     usual_columns,
 )
+from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def run_columns(records: Sequence[RunRecord], keys: Sequence[str]) -> list[Colum
 
 
 def as_table(columns: Sequence[Column], *, title: str = "", widest_run: int | None = None) -> Table:
-    """Columns as rich shows them. Of their texts nothing is taken for markup.
+    """Columns as rich shows them. Nothing of their texts is taken for markup or does anything to a terminal.
 
     Args:
         columns: equally long.
@@ -68,14 +69,14 @@ def as_table(columns: Sequence[Column], *, title: str = "", widest_run: int | No
         widest_run: where to break the lines of the columns that are not numbers; None for nowhere.
     """
     table = Table(
-        title=Text(title, style="bold", no_wrap=True) if title else None,
+        title=Text(printable(title), style="bold", no_wrap=True) if title else None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         show_edge=False,
         padding=(0, BETWEEN - 1, 0, 0),
     )
-    headings = [heading(one.key) for one in columns]
+    headings = [heading(printable(one.key)) for one in columns]
     deepest = max(len(lines) for lines in headings)
     for one, lines in zip(columns, headings, strict=True):
         text = Text("\n".join([*[""] * (deepest - len(lines)), *lines]))
@@ -88,7 +89,7 @@ def as_table(columns: Sequence[Column], *, title: str = "", widest_run: int | No
             max_width=widest_run if folded else None,
         )
     for number in range(len(columns[0].cells)):
-        cells = [Text(one.cells[number], style="bold" if number in one.best else "") for one in columns]
+        cells = [Text(printable(one.cells[number]), style="bold" if number in one.best else "") for one in columns]
         table.add_row(*cells)
     return table
 
@@ -117,7 +118,7 @@ def _width(one: Column, *, widest_run: int | None) -> int:
     widest = max((cell_len(cell) for cell in one.cells), default=0)
     if widest_run is not None and not one.right:
         widest = min(widest, widest_run)
-    return max(widest, *(cell_len(line) for line in heading(one.key)))
+    return max(widest, *(cell_len(line) for line in heading(printable(one.key))))
 
 
 def fitting(columns: Sequence[Column], *, into: int, unwanted: Sequence[str]) -> list[Column]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from autoenc.comparison.blocks import Block, Grid
 from autoenc.comparison.columns import Column, least_wanted_first
+from autoenc.comparison.reading.text import printable
 from autoenc.comparison.table import WIDEST_RUN, as_table, fitting, print_whole, width
 
 STYLES = {"plain": "", "heading": "bold", "warning": "yellow", "note": "dim"}
@@ -36,11 +37,11 @@ def print_blocks(blocks: Iterable[Block], *, metric: str | None, all_columns: bo
         else:
             if block.kind == "heading" or not after_words:
                 to.print()
-            to.print(Text(block.text, style=STYLES[block.kind]), soft_wrap=not to.is_terminal)
+            to.print(Text(printable(block.text), style=STYLES[block.kind]), soft_wrap=not to.is_terminal)
         after_words = not isinstance(block, Grid)
     if left_out:
-        words = f"Too narrow for {', '.join(left_out)}: a wider terminal, `| less -S` or --columns shows them."
-        to.print(Text(words, style="dim"))
+        keys = ", ".join(printable(key) for key in left_out)
+        to.print(Text(f"Too narrow for {keys}: a wider terminal, `| less -S` or --columns shows them.", style="dim"))
 
 
 def _fitting(columns: Sequence[Column], *, metric: str | None, width: int) -> list[Column]:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from autoenc.comparison.keys import Keys, is_pattern, matches_pattern, value_of
 from autoenc.comparison.protocol import listed_in_words
+from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import is_number, said
 from autoenc.settings import ConfigError, nearest
@@ -49,7 +50,7 @@ class Where:
             values = list(dict.fromkeys(said(value_of(record, key)) for record in records))
             if text not in values and len(hints) < 3:
                 hints.append(f"{key} is {listed_in_words(values, last='or')}{nearest(text, values)}")
-        return "; ".join(hints)
+        return printable("; ".join(hints))
 
 
 def parse_where(text: str, keys: Keys) -> Where:

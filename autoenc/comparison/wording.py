@@ -25,7 +25,14 @@ def said(value: Any) -> str:
         return printable(value) or "''"
     if isinstance(value, float):
         return f"{value:.12g}"
+    if value is None or isinstance(value, bool):
+        return _CONSTANTS[value]
+    if isinstance(value, int):
+        return str(value)
     return printable(json.dumps(value, default=str, ensure_ascii=False))
+
+
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 def is_number(value: object) -> bool:

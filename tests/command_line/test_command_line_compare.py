@@ -1,0 +1,223 @@
+"""`scripts/compare.py`, from the command line to what is on the terminal and in files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from autoenc.command_line.compare import main
+from autoenc.comparison.records import RunRecord
+from tests.comparison.made_records import record
+from tests.conftest import REPOSITORY
+
+RUNS = [
+    record("conv_0", {"mse": 0.10, "psnr": 10.0}, architecture__name="conv", seed=0),
+    record("conv_1", {"mse": 0.12, "psnr": 9.0}, architecture__name="conv", seed=1),
+    record("linear_0", {"mse": 0.30, "psnr": 5.0}, seed=0),
+    record("linear_1", {"mse": 0.28, "psnr": 6.0}, seed=1),
+    record("lost", state="failed", error_kind="raised", error_message="ValueError: no", seed=2),
+]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def folder(elsewhere: Path) -> Path:
+    for each in RUNS:
+        write(each, elsewhere / "runs" / each.name)
+    return elsewhere / "runs"
+
+
+def write(run: RunRecord, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(dict(run.config), sort_keys=False))
+    error = {"kind": run.error_kind, "message": run.error_message} if run.error_kind else None
+    (folder / "status.json").write_text(json.dumps({"state": run.state, "error": error}))
+    (folder / "environment.json").write_text(json.dumps(dict(run.environment)))
+    if run.summary:
+        (folder / "summary.json").write_text(json.dumps(dict(run.summary)))
+
+
+def compare(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert main(list(arguments)) == code
+    captured = capsys.readouterr()
+    if code:
+        assert captured.out == ""
+        assert captured.err.startswith("error: ")
+        assert captured.err.count("\n") == 1
+        return captured.err
+    assert captured.err == ""
+    return captured.out
+
+
+def order(text: str) -> list[str]:
+    names = [each.name for each in RUNS]
+    return [line.split()[0] for line in text.splitlines() if line.split()[:1] and line.split()[0] in names]
+
+
+def test_runs_are_compared(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = compare(capsys, "runs")
+    assert order(text) == ["conv_0", "conv_1", "linear_1", "linear_0", "lost"]
+    assert "5 runs: 4 finished, 1 failed." in text
+    assert "By validation.mse" in text
+    assert "raised: ValueError: no" in text
+
+
+def test_only_some_of_them_in_another_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert order(compare(capsys, "runs", "--where", "architecture=conv and test.mse<0.11")) == ["conv_0"]
+    assert order(compare(capsys, "runs", "--sort", "-test.mse", "--top", "3")) == ["linear_0", "linear_1", "conv_1"]
+    assert order(compare(capsys, "runs", "--sort=test.psnr"))[:1] == ["linear_0"]
+    assert "By test.psnr, higher is better" in compare(capsys, "runs", "--sort=test.psnr")
+    assert order(compare(capsys, "runs", "--metric", "test.psnr"))[:1] == ["conv_0"]
+    assert order(compare(capsys, "runs", "--sort", "-name", "--all"))[:1] == ["linear_1"]
+
+
+def test_columns_that_are_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = compare(capsys, "runs", "--columns", "seed,test.*,learning_rate")
+    (row,) = [line.split() for line in text.splitlines() if line.startswith("conv_0")]
+    assert row == ["conv_0", "0", "0.1000", "10", "0.001"]
+
+
+def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = compare(capsys, "runs", "--group-by", "settings", "--metric", "test.mse")
+    assert [line.split()[:6] for line in text.splitlines() if line.startswith(("conv", "linear"))] == [
+        ["conv", "2", "0.110", "±", "0.127", "0.220"],
+        ["linear", "2", "1", "0.290", "±", "0.127"],
+    ]
+    assert compare(capsys, "runs", "--group-by", "architecture", "--metric", "test.mse") == text
+    sorted_by_name = compare(capsys, "runs", "--group-by", "architecture", "--sort", "-architecture")
+    assert sorted_by_name.index("\nlinear") < sorted_by_name.index("\nconv")
+
+
+def test_two_runs_are_compared_key_by_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = compare(capsys, "runs/conv_1", "runs/linear_1")
+    assert ["architecture", "conv", "linear"] in [line.split() for line in text.splitlines()]
+    assert ["test.mse", "0.1200", "0.2800", "+0.16", "+133.3%"] in [line.split() for line in text.splitlines()]
+    assert compare(capsys, "runs", "--where", "seed=1") == text
+    assert "old" not in compare(capsys, "runs", "--where", "seed=1", "--sort", "name")
+    turned = compare(capsys, "runs/linear_1", "runs/conv_1")
+    assert ["architecture", "linear", "conv"] in [line.split() for line in turned.splitlines()]
+
+
+def test_files_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--csv", "a.csv", "--json", "a.json", "--markdown", "a.md"]
+    text = compare(capsys, "runs", "--sort=-test.mse", *options)
+    assert order(text)[0] == "linear_0"
+    with Path("a.csv").open() as file:
+        assert [row["run"] for row in csv.DictReader(file)] == ["linear_0", "linear_1", "conv_1", "conv_0", "lost"]
+    assert json.loads(Path("a.json").read_text())["rankings"][0]["metric"] == "test.mse"
+    assert "**0.1000**" in Path("a.md").read_text()
+    compare(capsys, "runs", "--csv", "a.csv", "--group-by", "architecture")
+    with Path("a.csv").open() as file:
+        assert [row["architecture"] for row in csv.DictReader(file)] == ["conv", "linear"]
+    assert not list(Path().glob(".*.new"))
+
+
+def test_a_file_on_standard_output_stands_there_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(json.loads(compare(capsys, "runs", "--json", "-"))["runs"]) == 5
+    assert compare(capsys, "runs", "--csv", "-").startswith("run,folder,state,error,")
+    assert compare(capsys, "runs", "--markdown", "-").startswith("5 runs")
+
+
+def test_a_report_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compare(capsys, "runs", "--where", "state=finished", "--html", "report.html")
+    assert "conv_0" in Path("report.html").read_text()
+
+
+MISTAKES: dict[str, tuple[list[str], list[str]]] = {
+    "nowhere": (["nowhere"], ["nowhere"]),
+    "empty": (["empty"], ["FOLDER", "no run in empty"]),
+    "where": (["runs", "--where", "architectur=conv"], ["--where", "did you mean 'architecture'"]),
+    "no match": (
+        ["runs", "--where", "architecture=cnv"],
+        ["=architecture=cnv", "architecture is conv or linear"],
+    ),
+    "sort": (["runs", "--sort", "-test.mes"], ["--sort", "did you mean 'test.mse'"]),
+    "metric": (["runs", "--metric", "test.ms"], ["--metric", "did you mean 'test.mse'"]),
+    "metric of several": (["runs", "--metric", "mse"], ["--metric", "test.mse or validation.mse or train.mse"]),
+    "metric that is none": (["runs", "--metric", "seed"], ["--metric=seed", "test.mse"]),
+    "columns": (["runs", "--columns", "test.*,x*"], ["--columns", "'x*'"]),
+    "no columns": (["runs", "--columns", ","], ["--columns", "names no key"]),
+    "group": (["runs", "--group-by", "sede"], ["--group-by", "did you mean 'seed'"]),
+    "columns of groups": (["runs", "--group-by", "seed", "--columns", "architecture"], ["--columns=architecture"]),
+    "sort of groups": (["runs", "--group-by", "seed", "--sort", "architecture"], ["--sort=architecture"]),
+    "file in a run": (["runs", "--csv", "runs/conv_0/summary.json"], ["--csv", "folder of a run"]),
+    "file in no folder": (["runs", "--json", "none/a.json"], ["--json=none/a.json", "no folder"]),
+    "two on one output": (["runs", "--json", "-", "--csv", "-"], ["--json", "--csv goes there already"]),
+    "two in one file": (["runs", "--json", "a", "--csv", "a"], ["--json=a", "--csv"]),
+    "report on the output": (["runs", "--html", "-"], ["--html", "a file"]),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
+    before = sorted(Path().rglob("*"))
+    arguments, words = MISTAKES[case]
+    message = compare(capsys, *arguments, code=2)
+    for word in words:
+        assert word in message
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["runs", "--top", "0"], ["runs", "--sort"], ["runs", "--colums", "x"]])
+def test_what_argparse_refuses(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(arguments)
+    assert raised.value.code == 2
+
+
+def run_script(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(REPOSITORY / "scripts" / "compare.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_the_script_starts_without_what_it_does_not_need(folder: Path) -> None:
+    program = (
+        "import sys\n"
+        "from autoenc.command_line.compare import main\n"
+        "code = main(['runs', '--csv', 'a.csv', '--json', 'a.json', '--markdown', 'a.md'])\n"
+        "heavy = {'torch', 'hydra', 'matplotlib', 'numpy', 'pandas', 'scipy', 'sklearn', 'pydantic'}\n"
+        "print('imported', sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == "imported []\n"
+
+
+def test_the_script_bears_a_terminal_without_unicode_and_a_reader_that_goes(folder: Path) -> None:
+    done = run_script("runs", "--group-by", "architecture", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\xb1" in done.stdout
+    script = str(REPOSITORY / "scripts" / "compare.py")
+    for options in ("", "--json -", "--csv -"):
+        line = f"'{sys.executable}' '{script}' runs {options} | head -c 1; echo ${{PIPESTATUS[0]}}"
+        piped = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+        assert piped.stderr == ""
+        assert piped.stdout.strip().endswith("0")
+
+
+def test_hostile_folders_act_on_nothing(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "a\x1b]0;x\x07[red]\u202e=1"
+    write(record("a", {"mse": 0.1, hostile: 1.0}, loss={"name": hostile}), elsewhere / "runs" / "a\x1b[2J")
+    write(record("b", {"mse": 0.1}, optimizer={"name": hostile, hostile: 1}, seed=3), elsewhere / "runs" / "b")
+    failed = record("c", state="failed", error_kind="raised", error_message=hostile)
+    write(failed, elsewhere / "runs" / "c")
+    for arguments in (["runs"], ["runs", "--markdown", "-"], ["runs", "--csv", "-"], ["runs", "--json", "-"]):
+        text = compare(capsys, *arguments)
+        assert all(line.isprintable() for line in text.splitlines())
+    assert compare(capsys, "runs", "--where", "loss=x", code=2).strip().isprintable()
+    assert compare(capsys, "runs", "--sort", "x", code=2).strip().isprintable()
+    assert compare(capsys, "runs/b", "runs/c").replace("\n", "").isprintable()

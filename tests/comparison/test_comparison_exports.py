@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoenc.comparison.exports import as_csv, as_json, checked_destination, groups_as_csv, write_csv
+from autoenc.comparison.grouping import groups_of
+from autoenc.comparison.view import arrange
+from autoenc.settings import ConfigError
+from tests.comparison.made_records import record
+
+RUNS = [
+    record("a, b", {"mse": 0.1 + 0.2}, seed=1),
+    record("c", {"mse": 1 / 3, "psnr": 3.0}, seed=2, architecture={"name": "conv", "channels": [16, 32]}),
+    record("d", state="failed", error_kind="raised", error_message="ValueError: 'x', \"y\"\nz", seed=3),
+]
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_csv_has_every_number_of_every_run(tmp_path: Path) -> None:
+    write_csv(RUNS, tmp_path / "comparison.csv")
+    found = rows((tmp_path / "comparison.csv").read_text())
+    assert [row["run"] for row in found] == ["a, b", "c", "d"]
+    assert found[0]["folder"] == "/runs/a, b"
+    assert [float(row["test.mse"] or "nan") for row in found[:2]] == [0.1 + 0.2, 1 / 3]  # whole
+    assert [row["test.psnr"] for row in found] == ["", "3.0", ""]
+    assert [row["seed"] for row in found] == ["1", "2", "3"]
+    assert [row["seconds.training"] for row in found] == ["61.25", "61.25", ""]
+    assert [row["parameters"] for row in found] == ["1234", "1234", ""]
+    assert [row["state"] for row in found] == ["finished", "finished", "failed"]
+    assert found[2]["error"].startswith("raised: ValueError: 'x', \"y\"")
+    assert "data_dir" not in found[0]
+    assert "architecture" in found[0]
+    assert "mse: squares" in found[0]["units"]
+
+
+def test_csv_of_the_columns_that_were_asked_for() -> None:
+    found = rows(as_csv(RUNS, columns=["test.mse", "optimizer.learning_rate"]))
+    assert list(found[0]) == [
+        "run",
+        "folder",
+        "state",
+        "error",
+        "test.mse",
+        "optimizer.learning_rate",
+        "units",
+    ]
+    assert found[1]["optimizer.learning_rate"] == "0.001"
+
+
+@pytest.mark.parametrize("text", ["=1+2", "+1", "-1", "@x", "\t=1", "\uff1d1", "=cmd|' /C calc'!A0"])
+def test_csv_has_no_formulas(text: str) -> None:
+    runs = [
+        record(text, {"mse": -0.5, text: -1.0}, loss={"name": text}, path=Path(text), units={"mse": text, text: text}),
+        record("b", {"mse": -math.inf}, loss={"name": "mse", text: text}),
+        record("c", state="failed", error_message=text),
+    ]
+    everything = list(csv.reader(as_csv(runs, columns=None).splitlines()))
+    for cell in (cell for row in everything for cell in row):
+        assert not cell.startswith(("=", "+", "@", "\t", "\r", "\uff1d")), cell
+        if cell.startswith("-"):
+            assert float(cell) < 0  # a number, and not a text
+    found = rows(as_csv(runs, columns=None))
+    assert found[0]["test.mse"] == "-0.5"
+    assert found[1]["test.mse"] == "-inf"
+
+
+def test_json_is_json_and_says_it_all() -> None:
+    runs = [*RUNS, record("e", {"mse": math.nan, "psnr": math.inf}, noise={"name": "none", "std": math.nan})]
+    runs.append(record("\udcff", {"mse": 0.5}, dataset__limit=10, units=None))
+    view = arrange(runs, metric="test.mse", order=None)
+
+    def refuse(word: str) -> Any:
+        raise AssertionError(word)
+
+    text = as_json(view, columns=None, groups=None, metrics=[])
+    text.encode()
+    found = json.loads(text, parse_constant=refuse)
+    assert [run["run"] for run in found["runs"][:3]] == ["a, b", "c", "d"]
+    assert found["runs"][0]["metrics"]["test.mse"] == 0.1 + 0.2
+    assert found["runs"][1]["settings"]["architecture"] == "conv"
+    assert "data_dir" not in found["runs"][1]["settings"]
+    assert found["runs"][0]["units"]["mse"] == "squares"
+    assert found["runs"][2]["error"].startswith("raised")
+    assert found["runs"][0]["error"] is None
+    assert found["runs"][3]["metrics"]["test.mse"] is None
+    assert [ranking["runs"] for ranking in found["rankings"]] == [["a, b", "c"], ["\udcff"]]
+    assert found["rankings"][1]["apart"]["dataset.limit"] == "10"
+    assert any("cannot rank" in warning for warning in found["warnings"])
+    assert found["groups"] is None
+
+
+def test_groups_are_exported_with_their_intervals() -> None:
+    runs = [record(f"{seed}", {"mse": float(seed)}, seed=seed) for seed in (1, 2, 3)]
+    view = arrange(runs, metric="test.mse", order=None)
+    groups = groups_of(view.sections[0], view=view, keys=["architecture"])
+    (row,) = rows(groups_as_csv(groups, metrics=["test.mse", "test.psnr"]))
+    assert (row["architecture"], row["runs"], row["test.mse.mean"], row["test.mse.runs"]) == ("linear", "3", "2.0", "3")
+    assert float(row["test.mse.half_width"]) == pytest.approx(4.302652730 / math.sqrt(3))
+    assert row["test.psnr.mean"] == ""
+    found = json.loads(as_json(view, columns=None, groups=groups, metrics=["test.mse", "test.psnr"]))
+    (group,) = found["groups"]
+    assert group["settings"] == {"architecture": "linear"}
+    assert group["metrics"]["test.mse"]["mean"] == 2.0
+    assert "test.psnr" not in group["metrics"]
+    assert group["runs"] == ["1", "2", "3"]
+
+
+def test_nothing_is_written_into_a_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "figures").mkdir(parents=True)
+    (run / "config.yaml").touch()
+    (run / "summary.json").touch()
+    (tmp_path / "link").symlink_to(run)
+    other = tmp_path / "other"
+    other.mkdir()
+    records = [record("other", path=other)]
+
+    def check(path: Path) -> Path:
+        return checked_destination(path, option="--csv", records=records)
+
+    for path in (run / "summary.json", run / "figures" / "a.csv", tmp_path / "link" / "a.csv", other / "a.csv"):
+        with pytest.raises(ConfigError, match="folder of a run"):
+            check(path)
+    for path, problem in {
+        run: "it is a folder",
+        tmp_path / "none" / "a.csv": "there is no folder",
+        tmp_path / "sweep.json": "a sweep has a file",
+    }.items():
+        with pytest.raises(ConfigError, match=problem):
+            check(path)
+    assert check(tmp_path / "a.csv") == tmp_path / "a.csv"
