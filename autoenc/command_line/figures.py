@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
-    from autoenc.comparison.sweep import FILE, compare_sweep, finished_runs  # noqa: PLC0415 - imports matplotlib
+    from autoenc.comparison.sweep import compare_sweep, finished_runs  # noqa: PLC0415 - imports matplotlib
+    from autoenc.comparison.sweep_file import FILE  # noqa: PLC0415
     from autoenc.gallery import draw_gallery  # noqa: PLC0415 - imports torch
 
     kinds = options.picture or None

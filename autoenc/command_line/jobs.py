@@ -6,25 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from autoenc.command_line.composition import Composer, task_values
-from autoenc.comparison.jobs import labels
+from autoenc.comparison.labels import labels
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.identity import folder_name, identity
 from autoenc.sweeps.plan import Job, check_identity, known_folders
 from autoenc.sweeps.settings import SweepSettings
+from autoenc.sweeps.sweepers import SweeperSettings
 from autoenc.sweeps.task import JobTask
-
-
-def all_combinations(overrides: Sequence[Override]) -> list[list[str]]:
-    """The command lines of a grid: one value of each override, in all combinations, the last one changing fastest."""
-    (jobs,) = BasicSweeper.split_arguments(list(overrides), None)
-    return [list(job) for job in jobs]
 
 
 def varied(overrides: Sequence[Override]) -> list[str]:
@@ -42,6 +36,7 @@ class JobMaker:
         *,
         folder: Path,
         swept: Sequence[str],
+        sweeper: SweeperSettings,
         settings: SweepSettings,
         comparison: ComparisonSettings,
     ) -> None:
@@ -49,6 +44,7 @@ class JobMaker:
         self._config = config
         self._folder = folder
         self._swept = list(swept)
+        self._sweeper = sweeper
         self._settings = settings
         self._comparison = comparison
         self._known: dict[str, Path] | None = None
@@ -65,6 +61,7 @@ class JobMaker:
         composed = self._composer.compose_job(self._config, list(overrides), number=number)
         parsed = parse(task_values(composed))
         parsed.device.build()
+        self._sweeper.check(parsed.values)
         check_comparison(parsed.values, settings=self._comparison)
         return composed, dict(parsed.values)
 

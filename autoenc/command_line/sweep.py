@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from autoenc.command_line.composition import Composer
 from autoenc.command_line.ending import in_one_line
-from autoenc.command_line.jobs import JobMaker, all_combinations, labels_of, sweep_folder, varied, without_doubles
+from autoenc.command_line.jobs import JobMaker, labels_of, sweep_folder, varied, without_doubles
 from autoenc.command_line.report import shown
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.run_directory import RunDirectory
@@ -27,7 +27,8 @@ from autoenc.sweeps.identity import sweep_name
 from autoenc.sweeps.launchers import LAUNCHERS, LauncherSettings
 from autoenc.sweeps.plan import Job, action
 from autoenc.sweeps.settings import SweepSettings
-from autoenc.sweeps.source import Grid, Proposal
+from autoenc.sweeps.source import Proposal, Source
+from autoenc.sweeps.sweepers import SWEEPERS, SweeperSettings
 from autoenc.sweeps.view import SweepView
 
 log = logging.getLogger(__name__)
@@ -51,8 +52,9 @@ def sweep(composer: Composer) -> int:
     with wanted.folder.locked(), SweepView(wanted.folder.path) as view:
         _announce(wanted, code=code)
         wanted.folder.add(wanted.jobs, code=code)
+        source = wanted.source()
         course = Course(
-            source=Grid([job.overrides for job in wanted.jobs]),
+            source=source,
             launcher=wanted.launcher.build(),
             job_of=lambda proposal: wanted.job_of(proposal, code=code),
             rerun=wanted.settings.rerun,
@@ -63,7 +65,7 @@ def sweep(composer: Composer) -> int:
         except SystemExit:
             log.info("Interrupted. The same command goes on.")
             raise
-        compared = _compare(wanted.folder.path)
+        compared = _compare(wanted.folder.path, source)
     log.info("The sweep is in %s", shown(wanted.folder.path))
     return _exit_code(course.asked_for, compared=compared)
 
@@ -72,17 +74,28 @@ class _Wanted(NamedTuple):
     """A sweep as the command line asks for it, checked; nothing has been made yet."""
 
     settings: SweepSettings
+    sweeper: SweeperSettings
     launcher: LauncherSettings
     folder: SweepFolder
     maker: JobMaker
+    overrides: list[Override]
     jobs: list[Job]
-    """Those that are known beforehand."""
+    """Those that are known beforehand; of a search none."""
+    values: Mapping[str, Any]
+    """The config of a first job, or of one that there might be."""
 
-    def job_of(self, proposal: Proposal, *, code: str) -> Job:
-        """The job of a proposal, written down as the sweep's."""
-        if proposal.number < len(self.jobs):
-            return self.jobs[proposal.number]
-        (label,) = labels_of([proposal.overrides])
+    def source(self) -> Source:
+        """Where the jobs come from."""
+        return self.sweeper.build_source(
+            self.overrides, folder=self.folder.path, values=self.values, rerun=self.settings.rerun
+        )
+
+    def job_of(self, proposal: Proposal, *, code: str) -> Job | None:
+        """The job of a proposal, written down as the sweep's; None for one that is another's double."""
+        if self.sweeper.knows_all_jobs:
+            return next((job for job in self.jobs if job.overrides == proposal.overrides), None)
+        varying = varied(self.overrides)
+        (label,) = labels_of([[text for text in proposal.overrides if text.lstrip("+~").partition("=")[0] in varying]])
         job = self.maker.make(proposal.overrides, number=proposal.number, label=label)
         self.folder.add([job], code=code)
         return job
@@ -95,24 +108,41 @@ def _what_is_wanted(composer: Composer) -> _Wanted:
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     settings, comparison = sweep_settings(config), comparison_settings(config)
     _check_metric(comparison.metric)
-    launcher = LAUNCHERS.parse(_plain(config.hydra.launcher))
-    overrides = _overrides(composer, config)
+    launcher, sweeper = LAUNCHERS.parse(_plain(config.hydra.launcher)), SWEEPERS.parse(_plain(config.hydra.sweeper))
+    overrides = _overrides(composer, config, params=sweeper.params)
     config.sweep.name = _name(composer) if settings.name is None else settings.name
     path = sweep_folder(config)
-    maker = JobMaker(composer, config, folder=path, swept=varied(overrides), settings=settings, comparison=comparison)
-    commands = all_combinations(overrides)
+    maker = JobMaker(
+        composer,
+        config,
+        folder=path,
+        swept=varied(overrides),
+        sweeper=sweeper,
+        settings=settings,
+        comparison=comparison,
+    )
+    commands = sweeper.examples(overrides)
     found = zip(commands, labels_of(commands), strict=True)
     jobs = [maker.make(command, number=number, label=label) for number, (command, label) in enumerate(found)]
-    return _Wanted(settings, launcher, SweepFolder(path, comparison=comparison), maker, without_doubles(jobs))
+    return _Wanted(
+        settings=settings,
+        sweeper=sweeper,
+        launcher=launcher,
+        folder=SweepFolder(path, comparison=comparison),
+        maker=maker,
+        overrides=overrides,
+        jobs=without_doubles(jobs) if sweeper.knows_all_jobs else [],
+        values=jobs[0].task.config,
+    )
 
 
-def _overrides(composer: Composer, config: DictConfig) -> list[Override]:
-    """What the sweep's config and the command line override, for all jobs or each."""
-    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+def _overrides(composer: Composer, config: DictConfig, *, params: Mapping[str, Any] | None) -> list[Override]:
+    """What the sweep's config (`params`) and the command line override, for all jobs or each."""
+    varying = [f"{key}={value}" for key, value in (params or {}).items()]
     parser = OverridesParser.create(config_loader=composer.hydra.config_loader)
     task = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # `${seed}` is each job's own
     assert isinstance(task, list)
-    return list(parser.parse_overrides([*params, *(str(text) for text in task)]))
+    return list(parser.parse_overrides([*varying, *(str(text) for text in task)]))
 
 
 def _name(composer: Composer) -> str:
@@ -189,17 +219,22 @@ _WORDS = {
 }
 
 
-def _compare(folder: Path) -> bool:
-    """The table and the page of the jobs; whether that could be done. What is wrong loses no run."""
-    from autoenc.comparison.sweep import compare_sweep  # noqa: PLC0415 - imports matplotlib
+def _compare(folder: Path, source: Source) -> bool:
+    """What the sweep came to, as a table, pictures and a report; whether that could be done. What is wrong loses no
+    run.
+    """
+    from autoenc.comparison.sweep import REPORT, compare_sweep  # noqa: PLC0415 - imports matplotlib
 
     try:
         page = compare_sweep(folder)
+        lines = source.closing_words()
     except (ValueError, OSError) as error:
         log.error("The runs are whole, but cannot be compared: %s", in_one_line(error))  # noqa: TRY400
         return False
+    for line in lines:
+        log.info("%s", line)
     if page is not None:
-        log.info("Side by side: %s", shown(page))
+        log.info("Side by side: %s, and for a browser: %s", shown(page), shown(folder / REPORT))
     return True
 
 

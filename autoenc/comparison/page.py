@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc import figures
-from autoenc.comparison.jobs import Job, setting
+from autoenc.comparison.labels import setting
 from autoenc.comparison.records import SPLITS, RunRecord
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.figures import PICTURES, Panel, Picture, Progress
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def draw_comparison(runs: Sequence[RunRecord | Job], *, settings: ComparisonSettings, title: str, path: Path) -> bool:
+def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSettings, title: str, path: Path) -> bool:
     """Write the page of finished runs, with their whole histories; returns whether there was anything to draw.
 
     Raises:
         ConfigError: `against` names no numeric setting of these runs, or `metric` nothing that was measured.
         OSError: it cannot be written.
     """
-    records = [run.record() if isinstance(run, Job) else run for run in runs]
     for record in records:
         check_comparison(record.config, settings=settings)
         if f"test.{settings.metric}" not in record.metrics:

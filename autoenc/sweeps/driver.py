@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from autoenc.interruption import Interruption
+from autoenc.settings import ConfigError
 from autoenc.sweeps.launchers.launcher import Launcher
 from autoenc.sweeps.plan import Job, Rerun, action
 from autoenc.sweeps.source import Proposal, Source
@@ -48,8 +49,11 @@ class Course:
 
     source: Source
     launcher: Launcher
-    job_of: Callable[[Proposal], Job]
-    """The job of a proposal; it is written down as the sweep's before it begins."""
+    job_of: Callable[[Proposal], Job | None]
+    """The job of a proposal; it is written down as the sweep's before it begins. None for the double of another.
+
+    Raises ConfigError where what is proposed cannot be run.
+    """
     rerun: Rerun
     view: View
     asked_for: list[Path] = field(default_factory=list)
@@ -95,7 +99,13 @@ class Course:
             proposal = self.source.propose()
             if proposal is None:
                 return
-            job = self.job_of(proposal)
+            try:
+                job = self.job_of(proposal)
+            except ConfigError as error:
+                self.source.refused(proposal, str(error))
+                continue
+            if job is None:
+                continue
             self.asked_for.append(job.folder)
             self._go_about(proposal, job, what=action(job.folder, rerun=self.rerun))
 

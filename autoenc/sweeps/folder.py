@@ -9,9 +9,9 @@ from pathlib import Path
 
 import filelock
 
-from autoenc.comparison.jobs import labels
+from autoenc.comparison.labels import labels
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep import FILE, SweepJob, read_sweep, write_sweep
+from autoenc.comparison.sweep_file import FILE, SweepJob, read_sweep, write_sweep
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import Job, with_all_keys

@@ -28,6 +28,18 @@ class Source(Protocol):
         """The job of a proposal is over, or was finished before; its folder tells how it ended."""
         ...
 
+    def refused(self, proposal: Proposal, problem: str) -> None:
+        """A proposal makes no job, and why."""
+        ...
+
+    def closing_words(self) -> Sequence[str]:
+        """What it has to say at the end of the sweep, beside the comparison of all jobs: lines. It may write files.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        ...
+
 
 class Grid:
     """Jobs that are known beforehand, in their order."""
@@ -41,3 +53,11 @@ class Grid:
 
     def ended(self, proposal: Proposal, folder: Path) -> None:
         """A grid does not mind."""
+
+    def refused(self, proposal: Proposal, problem: str) -> None:
+        """Every job of a grid was checked before the first began."""
+        raise AssertionError(f"{proposal}: {problem}")
+
+    def closing_words(self) -> Sequence[str]:
+        """The comparison says it all."""
+        return ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoenc.comparison.sweep import read_sweep
+from autoenc.comparison.sweep_file import read_sweep
 from autoenc.run_directory import RunDirectory
 from tests.conftest import REPOSITORY, TINY
 from tests.sweeps.faulty import install

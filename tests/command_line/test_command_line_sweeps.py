@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autoenc.command_line import main
-from autoenc.comparison.sweep import read_sweep
+from autoenc.comparison.sweep_file import read_sweep
 from autoenc.run_directory import RunDirectory
 from tests.conftest import REPOSITORY, TINY
 from tests.sweeps.faulty import Installed, install

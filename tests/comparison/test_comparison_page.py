@@ -13,7 +13,8 @@ from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import check_comparison, draw_comparison
 from autoenc.comparison.reading import read_runs
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep import SweepJob, finished_runs, read_sweep, write_sweep
+from autoenc.comparison.sweep import finished_runs
+from autoenc.comparison.sweep_file import SweepJob, read_sweep, write_sweep
 from autoenc.figures import Codebook
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import make_run

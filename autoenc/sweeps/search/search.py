@@ -12,7 +12,7 @@ from autoenc.sweeps.search.samplers import SamplerSettings
 from autoenc.sweeps.search.sampling import suggest
 from autoenc.sweeps.search.space import SearchSpace
 from autoenc.sweeps.search.study import Study
-from autoenc.sweeps.search.trial import Trial
+from autoenc.sweeps.search.trial import Outcome, Trial
 from autoenc.sweeps.source import Proposal
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Search:
         self._metric = metric
         self._n_trials = n_trials
         self._folder = folder
-        self._exhausted = False
+        self._over = False
         self._waiting = [trial for trial in study.trials() if trial.state in _RETAKEN[rerun]]
         self._proposed: dict[int, Trial] = {}
 
@@ -61,6 +61,10 @@ class Search:
             outcome = self.study.agreed(found)
             self.study.end(self._proposed[proposal.number], outcome, folder=folder.name)
 
+    def refused(self, proposal: Proposal, problem: str) -> None:
+        """Write down that a proposal makes no job: what is right by itself may be wrong together."""
+        self.study.end(self._proposed[proposal.number], Outcome("failed", None, problem), folder=None)
+
     def report(self) -> SearchReport:
         """How the search went, in `search.json` and as a picture in the sweep's folder.
 
@@ -69,22 +73,28 @@ class Search:
         """
         return write_report(self.study, folder=self._folder, metric=self._metric)
 
+    def closing_words(self) -> list[str]:
+        """The best trial, and where the picture of the search is."""
+        report = self.report()
+        return [report.line, *([] if report.picture is None else [f"How the search went: {report.picture}"])]
+
     def _new(self) -> Trial | None:
+        if self._over:  # it is asked several times a second, and nobody else adds to the study
+            return None
         trials = self.study.trials()
-        if len(trials) >= self._n_trials or self._exhausted:
-            return None
-        params = suggest(
-            trials,
-            space=self._space.distributions,
-            direction=self.study.direction,
-            sampler=self._sampler,
-            number=self.study.next_number(),
-        )
-        if params is None:
-            self._exhausted = True
-            log.info("Nothing new is left to try: the search ends with %d trials.", len(trials))
-            return None
-        return self.study.begin(params)
+        params = None
+        if len(trials) < self._n_trials:
+            params = suggest(
+                trials,
+                space=self._space.distributions,
+                direction=self.study.direction,
+                sampler=self._sampler,
+                number=self.study.next_number(),
+            )
+            if params is None:
+                log.info("Nothing new is left to try: the search ends with %d trials.", len(trials))
+        self._over = params is None
+        return None if params is None else self.study.begin(params)
 
 
 _RETAKEN: dict[str, set[str]] = {

@@ -1,0 +1,77 @@
+"""`sweep.json`: what the jobs of a sweep are called, and what it ends with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from autoenc.comparison.settings import ComparisonSettings
+from autoenc.run_directory import write_atomically
+from autoenc.settings import ConfigError, checked
+
+FILE = "sweep.json"
+
+
+class SweepJob(NamedTuple):
+    """A job, as `sweep.json` has it."""
+
+    label: str
+    """What it is called: what distinguishes it from the others."""
+    identity: str
+    """A hash of what its config computes."""
+    overrides: tuple[str, ...]
+    """What its command line has that not all others have."""
+    code: str
+    """The version of the code that it was begun with."""
+
+
+class Sweep(NamedTuple):
+    """What `sweep.json` says."""
+
+    jobs: dict[str, SweepJob]
+    """By the folder of each, below the sweep's."""
+    settings: ComparisonSettings
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """By the folder of each job, below the sweep's, what it is called."""
+        return {folder: job.label for folder, job in self.jobs.items()}
+
+
+def write_sweep(folder: Path, jobs: Mapping[str, SweepJob], *, settings: ComparisonSettings) -> None:
+    """Write `sweep.json`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    values = {"jobs": {name: job._asdict() for name, job in jobs.items()}, "comparison": asdict(settings)}
+    write_atomically(folder / FILE, json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """What `write_sweep` wrote.
+
+    Raises:
+        ConfigError: there is no such file, or it says something else.
+    """
+    path = folder / FILE
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        jobs = {str(name): _job(job) for name, job in values["jobs"].items()}
+        settings = values["comparison"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(str(path), f"cannot be read: {error}") from None
+    outside = [name for name in jobs if Path(name).is_absolute() or ".." in Path(name).parts]
+    if outside:
+        raise ConfigError(str(path), "it names a folder that is not below the sweep's", value=outside[0])
+    return Sweep(jobs, checked(ComparisonSettings, settings, key="comparison"))
+
+
+def _job(values: Any) -> SweepJob:
+    if isinstance(values, str):  # the label alone, as the first sweeps had it
+        return SweepJob(values, "", (), "")
+    overrides = tuple(str(text) for text in values["overrides"])
+    return SweepJob(str(values["label"]), str(values["identity"]), overrides, str(values["code"]))
