@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -38,7 +39,8 @@ LINE = (
     "of the worst values: x diverged, + failed."
 )
 IMPORTANCE = (
-    "Importance: the setting's share in what the better trials have in common (PED-ANOVA); of few trials a rough guess."
+    "Importance: the share of the objective's spread that the setting by itself accounts for (functional ANOVA); of "
+    "few trials a rough guess."
 )
 
 
@@ -118,7 +120,7 @@ def search_settings(
         ValueError: no trial has finished.
     """
     values = _values(tried)
-    scale = value_axis(values[np.isfinite(values)])
+    scale = replace(value_axis(values[np.isfinite(values)]), note="")  # the history, above, says it once
     width, columns = _columns(settings)
     line = IMPORTANCE if any(setting.importance is not None for setting in settings) else ""
     names = [_choice_names(setting, width=width) for setting in settings]

@@ -83,8 +83,8 @@ def test_each_setting_on_its_own_scale() -> None:
     assert batch.get_xscale() == "linear"
     assert "optimizer.learning_rate importance 75%" in all_of(figure)
     assert "training.batch_size importance" not in all_of(figure)
-    assert "PED-ANOVA" in all_of(figure)
-    assert "PED-ANOVA" not in all_of(panels(BATCH))
+    assert "functional ANOVA" in all_of(figure)
+    assert "functional ANOVA" not in all_of(panels(BATCH))
     check_layout(figure)
 
 

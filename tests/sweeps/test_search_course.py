@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from autoenc.run_directory import RunDirectory
 from autoenc.sweeps.plan import Rerun
-from autoenc.sweeps.search.sampling import frozen
+from autoenc.sweeps.search.samplers import Tpe
+from autoenc.sweeps.search.sampling import frozen, suggest
 from tests.sweeps.searches import (
     BATCH,
     RATE,
@@ -112,11 +114,16 @@ def _texts(params: Any) -> dict[str, str]:
     return {key: str(value) for key, value in params.items()}
 
 
-def test_the_liar_keeps_those_that_run_at_once_apart(tmp_path: Path) -> None:
+def test_what_runs_at_once_counts_for_what_is_proposed_beside_it(tmp_path: Path) -> None:
     search = begin(tmp_path, overrides=[RATE], n_trials=60)
-    go_through(tmp_path, search, most=20)
-    rates = sorted(float(given(take(search))["optimizer.learning_rate"]) for _ in range(10))
-    assert rates[-1] / rates[0] > 3
+    go_through(tmp_path, search, most=15)
+    sampler, space = Tpe(seed=0, n_startup_trials=5), search.study.space
+    ended = trials_of(search)
+    running = [*ended, *(replace(trial, number=15 + trial.number, state="running", value=None) for trial in ended[:5])]
+    beside, alone = (
+        suggest(trials, space=space, direction="minimize", sampler=sampler, number=20) for trials in (running, ended)
+    )
+    assert beside != alone
 
 
 def test_a_small_space_is_gone_through_and_then_it_is_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -227,6 +234,17 @@ def test_the_sampler_learns_from_what_diverged_and_not_from_what_failed(tmp_path
     assert states == ["PRUNED", "FAIL"]
 
 
+def test_a_proposal_that_makes_no_job_is_a_failure(tmp_path: Path) -> None:
+    search = begin(tmp_path, n_trials=3)
+    proposal = take(search)
+    search.refused(proposal, "bottleneck.k=8: the code has 4 numbers")
+    (trial,) = trials_of(search)
+    assert (trial.state, trial.reason, trial.folder) == ("failed", "bottleneck.k=8: the code has 4 numbers", None)
+    go_through(tmp_path, search)
+    assert len(trials_of(search)) == 3
+    assert take(begin(tmp_path, n_trials=3)) == proposal
+
+
 # --- what counts ---
 
 
@@ -298,15 +316,17 @@ def test_how_it_went_stands_in_the_folder(tmp_path: Path) -> None:
     assert [trial["state"] for trial in written["trials"]] == ["diverged", "failed", *["finished"] * 11, "running"]
     assert written["trials"][best.number]["folder"] == best.folder
     assert written["trials"][running.number]["params"].keys() == {"optimizer.learning_rate", "training.batch_size"}
+    assert {trial["params"]["training.batch_size"] for trial in written["trials"]} <= {32, 64, 128}
     assert set(written["importances"]) == {"optimizer.learning_rate", "training.batch_size"}
     assert sum(written["importances"].values()) == pytest.approx(1)
     assert written["importances"]["optimizer.learning_rate"] > 0.6
     assert report.line.startswith(
         f"The best of 11 finished trials of 14 is {best.number}, with a validation loss of 0.0"
     )
-    assert f"optimizer.learning_rate={best.params['optimizer.learning_rate']}, training.batch_size=" in report.line
+    assert f"optimizer.learning_rate={best.params['optimizer.learning_rate']} training.batch_size=" in report.line
     assert report.picture == sweep / "search.png"
     assert report.picture.stat().st_size > 10_000
+    assert search.closing_words() == [report.line, f"How it was found: {report.picture}"]
 
 
 UNIT_SAID = "mean squared error per pixel"
@@ -318,7 +338,7 @@ def test_where_nothing_has_finished_there_is_no_picture(tmp_path: Path) -> None:
     search.ended(lost, fail(tmp_path, lost))
     report = search.report()
     assert (report.best, report.picture) == (None, None)
-    assert report.line == "None of 1 trials has finished."
+    assert search.closing_words() == ["None of 1 trials has finished."]
     assert json.loads((tmp_path / "search.json").read_text())["best"] is None
 
 

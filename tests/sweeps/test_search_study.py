@@ -47,6 +47,16 @@ def test_a_study_on_other_terms_is_refused(tmp_path: Path, changes: dict[str, An
     begin(tmp_path)
 
 
+def test_what_is_set_below_a_group_that_varies_belongs_to_the_terms(tmp_path: Path) -> None:
+    config = {**CONFIG, "architecture": {"name": "mlp", "code_size": 8, "hidden": [64]}}
+    overrides = ["architecture=mlp,conv", "architecture.code_size=8"]
+    begin(tmp_path, overrides=overrides, config=config)
+    other_choice = {**config, "architecture": {"name": "conv", "code_size": 8, "channels": [4]}}
+    begin(tmp_path, overrides=overrides, config=other_choice)
+    with pytest.raises(ConfigError, match=r"architecture.code_size=.*=16: the study .* was begun with .*=8; "):
+        begin(tmp_path, overrides=["architecture=mlp,conv", "architecture.code_size=16"], config=config)
+
+
 def test_what_makes_no_difference_is_not_refused(tmp_path: Path) -> None:
     begin(tmp_path)
     elsewhere = {**CONFIG, "device": {"name": "cuda", "precision": "float32"}, "data_dir": "/elsewhere"}

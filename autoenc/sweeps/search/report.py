@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autoenc.comparison.records import RunRecord
@@ -56,7 +57,7 @@ def write_report(study: Study, *, folder: Path, metric: str) -> SearchReport:
         return SearchReport(None, f"None of {len(trials)} trials has finished.", None)
     label = f"{SPLIT} {metric}" + (f": {values['unit']}" if values["unit"] else "")
     picture = _draw(study, trials, importances=importances, label=label, path=folder / PICTURE)
-    said = ", ".join(f"{key.lstrip('+')}={_said(value)}" for key, value in best.params.items())
+    said = " ".join(f"{key}={value}" for key, value in best.params.items())
     finished = sum(trial.state == "finished" for trial in trials)
     of = f"{finished} trials" if finished == len(trials) else f"{finished} finished trials of {len(trials)}"
     line = f"The best of {of} is {best.number}, with a {SPLIT} {metric} of {best.value:.4g}: {said} (in {best.folder})."
@@ -70,12 +71,15 @@ def _as_values(trial: Trial) -> dict[str, object]:
         "value": trial.value,
         "reason": trial.reason,
         "folder": trial.folder,
-        "params": {key.lstrip("+"): value for key, value in trial.params.items()},
+        "params": {key.lstrip("+"): _plain(value) for key, value in trial.params.items()},
     }
 
 
-def _said(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _plain(value: object) -> object:
+    """A number as it is; a choice, which is the text of a command line, as what that means."""
+    if not isinstance(value, str):
+        return value
+    return OverridesParser.create().parse_override(f"key={value}").value()
 
 
 def _unit(folder: Path, best: Trial, *, metric: str) -> str:
@@ -90,20 +94,20 @@ def _unit(folder: Path, best: Trial, *, metric: str) -> str:
 
 
 def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
-    """By key, the share of each setting in how good a trial was; None where that cannot be told.
+    """By key, how much each setting mattered, from 0 to 1; None where that cannot be told.
 
-    PED-ANOVA (S. Watanabe, A. Bansal, F. Hutter, PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
-    Arbitrary Subspaces, IJCAI 2023): by how much the distribution of each setting among the better trials differs from
-    that among all.
+    Functional ANOVA of a random forest (F. Hutter, H. Hoos, K. Leyton-Brown, An Efficient Approach for Assessing
+    Hyperparameter Importance, ICML 2014): the share of the objective's variance that each setting by itself accounts
+    for.
     """
     finished = [trial for trial in trials if trial.state == "finished"]
     if len(finished) < FEWEST or len(study.space) < 2 or len({trial.value for trial in finished}) < 2:
         return None
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # noqa: PLC0415 - imports sklearn
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # noqa: PLC0415 - imports sklearn
 
     scratch = optuna.create_study(direction=study.direction)
     scratch.add_trials([frozen(trial, space=study.space) for trial in finished])
-    found = get_param_importances(scratch, evaluator=PedAnovaImportanceEvaluator())
+    found = get_param_importances(scratch, evaluator=FanovaImportanceEvaluator(seed=0))
     return {key.lstrip("+"): float(found[key]) for key in study.space if key in found}
 
 
@@ -126,7 +130,7 @@ def _draw(study: Study, trials: list[Trial], *, importances: dict[str, float] | 
         settings,
         metric_label=label,
         higher_is_better=study.direction == "maximize",
-        title=f"{len(ended)} trials of the search {path.parent.name}",
+        title=f"{path.parent.name}: a search of {len(ended)} trials",
         path=path,
     )
     return path

@@ -77,7 +77,7 @@ class OptunaSearch:
         Args:
             overrides: all that the sweep's config and the command line override, parsed.
             folder: of the sweep, absolute.
-            values: the resolved config of any of the jobs.
+            values: the resolved config of the first of the `examples`.
             rerun: which trials of an earlier command are run again.
 
         Raises:
@@ -87,7 +87,7 @@ class OptunaSearch:
         from autoenc.sweeps.search.study import Terms, open_study  # noqa: PLC0415 - imports Optuna
 
         space = self._space(overrides)
-        settings = _settled(values, varied=[key.lstrip("+") for key in space.distributions])
+        settings = _settled(values, space=space)
         terms = Terms(self.metric, self._direction(), space.described(), settings)
         study = open_study(folder, storage=self.storage, name=self.study_name, terms=terms, space=space.distributions)
         return Search(
@@ -154,15 +154,25 @@ class OptunaSearch:
                 raise ConfigError("hydra.sweeper.metric", problem + hint, value=self.metric)
 
 
-def _settled(values: Mapping[str, Any], *, varied: Sequence[str]) -> dict[str, Any]:
-    """What the trials of a search have in common, by dotted key: those settings that a job is known by."""
+def _settled(values: Mapping[str, Any], *, space: SearchSpace) -> dict[str, Any]:
+    """What the trials of a search have in common, by dotted key: those settings that a job is known by.
+
+    Below a group that varies, what the command line sets: the rest there is another one for every choice.
+    """
     whole = identity(values, swept=())
+    varied = [key.lstrip("+") for key in space.distributions]
     return {
-        ".".join(path): value
-        for path, value in _leaves(values)
-        if not any(".".join(path) == key or ".".join(path).startswith(f"{key}.") for key in varied)
-        and identity(_without(values, path), swept=()) != whole
+        **{key: text for key, text in space.fixed.items() if _is_under(key.lstrip("+~"), varied)},
+        **{
+            ".".join(path): value
+            for path, value in _leaves(values)
+            if not _is_under(".".join(path), varied) and identity(_without(values, path), swept=()) != whole
+        },
     }
+
+
+def _is_under(key: str, others: Sequence[str]) -> bool:
+    return any(key == other or key.startswith(f"{other}.") for other in others)
 
 
 def _leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -76,9 +76,10 @@ class Study:
             self._study.add_trial(frozen(trial, space=self.space))
         return trial
 
-    def end(self, trial: Trial, outcome: Outcome, *, folder: str) -> None:
-        """Write down what came of a trial."""
-        attributes = {FOLDER: folder, **({} if outcome.reason is None else {REASON: outcome.reason})}
+    def end(self, trial: Trial, outcome: Outcome, *, folder: str | None) -> None:
+        """Write down what came of a trial, in which folder below the sweep's."""
+        given = {FOLDER: folder, REASON: outcome.reason}
+        attributes = {name: value for name, value in given.items() if value is not None}
         before = next(there for there in self.trials() if there.number == trial.number)
         with _one_line():
             if before.state == "running":

@@ -36,7 +36,7 @@ class Trial:
     value: float | None = None
     reason: str | None = None
     folder: str | None = None
-    """Of its run, below the sweep's; None while it is running."""
+    """Of its run, below the sweep's; None while it is running, and where there is none."""
 
 
 def best_of(trials: list[Trial], *, direction: Direction) -> Trial | None:
