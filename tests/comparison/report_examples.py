@@ -83,18 +83,19 @@ def history(epochs: int, *, start: float = 0.1) -> list[dict[str, Any]]:
 
 def record(
     folder: Path,
-    name: str,
+    below: str,
+    /,
     *,
     mse: float = 0.02,
     state: RecordState = "finished",
     settings: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> RunRecord:
-    """A run; one that has finished has a summary."""
+    """A run in a folder below `folder`; one that has finished has a summary."""
     given: dict[str, Any] = {
-        "path": folder / name,
-        "name": name,
-        "label": name,
+        "path": folder / below,
+        "name": below,
+        "label": below,
         "config": config(**(settings or {})),
         "summary": summary(mse) if state == "finished" else {},
         "history": history(5, start=mse),
@@ -106,8 +107,9 @@ def record(
 
 
 def save_arrays(path: Path, values: Any, **arrays: NDArray[Any]) -> None:
-    """As `autoenc.figures.picture` does."""
-    stored: dict[str, Any] = {"<values>": np.array(json.dumps(values)), **arrays}
+    """As `autoenc.figures.picture` does; values that are an array already are stored as they are."""
+    texts = values if isinstance(values, np.ndarray) else np.array(json.dumps(values))
+    stored: dict[str, Any] = {"<values>": texts, **arrays}
     np.savez_compressed(path, **stored)
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import struct
 import subprocess
@@ -17,11 +16,11 @@ import pytest
 
 from autoenc.comparison.report import arrays
 from autoenc.comparison.report.arrays import ArrayError, list_of_texts, read_arrays
+from tests.comparison.report_examples import save_arrays
 
 
 def saved(path: Path, values: Any = None, **stored: Any) -> Path:
-    texts = {"<values>": np.array(json.dumps(values or {"captions": ["a"]}))}
-    np.savez_compressed(path, **texts, **stored)
+    save_arrays(path, values or {"captions": ["a"]}, **stored)
     return path
 
 
@@ -102,9 +101,9 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
             return Path.touch, (tmp_path / "ran",)  # type: ignore[return-value]
 
     x = np.array([[Evil()]], dtype=object)
-    np.savez(tmp_path / "a.npz", x=x, **{"<values>": np.array("{}")})
+    save_arrays(tmp_path / "a.npz", {}, x=x)
     assert "no plain numbers" in fault(tmp_path / "a.npz")
-    np.savez(tmp_path / "b.npz", x=np.ones((1, 1)), **{"<values>": x})
+    save_arrays(tmp_path / "b.npz", x, x=np.ones((1, 1)))
     assert "no plain numbers" in fault(tmp_path / "b.npz")
     assert not (tmp_path / "ran").exists()
 
@@ -173,12 +172,12 @@ def test_other_ways_of_packing_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[1]", "{", "[" * 90_000, '{"a": ' * 20_000])
 def test_values_that_are_no_table_are_a_fault(tmp_path: Path, text: str) -> None:
-    np.savez(tmp_path / "a.npz", x=np.ones((1, 1)), **{"<values>": np.array(text)})
+    save_arrays(tmp_path / "a.npz", np.array(text), x=np.ones((1, 1)))
     assert fault(tmp_path / "a.npz")
 
 
 def test_values_are_short(tmp_path: Path) -> None:
-    np.savez_compressed(tmp_path / "a.npz", x=np.ones((1, 1)), **{"<values>": np.array(" " * 200_000 + "{}")})
+    save_arrays(tmp_path / "a.npz", np.array(" " * 200_000 + "{}"), x=np.ones((1, 1)))
     assert "no short text" in fault(tmp_path / "a.npz")
 
 

@@ -13,6 +13,7 @@ from autoenc.comparison.report import texts
 MOST_NUMBERS = 180_000  # of all curves together; eight characters each
 MOST_POINTS, FEWEST_POINTS = 400, 16  # of a curve
 MOST_NAMES = 10
+MOST_NAME = 60  # characters; a longer one, or one that cannot be shown, is not one of ours
 DIGITS = 5
 
 FIRST = ("loss", "mse", "reconstruction", "kl_nats", "noisy_mse", "elbo_nats", "penalty")
@@ -52,7 +53,7 @@ def curves(records: Sequence[RunRecord]) -> Curves:
     found: list[dict[str, Any] | None] = [None] * len(records)
     for index in drawn:
         found[index] = _of_run(records[index], kept, points=points) | {"units": units.of(records[index], kept)}
-    return Curves({"names": [printable(name, most=texts.MOST_LABEL) for name in kept], "runs": found}, notes)
+    return Curves({"names": kept, "runs": found}, notes)
 
 
 def _of_run(record: RunRecord, names: Sequence[str], *, points: int) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _names(records: Sequence[RunRecord]) -> list[str]:
     for record in records:
         for row in (record.history[0], record.history[-1]) if record.history else ():
             for key, value in row.items():
-                if _finite(value) is not None and key not in NO_CURVES:
+                if _finite(value) is not None and key not in NO_CURVES and printable(key, most=MOST_NAME) == key:
                     found[_bare(key)] = None
     return sorted(found, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
 

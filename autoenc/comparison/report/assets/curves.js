@@ -57,10 +57,11 @@ function linesOf(run) {
   const xs = curve?.[curveView.x];
   if (!xs) return [];
   const unit = curve.units[data.curves.names.indexOf(name)] ?? "";
-  const both = Boolean(curve.series[`validation/${name}`]) && Boolean(curve.series[`train/${name}`]);
+  const series = new Map(Object.entries(curve.series)); // a run may call one "constructor"
+  const both = series.has(`validation/${name}`) && series.has(`train/${name}`);
   const found = [];
   for (const [split, key] of [["validation", `validation/${name}`], ["train", `train/${name}`], ["", name]]) {
-    const values = curve.series[key];
+    const values = series.get(key);
     if (!values || (split && !curveView[split])) continue;
     const points = values.map((value, place) => [xs[place], value]);
     if (!points.some(([, value]) => value !== null)) continue;

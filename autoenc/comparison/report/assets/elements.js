@@ -97,39 +97,62 @@ const tip = {
   },
 };
 
-// Panels: sections that are drawn once they are near the window, and again when what they show has changed.
+/** What goes wrong in one section is said there, and costs no other. */
+function guarded(id, work) {
+  try {
+    work();
+  } catch (error) {
+    console.error(error);
+    contentOf(id).append(element("p", { class: "notice" }, `This part could not be drawn: ${error.message}`));
+  }
+}
+
+// Panels: sections that are drawn anew when what they show has changed, at once where they can be seen; the others when
+// the browser has nothing else to do, so that a link to one of them does not lead to where it was before those above.
 
 const panels = [];
+let panelsAsked = false;
 
+/** `change` has the section drawn again. */
 function panel(id, draw) {
   const entry = { dirty: true, near: false };
-  const section = byId(id);
-  let asked = false;
-  const work = () => {
-    asked = false;
+  entry.now = () => {
     if (!entry.dirty) return;
     entry.dirty = false;
-    draw();
+    guarded(id, draw);
   };
-  const ask = () => {
-    if (asked || !entry.near) return;
-    asked = true;
-    requestAnimationFrame(work);
-  };
-  new IntersectionObserver(
-    (changes) => {
-      entry.near = changes.at(-1).isIntersecting;
-      ask();
-    },
-    { rootMargin: "500px" },
-  ).observe(section);
-  entry.now = work;
   entry.change = () => {
     entry.dirty = true;
-    ask();
+    askForPanels();
   };
+  new IntersectionObserver((changes) => {
+    entry.near = changes.at(-1).isIntersecting;
+    askForPanels();
+  }).observe(byId(id));
   panels.push(entry);
   return entry;
+}
+
+function askForPanels() {
+  if (panelsAsked || !panels.some((entry) => entry.dirty)) return;
+  panelsAsked = true;
+  document.documentElement.setAttribute("data-drawing", "");
+  requestAnimationFrame(drawPanels);
+}
+
+function drawPanels() {
+  panels.filter((entry) => entry.near).forEach((entry) => entry.now());
+  panelsAsked = false;
+  const next = panels.find((entry) => entry.dirty);
+  if (!next) {
+    document.documentElement.removeAttribute("data-drawing");
+    return;
+  }
+  const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 30));
+  idle(() => {
+    next.now();
+    drawPanels();
+  });
 }
 
 window.addEventListener("beforeprint", () => panels.forEach((entry) => entry.now()));

@@ -36,12 +36,12 @@ function buildSections() {
 buildHeader();
 store.selected = new Set(firstSelection());
 looks = newLooks();
-buildTable();
-buildDifferences();
-buildCurves();
-buildPoints();
-buildMatrices();
-buildMap();
+guarded("runs", buildTable);
+guarded("differences", buildDifferences);
+guarded("curves", buildCurves);
+guarded("points", buildPoints);
+guarded("matrix", buildMatrices);
+guarded("map", buildMap);
 buildNotes();
 buildSections();
 

@@ -50,7 +50,6 @@ function buildPoints() {
   pointView.x = mainSettings[0]?.key ?? keys.find((key) => key !== pointView.y) ?? pointView.y;
   pointView.logX = reachesFar(pointView.x);
   const place = contentOf("points");
-  const tools = element("div", { class: "tools" });
   const charts = element("div");
   const drawn = panel("points", () => charts.replaceChildren(...pointCharts()));
   const presets = PRESETS.filter((preset) => preset.fits());
@@ -61,10 +60,11 @@ function buildPoints() {
     }),
   );
   const changed = () => {
-    tools.replaceChildren(...pointTools(keys, changed));
+    showView();
     for (const found of buttons) found.setAttribute("aria-pressed", found.textContent === pointView.preset);
     drawn.change();
   };
+  const { tools, showView } = pointTools(keys, changed);
   place.append(
     presets.length ? element("div", { class: "presets", role: "group", "aria-label": "Usual comparisons" }, ...buttons) : "",
     tools,
@@ -74,6 +74,7 @@ function buildPoints() {
   store.listeners.push(drawn.change);
 }
 
+/** The controls, and what makes them show what a preset has chosen. */
 function pointTools(keys, changed) {
   const set = (key) => (value) => {
     Object.assign(pointView, { [key]: value });
@@ -82,13 +83,17 @@ function pointTools(keys, changed) {
     changed();
   };
   const across = [...[...settings.keys()].map((key) => [key, key, "settings"]), ...keys.map((key) => [key, key, "metrics"])];
-  return [
-    selectBox("Up", { options: keys.map((key) => [key, key]), value: pointView.y, change: set("y") }),
-    selectBox("Across", { options: across, value: pointView.x, change: set("x") }),
-    checkbox("log up", { checked: pointView.logY, change: set("logY") }),
-    checkbox("log across", { checked: pointView.logX, change: set("logX") }),
-    checkbox("lines", { checked: pointView.lines, change: set("lines") }),
-  ];
+  const controls = {
+    y: selectBox("Up", { options: keys.map((key) => [key, key]), value: pointView.y, change: set("y") }),
+    x: selectBox("Across", { options: across, value: pointView.x, change: set("x") }),
+    logY: checkbox("log up", { checked: pointView.logY, change: set("logY") }),
+    logX: checkbox("log across", { checked: pointView.logX, change: set("logX") }),
+    lines: checkbox("lines", { checked: pointView.lines, change: set("lines") }),
+  };
+  const showView = () => {
+    for (const [key, { control }] of Object.entries(controls)) control[typeof pointView[key] === "boolean" ? "checked" : "value"] = pointView[key];
+  };
+  return { tools: element("div", { class: "tools" }, ...Object.values(controls)), showView };
 }
 
 /** Whether the values of a setting or metric are all above zero, and the largest is many times the smallest. */
@@ -190,69 +195,6 @@ function acrossAxis(points, baseline) {
 /** A little to the side, always the same for a run: marks in a category do not hide one another. */
 function jitter(index) {
   return (((index * 7919) % 17) - 8) * 1.1;
-}
-
-// Lines through runs that differ in nothing but what is across, and in their seed.
-
-const CODE_SIZE_KEYS = ["code_size", "architecture.code_size"];
-
-function seriesLines(points, frame) {
-  const across = CODE_SIZE_KEYS.includes(pointView.x) ? CODE_SIZE_KEYS : [pointView.x];
-  const others = mainSettings.filter((setting) => !across.includes(setting.key) && setting.key !== "seed");
-  const series = groupBy(points, (point) => others.map((setting) => keyOf(setting.of(point.run))).join("\n"));
-  return [...series.values()].flatMap((group) => {
-    const means = meansByX(group);
-    if (means.length < 2) return [];
-    const look = group.find((point) => point.look)?.look ?? null;
-    const same = group.every((point) => point.look?.color === look?.color);
-    return [paint(shape("path", { class: "series", d: pathThrough(means.map((mean) => [frame.px(mean.x), frame.py(mean.y)])) }), same ? look : null)];
-  });
-}
-
-function meansByX(group) {
-  return [...groupBy(group, (point) => point.x)]
-    .map(([x, at]) => ({ x, y: at.reduce((sum, point) => sum + point.y, 0) / at.length }))
-    .sort((a, b) => a.x - b.x);
-}
-
-// PCA: what a linear autoencoder could at best, with as many components as the code has numbers.
-
-function baselinePoints(points) {
-  const pca = metrics.get("test.pca_mse");
-  const error = metrics.get("test.mse");
-  if (!pca || pointView.y !== "test.mse") return [];
-  const known = points.filter((point) => isFiniteNumber(pca.of(point.run)));
-  const dataset = settings.get("dataset");
-  const kind = (run) => (error.sections.length > 1 ? (dataset ? asSet(dataset.of(run)) : error.sectionOf(run)) : "");
-  return [...groupBy(known, (point) => kind(point.run))].flatMap(([series, group]) =>
-    meansByX(group.map((point) => ({ x: point.x, y: pca.of(point.run) }))).map((mean) => ({ ...mean, series })),
-  );
-}
-
-function baselineMarks(baseline, frame) {
-  return [...groupBy(baseline, (point) => point.series)].flatMap(([series, group]) => {
-    const [left, top] = [frame.px(group[0].x), frame.py(group[0].y)];
-    return [
-      shape("path", { class: "baseline", d: pathThrough(group.map((point) => [frame.px(point.x), frame.py(point.y)])) }),
-      ...group.map((point) => shape("circle", { class: "baseline-mark", cx: frame.px(point.x), cy: frame.py(point.y), r: 3 })),
-      shape("text", { class: "baseline-name", x: left + 6, y: top - 8 }, `PCA${series === "" ? "" : `, ${series}`}`),
-    ];
-  });
-}
-
-/** Lines along which rate and distortion have one sum. */
-function boundLines(frame, x, y) {
-  const sums = linearTicks(x.low + y.low, x.high + y.high, 12);
-  return sums.map((sum) => {
-    const places = [];
-    for (let step = 0; step <= 40; step += 1) {
-      const rate = x.value(step / 40);
-      const distortion = sum - rate;
-      const inside = distortion >= y.low && distortion <= y.high;
-      places.push(inside ? [frame.px(rate), frame.py(distortion)] : null);
-    }
-    return shape("path", { class: "bound", d: pathThrough(places) });
-  });
 }
 
 function followPoints(frame, points, highlight) {

@@ -132,6 +132,7 @@ function paint(node, look) {
 /** A legend whose entries bring out what they name: `highlight` is called with a set of run indices, or null. */
 function legendOf(entries, highlight) {
   const list = element("ul", { class: "legend" });
+  if (store.colorBy !== "run") list.append(element("li", { class: "legend-title" }, store.colorBy));
   for (const entry of entries) {
     const indices = new Set(entry.runs.map((run) => run.index));
     const item = element("button", { type: "button", class: "legend-entry" }, swatch(entry.look), element("span", {}, entry.label));

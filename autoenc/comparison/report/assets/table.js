@@ -1,11 +1,6 @@
 // The table of all runs: sorted, filtered, and where runs are chosen for everything below it.
 
 const MOST_ROWS = 400;
-const MOST_SETTINGS_AT_FIRST = 8;
-const METRICS_AT_FIRST = [
-  "test.mse", "test.noisy_mse", "test.loss", "test.elbo_nats", "test.nll_nats", "test.kl_nats", "test.psnr", "test.ssim",
-  "test.pca_mse", "validation.mse", "parameters", "code_size", "best_epoch", "seconds.training",
-];
 
 const table = { columns: [], sort: { key: null, descending: false }, filter: () => true, states: new Set(), most: MOST_ROWS };
 
@@ -115,40 +110,6 @@ function rankingNote() {
     split ? "Where runs were not measured on the same thing, each group has its own best; point at a number to see its group. " : "",
     "To choose among runs, use a validation column: a test that has chosen no longer tests.",
   );
-}
-
-// Columns.
-
-function tableColumns() {
-  const first = new Set(mainSettings.slice(0, MOST_SETTINGS_AT_FIRST).map((setting) => setting.key));
-  const ofSettings = [...settings.values()].map((setting) => ({
-    key: setting.key, title: setting.key, short: setting.key.split(".").at(-1), prefix: setting.key.split(".").slice(0, -1).join("."),
-    group: "settings", shown: first.has(setting.key), metric: null,
-    value: setting.of, text: (run) => asSet(setting.of(run)), numeric: runs.every((run) => isNumberOrMissing(setting.of(run))),
-  }));
-  const ofMetrics = [...metrics.values()].map((metric) => {
-    const [split, ...rest] = metric.key.split(".");
-    return {
-      key: metric.key, title: rest.join(".") || split, short: rest.join(".") || split, prefix: "", group: rest.length ? split : "of the run", shown: isShownAtFirst(metric), metric,
-      value: (run) => metric.of(run) ?? undefined, text: (run) => measured(metric.of(run)), numeric: true,
-    };
-  });
-  return [...ofSettings, ...ofMetrics];
-}
-
-function isNumberOrMissing(value) {
-  return value === undefined || value === null || typeof value === "number";
-}
-
-/** The usual ones that say something: not the loss where it is the error, nor what is the same for all. */
-function isShownAtFirst(metric) {
-  if (metric.key === data.mainMetric) return true;
-  if (!METRICS_AT_FIRST.includes(metric.key)) return false;
-  const mse = metrics.get("test.mse");
-  if (metric.key === "test.loss" && mse && runs.every((run) => metric.of(run) === mse.of(run))) return false;
-  if (metric.key === "code_size" && settings.has("architecture.code_size")) return false;
-  const fact = !metric.key.includes(".");
-  return !fact || new Set(runs.map(metric.of).filter((value) => value !== null)).size > 1;
 }
 
 // Head.

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoenc.comparison.report import document, texts
+from tests.comparison.report_examples import UNITS, VARIATIONAL, record, summary
+
+
+def test_settings_that_differ_are_told_from_those_that_do_not(tmp_path: Path) -> None:
+    runs = [
+        record(tmp_path, "a", settings={"architecture": {"name": "conv", "channels": [16, 32]}}),
+        record(tmp_path, "b", settings={"seed": 1}),
+        record(tmp_path, "c", settings={"seed": True}),
+        record(tmp_path, "unreadable", state="unreadable", config={}),
+    ]
+    found = document.settings(runs)
+    differing = {setting["key"]: setting for setting in found["differing"]}
+    assert differing["architecture"]["values"] == ["conv", "mlp"]
+    assert differing["architecture"]["of"] == [0, 1, 1, -1]
+    assert differing["architecture.code_size"]["of"] == [-1, 0, 0, -1]
+    assert differing["architecture.channels"]["values"] == ["[16, 32]"]
+    assert differing["seed"]["values"] == [0, 1, True]  # 1 and true are equal, and not the same setting
+    assert [setting["key"] for setting in found["differing"]][-1] == "seed"
+    assert ["dataset", "mnist"] in found["shared"]
+    assert "dataset" not in differing
+    assert (differing["architecture"]["main"], differing["architecture.channels"]["main"]) == (True, False)
+
+
+def test_a_config_of_very_many_keys_is_cut(tmp_path: Path) -> None:
+    runs = [record(tmp_path, str(n), config={f"key {i}": i * n for i in range(5000)}) for n in range(2)]
+    assert len(document.settings(runs)["differing"]) < document.MOST_SETTINGS
+
+
+def test_metrics_have_units_directions_and_sections(tmp_path: Path) -> None:
+    runs = [
+        record(tmp_path, "a", mse=0.02),
+        record(tmp_path, "b", summary=summary(0.01, units=VARIATIONAL, kl_nats=3.0)),
+        record(tmp_path, "c", mse=0.03, settings={"dataset": {"name": "kmnist", "validation_fraction": 0.1}}),
+        record(tmp_path, "d", state="running"),
+    ]
+    found = {metric["key"]: metric for metric in document.metrics(runs)}
+    mse = found["test.mse"]
+    assert mse["values"] == [0.02, 0.01, 0.03, None]
+    assert mse["units"] == [UNITS["mse"]]
+    assert mse["unitOf"] is None
+    assert mse["better"] == "lower"
+    assert mse["sectionOf"] == [0, 0, 1, -1]
+    assert "kmnist" in mse["sections"][1]
+    loss = found["test.loss"]
+    assert loss["units"] == [UNITS["loss"], VARIATIONAL["loss"]]
+    assert loss["unitOf"] == [0, 1, 0, -1]
+    assert loss["sectionOf"] == [0, 1, 2, -1]
+    assert found["test.psnr"]["better"] == "higher"
+    assert "better" not in found["parameters"]
+    assert "better" not in found["test.kl_nats"]
+    assert list(found)[:3] == ["test.mse", "test.loss", "test.psnr"]
+
+
+def test_numbers_that_json_has_no_word_for_are_texts(tmp_path: Path) -> None:
+    wild = {"nan": math.nan, "much": math.inf, "little": -math.inf, "whole": 12345678, "long": 0.12345678}
+    run = record(tmp_path, "a", summary=summary(0.1) | {"test": wild})
+    values = {metric["key"].removeprefix("test."): metric["values"][0] for metric in document.metrics([run])}
+    assert {name: values[name] for name in wild} == {
+        "nan": "NaN",
+        "much": "Infinity",
+        "little": "-Infinity",
+        "whole": 12345678,
+        "long": 0.123457,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (3, 3),
+        (2**70, 1.18059e21),
+        (10**400, "Infinity"),
+        (-(10**400), "-Infinity"),
+        (2.0, 2),
+        (1e-9, 1e-9),
+        ("x\x1b[2J\u202e", "x\\x1b[2J\\u202e"),
+        ([1, "é"], '[1, "é"]'),
+        ({"a": None}, '{"a": null}'),
+        ({1, 2}, None),
+    ],
+)
+def test_values_are_plain(given: Any, expected: Any) -> None:
+    found = texts.value(given)
+    if expected is not None:
+        assert (found, type(found)) == (expected, type(expected))
+    assert found is None or isinstance(found, (str, int, float, bool))
+
+
+def test_a_long_or_deep_value_is_cut() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert len(str(texts.value(deep))) <= texts.MOST_VALUE
+    while deep:
+        (deep,) = deep  # a list this deep cannot be freed at once
+    assert len(str(texts.value("x" * 10_000))) <= texts.MOST_VALUE
+
+
+def test_runs_with_the_same_label_are_told_apart(tmp_path: Path) -> None:
+    labels = [("a/0", "conv"), ("b/0", "conv"), ("b/1", "mlp")]
+    runs = [record(tmp_path, name, label=label) for name, label in labels]
+    assert document.names(runs) == ["conv · a/0", "conv · b/0", "mlp"]
+
+
+def test_a_run_that_did_not_finish_says_why(tmp_path: Path) -> None:
+    runs = [
+        record(tmp_path, "a", state="failed", error_kind="out_of_memory", error_message="16 GiB\x1b[31m"),
+        record(tmp_path, "b", state="unreadable", problems=tuple(f"problem {n}" for n in range(9))),
+        record(tmp_path, "c", state="dead"),
+        record(tmp_path, "d"),
+    ]
+    found = document.runs(runs)
+    assert found[0]["reasons"] == ["out_of_memory: 16 GiB\\x1b[31m"]
+    assert found[1]["reasons"][-1] == "and 4 more"
+    assert len(found[1]["reasons"]) == 6
+    assert found[2]["reasons"] == ["its process ended without a word"]
+    assert "reasons" not in found[3]
+    assert [run["state"] for run in found] == ["failed", "unreadable", "dead", "finished"]
+
+
+def test_the_main_metric_is_what_most_runs_have(tmp_path: Path) -> None:
+    assert document.main_metric([record(tmp_path, "a")]) == "test.mse"
+    validated = summary(0.1) | {"test": None}
+    runs = [record(tmp_path, name, summary=validated) for name in "ab"]
+    assert document.main_metric([record(tmp_path, "c"), *runs]) == "validation.mse"
+    assert document.main_metric([]) == "test.mse"
+
+
+def test_what_cannot_be_ranked_together_is_said(tmp_path: Path) -> None:
+    other = {"dataset": {"name": "kmnist", "validation_fraction": 0.1}}
+    runs = [record(tmp_path, "a"), record(tmp_path, "b", settings=other)]
+    assert any("kmnist" in sentence for sentence in document.warnings(runs, "test.mse"))
+    assert document.warnings(runs[:1], "test.mse") == []

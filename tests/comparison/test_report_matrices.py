@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from autoenc.comparison.report import matrices as module
+from autoenc.comparison.report.matrices import matrices
+from tests.comparison.report_examples import record, save_arrays, save_reconstructions, smooth_images
+
+
+def pixels(sprite: str) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(sprite))))
+
+
+def test_runs_with_the_same_test_images_stand_in_one_matrix(tmp_path: Path) -> None:
+    runs = [record(tmp_path, name) for name in "abcd"]
+    colour = smooth_images(4, side=9, channels=3, seed=7)
+    save_reconstructions(runs[0], seed=1)
+    save_reconstructions(runs[1], clean=colour)
+    save_reconstructions(runs[3], seed=2)
+    document, notes = matrices(runs)
+    assert notes == []
+    assert [[column["run"] for column in matrix["runs"]] for matrix in document] == [[0, 3], [1]]
+    grey, coloured = document
+    assert (grey["channels"], grey["height"], grey["width"], len(grey["captions"])) == (1, 28, 28, 10)
+    assert (coloured["channels"], coloured["height"], coloured["captions"]) == (3, 9, ["0", "1", "2", "3"])
+    assert pixels(grey["clean"]).shape == (280, 28)
+    assert pixels(coloured["clean"]).shape == (36, 9, 3)
+    assert np.array_equal(pixels(coloured["clean"])[9:18], np.rint(255 * colour[1]).transpose(1, 2, 0))
+    assert all(column["noisy"] == -1 for column in grey["runs"])
+
+
+def test_errors_are_those_of_the_numbers_and_not_of_the_bytes(tmp_path: Path) -> None:
+    run = record(tmp_path, "a")
+    clean = np.zeros((2, 1, 4, 4), np.float32)
+    final = clean.copy()
+    final[0] = 0.001
+    final[1, 0, 0, 0] = 2.0
+    save_arrays(
+        run.path / "figures" / "reconstructions.npz", {"captions": ["x", "y"]}, clean=clean, given=clean, final=final
+    )
+    (matrix,) = matrices([run]).document
+    (column,) = matrix["runs"]
+    assert column["mse"] == [1e-6, 0.25]
+    assert column["remark"] == "clipped to 0…1"
+    assert pixels(column["final"])[4, 0] == 255
+    assert 0 < matrix["highestError"] <= 1
+
+
+def test_noisy_inputs_that_are_the_same_are_kept_once(tmp_path: Path) -> None:
+    runs = [record(tmp_path, name) for name in "abc"]
+    for run, noise in zip(runs, (0.0, 0.3, 0.3), strict=True):
+        save_reconstructions(run, noise=noise)
+    (matrix,) = matrices(runs).document
+    assert [column["noisy"] for column in matrix["runs"]] == [-1, 0, 0]
+    assert len(matrix["noisy"]) == 1
+    assert not np.array_equal(pixels(matrix["noisy"][0]), pixels(matrix["clean"]))
+
+
+def test_what_is_not_finite_is_shown_and_said(tmp_path: Path) -> None:
+    run = record(tmp_path, "a")
+    clean = np.zeros((1, 1, 2, 2), np.float32)
+    path = run.path / "figures" / "reconstructions.npz"
+    save_arrays(path, {"captions": ["x"]}, clean=clean, given=clean, final=np.full_like(clean, np.nan))
+    (matrix,) = matrices([run]).document
+    (column,) = matrix["runs"]
+    assert column["mse"] == ["NaN"]
+    assert column["remark"] == "not a number: white"
+    assert (pixels(column["final"]) == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"final": np.zeros((3, 1, 4, 4), np.float32)}, "'clean' of shape"),
+        ({"clean": np.zeros((2, 2, 4, 4), np.float32)}, "no images that could be shown"),
+        ({"clean": np.zeros((2, 1, 4, 4), np.int64)}, "no images that could be shown"),
+        ({"clean": np.zeros((0, 1, 4, 4), np.float32)}, "no images that could be shown"),
+        ({"clean": np.zeros((2, 1, 4, 4000), np.float32)}, "no images that could be shown"),
+        ({"clean": np.zeros((2, 4, 4), np.float32)}, "not of 4 dimensions"),
+    ],
+)
+def test_a_file_that_is_something_else_is_said_with_its_reason(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    images = np.zeros((2, 1, 4, 4), np.float32)
+    stored = {"clean": images, "given": images, "final": images} | change
+    bad, good = record(tmp_path, "bad\x1b"), record(tmp_path, "good")
+    save_arrays(bad.path / "figures" / "reconstructions.npz", {"captions": ["a", "b"]}, **stored)
+    save_reconstructions(good)
+    document, notes = matrices([bad, good])
+    assert [column["run"] for matrix in document for column in matrix["runs"]] == [1]
+    assert len(notes) == 1
+    assert notes[0].startswith("bad\\x1b: reconstructions.npz has ")
+    assert said in notes[0]
+
+
+def test_images_are_left_out_where_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CHARACTERS", 12_000)
+    runs = [record(tmp_path, str(number)) for number in range(8)]
+    for number, run in enumerate(runs):
+        save_reconstructions(run, seed=number)
+    (matrix,), notes = matrices(runs)
+    assert len(matrix["captions"]) == module.FEWEST_IMAGES
+    assert pixels(matrix["clean"]).shape == (28 * module.FEWEST_IMAGES, 28)
+    assert len(matrix["runs"][0]["mse"]) == module.FEWEST_IMAGES
+    assert 0 < len(matrix["runs"]) < 8
+    assert any("the first are shown" in note for note in notes)
+    assert any(f"of {8 - len(matrix['runs'])} runs are left out" in note for note in notes)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import html.parser
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoenc.comparison.report import document, write_report
+from autoenc.comparison.report.page import SCRIPTS, as_json_in_html, page
+from tests.comparison.report_examples import many, record, save_reconstructions
+
+ASSETS = Path(document.__file__).parent / "assets"
+
+
+class Parsed(html.parser.HTMLParser):
+    """The elements of a page, and the texts in those that are not parsed further."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts.append((self.elements[-1][0], data))
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def data_in(text: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found
+    values = json.loads(found[1])
+    assert isinstance(values, dict)
+    return values
+
+
+def policy_of(parsed: Parsed) -> dict[str, str]:
+    (content,) = [meta["content"] for meta in parsed.of("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    return dict(part.strip().split(" ", 1) for part in (content or "").split(";"))
+
+
+def test_the_policy_allows_what_is_in_the_page_and_nothing_else(tmp_path: Path) -> None:
+    text = page([record(tmp_path, "a")], title="Runs")
+    parsed = Parsed(text)
+    policy = policy_of(parsed)
+    assert policy["default-src"] == "'none'"
+    assert policy["img-src"] == "data:"
+    assert policy["base-uri"] == policy["form-action"] == "'none'"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert "unsafe" not in str(policy)
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
+    (program,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert style
+    for name, content in (("style-src", style[1]), ("script-src", program)):
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert policy[name] == f"'sha256-{digest}'"
+    # The policy stands before everything that it is about.
+    assert text.index("Content-Security-Policy") < text.index("<title") < text.index("<style")
+
+
+def test_the_page_asks_for_nothing_and_has_no_inline_code(tmp_path: Path) -> None:
+    text = page([record(tmp_path, "a")], title="Runs")
+    parsed = Parsed(text)
+    assert {"name": "referrer", "content": "no-referrer"} in parsed.of("meta")
+    for tag, attributes in parsed.elements:
+        assert tag not in {"link", "iframe", "object", "embed", "base", "form"}
+        assert not {"src", "srcset", "style", "action"} & attributes.keys()
+        assert not any(name.startswith("on") for name in attributes)
+        assert str(attributes.get("href", "#")).startswith("#")
+    assert [url for url in re.findall(r"https?://[^\s\"']+", text) if "www.w3.org/2000/svg" not in url] == []
+
+
+def test_the_program_never_parses_html_nor_text_as_code() -> None:
+    for path in ASSETS.glob("*.js"):
+        source = path.read_text("utf-8")
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "fetch(",
+                     "XMLHttpRequest", "localStorage", "import(", "cssText", "</script", "<!--"):  # fmt: skip
+            assert word not in source, (path.name, word)
+    assert sorted(SCRIPTS) == sorted(path.name for path in ASSETS.glob("*.js"))
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<!-- <script>",
+    "]]>\u2028\u2029\x00\x1b]0;title\x07",
+    "{{program}} {{data}} \\1",
+    "\ud800 half a pair",
+    "&lt;&#60;",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_that_a_folder_says_becomes_html(tmp_path: Path, text: str) -> None:
+    run = record(
+        tmp_path, "run", name=text, label=text, state="failed", error_kind="raised", error_message=text,
+        settings={"architecture": {"name": text, text: text}, text: text}, problems=(text,),
+        summary={"test": {text: 1.0, "mse": 0.5}, "units": {"mse": text, text: text}},
+        history=[{"epoch": 1, text: 1.0, f"train/{text}": 2.0}],
+    )  # fmt: skip
+    other = record(tmp_path, "other", label="other")
+    made = page([run, other], title=text)
+    plain = page([record(tmp_path, "plain"), other], title="Runs")
+    assert [tag for tag, _ in Parsed(made).elements] == [tag for tag, _ in Parsed(plain).elements]
+    assert made.count("</script") == plain.count("</script") == 2
+    assert made.isprintable() or all(character.isprintable() or character == "\n" for character in made)
+    made.encode("utf-8")
+    shown = data_in(made)["runs"][0]["label"]
+    assert shown.startswith(text[:3].encode("unicode_escape").decode()[:3]) or "\\" in shown
+
+
+def test_json_in_html_is_the_same_json() -> None:
+    values = {"a": "</script>&<!--\u2028\ud83d\ude00é", "b": [1.5, None, True]}
+    written = as_json_in_html(values)
+    assert written.isascii()
+    assert not set("<>&") & set(written)
+    assert json.loads(written) == json.loads(json.dumps(values))
+
+
+def test_the_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report([record(tmp_path, "a")], path, title="Runs & more")
+    assert path.read_text("utf-8").startswith("<!doctype html>")
+    assert "<title>Runs &amp; more</title>" in path.read_text("utf-8")
+    assert [found.name for found in tmp_path.glob("*report*")] == ["report.html"]
+    with pytest.raises(OSError, match="No such file"):
+        write_report([record(tmp_path, "a")], tmp_path / "none" / "report.html", title="Runs")
+
+
+def test_a_page_of_no_runs_is_a_page() -> None:
+    assert data_in(page([], title="Nothing"))["runs"] == []
+
+
+def test_a_page_has_only_so_many_runs_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "MOST_RUNS", 3)
+    runs = [record(tmp_path, str(number)) for number in range(5)]
+    found = data_in(page(runs, title="Runs"))
+    assert len(found["runs"]) == 3
+    assert found["notes"][0] == "The first 3 of 5 runs are in this page."
+
+
+def test_no_place_of_this_machine_is_in_the_page(tmp_path: Path) -> None:
+    run = record(tmp_path, "a")
+    save_reconstructions(run)
+    assert str(tmp_path) not in page([run], title="Runs")
+
+
+@pytest.mark.slow
+def test_two_hundred_runs_with_everything_are_under_eight_megabytes(tmp_path: Path) -> None:
+    runs = many(tmp_path, 200)
+    write_report(runs, tmp_path / "report.html", title="Two hundred runs")
+    size = (tmp_path / "report.html").stat().st_size
+    assert size < 8_000_000
+    found = data_in((tmp_path / "report.html").read_text("utf-8"))
+    assert len(found["curves"]["runs"]) == 200
+    assert all(len(run["epoch"]) == 50 for run in found["curves"]["runs"])
+    assert len(found["matrices"][0]["runs"]) == 200
+    assert len(found["matrices"][0]["captions"]) >= 8
