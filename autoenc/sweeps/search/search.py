@@ -78,11 +78,6 @@ class Search:
         report = self.report()
         return [report.line, *([] if report.picture is None else [f"How the search went: {report.picture}"])]
 
-    def closing_words(self) -> list[str]:
-        """The best trial, and where to see how it was found."""
-        report = self.report()
-        return [report.line] if report.picture is None else [report.line, f"How it was found: {report.picture}"]
-
     def _new(self) -> Trial | None:
         if self._over:  # it is asked several times a second, and nobody else adds to the study
             return None
