@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -55,12 +55,22 @@ def _measure(folder: Path, count: int, script: str | None) -> None:
     for name, command in commands.items():
         cache = folder / f"cache of {name}"
         for how in ("cold", "kept"):
-            seconds, megabytes = _timed(command, {**os.environ, "XDG_CACHE_HOME": str(cache)})
-            print(f"{count:6d} runs, {name}, {how}: {seconds:.2f} s, {megabytes:.0f} MB at the most", flush=True)
+            took = _timed(command, {**os.environ, "XDG_CACHE_HOME": str(cache)})
+            times = f"{took.seconds:.2f} s ({took.processor:.2f} s of a processor)"
+            print(f"{count:6d} runs, {name}, {how}: {times}, {took.megabytes:.0f} MB at the most", flush=True)
 
 
-def _timed(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds, and the process's peak memory in megabytes."""
+class Took(NamedTuple):
+    """Of one process, from its start to its end."""
+
+    seconds: float
+    processor: float
+    """Seconds, which do not depend on the neighbours' load."""
+    megabytes: float
+    """The peak of its memory."""
+
+
+def _timed(command: list[str], environment: dict[str, str]) -> Took:
     started = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     _, status, usage = os.wait4(process.pid, 0)
@@ -68,7 +78,8 @@ def _timed(command: list[str], environment: dict[str, str]) -> tuple[float, floa
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(command)} failed")
-    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1024)
+    megabytes = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1024)
+    return Took(seconds, usage.ru_utime + usage.ru_stime, megabytes)
 
 
 def _make_runs(folder: Path, count: int, *, epochs: int) -> None:

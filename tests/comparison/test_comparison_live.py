@@ -212,6 +212,7 @@ def test_a_watch_sees_every_change_and_reads_only_what_changed(tmp_path: Path, m
 
     monkeypatch.setattr(runs, "read", read)
     monkeypatch.setattr(contents_module, "SETTLED", -1)
+    monkeypatch.setattr(watch, "SHARE", 1e9)
     sweep = make_sweep(tmp_path / "sweep", {"0": "a", "1": "b"})
     run = make_run(sweep / "0", state="running", epochs=1)
     watched = Watch([sweep], cache=None)
@@ -232,6 +233,38 @@ def test_a_watch_sees_every_change_and_reads_only_what_changed(tmp_path: Path, m
     (run / "status.json").write_text(json.dumps(status("finished")))
     (run / "summary.json").write_text(json.dumps(SUMMARY))
     assert [each.state for each in watched.refresh()] == ["finished", "running"]
+
+
+def test_a_watch_reads_again_what_changes_just_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two changes within one tick of the clock may look like one."""
+    run = make_run(tmp_path / "run", state="running")
+    monkeypatch.setattr(watch, "SHARE", 1e9)
+    found = contents_module.stamps(str(run))
+    monkeypatch.setattr(runs, "stamps", lambda folder: found)
+    watched = Watch([run], cache=None)
+    watched.refresh()
+    (run / "status.json").write_text(json.dumps(status("failed")))
+    assert [each.state for each in watched.refresh()] == ["failed"]
+
+
+def test_a_watch_of_very_much_reads_it_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+
+    def read(folder: str, found: contents_module.Stamps) -> contents_module.Contents:
+        clock[0] += 0.1
+        return contents_module.read(folder, found)
+
+    monkeypatch.setattr(runs, "read", read)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    run = make_run(tmp_path / "run", state="running")
+    watched = Watch([tmp_path], cache=None)
+    watched.refresh()
+    (run / "status.json").write_text(json.dumps(status("failed")))
+    clock[0] += 0.1 / watch.SHARE - 0.01
+    watched._next_look = 1000.0
+    assert [each.state for each in watched.refresh()] == ["running"]
+    clock[0] += 0.02
+    assert [each.state for each in watched.refresh()] == ["failed"]
 
 
 def test_a_watch_looks_for_new_folders_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,10 +184,10 @@ def test_what_was_not_used_for_longest_is_forgotten_first(
 ) -> None:
     place = tmp_path / "cache"
     for number in range(40):
-        make_run(tmp_path / ("old" if number < 20 else "used") / str(number), config={**CONFIG, "text": "x" * 3000})
+        make_run(tmp_path / ("old" if number < 20 else "again") / str(number), config={**CONFIG, "text": "x" * 3000})
     read_runs([tmp_path], cache=place)
     change_rows(place / cache_module.NAME, "used", 100)
-    read_runs([tmp_path / "used"], cache=place)  # which notes the day
+    read_runs([tmp_path / "again"], cache=place)  # which notes the day
     monkeypatch.setattr(cache_module, "LARGEST", 150_000)
     read_runs([make_run(tmp_path / "new")], cache=place)
     read_folders.clear()

@@ -13,34 +13,43 @@ from autoenc.comparison.reading.runs import Reader
 from autoenc.comparison.records import RunRecord
 
 SHORTEST_PAUSE = 2.0
+"""Seconds between two looks for new folders."""
 SHARE = 0.05
-"""Of the time, at the most, goes into looking for new folders."""
+"""Of the time, at the most, goes into looking for new folders, and as much into reading known ones: of thousands of
+runs the records may be some seconds old.
+"""
 
 
 class Watch:
     """The runs at or below some folders, as they are at each moment.
 
     A refresh looks at the files of the runs that are known, jobs of a sweep that wait among them, and reads those that
-    have changed. New folders are looked for every few seconds.
+    have changed: two milliseconds for fifty runs. New folders are looked for every few seconds.
     """
 
     def __init__(self, folders: Sequence[Path], *, cache: Path | Literal["usual"] | None = "usual") -> None:
         self._folders = list(folders)
         self._reader = Reader(Cache(cache), history=False, remember=True)
         self._places: list[Place] = []
-        self._next_look = 0.0
+        self._records: list[RunRecord] = []
+        self._next_look = self._next_reading = 0.0
 
     def refresh(self) -> list[RunRecord]:
-        """The records as they are now, with the last rows of their metrics.
+        """The records as they are now, or were a moment ago, with the last rows of their metrics.
 
         Raises:
             ConfigError: a folder that was asked for is not there (any more).
         """
-        now = time.monotonic()
-        if now >= self._next_look:
+        started = time.monotonic()
+        if started >= self._next_look:
             self._places = find_places(self._folders)
-            done = time.monotonic()
-            self._next_look = done + max(SHORTEST_PAUSE, (done - now) / SHARE)
-        records = self._reader.records(self._places)
+            looked = time.monotonic()
+            self._next_look = looked + max(SHORTEST_PAUSE, (looked - started) / SHARE)
+            started = looked
+        elif started < self._next_reading:
+            return self._records
+        self._records = self._reader.records(self._places)
         self._reader.cache.store()
-        return records
+        read = time.monotonic()
+        self._next_reading = read + (read - started) / SHARE
+        return self._records
