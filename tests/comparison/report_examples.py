@@ -142,10 +142,11 @@ def save_reconstructions(
 
 
 def save_map(run: RunRecord, *, cells: int = 20, side: int = 28, channels: int = 1, points: int = 2000) -> None:
-    """A plane of codes from (-2, -1) to (2, 1): an image gets brighter to the right and redder upwards."""
+    """A plane of codes from (-2, -1) to (2, 1): an image's lower half gets brighter to the right, its upper half upwards."""
     across, up = np.linspace(-2, 2, cells, dtype=np.float32), np.linspace(1, -1, cells, dtype=np.float32)
     shade = (np.arange(cells) / (cells - 1)).astype(np.float32)
     images = np.broadcast_to(shade[None, :, None, None, None], (cells, cells, channels, side, side)).copy()
+    images[..., : side // 2, :] = shade[::-1, None, None, None, None]
     images *= smooth_images(1, side=side, channels=channels)[0] * 0.2 + 0.8
     save_arrays(
         run.path / "figures" / "decoder_grid.npz", {"code_size": 2},
