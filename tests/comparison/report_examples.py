@@ -142,7 +142,7 @@ def save_reconstructions(
 
 
 def save_map(run: RunRecord, *, cells: int = 20, side: int = 28, channels: int = 1, points: int = 2000) -> None:
-    """A plane of codes from (-2, -1) to (2, 1): an image's lower half gets brighter to the right, its upper half upwards."""
+    """A plane of codes from (-2, -1) to (2, 1): images' lower halves get brighter to the right, their upper upwards."""
     across, up = np.linspace(-2, 2, cells, dtype=np.float32), np.linspace(1, -1, cells, dtype=np.float32)
     shade = (np.arange(cells) / (cells - 1)).astype(np.float32)
     images = np.broadcast_to(shade[None, :, None, None, None], (cells, cells, channels, side, side)).copy()
