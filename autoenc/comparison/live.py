@@ -46,6 +46,7 @@ def live_table(records: Sequence[RunRecord], *, now: datetime, most_rows: int | 
     if len(set(columns["device"])) < 2:
         said.pop("device", None)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_caption(records, shown), caption_justify="left")
+    table.show_header = bool(records)
     for name in said:
         table.add_column(name, justify="left" if name in _TEXTS else "right", no_wrap=True, overflow="ellipsis")
     for record, cells in zip(shown, zip(*said.values(), strict=True), strict=True):
