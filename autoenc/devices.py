@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from autoenc.registry import Registry
@@ -36,8 +37,12 @@ class Device:
         return str(self.torch_device)
 
     def set_threads(self, threads: int | None = None) -> int:
-        """Use as many CPU threads as the config says, else `threads`, else torch's own choice; returns how many."""
+        """Use as many CPU threads as the config says, else `threads`, else torch's own choice; returns how many.
+
+        So do the libraries beside torch: one that takes every core for a picture slows all other jobs down.
+        """
         torch.set_num_threads(self.threads or threads or TORCHS_CHOICE)
+        threadpool_limits(torch.get_num_threads())
         return torch.get_num_threads()
 
     def place(self, model: nn.Module) -> nn.Module:

@@ -19,7 +19,7 @@ from autoenc.command_line.ending import in_one_line
 from autoenc.command_line.jobs import JobMaker, labels_of, sweep_folder, varied, without_doubles
 from autoenc.command_line.report import shown
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.run_directory import RunDirectory
+from autoenc.run_directory import RunDirectory, write_atomically
 from autoenc.settings import ConfigError, checked, listed, nearest
 from autoenc.sweeps.driver import Course
 from autoenc.sweeps.folder import SweepFolder
@@ -52,6 +52,7 @@ def sweep(composer: Composer) -> int:
     with wanted.folder.locked(), SweepView(wanted.folder.path) as view:
         _announce(wanted, code=code)
         wanted.folder.add(wanted.jobs, code=code)
+        write_atomically(wanted.folder.path / "multirun.yaml", wanted.as_yaml.encode())  # as Hydra's own sweeps have it
         source = wanted.source()
         course = Course(
             source=source,
@@ -83,6 +84,8 @@ class _Wanted(NamedTuple):
     """Those that are known beforehand; of a search none."""
     values: Mapping[str, Any]
     """The config of a first job, or of one that there might be."""
+    as_yaml: str
+    """The config of the command."""
 
     def source(self) -> Source:
         """Where the jobs come from."""
@@ -133,6 +136,7 @@ def _what_is_wanted(composer: Composer) -> _Wanted:
         overrides=overrides,
         jobs=without_doubles(jobs) if sweeper.knows_all_jobs else [],
         values=jobs[0].task.config,
+        as_yaml=OmegaConf.to_yaml(config),
     )
 
 
