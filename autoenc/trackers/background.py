@@ -16,8 +16,6 @@ from autoenc.trackers.tracker import Ending, Row, ending_of
 
 log = logging.getLogger(__name__)
 
-LONGEST_SILENCE = 10.0
-"""Seconds that the end of a run waits while nothing at all arrives."""
 LONGEST_WAIT = 60.0
 """Seconds that it waits in all, for pictures on their slow way to a server that does take them."""
 TRIES = 3
@@ -55,7 +53,7 @@ def dated(rows: Sequence[Row], *, end: float) -> list[Epoch]:
 class Recorder(Protocol):
     """One run in a tracker. Its methods may raise anything; a call that raised is made again."""
 
-    def begin(self, rows: Sequence[Row]) -> None:
+    def begin(self, epochs: Sequence[Epoch]) -> None:
         """The training begins, or goes on after these epochs."""
         ...
 
@@ -92,11 +90,13 @@ class FedFromAThread:
     warning, when the first tries have failed.
     """
 
-    def __init__(self, recorder: Recorder, *, name: str, directory: RunDirectory) -> None:
+    def __init__(self, recorder: Recorder, *, name: str, directory: RunDirectory, patience: float) -> None:
         self._recorder = recorder
         self._name = name
         self._directory = directory
-        self._begun_after: Sequence[Row] | None = None
+        self._patience = patience
+        """Seconds that the end of the run waits while nothing at all arrives."""
+        self._begun_after: Sequence[Epoch] | None = None
         self._epochs: deque[Epoch] = deque(maxlen=MOST_ROWS)
         self._end: _End | None = None
         self._pictures: list[Path] | None = None
@@ -112,7 +112,7 @@ class FedFromAThread:
     def begin(self, rows: Sequence[Row]) -> None:
         """See `Tracker`."""
         with self._told:
-            self._begun_after = rows
+            self._begun_after = dated(rows, end=time.time())
             self._told.notify()
 
     def epoch(self, row: Row) -> None:
@@ -130,7 +130,7 @@ class FedFromAThread:
         while self._thread.is_alive():
             self._thread.join(timeout=0.1)
             now = time.monotonic()
-            if now - self._progress > LONGEST_SILENCE or now - self._end_told > LONGEST_WAIT:
+            if now - self._progress > self._patience or now - self._end_told > LONGEST_WAIT:
                 self._warn("it does not answer")
                 self._over.set()
                 return
@@ -162,11 +162,13 @@ class FedFromAThread:
             self._recorder.begin(self._begun_after)
             self._begun_after = None
             self._progressed()
-        epochs = list(self._epochs)
+        with self._told:
+            epochs = list(self._epochs)
         if epochs:
             self._recorder.write(epochs)
-            while self._epochs and self._epochs[0].row["epoch"] <= epochs[-1].row["epoch"]:
-                self._epochs.popleft()
+            with self._told:
+                while self._epochs and self._epochs[0].row["epoch"] <= epochs[-1].row["epoch"]:
+                    self._epochs.popleft()
             self._progressed()
         if self._end is not None and not self._epochs:
             self._hand_on_end(self._end)
@@ -187,6 +189,8 @@ class FedFromAThread:
         self._progress = time.monotonic()
 
     def _succeeded(self) -> None:
+        if self._failures and self._warned:
+            log.info("tracker=%s works again.", self._name)
         self._failures = 0
         self._pause(SHORT_PAUSE)
 
@@ -194,7 +198,7 @@ class FedFromAThread:
         self._failures += 1
         ended = self._end is not None
         if self._failures >= TRIES or (ended and time.monotonic() - self._end_told > LAST_TRY):
-            self._warn(f"{type(error).__name__}: {error}")
+            self._warn(f"{type(error).__name__}: {error}", error=error)
         if ended and self._warned:
             self._over.set()
         elif ended:
@@ -207,11 +211,12 @@ class FedFromAThread:
         with self._told:
             self._told.wait_for(lambda: self._end is not None, timeout=seconds)
 
-    def _warn(self, problem: str) -> None:
+    def _warn(self, problem: str, *, error: Exception | None = None) -> None:
         if self._warned:
             return
         self._warned = True
         text = " ".join(problem.split()).rstrip(".")
         shown = text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]} ..."
         log.warning("tracker=%s does not work: %s. The run goes on, and its folder has everything.", self._name, shown)
-        log.debug("Its error in full:", exc_info=True)
+        if error is not None:
+            log.debug("The tracker's error in full:", exc_info=error)

@@ -26,7 +26,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from autoenc.run_directory import State
 from autoenc.trackers.background import Epoch, dated
-from autoenc.trackers.tracker import Ending, Row, TrackedRun, numbers
+from autoenc.trackers.tracker import Ending, TrackedRun, numbers
 
 PREFIX = "events.out.tfevents."
 """What TensorBoard knows its files by."""
@@ -48,7 +48,7 @@ class EventFiles:
         self._file: _EventFile | None = None
         self._last_epoch = 0
 
-    def begin(self, rows: Sequence[Row]) -> None:
+    def begin(self, epochs: Sequence[Epoch]) -> None:
         """The settings, and the epochs so far."""
         if self._file is None:
             for path in self._folder.glob(f"{PREFIX}*"):
@@ -57,7 +57,7 @@ class EventFiles:
         settings = summary_v2.hparams_pb(self._run.settings())
         about = _text("run", f"{self._run.title}\n\n`{self._folder}`")
         self._file.write([*settings.value, about], step=0, seconds=time.time())
-        self.write(dated(rows, end=time.time()))
+        self.write(epochs)
 
     def write(self, epochs: Sequence[Epoch]) -> None:
         """The epochs' numbers, as TensorBoard has them: of single precision."""
@@ -70,7 +70,7 @@ class EventFiles:
     def end(self, ending: Ending) -> None:
         """The scores and the state."""
         if self._file is None:  # something was wrong before the training
-            self.begin(self._run.directory.metrics())
+            self.begin(dated(self._run.directory.metrics(), end=ending.time))
         assert self._file is not None
         state = ending.state if ending.error is None else f"{ending.state}: {ending.error}"
         values = [*self._scalars(ending.scores), _text("state", state), _session_end(ending)]

@@ -14,6 +14,11 @@ from autoenc.trackers.tracker import TrackedRun, Tracker
 
 SQLITE = "sqlite:///"
 
+FILE_PATIENCE, SERVER_PATIENCE = 30.0, 10.0
+"""Seconds of silence that are borne at the end of a run. On a busy machine the tables of a new file take their time; a
+server that has not answered a request after five seconds counts as dead anyway.
+"""
+
 _KEY = "tracker.tracking_uri"
 
 
@@ -50,7 +55,8 @@ class MlflowSettings:
         from autoenc.trackers.mlflow_runs import MlflowRun  # noqa: PLC0415 - imports mlflow
 
         recorder = MlflowRun(run, tracking_uri=self.tracking_uri, experiment=self.experiment)
-        return FedFromAThread(recorder, name="mlflow", directory=run.directory)
+        patience = FILE_PATIENCE if self.tracking_uri.startswith(SQLITE) else SERVER_PATIENCE
+        return FedFromAThread(recorder, name="mlflow", directory=run.directory, patience=patience)
 
 
 _ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

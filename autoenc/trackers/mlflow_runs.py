@@ -16,9 +16,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from autoenc.run_directory import State
-from autoenc.trackers.background import Epoch, dated
+from autoenc.trackers.background import Epoch
 from autoenc.trackers.mlflow import SQLITE
-from autoenc.trackers.tracker import Ending, Row, TrackedRun, numbers
+from autoenc.trackers.tracker import Ending, TrackedRun, numbers
 
 MOST_METRICS, MOST_PARAMS = 1000, 100
 """As many as MLflow takes at a time."""
@@ -56,12 +56,12 @@ class MlflowRun:
         self._quantities: set[str] = set()
         """Those whose units MLflow has been told."""
 
-    def begin(self, rows: Sequence[Row]) -> None:
+    def begin(self, epochs: Sequence[Epoch]) -> None:
         """Of these epochs, those are written that are not there yet, as when the server was away."""
         with self._open() as (client, run_id):
             there = client.get_metric_history(run_id, "learning_rate")  # which every epoch has
             self._last_epoch = max((metric.step for metric in there), default=0)
-            self._log_epochs(dated(rows, end=time.time()))
+            self._log_epochs(epochs)
 
     def write(self, epochs: Sequence[Epoch]) -> None:
         """The epochs' numbers, but for epochs that are there: they stay as they were first written."""

@@ -8,6 +8,9 @@ from autoenc.trackers.background import FedFromAThread
 from autoenc.trackers.extras import require_extra
 from autoenc.trackers.tracker import TrackedRun, Tracker
 
+PATIENCE = 10.0
+"""Seconds of silence that are borne at the end of a run: of a disk on a network, say."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TensorBoardSettings:
@@ -21,4 +24,4 @@ class TensorBoardSettings:
         """See `TrackerSettings`."""
         from autoenc.trackers.event_files import EventFiles  # noqa: PLC0415 - imports tensorboard
 
-        return FedFromAThread(EventFiles(run), name="tensorboard", directory=run.directory)
+        return FedFromAThread(EventFiles(run), name="tensorboard", directory=run.directory, patience=PATIENCE)

@@ -1,0 +1,193 @@
+"""`tracker=tensorboard`: what TensorBoard's own reader finds in a run's folder."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import metadata as hparams_metadata
+
+from autoenc.command_line import main
+from autoenc.run_directory import RunDirectory
+from autoenc.trackers.event_files import PREFIX, EventFiles
+from autoenc.trackers.tracker import Ending, TrackedRun
+from tests.conftest import TINY, Train
+from tests.trackers.conftest import KilledRun, warnings_of_trackers
+from tests.training.test_training_loop import assert_same_run
+
+ALL = {"scalars": 0, "images": 0, "tensors": 0}
+
+
+def read(folder: Path) -> EventAccumulator:
+    reader = EventAccumulator(str(folder), size_guidance=ALL)
+    reader.Reload()
+    return reader
+
+
+def scalars(reader: EventAccumulator, name: str) -> list[tuple[int, float]]:
+    return [(event.step, event.value) for event in reader.Scalars(name)]
+
+
+def text(reader: EventAccumulator, name: str) -> list[str]:
+    return [event.tensor_proto.string_val[0].decode() for event in reader.Tensors(name)]
+
+
+def status(reader: EventAccumulator) -> int:
+    content = reader.SummaryMetadata(hparams_metadata.SESSION_END_INFO_TAG).plugin_data.content
+    return int(hparams_metadata.parse_session_end_info_plugin_data(content).status)
+
+
+def event_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{PREFIX}*"))
+
+
+def as_written(rows: list[dict[str, float]], name: str) -> list[tuple[int, Any]]:
+    return [(int(row["epoch"]), pytest.approx(row[name], rel=1e-7)) for row in rows]
+
+
+def test_it_finds_the_numbers_their_units_the_settings_and_the_pictures(train: Train) -> None:
+    run = train("tracker=tensorboard")
+    reader, directory = read(run), RunDirectory(run)
+    rows, summary = directory.metrics(), directory.summary()
+
+    epochs = {name for row in rows for name in row} - {"epoch"}
+    scores = {f"test/{name}" for name in summary["test"]}
+    final = {f"final/{split}/{name}" for split in ("train", "validation") for name in summary[split]}
+    further = {"parameters", "code_size", "best_epoch", "epochs", "seconds/total", "seconds/training"}
+    further_names = {f"final/{name}" for name in {*further, "images_per_second"}}
+    assert set(reader.Tags()["scalars"]) == epochs | scores | final | further_names
+    for name in epochs:
+        assert scalars(reader, name) == as_written(rows, name)
+    assert scalars(reader, "test/mse") == [(3, pytest.approx(summary["test"]["mse"], rel=1e-7))]
+    assert scalars(reader, "final/seconds/total") == [(3, pytest.approx(summary["seconds"]["total"], rel=1e-7))]
+    times = [event.wall_time for event in reader.Scalars("train/loss")]
+    assert times == sorted(times)
+    assert times[-1] <= (run / "status.json").stat().st_mtime
+
+    units = summary["units"]
+    for name, unit in {"test/mse": "mse", "validation/noisy_mse": "noisy_mse", "train/loss": "loss"}.items():
+        assert reader.SummaryMetadata(name).summary_description == units[unit]
+    assert reader.SummaryMetadata("final/seconds/total").summary_description == "seconds"
+    assert reader.SummaryMetadata("learning_rate").summary_description == ""
+
+    content = reader.SummaryMetadata(hparams_metadata.SESSION_START_INFO_TAG).plugin_data.content
+    settings = hparams_metadata.parse_session_start_info_plugin_data(content).hparams
+    assert settings["architecture.code_size"].number_value == 3
+    assert settings["noise.name"].string_value == "gaussian"
+    assert settings["dataset.shuffle"].bool_value is True
+    assert settings["optimizer.betas"].string_value == "[0.9, 0.999]"
+    assert settings["training.patience"].string_value == "null"
+    assert not any(key.startswith("tracker") for key in settings)
+    assert status(reader) == api_pb2.STATUS_SUCCESS
+    assert text(reader, "state") == ["finished"]
+    assert str(run) in text(reader, "run")[0]
+
+    pictures = {f"figures/{path.stem}": path for path in directory.figures.glob("*.png")}
+    assert set(reader.Tags()["images"]) == set(pictures) >= {"figures/loss_curves", "figures/reconstructions"}
+    for name, path in pictures.items():
+        (image,) = reader.Images(name)
+        assert image.encoded_image_string == path.read_bytes()
+        assert (image.width, image.height, image.step) == (*Image.open(io.BytesIO(path.read_bytes())).size, 3)
+    assert warnings_of_trackers(run) == []
+
+
+def test_it_changes_no_bit_of_the_run(train: Train) -> None:
+    assert_same_run(train("tracker=tensorboard", folder="tracked"), train(folder="alone"))
+
+
+# 100 images give 90 for training: 6 steps an epoch; a checkpoint after each 4.
+@pytest.mark.parametrize(
+    "step", [13, pytest.param(3, marks=pytest.mark.slow), pytest.param(17, marks=pytest.mark.slow)]
+)
+def test_a_run_that_is_taken_up_again_has_each_epoch_once(step: int, killed: KilledRun) -> None:
+    run = killed(*TINY, "tracker=tensorboard", step=step)
+    assert main(["resume=run"]) == 0
+    reader = read(run)
+    rows = RunDirectory(run).metrics()
+    assert len(rows) == 3
+    for name in ("train/loss", "learning_rate", "seconds"):
+        assert scalars(reader, name) == as_written(rows, name)
+    assert len(reader.Scalars("test/mse")) == 1
+    assert status(reader) == api_pb2.STATUS_SUCCESS
+    times = [event.wall_time for event in reader.Scalars("train/loss")]
+    assert times == sorted(times)
+
+
+def test_a_failed_run_says_so_until_it_is_taken_up_and_finishes(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no\nink")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("autoenc.experiment.draw_portraits", broken)
+        run = train("tracker=tensorboard", exit_code=1)
+    reader = read(run)
+    assert status(reader) == api_pb2.STATUS_FAILURE
+    assert text(reader, "state") == ["failed: no ink"]
+    assert len(reader.Scalars("train/loss")) == 3
+    assert "test/mse" not in reader.Tags()["scalars"]
+    assert main(["resume=run"]) == 0
+    assert status(read(run)) == api_pb2.STATUS_SUCCESS
+    assert text(read(run), "state") == ["finished"]
+
+
+def test_a_run_that_fails_before_it_trains_is_there_too(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.append_metrics({"epoch": 1, "train/loss": 0.5, "seconds": 1.0})
+    files = EventFiles(TrackedRun(directory, "a run", values={"seed": 1}, units={}))
+    files.end(Ending("failed", "no checkpoint", time=100.0, epochs=1, scores={}))
+    files.close()
+    reader = read(tmp_path)
+    assert scalars(reader, "train/loss") == [(1, 0.5)]
+    assert status(reader) == api_pb2.STATUS_FAILURE
+
+
+def test_an_event_that_found_no_room_leaves_nothing_that_readers_would_stop_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = EventFiles(TrackedRun(RunDirectory(tmp_path), "a run", values={"seed": 1}, units={}))
+    files.begin([])
+    assert files._file is not None
+    stream = files._file._file
+
+    class Full:
+        """A disk with room for ten more bytes."""
+
+        def write(self, record: bytes) -> int:
+            return stream.write(record[:10])
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(stream, name)
+
+    from autoenc.trackers.background import Epoch
+
+    first, second = (Epoch({"epoch": epoch, "train/loss": epoch / 2}, 100.0 + epoch) for epoch in (1, 2))
+    files.write([first])
+    with monkeypatch.context() as patched:
+        patched.setattr(files._file, "_file", Full())
+        with pytest.raises(OSError, match="No space left"):
+            files.write([first, second])
+    files.write([first, second])
+    files.close()
+    assert scalars(read(tmp_path), "train/loss") == [(1, 0.5), (2, 1.0)]
+
+
+def test_a_folder_that_takes_no_more_files_costs_a_word(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoenc.trackers.event_files.PREFIX", "no/such/folder/")
+    run = train("tracker=tensorboard")
+    assert RunDirectory(run).status()["state"] == "finished"
+    (warning,) = warnings_of_trackers(run)
+    assert "tracker=tensorboard does not work: FileNotFoundError: " in warning
+
+
+def test_the_files_are_in_the_run_s_own_folder(train: Train) -> None:
+    run = train("tracker=tensorboard", folder="outputs/a/b")
+    (file,) = event_files(run)
+    assert file.stat().st_size > 0
+    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+    assert not (run / "tracker.json").exists()
