@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from autoenc.command_line.ending import exit_code
-from autoenc.comparison.blocks import Block, Wanted, comparison_blocks, group_metrics, section_groups, shown_keys
+from autoenc.comparison.blocks import Wanted, comparison_blocks, group_metrics, section_groups, shown_keys
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.diff_blocks import difference_blocks
 from autoenc.comparison.exports import all_columns, as_csv, as_json, checked_destination, groups_as_csv, write_text
@@ -19,7 +19,7 @@ from autoenc.comparison.markdown import as_markdown
 from autoenc.comparison.reading import printable, read_runs
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.terminal import print_blocks
-from autoenc.comparison.view import Order, View, arrange
+from autoenc.comparison.view import Order, View, arrange, first_of_each, in_rows
 from autoenc.comparison.where import parse_where
 from autoenc.progress import console
 from autoenc.settings import ConfigError, listed
@@ -82,8 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         help="what to rank by (default: validation.mse where every finished run has it, else test.mse)",
     )
     parser.add_argument("--sort", metavar="[-]KEY", help="the order; - for descending (default: the best first)")
-    parser.add_argument("--top", type=_positive, metavar="N", help="only the first N of each ranking")
-    parser.add_argument("--all", action="store_true", help="every row, however many there are")
+    rows = parser.add_mutually_exclusive_group()
+    rows.add_argument("--top", type=_positive, metavar="N", help="only the first N of each ranking")
+    rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
     parser.add_argument(
         "--group-by",
@@ -93,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, what in (("csv", "a table"), ("json", "an object"), ("markdown", "what the terminal shows")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - for standard output")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report for a browser, in one file")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report of all these runs for a browser")
     return parser
 
 
@@ -129,13 +130,14 @@ def _compare(options: argparse.Namespace) -> int:
     wanted = _wanted(options, keys, records)
     by = wanted.order.key if wanted.order is not None and keys.is_metric(wanted.order.key) else wanted.metric
     view = arrange(records, metric=by, order=wanted.order)
+    if _is_of_two(options, records):
+        blocks, all_columns = list(difference_blocks(*records)), True
+    else:
+        blocks, all_columns = list(comparison_blocks(view, wanted)), wanted.columns is not None
     if STANDARD_OUTPUT not in {options.csv, options.json, options.markdown}:
-        print_blocks(
-            _blocks(view, wanted),
-            metric=wanted.metric,
-            all_columns=wanted.columns is not None or _is_of_two(view, wanted),
-            to=console,
-        )
+        print_blocks(blocks, metric=wanted.metric, all_columns=all_columns, to=console)
+    if options.markdown is not None:
+        _write(as_markdown(blocks), options.markdown)
     _export(options, view, wanted)
     return 0
 
@@ -183,14 +185,10 @@ def _group_by(text: str | None, keys: Keys, records: Sequence[RunRecord]) -> tup
     return _several(text, keys, option="--group-by")
 
 
-def _blocks(view: View, wanted: Wanted) -> Iterator[Block]:
-    return difference_blocks(*view.records) if _is_of_two(view, wanted) else comparison_blocks(view, wanted)
-
-
-def _is_of_two(view: View, wanted: Wanted) -> bool:
+def _is_of_two(options: argparse.Namespace, records: Sequence[RunRecord]) -> bool:
     """Whether to show a difference: of two runs, unless something was asked for that only a table has."""
-    asked = (wanted.order, wanted.top, wanted.columns, wanted.group_by)
-    return len(view.records) == 2 and all(one is None for one in asked)
+    asked = (options.metric, options.sort, options.top, options.columns, options.group_by)
+    return len(records) == 2 and all(one is None for one in asked)
 
 
 def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord]) -> None:
@@ -216,18 +214,17 @@ def _export(options: argparse.Namespace, view: View, wanted: Wanted) -> None:
     groups = None
     metrics: list[str] = []
     if wanted.group_by is not None:
-        groups = [group for section in view.sections for group in section_groups(section, view=view, wanted=wanted)]
+        found = [section_groups(section, view=view, wanted=wanted)[: wanted.top] for section in view.sections]
+        groups = [group for each in found for group in each]
         keys = shown_keys(view, wanted) if wanted.columns is not None else all_columns(view.records)
         metrics = group_metrics(groups, keys) if groups else []
-    if options.csv is not None:
-        rows = [record for section in view.sections for record in section.records]
-        rows += [one.record for one in view.unranked]
-        text = as_csv(rows, columns=wanted.columns) if groups is None else groups_as_csv(groups, metrics=metrics)
-        _write(text, options.csv)
+    rows = view if wanted.top is None or groups is not None else first_of_each(view, wanted.top)
+    if options.csv is not None and groups is None:
+        _write(as_csv(in_rows(rows), columns=wanted.columns), options.csv)
+    elif options.csv is not None:
+        _write(groups_as_csv(groups or [], metrics=metrics), options.csv)
     if options.json is not None:
-        _write(as_json(view, columns=wanted.columns, groups=groups, metrics=metrics), options.json)
-    if options.markdown is not None:
-        _write(as_markdown(_blocks(view, wanted)), options.markdown)
+        _write(as_json(rows, columns=wanted.columns, groups=groups, metrics=metrics), options.json)
     if options.html is not None:
         from autoenc.comparison.report import write_report  # noqa: PLC0415 - reads pictures
 

@@ -70,7 +70,7 @@ def comparison_blocks(view: View, wanted: Wanted) -> Iterator[Block]:
     """The order, the tables, who is in none of them and why, and what the numbers are."""
     ranked = [record for section in view.sections for record in section.records]
     keys = shown_keys(view, wanted)
-    same = same_for_all(ranked, keys) if wanted.columns is None and wanted.group_by is None else {}
+    same = same_for_all(ranked, keys) if wanted.columns is None else {}
     same = {**_one_dataset(ranked), **same}
     yield Words(_states(view.records))
     if view.note and ranked:

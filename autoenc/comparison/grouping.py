@@ -189,7 +189,7 @@ def group_warnings(groups: Sequence[Group]) -> list[str]:
     if SEED not in groups[0].values and any(_has_copies(group) for group in groups):
         lines.append("A group has runs of the same settings and the same seed: copies are no further evidence.")
     if any(group.left_out for group in groups):
-        lines.append("left_out: runs of a group that are not ranked; a mean of the others may be too good.")
+        lines.append("Some runs of these groups are not ranked (left_out): a mean of the others may be too good.")
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from autoenc.comparison.keys import value_of
@@ -68,6 +68,18 @@ def arrange(records: Sequence[RunRecord], *, metric: str | None, order: Order | 
         note=note,
         warnings=tuple(warnings),
     )
+
+
+def in_rows(view: View) -> list[RunRecord]:
+    """All runs in the order in which they are shown: those of the sections, then those that are not ranked."""
+    return [run for section in view.sections for run in section.records] + [one.record for one in view.unranked]
+
+
+def first_of_each(view: View, count: int) -> View:
+    """The first runs of each section alone."""
+    sections = tuple(section._replace(records=section.records[:count]) for section in view.sections)
+    shown = replace(view, sections=sections, unranked=())
+    return replace(shown, records=tuple(in_rows(shown)))
 
 
 def in_order(records: Iterable[RunRecord], order: Order) -> list[RunRecord]:

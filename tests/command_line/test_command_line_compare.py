@@ -105,7 +105,8 @@ def test_two_runs_are_compared_key_by_key(folder: Path, capsys: pytest.CaptureFi
     assert ["architecture", "conv", "linear"] in [line.split() for line in text.splitlines()]
     assert ["test.mse", "0.1200", "0.2800", "+0.16", "+133.3%"] in [line.split() for line in text.splitlines()]
     assert compare(capsys, "runs", "--where", "seed=1") == text
-    assert "old" not in compare(capsys, "runs", "--where", "seed=1", "--sort", "name")
+    for option in ("--sort=name", "--top=1", "--metric=test.mse", "--columns=seed", "--group-by=seed"):
+        assert "\nnew:" not in compare(capsys, "runs", "--where", "seed=1", option)
     turned = compare(capsys, "runs/linear_1", "runs/conv_1")
     assert ["architecture", "linear", "conv"] in [line.split() for line in turned.splitlines()]
 
@@ -121,6 +122,12 @@ def test_files_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[st
     compare(capsys, "runs", "--csv", "a.csv", "--group-by", "architecture")
     with Path("a.csv").open() as file:
         assert [row["architecture"] for row in csv.DictReader(file)] == ["conv", "linear"]
+    compare(capsys, "runs", "--csv", "a.csv", "--json", "a.json", "--top", "2")
+    with Path("a.csv").open() as file:
+        assert [row["run"] for row in csv.DictReader(file)] == ["conv_0", "conv_1"]
+    assert [run["run"] for run in json.loads(Path("a.json").read_text())["runs"]] == ["conv_0", "conv_1"]
+    compare(capsys, "runs", "--json", "a.json", "--group-by", "architecture", "--top", "1")
+    assert len(json.loads(Path("a.json").read_text())["groups"]) == 1
     assert not list(Path().glob(".*.new"))
 
 
@@ -171,7 +178,10 @@ def test_a_mistake_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFi
     assert sorted(Path().rglob("*")) == before
 
 
-@pytest.mark.parametrize("arguments", [[], ["runs", "--top", "0"], ["runs", "--sort"], ["runs", "--colums", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["runs", "--top", "0"], ["runs", "--sort"], ["runs", "--colums", "x"], ["runs", "--all", "--top=1"]],
+)
 def test_what_argparse_refuses(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main(arguments)

@@ -86,7 +86,7 @@ def test_the_best_of_a_column_is_marked_where_it_is_of_one_thing() -> None:
     assert best_rows(runs, "test.mse") == {1, 2}
     assert best_rows(runs, "parameters") == frozenset()
     assert best_rows(runs[1:], "test.mse") == frozenset()  # both are
-    assert best_rows([*runs, record("d", {"mse": 0.01}, state="failed")], "test.mse") == {1, 2}
+    assert best_rows([*runs, record("d", {"mse": 0.1}, state="failed")], "test.mse") == {1, 2}
     assert best_rows([*runs, record("d", {"mse": 0.01}, dataset__limit=9)], "test.mse") == frozenset()
 
 

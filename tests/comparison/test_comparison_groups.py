@@ -63,6 +63,11 @@ def groups(runs: list[RunRecord], *keys: str, metric: str = "test.mse") -> list[
     return groups_of(section, view=view, keys=keys)
 
 
+def test_what_failed_on_other_images_is_left_out_of_no_group() -> None:
+    elsewhere = record("elsewhere", state="failed", dataset__name="fashion_mnist", seed=3)
+    assert [group.left_out for group in groups([*RUNS, elsewhere], "architecture")] == [0, 1]
+
+
 def cells(columns: list[Column]) -> dict[str, list[str]]:
     return {one.key: list(one.cells) for one in columns}
 
