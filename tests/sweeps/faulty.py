@@ -27,7 +27,7 @@ from autoenc.settings import NonNegativeFloat, NonNegativeInt
 if TYPE_CHECKING:
     import pytest
 
-Fault = Literal["none", "raise", "exit", "kill", "hang", "memory"]
+Fault = Literal["none", "raise", "tell", "exit", "kill", "hang", "memory"]
 
 MODULE = "autoenc_faulty"
 
@@ -65,6 +65,9 @@ class Faulty:
 def _go_wrong(fault: Fault) -> None:
     if fault == "raise":
         raise RuntimeError("the noise was told to fail")
+    if fault == "tell":
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+        raise RuntimeError(f"GPUs {gpus}, {torch.get_num_threads()} threads")
     if fault == "exit":
         os._exit(3)
     if fault == "kill":

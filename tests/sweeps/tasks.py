@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +16,23 @@ import psutil
 import yaml
 
 from autoenc.run_directory import RunDirectory
-from autoenc.sweeps.launchers import Launcher
+from autoenc.sweeps.launchers import LAUNCHERS, Launcher
 from autoenc.sweeps.task import JobTask
 from tests.conftest import REPOSITORY
 from tests.sweeps.faulty import Fault, noise
 
-LIMIT = 60.0
+LIMIT = 240.0
 """Seconds that nothing here may take."""
 
-TIMED_OUT_AFTER = 6.0
-"""The job timeout of the tests: a job that behaves ends within it on a busy machine, or not much of a machine it is."""
+FAULTS: dict[Fault, str] = {
+    "none": "finished",
+    "raise": "raised",
+    "exit": "raised",
+    "kill": "killed",
+    "memory": "out_of_memory",
+    "hang": "timed_out",
+}
+"""What a job is to be labelled that goes wrong so."""
 
 
 def values(**changes: Any) -> dict[str, Any]:
@@ -56,7 +68,8 @@ def task(folder: Path, fault: Fault = "none", *, seconds: float = 0.0, timeout: 
 
 def run_all(launcher: Launcher, tasks: Sequence[JobTask]) -> list[str]:
     """Have a launcher run them as a sweep does; the names of the jobs in the order in which they ended."""
-    waiting, running, ended = list(tasks), 0, []
+    waiting, running = list(tasks), 0
+    ended: list[str] = []
     deadline = time.monotonic() + LIMIT
     while waiting or running:
         assert time.monotonic() < deadline, ended
@@ -84,6 +97,59 @@ def wait_until(condition: Callable[[], object], *, seconds: float = LIMIT) -> No
         time.sleep(0.05)
 
 
+def launcher(name: str, **changes: object) -> Launcher:
+    """One as its YAML has it, but for the changes."""
+    given = yaml.safe_load((REPOSITORY / "conf" / "hydra" / "launcher" / f"{name}.yaml").read_text())
+    return LAUNCHERS.parse({**given, **changes}).build()
+
+
+def check_that_each_job_ends_in_its_own_way(launcher: Launcher, folder: Path) -> None:
+    """One job for each fault, and the one that hangs against a time limit."""
+    tasks = [task(folder / fault, fault, timeout=5.0 if fault == "hang" else None) for fault in FAULTS]
+    assert sorted(run_all(launcher, tasks)) == sorted(FAULTS)
+    assert {fault: outcome(folder / fault) for fault in FAULTS} == FAULTS
+    for fault in FAULTS:
+        status = RunDirectory(folder / fault).status()
+        assert status["finished_at"] >= status["started_at"]
+        assert (status["error"] is None) == (fault == "none")
+    assert "in _go_wrong" in (folder / "hang" / "train.log").read_text()  # where it hung
+
+
+def check_that_stopped_jobs_are_saved(launcher: Launcher, folder: Path, *, waiting: Sequence[str] = ()) -> None:
+    """Two that run, and more that wait, asked to end."""
+    tasks = [task(folder / name, seconds=0.2) for name in ("a", "b")]
+    for job in [*tasks, *(task(folder / name) for name in waiting)]:
+        launcher.submit(job)
+    wait_until(lambda: launcher.ended() == [] and all(training(Path(job.folder)) for job in tasks))
+    launcher.stop()
+    ended: list[str] = []
+    wait_until(lambda: len(ended.__iadd__(Path(job.folder).name for job in launcher.ended())) == 2 + len(waiting))
+    assert sorted(ended) == ["a", "b", *waiting]
+    assert [outcome(Path(job.folder)) for job in tasks] == ["interrupted", "interrupted"]
+    assert not any((folder / name).exists() for name in waiting)
+
+
+def check_that_nothing_outlives(name: str, folder: Path, **changes: object) -> None:
+    """Kill a process with a launcher and two running jobs of it; its processes go, the jobs saved."""
+    marker = f"marker-{uuid.uuid4()}"
+    settings = json.dumps({"launcher": name, **changes})
+    command = [sys.executable, "-m", "tests.sweeps.tasks", settings, str(folder)]
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            command, env={**os.environ, "AUTOENC_TEST": marker}, stdout=output, stderr=output, cwd=REPOSITORY
+        )
+    try:
+        wait_until(lambda: process.poll() is not None or all(training(folder / job) for job in ("a", "b")))
+        assert process.poll() is None, (folder / "output").read_text()
+        assert len(processes_with(marker)) >= 3
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: not processes_with(marker))
+    assert [outcome(folder / job) for job in ("a", "b")] == ["interrupted", "interrupted"]
+    assert all(training(folder / job) for job in ("a", "b"))
+
+
 def training(folder: Path) -> bool:
     """Whether a job has left a checkpoint."""
     return (folder / "checkpoints" / "last" / "manifest.json").exists()
@@ -101,3 +167,14 @@ def processes_with(marker: str) -> list[str]:
         except psutil.Error:
             continue
     return found
+
+
+def _run_until_killed(settings: str, folder: Path) -> None:
+    """What `check_that_nothing_outlives` kills."""
+    changes = json.loads(settings)
+    made = launcher(changes.pop("launcher"), **changes)
+    run_all(made, [task(folder / job, seconds=1.0) for job in ("a", "b")])
+
+
+if __name__ == "__main__":
+    _run_until_killed(sys.argv[1], Path(sys.argv[2]))

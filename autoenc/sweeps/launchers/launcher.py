@@ -13,6 +13,9 @@ class Launcher(Protocol):
     slots: int
     """How many jobs may be submitted and not ended at a time."""
 
+    adopts: bool
+    """Whether a job that an earlier start of the sweep has left at work may be submitted: that one is then awaited."""
+
     def submit(self, task: JobTask) -> None:
         """Begin a job, or have it wait its turn."""
         ...

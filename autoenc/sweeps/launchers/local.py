@@ -37,6 +37,8 @@ class Joblib:
 class LocalLauncher:
     """So many jobs at once, each a child of this process."""
 
+    adopts = False
+
     def __init__(self, *, slots: int, threads: int | None, gpus: Sequence[str]) -> None:
         self.slots = slots
         self._threads = threads

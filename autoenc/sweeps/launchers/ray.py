@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autoenc.run_directory import ErrorKind, RunDirectory
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
-from autoenc.sweeps.launchers.ray_connection import RayConnection, largest, total
+from autoenc.sweeps.launchers.extras import imported
+from autoenc.sweeps.launchers.ray_connection import RayConnection, largest, this_machine, total
 from autoenc.sweeps.launchers.ray_job import watch
 from autoenc.sweeps.launchers.supervision import LostJob
 from autoenc.sweeps.task import JobTask
+
+INSIST_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,9 @@ class Ray:
         Raises:
             ConfigError: Ray is not installed or not there, or no machine of it has what a job takes.
         """
+        imported("ray", extra="ray")
+        if self.address is None:
+            self._checked_gpus([this_machine()])  # which is known before Ray has taken its time to start
         connection = RayConnection(self.address)
         try:
             return self._launcher(connection)
@@ -44,20 +52,27 @@ class Ray:
 
     def _launcher(self, connection: RayConnection) -> RayLauncher:
         nodes = connection.nodes()
-        gpus = (1 if total(nodes, "GPU") else 0) if self.num_gpus is None else self.num_gpus
-        for key, resource, wanted in (("num_cpus", "CPU", self.num_cpus), ("num_gpus", "GPU", gpus)):
-            if wanted > (there := largest(nodes, resource)):
-                problem = f"no machine of the Ray cluster has so many: the largest has {there:g}"
-                raise ConfigError(f"hydra.launcher.{key}", problem, value=wanted)
+        gpus = self._checked_gpus(nodes)
         room = total(nodes, "CPU") // self.num_cpus
         if gpus:
             room = min(room, total(nodes, "GPU") // gpus)
         slots = self.n_jobs or max(1, int(room))
         return RayLauncher(connection, slots=slots, num_cpus=self.num_cpus, num_gpus=gpus)
 
+    def _checked_gpus(self, nodes: Sequence[Mapping[str, float]]) -> float:
+        """How many GPUs a job takes."""
+        gpus = (1 if total(nodes, "GPU") else 0) if self.num_gpus is None else self.num_gpus
+        for key, resource, wanted in (("num_cpus", "CPU", self.num_cpus), ("num_gpus", "GPU", gpus)):
+            if wanted > (there := largest(nodes, resource)):
+                problem = f"no machine of the Ray cluster has so many: the largest has {there:g}"
+                raise ConfigError(f"hydra.launcher.{key}", problem, value=wanted)
+        return gpus
+
 
 class RayLauncher:
     """So many of Ray's tasks at once; where there is no room, Ray has them wait."""
+
+    adopts = False
 
     def __init__(self, connection: RayConnection, *, slots: int, num_cpus: int, num_gpus: float) -> None:
         self.slots = slots
@@ -71,6 +86,8 @@ class RayLauncher:
         """By Ray's reference: each job, and what its `status.json` said before."""
         self._lost: list[LostJob] = []
         self._stopping = False
+        self._insist_at = math.inf
+        """When jobs that are to end at once are asked again."""
 
     def submit(self, task: JobTask) -> None:
         """Hand a job to Ray."""
@@ -87,6 +104,9 @@ class RayLauncher:
 
     def ended(self) -> list[JobTask]:
         """The jobs that are over."""
+        if time.monotonic() >= self._insist_at:  # of several interrupts at a time, a process may notice one
+            self._insist_at = time.monotonic() + INSIST_SECONDS
+            self._cancel()
         over = []
         for reference in self._ready():
             task, before = self._running.pop(reference)
@@ -101,15 +121,19 @@ class RayLauncher:
 
     def stop(self, *, at_once: bool = False) -> None:
         """Ask every job to end; a task that is asked again ends its job without saving."""
-        asked_before, self._stopping = self._stopping, True
-        for _ in range(2 if at_once and not asked_before else 1):
-            for reference in self._running:
-                with contextlib.suppress(Exception):  # Ray's: a task or its machine is gone
-                    self._connection.ray.cancel(reference, force=False, recursive=False)
+        self._stopping = True
+        if at_once:
+            self._insist_at = time.monotonic()
+        self._cancel()
 
     def close(self) -> None:
         """Leave the cluster; a Ray that was started for the sweep ends."""
         self._connection.close()
+
+    def _cancel(self) -> None:
+        for reference in self._running:
+            with contextlib.suppress(Exception):  # Ray's: a task or its machine is gone
+                self._connection.ray.cancel(reference, force=False, recursive=False)
 
     def _ready(self) -> list[Any]:
         if not self._running:

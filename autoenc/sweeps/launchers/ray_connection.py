@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ ALONE = {
 }
 """For a Ray of our own."""
 
+SET_BY_RAY = ("PYTHONBREAKPOINT", "RAY_AUTH_MODE", "RAY_CLIENT_MODE")
+
 
 class RayConnection:
     """Ray, as long as it is needed.
@@ -43,13 +46,17 @@ class RayConnection:
     """
 
     def __init__(self, address: str | None) -> None:
-        self._before: dict[str, str | None] = {}
+        self._before: dict[str, str | None] = {name: os.environ.get(name) for name in SET_BY_RAY}
         self._folder: Path | None = None
         self._set(QUIET)
         if address is None:
-            self._set({**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32)})  # before Ray is imported, which reads them
+            self._set({**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
         try:
-            self.ray = imported("ray", extra="ray")
+            ray = imported("ray", extra="ray")
+            if ray.is_initialized():
+                raise ConfigError("hydra.launcher.address", "this process is connected to a Ray already", value=address)
+            self.ray = ray
+            _reread_environment(self.ray)
             self._connect(address)
         except BaseException:
             self.close()
@@ -72,6 +79,8 @@ class RayConnection:
             if value is not None:
                 os.environ[name] = value
         self._before = {}
+        if ray is not None:
+            _reread_environment(ray)
 
     def _connect(self, address: str | None) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -90,8 +99,8 @@ class RayConnection:
         self._folder = Path(tempfile.mkdtemp(prefix="ray-", dir=short))
         return {
             "address": "local",
-            "num_cpus": cores_here(),
-            "num_gpus": len(gpus_here()),
+            "num_cpus": this_machine()["CPU"],
+            "num_gpus": this_machine()["GPU"],
             "include_dashboard": False,
             "object_store_memory": OBJECT_STORE_BYTES,
             "_temp_dir": str(self._folder),
@@ -101,6 +110,14 @@ class RayConnection:
         for name, value in variables.items():
             self._before.setdefault(name, os.environ.get(name))
             os.environ[name] = value
+
+
+def _reread_environment(ray: Any) -> None:
+    """Ray reads these variables when it is imported, which may have been before."""
+    listens = os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER") != "0"
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = listens and sys.platform not in {"darwin", "win32"}
+    ray._raylet.Config.initialize("")
+    ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextlib.contextmanager
@@ -114,6 +131,11 @@ def _signals_kept() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def this_machine() -> dict[str, float]:
+    """What a Ray of our own has."""
+    return {"CPU": cores_here(), "GPU": len(gpus_here())}
 
 
 def largest(nodes: Sequence[Mapping[str, float]], resource: str) -> float:

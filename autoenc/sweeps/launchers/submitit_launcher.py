@@ -67,6 +67,7 @@ class SubmititLauncher:
 
     def __init__(self, place: Place, *, slots: int) -> None:
         self.slots = slots
+        self.adopts = not place.here
         self._place = place
         self._queue = SlurmQueue()
         self._waiting: list[JobTask] = []
@@ -130,11 +131,15 @@ class SubmititLauncher:
                     folder.parent.rmdir()
 
     def _send(self, task: JobTask) -> None:
-        before = RunDirectory(Path(task.folder)).status()
+        before: Mapping[str, Any] = RunDirectory(Path(task.folder)).status()
         used = {submission.slot for submission in self._submitted}
         slot = next(number for number in range(self.slots + 1) if number not in used)
         try:
-            job = self._left_by_an_earlier_start(task) or self._begun(self._placed(task, slot=slot))
+            job: SubmititJob | None = self._left_by_an_earlier_start(task)
+            if job is None:
+                job = self._begun(self._placed(task, slot=slot))
+            else:
+                before = {}  # it may have written its last word since
         except Exception as error:  # submitit's, slurm's or a disk's: it is this job's, and not the sweep's
             what = "submitit" if self._place.here else "slurm"
             settle(task, kind="raised", message=f"{what} did not take it: {last_line(str(error))}")

@@ -1,0 +1,111 @@
+"""Jobs on this machine, each a process of its own: what becomes of one is known, and meets no other."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from multiprocessing import forkserver
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autoenc.run_directory import RunDirectory
+from autoenc.sweeps import attempt
+from autoenc.sweeps.launchers.local import Joblib
+from autoenc.sweeps.task import JobTask
+from tests.sweeps.tasks import (
+    check_that_each_job_ends_in_its_own_way,
+    check_that_nothing_outlives,
+    check_that_stopped_jobs_are_saved,
+    launcher,
+    outcome,
+    run_all,
+    task,
+    training,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("faulty")]
+
+
+def test_each_job_ends_in_its_own_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt, "HANGING_SECONDS", 1.0)
+    monkeypatch.setattr(attempt, "DUMPING_SECONDS", 1.0)
+    check_that_each_job_ends_in_its_own_way(launcher("joblib", n_jobs=2), tmp_path)
+
+
+def test_jobs_that_are_stopped_go_on_where_they_were(tmp_path: Path) -> None:
+    check_that_stopped_jobs_are_saved(launcher("joblib", n_jobs=2), tmp_path)
+    steps = (tmp_path / "a" / "train.log").read_text().count("epoch ")
+    assert run_all(launcher("basic"), [task(tmp_path / "a")]) == ["a"]
+    assert outcome(tmp_path / "a") == "finished"
+    assert "Going on after step" in (tmp_path / "a" / "train.log").read_text()
+    assert len(RunDirectory(tmp_path / "a").metrics()) == 2 >= steps
+
+
+def test_jobs_end_with_the_process_that_began_them(tmp_path: Path) -> None:
+    check_that_nothing_outlives("joblib", tmp_path, n_jobs=2)
+
+
+def test_a_job_that_is_stopped_before_it_has_begun_is_no_failure(tmp_path: Path) -> None:
+    basic = launcher("basic")
+    basic.submit(task(tmp_path / "a"))
+    basic.stop()
+    wait_until(basic.ended)
+    assert outcome(tmp_path / "a") == "interrupted"
+
+
+def test_a_job_that_is_ended_at_once_does_not_save(tmp_path: Path) -> None:
+    basic = launcher("basic")
+    basic.submit(replace(task(tmp_path / "a", "hang"), timeout=60.0))
+    wait_until(lambda: training(tmp_path / "a"))
+    basic.stop()
+    basic.stop(at_once=True)
+    wait_until(basic.ended, seconds=5.0)
+    assert outcome(tmp_path / "a") == "killed"
+
+
+def test_jobs_outlive_the_process_that_they_are_forked_from(tmp_path: Path) -> None:
+    """The system may kill any process when there is no memory left."""
+    basic = launcher("basic")
+    basic.submit(task(tmp_path / "a", seconds=0.1))
+    wait_until(lambda: training(tmp_path / "a"))
+    parent = psutil.Process(RunDirectory(tmp_path / "a").status()["pid"]).ppid()
+    assert parent == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    os.kill(parent, signal.SIGKILL)
+    assert basic.ended() == []
+    wait_until(basic.ended)
+    assert outcome(tmp_path / "a") == "finished"
+    assert run_all(basic, [task(tmp_path / "b")]) == ["b"]
+    assert outcome(tmp_path / "b") == "finished"
+
+
+def test_a_folder_that_cannot_be_made_is_the_jobs_trouble(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    basic = launcher("basic")
+    assert run_all(basic, [task(tmp_path / "file" / "a"), task(tmp_path / "b")]) == ["a", "b"]
+    assert outcome(tmp_path / "b") == "finished"
+
+
+def test_gpus_are_dealt_out_and_threads_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setattr("autoenc.sweeps.launchers.local.cores_here", lambda: 6)
+    joblib = launcher("joblib")
+    assert joblib.slots == 2
+    for name in ("a", "b"):
+        joblib.submit(task(tmp_path / name, "tell"))
+    ended: list[JobTask] = []
+    wait_until(lambda: len(ended.__iadd__(joblib.ended())) == 2)
+    said = [RunDirectory(tmp_path / name).status()["error"]["message"] for name in ("a", "b")]
+    assert said == ["GPUs 4, 3 threads", "GPUs 7, 3 threads"]
+
+
+def test_a_config_that_names_a_gpu_sees_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    job = task(tmp_path / "a", "tell")
+    config = {**job.config, "device": {**job.config["device"], "index": 1}}
+    placed = Joblib(n_jobs=1).build()._placed(replace(job, config=config), slot=0)
+    assert placed.environment["CUDA_VISIBLE_DEVICES"] == "4,7"
+    assert Joblib(n_jobs=1).build()._placed(job, slot=0).environment["CUDA_VISIBLE_DEVICES"] == "4"

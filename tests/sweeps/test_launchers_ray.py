@@ -1,0 +1,142 @@
+"""Jobs on a real Ray, which the launcher starts on this machine, or finds there."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError
+from autoenc.sweeps.launchers import Launcher
+from autoenc.sweeps.task import JobTask
+from tests.sweeps.faulty import install
+from tests.sweeps.tasks import (
+    check_that_each_job_ends_in_its_own_way,
+    check_that_nothing_outlives,
+    check_that_stopped_jobs_are_saved,
+    launcher,
+    outcome,
+    run_all,
+    task,
+    training,
+    wait_until,
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def _a_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """With two slots, whatever the machine has, and two GPUs that are none."""
+    with pytest.MonkeyPatch.context() as patch:
+        install(tmp_path_factory.mktemp("plugin")).use(patch)
+        patch.setattr("autoenc.sweeps.launchers.ray_connection.cores_here", lambda: 2)
+        patch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+        before = _environment()
+        handler = signal.getsignal(signal.SIGTERM)
+        made = launcher("ray")
+        assert signal.getsignal(signal.SIGTERM) is handler
+        yield made
+        made.close()
+        assert _environment() == before
+
+
+@pytest.fixture
+def ray(_a_ray: Launcher) -> Launcher:
+    """The same for all tests, since it takes seconds to start."""
+    _a_ray._stopping, _a_ray._insist_at = False, math.inf  # type: ignore[attr-defined]
+    return _a_ray
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
+def test_no_ray_at_the_address() -> None:
+    with pytest.raises(ConfigError, match=r"^hydra\.launcher\.address=auto: Ray cannot be reached or started: .*$"):
+        launcher("ray", address="auto")
+
+
+def test_each_job_ends_in_its_own_way(ray: Launcher, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert ray.slots == 2
+    check_that_each_job_ends_in_its_own_way(ray, tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_ray_listens_to_nobody_else(ray: Launcher) -> None:
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    sockets = [socket for process in processes for socket in process.net_connections() if socket.status == "LISTEN"]
+    assert len(sockets) > 3
+    assert {socket.laddr.ip.removeprefix("::ffff:") for socket in sockets} == {"127.0.0.1"}
+
+
+def test_one_connection_at_a_time(ray: Launcher) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^hydra\.launcher\.address=null: this process is connected to a Ray already$"
+    ):
+        launcher("ray")
+
+
+def test_each_job_has_its_gpu_and_its_threads(ray: Launcher, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        ray.submit(task(tmp_path / name, "tell", seconds=0.2))
+    ended: list[JobTask] = []
+    wait_until(lambda: len(ended.__iadd__(ray.ended())) == 2)
+    said = {RunDirectory(tmp_path / name).status()["error"]["message"] for name in ("a", "b")}
+    assert said == {"GPUs 4, 1 threads", "GPUs 7, 1 threads"}
+
+
+def test_jobs_that_are_stopped_are_saved_and_the_waiting_do_not_begin(ray: Launcher, tmp_path: Path) -> None:
+    check_that_stopped_jobs_are_saved(ray, tmp_path, waiting=["c"])
+
+
+def test_jobs_that_are_ended_at_once_do_not_save(ray: Launcher, tmp_path: Path) -> None:
+    ray.submit(task(tmp_path / "a", "hang"))
+    wait_until(lambda: training(tmp_path / "a"))
+    ray.stop()
+    ray.stop(at_once=True)
+    wait_until(ray.ended, seconds=8.0)
+    assert outcome(tmp_path / "a") == "killed"
+
+
+def test_a_worker_that_is_killed_takes_its_job_along_and_no_other(ray: Launcher, tmp_path: Path) -> None:
+    tasks = [task(tmp_path / name, seconds=0.2) for name in ("a", "b")]
+    for job in tasks:
+        ray.submit(job)
+    wait_until(lambda: ray.ended() == [] and all(training(Path(job.folder)) for job in tasks))
+    process = psutil.Process(RunDirectory(tmp_path / "a").status()["pid"])
+    worker = process.parents()[1]
+    assert worker.name().startswith("ray::watch")
+    worker.kill()
+    ended: list[JobTask] = []
+    wait_until(lambda: len(ended.__iadd__(ray.ended())) == 2)
+    assert sorted(job.folder for job in ended) == sorted(job.folder for job in tasks)
+    assert [outcome(Path(job.folder)) for job in tasks] == ["killed", "finished"]
+    assert "Ray lost it" in RunDirectory(tmp_path / "a").status()["error"]["message"]
+    assert not process.is_running()
+    assert run_all(ray, [task(tmp_path / "a")]) == ["a"]  # from its checkpoint
+    assert outcome(tmp_path / "a") == "finished"
+
+
+def test_jobs_end_with_the_process_that_began_them(faulty: object, tmp_path: Path) -> None:
+    check_that_nothing_outlives("ray", tmp_path, n_jobs=2)
+
+
+@pytest.mark.parametrize(("key", "value"), [("num_cpus", 5000), ("num_gpus", 0.5)])
+def test_a_job_that_no_machine_has_room_for(key: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("autoenc.sweeps.launchers.ray.RayConnection", None)  # it need not be started to know
+    with pytest.raises(
+        ConfigError, match=rf"^hydra\.launcher\.{key}={value}: no machine of the Ray cluster has so many"
+    ):
+        launcher("ray", **{key: value})
