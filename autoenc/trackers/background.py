@@ -198,7 +198,7 @@ class FedFromAThread:
         self._failures += 1
         ended = self._end is not None
         if self._failures >= TRIES or (ended and time.monotonic() - self._end_told > LAST_TRY):
-            self._warn(f"{type(error).__name__}: {error}", error=error)
+            self._warn(_in_few_words(error), error=error)
         if ended and self._warned:
             self._over.set()
         elif ended:
@@ -215,8 +215,18 @@ class FedFromAThread:
         if self._warned:
             return
         self._warned = True
-        text = " ".join(problem.split()).rstrip(".")
-        shown = text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]} ..."
-        log.warning("tracker=%s does not work: %s. The run goes on, and its folder has everything.", self._name, shown)
+        text = "tracker=%s does not work: %s. The run goes on, and its folder has everything."
+        log.warning(text, self._name, problem)
         if error is not None:
             log.debug("The tracker's error in full:", exc_info=error)
+
+
+def _in_few_words(error: Exception) -> str:
+    """What the machine or the network said, if that is at the bottom of it: around it libraries wrap many words."""
+    said: BaseException = error
+    inner: BaseException | None = error
+    while inner is not None:
+        said = inner if isinstance(inner, OSError) else said
+        inner = inner.__cause__ or inner.__context__
+    text = " ".join(f"{type(said).__name__}: {said}".split()).rstrip(".")
+    return text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]} ..."

@@ -14,9 +14,9 @@ from autoenc.trackers.tracker import TrackedRun, Tracker
 
 SQLITE = "sqlite:///"
 
-FILE_PATIENCE, SERVER_PATIENCE = 30.0, 10.0
-"""Seconds of silence that are borne at the end of a run. On a busy machine the tables of a new file take their time; a
-server that has not answered a request after five seconds counts as dead anyway.
+FILE_PATIENCE, SERVER_PATIENCE = 60.0, 10.0
+"""Seconds of silence that are borne at the end of a run. The tables of a new file take their time on a busy machine,
+where other jobs wait for them too. What fails is no silence: a server has five seconds to answer.
 """
 
 _KEY = "tracker.tracking_uri"
@@ -56,7 +56,9 @@ class MlflowSettings:
 
         recorder = MlflowRun(run, tracking_uri=self.tracking_uri, experiment=self.experiment)
         patience = FILE_PATIENCE if self.tracking_uri.startswith(SQLITE) else SERVER_PATIENCE
-        return FedFromAThread(recorder, name="mlflow", directory=run.directory, patience=patience)
+        return FedFromAThread(
+            recorder, name=f"mlflow at {self.tracking_uri}", directory=run.directory, patience=patience
+        )
 
 
 _ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

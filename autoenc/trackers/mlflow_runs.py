@@ -24,7 +24,7 @@ MOST_METRICS, MOST_PARAMS = 1000, 100
 """As many as MLflow takes at a time."""
 MOST_LETTERS = 5000
 """About as many as MLflow takes for a value."""
-LOCK_SECONDS = 30.0
+LOCK_SECONDS = 60.0
 """How long to wait for the other processes that write to the same file."""
 
 _STATUS: dict[State, str] = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}

@@ -269,9 +269,9 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize("kind", ["refusing", "silent"])
+@pytest.mark.parametrize(("kind", "words"), [("refusing", "Connection refused"), ("silent", "timed out")])
 def test_a_server_that_does_not_answer_costs_a_word_and_a_few_seconds(
-    kind: str, train: Train, alone: Path, request: pytest.FixtureRequest
+    kind: str, words: str, train: Train, alone: Path, request: pytest.FixtureRequest
 ) -> None:
     port = request.getfixturevalue(kind)
     import mlflow  # noqa: F401 - not a part of what is timed
@@ -282,7 +282,8 @@ def test_a_server_that_does_not_answer_costs_a_word_and_a_few_seconds(
     assert time.monotonic() - started < usual * 3 + 10
     assert RunDirectory(folder).status()["state"] == "finished"
     (warning,) = warnings_of_trackers(folder)
-    assert "tracker=mlflow does not work: " in warning
+    assert f"tracker=mlflow at http://127.0.0.1:{port} does not work: " in warning
+    assert words in warning
     assert_same_run(folder, alone)
 
 
@@ -293,7 +294,7 @@ def test_a_process_whose_server_hangs_ends(silent: int, elsewhere: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout.count("tracker=mlflow does not work") == 1
+    assert done.stdout.count("does not work: ") == 1
 
 
 def test_a_file_that_is_no_database_costs_a_word(train: Train, elsewhere: Path) -> None:
@@ -310,20 +311,20 @@ def test_a_file_that_is_no_database_costs_a_word(train: Train, elsewhere: Path) 
 
 @pytest.mark.slow
 def test_processes_that_begin_at_once_share_a_new_file(elsewhere: Path) -> None:
-    """One makes the tables, the others wait for it; none loses a number."""
+    """One makes the tables, the other waits for it; neither loses a number."""
     command = [sys.executable, SCRIPT, *TINY, "tracker=mlflow"]
     processes = [
         subprocess.Popen([*command, f"seed={seed}", f"hydra.run.dir={seed}"], stdout=subprocess.DEVNULL)
-        for seed in range(3)
+        for seed in range(2)
     ]
-    assert [process.wait() for process in processes] == [0] * 3
+    assert [process.wait() for process in processes] == [0] * 2
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(FILE, FILE)
     experiment = client.get_experiment_by_name("autoenc")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
-    assert sorted(run.data.params["seed"] for run in runs) == ["0", "1", "2"]
+    assert sorted(run.data.params["seed"] for run in runs) == ["0", "1"]
     for run in runs:
         folder = Path(run.data.tags["folder"])
         assert run.info.status == "FINISHED"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto import summary_pb2
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
@@ -30,7 +31,7 @@ def read(folder: Path) -> EventAccumulator:
     return reader
 
 
-def scalars(reader: EventAccumulator, name: str) -> list[tuple[int, float]]:
+def scalars(reader: EventAccumulator, name: str) -> list[tuple[int, Any]]:
     return [(event.step, event.value) for event in reader.Scalars(name)]
 
 
@@ -73,6 +74,7 @@ def test_it_finds_the_numbers_their_units_the_settings_and_the_pictures(train: T
     units = summary["units"]
     for name, unit in {"test/mse": "mse", "validation/noisy_mse": "noisy_mse", "train/loss": "loss"}.items():
         assert reader.SummaryMetadata(name).summary_description == units[unit]
+    assert reader.SummaryMetadata("test/mse").data_class == summary_pb2.DATA_CLASS_SCALAR  # or its server forgets them
     assert reader.SummaryMetadata("final/seconds/total").summary_description == "seconds"
     assert reader.SummaryMetadata("learning_rate").summary_description == ""
 
@@ -102,9 +104,7 @@ def test_it_changes_no_bit_of_the_run(train: Train) -> None:
 
 
 # 100 images give 90 for training: 6 steps an epoch; a checkpoint after each 4.
-@pytest.mark.parametrize(
-    "step", [13, pytest.param(3, marks=pytest.mark.slow), pytest.param(17, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("step", [13, *(pytest.param(step, marks=pytest.mark.slow) for step in (3, 17))])
 def test_a_run_that_is_taken_up_again_has_each_epoch_once(step: int, killed: KilledRun) -> None:
     run = killed(*TINY, "tracker=tensorboard", step=step)
     assert main(["resume=run"]) == 0
