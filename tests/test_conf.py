@@ -16,9 +16,15 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from autoenc.command_line.composition import NO_PART_OF_A_RUN, register_our_configs
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
+from autoenc.registry import Registry
 from autoenc.settings import checked, field_names
+from autoenc.sweeps.launchers import LAUNCHERS
+from autoenc.sweeps.search.samplers import SAMPLERS
+from autoenc.sweeps.settings import SweepSettings
+from autoenc.sweeps.sweepers import SWEEPERS
 from autoenc.training import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +35,7 @@ NODES: dict[str, type[Any]] = {
     "training": TrainingSettings,
     "evaluation": EvaluationSettings,
     "comparison": ComparisonSettings,
+    "sweep": SweepSettings,
 }
 PRESETS = [(group, path.stem) for group in ("experiment", "variant") for path in sorted((CONF / group).glob("*.yaml"))]
 
@@ -36,10 +43,11 @@ PRESETS = [(group, path.stem) for group in ("experiment", "variant") for path in
 @functools.cache
 def composed(*overrides: str) -> dict[str, Any]:
     """What `train.py` would parse for this command line."""
+    register_our_configs()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items() if key not in {"resume", "rerun", "comparison"}}
+    return {str(key): value for key, value in config.items() if key not in NO_PART_OF_A_RUN}
 
 
 def parsed(*overrides: str) -> ExperimentConfig:
@@ -134,6 +142,21 @@ def test_what_a_preset_compares_is_what_its_runs_draw(preset: str) -> None:
             "progress",
         }
         assert drawn is None or needed <= set(drawn)
+
+
+OF_SWEEPS = {"launcher": LAUNCHERS, "sweeper": SWEEPERS, "sweeper/sampler": SAMPLERS}
+
+
+@pytest.mark.parametrize("group", OF_SWEEPS)
+def test_what_a_sweep_offers_is_what_its_registries_have(group: str) -> None:
+    registry: Registry[Any] = OF_SWEEPS[group]  # type: ignore[assignment]
+    files = {path.stem: contents(f"hydra/{group}/{path.name}") for path in (CONF / "hydra" / group).glob("*.yaml")}
+    assert sorted(files) == registry.names()
+    for choice, values in files.items():
+        assert values.pop("name") == choice
+        values.pop("defaults", None)
+        inner = {"sampler"} & set(field_names(registry.settings_class(choice)))  # a group below this one
+        assert set(values) | inner == set(field_names(registry.settings_class(choice)))
 
 
 @pytest.mark.parametrize("path", ALL_FILES)

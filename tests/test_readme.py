@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from autoenc.command_line import main
+from autoenc.command_line.compare import main as compare_main
 from autoenc.command_line.figures import main as figures_main
+from autoenc.command_line.status import main as status_main
 from autoenc.config import GROUPS
 from autoenc.portraits import ALWAYS, PORTRAITS
 from tests.conftest import REPOSITORY
@@ -54,28 +56,46 @@ def needs(arguments: list[str]) -> str | None:
     return "FashionMNIST" if "dataset=fashion_mnist" in text else None
 
 
+COMMANDS = train_commands()
+
+
+def test_every_preset_is_shown() -> None:
+    assert len(COMMANDS) == 37
+    presets = {path.stem for path in (REPOSITORY / "conf" / "experiment").glob("*.yaml")}
+    shown = {word.removeprefix("experiment=") for words in COMMANDS for word in words if "experiment=" in word}
+    assert shown == presets
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_every_command_runs(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", COMMANDS, ids=[" ".join(words)[:60] or "nothing" for words in COMMANDS])
+def test_every_command_runs(arguments: list[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = Path(os.environ.get("AUTOENC_DATA", REPOSITORY.parent / "shared" / "data")).absolute()
     monkeypatch.setenv("AUTOENC_DATA", str(data))
-    commands = train_commands()
-    assert len(commands) == 30
-    presets = {path.stem for path in (REPOSITORY / "conf" / "experiment").glob("*.yaml")}
-    assert {
-        word.removeprefix("experiment=") for words in commands for word in words if "experiment=" in word
-    } == presets
-    left_out = []
-    for arguments in commands:
-        folder = needs(arguments)
-        if folder and not (data / folder / "raw" / "train-images-idx3-ubyte").exists():
-            left_out.append(shlex.join(arguments))
-            continue
-        # The presets draw what they are there for; of the other examples' pictures there are tests enough.
-        drawn = [] if any("experiment=" in word for word in arguments) else ["figures=[]"]
-        assert main([*arguments, *SMALL, *drawn]) == 0, arguments
-    if left_out:
-        pytest.skip(f"NOT TESTED, for want of the real data in {data}: {left_out}")
+    folder = needs(arguments)
+    if folder and not (data / folder / "raw" / "train-images-idx3-ubyte").exists():
+        pytest.skip(f"NOT TESTED, for want of the real data in {data}: {shlex.join(arguments)}")
+    if "rerun=outputs/first" in arguments:
+        assert main([*SMALL, "figures=[]", "hydra.run.dir=outputs/first"]) == 0
+    # The presets draw what they are there for; of the other examples' pictures there are tests enough.
+    drawn = [] if any("experiment=" in word for word in arguments) else ["figures=[]"]
+    short = ["hydra.sweeper.n_trials=2"] if any("optuna" in word or "=search_" in word for word in arguments) else []
+    assert main([*arguments, *SMALL, *drawn, *short]) == 0
+
+
+@pytest.mark.slow
+def test_folders_are_compared_as_it_says(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    varied = ["optimizer.learning_rate=1e-3,1e-2", "seed=0,1"]
+    assert main(["-m", "sweep.name=rates", *varied, *SMALL, "figures=[]"]) == 0
+    commands = {"compare": compare_main, "status": status_main}
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    found = [re.match(r"python scripts/(compare|status)\.py (.*)", line) for line in lines]
+    asked = [(match[1], shlex.split(match[2])) for match in found if match]
+    assert len(asked) == 5
+    for name, arguments in asked:
+        capsys.readouterr()
+        assert commands[name](arguments) == 0
+        assert "learning rate 0.01, seed 1" in (printed := capsys.readouterr().out) or "±" in printed, arguments
+    assert (elsewhere / "report.html").stat().st_size > 10_000
 
 
 def test_the_error_that_is_shown_is_the_error(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

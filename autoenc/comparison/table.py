@@ -16,7 +16,6 @@ from autoenc.comparison.columns import (
     column,
     run_column,
     state_columns,
-    usual_columns,
 )
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
@@ -27,18 +26,6 @@ WIDEST = 10_000
 """Characters of a line that goes to a file or another program."""
 BETWEEN = 2
 """Characters between columns."""
-
-
-def runs_table(records: Sequence[RunRecord], *, title: str, metric: str) -> Table:
-    """All runs in their order, whatever became of them: what differs, sizes, errors and times, and where one has not
-    finished why. The best number of a column is bold, where its numbers are of the same thing.
-
-    Args:
-        records: at least one.
-        title: above the table.
-        metric: of a split, as `test.mse`: the errors that are shown are those of this name.
-    """
-    return as_table(run_columns(records, usual_columns(records, metric)), title=title)
 
 
 def run_columns(records: Sequence[RunRecord], keys: Sequence[str]) -> list[Column]:

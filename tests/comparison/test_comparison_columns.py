@@ -15,7 +15,7 @@ from autoenc.comparison.columns import (
     usual_metric,
 )
 from autoenc.comparison.keys import Keys, differing_settings
-from autoenc.comparison.table import as_table, fitting, heading, run_columns, runs_table, width
+from autoenc.comparison.table import as_table, fitting, heading, run_columns, width
 from autoenc.comparison.wording import numbers, said
 from autoenc.settings import ConfigError
 from tests.comparison.made_records import record
@@ -156,7 +156,7 @@ def test_one_table_of_all_jobs_whatever_became_of_them() -> None:
         record("large", {"mse": 0.125}, seed=2),
         record("lost", state="failed", error_kind="killed", error_message="by signal 9", seed=3),
     ]
-    table = runs_table(runs, title="Three [bold]jobs", metric="test.mse")
+    table = as_table(run_columns(runs, usual_columns(runs, "test.mse")), title="Three [bold]jobs")
     text = printed(table)
     lines = text.splitlines()
     assert lines[0].strip() == "Three [bold]jobs"
