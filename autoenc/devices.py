@@ -164,6 +164,11 @@ def kinds_here() -> list[str]:
     return [device.partition(":")[0] for device in _available()]
 
 
+def count_of_gpus() -> int:
+    """How many CUDA devices torch finds."""
+    return torch.cuda.device_count()
+
+
 def _not_there(name: str, reason: str) -> ConfigError:
     here = ", ".join(kinds_here())
     return ConfigError("device", f"{reason}; here there is {here} (device=auto takes the first)", value=name)

@@ -91,6 +91,6 @@ def gpus_here() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in (part.strip() for part in visible.split(",")) if name and name != "-1"]
-    import torch  # noqa: PLC0415
+    from autoenc.devices import count_of_gpus  # noqa: PLC0415 - imports torch
 
-    return [str(number) for number in range(torch.cuda.device_count())]
+    return [str(number) for number in range(count_of_gpus())]
