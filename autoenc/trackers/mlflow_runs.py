@@ -20,8 +20,6 @@ from autoenc.trackers.background import Epoch
 from autoenc.trackers.mlflow import SQLITE
 from autoenc.trackers.tracker import Ending, TrackedRun, numbers
 
-MOST_METRICS, MOST_PARAMS = 1000, 100
-"""As many as MLflow takes at a time."""
 MOST_LETTERS = 5000
 """About as many as MLflow takes for a value."""
 LOCK_SECONDS = 60.0
@@ -135,20 +133,13 @@ class MlflowRun:
         """The settings, and where the folder is."""
         settings = {_name(key): str(value)[:MOST_LETTERS] for key, value in self._run.settings().items()}
         params = [Param(key, text) for key, text in settings.items() if key not in run.data.params]
-        for first in range(0, len(params), MOST_PARAMS):
-            client.log_batch(run.info.run_id, params=params[first : first + MOST_PARAMS])
+        client.log_batch(run.info.run_id, params=params)
         client.set_tag(run.info.run_id, "folder", str(self._run.directory.path))
 
     def _log_epochs(self, epochs: Sequence[Epoch]) -> None:
         new = [epoch for epoch in epochs if epoch.row["epoch"] > self._last_epoch]
-        batch: list[Metric] = []
-        for row, seconds in new:
-            metrics = _metrics(numbers(row), step=row["epoch"], seconds=seconds)
-            if len(batch) + len(metrics) > MOST_METRICS:
-                self._log_metrics(batch)
-                batch = []
-            batch += metrics
-        self._log_metrics(batch)
+        each = [_metrics(numbers(row), step=row["epoch"], seconds=seconds) for row, seconds in new]
+        self._log_metrics([metric for metrics in each for metric in metrics])
         self._last_epoch = max([self._last_epoch, *(epoch.row["epoch"] for epoch in new)])
 
     def _log_metrics(self, metrics: Sequence[Metric]) -> None:

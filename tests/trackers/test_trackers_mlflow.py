@@ -183,6 +183,14 @@ def test_only_what_is_not_there_is_written(store: Store, elsewhere: Path) -> Non
     assert history(store(), only_run(store()), "learning_rate") == [(epoch, 1 / epoch) for epoch in range(1, 8)]
 
 
+def test_what_is_sent_again_after_an_answer_was_lost_is_there_once(store: Store, elsewhere: Path) -> None:
+    run = recorder(elsewhere)
+    run.begin(epochs(2))
+    run._last_epoch = 0  # as if MLflow had recorded them, and said so to nobody
+    run.write(epochs(3))
+    assert history(store(), only_run(store()), "learning_rate") == [(1, 1.0), (2, 1 / 2), (3, 1 / 3)]
+
+
 def test_many_epochs_at_once(store: Store, elsewhere: Path) -> None:
     """More than MLflow takes at a time."""
     recorder(elsewhere).begin(epochs(2100))
