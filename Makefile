@@ -15,11 +15,14 @@ ARGS ?=
 train: $(VENV)/.installed
 	$(BIN)/python scripts/train.py $(ARGS)
 
+# As many tests at once as there are cores, each with one thread: two threads beside another busy process crawl.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
+
 test: $(VENV)/.installed-for-tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 coverage: $(VENV)/.installed-for-tests
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(PYTEST) --cov --cov-report=term $(ARGS)
 
 check: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .

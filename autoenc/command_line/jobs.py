@@ -61,6 +61,7 @@ class JobMaker:
         composed = self._composer.compose_job(self._config, list(overrides), number=number)
         parsed = parse(task_values(composed))
         parsed.device.build()
+        parsed.tracker.require()
         self._sweeper.check(parsed.values)
         check_comparison(parsed.values, settings=self._comparison)
         return composed, dict(parsed.values)
