@@ -59,7 +59,8 @@ def ray(_a_ray: Launcher) -> Launcher:
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    others = ("PYTEST_", "RAY_CLIENT_MODE")  # set as Ray is imported
+    return {name: value for name, value in os.environ.items() if not name.startswith(others)}
 
 
 def test_no_ray_at_the_address() -> None:

@@ -37,7 +37,8 @@ HERE = {"cluster": "local", "cpus_per_task": 1, "n_jobs": 2}
 
 def test_each_job_ends_in_its_own_way(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     slurm = launcher("slurm", **HERE)
-    check_that_each_job_ends_in_its_own_way(slurm, tmp_path)
+    # Each of them takes the seconds in which a process imports torch.
+    check_that_each_job_ends_in_its_own_way(slurm, tmp_path, faults=["hang", "kill", "none"])
     slurm.close()
     assert not (tmp_path / ".submitit").exists()
     assert capfd.readouterr() == ("", "")

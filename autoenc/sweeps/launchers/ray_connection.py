@@ -35,7 +35,7 @@ ALONE = {
 }
 """For a Ray of our own."""
 
-SET_BY_RAY = ("PYTHONBREAKPOINT", "RAY_AUTH_MODE", "RAY_CLIENT_MODE")
+SET_BY_RAY = ("PYTHONBREAKPOINT", "RAY_AUTH_MODE")
 
 
 class RayConnection:
@@ -52,10 +52,7 @@ class RayConnection:
         if address is None:
             self._set({**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
         try:
-            ray = imported("ray", extra="ray")
-            if ray.is_initialized():
-                raise ConfigError("hydra.launcher.address", "this process is connected to a Ray already", value=address)
-            self.ray = ray
+            self.ray = _not_connected(imported("ray", extra="ray"), address=address)
             _reread_environment(self.ray)
             self._connect(address)
         except BaseException:
@@ -110,6 +107,13 @@ class RayConnection:
         for name, value in variables.items():
             self._before.setdefault(name, os.environ.get(name))
             os.environ[name] = value
+
+
+def _not_connected(ray: Any, *, address: str | None) -> Any:
+    """The package, where nobody else in this process uses it: its connection is one for all."""
+    if ray.is_initialized():
+        raise ConfigError("hydra.launcher.address", "this process is connected to a Ray already", value=address)
+    return ray
 
 
 def _reread_environment(ray: Any) -> None:

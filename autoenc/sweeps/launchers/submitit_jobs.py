@@ -112,6 +112,7 @@ def _last_words(path: Path) -> str:
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return last_line(file.read().decode("utf-8", errors="replace"))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
+    return last_line("\n".join(line for line in lines if not line.startswith("submitit ")))  # its own log's
