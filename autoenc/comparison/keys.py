@@ -11,18 +11,13 @@ from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import said
 from autoenc.settings import ConfigError, listed, nearest
 
-
-def _machine(record: RunRecord) -> Any:
-    return record.environment.get("device", record.summary.get("device"))
-
-
 FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "name": lambda record: record.name,
     "label": lambda record: record.label,
     "state": lambda record: record.state,
     "error_kind": lambda record: record.error_kind,
     "error_message": lambda record: record.error_message,
-    "machine": _machine,
+    "machine": lambda record: record.device,
 }
 """Beside settings and metrics; they go before a setting of the same name."""
 

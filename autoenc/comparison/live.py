@@ -33,6 +33,8 @@ ENDED: frozenset[RecordState] = frozenset({"failed", "dead", "unreadable", "inte
 AROUND = 7
 """Lines of a terminal that are not rows: heading, caption, and where the cursor stands."""
 LONGEST_NOTE = 300
+LONGEST = 1e10
+"""Seconds that are counted: some three centuries."""
 
 
 def live_table(records: Sequence[RunRecord], *, now: datetime, most_rows: int | None = None) -> Table:
@@ -129,7 +131,7 @@ def _left(record: RunRecord, now: datetime) -> str:
     took = [seconds for row in record.history if (seconds := _number(row.get("seconds"))) is not None and seconds >= 0]
     if record.state != "running" or total is None or not took:
         return ""
-    each = statistics.median(took)
+    each = min(statistics.median(took), LONGEST)  # two foreign epochs can have an infinite one between them
     since = (now - record.changed_at).total_seconds() if record.changed_at is not None else 0.0
     seconds = max(total - _last_epoch(record), 0) * each - min(max(since, 0.0), each)
     return ("≤ " if _may_stop_early(record) else "") + _duration(max(seconds, 0))
@@ -170,7 +172,7 @@ def _last_epoch(record: RunRecord) -> float:
 
 def _duration(seconds: float) -> str:
     """Hours, minutes and seconds: `3:20`, `1:03:20`, `2 d 01:03:20`."""
-    minutes, second = divmod(round(min(seconds, 1e10)), 60)
+    minutes, second = divmod(round(min(seconds, LONGEST)), 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)
     if days:

@@ -229,9 +229,8 @@ def measured_how(record: RunRecord, metric: str) -> dict[str, Any]:
 
 
 def _machine(record: RunRecord) -> dict[str, Any]:
-    device = record.environment.get("device", record.summary.get("device"))
-    host = record.status.get("host") if str(device).startswith("cpu") else None
-    return {"device": device, "threads": record.environment.get("threads"), **({"host": host} if host else {})}
+    host = record.status.get("host") if (record.device or "").startswith("cpu") else None
+    return {"device": record.device, "threads": record.environment.get("threads"), **({"host": host} if host else {})}
 
 
 def _differing(protocols: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -65,6 +65,12 @@ class RunRecord:
         found.update({name: self.summary[name] for name in FACTS if _is_number(self.summary.get(name))})
         return found
 
+    @property
+    def device(self) -> str | None:
+        """On what it ran, as `environment.json` or else `summary.json` says; None where neither has a text for it."""
+        said = (self.environment.get("device"), self.summary.get("device"))
+        return next((value for value in said if isinstance(value, str)), None)
+
     def unit(self, metric: str) -> str:
         """What the numbers of a metric are, named as in `metrics`; empty where the folder does not say."""
         split, _, name = metric.partition(".")

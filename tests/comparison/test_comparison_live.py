@@ -279,3 +279,8 @@ def test_a_watch_looks_for_new_folders_now_and_then(tmp_path: Path, monkeypatch:
     assert len(watched.refresh()) == 2
     with pytest.raises(ConfigError, match="there is no such folder"):
         Watch([tmp_path / "nowhere"], cache=None).refresh()
+
+
+def test_epochs_of_endless_seconds_have_a_time_left() -> None:
+    rows = [row(5, seconds=1.7e308), row(5, seconds=1.7e308)]
+    assert cells(record(history=rows))["left"] == "0:00"
