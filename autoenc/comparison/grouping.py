@@ -20,7 +20,7 @@ from autoenc.comparison.protocol import (
 )
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import Order, View, sorted_by
-from autoenc.comparison.wording import numbers, said
+from autoenc.comparison.wording import LARGEST, numbers, said
 
 SEED = "seed"
 MOST_DECIMALS = 9
@@ -151,12 +151,13 @@ def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:
     means = [abs(found.mean) for found in estimates if found is not None and found.mean]
     wanted = [1 - _magnitude(min(halves)), *([2 - _magnitude(min(means))] if means else [])]
     decimals = min(MOST_DECIMALS, max(0, *wanted))
+    style = f",.{decimals}f" if max([*means, *halves]) < LARGEST else ".4g"
 
     def cell(found: Estimate | None) -> str:
         if found is None:
             return ""
-        half = "" if found.half_width is None else f"{PLUS_MINUS}{found.half_width:,.{decimals}f}"
-        return f"{found.mean:,.{decimals}f}{half}"
+        half = "" if found.half_width is None else f"{PLUS_MINUS}{found.half_width:{style}}"
+        return f"{found.mean:{style}}{half}"
 
     return [cell(found) for found in estimates]
 

@@ -23,18 +23,30 @@ class Estimate(NamedTuple):
 
     mean: float
     half_width: float | None
-    """Of the 95 % interval of the mean, under normally distributed numbers; None of a single one."""
+    """Of the 95 % interval of the mean, under normally distributed numbers; None of a single one, and where it is
+    larger than any number that a computer has.
+    """
     runs: int
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Of at least one number, all of them finite."""
-    mean = statistics.fmean(values)
-    count = len(values)
+    """Of at least one number, all of them finite.
+
+    They are counted in a power of two that is no smaller than the largest, which rounds nothing: neither their sum nor
+    the squares of their deviations then leave the range of numbers.
+    """
+    _, power = math.frexp(max(abs(value) for value in values))
+    small = [math.ldexp(value, -power) for value in values]
+    mean = min(max(statistics.fmean(small), min(small)), max(small))  # which rounding could miss
+    count = len(small)
     if count < 2:
-        return Estimate(mean, None, count)
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
-    return Estimate(mean, t_quantile(count - 1) * deviation / math.sqrt(count), count)
+        return Estimate(math.ldexp(mean, power), None, count)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in small) / (count - 1))
+    half_width = t_quantile(count - 1) * deviation / math.sqrt(count)
+    try:
+        return Estimate(math.ldexp(mean, power), math.ldexp(half_width, power), count)
+    except OverflowError:
+        return Estimate(math.ldexp(mean, power), None, count)
 
 
 def t_quantile(degrees: int) -> float:

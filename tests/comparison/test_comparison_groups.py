@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import sys
 
 import pytest
 
@@ -39,6 +40,27 @@ def test_the_interval_is_that_of_scipy() -> None:
 def test_a_single_number_has_no_interval() -> None:
     assert estimate([0.5]) == (0.5, None, 1)
     assert estimate([0.5, 0.5]) == (0.5, 0.0, 2)
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-200, 1e200, 5e307])
+def test_numbers_of_any_size_have_a_mean_and_an_interval(size: float) -> None:
+    found, usual = estimate([size, 2 * size, 3 * size]), estimate([1.0, 2.0, 3.0])
+    assert found.mean / size == pytest.approx(usual.mean)
+    assert found.half_width is not None
+    assert usual.half_width is not None
+    assert found.half_width / size == pytest.approx(usual.half_width, rel=1e-3)
+
+
+def test_an_interval_that_no_number_is_large_enough_for_is_not_known() -> None:
+    assert estimate([1.7e308, -1.7e308]) == (0.0, None, 2)
+    assert estimate([sys.float_info.max] * 3) == (sys.float_info.max, 0.0, 3)
+    assert estimate([0.0, 0.0]) == (0.0, 0.0, 2)
+
+
+def test_a_mean_of_hundreds_of_digits_is_written_short() -> None:
+    runs = [record(str(seed), {"mse": error}, seed=seed) for seed, error in enumerate([1e200, 2e200, 1.7e308])]
+    cells = {one.key: one.cells for one in group_columns(groups(runs, "architecture"), metrics=["test.mse"])}
+    assert len(cells["test.mse"][0]) < 30
 
 
 RUNS = [
