@@ -6,6 +6,7 @@ import importlib.util
 import math
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.sweeps.launchers import Launcher
+from autoenc.sweeps.launchers import Launcher, ray_connection
 from autoenc.sweeps.task import JobTask
 from tests.sweeps.faulty import install
 from tests.sweeps.tasks import (
@@ -63,9 +64,17 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(others)}
 
 
-def test_no_ray_at_the_address() -> None:
-    with pytest.raises(ConfigError, match=r"^hydra\.launcher\.address=auto: Ray cannot be reached or started: .*$"):
-        launcher("ray", address="auto")
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("auto", "Ray cannot be reached or started: "),
+        ("127.0.0.1:1", "nobody answers there: .*refused"),
+        ("ray://127.0.0.1:99999", "nobody answers there: "),
+    ],
+)
+def test_no_ray_at_the_address(address: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^hydra\.launcher\.address={address}: {problem}.*$"):
+        launcher("ray", address=address)
 
 
 def test_each_job_ends_in_its_own_way(ray: Launcher, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -79,6 +88,17 @@ def test_ray_listens_to_nobody_else(ray: Launcher) -> None:
     sockets = [socket for process in processes for socket in process.net_connections() if socket.status == "LISTEN"]
     assert len(sockets) > 3
     assert {socket.laddr.ip.removeprefix("::ffff:") for socket in sockets} == {"127.0.0.1"}
+
+
+def test_the_folder_of_a_ray_that_was_killed_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(ray_connection, "LONGEST_FOLDER", 1000)
+    theirs, mine = tmp_path / "ray-99999999-other", ray_connection._new_folder()
+    dead = mine.rename(tmp_path / "ray-99999999-dead")
+    theirs.mkdir()
+    alive = [ray_connection._new_folder() for _ in range(2)]
+    assert sorted(tmp_path.iterdir()) == sorted([theirs, *alive])
+    assert not dead.exists()
 
 
 def test_one_connection_at_a_time(ray: Launcher) -> None:

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -15,12 +16,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from autoenc.settings import ConfigError
 from autoenc.sweeps.launchers.extras import imported
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
 
-LONGEST_FOLDER = 35
+LONGEST_FOLDER = 20
 """Characters: sockets lie in Ray's folder, deep down, and their paths may have no more than about 100."""
+MARK = "of_autoenc"
+"""A file in the folder of a Ray of ours."""
+ANSWER_SECONDS = 10.0
 OBJECT_STORE_BYTES = 80 * 2**20
 """The least that Ray takes; nothing is put there."""
 
@@ -80,6 +86,8 @@ class RayConnection:
             _reread_environment(ray)
 
     def _connect(self, address: str | None) -> None:
+        if address is not None:
+            _check_that_it_answers(address)
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         options |= self._own() if address is None else {"address": address}
         try:
@@ -92,8 +100,7 @@ class RayConnection:
         self.ray._private.worker._worker_logs_enabled = False
 
     def _own(self) -> dict[str, Any]:
-        short = tempfile.gettempdir() if len(tempfile.gettempdir()) <= LONGEST_FOLDER else "/tmp"  # noqa: S108
-        self._folder = Path(tempfile.mkdtemp(prefix="ray-", dir=short))
+        self._folder = _new_folder()
         return {
             "address": "local",
             "num_cpus": this_machine()["CPU"],
@@ -107,6 +114,30 @@ class RayConnection:
         for name, value in variables.items():
             self._before.setdefault(name, os.environ.get(name))
             os.environ[name] = value
+
+
+def _new_folder() -> Path:
+    """For a Ray of our own; those of processes that were killed are taken away."""
+    place = Path(tempfile.gettempdir() if len(tempfile.gettempdir()) <= LONGEST_FOLDER else "/tmp")  # noqa: S108
+    for mark in place.glob(f"ray-*-*/{MARK}"):
+        number = mark.parent.name.split("-")[1]
+        with contextlib.suppress(OSError):
+            if mark.stat().st_uid == os.getuid() and number.isdecimal() and not psutil.pid_exists(int(number)):
+                shutil.rmtree(mark.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"ray-{os.getpid()}-", dir=place))
+    (folder / MARK).touch()
+    return folder
+
+
+def _check_that_it_answers(address: str) -> None:
+    """Ray itself takes a minute and prints a page before it says so."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():  # `auto`
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError("hydra.launcher.address", f"nobody answers there: {error}", value=address) from None
 
 
 def _not_connected(ray: Any, *, address: str | None) -> Any:
