@@ -34,7 +34,7 @@ from autoenc.interruption import Interruption
 from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
 from autoenc.run_directory import ErrorKind, RunDirectory
 from autoenc.seeds import derived_seed
-from autoenc.trackers import TrackedRun, Tracker, tracked
+from autoenc.trackers import TrackedRun, Tracker, Tracking, tracked
 from autoenc.training import NotFiniteError, Trainer, TrainingImages, TrainingStep, as_stored
 
 log = logging.getLogger(__name__)
@@ -72,38 +72,49 @@ def prepare(config: ExperimentConfig, *, threads: int | None = None) -> Prepared
     return Prepared(config, device, splits, model, started)
 
 
-def run(prepared: Prepared, run_directory: RunDirectory, *, interruption: Interruption) -> dict[str, Any]:
+def run(prepared: Prepared, run_directory: RunDirectory, *, supervision: Supervision) -> dict[str, Any]:
     """Train, evaluate and draw, in the run's folder; returns the summary. A checkpoint there is gone on from."""
     run_directory.write_environment(describe_environment(prepared.device))
-    with tracked(_build_tracker(prepared, run_directory=run_directory)) as tracker:
-        trainer = _build_trainer(prepared, run_directory=run_directory, tracker=tracker, interruption=interruption)
-        _announce(prepared, trainer)
-        seconds_before = trainer.restore().position.seconds
-        tracker.begin(run_directory.metrics())
-        trainer.train()
-        trainer.use_best()
-        scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
-        scores["test"] = {**(scores["test"] or {}), **_further_test_scores(prepared, trainer.model)}
-        health = _examine(prepared, trainer.model)
-        total_seconds = seconds_before + time.perf_counter() - prepared.started
-        summary = _summarise(prepared, trainer, scores=scores, health=health, total_seconds=total_seconds)
-        run_directory.write_summary(summary)
-        _draw(prepared, trainer, run_directory=run_directory)
+    tracker = supervision.tracking.tracker = _build_tracker(prepared, run_directory=run_directory)
+    trainer = _build_trainer(
+        prepared, run_directory=run_directory, tracker=tracker, interruption=supervision.interruption
+    )
+    _announce(prepared, trainer)
+    seconds_before = trainer.restore().position.seconds
+    tracker.begin(run_directory.metrics())
+    trainer.train()
+    trainer.use_best()
+    scores = {split: _score(prepared, trainer.step, split=split) for split in ("test", "validation", "train")}
+    scores["test"] = {**(scores["test"] or {}), **_further_test_scores(prepared, trainer.model)}
+    health = _examine(prepared, trainer.model)
+    total_seconds = seconds_before + time.perf_counter() - prepared.started
+    summary = _summarise(prepared, trainer, scores=scores, health=health, total_seconds=total_seconds)
+    run_directory.write_summary(summary)
+    _draw(prepared, trainer, run_directory=run_directory)
     return summary
 
 
+class Supervision(NamedTuple):
+    """What `recorded` lends the run inside it."""
+
+    interruption: Interruption
+    tracking: Tracking
+
+
 @contextlib.contextmanager
-def recorded(run_directory: RunDirectory) -> Iterator[Interruption]:
+def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
     """Watch for signals, keep other processes out, and have `status.json` say how the run stands, however it ends.
+
+    Last, when that is written, a tracker is told and waited for: it cannot cost the run its state.
 
     Raises:
         ConfigError: another process trains in this folder.
     """
     interruption = Interruption()
-    with interruption.watched(), run_directory.locked():
+    with interruption.watched(), run_directory.locked(), tracked() as tracking:
         run_directory.set_state("running")
         try:
-            yield interruption
+            yield Supervision(interruption, tracking)
         except (KeyboardInterrupt, SystemExit):
             run_directory.set_state("interrupted")
             raise
@@ -111,7 +122,8 @@ def recorded(run_directory: RunDirectory) -> Iterator[Interruption]:
             log.debug("The run failed.", exc_info=True)
             _record_failure(run_directory, error)
             raise
-        run_directory.set_state("finished")
+        with interruption.deferred():  # a signal that comes now comes too late
+            run_directory.set_state("finished")
 
 
 _UNITS_OF_ALL = {**UNITS, **{f"noisy_{name}": f"{UNITS[name]}; from the noisy input" for name in METRICS}}

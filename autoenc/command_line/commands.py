@@ -98,11 +98,11 @@ def _run(composer: Composer) -> int:
     run_directory = RunDirectory(path)
     summary: dict[str, Any] = {}
     try:
-        with experiment.recorded(run_directory) as interruption:
+        with experiment.recorded(run_directory) as supervision:
             _run_in_hydra(
                 composer,
                 config,
-                lambda: summary.update(experiment.run(prepared, run_directory, interruption=interruption)),
+                lambda: summary.update(experiment.run(prepared, run_directory, supervision=supervision)),
                 impossible=None if claim is None else claim.give_back,
             )
     except SystemExit:

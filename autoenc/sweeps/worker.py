@@ -49,9 +49,9 @@ def _train(run_directory: RunDirectory, *, threads: int | None) -> None:
     from autoenc.config import parse  # noqa: PLC0415 - imports torch
 
     try:
-        with experiment.recorded(run_directory) as interruption:
+        with experiment.recorded(run_directory) as supervision:
             prepared = experiment.prepare(parse(run_directory.config()), threads=threads)
-            experiment.run(prepared, run_directory, interruption=interruption)
+            experiment.run(prepared, run_directory, supervision=supervision)
     except Exception:
         sys.exit(1)  # the folder has the error, and its log the traceback
 

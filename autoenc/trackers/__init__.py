@@ -9,9 +9,9 @@ from autoenc.registry import Registry
 from autoenc.trackers.mlflow import MlflowSettings
 from autoenc.trackers.none import NoTracker
 from autoenc.trackers.tensorboard import TensorBoardSettings
-from autoenc.trackers.tracker import TrackedRun, Tracker, TrackerSettings, tracked
+from autoenc.trackers.tracker import TrackedRun, Tracker, TrackerSettings, Tracking, tracked
 
-__all__ = ["TRACKERS", "TrackedRun", "Tracker", "TrackerSettings", "tracked"]
+__all__ = ["TRACKERS", "TrackedRun", "Tracker", "TrackerSettings", "Tracking", "tracked"]
 
 TRACKERS: Registry[TrackerSettings] = Registry(
     "tracker",

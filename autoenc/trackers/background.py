@@ -17,7 +17,9 @@ from autoenc.trackers.tracker import Ending, Row, ending_of
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 60.0
-"""Seconds that it waits in all, for pictures on their slow way to a server that does take them."""
+"""Seconds that the end of a finished run waits in all, for pictures on their slow way to a server that takes them."""
+UNFINISHED_WAIT = 5.0
+"""The same of a run that failed or was asked to stop: whoever asked waits too, and not for long."""
 TRIES = 3
 """How often something is tried before the tracker counts as failing: a database may be locked for a moment."""
 LAST_TRY = 3.0
@@ -42,11 +44,14 @@ class Epoch(NamedTuple):
 
 
 def dated(rows: Sequence[Row], *, end: float) -> list[Epoch]:
-    """Epochs of an earlier process, as if it had trained without a break until `end`, in seconds since 1970."""
+    """Epochs of an earlier process, as if it had trained without a break until `end`, in seconds since 1970.
+
+    One that does not say how long it took counts as if it took no time.
+    """
     epochs = []
     for row in reversed(rows):
         epochs.append(Epoch(row, end))
-        end -= row["seconds"]
+        end -= row.get("seconds", 0.0)
     return epochs[::-1]
 
 
@@ -74,6 +79,15 @@ class Recorder(Protocol):
         ...
 
 
+class _Begin(NamedTuple):
+    """What a run told of its beginning."""
+
+    rows: Sequence[Row]
+    """The epochs before it."""
+    time: float
+    """In seconds since 1970."""
+
+
 class _End(NamedTuple):
     """What a run told of its end."""
 
@@ -86,6 +100,9 @@ class _End(NamedTuple):
 class FedFromAThread:
     """Hands on what it is told to a `Recorder`, in a thread of its own.
 
+    The thread that trains only puts down what it tells: whatever is made of it, even if it is only read, is made by the
+    other one, where it may fail.
+
     What cannot be handed on is tried again: soon at first, and then now and then as long as the run lasts. There is one
     warning, when the first tries have failed.
     """
@@ -96,7 +113,7 @@ class FedFromAThread:
         self._directory = directory
         self._patience = patience
         """Seconds that the end of the run waits while nothing at all arrives."""
-        self._begun_after: Sequence[Epoch] | None = None
+        self._begin: _Begin | None = None
         self._epochs: deque[Epoch] = deque(maxlen=MOST_ROWS)
         self._end: _End | None = None
         self._pictures: list[Path] | None = None
@@ -107,18 +124,21 @@ class FedFromAThread:
         self._failures = 0
         self._warned = False
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # no memory for one, or the system allows no more
+            self._warn(_in_few_words(error), error=error)
 
     def begin(self, rows: Sequence[Row]) -> None:
         """See `Tracker`."""
         with self._told:
-            self._begun_after = dated(rows, end=time.time())
+            self._begin = _Begin(rows, time.time())
             self._told.notify()
 
     def epoch(self, row: Row) -> None:
         """See `Tracker`."""
         with self._told:
-            self._epochs.append(Epoch(dict(row), time.time()))
+            self._epochs.append(Epoch(row, time.time()))
             self._told.notify()
 
     def finish(self, state: State, *, error: str | None = None) -> None:
@@ -127,13 +147,16 @@ class FedFromAThread:
             self._end = _End(state, error, time.time())
             self._end_told = self._progress = time.monotonic()
             self._told.notify()
-        while self._thread.is_alive():
-            self._thread.join(timeout=0.1)
-            now = time.monotonic()
-            if now - self._progress > self._patience or now - self._end_told > LONGEST_WAIT:
-                self._warn("it does not answer")
-                self._over.set()
-                return
+        longest = LONGEST_WAIT if state == "finished" else UNFINISHED_WAIT
+        try:
+            while self._thread.is_alive():
+                self._thread.join(timeout=0.1)
+                now = time.monotonic()
+                if now - self._progress > self._patience or now - self._end_told > longest:
+                    self._warn("it does not answer")
+                    return
+        finally:
+            self._over.set()  # also where a signal ends the wait: nothing more is begun in a folder that is let go of
 
     def _work(self) -> None:
         """The thread."""
@@ -154,13 +177,13 @@ class FedFromAThread:
 
     def _wait_for_news(self) -> None:
         with self._told:
-            self._told.wait_for(lambda: self._begun_after is not None or self._epochs or self._end is not None)
+            self._told.wait_for(lambda: self._begin is not None or self._epochs or self._end is not None)
 
     def _hand_on(self) -> None:
         """Everything that was told and has not arrived."""
-        if self._begun_after is not None:
-            self._recorder.begin(self._begun_after)
-            self._begun_after = None
+        if self._begin is not None:
+            self._recorder.begin(dated(self._begin.rows, end=self._begin.time))
+            self._begin = None
             self._progressed()
         with self._told:
             epochs = list(self._epochs)
@@ -179,7 +202,7 @@ class FedFromAThread:
             self._recorder.end(ending)
             self._pictures = sorted(self._directory.figures.glob("*.png")) if end.state == "finished" else []
             self._progressed()
-        while self._pictures:
+        while self._pictures and not self._over.is_set():
             self._recorder.picture(self._pictures[0], epoch=ending.epochs)
             del self._pictures[0]
             self._progressed()

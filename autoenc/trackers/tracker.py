@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from autoenc.run_directory import RunDirectory, State
@@ -24,7 +25,7 @@ class Tracker(Protocol):
         ...
 
     def finish(self, state: State, *, error: str | None = None) -> None:
-        """The run is over. This waits for what was told to arrive, but not for long."""
+        """The run is over. This waits for what was told to arrive, but not for long; a signal may end the wait."""
         ...
 
 
@@ -82,18 +83,35 @@ class Ending(NamedTuple):
     """The numbers of `summary.json`; none of a run that did not finish."""
 
 
+@dataclass
+class Tracking:
+    """Whether a run has a tracker by now: it takes a prepared run to build one, and preparing may fail."""
+
+    tracker: Tracker | None = None
+
+    def finish(self, state: State, *, error: str | None = None) -> None:
+        """Tell it that the run is over, and wait for it. A signal changes nothing any more, and only ends the wait."""
+        if self.tracker is not None:
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):
+                self.tracker.finish(state, error=error)
+
+
 @contextlib.contextmanager
-def tracked(tracker: Tracker) -> Iterator[Tracker]:
-    """Tell the tracker how the work inside ends."""
+def tracked() -> Iterator[Tracking]:
+    """Tell the tracker, if there is one by then, how the work inside ended.
+
+    Whoever writes down how the run stands does so inside: then no wait for a tracker can change it.
+    """
+    tracking = Tracking()
     try:
-        yield tracker
+        yield tracking
     except (KeyboardInterrupt, SystemExit):
-        tracker.finish("interrupted")
+        tracking.finish("interrupted")
         raise
     except Exception as error:
-        tracker.finish("failed", error=" ".join(str(error).split()) or type(error).__name__)
+        tracking.finish("failed", error=" ".join(str(error).split()) or type(error).__name__)
         raise
-    tracker.finish("finished")
+    tracking.finish("finished")
 
 
 def ending_of(directory: RunDirectory, state: State, *, error: str | None, time: float) -> Ending:

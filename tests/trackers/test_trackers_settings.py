@@ -11,7 +11,7 @@ import pytest
 from autoenc.command_line import main
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.trackers import TRACKERS, TrackedRun, tracked
+from autoenc.trackers import TRACKERS, TrackedRun
 from autoenc.trackers.mlflow import MlflowSettings
 from tests.conftest import TINY, Train
 
@@ -38,9 +38,10 @@ def test_none_does_nothing(tmp_path: Path) -> None:
     settings = TRACKERS.parse({"name": "none"})
     settings.require()
     run = TrackedRun(RunDirectory(tmp_path), "a run", values={}, units={})
-    with tracked(settings.build(run)) as tracker:
-        tracker.begin([])
-        tracker.epoch({"epoch": 1})
+    tracker = settings.build(run)
+    tracker.begin([])
+    tracker.epoch({"epoch": 1})
+    tracker.finish("finished")
     assert list(tmp_path.iterdir()) == []
 
 
