@@ -229,7 +229,7 @@ def _export(options: argparse.Namespace, view: View, wanted: Wanted) -> None:
         from autoenc.comparison.report import write_report  # noqa: PLC0415 - reads pictures
 
         title = ", ".join(folder.name or str(folder) for folder in options.folders)
-        write_report(view.records, options.html.expanduser().absolute(), title=title)
+        write_report(view.records, options.html.expanduser().absolute(), title=title, metric=wanted.metric)
 
 
 def _write(text: str, path: Path) -> None:

@@ -44,7 +44,8 @@ def jobs_of(folder: Path) -> list[RunRecord]:
         ConfigError: `sweep.json` cannot be read.
     """
     order = {name: number for number, name in enumerate(read_sweep(folder).labels)}
-    jobs = [record for record in read_runs([folder]) if record.path.name in order]
+    found = [record for record in read_runs([folder]) if record.path.name in order]
+    jobs = [record for record in found if record.path.parent.resolve() == folder.resolve()]  # and not of one below it
     return sorted(jobs, key=lambda record: order[record.path.name])
 
 
@@ -64,10 +65,11 @@ def compare_sweep(folder: Path) -> Path | None:
     title = settings.title or f"{len(finished)} runs compared"
     if settings.title is not None:
         console.print(settings.title, style="bold", markup=False)
-    _print(jobs, metric=_ranking(finished, settings))
+    metric = _ranking(finished, settings)
+    _print(jobs, metric=metric)
     write_csv(jobs, folder / TABLE)
     drawn = bool(finished) and draw_comparison(finished, settings=settings, title=title, path=folder / PAGE)
-    write_report(jobs, folder / REPORT, title=settings.title or folder.name)
+    write_report(jobs, folder / REPORT, title=settings.title or folder.name, metric=metric)
     return folder / PAGE if drawn else None
 
 

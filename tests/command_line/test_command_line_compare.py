@@ -142,6 +142,21 @@ def test_a_report_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert "conv_0" in Path("report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("options", "metric"),
+    [
+        ([], "validation.mse"),
+        (["--metric", "test.psnr"], "test.psnr"),
+        (["--sort", "-seconds.training"], "seconds.training"),
+    ],
+)
+def test_the_report_ranks_as_the_terminal_does(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], metric: str
+) -> None:
+    compare(capsys, str(folder), "--html", "report.html", *options)
+    assert f'"mainMetric":"{metric}"' in Path("report.html").read_text()
+
+
 MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "nowhere": (["nowhere"], ["nowhere"]),
     "empty": (["empty"], ["FOLDER", "no run in empty"]),

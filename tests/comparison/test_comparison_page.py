@@ -13,11 +13,11 @@ from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import check_comparison, draw_comparison
 from autoenc.comparison.reading import read_runs
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep import finished_runs
+from autoenc.comparison.sweep import compare_sweep, finished_runs
 from autoenc.comparison.sweep_file import SweepJob, read_sweep, write_sweep
 from autoenc.figures import Codebook
 from autoenc.settings import ConfigError
-from tests.comparison.run_folders import make_run
+from tests.comparison.run_folders import SUMMARY, make_run
 from tests.conftest import TINY
 
 SETTINGS = ComparisonSettings(title=None, pictures=("error_against",), metric="mse", against="a.b", epochs=None)
@@ -83,6 +83,15 @@ def test_a_sweep_ends_with_a_table_a_file_and_a_page_that_can_be_made_again(
     status.write_text(json.dumps({**json.loads(status.read_text()), "state": "failed"}))
     assert finished_runs(Path("sweep")) == [one]
     assert figures_main(["sweep", "kernels"]) == 0
+
+
+def test_the_report_of_a_sweep_ranks_by_its_metric(tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, pictures=(), metric="loss")
+    write_sweep(tmp_path, {name: SweepJob(name, name, (), "") for name in "ab"}, settings=settings)
+    for name, loss in (("a", 0.5), ("b", 0.25)):
+        make_run(tmp_path / name, summary={**SUMMARY, "validation": {"mse": 0.1, "loss": loss}})
+    assert compare_sweep(tmp_path) is None
+    assert '"mainMetric":"validation.loss"' in (tmp_path / "report.html").read_text()
 
 
 def test_a_sweep_file_names_no_folder_outside(tmp_path: Path) -> None:

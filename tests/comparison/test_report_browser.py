@@ -127,7 +127,7 @@ class Page:
         self.press("Select none")
         for label in labels:
             self.run(
-                "[...document.querySelectorAll('.runs tbody tr')]"
+                "[...document.querySelectorAll('.runs tbody tr:not(.section)')]"
                 ".find(row => row.querySelector('.run-name').textContent === arguments[0])"
                 ".querySelector('input').click()",
                 label,
@@ -207,12 +207,16 @@ def page(chrome: Chrome, report: Path) -> Page:
 def test_the_table_is_sorted_by_a_press_or_a_key(page: Page) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    head = page.header("test.mse")
-    assert head.get_attribute("aria-sort") == "ascending"
+    assert page.header("validation.mse").get_attribute("aria-sort") == "ascending"  # no test chooses among runs
     assert page.rows[:3] == ["size 32", "size 8", "size 2"]
+    assert "To choose among runs" not in page.one("#runs .content > .note").text
+    head = page.header("test.mse")
+    head.find_element("css selector", "button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert "Ranked by test.mse, on the test split. To choose among runs" in page.one("#runs .content > .note").text
     head.find_element("css selector", "button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    assert page.rows[:2] == [IMAGE, "red \\x1b[31m and \\u202e turned"]
+    assert page.rows[:4] == ["red \\x1b[31m and \\u202e turned", "size 2", "size 8", "size 32"]
     assert set(page.rows[-2:]) == {"broken", "nothing"}  # what has no value is last, whichever way
     page.header("architecture.code_size").find_element("css selector", "button").send_keys(Keys.ENTER)
     assert page.header("architecture.code_size").get_attribute("aria-sort") == "ascending"
@@ -275,13 +279,34 @@ def test_the_best_of_what_can_be_compared_is_bold(page: Page) -> None:
     best = page.run(
         "const heads = [...document.querySelectorAll('.runs thead tr:last-child th')];"
         "const at = heads.findIndex(head => head.dataset.key === 'test.mse');"
-        "return [...document.querySelectorAll('.runs tbody tr')].filter(r => r.children[at].classList.contains('best'))"
+        "return [...document.querySelectorAll('.runs tbody tr:not(.section)')]"
+        ".filter(r => r.children[at].classList.contains('best'))"
         ".map(r => r.querySelector('.run-name').textContent)"
     )
     assert best == ["size 32"]  # the other dataset has but one run, and a ranking of its own
     assert "kmnist" in page.one("#warnings").text
     assert page.header("test.mse").find_element("css selector", ".unit").text.startswith("mean over pixels")
     assert "lower is better" in str(page.header("test.mse").get_attribute("title"))
+
+
+def test_what_cannot_be_ranked_together_is_not(page: Page) -> None:
+    def order() -> list[str]:
+        return page.texts(".runs tbody .run-name, .runs tbody .section")
+
+    mnist, kmnist, without = "dataset mnist", "dataset kmnist", "not ranked"
+    red = "red \\x1b[31m and \\u202e turned"
+    rest = [kmnist, IMAGE, without, "broken", "nothing"]
+    assert order() == [mnist, "size 32", "size 8", "size 2", red, *rest]
+    page.header("validation.mse").find_element("css selector", "button").click()
+    assert order() == [mnist, red, "size 2", "size 8", "size 32", *rest]  # the sections stay where they are
+    page.header("architecture.code_size").find_element("css selector", "button").click()
+    assert not page.all(".runs tbody .section")  # an order, and no ranking
+    page.header("validation.mse").find_element("css selector", "button").click()
+    assert page.filter("size") == ["size 32", "size 8", "size 2"]
+    assert order()[0] == mnist
+    assert page.run("return document.querySelector('.section th').colSpan") == len(
+        page.all(".runs thead th[scope=col]")
+    )
 
 
 def test_columns_are_chosen(page: Page) -> None:

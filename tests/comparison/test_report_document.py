@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autoenc.comparison.report import document, texts
+from autoenc.comparison.report import document, page, texts
 from tests.comparison.report_examples import UNITS, VARIATIONAL, record, summary
 
 
@@ -129,12 +129,28 @@ def test_a_run_that_did_not_finish_says_why(tmp_path: Path) -> None:
     assert [run["state"] for run in found] == ["failed", "unreadable", "dead", "finished"]
 
 
-def test_the_main_metric_is_what_most_runs_have(tmp_path: Path) -> None:
-    assert document.main_metric([record(tmp_path, "a")]) == "test.mse"
-    validated = summary(0.1) | {"test": None}
-    runs = [record(tmp_path, name, summary=validated) for name in "ab"]
-    assert document.main_metric([record(tmp_path, "c"), *runs]) == "validation.mse"
-    assert document.main_metric([]) == "test.mse"
+def test_the_page_ranks_as_the_tables_do(tmp_path: Path) -> None:
+    runs = [record(tmp_path, name) for name in "ab"]
+    assert page.contents(runs, title="Runs")["mainMetric"] == "validation.mse"
+    assert page.contents(runs, title="Runs", metric="test.psnr")["mainMetric"] == "test.psnr"
+    tested = record(tmp_path, "c", summary=summary(0.1) | {"validation": None})
+    assert page.contents([*runs, tested], title="Runs")["mainMetric"] == "test.mse"
+    assert page.contents([], title="Runs")["mainMetric"] is None
+
+
+def test_the_metric_that_is_ranked_by_is_among_very_many(tmp_path: Path) -> None:
+    scores = {f"a{number:04}": 0.5 for number in range(1000)} | {"z": 0.5}
+    run = record(tmp_path, "a", summary=summary(0.1) | {"train": scores})
+    assert [metric["key"] for metric in document.metrics([run], main="train.z")][-1] == "train.z"
+    assert len(document.metrics([run], main="test.mse")) == document.MOST_METRICS
+
+
+def test_what_is_neither_better_nor_worse_is_of_several_things_too(tmp_path: Path) -> None:
+    other = {"dataset": {"name": "kmnist", "validation_fraction": 0.1}}
+    scored = {"summary": summary(0.1, kl_nats=3.0)}
+    runs = [record(tmp_path, "a", **scored), record(tmp_path, "b", settings=other, **scored)]
+    (rate,) = (metric for metric in document.metrics(runs) if metric["key"] == "test.kl_nats")
+    assert rate["sectionOf"] == [0, 1]
 
 
 def test_what_cannot_be_ranked_together_is_said(tmp_path: Path) -> None:

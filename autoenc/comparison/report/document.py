@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from autoenc.comparison import protocol
@@ -22,9 +22,6 @@ METRICS_FIRST = ("mse", "loss", "noisy_mse", "psnr", "ssim", "elbo_nats", "nll_n
 
 SETTINGS_LAST = ("data_dir", "resume", "rerun", "device", "figures")
 """What differs between machines and not between experiments."""
-
-MAIN_METRICS = ("test.mse", "validation.mse", "test.loss", "validation.loss")
-"""What the table is sorted by, and warned about: the first that most runs have."""
 
 
 def names(records: Sequence[RunRecord]) -> list[str]:
@@ -79,10 +76,14 @@ def settings(records: Sequence[RunRecord]) -> dict[str, Any]:
     return {"differing": differing, "shared": shared}
 
 
-def metrics(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """What was measured: of each metric the values, the units, which direction is better and what is comparable."""
-    keys = list(dict.fromkeys(key for record in records for key in record.metrics))
-    return [_metric(key, records) for key in sorted(keys, key=_place_of_metric)[:MOST_METRICS]]
+def metrics(records: Sequence[RunRecord], *, main: str | None = None) -> list[dict[str, Any]]:
+    """What was measured: of each metric the values, the units, which direction is better and what is comparable.
+
+    Of very many the first alone, and the main one, by which the runs are ranked.
+    """
+    keys = sorted(dict.fromkeys(key for record in records for key in record.metrics), key=_place_of_metric)
+    kept = [key for place, key in enumerate(keys) if place < MOST_METRICS or key == main]
+    return [_metric(key, records) for key in kept]
 
 
 def _metric(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
@@ -98,22 +99,18 @@ def _metric(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
     }
     (higher,) = directions if len(directions) == 1 else (None,)
     if higher is not None:
-        sections = protocol.comparable_sections(records, key)
-        place = {id(record): number for number, section in enumerate(sections) for record in section.records}
         found["better"] = "higher" if higher else "lower"
-        found["sections"] = [printable(section.name, most=texts.MOST_SENTENCE) for section in sections]
-        found["sectionOf"] = [place.get(id(record), -1) for record in records] if len(sections) > 1 else None
+    sections = protocol.comparable_sections(records, key)
+    place = {id(record): number for number, section in enumerate(sections) for record in section.records}
+    found["sections"] = [printable(section.name, most=texts.MOST_SENTENCE) for section in sections]
+    found["sectionOf"] = [place.get(id(record), -1) for record in records] if len(sections) > 1 else None
     return found
 
 
-def main_metric(records: Iterable[RunRecord]) -> str:
-    """What the runs are first ranked by."""
-    count = Counter(key for record in records for key in record.metrics if key in MAIN_METRICS)
-    return max(MAIN_METRICS, key=lambda key: (count[key], -MAIN_METRICS.index(key)))
-
-
-def warnings(records: Sequence[RunRecord], metric: str) -> list[str]:
+def warnings(records: Sequence[RunRecord], metric: str | None) -> list[str]:
     """What has to be said beside a ranking."""
+    if metric is None:
+        return []
     return [printable(sentence, most=texts.MOST_SENTENCE) for sentence in protocol.warnings(records, metric)]
 
 

@@ -13,9 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
-from autoenc.comparison.report import document
+from autoenc.comparison.report import document, texts
 from autoenc.comparison.report.curves import curves
 from autoenc.comparison.report.maps import maps
 from autoenc.comparison.report.matrices import matrices
@@ -43,18 +44,24 @@ SCRIPTS = (
 """In the order in which they make one program."""
 
 
-def write_report(records: Sequence[RunRecord], path: Path, *, title: str) -> None:
+def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric: str | None = None) -> None:
     """Write the page, whole or not at all.
+
+    Args:
+        records: all of them, in whatever state.
+        path: of the file.
+        title: above the page.
+        metric: what the runs are first ranked by; None for what tables rank them by unless it is said.
 
     Of a folder that cannot be read, or only in part, the page says why; what it leaves out to stay small, it says too.
 
     Raises:
         OSError: it cannot be written.
     """
-    write_atomically(path, page(records, title=title).encode())
+    write_atomically(path, page(records, title=title, metric=metric).encode())
 
 
-def page(records: Sequence[RunRecord], *, title: str) -> str:
+def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> str:
     """The page as text."""
     name = printable(title, most=MOST_TITLE)
     style, program = _asset("report.css"), _program()
@@ -62,17 +69,17 @@ def page(records: Sequence[RunRecord], *, title: str) -> str:
         "policy": _policy(style=style, program=program),
         "title": html.escape(name),
         "style": style,
-        "data": as_json_in_html(contents(records, title=name)),
+        "data": as_json_in_html(contents(records, title=name, metric=metric)),
         "program": program,
     }
     # In one pass: what is put in is not looked through for places to put more in.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found.group(1)], _asset("report.html"))
 
 
-def contents(records: Sequence[RunRecord], *, title: str) -> dict[str, Any]:
+def contents(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> dict[str, Any]:
     """What the page shows, as plain values."""
     shown = list(records[: document.MOST_RUNS])
-    main = document.main_metric(shown)
+    main = usual_metric(shown) if metric is None else metric
     drawn, images, planes = curves(shown), matrices(shown), maps(shown)
     notes = [*drawn.notes, *images.notes, *planes.notes]
     if len(records) > len(shown):
@@ -80,11 +87,11 @@ def contents(records: Sequence[RunRecord], *, title: str) -> dict[str, Any]:
     return {
         "title": title,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "mainMetric": main,
+        "mainMetric": None if main is None else printable(main, most=texts.MOST_LABEL),
         "warnings": document.warnings(shown, main),
         "runs": document.runs(shown),
         "settings": document.settings(shown),
-        "metrics": document.metrics(shown),
+        "metrics": document.metrics(shown, main=main),
         "curves": drawn.document,
         "matrices": images.document,
         "maps": planes.document,

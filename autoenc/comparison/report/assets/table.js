@@ -12,6 +12,7 @@ function buildTable() {
   table.head = element("thead");
   table.node = element("table", { class: "runs" }, element("caption", { class: "unseen" }, "All runs"), table.head, table.body);
   table.count = element("p", { class: "count", role: "status" });
+  table.note = element("p", { class: "note" });
   table.more = button("", () => {
     table.most += MOST_ROWS;
     drawRows();
@@ -22,7 +23,7 @@ function buildTable() {
     table.count,
     element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "All runs, a table that scrolls" }, table.node),
     table.more,
-    rankingNote(),
+    table.note,
   );
   drawTable();
   store.listeners.push(showSelection);
@@ -102,14 +103,16 @@ function columnChooser() {
   return element("details", { class: "columns" }, element("summary", {}, "Columns"), element("div", { class: "column-groups" }, ...lists));
 }
 
+/** Of the order as it is: only who ranks by the test split is told what that costs. */
 function rankingNote() {
+  const { key } = table.sort;
   const split = [...metrics.values()].some((metric) => metric.sections.length > 1);
-  return element(
-    "p", { class: "note" },
-    "Bold: the best of the runs shown. ",
-    split ? "Where runs were not measured on the same thing, each group has its own best; point at a number to see its group. " : "",
-    "To choose among runs, use a validation column: a test that has chosen no longer tests.",
-  );
+  const tests = metrics.get(key)?.better && key.startsWith("test.");
+  return [
+    "Bold: the best of the runs shown.",
+    split ? "Where runs were not measured on the same thing, each group has its own best; point at a number to see its group." : "",
+    tests ? `Ranked by ${key}, on the test split. To choose among runs, rank by a validation column: a test that has chosen no longer tests.` : "",
+  ].filter(Boolean).join(" ");
 }
 
 // Head.
@@ -195,7 +198,8 @@ function shownRuns() {
 function drawRows() {
   const shown = sorted(shownRuns());
   const drawn = shown.slice(0, table.most);
-  table.body.replaceChildren(...drawn.map((run) => table.rows.get(run.index).node));
+  table.body.replaceChildren(...withHeadings(drawn));
+  table.note.textContent = rankingNote();
   markBest(shown);
   table.more.hidden = drawn.length === shown.length;
   table.more.textContent = `Show ${Math.min(MOST_ROWS, shown.length - drawn.length)} more of ${shown.length} runs`;
@@ -207,7 +211,27 @@ function sorted(shown) {
   if (key === null) return shown;
   const column = table.columns.find((found) => found.key === key);
   const read = column ? column.value : (run) => run.label;
-  return [...shown].sort((a, b) => inOrder(read(a), read(b), descending) || a.index - b.index);
+  const place = sectionOfSorted() ?? (() => 0);
+  return [...shown].sort((a, b) => place(a) - place(b) || inOrder(read(a), read(b), descending) || a.index - b.index);
+}
+
+/** Where the runs are sorted by what cannot rank all of them together: each one's group, the last for who has none. */
+function sectionOfSorted() {
+  const metric = metrics.get(table.sort.key);
+  if (!metric || metric.sections.length < 2) return null;
+  return (run) => (metric.sectionOf(run) < 0 ? metric.sections.length : metric.sectionOf(run));
+}
+
+/** The rows of runs in order, with a row above each group that names it. */
+function withHeadings(ordered) {
+  const place = sectionOfSorted();
+  const { sections } = metrics.get(table.sort.key) ?? {};
+  return ordered.flatMap((run, at) => {
+    const row = table.rows.get(run.index).node;
+    if (!place || (at > 0 && place(ordered[at - 1]) === place(run))) return [row];
+    const name = element("span", {}, sections[place(run)] ?? "not ranked");
+    return [element("tr", { class: "section" }, element("th", { scope: "rowgroup", colspan: table.cells.length + 1 }, name)), row];
+  });
 }
 
 const collator = new Intl.Collator("en", { numeric: true });
