@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from autoenc.settings import ConfigError
 from autoenc.trackers.background import FedFromAThread
@@ -30,13 +30,9 @@ class MlflowSettings:
     experiment: str
 
     def __post_init__(self) -> None:
-        address = urlsplit(self.tracking_uri)
-        if address.username is not None or address.password is not None:
-            # Said without the value, which would put the password on the screen.
-            problem = "no password may stand here, where it would be written into each run's folder; set"
-            raise ConfigError(_KEY, f"{problem} MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+        address = _parts(self.tracking_uri)
         file = self.tracking_uri.removeprefix(SQLITE)
-        is_file = self.tracking_uri.startswith(SQLITE) and file not in {"", ":memory:"} and not set(file) & set("?#%")
+        is_file = self.tracking_uri.startswith(SQLITE) and file not in {"", ":memory:"} and "%" not in file
         if not is_file and not (address.scheme in {"http", "https"} and address.netloc):
             problem = "it must be a file, as sqlite:///outputs/mlflow.db, or a server, as http://localhost:5000"
             raise ConfigError(_KEY, problem, value=self.tracking_uri)
@@ -59,6 +55,23 @@ class MlflowSettings:
         return FedFromAThread(
             recorder, name=f"mlflow at {self.tracking_uri}", directory=run.directory, patience=patience
         )
+
+
+def _parts(address: str) -> SplitResult:
+    """The parts of an address that is in order and has no secret. What is wrong is said without the address, which may
+    have one.
+    """
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        raise ConfigError(_KEY, "this is no address: its host or port cannot be read") from None
+    if parts.username is not None or parts.password is not None:
+        problem = "no password may stand here, where it would be written into each run's folder; set"
+        raise ConfigError(_KEY, f"{problem} MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+    if set(address) & set("?#"):
+        raise ConfigError(_KEY, "an address here has no part after ? or #, where secrets are often written")
+    return parts
 
 
 _ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

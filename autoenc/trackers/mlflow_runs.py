@@ -22,6 +22,8 @@ from autoenc.trackers.tracker import Ending, TrackedRun, numbers
 
 MOST_LETTERS = 5000
 """About as many as MLflow takes for a value."""
+RUN_ID = "[0-9a-f]{32}"
+"""What MLflow's numbers of runs look like."""
 LOCK_SECONDS = 60.0
 """How long to wait for the other processes that write to the same file."""
 
@@ -107,11 +109,15 @@ class MlflowRun:
         return _Opened(client, run.info.run_id)
 
     def _earlier(self, client: MlflowClient) -> Run | None:
+        """The run that `tracker.json` names. A folder may be anybody's: it never says where to look, only for what."""
         kept = self._run.directory.tracker()
         if kept.get("tracker") != "mlflow" or kept.get("tracking_uri") != self._tracking_uri:
             return None
+        run_id = str(kept.get("run_id"))
+        if not re.fullmatch(RUN_ID, run_id):
+            return None
         try:
-            run = client.get_run(str(kept["run_id"]))
+            run = client.get_run(run_id)
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None

@@ -18,7 +18,9 @@ import pytest
 
 from autoenc.command_line import main
 from autoenc.run_directory import RunDirectory
+from autoenc.trackers import background
 from autoenc.trackers.background import Epoch
+from autoenc.trackers.mlflow import SERVER_PATIENCE
 from autoenc.trackers.tracker import TrackedRun
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.trackers.conftest import KilledRun, warnings_of_trackers
@@ -212,6 +214,9 @@ def test_a_run_that_was_deleted_in_mlflow_is_begun_anew_there(store: Store, else
     [
         {"tracker": "mlflow", "run_id": "0" * 32, "tracking_uri": "{here}"},
         {"tracker": "mlflow", "run_id": "../..", "tracking_uri": "sqlite:///elsewhere.db"},
+        {"tracker": "mlflow", "run_id": "../..", "tracking_uri": "{here}"},
+        {"tracker": "mlflow", "run_id": "A" * 32, "tracking_uri": "{here}"},
+        {"tracker": "mlflow", "tracking_uri": "{here}"},
         {"tracker": "another"},
         {},
     ],
@@ -224,6 +229,21 @@ def test_the_number_of_a_run_that_is_not_there_is_no_number(
     RunDirectory(elsewhere).write_tracker({key: value.replace("{here}", here) for key, value in content.items()})
     recorder(elsewhere).begin([])
     assert RunDirectory(elsewhere).tracker()["run_id"] == only_run(store()).info.run_id
+    assert not (elsewhere / "elsewhere.db").exists()
+
+
+@pytest.mark.parametrize("run_id", ["../..", "A" * 32, "a/../b?c"])
+def test_nothing_but_the_number_of_a_run_is_looked_up(
+    run_id: str, store: Store, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    asked = []
+    monkeypatch.setattr(MlflowClient, "get_run", lambda _, number: asked.append(number))
+    here = f"sqlite:///{elsewhere / 'outputs' / 'mlflow.db'}"
+    RunDirectory(elsewhere).write_tracker({"tracker": "mlflow", "run_id": run_id, "tracking_uri": here})
+    recorder(elsewhere).begin([])
+    assert asked == []
 
 
 def test_names_that_mlflow_does_not_take_are_bent(store: Store, elsewhere: Path) -> None:
@@ -241,6 +261,7 @@ def test_a_failed_run_says_why_until_it_is_taken_up_and_finishes(
 
     with monkeypatch.context() as patched:
         patched.setattr("autoenc.experiment.draw_portraits", broken)
+        patched.setattr(background, "UNFINISHED_WAIT", 60.0)
         train("tracker=mlflow", exit_code=1)
     run = only_run(store())
     assert (run.info.status, run.data.tags["error"]) == ("FAILED", "no ink")
@@ -252,6 +273,7 @@ def test_a_failed_run_says_why_until_it_is_taken_up_and_finishes(
 
 
 def test_an_interrupted_run_is_a_killed_one(train: Train, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "UNFINISHED_WAIT", 60.0)
     stop_at(9, lambda: signal.raise_signal(signal.SIGINT), monkeypatch)
     with pytest.raises(SystemExit) as caught:
         train("tracker=mlflow")
@@ -282,12 +304,9 @@ def test_a_server_that_does_not_answer_costs_a_word_and_a_few_seconds(
     kind: str, words: str, train: Train, alone: Path, request: pytest.FixtureRequest
 ) -> None:
     port = request.getfixturevalue(kind)
-    import mlflow  # noqa: F401 - not a part of what is timed
-
-    usual = RunDirectory(alone).summary()["seconds"]["total"]
-    started = time.monotonic()
     folder = train("tracker=mlflow", f"tracker.tracking_uri=http://127.0.0.1:{port}")
-    assert time.monotonic() - started < usual * 3 + 10
+    # MLflow by itself would take minutes; and the training and the end are told, never waited with.
+    assert time.time() - (folder / "status.json").stat().st_mtime < SERVER_PATIENCE + 20
     assert RunDirectory(folder).status()["state"] == "finished"
     (warning,) = warnings_of_trackers(folder)
     assert f"tracker=mlflow at http://127.0.0.1:{port} does not work: " in warning

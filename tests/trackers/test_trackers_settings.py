@@ -64,7 +64,7 @@ def test_a_file_or_a_server_is_an_address(uri: str) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["", "mlruns", "sqlite:///", "sqlite://", "sqlite:///:memory:", "sqlite:///a.db?mode=ro", "file:mlruns", "http://",
+    ["", "mlruns", "sqlite:///", "sqlite://", "sqlite:///:memory:", "sqlite:///a%20b.db", "file:mlruns", "http://",
      "databricks", "postgresql://host/runs", "sqlite+other:///a.db"],
 )  # fmt: skip
 def test_nothing_else_is(uri: str) -> None:
@@ -79,6 +79,20 @@ def test_a_password_is_refused_and_not_repeated(uri: str) -> None:
     with pytest.raises(ConfigError, match=r"^tracker\.tracking_uri: no password may stand here") as caught:
         MlflowSettings(tracking_uri=uri, experiment="autoenc")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://[secret", "http://a.example:secret", "http://me:se/cret@a.example", "http://a.example:99999/secret",
+     "https://a.example/?token=secret", "https://a.example/#secret", "sqlite:///a.db?key=secret", "sqlite:///a#secret"],
+)  # fmt: skip
+def test_what_cannot_be_read_or_may_hold_a_secret_is_refused_and_not_repeated(uri: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^tracker\.tracking_uri: (this is no address: |an address here has no)"
+    ) as caught:
+        MlflowSettings(tracking_uri=uri, experiment="autoenc")
+    assert "se" not in str(caught.value).replace("secrets", "")
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
 def test_an_experiment_has_a_name() -> None:
