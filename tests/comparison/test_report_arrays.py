@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from autoenc.comparison.report import arrays
-from autoenc.comparison.report.arrays import ArrayError, list_of_texts, read_arrays
+from autoenc.comparison.report.arrays import list_of_texts, read_arrays
+from autoenc.stored_numbers import ArrayError, Limits
 from tests.comparison.report_examples import save_arrays
 
 
@@ -159,7 +160,7 @@ def test_many_members_are_refused_before_they_are_listed(tmp_path: Path) -> None
 
 
 def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "MOST_FILE_BYTES", 100)
+    monkeypatch.setattr(arrays, "LIMITS", Limits(file_bytes=100, array_bytes=100, members=3))
     assert "more than the 100 that are read" in fault(saved(tmp_path / "a.npz", x=np.ones((2, 2))))
 
 
@@ -178,7 +179,7 @@ def test_values_that_are_no_table_are_a_fault(tmp_path: Path, text: str) -> None
 
 def test_values_are_short(tmp_path: Path) -> None:
     save_arrays(tmp_path / "a.npz", np.array(" " * 200_000 + "{}"), x=np.ones((1, 1)))
-    assert "no short text" in fault(tmp_path / "a.npz")
+    assert "bytes, more than the 400,000 that are read" in fault(tmp_path / "a.npz")
 
 
 def test_a_name_that_is_not_there_is_a_fault(tmp_path: Path) -> None:

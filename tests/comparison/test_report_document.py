@@ -147,8 +147,8 @@ def test_the_metric_that_is_ranked_by_is_among_very_many(tmp_path: Path) -> None
 
 def test_what_is_neither_better_nor_worse_is_of_several_things_too(tmp_path: Path) -> None:
     other = {"dataset": {"name": "kmnist", "validation_fraction": 0.1}}
-    scored = {"summary": summary(0.1, kl_nats=3.0)}
-    runs = [record(tmp_path, "a", **scored), record(tmp_path, "b", settings=other, **scored)]
+    scored = summary(0.1, kl_nats=3.0)
+    runs = [record(tmp_path, "a", summary=scored), record(tmp_path, "b", settings=other, summary=scored)]
     (rate,) = (metric for metric in document.metrics(runs) if metric["key"] == "test.kl_nats")
     assert rate["sectionOf"] == [0, 1]
 

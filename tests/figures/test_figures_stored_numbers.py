@@ -9,12 +9,14 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from autoenc.figures import Codebook, stored_numbers
 from autoenc.figures.stored_numbers import stored_arrays
+from autoenc.stored_numbers import Limits
 
 
 def npy(shape: str, *, kind: str = "<f8", content: bytes = b"") -> bytes:
@@ -51,8 +53,8 @@ def test_what_unpacks_to_much_is_refused_before(tmp_path: Path, monkeypatch: pyt
     zeros = npy("(1048576,)", content=bytes(2**23))
     path = archive(tmp_path / "a.npz", uses=zeros)
     assert path.stat().st_size < 20_000
-    monkeypatch.setattr(stored_numbers, "MOST_BYTES", 2**22)
-    with pytest.raises(ValueError, match="unpacked it is larger than 4 MB"):
+    monkeypatch.setattr(stored_numbers, "LIMITS", Limits(file_bytes=2**22, array_bytes=2**22, members=2))
+    with pytest.raises(ValueError, match="8,388,608 bytes, more than the 4,194,304 that are read"):
         stored_arrays(path)
 
 
@@ -77,8 +79,37 @@ def test_an_array_that_is_not_what_it_says_is_refused(tmp_path: Path, content: b
 
 def test_many_members_are_refused(tmp_path: Path) -> None:
     members = {f"a{number}": npy("()", content=bytes(8)) for number in range(65)}
-    with pytest.raises(ValueError, match="of more than 64 arrays"):
+    with pytest.raises(ValueError, match="has 65 members"):
         stored_arrays(archive(tmp_path / "a.npz", **members))
+
+
+@pytest.mark.usefixtures("_in_little_memory")
+def test_very_many_members_are_refused_before_they_are_listed(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz", **{f"a{number}": b"" for number in range(60_000)})
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    with pytest.raises(ValueError, match="has 60000 members"):
+        stored_arrays(path)
+    assert tracemalloc.get_traced_memory()[1] - before < 2**20
+
+
+def test_arrays_together_take_no_more_than_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_numbers, "LIMITS", Limits(file_bytes=2**22, array_bytes=20_000, members=3))
+    one = npy("(1000,)", content=bytes(8000))
+    assert len(stored_arrays(archive(tmp_path / "a.npz", a=one, b=one))) == 2
+    with pytest.raises(ValueError, match="'c' of 8,000 bytes, more than the 4,000 that are read"):
+        stored_arrays(archive(tmp_path / "b.npz", a=one, b=one, c=one))
+
+
+def test_empty_and_turned_arrays_are_read_and_may_be_written_to(tmp_path: Path) -> None:
+    turned = np.asfortranarray(np.arange(6).reshape(2, 3))
+    kept: dict[str, Any] = {"empty": np.zeros((0, 3)), "turned": turned, "yes": np.array([True]), "half": np.ones(2, np.float16)}
+    np.savez_compressed(tmp_path / "a.npz", **kept)
+    found = stored_arrays(tmp_path / "a.npz")
+    for name, value in kept.items():
+        assert found[name].dtype == value.dtype
+        assert np.array_equal(found[name], value)
+        found[name] += found[name]
 
 
 def test_a_directory_that_lies_about_sizes_unpacks_no_more_than_it_says(tmp_path: Path) -> None:
@@ -96,7 +127,7 @@ def test_a_huge_file_is_not_opened_further(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(b"PK")
     os.truncate(path, 2**30)
-    with pytest.raises(ValueError, match="larger than 256 MB"):
+    with pytest.raises(ValueError, match="more than the 268,435,456 that are read"):
         stored_arrays(path)
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import sprites, texts
-from autoenc.comparison.report.arrays import ArrayError, list_of_texts, read_arrays
+from autoenc.comparison.report.arrays import list_of_texts, read_arrays
+from autoenc.stored_numbers import ArrayError
 
 MOST_CHARACTERS = 2_400_000  # of all maps together, as they stand in the page
 MOST_CELLS, FEWEST_CELLS = 24, 10  # of a side of the grid

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import sprites, texts
-from autoenc.comparison.report.arrays import ArrayError
 from autoenc.comparison.report.reconstructions import Reconstructions, file_of
+from autoenc.stored_numbers import ArrayError
 
 MOST_CHARACTERS = 2_400_000  # of all images together, as they stand in the page
 MOST_IMAGES, FEWEST_IMAGES = 12, 3  # of a run

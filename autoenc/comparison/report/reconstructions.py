@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import sprites
-from autoenc.comparison.report.arrays import ArrayError, list_of_texts, read_arrays
+from autoenc.comparison.report.arrays import list_of_texts, read_arrays
+from autoenc.stored_numbers import ArrayError
 
 MOST_CAPTION = 24
 

@@ -106,12 +106,13 @@ function columnChooser() {
 /** Of the order as it is: only who ranks by the test split is told what that costs. */
 function rankingNote() {
   const { key } = table.sort;
+  if (key === null) return "Bold: the best of the runs shown.";
   const split = [...metrics.values()].some((metric) => metric.sections.length > 1);
   const tests = metrics.get(key)?.better && key.startsWith("test.");
   return [
     "Bold: the best of the runs shown.",
     split ? "Where runs were not measured on the same thing, each group has its own best; point at a number to see its group." : "",
-    tests ? `Ranked by ${key}, on the test split. To choose among runs, rank by a validation column: a test that has chosen no longer tests.` : "",
+    tests ? `Ranked by ${key}, on the test split. To choose among runs, rank by a validation column: a test that has chosen no longer tests.` : `Sorted by ${key}.`,
   ].filter(Boolean).join(" ");
 }
 
