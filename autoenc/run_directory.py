@@ -50,8 +50,7 @@ class RunDirectory:
             )
         try:
             path.mkdir(parents=True, exist_ok=True)
-            text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-            write_atomically(path / "config.yaml", text.encode())
+            run.rewrite_config(config)
         except OSError as error:
             raise ConfigError("hydra.run.dir", f"cannot write there: {error.strerror}", value=str(path)) from None
         run.set_state("running")
@@ -88,12 +87,27 @@ class RunDirectory:
         _refuse_interpolation(values, where=str(path))
         return {str(key): value for key, value in values.items()}
 
+    def rewrite_config(self, config: Mapping[str, Any]) -> None:
+        """Write `config.yaml`; OSError if that cannot be done, and then the old one is there."""
+        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+        write_atomically(self.path / "config.yaml", text.encode())
+
     def status(self) -> dict[str, Any]:
-        """What `status.json` says; empty where it says nothing that can be read, which is no reason not to go on."""
+        """What `status.json` says; empty where it says nothing that can be read, which is no reason not to go on.
+
+        `state` is a text or absent, `error` has texts or is None: the file may be anybody's.
+        """
         try:
-            return self._read_json("status.json")
+            values = self._read_json("status.json")
         except ConfigError:
             return {}
+        if not isinstance(values.get("state"), str):
+            values.pop("state", None)
+        error = values.get("error")
+        if error is not None:
+            found = error if isinstance(error, dict) else {"message": error}
+            values["error"] = {"kind": str(found.get("kind")), "message": str(found.get("message"))}
+        return values
 
     def set_state(self, state: State, *, error: Mapping[str, str] | None = None) -> None:
         """Say in `status.json` how the run stands; `error` has a `kind` and a `message`."""
@@ -179,6 +193,21 @@ class RunDirectory:
             with contextlib.suppress(FileNotFoundError):
                 Path(lock.lock_file).unlink()
             lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether a process trains in this folder."""
+        path = self.path / ".lock"
+        if not path.exists():
+            return False
+        lock = filelock.FileLock(path, blocking=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            return True
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        lock.release()
+        return False
 
     def _metrics(self, epochs: int | None) -> list[dict[str, Any]]:
         """The rows of the first epochs; the others need not be readable."""

@@ -32,10 +32,10 @@ def exit_code(work: Callable[[], int]) -> int:
 
 
 def in_one_line(error: BaseException) -> str:
-    """An error's message, without line breaks."""
+    """An error's message, without line breaks, and without what a terminal would obey: it may quote anybody's file."""
     lines = [line.strip() for line in str(error).splitlines()]
     text = "; ".join(line for line in lines if line)
-    return text or type(error).__name__
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text) or type(error).__name__
 
 
 def _errors_of_configs() -> list[type[Exception]]:

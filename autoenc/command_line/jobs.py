@@ -10,7 +10,6 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from autoenc.command_line.composition import Composer, task_values
-from autoenc.comparison.labels import labels
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
@@ -105,11 +104,6 @@ class JobMaker:
             timeout=self._settings.job_timeout,
             chdir=bool(composed.hydra.job.chdir),
         )
-
-
-def labels_of(jobs: Sequence[Sequence[str]]) -> list[str]:
-    """What each job is called among these."""
-    return labels(jobs)
 
 
 def without_doubles(jobs: Sequence[Job]) -> list[Job]:

@@ -16,9 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from autoenc.command_line.composition import Composer
 from autoenc.command_line.ending import in_one_line
-from autoenc.command_line.jobs import JobMaker, labels_of, sweep_folder, varied, without_doubles
+from autoenc.command_line.jobs import JobMaker, sweep_folder, varied, without_doubles
 from autoenc.command_line.report import shown
+from autoenc.comparison.labels import key_of, labels
+from autoenc.comparison.reading import printable
 from autoenc.comparison.settings import ComparisonSettings
+from autoenc.progress import steps
 from autoenc.run_directory import RunDirectory, write_atomically
 from autoenc.settings import ConfigError, checked, listed, nearest
 from autoenc.sweeps.driver import Course
@@ -98,7 +101,7 @@ class _Wanted(NamedTuple):
         if self.sweeper.knows_all_jobs:
             return next((job for job in self.jobs if job.overrides == proposal.overrides), None)
         varying = varied(self.overrides)
-        (label,) = labels_of([[text for text in proposal.overrides if text.lstrip("+~").partition("=")[0] in varying]])
+        (label,) = labels([[text for text in proposal.overrides if key_of(text) in varying]])
         job = self.maker.make(proposal.overrides, number=proposal.number, label=label)
         self.folder.add([job], code=code)
         return job
@@ -112,6 +115,7 @@ def _what_is_wanted(composer: Composer) -> _Wanted:
     settings, comparison = sweep_settings(config), comparison_settings(config)
     _check_metric(comparison.metric)
     launcher, sweeper = LAUNCHERS.parse(_plain(config.hydra.launcher)), SWEEPERS.parse(_plain(config.hydra.sweeper))
+    launcher.check()
     overrides = _overrides(composer, config, params=sweeper.params)
     config.sweep.name = _name(composer) if settings.name is None else settings.name
     path = sweep_folder(config)
@@ -125,8 +129,11 @@ def _what_is_wanted(composer: Composer) -> _Wanted:
         comparison=comparison,
     )
     commands = sweeper.examples(overrides)
-    found = zip(commands, labels_of(commands), strict=True)
-    jobs = [maker.make(command, number=number, label=label) for number, (command, label) in enumerate(found)]
+    found = list(zip(commands, labels(commands), strict=True))
+    jobs = [
+        maker.make(command, number=number, label=label)
+        for number, (command, label) in enumerate(steps(found, name="Checking the jobs"))
+    ]
     return _Wanted(
         settings=settings,
         sweeper=sweeper,
@@ -153,6 +160,8 @@ def _name(composer: Composer) -> str:
     """The sweep's name, made of its command line."""
     parsed = OverridesParser.create(config_loader=composer.hydra.config_loader).parse_overrides(composer.overrides)
     fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
+    if composer.rerun is not None:
+        fixed.insert(0, f"rerun={composer.rerun.absolute().name}")
     return sweep_name(fixed=fixed, swept=varied(parsed))
 
 
@@ -209,7 +218,7 @@ def _announce(wanted: _Wanted, *, code: str) -> None:
         log.warning(
             "%d of them finished by other code (%s; this is %s): sweep.rerun=all trains them anew.",
             len(older),
-            before[older[0]].code,
+            printable(before[older[0]].code),
             code,
         )
 

@@ -26,9 +26,13 @@ def labels(overrides: Sequence[Sequence[str]]) -> list[str]:
     return [", ".join(_said(key, job[key]) for key in varying if key in job) or "the run" for job in settings]
 
 
+def key_of(override: str) -> str:
+    """The key of an override as it stands on the command line: `seed` of `+seed=1`."""
+    return override.lstrip("+~").partition("=")[0]
+
+
 def _key_and_value(text: str) -> tuple[str, str]:
-    key, _, value = text.lstrip("+~").partition("=")
-    return key, value
+    return key_of(text), text.partition("=")[2]
 
 
 def _all_keys(settings: Sequence[Mapping[str, str]]) -> list[str]:

@@ -13,6 +13,8 @@ from autoenc.run_directory import write_atomically
 from autoenc.settings import ConfigError, checked
 
 FILE = "sweep.json"
+LARGEST = 256 * 2**20
+"""Bytes: a job takes one or two thousand."""
 
 
 class SweepJob(NamedTuple):
@@ -59,19 +61,29 @@ def read_sweep(folder: Path) -> Sweep:
     """
     path = folder / FILE
     try:
+        _check_size(path)
         values = json.loads(path.read_text("utf-8"))
         jobs = {str(name): _job(job) for name, job in values["jobs"].items()}
-        settings = values["comparison"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}") from None
+        settings = dict(values["comparison"])
+    except ConfigError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(str(path), f"cannot be read: {' '.join(str(error).split())}") from None
     outside = [name for name in jobs if Path(name).is_absolute() or ".." in Path(name).parts]
     if outside:
         raise ConfigError(str(path), "it names a folder that is not below the sweep's", value=outside[0])
     return Sweep(jobs, checked(ComparisonSettings, settings, key="comparison"))
 
 
+def _check_size(path: Path) -> None:
+    if path.stat().st_size > LARGEST:
+        raise ConfigError(str(path), f"it is larger than {LARGEST // 2**20} MB, which no sweep's file is")
+
+
 def _job(values: Any) -> SweepJob:
     if isinstance(values, str):  # the label alone, as the first sweeps had it
         return SweepJob(values, "", (), "")
+    if not isinstance(values["overrides"], list):
+        raise TypeError("'overrides' is no list")
     overrides = tuple(str(text) for text in values["overrides"])
     return SweepJob(str(values["label"]), str(values["identity"]), overrides, str(values["code"]))

@@ -16,6 +16,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
+import psutil
+
 from autoenc.run_directory import ErrorKind, RunDirectory, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
@@ -25,6 +27,8 @@ SAVING_SECONDS = 60.0
 """How long a job that is asked to stop may take to finish its step and save."""
 HANGING_SECONDS = 10.0
 """The same for one whose time is up: most likely it cannot."""
+HELD_UP_SECONDS = 1.0
+"""Between two looks at a folder that another process is at work in."""
 DUMPING_SECONDS = 5.0
 """How long writing its stack into its log may take one that has to be killed."""
 
@@ -46,31 +50,45 @@ class Attempt:
         self._stages: list[tuple[float, int]] = []
         self._timed_out = False
         self._asked = False
+        self._held_up = False
+        self._look_again_at = 0.0
+        self._started: float | None = None
+        """When the process began, as the system has it: its number alone may come to be another's."""
         self._out_of_memory_before = _kills_for_memory()
 
     def start(self) -> None:
-        """Make the job's folder ready and start its process; what goes wrong is written down there."""
+        """Make the job's folder ready and start its process; what goes wrong is written down there.
+
+        Where another process trains in the folder, that one is waited for, and nothing there is touched.
+        """
+        self._held_up = self._run.is_locked()
+        if self._held_up:
+            self._look_again_at = time.monotonic() + HELD_UP_SECONDS
+            return
         try:
             _make_ready(self.task)
             process = _context().Process(target=work, args=(self.task,), name=Path(self.task.folder).name)
             with _nothing_as_main():
                 process.start()
         except (OSError, EOFError, ConfigError) as error:  # no memory for a process, no descriptors, a full disk
-            self._write_down("raised", f"the job's process could not be started: {error}")
+            self._write_down("killed", f"its process could not be started: {error}")
             return
         self._process = process
+        self._started = _time_of_start(process.pid)
         if self.task.timeout is not None:
             self._deadline = time.monotonic() + self.task.timeout
 
     def poll(self) -> bool:
         """Whether the job has ended, however that was; its folder then says how."""
+        if self._held_up:
+            self._try_again()
         if self._process is None:
-            return True
+            return not self._held_up
         if not self._process.is_alive() and not self._lives_on():
             self._settle(self._process)
             return True
         now = time.monotonic()
-        if self._deadline is not None and now >= self._deadline and not self._timed_out:
+        if self._deadline is not None and now >= self._deadline and not (self._timed_out or self._asked):
             self._timed_out = True
             self._end_in_stages(HANGING_SECONDS)
         while self._stages and now >= self._stages[0][0]:
@@ -80,14 +98,28 @@ class Attempt:
     def stop(self, *, at_once: bool = False) -> None:
         """Ask the job to save and end; where it does not, or `at_once`, it is killed. `poll` says when it is gone."""
         self._asked = True
+        self._held_up = False  # it has not begun, and is not to
         if at_once:
             self._stages = [(time.monotonic(), signal.SIGKILL)]
         elif not self._stages:
             self._end_in_stages(SAVING_SECONDS)
 
+    def _try_again(self) -> None:
+        if time.monotonic() < self._look_again_at:
+            return
+        if not self._run.is_locked() and self._run.status().get("state") == "finished":
+            self._held_up = False  # by the other process
+        else:
+            self.start()
+
     def _lives_on(self) -> bool:
         """Whether the process is there although it is given up for dead: what it was forked from was killed."""
-        return self._process is not None and self._process.exitcode == LOST and self._run.process_lives() is True
+        assert self._process is not None
+        return self._process.exitcode == LOST and self._is_there()
+
+    def _is_there(self) -> bool:
+        assert self._process is not None
+        return self._started is not None and _time_of_start(self._process.pid) == self._started
 
     def _end_in_stages(self, patience: float) -> None:
         """Ask; after `patience` have it write its stack, which `faulthandler` does on SIGABRT; then kill."""
@@ -101,8 +133,9 @@ class Attempt:
     def _signal(self, number: int) -> None:
         assert self._process is not None
         assert self._process.pid is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process.pid, number)
+        if self._is_there():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
 
     def _settle(self, process: BaseProcess) -> None:
         """Write down how the job ended, where it could not do so itself."""
@@ -110,10 +143,11 @@ class Attempt:
         code = process.exitcode or 0
         process.close()
         self._process = None
-        if self._timed_out and self._run.status().get("state") != "finished":
+        state = self._run.status().get("state")
+        if self._timed_out and state != "finished":
             self._write_down("timed_out", f"it was still running after sweep.job_timeout={self.task.timeout:g} seconds")
-        elif self._run.status().get("state") == "running":
-            if self._asked and code == -signal.SIGTERM:  # before it had begun to watch for signals
+        elif state not in {"finished", "failed", "interrupted"}:
+            if self._asked and code in {-signal.SIGTERM, 128 + signal.SIGTERM}:  # while it was not to be interrupted
                 with contextlib.suppress(OSError):
                     self._run.set_state("interrupted")
             else:
@@ -124,7 +158,9 @@ class Attempt:
             return "out_of_memory", "the system killed its process, since there was no memory left"
         if code < 0:
             return "killed", f"its process was ended by {_signal_name(-code)}; the log has what it left"
-        return "raised", f"its process ended with exit code {code}, without a word; the log has what it left"
+        if code == LOST:
+            return "killed", "its process was killed together with the one that it was forked from"
+        return "killed", f"its process ended with exit code {code}, without a word; the log has what it left"
 
     def _write_down(self, kind: ErrorKind, message: str) -> None:
         settle(self.task, kind=kind, message=message)
@@ -175,11 +211,17 @@ def _make_ready(task: JobTask) -> None:
     if not (path / "config.yaml").exists():
         RunDirectory.begin(path, config=task.config)
     else:
-        RunDirectory(path).set_state("running")
+        run = RunDirectory(path)
+        run.rewrite_config({**run.config(), **{key: task.config[key] for key in _OF_THE_COMMAND if key in task.config}})
+        run.set_state("running")
     if task.hydra and not (path / ".hydra").exists():
         (path / ".hydra").mkdir()
         for name, text in task.hydra.items():
             write_atomically(path / ".hydra" / name, text.encode())
+
+
+_OF_THE_COMMAND = ("data_dir", "figures")
+"""Settings that a job which goes on takes from the command that has it go on: its data may have moved."""
 
 
 def _put_aside(path: Path) -> None:
@@ -197,6 +239,15 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def _time_of_start(number: int | None) -> float | None:
+    """When a living process began; None where there is none."""
+    try:
+        process = psutil.Process(number)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return None
 
 
 def _kills_for_memory() -> int:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from autoenc.interruption import Interruption
+from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
+from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.launcher import Launcher
 from autoenc.sweeps.plan import Job, Rerun, action
 from autoenc.sweeps.source import Proposal, Source
@@ -17,6 +19,8 @@ from autoenc.sweeps.source import Proposal, Source
 POLL_SECONDS = 0.1
 LAST_SECONDS = 10.0
 """How long jobs that are killed may take to be gone."""
+ELSEWHERE_SECONDS = 2.0
+"""Between two looks at jobs that other processes are at work on: their folders may be on a disk far away."""
 
 
 class View(Protocol):
@@ -61,6 +65,9 @@ class Course:
     _running: dict[str, tuple[Proposal, Job]] = field(default_factory=dict)
     _elsewhere: list[tuple[Proposal, Job]] = field(default_factory=list)
     """Jobs that another process is at work on: that of a sweep which was killed, and they end by themselves."""
+    _twins: list[tuple[Proposal, Job]] = field(default_factory=list)
+    """Proposals of a job that was proposed before: they come to what that one comes to."""
+    _looked_elsewhere: float = 0.0
 
     def run(self) -> None:
         """Until nothing is left.
@@ -71,8 +78,12 @@ class Course:
         interruption = Interruption()
         try:
             with interruption.watched():
-                with interruption.deferred():
-                    self._until_done(interruption)
+                try:
+                    with interruption.deferred():
+                        self._until_done(interruption)
+                except SystemExit:
+                    self.launcher.stop(at_once=True)  # a second signal: nobody wants to wait
+                    raise
                 if interruption.requested:
                     interruption.leave()
         finally:
@@ -90,7 +101,7 @@ class Course:
             if not told:
                 self._begin_what_there_is_room_for()
             self.view.look()
-            if not self._running and (told or not self._elsewhere):
+            if not self._running and (told or not (self._elsewhere or self._twins)):
                 return
             time.sleep(POLL_SECONDS)
 
@@ -106,6 +117,9 @@ class Course:
                 continue
             if job is None:
                 continue
+            if job.folder in self.asked_for:
+                self._twins.append((proposal, job))
+                continue
             self.asked_for.append(job.folder)
             self._go_about(proposal, job, what=action(job.folder, rerun=self.rerun))
 
@@ -113,7 +127,7 @@ class Course:
         self.view.planned(job, what)
         if what == "leave":
             self.source.ended(proposal, job.folder)
-        elif what == "wait":
+        elif what == "wait" and not self._is_the_launcher_s(job):
             self._elsewhere.append((proposal, job))
         else:
             task = replace(job.task, replaces=what == "again")
@@ -121,12 +135,19 @@ class Course:
             self.launcher.submit(task)
             self.view.began(job)
 
+    def _is_the_launcher_s(self, job: Job) -> bool:
+        """Whether the launcher knows of the job that is at work: on another machine, by an earlier start."""
+        return self.launcher.adopts and RunDirectory(job.folder).process_lives() is None
+
     def _take_what_ended(self) -> None:
         for task in self.launcher.ended():
             proposal, job = self._running.pop(task.folder)
             self.source.ended(proposal, job.folder)
             self.view.ended(job)
-        if self._elsewhere and len(self._running) < self.launcher.slots:
+        self._take_twins()
+        due = time.monotonic() - self._looked_elsewhere >= ELSEWHERE_SECONDS
+        if self._elsewhere and due and len(self._running) < self.launcher.slots:
+            self._looked_elsewhere = time.monotonic()
             waiting, self._elsewhere = self._elsewhere, []
             for proposal, job in waiting:
                 # It is left alone as long as it is at work; what it ended as is taken up like any other.
@@ -136,13 +157,24 @@ class Course:
                 else:
                     self._go_about(proposal, job, what=what)
 
+    def _take_twins(self) -> None:
+        busy = {job.folder for _, job in (*self._running.values(), *self._elsewhere)}
+        for proposal, job in [twin for twin in self._twins if twin[1].folder not in busy]:
+            self._twins.remove((proposal, job))
+            self.source.ended(proposal, job.folder)
+
     def _leave_nothing_running(self) -> None:
-        """Where the sweep ends before its time: jobs that were not asked to save, or not given the time for it."""
+        """Where the sweep ends before its time, by a fault of its own, say: jobs are still to save and end."""
         if not self._running:
             return
+        self.launcher.stop()
+        self._wait_for_the_last(SAVING_SECONDS + LAST_SECONDS)
         self.launcher.stop(at_once=True)
-        deadline = time.monotonic() + LAST_SECONDS
+        self._wait_for_the_last(LAST_SECONDS)
+
+    def _wait_for_the_last(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         while self._running and time.monotonic() < deadline:
             for task in self.launcher.ended():
-                self._running.pop(task.folder)
+                self._running.pop(task.folder, None)
             time.sleep(POLL_SECONDS)

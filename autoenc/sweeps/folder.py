@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import filelock
 
-from autoenc.comparison.labels import labels
+from autoenc.comparison.labels import key_of, labels
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.sweep_file import FILE, SweepJob, read_sweep, write_sweep
 from autoenc.run_directory import RunDirectory
@@ -24,6 +25,8 @@ class SweepFolder:
         self.path = path
         self._comparison = comparison
         self._jobs: dict[str, SweepJob] = {}
+        self._configs: dict[str, Mapping[str, Any]] = {}
+        """Of the jobs, by folder: what has been read once, or written by this command."""
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -88,25 +91,25 @@ class SweepFolder:
         """Call every job by what distinguishes it from all others, those of earlier commands included."""
         names = list(self._jobs)
         overrides = [self._jobs[name].overrides for name in names]
-        configs = {job.folder.name: job.task.config for job in new}
-        keys = {text.partition("=")[0] for job in overrides for text in job}
-        whole = all(len(job) == len(keys) for job in overrides)
-        if not whole:
-            found = [configs.get(name) or _config(self.path / name) for name in names]
+        self._configs.update({job.folder.name: job.task.config for job in new})
+        keys = {key_of(text) for job in overrides for text in job}
+        if any(len(job) < len(keys) for job in overrides):
+            found = [self._config(name) for name in names]
             overrides = [tuple(job) for job in with_all_keys(overrides, found)]
         for name, label in zip(names, labels(overrides), strict=True):
             self._jobs[name] = self._jobs[name]._replace(label=label)
 
+    def _config(self, name: str) -> Mapping[str, Any]:
+        if name not in self._configs:
+            try:
+                self._configs[name] = RunDirectory(self.path / name).config()
+            except ConfigError:  # a half-written job is called by what its own command line said
+                self._configs[name] = {}
+        return self._configs[name]
+
 
 _NO_PART_OF_A_LABEL = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|tracker)")
 """Settings of the command and not of the run: jobs of a later command are not to be told from others by these."""
-
-
-def _config(folder: Path) -> dict[str, object]:
-    try:
-        return RunDirectory(folder).config()
-    except ConfigError:  # a half-written job is called by what its own command line said
-        return {}
 
 
 def _cannot(path: Path, error: OSError) -> ConfigError:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from autoenc.comparison.labels import key_of
+
 IDENTITY_LENGTH = 10
 """Hexadecimal digits: among a million jobs, two would share them once in two."""
 LONGEST_NAME = 80
@@ -43,10 +45,8 @@ def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
 
     The values that vary have no part in it, so that a wider sweep goes into the same folder and adds what is new.
     """
-    named = [text.lstrip("+~").partition("=") for text in fixed if not _NO_PART_OF_A_NAME.match(text)]
-    settings = {
-        key: value for key, _, value in named if key not in swept
-    }  # of a key that is set twice, the last counts
+    named = [(key_of(text), text.partition("=")[2]) for text in fixed if not _NO_PART_OF_A_NAME.match(text)]
+    settings = {key: value for key, value in named if key not in swept}  # of a key that is set twice, the last counts
     words = [_said(key, value) for key, value in settings.items()]
     words += [key.rpartition(".")[2] for key in swept]
     return _slug(", ".join(words) or "sweep")

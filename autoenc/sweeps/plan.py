@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from autoenc.comparison.labels import setting
+from autoenc.comparison.labels import key_of, setting
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
@@ -89,10 +89,10 @@ def with_all_keys(overrides: Sequence[Sequence[str]], configs: Sequence[Mapping[
 
     A sweep that was widened by a key has jobs that do not name it, and that are to be told from the others too.
     """
-    keys = list(dict.fromkeys(text.lstrip("+~").partition("=")[0] for job in overrides for text in job))
+    keys = list(dict.fromkeys(key_of(text) for job in overrides for text in job))
     filled = []
     for job, config in zip(overrides, configs, strict=True):
-        given = {text.lstrip("+~").partition("=")[0]: text for text in job}
+        given = {key_of(text): text for text in job}
         filled.append([given.get(key) or f"{key}={_value(config, key)}" for key in keys])
     return filled
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from rich.live import Live
 
 from autoenc.comparison.live import live_table, rows_that_fit
-from autoenc.comparison.reading import Watch
+from autoenc.comparison.reading import Watch, printable
 from autoenc.progress import console
 from autoenc.run_directory import RunDirectory
 from autoenc.sweeps.plan import Job
@@ -40,7 +41,8 @@ class SweepView:
     def planned(self, job: Job, action: str) -> None:
         """Where another process is at work, a person would wonder what is waited for."""
         if action == "wait":
-            log.info("%s is still at work from before; waiting for it.", job.folder.name)
+            host = printable(str(RunDirectory(job.folder).status().get("host")))
+            log.info("%s is still at work from before, on %s; waiting for it.", job.folder.name, host)
 
     def began(self, job: Job) -> None:
         """A line, where there is no table."""
@@ -53,18 +55,19 @@ class SweepView:
         state, error = status.get("state"), status.get("error") or {}
         if state == "failed":
             kind = str(error.get("kind")).replace("_", " ")
-            log.error("%s: %s: %s", job.folder.name, kind, error.get("message"))
+            log.error("%s: %s: %s", job.folder.name, printable(kind), printable(str(error.get("message"))))
         elif not console.is_terminal:
-            log.info("%s: %s", job.folder.name, state)
+            log.info("%s: %s", job.folder.name, printable(str(state)))
 
     def look(self) -> None:
         """Draw the table anew, where there is one and it is time."""
         now = time.monotonic()
         if console.is_terminal and now - self._looked >= REFRESH_SECONDS:
             self._looked = now
-            self._live.update(
-                live_table(self._watch.refresh(), now=datetime.now(UTC), most_rows=rows_that_fit(console)), refresh=True
-            )
+            with contextlib.suppress(OSError, ValueError):  # a terminal that is gone, a folder that is: no job's fault
+                records = self._watch.refresh()
+                table = live_table(records, now=datetime.now(UTC), most_rows=rows_that_fit(console))
+                self._live.update(table, refresh=True)
 
     def stopping(self) -> None:
         """Saving may take a while."""

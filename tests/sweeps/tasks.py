@@ -27,7 +27,7 @@ LIMIT = 240.0
 FAULTS: dict[Fault, str] = {
     "none": "finished",
     "raise": "raised",
-    "exit": "raised",
+    "exit": "killed",
     "kill": "killed",
     "memory": "out_of_memory",
     "hang": "timed_out",

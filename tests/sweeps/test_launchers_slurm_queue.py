@@ -82,7 +82,7 @@ def test_what_slurm_does_not_take_is_that_jobs_trouble(slurm: Pretended, tmp_pat
     made.submit(task(tmp_path / "sweep" / "a"))
     assert [Path(job.folder).name for job in made.ended()] == ["a"]
     error = RunDirectory(tmp_path / "sweep" / "a").status()["error"]
-    assert error["kind"] == "raised"
+    assert error["kind"] == "killed"
     assert error["message"] == "slurm did not take it: sbatch: error: QOSMaxSubmitJobPerUserLimit"
 
 

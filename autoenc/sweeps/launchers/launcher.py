@@ -36,6 +36,14 @@ class Launcher(Protocol):
 class LauncherSettings(Protocol):
     """What an entry of the table of launchers offers; its fields are those of `hydra.launcher`."""
 
+    def check(self) -> None:
+        """Refuse, at once and without beginning anything, what cannot be built here.
+
+        Raises:
+            ConfigError: what it needs is not installed, or this machine has it not.
+        """
+        ...
+
     def build(self) -> Launcher:
         """The launcher, ready for jobs.
 

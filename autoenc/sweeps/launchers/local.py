@@ -15,6 +15,9 @@ from autoenc.sweeps.task import JobTask
 class Basic:
     """`hydra/launcher=basic`: one job after another, with all threads."""
 
+    def check(self) -> None:
+        """There is nothing that could be missing."""
+
     def build(self) -> LocalLauncher:
         """A launcher with one slot."""
         return LocalLauncher(slots=1, threads=None, gpus=[])
@@ -26,6 +29,9 @@ class Joblib:
 
     n_jobs: PositiveInt | None
     """None: one a GPU where there are any, else one a core."""
+
+    def check(self) -> None:
+        """There is nothing that could be missing."""
 
     def build(self) -> LocalLauncher:
         """A launcher with as many slots as were asked for."""

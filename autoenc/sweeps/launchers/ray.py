@@ -34,15 +34,23 @@ class Ray:
     num_gpus: NonNegativeFloat | None
     """What a job takes, which may be a part of one; None: one where the cluster has any."""
 
+    def check(self) -> None:
+        """Refuse what cannot be had here; whether there is a Ray at an address is seen when it is asked.
+
+        Raises:
+            ConfigError: Ray is not installed, or this machine has not what a job takes of a Ray of our own.
+        """
+        imported("ray", extra="ray")
+        if self.address is None:
+            self._checked_gpus([this_machine()])
+
     def build(self) -> RayLauncher:
         """A launcher that is connected.
 
         Raises:
             ConfigError: Ray is not installed or not there, or no machine of it has what a job takes.
         """
-        imported("ray", extra="ray")
-        if self.address is None:
-            self._checked_gpus([this_machine()])  # which is known before Ray has taken its time to start
+        self.check()  # what is known before Ray has taken its time to start
         connection = RayConnection(self.address)
         try:
             return self._launcher(connection)
@@ -96,7 +104,7 @@ class RayLauncher:
             reference = self._watch.remote(replace(task, threads=self._threads))
         except Exception as error:  # Ray's, which are of many kinds: it is this job's, and not the sweep's
             lost = LostJob(
-                task, before=before, kind="raised", message=f"Ray did not take it: {_words(error)}", gone=True
+                task, before=before, kind="killed", message=f"Ray did not take it: {_words(error)}", gone=True
             )
             self._lost.append(lost)
             return

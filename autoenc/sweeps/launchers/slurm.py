@@ -48,27 +48,13 @@ class Slurm:
     setup: tuple[str, ...]
     """Shell commands that a job begins with."""
 
-    def build(self) -> SubmititLauncher:
-        """A launcher that submits into a folder beside the jobs' folders.
+    def check(self) -> None:
+        """Refuse what cannot be had here.
 
         Raises:
             ConfigError: submitit or slurm is not there, or this machine has not what is asked of it.
         """
         imported("submitit", extra="slurm")
-        self._check()
-        here = self.cluster == "local"
-        slots = self.n_jobs or (max(1, cores_here() // self.cpus_per_task) if here else ALL_AT_ONCE)
-        place = Place(
-            here=here,
-            parameters=self._parameters(),
-            max_num_timeout=self.max_num_timeout,
-            threads=self.cpus_per_task,
-            gpus=gpus_here() if here and self.gpus_per_node else [],
-            gpus_each=self.gpus_per_node,
-        )
-        return SubmititLauncher(place, slots=slots)
-
-    def _check(self) -> None:
         if self.cluster == "slurm":
             if shutil.which("sbatch") is None or shutil.which("srun") is None:
                 problem = "there is no slurm on this machine; cluster=local runs the jobs here"
@@ -81,6 +67,25 @@ class Slurm:
         if self.gpus_per_node and self.gpus_per_node > (there := len(gpus_here())):
             problem = f"this machine has {there}"
             raise ConfigError("hydra.launcher.gpus_per_node", problem, value=self.gpus_per_node)
+
+    def build(self) -> SubmititLauncher:
+        """A launcher that submits into a folder beside the jobs' folders.
+
+        Raises:
+            ConfigError: submitit or slurm is not there, or this machine has not what is asked of it.
+        """
+        self.check()
+        here = self.cluster == "local"
+        slots = self.n_jobs or (max(1, cores_here() // self.cpus_per_task) if here else ALL_AT_ONCE)
+        place = Place(
+            here=here,
+            parameters=self._parameters(),
+            max_num_timeout=self.max_num_timeout,
+            threads=self.cpus_per_task,
+            gpus=gpus_here() if here and self.gpus_per_node else [],
+            gpus_each=self.gpus_per_node,
+        )
+        return SubmititLauncher(place, slots=slots)
 
     def _parameters(self) -> dict[str, Any]:
         """As submitit's `AutoExecutor` takes them; what is None is left to slurm."""

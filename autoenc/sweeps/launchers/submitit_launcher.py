@@ -142,7 +142,7 @@ class SubmititLauncher:
                 before = {}  # it may have written its last word since
         except Exception as error:  # submitit's, slurm's or a disk's: it is this job's, and not the sweep's
             what = "submitit" if self._place.here else "slurm"
-            settle(task, kind="raised", message=f"{what} did not take it: {last_line(str(error))}")
+            settle(task, kind="killed", message=f"{what} did not take it: {last_line(str(error))}")
             self._over.append(task)
             return
         self._submitted.append(_Submission(task=task, before=before, job=job, slot=slot))

@@ -1,0 +1,109 @@
+"""A job's process at the moments when something goes wrong."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autoenc.run_directory import RunDirectory
+from autoenc.sweeps.attempt import Attempt
+from tests.sweeps.faulty import Installed, install
+from tests.sweeps.tasks import LIMIT, outcome, task, training, wait_until
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
+    installed = install(tmp_path / "package")
+    installed.use(monkeypatch)
+    return installed
+
+
+def test_a_folder_that_another_process_is_at_work_in_is_waited_for_and_left_alone(
+    tmp_path: Path, faulty: Installed
+) -> None:
+    run = RunDirectory.begin(tmp_path / "job", config=task(tmp_path / "job").config)
+    before = run.status()
+    attempt = Attempt(task(tmp_path / "job"))
+    with run.locked():
+        attempt.start()
+        assert not attempt.poll()
+        assert run.status() == before
+    wait_until(attempt.poll)
+    assert outcome(run.path) == "finished"
+
+
+def test_a_job_that_waits_for_another_process_can_be_stopped(tmp_path: Path, faulty: Installed) -> None:
+    run = RunDirectory.begin(tmp_path / "job", config=task(tmp_path / "job").config)
+    attempt = Attempt(task(tmp_path / "job"))
+    with run.locked():
+        attempt.start()
+        attempt.stop()
+        assert attempt.poll()
+    assert outcome(run.path) == "running"
+
+
+def test_the_end_is_written_down_although_the_status_is_damaged(tmp_path: Path, faulty: Installed) -> None:
+    attempt = Attempt(task(tmp_path / "job", seconds=0.2))
+    attempt.start()
+    wait_until(lambda: training(tmp_path / "job"))
+    pid = RunDirectory(tmp_path / "job").status()["pid"]
+    (tmp_path / "job" / "status.json").write_text("{")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(attempt.poll)
+    assert outcome(tmp_path / "job") == "killed"
+
+
+def test_a_process_that_is_lost_with_what_it_was_forked_from_is_noticed(tmp_path: Path, faulty: Installed) -> None:
+    attempt = Attempt(task(tmp_path / "job", seconds=0.2))
+    attempt.start()
+    assert attempt._process is not None
+    process = psutil.Process(attempt._process.pid)
+    server = process.parent()
+    assert server is not None
+    process.suspend()  # before it has written its own number down, most likely
+    server.kill()
+    process.kill()
+    wait_until(attempt.poll, seconds=LIMIT)
+    assert outcome(tmp_path / "job") == "killed"
+    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+def test_who_is_asked_to_save_is_given_the_time_for_it(tmp_path: Path, faulty: Installed) -> None:
+    attempt = Attempt(task(tmp_path / "job", seconds=0.5, timeout=4.0))
+    attempt.start()
+    wait_until(lambda: training(tmp_path / "job") or attempt.poll())
+    attempt.stop()
+    attempt._deadline = time.monotonic()  # its time is up while it saves
+    wait_until(attempt.poll)
+    assert outcome(tmp_path / "job") == "interrupted"
+
+
+def test_a_process_that_cannot_be_started_leaves_the_job_as_one_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Context:
+        @staticmethod
+        def Process(**_: object) -> None:  # noqa: N802
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("autoenc.sweeps.attempt._context", Context)
+    attempt = Attempt(task(tmp_path / "job"))
+    attempt.start()
+    assert attempt.poll()
+    assert outcome(tmp_path / "job") == "killed"
+    assert "could not be started" in RunDirectory(tmp_path / "job").status()["error"]["message"]
+
+
+def test_a_job_that_goes_on_takes_where_its_data_lie_from_the_command(tmp_path: Path, faulty: Installed) -> None:
+    moved = task(tmp_path / "job")
+    RunDirectory.begin(tmp_path / "job", config={**moved.config, "data_dir": "/elsewhere"}).set_state("interrupted")
+    attempt = Attempt(moved)
+    attempt.start()
+    wait_until(attempt.poll)
+    assert RunDirectory(tmp_path / "job").config()["data_dir"] == moved.config["data_dir"]

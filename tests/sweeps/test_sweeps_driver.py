@@ -1,0 +1,200 @@
+"""The course of a sweep, with a launcher that runs nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from autoenc.run_directory import RunDirectory
+from autoenc.settings import ConfigError
+from autoenc.sweeps.driver import Course
+from autoenc.sweeps.plan import Job, Rerun
+from autoenc.sweeps.source import Grid, Proposal
+from autoenc.sweeps.task import JobTask
+from tests.sweeps.tasks import values
+
+
+@dataclass
+class Pretended:
+    """A launcher whose jobs end when they are looked at twice."""
+
+    slots: int = 2
+    adopts: bool = False
+    submitted: list[JobTask] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    _running: list[JobTask] = field(default_factory=list)
+    most: int = 0
+
+    def submit(self, task: JobTask) -> None:
+        self.submitted.append(task)
+        self._running.append(task)
+        self.most = max(self.most, len(self._running))
+        if not (Path(task.folder) / "config.yaml").exists():
+            RunDirectory.begin(Path(task.folder), config=values())
+
+    def ended(self) -> list[JobTask]:
+        over, self._running = self._running[:1], self._running[1:]
+        for task in over:
+            RunDirectory(Path(task.folder)).set_state("interrupted" if self.calls else "finished")
+        return over
+
+    def stop(self, *, at_once: bool = False) -> None:
+        self.calls.append("kill" if at_once else "stop")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+class Silent:
+    def planned(self, job: Job, action: str) -> None: ...
+    def began(self, job: Job) -> None: ...
+    def ended(self, job: Job) -> None: ...
+    def look(self) -> None: ...
+    def stopping(self) -> None: ...
+
+
+class Remembering(Grid):
+    def __init__(self, jobs: Sequence[Sequence[str]]) -> None:
+        super().__init__(jobs)
+        self.told: list[tuple[int, str]] = []
+        self.refusals: list[str] = []
+
+    def ended(self, proposal: Proposal, folder: Path) -> None:
+        self.told.append((proposal.number, folder.name))
+
+    def refused(self, proposal: Proposal, problem: str) -> None:
+        self.refusals.append(problem)
+
+
+def course(
+    tmp_path: Path, names: Sequence[str], *, launcher: Pretended | None = None, rerun: Rerun = "failed"
+) -> Course:
+    """A sweep with a job in the folder of each name."""
+
+    def job_of(proposal: Proposal) -> Job:
+        (name,) = proposal.overrides
+        if name == "impossible":
+            raise ConfigError("seed", "impossible")
+        folder = tmp_path / name
+        task = JobTask(folder=str(folder), config=values(), hydra={}, logging={}, timeout=None)
+        return Job(identity=name, overrides=proposal.overrides, folder=folder, task=task)
+
+    source = Remembering([[name] for name in names])
+    return Course(source=source, launcher=launcher or Pretended(), job_of=job_of, rerun=rerun, view=Silent())
+
+
+def submitted(one: Course) -> list[str]:
+    assert isinstance(one.launcher, Pretended)
+    return [Path(task.folder).name for task in one.launcher.submitted]
+
+
+def told(one: Course) -> list[tuple[int, str]]:
+    assert isinstance(one.source, Remembering)
+    return sorted(one.source.told)
+
+
+def test_every_job_is_run_once_and_no_more_at_once_than_there_are_slots(tmp_path: Path) -> None:
+    launcher = Pretended()
+    one = course(tmp_path, "abcde", launcher=launcher)
+    one.run()
+    assert submitted(one) == list("abcde")
+    assert told(one) == list(enumerate("abcde"))
+    assert launcher.most == 2
+    assert launcher.calls == ["close"]
+
+
+@pytest.mark.parametrize("rerun", ["failed", "all"])
+def test_a_job_that_is_proposed_twice_is_run_once_and_told_twice(tmp_path: Path, rerun: Rerun) -> None:
+    one = course(tmp_path, "aab", rerun=rerun)
+    one.run()
+    assert submitted(one) == ["a", "b"]
+    assert told(one) == [(0, "a"), (1, "a"), (2, "b")]
+
+
+def test_what_has_finished_is_told_and_not_run(tmp_path: Path) -> None:
+    RunDirectory.begin(tmp_path / "a", config=values()).set_state("finished")
+    one = course(tmp_path, "ab")
+    one.run()
+    assert submitted(one) == ["b"]
+    assert told(one) == [(0, "a"), (1, "b")]
+
+
+def test_a_proposal_that_makes_no_job_costs_no_other(tmp_path: Path) -> None:
+    one = course(tmp_path, ["a", "impossible", "b"])
+    one.run()
+    assert submitted(one) == ["a", "b"]
+    assert isinstance(one.source, Remembering)
+    assert one.source.refusals == ["seed: impossible"]
+
+
+def test_a_job_at_work_elsewhere_is_waited_for(tmp_path: Path) -> None:
+    run = RunDirectory.begin(tmp_path / "a", config=values())  # by this very process
+    looks = 0
+
+    class Looking(Silent):
+        def look(self) -> None:
+            nonlocal looks
+            looks += 1
+            if looks == 3:
+                run.set_state("finished")
+
+    one = course(tmp_path, "a")
+    one.view = Looking()
+    one.run()
+    assert submitted(one) == []
+    assert looks >= 3
+    assert told(one) == [(0, "a")]
+
+
+@pytest.mark.parametrize("host", ["elsewhere", socket.gethostname()])
+def test_only_a_launcher_that_knows_of_a_job_elsewhere_is_given_it(tmp_path: Path, host: str) -> None:
+    run = RunDirectory.begin(tmp_path / "a", config=values())
+    run._write_json("status.json", {**run.status(), "host": host})
+
+    class Ending(Silent):
+        def look(self) -> None:
+            run.set_state("finished")
+
+    one = course(tmp_path, "a", launcher=Pretended(adopts=True))
+    one.view = Ending()
+    one.run()
+    assert submitted(one) == (["a"] if host == "elsewhere" else [])
+
+
+def test_a_fault_of_the_sweep_itself_lets_the_jobs_save(tmp_path: Path) -> None:
+    launcher = Pretended()
+
+    class Faulty(Silent):
+        def look(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    one = course(tmp_path, "abc", launcher=launcher)
+    one.view = Faulty()
+    with pytest.raises(OSError, match="No space left"):
+        one.run()
+    assert launcher.calls[0] == "stop"
+    assert launcher.calls[-1] == "close"
+    assert {RunDirectory(tmp_path / name).status()["state"] for name in "ab"} == {"interrupted"}
+
+
+def test_a_signal_ends_the_sweep_when_its_jobs_have_saved(tmp_path: Path) -> None:
+    launcher = Pretended()
+
+    class Signalled(Silent):
+        def look(self) -> None:
+            if not launcher.calls:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    one = course(tmp_path, "abcd", launcher=launcher)
+    one.view = Signalled()
+    with pytest.raises(SystemExit) as ended:
+        one.run()
+    assert ended.value.code == 130
+    assert launcher.calls == ["stop", "close"]
+    assert submitted(one) == ["a", "b"]
