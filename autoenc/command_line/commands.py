@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -81,6 +82,8 @@ def _run(composer: Composer) -> int:
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # for what there is to say before there is a folder
     if composer.resume is not None and RunDirectory(composer.resume).status().get("state") == "finished":
         raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
+    if composer.recorded_tracker != "none" and not composer.tracker_overrides:
+        log.info("That run had tracker=%s; this has none, unless the command line says so.", composer.recorded_tracker)
     # The first import of torch: everything that can be said without it has been said.
     from autoenc import experiment  # noqa: PLC0415
     from autoenc.config import parse  # noqa: PLC0415
@@ -106,7 +109,8 @@ def _run(composer: Composer) -> int:
                 impossible=None if claim is None else claim.give_back,
             )
     except SystemExit:
-        log.info("Interrupted. Go on with: %s resume=%s", command(), as_value(shown(path)))
+        again = [f"resume={as_value(shown(path))}", *map(shlex.quote, composer.tracker_overrides)]
+        log.info("Interrupted. Go on with: %s %s", command(), " ".join(again))
         raise
     report(summary, run_directory)
     return 0

@@ -43,6 +43,8 @@ class Composer:
         self.config_name: str = arguments.config_name or "config"
         self.resume = self._take("resume")
         self.rerun = self._take("rerun")
+        self.recorded_tracker = "none"
+        """What the run that is begun from was told to, by its name."""
         self._start_from_a_run()
         if arguments.config_path is not None:
             _refuse_packages(Path(arguments.config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
@@ -50,6 +52,11 @@ class Composer:
         self.hydra = Hydra.create_main_hydra2(
             task_name="train", config_search_path=_search_path(arguments.config_path, arguments.config_dir)
         )
+
+    @property
+    def tracker_overrides(self) -> list[str]:
+        """What the command line says of the tracker."""
+        return [text for text in self.overrides if text.lstrip("+").startswith(("tracker=", "tracker."))]
 
     def wants_sweep(self) -> bool:
         """Whether the config itself (a preset, say) asks for a multirun."""
@@ -111,7 +118,8 @@ class Composer:
         if not group:
             groups = self.hydra.config_loader.get_group_options("", ObjectType.GROUP)
             return [name for name in groups if name != "hydra"]
-        if group == "hydra" or "." in group or self.config_name == OF_A_RUN:  # a run's groups are chosen
+        of_a_run = self.config_name == OF_A_RUN and group != "tracker"  # whose groups are chosen
+        if group == "hydra" or "." in group or of_a_run:
             return []
         return self.hydra.config_loader.get_group_options(group)
 
@@ -137,21 +145,31 @@ class Composer:
         return None if override.value() is None else Path(str(override.value())).expanduser()
 
     def _start_from_a_run(self) -> None:
-        """Put a run's config in the place of `config.yaml`, for Hydra to apply the overrides to."""
+        """Put a run's config in the place of `config.yaml`, for Hydra to apply the overrides to.
+
+        But for its tracker, which is the command's: a folder may be anybody's, and is not to say where this machine
+        sends numbers and passwords.
+        """
         ConfigStore.instance().repo.pop(f"{OF_A_RUN}.yaml", None)  # of an earlier command in this process
         if self.resume is not None:
             if self.rerun is not None:
                 raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
-            if self.overrides:
-                problem = (
-                    f"a resumed run keeps its settings, and '{self.overrides[0]}' is set; use rerun= to change them"
-                )
-                raise ConfigError("resume", problem, value=str(self.resume))
+            others = [text for text in self.overrides if text not in self.tracker_overrides]
+            if others:
+                problem = f"a resumed run keeps its settings, all but tracker, and '{others[0]}' is set"
+                raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
         source, key = (self.resume, "resume") if self.resume is not None else (self.rerun, "rerun")
         if source is not None:
             values = {**_nodes_of_no_run(), **RunDirectory.open(source, key=key).config()}
-            ConfigStore.instance().store(name=OF_A_RUN, node={"defaults": _HOUSE_DEFAULTS, **values})
+            self.recorded_tracker = _name_in(values.pop("tracker", None))
+            ConfigStore.instance().store(name=OF_A_RUN, node={"defaults": _DEFAULTS_OF_A_RUN, **values})
             self.config_name = OF_A_RUN
+
+
+def _name_in(node: object) -> str:
+    """What is chosen in a group, if the folder says so in a way that can be shown."""
+    name = node.get("name") if isinstance(node, Mapping) else None
+    return name if isinstance(name, str) and name.isidentifier() else "none"
 
 
 def task_values(config: DictConfig) -> dict[str, Any]:
@@ -187,7 +205,7 @@ def config_directory() -> Path:
     return inside if inside.is_dir() else package.parent / "conf"
 
 
-_HOUSE_DEFAULTS = ["_self_"] + [
+_DEFAULTS_OF_A_RUN = ["_self_", {"tracker": "none"}] + [
     {f"override hydra/{group}": "autoenc"} for group in ("output", "job_logging", "hydra_logging")
 ]
 

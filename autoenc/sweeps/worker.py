@@ -41,16 +41,19 @@ def work(task: JobTask) -> None:
         logging.config.dictConfig(dict(task.logging))
     if task.chdir:
         os.chdir(run_directory.path)
-    _train(run_directory, threads=task.threads)
+    _train(run_directory, task)
 
 
-def _train(run_directory: RunDirectory, *, threads: int | None) -> None:
+def _train(run_directory: RunDirectory, task: JobTask) -> None:
     from autoenc import experiment  # noqa: PLC0415 - imports torch
-    from autoenc.config import parse  # noqa: PLC0415 - imports torch
+    from autoenc.config import OF_EARLIER_RUNS, parse  # noqa: PLC0415 - imports torch
 
+    # Whom to tell is the command's to say, never a folder's: it may be anybody's.
+    tracker = task.config.get("tracker", OF_EARLIER_RUNS["tracker"])
     try:
         with experiment.recorded(run_directory) as supervision:
-            prepared = experiment.prepare(parse(run_directory.config()), threads=threads)
+            config = parse({**run_directory.config(), "tracker": tracker})
+            prepared = experiment.prepare(config, threads=task.threads)
             experiment.run(prepared, run_directory, supervision=supervision)
     except Exception:
         sys.exit(1)  # the folder has the error, and its log the traceback

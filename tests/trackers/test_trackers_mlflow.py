@@ -144,7 +144,12 @@ def test_a_run_that_is_taken_up_again_goes_on_in_the_same_run_of_mlflow(
     folder = killed(*TINY, "tracker=mlflow", step=step)
     Path("elsewhere").mkdir()
     with contextlib.chdir("elsewhere"):
-        assert main(["resume=../run"]) == 0
+        assert (
+            main(
+                ["resume=../run", "tracker=mlflow", f"tracker.tracking_uri=sqlite:///{folder.parent}/outputs/mlflow.db"]
+            )
+            == 0
+        )
     client = store()
     run = only_run(client)
     assert run.info.status == "FINISHED"
@@ -159,7 +164,7 @@ def test_epochs_that_never_arrived_arrive_when_the_run_is_taken_up_again(killed:
     path.write_bytes(b"this is no database")
     folder = killed(*TINY, "tracker=mlflow", "training.checkpoint_every=6", step=13)
     path.write_bytes(content)
-    assert main(["resume=run"]) == 0
+    assert main(["resume=run", "tracker=mlflow"]) == 0
     client = store()
     assert history(client, only_run(client), "train/loss") == as_written(folder, "train/loss")
 
@@ -266,7 +271,7 @@ def test_a_failed_run_says_why_until_it_is_taken_up_and_finishes(
     run = only_run(store())
     assert (run.info.status, run.data.tags["error"]) == ("FAILED", "no ink")
     assert "test/mse" not in run.data.metrics
-    assert main(["resume=run"]) == 0
+    assert main(["resume=run", "tracker=mlflow"]) == 0
     run = only_run(store())
     assert run.info.status == "FINISHED"
     assert "error" not in run.data.tags

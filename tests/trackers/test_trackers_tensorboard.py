@@ -107,7 +107,7 @@ def test_it_changes_no_bit_of_the_run(train: Train) -> None:
 @pytest.mark.parametrize("step", [13, *(pytest.param(step, marks=pytest.mark.slow) for step in (3, 17))])
 def test_a_run_that_is_taken_up_again_has_each_epoch_once(step: int, killed: KilledRun) -> None:
     run = killed(*TINY, "tracker=tensorboard", step=step)
-    assert main(["resume=run"]) == 0
+    assert main(["resume=run", "tracker=tensorboard"]) == 0
     reader = read(run)
     rows = RunDirectory(run).metrics()
     assert len(rows) == 3
@@ -131,7 +131,7 @@ def test_a_failed_run_says_so_until_it_is_taken_up_and_finishes(train: Train, mo
     assert text(reader, "state") == ["failed: no ink"]
     assert len(reader.Scalars("train/loss")) == 3
     assert "test/mse" not in reader.Tags()["scalars"]
-    assert main(["resume=run"]) == 0
+    assert main(["resume=run", "tracker=tensorboard"]) == 0
     assert status(read(run)) == api_pb2.STATUS_SUCCESS
     assert text(read(run), "state") == ["finished"]
 
