@@ -73,23 +73,39 @@ def _figure_or_reason(kind: str, records: Sequence[RunRecord], *, settings: Comp
 def _figure(kind: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
     if kind in _CHARTS:
         return _CHARTS[kind](records, settings)
-    panels: list[Panel[Picture]] = []
+    files: list[tuple[str, Path]] = []
     for record in records:
         folder = record.path / "figures"
         path = folder / f"{kind}.npz"
         if path.exists() and not folder.is_symlink():
-            panels.append(Panel(record.label, PICTURES[kind].load(path)))
+            files.append((record.label, path))
         else:
             log.info("%s has no numbers of the picture '%s'.", record.label, kind)
-    if not panels:
-        return None
-    if settings.epochs is not None:
-        panels = [Panel(label, _at(picture, settings.epochs)) for label, picture in panels]
-    return PICTURES[kind].figure(panels, title=_TITLES[kind])
+    return _figure_of_files(kind, files, epochs=settings.epochs) if files else None
 
 
-def _at(picture: Picture, epochs: Sequence[int]) -> Picture:
-    return picture.only(epochs) if isinstance(picture, Progress) else picture
+def _figure_of_files(kind: str, files: Sequence[tuple[str, Path]], *, epochs: Sequence[int] | None) -> Figure:
+    """The picture of numbers that anyone may have written: well-formed files, with arrays of any shape, size and type.
+
+    What an array of no rows or of seven dimensions leads numpy and matplotlib to is an error of whatever kind, and of
+    some of them only when it is drawn. None is a reason for a sweep to be without its page.
+
+    Raises:
+        ValueError: it cannot be drawn.
+    """
+    try:
+        panels = [Panel(label, _at(PICTURES[kind].load(path), epochs)) for label, path in files]
+        figure = PICTURES[kind].figure(panels, title=_TITLES[kind])
+        figure.draw_without_rendering()
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"its numbers cannot be drawn: {type(error).__name__}: {error}") from error
+    return figure
+
+
+def _at(picture: Picture, epochs: Sequence[int] | None) -> Picture:
+    return picture if epochs is None or not isinstance(picture, Progress) else picture.only(epochs)
 
 
 def _loss_curves(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:  # noqa: ARG001

@@ -135,6 +135,19 @@ def test_numbers_that_somebody_else_put_there_leave_a_picture_out(
     assert not (tmp_path / "page.png").exists()
 
 
+def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = make_run(tmp_path / "run") / "figures"
+    folder.mkdir()
+    Codebook(uses=np.ones(3, dtype=np.int64)).save(folder / "codebook.npz")
+    values = {"<values>": np.array('{"layers": [1, 2]}')}  # which are to be names
+    np.savez(folder / "sparsity.npz", zeros=np.ones((2, 10)), hoyer=np.ones((2, 10)), **values)  # type: ignore[arg-type]
+    settings = dataclasses.replace(SETTINGS, pictures=("sparsity", "codebook"))
+    records = read_runs([tmp_path / "run"], cache=None)
+    assert draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+    assert "'sparsity' is left out: its numbers cannot be drawn: AttributeError: " in caplog.text
+    assert (tmp_path / "page.png").exists()
+
+
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")], cache=None)
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",), metric="psnr")
