@@ -266,6 +266,21 @@ def test_a_folder_that_may_not_be_read_is_listed(tmp_path: Path, monkeypatch: py
     assert "The folder cannot be read: Permission denied." in secret.problems
 
 
+def test_jobs_that_a_sweep_only_names_are_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "MOST_RUNS", 4)
+    for sweep in "ab":
+        make_sweep(tmp_path / "all" / sweep, {str(number): f"job {number}" for number in range(3)})
+        make_run(tmp_path / "all" / sweep / "1")
+    records = read_runs([tmp_path / "all"], cache=None)
+    states = [record.state for record in records]
+    assert states == ["unreadable", "waiting", "finished", "waiting", "waiting"]
+    assert "folders or 4 runs in it" in records[0].problems[0]
+    apart = read_runs([tmp_path / "all" / "a", tmp_path / "all" / "b"], cache=None)
+    assert [record.state for record in apart].count("waiting") == 3
+    assert "more than" in next(record for record in apart if record.state == "unreadable").problems[0]
+    assert len(read_runs([tmp_path / "all" / "a"], cache=None)) == 3
+
+
 def test_depth_and_number_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path / "/".join("abcdefghijklmnop"))
     monkeypatch.setattr(find, "DEEPEST", 5)

@@ -50,7 +50,7 @@ def find_places(folders: Sequence[Path]) -> list[Place]:
     roots = list(dict.fromkeys(_root(folder) for folder in folders))
     places: dict[str, Place] = {}
     for root in roots:
-        for place in _Walk(root).places():
+        for place in _Walk(root, most=MOST_RUNS - len(places)).places():
             places.setdefault(place.path, place)
     return _named_apart(list(places.values()), roots)
 
@@ -77,11 +77,15 @@ def _named_apart(places: list[Place], roots: list[str]) -> list[Place]:
 class _Walk:
     """Through the folders at and below one."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, most: int) -> None:
         self.root = root
+        self._most = most
         self._visited = 0
         self._found: dict[str, Place] = {}
         self._sweeps: dict[str, dict[str, str]] = {}
+        self._counted: set[str] = set()
+        """What may be runs, jobs of sweeps that may not have begun among them."""
+        self._is_full = False
 
     def places(self) -> list[Place]:
         """What may be runs."""
@@ -91,13 +95,16 @@ class _Walk:
             if self.root in labels:
                 self._sweeps[above] = {self.root: labels[self.root]}
         waiting = [(self.root, 0)]
-        while waiting and self._visited < MOST_FOLDERS and len(self._found) < MOST_RUNS:
-            folder, depth = waiting.pop()
+        while waiting and self._visited < MOST_FOLDERS:
+            folder, depth = waiting[-1]
+            if len(self._counted) >= self._most and folder not in self._counted:
+                break
+            waiting.pop()
             self._visited += 1
             inner = self._look_into(folder, depth)
             waiting.extend((path, depth + 1) for path in sorted(inner, key=natural, reverse=True))
-        if waiting:
-            self._blame(self.root, f"There are more than {self._visited:,} folders or {MOST_RUNS:,} runs in it.")
+        if waiting or self._is_full:
+            self._blame(self.root, f"There are more than {self._visited:,} folders or {self._most:,} runs in it.")
         return list(self._in_order())
 
     def _look_into(self, folder: str, depth: int) -> list[str]:
@@ -117,6 +124,7 @@ class _Walk:
         is_run = not MARKS.isdisjoint(names)
         if is_run:
             self._found[folder] = Place(folder, self._name(folder), asked=folder == self.root)
+            self._counted.add(folder)
         if FILE in names:
             self._add_sweep(folder)
         looked = [f"{folder.rstrip('/')}/{name}" for name in inner if not _is_left_alone(name, is_run=is_run)]
@@ -127,7 +135,12 @@ class _Walk:
 
     def _add_sweep(self, folder: str) -> None:
         labels, problem = sweep_jobs(folder)
-        self._sweeps[folder] = labels
+        room = max(0, self._most - len(self._counted))
+        new = [path for path in labels if path not in self._counted]
+        self._is_full = self._is_full or len(new) > room
+        left_out = set(new[room:])
+        self._sweeps[folder] = {path: label for path, label in labels.items() if path not in left_out}
+        self._counted.update(new[:room])
         if problem is not None:
             self._blame(folder, problem)
 
