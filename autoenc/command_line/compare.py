@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoenc.command_line.ending import exit_code
+from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.blocks import Wanted, comparison_blocks, group_metrics, section_groups, shown_keys
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.diff_blocks import difference_blocks
@@ -116,6 +117,7 @@ def _positive(text: str) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    options.folders = folders_among(options.folders)
     records = read_runs(options.folders, history=options.html is not None)
     if not records:
         raise ConfigError("FOLDER", f"there is no run in {listed(str(folder) for folder in options.folders)}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.live import Live
 
 from autoenc.command_line.ending import exit_code
+from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.live import ENDED, live_table, rows_that_fit
 from autoenc.comparison.reading import Watch
 from autoenc.comparison.table import print_whole
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show(folders: Sequence[Path], *, follow: bool) -> int:
     if follow and not console.is_terminal:
         raise ConfigError("--follow", "it needs a terminal; without it the table is printed once")
-    watch = Watch(folders)
+    watch = Watch(folders_among(folders))
     if follow:
         _follow(watch)
         return 0

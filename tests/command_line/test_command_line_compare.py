@@ -157,6 +157,20 @@ def test_the_report_ranks_as_the_terminal_does(
     assert f'"mainMetric":"{metric}"' in Path("report.html").read_text()
 
 
+def test_files_beside_folders_are_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(7):
+        folder.joinpath(f"table {number}.csv").write_text("")
+    assert main([str(path) for path in sorted(folder.iterdir())]) == 0
+    captured = capsys.readouterr()
+    assert "5 runs: " in captured.out
+    assert captured.err == (
+        "warning: no folders, and left out: table 0.csv, table 1.csv, table 2.csv, table 3.csv, table 4.csv and 2 more\n"
+    )
+    assert "this is a file" in compare(capsys, str(folder / "table 0.csv"), code=2)
+    assert main([str(folder), str(folder / "table 0.csv"), "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
 MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "nowhere": (["nowhere"], ["nowhere"]),
     "empty": (["empty"], ["FOLDER", "no run in empty"]),

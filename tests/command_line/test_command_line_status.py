@@ -34,6 +34,13 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
+def test_files_beside_folders_are_left_out(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(path) for path in sorted(sweep.iterdir())]) == 0
+    captured = capsys.readouterr()
+    assert "2 runs: " in captured.out
+    assert captured.err == "warning: no folders, and left out: sweep.json\n"
+
+
 def test_the_table_is_whole_where_there_is_no_terminal(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(sweep)]) == 0
     printed = capsys.readouterr().out
