@@ -9,6 +9,11 @@ from autoenc.comparison.blocks import Block, Grid
 from autoenc.comparison.columns import Column
 from autoenc.comparison.reading.text import printable
 
+_WORD = re.compile(r"[^\s`|]+|[`|]+")
+_LINKED = re.compile(r"www\.|://|@|#\d", re.IGNORECASE)
+"""What GitHub and others make links, mentions and references of. They do so with the text that comes of the Markdown,
+so that nothing is escaped from them but code.
+"""
 _SIGNS = re.compile(r"[\\`*_{}\[\]()#+!|<>~$&@:-]")
 _NUMBER = re.compile(r"[-+0-9.,e ±]*")
 
@@ -34,7 +39,11 @@ def as_markdown_table(columns: Sequence[Column]) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text that Markdown shows as it is: neither it nor HTML reads any of its signs, and it mentions nobody."""
+    """A text that Markdown shows as it is: neither it nor HTML reads any of its signs, and it leads to nobody."""
+    return _WORD.sub(lambda found: f"`{found[0]}`" if _LINKED.search(found[0]) else _without_signs(found[0]), text)
+
+
+def _without_signs(text: str) -> str:
     return _SIGNS.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "&<>@:|" else f"\\{found[0]}", text)
 
 

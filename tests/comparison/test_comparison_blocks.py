@@ -169,9 +169,12 @@ def test_markdown_has_the_same_tables() -> None:
     assert "**0.2500**" in text
     assert "### Not ranked&#58; 1 failed" in text
     assert "<img" not in text
-    assert "@someone" not in text
+    assert "`@someone` `#3`" in text
     assert "a|b" not in text
     assert "| ---: |" in text
+    for linked in ("www.evil.com", "http://evil.com/_a_", "WWW.evil.com", "@name", "a@b.com", "a/b#12", "ftp://x"):
+        assert escaped(linked) == f"`{linked}`"  # of code, nothing is made a link or a mention
+        assert escaped(f"*see* `{linked}|") == f"\\*see\\* \\``{linked}`&#124;"
     assert escaped("*a* <b>`c`|[d](e)") == "\\*a\\* &#60;b&#62;\\`c\\`&#124;\\[d\\]\\(e\\)"
 
 
