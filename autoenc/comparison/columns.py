@@ -25,7 +25,7 @@ class Column(NamedTuple):
     cells: Sequence[str]
     """One a row, safe to print."""
     best: frozenset[int] = frozenset()
-    """The rows whose values are the best of all."""
+    """The rows whose values are the best of all, or look as if they were."""
     right: bool = True
     """Whether it is aligned to the right, as numbers are."""
     is_setting: bool = False
@@ -50,7 +50,11 @@ def column(records: Sequence[RunRecord], key: str) -> Column:
     values = [value_of(record, key) for record in records]
     is_text = not all(value is None or is_number(value) for value in values)
     if not is_text and any(key in record.metrics for record in records):
-        return Column(key, numbers(values), best=best_rows(records, key))
+        texts = numbers(values)
+        shown = {texts[number] for number in best_rows(records, key)}
+        # Of two that look alike, one alone in bold would be a riddle.
+        alike = (n for n, record in enumerate(records) if record.state == "finished" and texts[n] in shown)
+        return Column(key, texts, best=frozenset(alike))
     texts = ["" if value is None else said(value) for value in values]
     return Column(key, texts, right=not is_text, is_setting=key not in FIELDS)
 

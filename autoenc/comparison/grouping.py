@@ -135,12 +135,19 @@ def _mean_column(groups: Sequence[Group], key: str) -> Column:
     everything = [record for group in groups for record in group.records]
     higher = is_higher_better(key, unit=everything[0].unit(key))
     means = {number: found.mean for number, found in enumerate(estimates) if found is not None}
+    cells = _mean_cells(estimates)
     best: frozenset[int] = frozenset()
     if higher is not None and len(set(means.values())) > 1 and len(comparable_sections(everything, key)) == 1:
         aim = (max if higher else min)(means.values())
-        best = frozenset(number for number, mean in means.items() if mean == aim)
-    cells = zip(groups, _mean_cells(estimates), strict=True)
-    return Column(key, [MIXED if group.is_mixed(key) else cell for group, cell in cells], best=best)
+        shown = {_mean_of(cells[number]) for number, mean in means.items() if mean == aim}
+        best = frozenset(number for number in means if _mean_of(cells[number]) in shown)
+    return Column(
+        key, [MIXED if group.is_mixed(key) else cell for group, cell in zip(groups, cells, strict=True)], best=best
+    )
+
+
+def _mean_of(cell: str) -> str:
+    return cell.partition(PLUS_MINUS)[0]
 
 
 def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A table of runs for the terminal: what differs, what was measured, and how each ended."""
+"""Columns as a table of the terminal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autoenc.comparison.columns import (
-    Column,
-    column,
-    run_column,
-    state_columns,
-)
+from autoenc.comparison.columns import Column
 from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import RunRecord
 
 WIDEST_RUN = 40
 """Characters of a run's name in a line of a terminal; it goes on in the next."""
@@ -26,19 +20,6 @@ WIDEST = 10_000
 """Characters of a line that goes to a file or another program."""
 BETWEEN = 2
 """Characters between columns."""
-
-
-def run_columns(records: Sequence[RunRecord], keys: Sequence[str]) -> list[Column]:
-    """What the runs are called, how they stand where not all have finished, and the keys that say something."""
-    found = [column(records, key) for key in keys]
-    state, why = state_columns(records)
-    unfinished = any(record.state != "finished" for record in records)
-    return [
-        run_column(records),
-        *([state] if unfinished else []),
-        *(one for one in found if any(one.cells)),
-        *([why] if any(why.cells) else []),
-    ]
 
 
 def as_table(columns: Sequence[Column], *, title: str = "", widest_run: int | None = None) -> Table:

@@ -5,17 +5,21 @@ import math
 import pytest
 
 from autoenc.comparison.columns import (
+    Column,
     best_rows,
     column,
     least_wanted_first,
+    run_column,
     run_names,
     same_for_all,
+    state_columns,
     units,
     usual_columns,
     usual_metric,
 )
 from autoenc.comparison.keys import Keys, differing_settings
-from autoenc.comparison.table import as_table, fitting, heading, run_columns, width
+from autoenc.comparison.records import RunRecord
+from autoenc.comparison.table import as_table, fitting, heading, width
 from autoenc.comparison.wording import numbers, said
 from autoenc.settings import ConfigError
 from tests.comparison.made_records import record
@@ -143,11 +147,26 @@ def test_units_are_said_once_and_all_of_them() -> None:
     assert all(text.isprintable() for text in said_of.values())
 
 
+def test_all_that_shows_as_the_best_is_bold() -> None:
+    errors = [0.10000001, 0.1, 0.2]
+    runs = [record(str(seed), {"mse": error}, seed=seed) for seed, error in enumerate(errors)]
+    assert best_rows(runs, "test.mse") == {1}
+    shown = column(runs, "test.mse")
+    assert shown.cells[0] == shown.cells[1]
+    assert shown.best == {0, 1}
+    runs.append(record("lost", {"mse": 0.1}, state="failed", seed=3))
+    assert column(runs, "test.mse").best == {0, 1}
+
+
 def test_headings_are_keys_in_lines() -> None:
     assert heading("optimizer.learning_rate") == ["optimizer.", "learning_rate"]
     assert "".join(heading("images_per_second")) == "images_per_second"
     assert len(heading("images_per_second")) == 2
     assert heading("seed") == ["seed"]
+
+
+def table_of(runs: list[RunRecord], metric: str) -> list[Column]:
+    return [run_column(runs), *(column(runs, key) for key in usual_columns(runs, metric))]
 
 
 def test_one_table_of_all_jobs_whatever_became_of_them() -> None:
@@ -156,7 +175,7 @@ def test_one_table_of_all_jobs_whatever_became_of_them() -> None:
         record("large", {"mse": 0.125}, seed=2),
         record("lost", state="failed", error_kind="killed", error_message="by signal 9", seed=3),
     ]
-    table = as_table(run_columns(runs, usual_columns(runs, "test.mse")), title="Three [bold]jobs")
+    table = as_table([*table_of(runs, "test.mse"), *state_columns(runs)], title="Three [bold]jobs")
     text = printed(table)
     lines = text.splitlines()
     assert lines[0].strip() == "Three [bold]jobs"
@@ -171,14 +190,9 @@ def test_one_table_of_all_jobs_whatever_became_of_them() -> None:
     assert "\x1b[1m0.2500\x1b[0m" not in bold
 
 
-def test_states_are_left_out_where_all_have_finished() -> None:
-    columns = run_columns([record("a", {"mse": 0.1})], ["test.mse", "test.psnr"])
-    assert [one.key for one in columns] == ["run", "test.mse"]
-
-
 def test_the_width_is_that_of_the_printed_table() -> None:
     runs = [record("naïve 漢字", {"mse": 0.25}, seed=1), record("b", {"mse": 0.5}, seed=2)]
-    columns = run_columns(runs, usual_columns(runs, "test.mse"))
+    columns = table_of(runs, "test.mse")
     lines = printed(as_table(columns), whole=True).splitlines()
     from rich.cells import cell_len
 
@@ -190,7 +204,7 @@ def test_a_narrow_terminal_keeps_what_is_wanted_most() -> None:
         record("conv, seed 1", {"mse": 0.25, "pca_mse": 0.5}, seed=1, architecture__name="conv", code_size=4),
         record("linear, seed 2", {"mse": 0.5, "pca_mse": 0.5}, seed=2, code_size=8, parameters=5),
     ]
-    columns = run_columns(runs, usual_columns(runs, "validation.mse"))
+    columns = table_of(runs, "validation.mse")
     unwanted = least_wanted_first(columns, metric="validation.mse", names=run_names(runs))
     assert unwanted[0] == "images_per_second"
     assert not {"run", "validation.mse"} & set(unwanted)

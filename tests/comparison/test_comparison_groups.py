@@ -120,6 +120,20 @@ def test_the_table_of_groups() -> None:
     assert next(one.best for one in columns if one.key == "test.mse") == {0}
 
 
+def test_all_means_that_show_as_the_best_are_bold() -> None:
+    errors = {"conv": (0.1, 0.2), "mlp": (0.1, 0.2 + 1e-9), "linear": (0.3, 0.4)}
+    runs = [
+        record(f"{name} {seed}", {"mse": error}, architecture__name=name, seed=seed)
+        for name, both in errors.items()
+        for seed, error in enumerate(both)
+    ]
+    (mean,) = (
+        one for one in group_columns(groups(runs, "architecture"), metrics=["test.mse"]) if one.key == "test.mse"
+    )
+    assert mean.cells[0] == mean.cells[1]
+    assert mean.best == {0, 1}
+
+
 def test_a_group_of_one_has_a_mean_and_no_interval() -> None:
     table = cells(group_columns(groups(RUNS[:4], "architecture"), metrics=["test.mse"]))
     assert table["test.mse"] == ["0.120 ± 0.050", "0.300"]

@@ -259,7 +259,9 @@ function markBest(shown) {
     for (const run of shown) {
       const cell = table.rows.get(run.index).cells[place];
       const section = metric.sectionOf(run);
-      cell.classList.toggle("best", isFiniteNumber(metric.of(run)) && best.get(section) === sign * metric.of(run));
+      // All that show as the best: of two that look alike, one alone in bold would be a riddle.
+      const isBest = isFiniteNumber(metric.of(run)) && best.has(section) && measured(sign * best.get(section)) === measured(metric.of(run));
+      cell.classList.toggle("best", isBest);
       if (metric.sections.length > 1 && section >= 0) cell.title = metric.sections[section];
     }
   });
