@@ -112,8 +112,8 @@ def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
     """
     interruption = Interruption()
     with interruption.watched(), run_directory.locked(), tracked() as tracking:
-        run_directory.set_state("running")
         try:
+            run_directory.set_state("running")
             yield Supervision(interruption, tracking)
         except (KeyboardInterrupt, SystemExit):
             run_directory.set_state("interrupted")

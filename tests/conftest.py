@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import matplotlib
 import pytest
 import torch
 
@@ -28,6 +29,8 @@ TINY = (
 )
 
 Train = Callable[..., Path]
+
+FONTS = matplotlib.get_cachedir()
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +56,7 @@ def _loggers_as_before() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept of run folders that were read is not to be kept of a test's, nor beside a person's own."""
+    monkeypatch.setenv("MPLCONFIGDIR", FONTS)  # which matplotlib looks for in the same place, and takes long to make
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 

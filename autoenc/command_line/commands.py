@@ -78,6 +78,10 @@ def _never(config: DictConfig) -> None:
 
 def _run(composer: Composer) -> int:
     config = composer.compose(run_mode=RunMode.RUN)
+    for_sweeps = [text for text in composer.overrides if text.lstrip("+").startswith("sweep.")]
+    if for_sweeps:
+        key, _, value = for_sweeps[0].partition("=")
+        raise ConfigError(key, "it is for a sweep, and without --multirun (-m) this is one run", value=value)
     comparison_settings(config), sweep_settings(config)  # which only a sweep reads, but a mistake is one here too
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)  # for what there is to say before there is a folder
     if composer.resume is not None and RunDirectory(composer.resume).status().get("state") == "finished":

@@ -80,18 +80,21 @@ def _no_such_key(key: str, *, overrides: list[str], compose: Compose, choices: C
         return ConfigError(path, problem + _top_level_hint(path, config), value=value)
     if name in node:  # a group of this name, without an entry in the defaults list
         return ConfigError(path, "only single values can be changed here, not a whole group", value=value)
-    known = [str(key) for key in node if key not in {"hydra", "name"}]
+    group = parent.replace(".", "/") if parent.startswith("hydra.") else parent
+    offered = choices(group) if parent else []
+    known = [str(key) for key in node if key != "hydra" and not (key == "name" and offered)]
     keys = known if parent else sorted({*known, *choices("")})
     where = "there is no such key" if not parent else f"{_labelled(parent, node)} has no such key"
-    others = _choices_with(name, group=parent, choices=choices(parent) if parent else [], compose=compose)
-    hint = f" (it is one of {parent}={'|'.join(others)})" if others else nearest(name, keys)
+    others = _choices_with(name, group=group, choices=offered, compose=compose)
+    hint = f" (it is one of {group}={'|'.join(others)})" if others else nearest(name, keys)
     there_are = f"the keys are {listed(keys)}" if keys else "nor any other"
     return ConfigError(join(parent, name), f"{where}{hint}; {there_are}", value=value)
 
 
 def _choices_with(name: str, *, group: str, choices: list[str], compose: Compose) -> list[str]:
     """The choices of a group that do have the key."""
-    return [choice for choice in choices if name in compose([f"{group}={choice}"])[group]]
+    found = {choice: OmegaConf.select(compose([f"{group}={choice}"]), group.replace("/", ".")) for choice in choices}
+    return [choice for choice, node in found.items() if name in node]
 
 
 def _top_level_hint(path: str, config: DictConfig) -> str:

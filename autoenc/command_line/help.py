@@ -19,7 +19,8 @@ def help_text(composer: Composer) -> str:
 def _groups(composer: Composer) -> str:
     repository = composer.hydra.config_loader.repository  # type: ignore[attr-defined]
     groups = [group for group in repository.get_group_options("", ObjectType.GROUP) if group != "hydra"]
-    choices = {group: repository.get_group_options(group, ObjectType.CONFIG) for group in sorted(groups)}
+    of_sweeps = ["hydra/launcher", "hydra/sweeper"]
+    choices = {group: repository.get_group_options(group, ObjectType.CONFIG) for group in [*sorted(groups), *of_sweeps]}
     return _indented("\n".join(f"{group}: {', '.join(sorted(found))}" for group, found in choices.items()))
 
 

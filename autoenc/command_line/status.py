@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import Group
 from rich.live import Live
+from rich.text import Text
 
 from autoenc.command_line.ending import exit_code
 from autoenc.command_line.folders_given import folders_among
-from autoenc.comparison.live import ENDED, live_table, rows_that_fit
+from autoenc.comparison.live import ENDED, live_table, remarks, rows_that_fit
 from autoenc.comparison.reading import Watch
 from autoenc.comparison.table import print_whole
 from autoenc.progress import console
@@ -37,6 +39,8 @@ examples:
   python scripts/status.py outputs/sweeps/rates --follow
 """
 REFRESH_SECONDS = 1.0
+MOST_REMARKS, MOST_FOLLOWED_REMARKS = 30, 5
+"""Lines below the table: why runs failed, and where they are."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,11 +68,13 @@ def _show(folders: Sequence[Path], *, follow: bool) -> int:
     if follow:
         _follow(watch)
         return 0
-    table = live_table(watch.refresh(), now=datetime.now(UTC))
+    records, now = watch.refresh(), datetime.now(UTC)
     if console.is_terminal:
-        console.print(table)
+        console.print(live_table(records, now=now, width=console.width))
+        for line in remarks(records, now=now, most=MOST_REMARKS):
+            console.print(Text(line))
     else:
-        print_whole(table, to=console)
+        print_whole(live_table(records, now=now), to=console)
     return 0
 
 
@@ -78,8 +84,12 @@ def _follow(watch: Watch) -> None:
     try:
         with Live(console=console, auto_refresh=False) as live:
             while True:
-                table = live_table(records, now=datetime.now(UTC), most_rows=rows_that_fit(console))
-                live.update(table, refresh=True)
+                now = datetime.now(UTC)
+                last = [Text(line, no_wrap=True) for line in remarks(records, now=now, most=MOST_FOLLOWED_REMARKS)]
+                rows = max(rows_that_fit(console) - len(last), 1)
+                live.update(
+                    Group(live_table(records, now=now, most_rows=rows, width=console.width), *last), refresh=True
+                )
                 if all(record.state in ENDED for record in records):
                     return
                 time.sleep(REFRESH_SECONDS)

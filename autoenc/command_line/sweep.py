@@ -25,7 +25,7 @@ from autoenc.progress import steps
 from autoenc.run_directory import RunDirectory, write_atomically
 from autoenc.settings import ConfigError, checked, listed, nearest
 from autoenc.sweeps.driver import Course
-from autoenc.sweeps.folder import SweepFolder
+from autoenc.sweeps.folder import SweepFolder, of_the_run
 from autoenc.sweeps.identity import sweep_name
 from autoenc.sweeps.launchers import LAUNCHERS, LauncherSettings
 from autoenc.sweeps.plan import Job, action
@@ -57,6 +57,8 @@ def sweep(composer: Composer) -> int:
         wanted.folder.add(wanted.jobs, code=code)
         write_atomically(wanted.folder.path / "multirun.yaml", wanted.as_yaml.encode())  # as Hydra's own sweeps have it
         source = wanted.source()
+        for line in source.opening_words():
+            log.info("%s", line)
         course = Course(
             source=source,
             launcher=wanted.launcher.build(),
@@ -67,6 +69,7 @@ def sweep(composer: Composer) -> int:
         try:
             course.run()
         except SystemExit:
+            view.interrupted()
             log.info("Interrupted. The same command goes on.")
             raise
         compared = _compare(wanted.folder.path, source)
@@ -115,8 +118,8 @@ def _what_is_wanted(composer: Composer) -> _Wanted:
     settings, comparison = sweep_settings(config), comparison_settings(config)
     _check_metric(comparison.metric)
     launcher, sweeper = LAUNCHERS.parse(_plain(config.hydra.launcher)), SWEEPERS.parse(_plain(config.hydra.sweeper))
-    launcher.check()
     overrides = _overrides(composer, config, params=sweeper.params)
+    launcher.check()
     config.sweep.name = _name(composer) if settings.name is None else settings.name
     path = sweep_folder(config)
     maker = JobMaker(
@@ -129,7 +132,7 @@ def _what_is_wanted(composer: Composer) -> _Wanted:
         comparison=comparison,
     )
     commands = sweeper.examples(overrides)
-    found = list(zip(commands, labels(commands), strict=True))
+    found = list(zip(commands, labels([of_the_run(command) for command in commands]), strict=True))
     jobs = [
         maker.make(command, number=number, label=label)
         for number, (command, label) in enumerate(steps(found, name="Checking the jobs"))
@@ -210,7 +213,8 @@ def _announce(wanted: _Wanted, *, code: str) -> None:
     found = [action(job.folder, rerun=wanted.settings.rerun) for job in wanted.jobs]
     said = [f"{found.count(what)} {words}" for what, words in _WORDS.items() if what in found]
     if wanted.jobs:
-        log.info("%d job(s) in %s: %s.", len(wanted.jobs), shown(wanted.folder.path), ", ".join(said))
+        count = "1 job" if len(wanted.jobs) == 1 else f"{len(wanted.jobs)} jobs"
+        log.info("%s in %s: %s.", count, shown(wanted.folder.path), ", ".join(said))
     before = wanted.folder.jobs
     left = [job.folder.name for job, what in zip(wanted.jobs, found, strict=True) if what == "leave"]
     older = [name for name in left if name in before and before[name].code not in {code, ""}]

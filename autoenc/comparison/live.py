@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -33,20 +34,30 @@ ENDED: frozenset[RecordState] = frozenset({"failed", "dead", "unreadable", "inte
 AROUND = 7
 """Lines of a terminal that are not rows: heading, caption, and where the cursor stands."""
 LONGEST_NOTE = 300
+SHORTEST_NAME = 12
+BETWEEN = 3
+"""Characters that a column takes beside its own."""
 LONGEST = 1e10
 """Seconds that are counted: some three centuries."""
 
 
-def live_table(records: Sequence[RunRecord], *, now: datetime, most_rows: int | None = None) -> Table:
+def live_table(
+    records: Sequence[RunRecord], *, now: datetime, most_rows: int | None = None, width: int | None = None
+) -> Table:
     """A row for each run, in their order; or, of more than `most_rows`, first what runs and what failed.
 
-    The caption counts them all. `now` has a time zone.
+    The caption counts them all. `now` has a time zone. Within `width` characters columns that matter less are left out,
+    the remarks among them, which `remarks` has; names are cut in their middle, since runs differ at the end.
     """
     shown = _most_telling(records, most_rows)
-    columns = {name: [cell(record, now) for record in shown] for name, cell in _COLUMNS.items()}
+    columns: dict[str, Sequence[str]] = {
+        name: [cell(record, now) for record in shown] for name, cell in _COLUMNS.items()
+    }
     said = {name: cells for name, cells in columns.items() if name in _ALWAYS or any(cells)}
     if len(set(columns["device"])) < 2:
         said.pop("device", None)
+    if width is not None:
+        said = _fitting(said, width=width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_caption(records, shown), caption_justify="left")
     table.show_header = bool(records)
     for name in said:
@@ -58,6 +69,36 @@ def live_table(records: Sequence[RunRecord], *, now: datetime, most_rows: int | 
         ]
         table.add_row(*texts)
     return table
+
+
+def remarks(records: Sequence[RunRecord], *, now: datetime, most: int) -> list[str]:
+    """What there is to say of runs beside numbers, a line each: why one failed, where it is; the first `most`."""
+    found = [f"{printable(record.label, most=60)}: {note}" for record in records if (note := _note(record, now))]
+    more = [f"... and {len(found) - most} more such lines"] if len(found) > most else []
+    return found[:most] + more
+
+
+def _fitting(columns: Mapping[str, Sequence[str]], *, width: int) -> dict[str, Sequence[str]]:
+    kept = dict(columns)
+    for name in _FIRST_TO_GO:
+        if _width(kept) > width:
+            kept.pop(name, None)
+    room = max(SHORTEST_NAME, width - _width({name: cells for name, cells in kept.items() if name != "run"}) - BETWEEN)
+    kept["run"] = [_cut(text, room) for text in kept["run"]]
+    return kept
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    widest = [max([cell_len(name), *(cell_len(cell) for cell in cells)]) for name, cells in columns.items()]
+    return sum(widest) + BETWEEN * len(widest)
+
+
+def _cut(text: str, most: int) -> str:
+    """Without its middle, where it is longer."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) * 2 // 3
+    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
 
 
 def rows_that_fit(console: Console) -> int:
@@ -189,6 +230,7 @@ def _table(value: Any) -> Mapping[str, Any]:
 
 
 _ALWAYS = ("run", "state")
+_FIRST_TO_GO = ("", "device", "train loss", "taken", "validation loss")
 _TEXTS = (*_ALWAYS, "device", "")
 _COLUMNS: dict[str, Callable[[RunRecord, datetime], str]] = {
     "run": lambda record, now: printable(record.label, most=60),  # noqa: ARG005

@@ -62,7 +62,8 @@ def compare_sweep(folder: Path) -> Path | None:
     settings = read_sweep(folder).settings
     jobs = jobs_of(folder)
     finished = [record for record in jobs if record.state == "finished"]
-    title = settings.title or f"{len(finished)} runs compared"
+    count = f"{len(finished)}" if len(finished) == len(jobs) else f"{len(finished)} of {len(jobs)}"
+    title = settings.title or f"{count} runs compared"
     if settings.title is not None:
         console.print(settings.title, style="bold", markup=False)
     metric = _ranking(finished, settings)

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -172,6 +173,8 @@ def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:
     with contextlib.suppress(OSError):  # a full disk, a folder that cannot be made: the sweep's table tells of it
         run.path.mkdir(parents=True, exist_ok=True)
         run.set_failed_from_outside({"kind": kind, "message": message})
+        with (run.path / "train.log").open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S},000 ERROR autoenc.sweeps: {kind}: {message}\n")
 
 
 def warm_up() -> None:

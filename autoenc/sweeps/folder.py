@@ -59,8 +59,7 @@ class SweepFolder:
         """Write down jobs that belong to the sweep from now on."""
         for job in jobs:
             label = self._jobs[job.folder.name].label if job.folder.name in self._jobs else ""
-            overrides = tuple(text for text in job.overrides if not _NO_PART_OF_A_LABEL.match(text))
-            self._jobs[job.folder.name] = SweepJob(label, job.identity, overrides, code)
+            self._jobs[job.folder.name] = SweepJob(label, job.identity, of_the_run(job.overrides), code)
         self._label(jobs)
         write_sweep(self.path, self._jobs, settings=self._comparison)
 
@@ -108,8 +107,12 @@ class SweepFolder:
         return self._configs[name]
 
 
+def of_the_run(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Those that are of the run and not of the command: jobs are told from each other by these alone."""
+    return tuple(text for text in overrides if not _NO_PART_OF_A_LABEL.match(text))
+
+
 _NO_PART_OF_A_LABEL = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|tracker)")
-"""Settings of the command and not of the run: jobs of a later command are not to be told from others by these."""
 
 
 def _cannot(path: Path, error: OSError) -> ConfigError:

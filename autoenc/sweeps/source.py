@@ -20,6 +20,10 @@ class Proposal:
 class Source(Protocol):
     """Jobs, one at a time."""
 
+    def opening_words(self) -> Sequence[str]:
+        """What it has to say before the first job: lines."""
+        ...
+
     def propose(self) -> Proposal | None:
         """The next job; None: none now. Where no job runs and there is none, the sweep has ended."""
         ...
@@ -46,6 +50,10 @@ class Grid:
 
     def __init__(self, jobs: Sequence[Sequence[str]]) -> None:
         self._waiting = [Proposal(number=number, overrides=tuple(job)) for number, job in enumerate(jobs)]
+
+    def opening_words(self) -> Sequence[str]:
+        """The sweep itself counts the jobs."""
+        return ()
 
     def propose(self) -> Proposal | None:
         """The next one that has not been proposed."""

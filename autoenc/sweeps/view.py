@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from autoenc.sweeps.plan import Job
 
 log = logging.getLogger(__name__)
 
+LARGEST_LOG = 2**20
+"""Characters of a log that are looked through for warnings."""
 REFRESH_SECONDS = 0.5
 """Reading the folders and drawing the table takes time that the jobs could use."""
 
@@ -29,6 +32,7 @@ class SweepView:
         self._watch = Watch([folder])
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._looked = 0.0
+        self._warned: set[str] = set()
 
     def __enter__(self) -> SweepView:
         if console.is_terminal:
@@ -37,6 +41,11 @@ class SweepView:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    def interrupted(self) -> None:
+        """How the jobs stand."""
+        with contextlib.suppress(OSError, ValueError):
+            console.print(live_table(self._watch.refresh(), now=datetime.now(UTC), width=console.width))
 
     def planned(self, job: Job, action: str) -> None:
         """Where another process is at work, a person would wonder what is waited for."""
@@ -58,15 +67,28 @@ class SweepView:
             log.error("%s: %s: %s", job.folder.name, printable(kind), printable(str(error.get("message"))))
         elif not console.is_terminal:
             log.info("%s: %s", job.folder.name, printable(str(state)))
+        self._tell_warnings(job)
+
+    def _tell_warnings(self, job: Job) -> None:
+        """What jobs warn of, each warning once: a tracker that cannot be reached is so for all of them."""
+        try:
+            with (job.folder / "train.log").open(encoding="utf-8", errors="replace") as file:
+                found = re.findall(r"^.{23} WARNING autoenc\S*: (.*)$", file.read(LARGEST_LOG), re.MULTILINE)
+        except OSError:
+            return
+        for text in dict.fromkeys(found):
+            if text not in self._warned:
+                self._warned.add(text)
+                log.warning("%s: %s", job.folder.name, printable(text))
 
     def look(self) -> None:
         """Draw the table anew, where there is one and it is time."""
-        now = time.monotonic()
-        if console.is_terminal and now - self._looked >= REFRESH_SECONDS:
-            self._looked = now
+        if console.is_terminal and time.monotonic() - self._looked >= REFRESH_SECONDS:
+            self._looked = time.monotonic()
             with contextlib.suppress(OSError, ValueError):  # a terminal that is gone, a folder that is: no job's fault
                 records = self._watch.refresh()
-                table = live_table(records, now=datetime.now(UTC), most_rows=rows_that_fit(console))
+                now = datetime.now(UTC)
+                table = live_table(records, now=now, most_rows=rows_that_fit(console), width=console.width)
                 self._live.update(table, refresh=True)
 
     def stopping(self) -> None:

@@ -61,7 +61,7 @@ def test_the_same_again_redoes_nothing_and_a_wider_one_adds(
     assert main([*QUICK, "seed=0,1"]) == 0
     before = {path: path.read_bytes() for path in SWEEP.glob("*/status.json")}
     assert main([*QUICK, "seed=0,1"]) == 0
-    assert "2 job(s) in outputs/sweeps/s: 2 left as they are." in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 2 left as they are." in capsys.readouterr().out
     assert main([*QUICK, "seed=1,2", "architecture.code_size=3,4"]) == 0
     assert "3 new" in capsys.readouterr().out
     after = {path: path.read_bytes() for path in SWEEP.glob("*/status.json")}

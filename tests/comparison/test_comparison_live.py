@@ -19,7 +19,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from autoenc.comparison.live import live_table, rows_that_fit
+from autoenc.comparison.live import live_table, remarks, rows_that_fit
 from autoenc.comparison.reading import Watch, read_runs, runs, watch
 from autoenc.comparison.reading import contents as contents_module
 from autoenc.comparison.records import RunRecord
@@ -284,3 +284,19 @@ def test_a_watch_looks_for_new_folders_now_and_then(tmp_path: Path, monkeypatch:
 def test_epochs_of_endless_seconds_have_a_time_left() -> None:
     rows = [row(5, seconds=1.7e308), row(5, seconds=1.7e308)]
     assert cells(record(history=rows))["left"] == "0:00"
+
+
+def test_a_narrow_terminal_gets_whole_columns(tmp_path: Path) -> None:
+    runs = [record(label=f"a convolution with a long name, learning rate 0.001, seed {seed}") for seed in range(3)]
+    runs.append(record("failed", error_kind="raised", error_message="words" * 40))
+    for width in (60, 80, 120):
+        shown = text(live_table(runs, now=NOW, width=width), width=width)
+        rows = [line for line in shown.splitlines() if "seed" in line]
+        assert len(rows) == 3
+        for seed, line in enumerate(rows):
+            assert f"seed {seed}" in line
+            assert "running" in line
+            assert len(line) <= width
+        assert "words" not in shown
+    assert remarks(runs, now=NOW, most=5) == [f"{runs[-1].label}: {'words' * 40}"]
+    assert remarks([runs[-1]] * 3, now=NOW, most=2)[-1] == "... and 1 more such lines"

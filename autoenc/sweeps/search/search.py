@@ -46,6 +46,15 @@ class Search:
         self._waiting = [trial for trial in study.trials() if trial.state in _RETAKEN[rerun]]
         self._proposed: dict[int, Trial] = {}
 
+    def opening_words(self) -> list[str]:
+        """How far the search is."""
+        there = len(self.study.trials())
+        begun = f", {len(self._waiting)} of them to be gone on with" if self._waiting else ""
+        if there == 0:
+            return [f"A search of {self._n_trials} trials."]
+        left = max(self._n_trials - there, 0)
+        return [f"{there} trials of the search are there{begun}; {left} more to come (hydra.sweeper.n_trials)."]
+
     def propose(self) -> Proposal | None:
         """The next trial."""
         trial = self._waiting.pop(0) if self._waiting else self._new()
@@ -76,7 +85,10 @@ class Search:
     def closing_words(self) -> list[str]:
         """The best trial, and where the picture of the search is."""
         report = self.report()
-        return [report.line, *([] if report.picture is None else [f"How the search went: {report.picture}"])]
+        return [
+            report.line,
+            *([] if report.picture is None else [f"How the search went: {report.picture.name} in its folder"]),
+        ]
 
     def _new(self) -> Trial | None:
         if self._over:  # it is asked several times a second, and nobody else adds to the study
