@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autoenc.comparison.blocks import Block, Grid, Words
+from autoenc.comparison.cautions import different_code_sizes
 from autoenc.comparison.columns import Column, run_names
 from autoenc.comparison.diff import MISSING, Change, MetricChange, difference
-from autoenc.comparison.protocol import different_code_sizes, why_not_finished
+from autoenc.comparison.protocol import why_not_finished
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import numbers, said

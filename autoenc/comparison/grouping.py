@@ -14,13 +14,12 @@ from autoenc.comparison.protocol import (
     Section,
     comparable_sections,
     is_higher_better,
-    listed_in_words,
     measured_how,
     split_of,
 )
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import Order, View, sorted_by
-from autoenc.comparison.wording import LARGEST, numbers, said
+from autoenc.comparison.wording import LARGEST, listed_in_words, numbers, said
 
 SEED = "seed"
 MOST_DECIMALS = 9

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
+from autoenc.comparison.cautions import code_size_warnings, no_overall_ranking, ranking_note
 from autoenc.comparison.keys import value_of
 from autoenc.comparison.protocol import (
     Section,
     Unranked,
-    code_size_warnings,
     comparable_sections,
-    no_overall_ranking,
-    ranking_note,
     unranked,
     why_not_finished,
 )

@@ -13,18 +13,17 @@ stand in quotes.
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
-from autoenc.comparison.keys import Keys, is_pattern, matches_pattern, value_of
-from autoenc.comparison.protocol import listed_in_words
+from autoenc.comparison.keys import Keys, value_of
+from autoenc.comparison.literals import Literal, as_number, is_equal, is_like
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
-from autoenc.comparison.wording import is_number, said
+from autoenc.comparison.wording import is_number, listed_in_words, said
 from autoenc.settings import ConfigError, nearest
 
 OPTION = "--where"
@@ -70,14 +69,6 @@ class _Token(NamedTuple):
     """`word`, `quoted`, `operator`, `(`, `)`, `,` or `end`."""
     text: str
     start: int
-
-
-class _Literal(NamedTuple):
-    """A value as it was typed."""
-
-    text: str
-    number: float | None
-    null: bool
 
 
 _TOKEN = re.compile(
@@ -205,11 +196,11 @@ class _Parser:
                 self._complain(f"'{sign}' needs a number", token=token)
             return lambda record: is_number(value := value_of(record, key)) and order(value, limit)
         if sign in {"~", "!~"}:
-            return lambda record: _is_like(value_of(record, key), literal.text, wanted=sign == "~")
+            return lambda record: is_like(value_of(record, key), literal.text, wanted=sign == "~")
         if sign == "!=":
-            return lambda record: (value_of(record, key) is not None) and not _is_equal(value_of(record, key), literal)
+            return lambda record: (value_of(record, key) is not None) and not is_equal(value_of(record, key), literal)
         self.asked.append((key, literal.text))
-        return lambda record: _is_equal(value_of(record, key), literal)
+        return lambda record: is_equal(value_of(record, key), literal)
 
     def _membership(self, key: str, *, negated: bool) -> Condition:
         self._expect("(")
@@ -220,45 +211,20 @@ class _Parser:
         if negated:
             return lambda record: (
                 value_of(record, key) is not None
-                and not any(_is_equal(value_of(record, key), literal) for literal in literals)
+                and not any(is_equal(value_of(record, key), literal) for literal in literals)
             )
         self.asked.extend((key, literal.text) for literal in literals)
-        return lambda record: any(_is_equal(value_of(record, key), literal) for literal in literals)
+        return lambda record: any(is_equal(value_of(record, key), literal) for literal in literals)
 
-    def _literal(self) -> _Literal:
+    def _literal(self) -> Literal:
         token = self._take()
         if token.kind == "quoted":
-            return _Literal(re.sub(r"\\(.)", r"\1", token.text[1:-1]), number=None, null=False)
+            return Literal(re.sub(r"\\(.)", r"\1", token.text[1:-1]), number=None, null=False)
         if token.kind not in {"word", "list"} or token.text.lower() in _WORDS:
             self._complain("a value was to come here; one with spaces or signs in it stands in quotes", token=token)
-        return _Literal(token.text, number=_as_number(token.text), null=token.text == "null")
+        return Literal(token.text, number=as_number(token.text), null=token.text == "null")
 
     def _complain(self, problem: str, *, token: _Token | None = None) -> NoReturn:
         token = token or self._next
         place = "at the end" if token.kind == "end" else f"at character {token.start + 1}, '{token.text}'"
         raise ConfigError(OPTION, f"{place}: {problem}", value=self.text)
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _is_equal(value: Any, literal: _Literal) -> bool:
-    if value is None or literal.null:
-        return value is None and literal.null
-    if is_number(value) and literal.number is not None:
-        return bool(value == literal.number) or (math.isnan(value) and math.isnan(literal.number))
-    if isinstance(value, str):
-        return value == literal.text
-    return "".join(said(value).split()) == "".join(literal.text.split())
-
-
-def _is_like(value: Any, pattern: str, *, wanted: bool) -> bool:
-    if value is None:
-        return False
-    text = value if isinstance(value, str) else said(value)
-    found = matches_pattern(text, pattern) if is_pattern(pattern) else pattern.lower() in text.lower()
-    return found == wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autoenc.comparison.reading.text import printable
@@ -14,6 +14,8 @@ FEWEST_DIGITS, MOST_DIGITS = 4, 7
 
 WIDEST_RANGE = 1000
 """Numbers that differ by a larger factor do not share a number of decimals."""
+
+MOST_LISTED = 8
 
 SMALLEST, LARGEST = 1e-4, 1e9
 """Of the numbers that are written without an exponent."""
@@ -61,3 +63,11 @@ def _with_digits(values: Sequence[float | None], finite: Sequence[float], *, dig
     if max(sizes) <= WIDEST_RANGE * min(sizes) and min(sizes) >= SMALLEST and max(sizes) < LARGEST:
         style = f",.{max(0, digits - 1 - math.floor(math.log10(min(sizes))))}f"
     return ["" if value is None else f"{value:{style}}" for value in values]
+
+
+def listed_in_words(words: Iterable[str], *, last: str = "and") -> str:
+    """The first few, with a word before the last."""
+    found = list(words)
+    if len(found) > MOST_LISTED:
+        return f"{', '.join(found[:MOST_LISTED])} {last} {len(found) - MOST_LISTED} more"
+    return f"{', '.join(found[:-1])} {last} {found[-1]}" if len(found) > 1 else "".join(found)

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
+from autoenc.comparison.cautions import cautions, ranking_note
 from autoenc.comparison.protocol import (
     bare_name,
     comparable_sections,
     is_higher_better,
-    ranking_note,
     split_of,
     unranked,
-    warnings,
 )
 from autoenc.comparison.records import RunRecord
 from tests.comparison.made_records import UNITS, record
@@ -26,7 +25,7 @@ def test_runs_of_one_thing_are_ranked_with_the_best_first() -> None:
     runs = [record("a", {"mse": 0.3}), record("b", {"mse": 0.1}), record("c", {"mse": 0.2})]
     assert names(runs, "test.mse") == [["b", "c", "a"]]
     assert comparable_sections(runs, "test.mse")[0].apart == {}
-    assert warnings(runs, "test.mse") == []
+    assert cautions(runs, "test.mse") == []
 
 
 def test_of_what_grows_the_most_is_the_best() -> None:
@@ -63,7 +62,7 @@ def test_what_is_not_of_the_same_thing_is_not_ranked_together(change: dict[str, 
     runs = [record("a", scores), record("b", scores, **change), record("c", scores)]
     assert names(runs, metric) == [["a", "c"], ["b"]]
     assert comparable_sections(runs, metric)[0].name != comparable_sections(runs, metric)[1].name
-    (warning,) = warnings(runs, metric)
+    (warning,) = cautions(runs, metric)
     assert f"{metric} cannot rank all 3 runs together" in warning
     assert next(iter(comparable_sections(runs, metric)[1].apart)) in warning
     assert "2 rankings" in warning
@@ -144,14 +143,14 @@ def test_errors_at_different_code_sizes_are_warned_of() -> None:
         record("small", {"mse": 0.3, "pca_mse": 0.041}, code_size=3),
         record("large", {"mse": 0.1, "pca_mse": 0.0104}, code_size=64),
     ]
-    (warning,) = warnings(runs, "test.mse")
+    (warning,) = cautions(runs, "test.mse")
     assert "codes of 3 and 64 numbers" in warning
     assert "0.041 with 3, 0.0104 with 64" in warning
-    assert warnings(runs, "parameters") == []
-    assert warnings(runs, "seconds.training") == []
-    assert warnings([*runs[:1], record("other", {"mse": 0.2}, code_size=3)], "test.mse") == []
+    assert cautions(runs, "parameters") == []
+    assert cautions(runs, "seconds.training") == []
+    assert cautions([*runs[:1], record("other", {"mse": 0.2}, code_size=3)], "test.mse") == []
     apart = [runs[0], record("large", {"mse": 0.1}, code_size=64, dataset__limit=9)]
-    assert ["cannot rank" in warning for warning in warnings(apart, "test.mse")] == [True]
+    assert ["cannot rank" in warning for warning in cautions(apart, "test.mse")] == [True]
 
 
 def test_it_is_said_on_which_split_a_ranking_is() -> None:

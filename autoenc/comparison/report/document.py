@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autoenc.comparison import protocol
+from autoenc.comparison.cautions import cautions
 from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import SPLITS, RunRecord
@@ -111,7 +112,7 @@ def warnings(records: Sequence[RunRecord], metric: str | None) -> list[str]:
     """What has to be said beside a ranking."""
     if metric is None:
         return []
-    return [printable(sentence, most=texts.MOST_SENTENCE) for sentence in protocol.warnings(records, metric)]
+    return [printable(sentence, most=texts.MOST_SENTENCE) for sentence in cautions(records, metric)]
 
 
 class _Distinct:
