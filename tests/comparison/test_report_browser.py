@@ -289,6 +289,15 @@ def test_the_best_of_what_can_be_compared_is_bold(page: Page) -> None:
     assert "lower is better" in str(page.header("test.mse").get_attribute("title"))
 
 
+def test_all_that_shows_as_the_best_is_bold(chrome: Chrome, tmp_path: Path) -> None:
+    errors = {"a": 0.10000001, "b": 0.1, "c": 0.2}
+    write_report([record(tmp_path, name, mse=mse) for name, mse in errors.items()], tmp_path / "r.html", title="Runs")
+    page = Page(chrome, tmp_path / "r.html")
+    rows = zip(page.rows, page.texts(".runs tbody tr"), strict=True)
+    assert {name for name, text in rows if "0.1000" in text} == {"a", "b"}
+    assert sorted(page.texts(".runs tbody tr:has(.best) .run-name")) == ["a", "b"]
+
+
 def test_what_cannot_be_ranked_together_is_not(page: Page) -> None:
     def order() -> list[str]:
         return page.texts(".runs tbody .run-name, .runs tbody .section")

@@ -103,7 +103,12 @@ def test_arrays_together_take_no_more_than_is_allowed(tmp_path: Path, monkeypatc
 
 def test_empty_and_turned_arrays_are_read_and_may_be_written_to(tmp_path: Path) -> None:
     turned = np.asfortranarray(np.arange(6).reshape(2, 3))
-    kept: dict[str, Any] = {"empty": np.zeros((0, 3)), "turned": turned, "yes": np.array([True]), "half": np.ones(2, np.float16)}
+    kept: dict[str, Any] = {
+        "empty": np.zeros((0, 3)),
+        "turned": turned,
+        "yes": np.array([True]),
+        "half": np.ones(2, np.float16),
+    }
     np.savez_compressed(tmp_path / "a.npz", **kept)
     found = stored_arrays(tmp_path / "a.npz")
     for name, value in kept.items():
