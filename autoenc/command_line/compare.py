@@ -13,7 +13,15 @@ from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.blocks import Wanted, comparison_blocks, group_metrics, section_groups, shown_keys
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.diff_blocks import difference_blocks
-from autoenc.comparison.exports import all_columns, as_csv, as_json, checked_destination, groups_as_csv, write_text
+from autoenc.comparison.exports import (
+    all_columns,
+    as_csv,
+    as_json,
+    checked_destination,
+    groups_as_csv,
+    in_the_order_shown,
+    write_text,
+)
 from autoenc.comparison.grouping import settings_but_the_seed
 from autoenc.comparison.keys import Keys
 from autoenc.comparison.markdown import as_markdown

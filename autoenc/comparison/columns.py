@@ -172,12 +172,12 @@ def _is_in_names(one: Column, names: Sequence[str]) -> bool:
 
 
 def _epochs(record: RunRecord) -> str:
-    """`37 of 50`: the epoch whose weights were tested, or, of a run that has not finished, the one it has come to."""
+    """`50 (best 37)`, by whose weights it was tested; of a run that has not finished how far it has come: `37 of 50`."""
     if record.state == "finished":
         total, reached = record.metrics.get("epochs"), record.metrics.get("best_epoch")
         if total is None:
             return ""
-        return f"{total:g}" if reached is None else f"{reached:g} of {total:g}"
+        return f"{total:g}" if reached in {None, total} else f"{total:g} (best {reached:g})"
     last = record.history[-1].get("epoch") if record.history else None
     total = record.settings.get("training.epochs")
     return f"{last:g} of {total:g}" if is_number(last) and is_number(total) else ""

@@ -44,7 +44,8 @@ def escaped(text: str) -> str:
 
 
 def _without_signs(text: str) -> str:
-    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "&<>@:|" else f"\\{found[0]}", text)
+    hidden = _SIGNS.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "&<>@:|" else f"\\{found[0]}", text)
+    return hidden.replace("&#58; ", ": ")  # which begins nothing
 
 
 def _cell(one: Column, number: int) -> str:

@@ -51,7 +51,7 @@ def test_a_comparison_reads_from_top_to_bottom() -> None:
     assert rows(text, "lost") == [["lost", "failed", "killed:", "by", "signal", "9", "0.3"]]
     assert (
         "The same for all that are ranked: dataset mnist, test.pca_mse 0.5000, code_size 3, parameters 1,234, "
-        "epochs 4 of 5, machine cpu."
+        "epochs 5 (best 4), machine cpu."
     ) in text
     assert "mse: squares" in text
     assert not any(line.endswith(" ") for line in lines)

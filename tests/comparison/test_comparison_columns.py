@@ -110,7 +110,7 @@ def test_the_usual_columns() -> None:
     assert usual_columns(runs, "validation.mse") == ["seed", *scores, *facts]
     assert usual_columns(runs, "test.psnr")[1:4] == ["test.psnr", "validation.psnr", "train.psnr"]
     same = same_for_all(runs, usual_columns(runs, "test.mse"))
-    assert same == {"code_size": "3", "parameters": "1,234", "epochs": "4 of 5", "machine": "cpu"}
+    assert same == {"code_size": "3", "parameters": "1,234", "epochs": "5 (best 4)", "machine": "cpu"}
 
 
 def test_the_code_size_stands_there_once() -> None:
@@ -128,7 +128,7 @@ def test_an_epoch_is_that_of_the_weights_or_the_one_that_was_reached() -> None:
         record("d", state="waiting"),
         record("e", state="running", history=({"epoch": "x"},)),
     ]
-    assert list(column(runs, "epochs").cells) == ["4 of 5", "5", "2 of 5", "", ""]
+    assert list(column(runs, "epochs").cells) == ["5 (best 4)", "5", "2 of 5", "", ""]
 
 
 def test_runs_are_called_by_label_unless_several_have_it() -> None:

@@ -84,14 +84,14 @@ def test_json_is_json_and_says_it_all() -> None:
     text = as_json(view, columns=None, groups=None, metrics=[])
     text.encode()
     found = json.loads(text, parse_constant=refuse)
-    assert [run["run"] for run in found["runs"][:3]] == ["a, b", "c", "d"]
+    assert [run["run"] for run in found["runs"]] == ["a, b", "c", "\udcff", "d", "e"]  # by rank; who is in none last
     assert found["runs"][0]["metrics"]["test.mse"] == 0.1 + 0.2
     assert found["runs"][1]["settings"]["architecture"] == "conv"
     assert "data_dir" not in found["runs"][1]["settings"]
     assert found["runs"][0]["units"]["mse"] == "squares"
-    assert found["runs"][2]["error"].startswith("raised")
+    assert found["runs"][3]["error"].startswith("raised")
     assert found["runs"][0]["error"] is None
-    assert found["runs"][3]["metrics"]["test.mse"] is None
+    assert found["runs"][4]["metrics"]["test.mse"] is None
     assert [ranking["runs"] for ranking in found["rankings"]] == [["a, b", "c"], ["\udcff"]]
     assert found["rankings"][1]["apart"]["dataset.limit"] == "10"
     assert any("cannot rank" in warning for warning in found["warnings"])
