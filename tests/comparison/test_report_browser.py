@@ -290,7 +290,7 @@ def test_the_best_of_what_can_be_compared_is_bold(page: Page) -> None:
 
 
 def test_all_that_shows_as_the_best_is_bold(chrome: Chrome, tmp_path: Path) -> None:
-    errors = {"a": 0.10000001, "b": 0.1, "c": 0.2}
+    errors = {"a": 0.100001, "b": 0.1, "c": 0.2}
     write_report([record(tmp_path, name, mse=mse) for name, mse in errors.items()], tmp_path / "r.html", title="Runs")
     page = Page(chrome, tmp_path / "r.html")
     rows = zip(page.rows, page.texts(".runs tbody tr"), strict=True)
