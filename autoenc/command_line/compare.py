@@ -19,7 +19,6 @@ from autoenc.comparison.exports import (
     as_json,
     checked_destination,
     groups_as_csv,
-    in_the_order_shown,
     write_text,
 )
 from autoenc.comparison.grouping import settings_but_the_seed

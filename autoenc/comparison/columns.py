@@ -172,7 +172,7 @@ def _is_in_names(one: Column, names: Sequence[str]) -> bool:
 
 
 def _epochs(record: RunRecord) -> str:
-    """`50 (best 37)`, by whose weights it was tested; of a run that has not finished how far it has come: `37 of 50`."""
+    """`50 (best 37)`, whose weights were tested; of a run that has not finished how far it has come: `37 of 50`."""
     if record.state == "finished":
         total, reached = record.metrics.get("epochs"), record.metrics.get("best_epoch")
         if total is None:

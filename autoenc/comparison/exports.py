@@ -28,7 +28,7 @@ from autoenc.comparison.grouping import Group
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
 from autoenc.comparison.protocol import why_not_finished
 from autoenc.comparison.records import RunRecord
-from autoenc.comparison.view import View
+from autoenc.comparison.view import View, in_rows
 from autoenc.comparison.wording import is_number, said
 from autoenc.settings import ConfigError
 
@@ -145,7 +145,7 @@ def as_json(
     """What the module says; of the keys that are asked for, or of all metrics and the settings that differ."""
     keys = all_columns(view.records) if columns is None else list(columns)
     content = {
-        "runs": [_run(record, keys) for record in in_the_order_shown(view)],
+        "runs": [_run(record, keys) for record in in_rows(view)],
         "groups": None if groups is None else [_group(group, metrics) for group in groups],
         "rankings": [
             {
@@ -158,11 +158,6 @@ def as_json(
         "warnings": list(view.warnings),
     }
     return json.dumps(_plain(content), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
-
-
-def in_the_order_shown(view: View) -> list[RunRecord]:
-    """Each ranking in its order, and then who is in none."""
-    return [record for section in view.sections for record in section.records] + [one.record for one in view.unranked]
 
 
 def _run(record: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
