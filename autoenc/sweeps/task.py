@@ -14,7 +14,8 @@ class JobTask:
     folder: str
     """Absolute; on a disk that every machine of the sweep sees under this name."""
     config: Mapping[str, Any]
-    """What its `config.yaml` says if the folder has to be made; one that is there keeps its own."""
+    """What its `config.yaml` says if the folder has to be made. One that is there keeps its own, but for where its data
+    lie, what is drawn, and who is told."""
     hydra: Mapping[str, str]
     """The files of its `.hydra/`, by name."""
     logging: Mapping[str, Any]
