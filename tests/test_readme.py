@@ -67,6 +67,7 @@ def test_every_preset_is_shown() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's packages have some
 @pytest.mark.parametrize("arguments", COMMANDS, ids=[" ".join(words)[:60] or "nothing" for words in COMMANDS])
 def test_every_command_runs(arguments: list[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = Path(os.environ.get("AUTOENC_DATA", REPOSITORY.parent / "shared" / "data")).absolute()

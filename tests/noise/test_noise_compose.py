@@ -11,6 +11,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from autoenc.command_line.composition import register_our_configs
 from autoenc.noise import NOISES, Blur, Compose, Gaussian, Masking, Noise, NoNoise, Occlusion, SaltAndPepper
 from autoenc.settings import ConfigError
 
@@ -152,6 +153,7 @@ def test_an_unknown_or_missing_name_is_refused_with_the_choices() -> None:
 
 
 def from_command_line(*overrides: str) -> Compose:
+    register_our_configs()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         config = compose("config", overrides=["noise=compose", *overrides])
     values = OmegaConf.to_container(config.noise, resolve=True)
