@@ -23,11 +23,16 @@ def process_lives(status: Mapping[str, Any]) -> bool | None:
         return None
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < LARGEST_PROCESS_NUMBER:
         return None
+    return is_there(number, began=began.timestamp())
+
+
+def is_there(number: int | None, *, began: float) -> bool | None:
+    """Whether the process of this number that began then, in seconds since 1970, is there; None if nobody can tell."""
     import psutil  # noqa: PLC0415 - most folders have no run that goes on
 
     try:
         process = psutil.Process(number)
-        same = abs(process.create_time() - began.timestamp()) <= SAME_START_SECONDS
+        same = abs(process.create_time() - began) <= SAME_START_SECONDS
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

@@ -19,6 +19,7 @@ from types import ModuleType
 
 import psutil
 
+from autoenc.liveness import is_there
 from autoenc.run_directory import ErrorKind, RunDirectory, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
@@ -120,7 +121,7 @@ class Attempt:
 
     def _is_there(self) -> bool:
         assert self._process is not None
-        return self._started is not None and _time_of_start(self._process.pid) == self._started
+        return self._started is not None and is_there(self._process.pid, began=self._started) is True
 
     def _end_in_stages(self, patience: float) -> None:
         """Ask; after `patience` have it write its stack, which `faulthandler` does on SIGABRT; then kill."""
@@ -245,10 +246,9 @@ def _signal_name(number: int) -> str:
 
 
 def _time_of_start(number: int | None) -> float | None:
-    """When a living process began; None where there is none."""
+    """When a process began; None where there is none."""
     try:
-        process = psutil.Process(number)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        return psutil.Process(number).create_time()
     except psutil.Error:
         return None
 

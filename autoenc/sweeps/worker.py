@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import logging
 import logging.config
 import multiprocessing
 import multiprocessing.connection
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from autoenc.run_directory import RunDirectory
 from autoenc.sweeps.task import JobTask
+
+log = logging.getLogger(__name__)
 
 ORPHAN_SECONDS = 30.0
 """How long a job whose parent is gone may take to finish its step and save."""
@@ -55,8 +58,11 @@ def _train(run_directory: RunDirectory, task: JobTask) -> None:
             config = parse({**run_directory.config(), "tracker": tracker})
             prepared = experiment.prepare(config, threads=task.threads)
             experiment.run(prepared, run_directory, supervision=supervision)
-    except Exception:
-        sys.exit(1)  # the folder has the error, and its log the traceback
+    except (
+        Exception
+    ) as error:  # whatever a run may raise; `recorded` has written it down, unless the folder is another's
+        log.error("%s", error)  # noqa: TRY400 - the log has the traceback
+        sys.exit(1)
 
 
 def _send_output_to(path: Path) -> None:

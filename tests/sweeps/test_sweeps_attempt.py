@@ -13,15 +13,8 @@ import pytest
 
 from autoenc.run_directory import RunDirectory
 from autoenc.sweeps.attempt import Attempt
-from tests.sweeps.faulty import Installed, install
+from tests.sweeps.faulty import Installed
 from tests.sweeps.tasks import LIMIT, outcome, task, training, wait_until
-
-
-@pytest.fixture
-def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
-    installed = install(tmp_path / "package")
-    installed.use(monkeypatch)
-    return installed
 
 
 def test_a_folder_that_another_process_is_at_work_in_is_waited_for_and_left_alone(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from autoenc.liveness import is_there
 from autoenc.run_directory import RunDirectory
 from autoenc.sweeps.launchers.supervision import POLL_SECONDS, Supervisor
 from autoenc.sweeps.task import JobTask
@@ -23,8 +24,6 @@ PREEMPTED_SECONDS = 600.0
 
 STOP_SECONDS = 1.0
 """Between two looks for the file that asks a job of slurm's to end."""
-
-SAME_START_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +41,7 @@ class Submitter:
 
     def lives(self) -> bool:
         """Whether it is there."""
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < SAME_START_SECONDS
-            return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
+        return is_there(self.pid, began=self.started) is True
 
 
 class Submitted:
