@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from autoenc.extras import imported
 from autoenc.settings import ConfigError
 from autoenc.trackers.background import FedFromAThread
-from autoenc.trackers.extras import require_extra
 from autoenc.trackers.tracker import TrackedRun, Tracker
 
 SQLITE = "sqlite:///"
@@ -44,7 +44,7 @@ class MlflowSettings:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        require_extra("autoenc.trackers.mlflow_runs", extra="mlflow")
+        imported("autoenc.trackers.mlflow_runs", extra="mlflow", key="tracker")
 
     def build(self, run: TrackedRun) -> Tracker:
         """See `TrackerSettings`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autoenc.extras import imported
 from autoenc.trackers.background import FedFromAThread
-from autoenc.trackers.extras import require_extra
 from autoenc.trackers.tracker import TrackedRun, Tracker
 
 PATIENCE = 10.0
@@ -18,7 +18,7 @@ class TensorBoardSettings:
 
     def require(self) -> None:
         """See `TrackerSettings`."""
-        require_extra("autoenc.trackers.event_files", extra="tensorboard")
+        imported("autoenc.trackers.event_files", extra="tensorboard", key="tracker")
 
     def build(self, run: TrackedRun) -> Tracker:
         """See `TrackerSettings`."""

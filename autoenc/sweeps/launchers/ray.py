@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autoenc.extras import imported
 from autoenc.run_directory import ErrorKind, RunDirectory
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
-from autoenc.sweeps.launchers.extras import imported
 from autoenc.sweeps.launchers.ray_connection import RayConnection, largest, this_machine, total
 from autoenc.sweeps.launchers.ray_job import watch
 from autoenc.sweeps.launchers.supervision import LostJob
@@ -40,7 +40,7 @@ class Ray:
         Raises:
             ConfigError: Ray is not installed, or this machine has not what a job takes of a Ray of our own.
         """
-        imported("ray", extra="ray")
+        imported("ray", extra="ray", key="hydra.launcher")
         if self.address is None:
             self._checked_gpus([this_machine()])
 

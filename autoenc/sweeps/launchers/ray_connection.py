@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 
+from autoenc.extras import imported
 from autoenc.settings import ConfigError
-from autoenc.sweeps.launchers.extras import imported
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
 
 LONGEST_FOLDER = 20
@@ -58,7 +58,7 @@ class RayConnection:
         if address is None:
             self._set({**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
         try:
-            self.ray = _not_connected(imported("ray", extra="ray"), address=address)
+            self.ray = _not_connected(imported("ray", extra="ray", key="hydra.launcher"), address=address)
             _reread_environment(self.ray)
             self._connect(address)
         except BaseException:

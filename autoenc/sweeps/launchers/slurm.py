@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from autoenc.extras import imported
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveFloat, PositiveInt
 from autoenc.sweeps.attempt import SAVING_SECONDS
-from autoenc.sweeps.launchers.extras import imported
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
 from autoenc.sweeps.launchers.submitit_launcher import Place, SubmititLauncher
 
@@ -54,7 +54,7 @@ class Slurm:
         Raises:
             ConfigError: submitit or slurm is not there, or this machine has not what is asked of it.
         """
-        imported("submitit", extra="slurm")
+        imported("submitit", extra="slurm", key="hydra.launcher")
         if self.cluster == "slurm":
             if shutil.which("sbatch") is None or shutil.which("srun") is None:
                 problem = "there is no slurm on this machine; cluster=local runs the jobs here"

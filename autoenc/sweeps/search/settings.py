@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Override
 
 from autoenc.comparison.protocol import OF_A_LIKELIHOOD, OF_THE_CLEAN_INPUT, bare_name, is_higher_better
 from autoenc.comparison.records import SPLITS
+from autoenc.extras import imported
 from autoenc.settings import ConfigError, PositiveInt, listed, nearest
 from autoenc.sweeps.identity import identity
 from autoenc.sweeps.plan import Rerun
@@ -109,13 +110,9 @@ class OptunaSearch:
         return "maximize" if is_higher_better(f"validation.{self.metric}") else "minimize"
 
     def _space(self, overrides: Sequence[Override]) -> SearchSpace:
-        try:
-            from autoenc.sweeps.search.space import search_space  # noqa: PLC0415 - imports Optuna
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "optuna":
-                raise
-            problem = "Optuna is not installed; pip install 'autoenc[optuna]' does that"
-            raise ConfigError("hydra/sweeper", problem, value="optuna") from None
+        imported("optuna", extra="optuna", key="hydra/sweeper")
+        from autoenc.sweeps.search.space import search_space  # noqa: PLC0415 - imports Optuna
+
         return search_space(overrides)
 
     def _check_metric(self) -> None:
