@@ -132,3 +132,24 @@ function clipped(text, pixels) {
 function labelled(name, unit) {
   return unit ? `${name}, ${briefUnit(unit)}` : name;
 }
+
+/**
+ * A chart of what has one unit, as wide as there is room, with a legend of the runs in it.
+ *
+ * `items` have a `run` each; `draw(items, { unit, width })` gives the drawing, and what brings out some runs in it.
+ */
+function chartOf(unit, items, draw, { several }) {
+  const holder = element("div", { class: "chart-box" });
+  let highlight = () => {};
+  withWidth(holder, (width) => {
+    const drawn = draw(items, { unit, width });
+    highlight = drawn.highlight;
+    holder.replaceChildren(drawn.node);
+  });
+  const here = new Set(items.map((item) => item.run.index));
+  const entries = looks.legend
+    .map((entry) => ({ ...entry, runs: entry.runs.filter((run) => here.has(run.index)) }))
+    .filter((entry) => entry.runs.length);
+  const heading = several ? element("p", { class: "chart-unit" }, unit || "in a unit that is not known") : null;
+  return element("figure", {}, heading, holder, element("figcaption", {}, legendOf(entries, (indices) => highlight(indices))));
+}

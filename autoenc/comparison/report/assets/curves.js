@@ -39,7 +39,7 @@ function curveCharts() {
   const several = byUnit.size > 1;
   return [
     element("p", { class: "note" }, curvesNote(lines), several ? " Runs whose curves are in different units have charts of their own." : ""),
-    element("div", { class: "charts" }, ...[...byUnit].map(([unit, group]) => curveChart(unit, group, { several }))),
+    element("div", { class: "charts" }, ...[...byUnit].map(([unit, group]) => chartOf(unit, group, drawCurves, { several }))),
   ];
 }
 
@@ -68,23 +68,6 @@ function linesOf(run) {
     found.push({ run, split, unit, points, dashed: split === "train" && both, look: looks.of(run) });
   }
   return found;
-}
-
-function curveChart(unit, lines, { several }) {
-  const holder = element("div", { class: "chart-box" });
-  const figure = element("figure", {}, several ? element("p", { class: "chart-unit" }, unit || "in a unit that is not known") : null, holder);
-  let highlight = () => {};
-  withWidth(holder, (width) => {
-    const drawn = drawCurves(lines, { unit, width });
-    highlight = drawn.highlight;
-    holder.replaceChildren(drawn.node);
-  });
-  const runsHere = new Set(lines.map((line) => line.run.index));
-  const entries = looks.legend
-    .map((entry) => ({ ...entry, runs: entry.runs.filter((run) => runsHere.has(run.index)) }))
-    .filter((entry) => entry.runs.length);
-  figure.append(element("figcaption", {}, legendOf(entries, (indices) => highlight(indices))));
-  return figure;
 }
 
 function drawCurves(lines, { unit, width }) {

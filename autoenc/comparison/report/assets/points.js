@@ -122,29 +122,12 @@ function pointCharts() {
   ];
   return [
     element("p", { class: "note" }, notes.filter(Boolean).join(" ")),
-    element("div", { class: "charts" }, ...[...byUnit].map(([unit, group]) => pointChart(unit, group, { several: byUnit.size > 1 }))),
+    element("div", { class: "charts" }, ...[...byUnit].map(([unit, group]) => chartOf(unit, group, drawPoints, { several: byUnit.size > 1 }))),
   ];
 }
 
 function isPlace(value) {
   return value !== undefined && value !== null && !(typeof value === "number" && !Number.isFinite(value));
-}
-
-function pointChart(unit, points, { several }) {
-  const holder = element("div", { class: "chart-box" });
-  let highlight = () => {};
-  withWidth(holder, (width) => {
-    const drawn = drawPoints(points, { unit, width });
-    highlight = drawn.highlight;
-    holder.replaceChildren(drawn.node);
-  });
-  const here = new Set(points.map((point) => point.run.index));
-  const entries = looks.legend
-    .map((entry) => ({ ...entry, runs: entry.runs.filter((run) => here.has(run.index)) }))
-    .filter((entry) => entry.runs.length);
-  return element(
-    "figure", {}, several ? element("p", { class: "chart-unit" }, unit || "in a unit that is not known") : null, holder, element("figcaption", {}, legendOf(entries, (indices) => highlight(indices))),
-  );
 }
 
 function drawPoints(points, { unit, width }) {
