@@ -109,9 +109,10 @@ def test_every_job_is_run_once_and_no_more_at_once_than_there_are_slots(tmp_path
     assert launcher.calls == ["close"]
 
 
+@pytest.mark.parametrize("slots", [1, 2])  # the first is over, or at work, when the second is proposed
 @pytest.mark.parametrize("rerun", ["failed", "all"])
-def test_a_job_that_is_proposed_twice_is_run_once_and_told_twice(tmp_path: Path, rerun: Rerun) -> None:
-    one = course(tmp_path, "aab", rerun=rerun)
+def test_a_job_that_is_proposed_twice_is_run_once_and_told_twice(tmp_path: Path, rerun: Rerun, slots: int) -> None:
+    one = course(tmp_path, "aab", launcher=Pretended(slots=slots), rerun=rerun)
     one.run()
     assert submitted(one) == ["a", "b"]
     assert told(one) == [(0, "a"), (1, "a"), (2, "b")]
