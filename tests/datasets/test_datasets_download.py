@@ -33,7 +33,7 @@ FILES = [
     RemoteFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
     for name, content in CONTENTS.items()
 ]
-SHORT = Patience(silence=0.3, file=0.6)
+SHORT = Patience(silence=1.0, file=2.0)
 REFUSED = "http://127.0.0.1:1/"
 
 
@@ -208,8 +208,8 @@ def test_silence_is_not_waited_for_long(server: Mirrors, tmp_path: Path) -> None
 
     silent = server.answer("silent", hang)
     start = time.monotonic()
-    get(silent, server.serve("good", CONTENTS), data_dir=tmp_path, patience=Patience(silence=0.2, file=60))
-    assert time.monotonic() - start < 3
+    get(silent, server.serve("good", CONTENTS), data_dir=tmp_path, patience=Patience(silence=1.0, file=60))
+    assert time.monotonic() - start < 15  # half of what the silence lasts
     assert found(tmp_path) == COMPLETE
 
 
@@ -237,9 +237,9 @@ def test_a_trickle_in_the_header_is_not_followed_for_long(server: Mirrors, tmp_p
 def check_trickle(server: Mirrors, tmp_path: Path, trickle: str) -> None:
     start = time.monotonic()
     get(trickle, server.serve("good", CONTENTS), data_dir=tmp_path, patience=SHORT)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 25  # half of what it would take
     assert found(tmp_path) == COMPLETE
-    with pytest.raises(DatasetError, match=r"not finished after 0\.6 s"):
+    with pytest.raises(DatasetError, match=r"not finished after 2 s"):
         get(trickle, data_dir=tmp_path / "alone", patience=SHORT)
     assert not (tmp_path / "alone").exists()
 
@@ -252,7 +252,7 @@ def test_an_abandoned_download_writes_no_more(server: Mirrors, tmp_path: Path) -
         more.wait(10)
         request.reply(gzip.compress(CONTENTS["images"]))
 
-    get(server.answer("late", late), server.serve("good", CONTENTS), data_dir=tmp_path, patience=Patience(file=0.3))
+    get(server.answer("late", late), server.serve("good", CONTENTS), data_dir=tmp_path, patience=Patience(file=2.0))
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "download"]
     more.set()
     thread.join(timeout=5)

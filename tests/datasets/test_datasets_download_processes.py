@@ -115,5 +115,5 @@ def test_a_killed_process_holds_nobody_up(server: Mirrors, tmp_path: Path) -> No
 
     begun = time.monotonic()
     fetch(FILES, dataset="some_set", data_dir=tmp_path, folder="Set/raw", mirrors=[server.serve("good", CONTENTS)])
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert found(tmp_path) == CONTENTS

@@ -13,6 +13,7 @@ import pytest
 
 from autoenc.run_directory import RunDirectory
 from autoenc.sweeps import attempt
+from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.local import Joblib
 from autoenc.sweeps.task import JobTask
 from tests.sweeps.tasks import (
@@ -63,7 +64,7 @@ def test_a_job_that_is_ended_at_once_does_not_save(tmp_path: Path) -> None:
     wait_until(lambda: training(tmp_path / "a"))
     basic.stop()
     basic.stop(at_once=True)
-    wait_until(basic.ended, seconds=5.0)
+    wait_until(basic.ended, seconds=SAVING_SECONDS / 2)
     assert outcome(tmp_path / "a") == "killed"
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
+from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers import Launcher, ray_connection
 from autoenc.sweeps.task import JobTask
 from tests.sweeps.faulty import install
@@ -126,7 +127,7 @@ def test_jobs_that_are_ended_at_once_do_not_save(ray: Launcher, tmp_path: Path) 
     wait_until(lambda: training(tmp_path / "a"))
     ray.stop()
     ray.stop(at_once=True)
-    wait_until(ray.ended, seconds=8.0)
+    wait_until(ray.ended, seconds=SAVING_SECONDS / 2)
     assert outcome(tmp_path / "a") == "killed"
 
 

@@ -46,7 +46,8 @@ def test_a_job_goes_on_after_a_warning_and_is_lost_with_its_machine(slurm: Prete
     assert "its slurm job 102 ended as NODE_FAIL" in RunDirectory(sweep / "b").status()["error"]["message"]
     assert "Going on after step" in (sweep / "a" / "train.log").read_text()
     assert not (sweep / ".replaced").exists()
-    assert slurm.jobs() == {"101": "COMPLETED", "102": "NODE_FAIL"}
+    # A job's folder says that it has finished before slurm does.
+    wait_until(lambda: slurm.jobs() == {"101": "COMPLETED", "102": "NODE_FAIL"})
     script = (slurm.state / "101.sh").read_text()
     assert "#SBATCH --time=240" in script
     assert "#SBATCH --signal=USR2@90" in script
@@ -110,14 +111,14 @@ def test_a_state_has_to_be_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_slurm_that_does_not_answer_holds_nothing_up(slurm: Pretended, tmp_path: Path) -> None:
-    (slurm.programs / "sacct").write_text("#!/bin/sh\nsleep 5\n")
+    (slurm.programs / "sacct").write_text("#!/bin/sh\nsleep 40\n")
     queue = SlurmQueue()
     queue.watch("101")
     time.sleep(0.6)
     began = time.monotonic()
     assert queue.ended_as("101") is None
     queue.close()
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

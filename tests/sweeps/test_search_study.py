@@ -118,7 +118,7 @@ def test_half_a_line_and_a_lock_that_was_left_are_put_right(tmp_path: Path) -> N
     started = time.monotonic()
     search = begin(tmp_path, n_trials=5)
     go_through(tmp_path, search)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25  # Optuna itself would wait 30 s for the lock
     assert len(trials_of(begin(tmp_path, n_trials=5))) == 5
 
 

@@ -68,7 +68,7 @@ def test_a_process_that_is_lost_with_what_it_was_forked_from_is_noticed(tmp_path
 
 
 def test_who_is_asked_to_save_is_given_the_time_for_it(tmp_path: Path, faulty: Installed) -> None:
-    attempt = Attempt(task(tmp_path / "job", seconds=0.5, timeout=4.0))
+    attempt = Attempt(task(tmp_path / "job", seconds=0.5, timeout=600.0))
     attempt.start()
     wait_until(lambda: training(tmp_path / "job") or attempt.poll())
     attempt.stop()
