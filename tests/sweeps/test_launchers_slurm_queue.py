@@ -75,6 +75,8 @@ def test_the_next_start_finds_the_jobs_of_the_one_before(slurm: Pretended, tmp_p
     assert outcome(sweep / "a") == "interrupted"
     assert not (sweep / "b").exists()
     wait_until(lambda: slurm.jobs() == {"101": "COMPLETED", "102": "CANCELLED by 0"})
+    first.close()
+    second.close()
 
 
 def test_what_slurm_does_not_take_is_that_jobs_trouble(slurm: Pretended, tmp_path: Path) -> None:
