@@ -222,7 +222,7 @@ def test_a_second_signal_stops_at_once(train: Train, monkeypatch: pytest.MonkeyP
 def test_killed_while_the_pictures_are_drawn(
     train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autoenc.experiment.draw_portraits", lambda *_, **__: kill())
+    monkeypatch.setattr("autoenc.experiment.course.draw_portraits", lambda *_, **__: kill())
     with pytest.raises(Killed):
         train()
     monkeypatch.undo()
@@ -370,7 +370,7 @@ def test_a_full_disk_is_told_and_keeps_no_half_of_a_checkpoint(
 
 def test_pictures_show_what_was_scored_in_bfloat16_too(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Subject] = []
-    monkeypatch.setattr("autoenc.experiment.draw_portraits", lambda subject, **_: drawn.append(subject))
+    monkeypatch.setattr("autoenc.experiment.course.draw_portraits", lambda subject, **_: drawn.append(subject))
     run = train("device.precision=bfloat16", "dataset.validation_fraction=0")
     checkpoint = load_last(run / "checkpoints")
     assert checkpoint is not None
