@@ -180,7 +180,7 @@ def _model(options: argparse.Namespace) -> Any:
     from torch import nn
 
     from autoenc.architectures import ARCHITECTURES
-    from autoenc.command_line.composition import config_directory
+    from autoenc.command_line.our_configs import config_directory
 
     (architecture,) = options.architectures
     settings = ARCHITECTURES.parse(

@@ -16,7 +16,8 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from autoenc.command_line.composition import NO_PART_OF_A_RUN, register_our_configs
+from autoenc.command_line.composition import NO_PART_OF_A_RUN
+from autoenc.command_line.our_configs import register_our_configs
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
 from autoenc.registry import Registry

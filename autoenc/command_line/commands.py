@@ -16,15 +16,10 @@ from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
-from autoenc.command_line.composition import (
-    Composer,
-    absolute_folder,
-    config_directory,
-    register_our_configs,
-    task_values,
-)
+from autoenc.command_line.composition import Composer, task_values
 from autoenc.command_line.folders import claim_folder
 from autoenc.command_line.help import help_text
+from autoenc.command_line.our_configs import absolute_folder, config_directory, register_our_configs
 from autoenc.command_line.report import as_value, command, report, shown
 from autoenc.command_line.sweep import comparison_settings, sweep, sweep_settings
 from autoenc.run_directory import RunDirectory

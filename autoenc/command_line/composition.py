@@ -1,33 +1,29 @@
 """Hydra, up to the point where it would begin to write: a config from YAML files and the command line.
 
-This and `commands` use some names of Hydra's that are internal (`hydra._internal`); `pyproject.toml` keeps to the 1.3
-series for them.
+This, `our_configs` and `commands` use some names of Hydra's that are internal (`hydra._internal`); `pyproject.toml`
+keeps to the 1.3 series for them.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import hydra.errors
-import hydra.version
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.complaints import explained
+from autoenc.command_line.our_configs import config_directory, search_path
+from autoenc.command_line.trust import refuse_packages, refuse_untrusted
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 
@@ -47,10 +43,10 @@ class Composer:
         """What the run that is begun from was told to, by its name."""
         self._start_from_a_run()
         if arguments.config_path is not None:
-            _refuse_packages(Path(arguments.config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
+            refuse_packages(Path(arguments.config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
         GlobalHydra.instance().clear()
         self.hydra = Hydra.create_main_hydra2(
-            task_name="train", config_search_path=_search_path(arguments.config_path, arguments.config_dir)
+            task_name="train", config_search_path=search_path(arguments.config_path, arguments.config_dir)
         )
 
     @property
@@ -108,10 +104,7 @@ class Composer:
             config = compose(self.overrides)
         except (ValueError, hydra.errors.HydraException, OmegaConfBaseException) as error:
             raise explained(error, overrides=self.overrides, compose=compose, choices=self._choices) from error
-        _refuse_code(OmegaConf.to_container(config.hydra, resolve=False), path="hydra")
-        for key, why in _NOT_TAKEN.items():
-            if OmegaConf.select(config, key):
-                raise ConfigError(key, why)
+        refuse_untrusted(config)
         return config
 
     def _choices(self, group: str) -> list[str]:
@@ -198,89 +191,6 @@ def _nodes_of_no_run() -> dict[str, Any]:
     return {key: ours[key] for key in ("sweep", "comparison")}
 
 
-def config_directory() -> Path:
-    """Where our YAML is: beside the package in a checkout, inside it when installed from a wheel."""
-    package = Path(__file__).parents[1]
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
-
-
 _DEFAULTS_OF_A_RUN = ["_self_", {"tracker": "none"}] + [
     {f"override hydra/{group}": "autoenc"} for group in ("output", "job_logging", "hydra_logging")
 ]
-
-
-class _OurConfigs(SearchPathPlugin):
-    """Our groups, also for a person who brings a main config of their own by `--config-path`."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        path = f"file://{config_directory()}"
-        if all(element.path not in {path, str(config_directory())} for element in search_path.get_path()):
-            search_path.append("autoenc", path)
-
-
-def register_our_configs() -> None:
-    """Have Hydra find our YAML wherever it composes, and behave as its version 1.3 does."""
-    hydra.version.setbase("1.3")
-    Plugins.instance().register(_OurConfigs)
-    for group in ("launcher", "sweeper"):  # ours have the same names, and Hydra would check them by its own schemas
-        ConfigStore.instance().repo["hydra"].pop(group, None)
-    OmegaConf.register_new_resolver("devices_here", _devices_here, replace=True)
-
-
-def _devices_here() -> str:
-    """What `${devices_here:}` in a config becomes: the kinds of device that this machine has, for a sweep to try."""
-    from autoenc.devices import kinds_here  # noqa: PLC0415 - imports torch
-
-    return ",".join(kinds_here())
-
-
-def absolute_folder(folder: str | None, *, flag: str) -> str | None:
-    """A folder given on the command line, absolute: Hydra would take it as relative to the script.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if folder is None:
-        return None
-    if not Path(folder).is_dir():
-        raise ConfigError(flag, "there is no such folder", value=folder)
-    return os.path.abspath(folder)  # noqa: PTH100 - `Path.absolute` keeps `..`
-
-
-def _refuse_packages(main_config: Path) -> None:
-    """Hydra imports what `hydra.searchpath` of a main config names as `pkg://`, before anybody can look at it."""
-    if main_config.is_file():
-        for entry in OmegaConf.select(OmegaConf.load(main_config), "hydra.searchpath") or ():
-            if not str(entry).startswith(("file://", "/", ".")):
-                raise ConfigError("hydra.searchpath", "only folders can be searched: file://...", value=str(entry))
-
-
-def _search_path(config_path: str | None, config_dir: str | None) -> ConfigSearchPath:
-    search_path = create_config_search_path(config_path or str(config_directory()))
-    if config_dir is not None:
-        search_path.prepend("command-line", f"file://{config_dir}", SearchPathQuery(provider="schema"))
-    return search_path
-
-
-def _refuse_code(node: Any, *, path: str) -> None:
-    """Refuse what would make Hydra or `logging` import and call something that is neither theirs nor ours."""
-    if isinstance(node, list):
-        for index, item in enumerate(node):
-            _refuse_code(item, path=f"{path}.{index}")
-    if not isinstance(node, Mapping):
-        return
-    for key, value in node.items():
-        named = key in {"_target_", "()", "class", "factory"} and isinstance(value, str)
-        if named and not value.startswith(_TRUSTED):
-            problem = f"a config may not name code to run, other than of {', '.join(_TRUSTED)}"
-            raise ConfigError(f"{path}.{key}", problem, value=value)
-        _refuse_code(value, path=f"{path}.{key}")
-
-
-_NOT_TAKEN = {
-    "hydra.callbacks": "there are no callbacks here",
-    "hydra.job.env_set": "a config may not change the environment; set variables in the shell",
-}
-
-_TRUSTED = ("hydra.", "logging.", "autoenc.")

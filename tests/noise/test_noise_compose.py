@@ -11,7 +11,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from autoenc.command_line.composition import register_our_configs
+from autoenc.command_line.our_configs import register_our_configs
 from autoenc.noise import NOISES, Blur, Compose, Gaussian, Masking, Noise, NoNoise, Occlusion, SaltAndPepper
 from autoenc.settings import ConfigError
 

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from autoenc.autoencoder import AutoEncoder
-from autoenc.command_line.composition import NO_PART_OF_A_RUN, register_our_configs
+from autoenc.command_line.composition import NO_PART_OF_A_RUN
+from autoenc.command_line.our_configs import register_our_configs
 from autoenc.config import ExperimentConfig, parse
 from autoenc.datasets import Split, Splits
 from autoenc.devices import Device

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from autoenc.command_line.composition import register_our_configs
+from autoenc.command_line.our_configs import register_our_configs
 from autoenc.settings import ConfigError, field_names
 from autoenc.sweeps.search.samplers import SAMPLERS
 from autoenc.sweeps.sweepers import SWEEPERS, Basic
