@@ -72,19 +72,31 @@ def test_only_so_many_kinds_of_curves_are_kept(tmp_path: Path) -> None:
     document, notes = curves([record(tmp_path, "a", history=[row])])
     assert len(document["names"]) == module.MOST_NAMES
     assert document["names"][0] == "loss"
-    assert "other 29" in notes[0]
+    assert notes == [
+        "Curves of other 9, other 10, other 11, other 12, other 13, other 14, other 15, other 16 and 13 more are left "
+        "out to keep this page small."
+    ]
+
+
+def test_what_is_left_out_is_said_briefly_however_much_it_is(tmp_path: Path) -> None:
+    rows = [[{f"{run} {number} {'x' * 300}": 0.5 for number in range(1000)}] for run in range(5)]
+    _, notes = curves([record(tmp_path, str(run), history=row) for run, row in enumerate(rows)])
+    (note,) = notes
+    assert len(note) < 1000
+    assert note.endswith("x… and 4992 more are left out to keep this page small.")
 
 
 def test_whatever_stands_in_a_row_it_is_json(tmp_path: Path) -> None:
     wild: list[Any] = [
         {},
         {"epoch": "one", "train/loss": None, "validation/loss": "low"},
-        {"epoch": 2, "train/loss": math.nan, "validation/loss": 10**400, "train/\x1b[2J": 1, "x" * 999: 2},
+        {"epoch": 2, "train/loss": math.nan, "validation/loss": 10**400},
         {"epoch": True, "train/loss": [1], "seconds": math.inf},
-        {"epoch": 4, "train/loss": 0.5, "constructor": 1.0, "__proto__": 2.0},
+        {"epoch": 4, "train/loss": 0.5, "constructor": 1.0, "__proto__": 2.0, "train/\x1b[2J": 1, "x" * 999: 2},
     ]
-    document, _ = curves([record(tmp_path, "a", history=wild)])
+    document, notes = curves([record(tmp_path, "a", history=wild)])
     json.dumps(document, allow_nan=False)
+    assert notes == [f"Curves of \\x1b[2J and {'x' * 59}… are left out to keep this page small."]
     found = document["runs"][0]
     assert found["epoch"] == [1, 2, 2, 4, 4]
     assert found["seconds"] is None

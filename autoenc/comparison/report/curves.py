@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import texts
+from autoenc.comparison.wording import listed_in_words
 
 MOST_NUMBERS = 180_000  # of all curves together; eight characters each
 MOST_POINTS, FEWEST_POINTS = 400, 16  # of a curve
 MOST_NAMES = 10
-MOST_NAME = 60  # characters; a longer one, or one that cannot be shown, is not one of ours
+MOST_NAME = 60  # characters; a longer one, or one that cannot be shown, is not one of ours and has no curve
 DIGITS = 5
 
 FIRST = ("loss", "mse", "reconstruction", "kl_nats", "noisy_mse", "elbo_nats", "penalty")
@@ -33,9 +34,9 @@ class Curves(NamedTuple):
 def curves(records: Sequence[RunRecord]) -> Curves:
     """Of each run the epochs, the seconds that had passed, and its curves by name and split; null where it has none."""
     names = _names(records)
-    kept, notes = names[:MOST_NAMES], []
-    if len(names) > len(kept):
-        notes.append(f"Curves of {', '.join(names[MOST_NAMES:])} are left out to keep this page small.")
+    kept = [name for name in names if printable(name, most=MOST_NAME) == name][:MOST_NAMES]
+    left_out = listed_in_words(printable(name, most=MOST_NAME) for name in names if name not in kept)
+    notes = [f"Curves of {left_out} are left out to keep this page small."] if left_out else []
     drawn = [index for index, record in enumerate(records) if record.history]
     each = max(1, sum(len(_keys(records[index], kept)) + 2 for index in drawn))
     points = min(MOST_POINTS, MOST_NUMBERS // each)
@@ -101,7 +102,7 @@ def _names(records: Sequence[RunRecord]) -> list[str]:
     for record in records:
         for row in (record.history[0], record.history[-1]) if record.history else ():
             for key, value in row.items():
-                if _finite(value) is not None and key not in NO_CURVES and printable(key, most=MOST_NAME) == key:
+                if _finite(value) is not None and key not in NO_CURVES:
                     found[_bare(key)] = None
     return sorted(found, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
 
