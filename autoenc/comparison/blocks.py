@@ -18,17 +18,19 @@ from autoenc.comparison.columns import (
 )
 from autoenc.comparison.grouping import Group, group_columns, group_warnings, groups_of
 from autoenc.comparison.grouping import in_order as groups_in_order
-from autoenc.comparison.keys import differing_settings
+from autoenc.comparison.keys import FIELDS, differing_settings
 from autoenc.comparison.protocol import Section, Unranked
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import Order, View
-from autoenc.comparison.wording import said
+from autoenc.comparison.wording import listed_in_words, said
 
 MOST_ROWS = 200
 """Of all tables together, unless more are asked for."""
 FEWEST_ROWS = 5
 """Of a table, however many there are."""
+MOST_COLUMNS = 100
+"""Of a table: a stranger's config alone can have ten thousand keys that no other run has."""
 MOST_SECTIONS = 30
 MOST_UNRANKED = 50
 
@@ -69,7 +71,7 @@ class Wanted:
 def comparison_blocks(view: View, wanted: Wanted) -> Iterator[Block]:
     """The order, the tables, who is in none of them and why, and what the numbers are."""
     ranked = [record for section in view.sections for record in section.records]
-    keys = shown_keys(view, wanted)
+    keys, of_unranked, without = _with_room(view, wanted)
     same = same_for_all(ranked, keys) if wanted.columns is None else {}
     same = {**_one_dataset(ranked), **same}
     yield Words(_states(view.records))
@@ -77,7 +79,8 @@ def comparison_blocks(view: View, wanted: Wanted) -> Iterator[Block]:
         yield Words(view.note)
     yield from (Words(f"Mind: {warning}", "warning") for warning in view.warnings)
     yield from _sections(view, wanted, [key for key in keys if key not in same])
-    yield from _unranked(view, wanted)
+    yield from _unranked(view, wanted, of_unranked)
+    yield from _no_room(without)
     if same:
         words = ", ".join(f"{printable(key)} {value}" for key, value in same.items())
         yield Words(f"The same for all that are ranked: {words}.")
@@ -98,6 +101,34 @@ def shown_keys(view: View, wanted: Wanted) -> list[str]:
     if wanted.columns is not None:
         return list(wanted.columns)
     return usual_columns(view.records, wanted.metric) if wanted.metric is not None else []
+
+
+class _WithRoom(NamedTuple):
+    """Keys of columns."""
+
+    of_ranked: list[str]
+    of_unranked: list[str]
+    without: list[str]
+    """Those that there is no room for."""
+
+
+def _with_room(view: View, wanted: Wanted) -> _WithRoom:
+    """As many keys as a table has columns: what was measured before the settings, of which a stranger may have any."""
+    measured = {key for record in view.records for key in record.metrics}
+    of_ranked = [key for key in shown_keys(view, wanted) if wanted.group_by is None or key in measured]
+    of_unranked: list[str] = []
+    if view.unranked and wanted.top is None:
+        of_unranked = list(wanted.columns or ("epochs", *differing_settings(view.records)))
+    first = {"epochs", *FIELDS, *measured}
+    every = sorted(dict.fromkeys([*of_unranked, *of_ranked]), key=lambda key: key not in first)
+    room, without = set(every[:MOST_COLUMNS]), every[MOST_COLUMNS:]
+    return _WithRoom([key for key in of_ranked if key in room], [key for key in of_unranked if key in room], without)
+
+
+def _no_room(keys: Iterable[str]) -> Iterator[Words]:
+    words = listed_in_words(printable(key) for key in keys)
+    if words:
+        yield Words(f"No room for {words}: --columns shows some of them, --csv has all.")
 
 
 def _sections(view: View, wanted: Wanted, keys: Sequence[str]) -> Iterator[Block]:
@@ -128,8 +159,10 @@ def _runs(section: Section, *, view: View, wanted: Wanted, keys: Sequence[str], 
 
 def _groups(section: Section, *, view: View, wanted: Wanted, keys: Sequence[str], most: int | None) -> Iterator[Block]:
     groups = section_groups(section, view=view, wanted=wanted)
-    yield Grid(_first_rows(group_columns(groups, metrics=group_metrics(groups, keys)), most))
+    columns, by = group_columns(groups, metrics=group_metrics(groups, keys)), list(groups[0].values)
+    yield Grid(_first_rows([*columns[: len(by)][:MOST_COLUMNS], *columns[len(by) :]], most))
     yield from _more(len(groups), most, wanted=wanted)
+    yield from _no_room(by[MOST_COLUMNS:])
     yield from (Words(f"Mind: {warning}", "warning") for warning in group_warnings(groups))
 
 
@@ -147,7 +180,7 @@ def group_metrics(groups: Sequence[Group], keys: Sequence[str]) -> list[str]:
     return [key for key in keys if key in measured and key not in groups[0].values]
 
 
-def _unranked(view: View, wanted: Wanted) -> Iterator[Block]:
+def _unranked(view: View, wanted: Wanted, keys: Sequence[str]) -> Iterator[Block]:
     left = view.unranked
     if not left:
         return
@@ -157,15 +190,14 @@ def _unranked(view: View, wanted: Wanted) -> Iterator[Block]:
         return
     yield Words(f"Not ranked: {kinds}", "heading")
     most = None if wanted.every else MOST_UNRANKED
-    yield Grid(_first_rows(_unranked_columns(left, view=view, wanted=wanted), most))
+    yield Grid(_first_rows(_unranked_columns(left, keys), most))
     yield from _more(len(left), most, wanted=wanted)
 
 
-def _unranked_columns(left: Sequence[Unranked], *, view: View, wanted: Wanted) -> list[Column]:
+def _unranked_columns(left: Sequence[Unranked], keys: Sequence[str]) -> list[Column]:
     records = [one.record for one in left]
     state, _ = state_columns(records)
     why = Column("why", [printable(one.reason) for one in left], right=False)
-    keys = wanted.columns or ("epochs", *differing_settings(view.records))
     found = [column(records, key) for key in keys if key not in {"state", "error_kind", "error_message"}]
     return [run_column(records), state, why, *found]
 

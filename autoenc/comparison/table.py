@@ -85,20 +85,21 @@ def _width(one: Column, *, widest_run: int | None) -> int:
 
 def fitting(columns: Sequence[Column], *, into: int, unwanted: Sequence[str]) -> list[Column]:
     """The columns without as many of the unwanted ones, the first of them first, as do not fit into a width."""
-    without: list[str] = []
-
-    def left() -> list[Column]:
-        return [one for one in columns if one.key not in without]
-
+    widths: dict[str, int] = {}
+    for one in columns:
+        widths[one.key] = widths.get(one.key, 0) + _width(one, widest_run=WIDEST_RUN) + BETWEEN
+    taken = sum(widths.values()) - BETWEEN
+    without: dict[str, None] = {}
     for key in unwanted:
-        if width(left(), widest_run=WIDEST_RUN) <= into:
+        if taken <= into:
             break
-        without.append(key)
-    for key in reversed(without.copy()):  # a wide one went and left room for a narrow one
-        without.remove(key)
-        if width(left(), widest_run=WIDEST_RUN) > into:
-            without.append(key)
-    return left()
+        without[key] = None
+        taken -= widths[key]
+    for key in reversed(list(without)):  # a wide one went and left room for a narrow one
+        if taken + widths[key] <= into:
+            del without[key]
+            taken += widths[key]
+    return [one for one in columns if one.key not in without]
 
 
 def print_whole(table: Table, *, to: Console) -> None:

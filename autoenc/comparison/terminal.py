@@ -32,7 +32,8 @@ def print_blocks(blocks: Iterable[Block], *, metric: str | None, all_columns: bo
             columns = block.columns
             if to.is_terminal and not all_columns:
                 columns = _fitting(columns, metric=metric, width=to.width)
-                left_out |= {one.key: None for one in block.columns if one not in columns}
+                shown = {one.key for one in columns}
+                left_out |= {one.key: None for one in block.columns if one.key not in shown}
             _print_grid(columns, to=to)
         else:
             if block.kind == "heading" or not after_words:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from rich.cells import cell_len
 
-from autoenc.comparison.blocks import MOST_ROWS, Grid, Wanted, comparison_blocks
+from autoenc.comparison.blocks import MOST_COLUMNS, MOST_ROWS, Grid, Wanted, comparison_blocks
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.markdown import as_markdown, escaped
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import arrange
-from tests.comparison.made_records import record
+from tests.comparison.made_records import CONFIG, record
 from tests.comparison.printed import blocks_printed
 
+GPU = {"device": "cuda"}
 HOSTILE = "a\x1b]0;x\x07\x1b[2J\n[red]b[/red] | <b>`c`</b> \u202e*d* https://x.example"
 
 
@@ -188,3 +191,36 @@ def test_groups_are_shown_with_their_intervals() -> None:
     assert "Student's t" in text
     assert "left_out" in text
     assert "lost" in text
+
+
+def test_thousands_of_keys_are_bounded_and_what_is_left_out_is_said() -> None:
+    many: dict[str, Any] = {f"key{number}": number for number in range(1, 20_001)}
+    runs = [record("a", {"mse": 0.1}, seed=1, environment=GPU), record("b", {"mse": 0.2}, config={**CONFIG, **many})]
+    runs.append(record("c", {"mse": 0.3}, config={**CONFIG, **dict.fromkeys(many, 0)}))
+    lost = record("lost", state="failed", config={**CONFIG, **many}, history=({"epoch": 2},))
+    measured = record("measured", {f"key{number}": 0.1 for number in range(1, 20_001)})
+    asked = ("test.mse", "state", *many, "machine")
+    started = time.perf_counter()
+    check_room(runs, shows={"test.mse", "machine", "seed", "key80"})
+    check_room(runs, shows=set(asked[:90]) | {"machine"}, columns=asked)
+    check_room([*runs, lost], shows={"epochs", "test.mse", "machine", "key80"})
+    check_room([*runs, lost], shows={"key90"}, group_by=("seed",))
+    check_room([lost, runs[1], runs[2]], shows={"epochs", "key80"}, metric=None)
+    check_room(runs, shows={"test.mse", "key100"}, group_by=tuple(many))
+    check_room([measured], shows={"test.key99"}, columns=tuple(f"test.{key}" for key in many), metric="test.key1")
+    assert time.perf_counter() - started < 10
+    assert "No room" not in shown(runs, group_by=("seed",))  # whose table has none of the settings
+    assert "No room" not in shown([*runs, lost], columns=("test.mse",), top=1)
+
+
+def check_room(runs: Sequence[RunRecord], *, shows: set[str], **wanted: Any) -> None:
+    """Whether of 20,000 keys some are shown, and the number of the others is said, on a terminal too."""
+    made = blocks(runs, **wanted)
+    grids = [block for block in made if isinstance(block, Grid)]
+    keys = {one.key for grid in grids for one in grid.columns}
+    assert max(len(grid.columns) for grid in grids) < MOST_COLUMNS + 20
+    assert shows <= keys
+    text = blocks_printed(made, metric="validation.mse", terminal=80)
+    (said,) = re.findall(r"No room for ([^:]*) and (\d+) more: --columns", " ".join(text.split()))
+    shown_of_many = sum(key.removeprefix("test.").startswith("key") for key in keys)
+    assert said[0].count(",") + 1 + int(said[1]) == 20_000 - shown_of_many

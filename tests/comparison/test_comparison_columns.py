@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 
@@ -217,3 +218,20 @@ def test_a_narrow_terminal_keeps_what_is_wanted_most() -> None:
     assert "seed" not in keys  # the runs' names say it
     assert fitting(columns, into=1000, unwanted=unwanted) == columns
     assert [one.key for one in fitting(columns, into=1, unwanted=unwanted)] == ["run", "validation.mse"]
+
+
+def test_a_narrow_terminal_takes_back_what_has_room_beside_the_rest() -> None:
+    columns = [Column("metric", ["1" * 10]), Column("narrow", ["1" * 6]), Column("wide", ["1" * 40])]
+    left = fitting(columns, into=20, unwanted=["narrow", "wide"])
+    assert [one.key for one in left] == ["metric", "narrow"]
+    assert [one.key for one in fitting(columns, into=17, unwanted=["narrow", "wide"])] == ["metric"]
+    assert width(left) == 18  # 10 and 6, and 2 between them
+
+
+def test_thousands_of_columns_are_fitted_at_once() -> None:
+    columns = [Column("metric", ["1"]), *(Column(f"k{number}", ["1"]) for number in range(20_000))]
+    started = time.perf_counter()
+    left = fitting(columns, into=80, unwanted=[one.key for one in columns[1:]])
+    assert time.perf_counter() - started < 5  # seconds; hours, where every width is counted anew for each of them
+    assert len(left) > 5
+    assert width(left) <= 80
