@@ -17,7 +17,7 @@ def test_settings_that_differ_are_told_from_those_that_do_not(tmp_path: Path) ->
         record(tmp_path, "c", settings={"seed": True}),
         record(tmp_path, "unreadable", state="unreadable", config={}),
     ]
-    found = document.settings(runs)
+    found = document.settings(runs).document
     differing = {setting["key"]: setting for setting in found["differing"]}
     assert differing["architecture"]["values"] == ["conv", "mlp"]
     assert differing["architecture"]["of"] == [0, 1, 1, -1]
@@ -30,9 +30,51 @@ def test_settings_that_differ_are_told_from_those_that_do_not(tmp_path: Path) ->
     assert (differing["architecture"]["main"], differing["architecture.channels"]["main"]) == (True, False)
 
 
-def test_a_config_of_very_many_keys_is_cut(tmp_path: Path) -> None:
-    runs = [record(tmp_path, str(n), config={f"key {i}": i * n for i in range(5000)}) for n in range(2)]
-    assert len(document.settings(runs)["differing"]) < document.MOST_SETTINGS
+def many_keys(value: Any) -> dict[str, Any]:
+    return {f"key{number:04}": value for number in range(5000)}
+
+
+def test_settings_that_differ_go_before_those_that_do_not_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    runs = [
+        record(tmp_path, str(n), config=many_keys(0) | {"optimizer": {"learning_rate": 0.1 * (n + 1)}, "seed": n})
+        for n in range(2)
+    ]
+    found, notes = document.settings(runs)
+    assert [setting["key"] for setting in found["differing"]] == ["optimizer.learning_rate", "seed"]
+    assert len(found["shared"]) == document.MOST_SETTINGS - 2
+    assert notes == [
+        "4,702 settings are left out to keep this page small (the runs differ in none of them): key0298, key0299, "
+        "key0300, key0301, key0302, key0303, key0304, key0305 and 4694 more."
+    ]
+    assert page.contents(runs, title="Runs")["notes"] == notes
+    assert document.settings(runs[:1]).document["shared"][0] == ["key0000", 0]
+
+
+def test_of_too_many_settings_that_differ_the_main_ones_are_kept(tmp_path: Path) -> None:
+    runs = [
+        record(tmp_path, str(n), config={"figures": many_keys(n), "loss": f"loss {n}", "same": 1}) for n in range(2)
+    ]
+    found, notes = document.settings(runs)
+    assert len(found["differing"]) == document.MOST_SETTINGS
+    assert found["differing"][0]["key"] == "loss"
+    assert notes[0].startswith("4,702 settings are left out to keep this page small (the runs differ in 4,701 of them)")
+
+
+def test_long_settings_and_metrics_of_many_runs_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "ROOM_FOR_SETTINGS", 3000)
+    monkeypatch.setattr(document, "ROOM_FOR_METRICS", 3000)
+    values = {f"key{number}": f"{'x' * 100} {number}" for number in range(100)}
+    scores = {f"key{number}": 0.5 for number in range(100)}
+    runs = [
+        record(tmp_path, str(n), config={key: f"{n} {value}" for key, value in values.items()} | {"z": "same"},
+               summary={"test": scores, "units": dict.fromkeys(scores, "x" * 100)})
+        for n in range(3)
+    ]  # fmt: skip
+    settings, metrics = document.settings(runs), document.metrics(runs, main="test.key99")
+    for part in (settings, metrics):
+        assert 1500 < len(str(part.document)) < 3200
+        assert "are left out to keep this page small" in part.notes[0]
+    assert metrics.document[-1]["key"] == "test.key99"
 
 
 def test_metrics_have_units_directions_and_sections(tmp_path: Path) -> None:
@@ -42,7 +84,7 @@ def test_metrics_have_units_directions_and_sections(tmp_path: Path) -> None:
         record(tmp_path, "c", mse=0.03, settings={"dataset": {"name": "kmnist", "validation_fraction": 0.1}}),
         record(tmp_path, "d", state="running"),
     ]
-    found = {metric["key"]: metric for metric in document.metrics(runs)}
+    found = {metric["key"]: metric for metric in document.metrics(runs).document}
     mse = found["test.mse"]
     assert mse["values"] == [0.02, 0.01, 0.03, None]
     assert mse["units"] == [UNITS["mse"]]
@@ -63,7 +105,7 @@ def test_metrics_have_units_directions_and_sections(tmp_path: Path) -> None:
 def test_numbers_that_json_has_no_word_for_are_texts(tmp_path: Path) -> None:
     wild = {"nan": math.nan, "much": math.inf, "little": -math.inf, "whole": 12345678, "long": 0.12345678}
     run = record(tmp_path, "a", summary=summary(0.1) | {"test": wild})
-    values = {metric["key"].removeprefix("test."): metric["values"][0] for metric in document.metrics([run])}
+    values = {metric["key"].removeprefix("test."): metric["values"][0] for metric in document.metrics([run]).document}
     assert {name: values[name] for name in wild} == {
         "nan": "NaN",
         "much": "Infinity",
@@ -141,15 +183,18 @@ def test_the_page_ranks_as_the_tables_do(tmp_path: Path) -> None:
 def test_the_metric_that_is_ranked_by_is_among_very_many(tmp_path: Path) -> None:
     scores = {f"a{number:04}": 0.5 for number in range(1000)} | {"z": 0.5}
     run = record(tmp_path, "a", summary=summary(0.1) | {"train": scores})
-    assert [metric["key"] for metric in document.metrics([run], main="train.z")][-1] == "train.z"
-    assert len(document.metrics([run], main="test.mse")) == document.MOST_METRICS
+    assert [metric["key"] for metric in document.metrics([run], main="train.z").document][-1] == "train.z"
+    found, (note,) = document.metrics([run], main="test.mse")
+    assert len(found) == document.MOST_METRICS
+    assert note.startswith("894 metrics are left out to keep this page small: train.a")
+    assert page.contents([run], title="Runs")["notes"] == [note]
 
 
 def test_what_is_neither_better_nor_worse_is_of_several_things_too(tmp_path: Path) -> None:
     other = {"dataset": {"name": "kmnist", "validation_fraction": 0.1}}
     scored = summary(0.1, kl_nats=3.0)
     runs = [record(tmp_path, "a", summary=scored), record(tmp_path, "b", settings=other, summary=scored)]
-    (rate,) = (metric for metric in document.metrics(runs) if metric["key"] == "test.kl_nats")
+    (rate,) = (metric for metric in document.metrics(runs).document if metric["key"] == "test.kl_nats")
     assert rate["sectionOf"] == [0, 1]
 
 

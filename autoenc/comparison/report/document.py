@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from autoenc.comparison import protocol
 from autoenc.comparison.cautions import cautions
@@ -12,17 +13,28 @@ from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import SPLITS, RunRecord
 from autoenc.comparison.report import texts
+from autoenc.comparison.wording import listed_in_words
 
 MOST_RUNS = 2000
 MOST_SETTINGS = 300
 MOST_METRICS = 120
 MOST_REASONS = 5
+ROOM_FOR_SETTINGS, ROOM_FOR_METRICS = 1_000_000, 2_000_000  # characters
 
 METRICS_FIRST = ("mse", "loss", "noisy_mse", "psnr", "ssim", "elbo_nats", "nll_nats", "kl_nats", "reconstruction")
 """In this order, then the others as the runs have them."""
 
 SETTINGS_LAST = ("data_dir", "resume", "rerun", "device", "figures")
 """What differs between machines and not between experiments."""
+
+_NOWHERE = object()
+
+
+class Part(NamedTuple):
+    """What the page is given, and what has been left out of it."""
+
+    document: Any
+    notes: list[str]
 
 
 def names(records: Sequence[RunRecord]) -> list[str]:
@@ -55,36 +67,77 @@ def _reasons(record: RunRecord) -> list[str]:
     return [*shown, f"and {len(said) - MOST_REASONS} more"] if len(said) > MOST_REASONS else shown
 
 
-def settings(records: Sequence[RunRecord]) -> dict[str, Any]:
+def settings(records: Sequence[RunRecord]) -> Part:
     """The settings that differ, of each key its values and which run has which; and those that all runs share.
 
     A run without a config differs in nothing. -1 stands for a key that a run's config does not have. `main` are those
-    that tables of runs show.
+    that tables of runs show. Where there is no room for all, those that differ go before those that are shared.
     """
     main = set(differing_settings(records))
     configured = [record for record in records if record.settings]
     keys = list(dict.fromkeys(key for record in configured for key in record.settings))
-    differing, shared = [], []
-    for key in sorted(keys[:MOST_SETTINGS], key=_place_of_setting):
-        written = printable(key, most=texts.MOST_LABEL)
-        found = _Distinct()
-        of = [found.index(record.settings[key]) if key in record.settings else -1 for record in records]
-        held = {index for index, record in zip(of, records, strict=True) if record.settings}
-        if len(held) > 1:
-            differing.append({"key": written, "values": found.values, "of": of, "main": key in main})
-        else:
-            shared.append([written, found.values[0]])
-    return {"differing": differing, "shared": shared}
+    differing = {key for key in keys if _differs(key, configured)}
+    wanted = sorted(keys, key=lambda key: (key not in main, key not in differing))
+    kept = _as_far_as_there_is_room(wanted[:MOST_SETTINGS], lambda key: _setting(key, records), room=ROOM_FOR_SETTINGS)
+    placed = sorted((key for key in keys if key in kept), key=_place_of_setting)
+    found = {
+        "differing": [kept[key] | {"main": key in main} for key in placed if key in differing],
+        "shared": [[kept[key]["key"], kept[key]["values"][0]] for key in placed if key not in differing],
+    }
+    left_out = [key for key in wanted if key not in kept]
+    differ = len(differing.intersection(left_out))
+    how_many = f"in {differ:,} of them" if differ else "in none of them"
+    return Part(found, _left_out("setting", left_out, remark=f" (the runs differ {how_many})"))
 
 
-def metrics(records: Sequence[RunRecord], *, main: str | None = None) -> list[dict[str, Any]]:
+def _differs(key: str, records: Sequence[RunRecord]) -> bool:
+    values = [record.settings.get(key, _NOWHERE) for record in records]
+    first = values[0]
+    others = [value for value in values if value is not first]  # readers share small numbers and words: a quick way
+    return bool(others) and (
+        first is _NOWHERE
+        or any(value is _NOWHERE or texts.identity(value) != texts.identity(first) for value in others)
+    )
+
+
+def _setting(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
+    found = _Distinct()
+    of = [found.index(record.settings[key]) if key in record.settings else -1 for record in records]
+    return {"key": printable(key, most=texts.MOST_LABEL), "values": found.values, "of": of}
+
+
+def metrics(records: Sequence[RunRecord], *, main: str | None = None) -> Part:
     """What was measured: of each metric the values, the units, which direction is better and what is comparable.
 
     Of very many the first alone, and the main one, by which the runs are ranked.
     """
     keys = sorted(dict.fromkeys(key for record in records for key in record.metrics), key=_place_of_metric)
-    kept = [key for place, key in enumerate(keys) if place < MOST_METRICS or key == main]
-    return [_metric(key, records) for key in kept]
+    wanted = sorted(keys, key=lambda key: key != main)
+    kept = _as_far_as_there_is_room(wanted[:MOST_METRICS], lambda key: _metric(key, records), room=ROOM_FOR_METRICS)
+    notes = _left_out("metric", [key for key in keys if key not in kept])
+    return Part([kept[key] for key in keys if key in kept], notes)
+
+
+def _as_far_as_there_is_room(
+    keys: Sequence[str], made: Callable[[str], dict[str, Any]], *, room: int
+) -> dict[str, dict[str, Any]]:
+    """What is made of the first keys, by key: as many as are written in so many characters."""
+    found: dict[str, dict[str, Any]] = {}
+    for key in keys:
+        entry = made(key)
+        room -= len(json.dumps(entry))
+        if room < 0:
+            break
+        found[key] = entry
+    return found
+
+
+def _left_out(what: str, keys: Sequence[str], *, remark: str = "") -> list[str]:
+    if not keys:
+        return []
+    count = f"1 {what} is" if len(keys) == 1 else f"{len(keys):,} {what}s are"
+    listed = listed_in_words(printable(key, most=texts.MOST_LABEL) for key in keys)
+    return [f"{count} left out to keep this page small{remark}: {listed}."]
 
 
 def _metric(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
@@ -120,14 +173,13 @@ class _Distinct:
 
     def __init__(self) -> None:
         self.values: list[texts.Plain] = []
-        self._places: dict[tuple[type, texts.Plain], int] = {}
+        self._places: dict[object, int] = {}
 
     def index(self, found: Any) -> int:
-        written = texts.value(found)
-        key = (type(written), written)  # 1, 1.0 and true are equal, and not the same setting
+        key = texts.identity(found)
         if key not in self._places:
             self._places[key] = len(self.values)
-            self.values.append(written)
+            self.values.append(texts.value(found))
         return self._places[key]
 
 

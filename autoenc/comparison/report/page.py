@@ -81,7 +81,8 @@ def contents(records: Sequence[RunRecord], *, title: str, metric: str | None = N
     shown = list(records[: document.MOST_RUNS])
     main = usual_metric(shown) if metric is None else metric
     drawn, images, planes = curves(shown), matrices(shown), maps(shown)
-    notes = [*drawn.notes, *images.notes, *planes.notes]
+    set_to, scored = document.settings(shown), document.metrics(shown, main=main)
+    notes = [*set_to.notes, *scored.notes, *drawn.notes, *images.notes, *planes.notes]
     if len(records) > len(shown):
         notes.insert(0, f"The first {len(shown):,} of {len(records):,} runs are in this page.")
     return {
@@ -90,8 +91,8 @@ def contents(records: Sequence[RunRecord], *, title: str, metric: str | None = N
         "mainMetric": None if main is None else printable(main, most=texts.MOST_LABEL),
         "warnings": document.warnings(shown, main),
         "runs": document.runs(shown),
-        "settings": document.settings(shown),
-        "metrics": document.metrics(shown, main=main),
+        "settings": set_to.document,
+        "metrics": scored.document,
         "curves": drawn.document,
         "matrices": images.document,
         "maps": planes.document,

@@ -31,6 +31,12 @@ def value(found: Any) -> Plain:
     return printable(written, most=MOST_VALUE)
 
 
+def identity(found: Any) -> object:
+    """Equal for what is the same setting: 1 and true are equal, and not the same setting."""
+    written = value(found)
+    return type(written), written
+
+
 def number(found: float, *, digits: int = 6) -> int | float | str:
     """A number in few digits; what is not finite, for which JSON has no word, as JavaScript writes it."""
     if isinstance(found, int) and abs(found) < LARGEST:
