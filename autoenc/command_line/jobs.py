@@ -73,7 +73,7 @@ class JobMaker:
         """
         composed, values = self.check(overrides, number=number)
         known_as = identity(values, swept=self._swept)
-        folder = self._folder_of(known_as, label=label)
+        folder = self._folder_of(values, known_as=known_as, label=label)
         return Job(
             identity=known_as,
             overrides=tuple(overrides),
@@ -81,15 +81,24 @@ class JobMaker:
             task=self._task(composed, values, folder=folder, number=number),
         )
 
-    def _folder_of(self, known_as: str, *, label: str) -> Path:
+    def _folder_of(self, values: Mapping[str, Any], *, known_as: str, label: str) -> Path:
         if self._known is None:
             self._known = known_folders(self._folder) if self._folder.is_dir() else {}
         there = self._known.get(known_as)
         if there is None:
+            found = self._known.get(identity(values, swept=()))
+            if found is not None and self._identity_in(found) == known_as:
+                return found  # of a command that did not vary what this one does: `device`, say
             return self._folder / folder_name(label, identity=known_as)
         if (there / "config.yaml").is_file():
-            check_identity(there, identity=identity(RunDirectory(there).config(), swept=self._swept))
+            check_identity(there, identity=self._identity_in(there))
         return there
+
+    def _identity_in(self, folder: Path) -> str | None:
+        """That of the config in a folder, as far as it has one."""
+        if not (folder / "config.yaml").is_file():
+            return None
+        return identity(RunDirectory(folder).config(), swept=self._swept)
 
     def _task(self, composed: DictConfig, values: Mapping[str, Any], *, folder: Path, number: int) -> JobTask:
         with open_dict(composed):

@@ -28,7 +28,7 @@ from autoenc.sweeps.driver import Course
 from autoenc.sweeps.folder import SweepFolder, of_the_run
 from autoenc.sweeps.identity import sweep_name
 from autoenc.sweeps.launchers import LAUNCHERS, LauncherSettings
-from autoenc.sweeps.plan import Job, action
+from autoenc.sweeps.plan import Action, Job, action
 from autoenc.sweeps.settings import SweepSettings
 from autoenc.sweeps.source import Proposal, Source
 from autoenc.sweeps.sweepers import SWEEPERS, SweeperSettings
@@ -53,6 +53,8 @@ def sweep(composer: Composer) -> int:
 
     wanted, code = _what_is_wanted(composer), describe_code()
     with wanted.folder.locked(), SweepView(wanted.folder.path) as view:
+        if wanted.folder.begin_anew(wanted=wanted.settings.rerun == "all"):
+            log.info("Going on with sweep.rerun=all: what has been trained anew already is not trained once more.")
         _announce(wanted, code=code)
         wanted.folder.add(wanted.jobs, code=code)
         write_atomically(wanted.folder.path / "multirun.yaml", wanted.as_yaml.encode())  # as Hydra's own sweeps have it
@@ -63,7 +65,7 @@ def sweep(composer: Composer) -> int:
             source=source,
             launcher=wanted.launcher.build(),
             job_of=lambda proposal: wanted.job_of(proposal, code=code),
-            rerun=wanted.settings.rerun,
+            action=wanted.action,
             view=view,
         )
         try:
@@ -72,9 +74,10 @@ def sweep(composer: Composer) -> int:
             view.interrupted()
             log.info("Interrupted. The same command goes on.")
             raise
+        wanted.folder.end_anew()
         compared = _compare(wanted.folder.path, source)
     log.info("The sweep is in %s", shown(wanted.folder.path))
-    return _exit_code(course.asked_for, compared=compared)
+    return _exit_code(list(dict.fromkeys([*source.over_before(), *course.asked_for])), compared=compared)
 
 
 class _Wanted(NamedTuple):
@@ -92,6 +95,10 @@ class _Wanted(NamedTuple):
     """The config of a first job, or of one that there might be."""
     as_yaml: str
     """The config of the command."""
+
+    def action(self, folder: Path) -> Action:
+        """What is to be done about the job in a folder."""
+        return action(folder, rerun=self.settings.rerun, anew_since=self.folder.anew_since)
 
     def source(self) -> Source:
         """Where the jobs come from."""
@@ -210,7 +217,7 @@ def _check_metric(name: str) -> None:
 
 def _announce(wanted: _Wanted, *, code: str) -> None:
     """What is there already, and what is to be done."""
-    found = [action(job.folder, rerun=wanted.settings.rerun) for job in wanted.jobs]
+    found = [wanted.action(job.folder) for job in wanted.jobs]
     said = [f"{found.count(what)} {words}" for what, words in _WORDS.items() if what in found]
     if wanted.jobs:
         count = "1 job" if len(wanted.jobs) == 1 else f"{len(wanted.jobs)} jobs"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from autoenc.comparison.settings import ComparisonSettings
+from autoenc.liveness import moment
 from autoenc.run_directory import write_atomically
 from autoenc.settings import ConfigError, checked
 
@@ -36,6 +37,8 @@ class Sweep(NamedTuple):
     jobs: dict[str, SweepJob]
     """By the folder of each, below the sweep's."""
     settings: ComparisonSettings
+    anew_since: datetime | None = None
+    """When the training of all jobs anew began that has not come to its end; None where there is none."""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -43,13 +46,17 @@ class Sweep(NamedTuple):
         return {folder: job.label for folder, job in self.jobs.items()}
 
 
-def write_sweep(folder: Path, jobs: Mapping[str, SweepJob], *, settings: ComparisonSettings) -> None:
+def write_sweep(folder: Path, sweep: Sweep) -> None:
     """Write `sweep.json`.
 
     Raises:
         OSError: it cannot be written.
     """
-    values = {"jobs": {name: job._asdict() for name, job in jobs.items()}, "comparison": asdict(settings)}
+    values = {
+        "jobs": {name: job._asdict() for name, job in sweep.jobs.items()},
+        "comparison": asdict(sweep.settings),
+        "anew_since": None if sweep.anew_since is None else sweep.anew_since.isoformat(),
+    }
     write_atomically(folder / FILE, json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
@@ -65,6 +72,7 @@ def read_sweep(folder: Path) -> Sweep:
         values = json.loads(path.read_text("utf-8"))
         jobs = {str(name): _job(job) for name, job in values["jobs"].items()}
         settings = dict(values["comparison"])
+        anew_since = moment(values.get("anew_since"))
     except ConfigError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -72,7 +80,7 @@ def read_sweep(folder: Path) -> Sweep:
     outside = [name for name in jobs if Path(name).is_absolute() or ".." in Path(name).parts]
     if outside:
         raise ConfigError(str(path), "it names a folder that is not below the sweep's", value=outside[0])
-    return Sweep(jobs, checked(ComparisonSettings, settings, key="comparison"))
+    return Sweep(jobs, checked(ComparisonSettings, settings, key="comparison"), anew_since)
 
 
 def _check_size(path: Path) -> None:

@@ -10,18 +10,21 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from datetime import datetime
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import psutil
 
 from autoenc.liveness import is_there
 from autoenc.run_directory import ErrorKind, RunDirectory, write_atomically
 from autoenc.settings import ConfigError
+from autoenc.sweeps.identity import OF_NO_MATTER
 from autoenc.sweeps.task import JobTask
 from autoenc.sweeps.worker import PRELOADED, work
 
@@ -216,7 +219,7 @@ def _make_ready(task: JobTask) -> None:
         RunDirectory.begin(path, config=task.config)
     else:
         run = RunDirectory(path)
-        run.rewrite_config({**run.config(), **{key: task.config[key] for key in _OF_THE_COMMAND if key in task.config}})
+        run.rewrite_config(_with_what_is_of_the_command(run.config(), task.config))
         run.set_state("running")
     if task.hydra and not (path / ".hydra").exists():
         (path / ".hydra").mkdir()
@@ -224,8 +227,17 @@ def _make_ready(task: JobTask) -> None:
             write_atomically(path / ".hydra" / name, text.encode())
 
 
-_OF_THE_COMMAND = ("data_dir", "figures")
-"""Settings that a job which goes on takes from the command that has it go on: its data may have moved."""
+def _with_what_is_of_the_command(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a job that goes on. What makes no difference to its numbers is the command's: its data may have
+    moved, say. The device stays: the checkpoint has its random states.
+    """
+    config = deepcopy(dict(there))
+    for key in OF_NO_MATTER:
+        group, _, name = key.rpartition(".")
+        node, given = (values.get(group) if group else values for values in (config, wanted))
+        if isinstance(node, dict) and isinstance(given, Mapping) and name in node and name in given:
+            node[name] = given[name]
+    return config
 
 
 def _put_aside(path: Path) -> None:

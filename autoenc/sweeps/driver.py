@@ -13,7 +13,7 @@ from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.launcher import Launcher
-from autoenc.sweeps.plan import Job, Rerun, action
+from autoenc.sweeps.plan import Action, Job
 from autoenc.sweeps.source import Proposal, Source
 
 POLL_SECONDS = 0.1
@@ -58,7 +58,8 @@ class Course:
 
     Raises ConfigError where what is proposed cannot be run.
     """
-    rerun: Rerun
+    action: Callable[[Path], Action]
+    """What is to be done about the job in a folder."""
     view: View
     asked_for: list[Path] = field(default_factory=list)
     """The folders of all jobs that were proposed."""
@@ -121,7 +122,7 @@ class Course:
                 self._twins.append((proposal, job))
                 continue
             self.asked_for.append(job.folder)
-            self._go_about(proposal, job, what=action(job.folder, rerun=self.rerun))
+            self._go_about(proposal, job, what=self.action(job.folder))
 
     def _go_about(self, proposal: Proposal, job: Job, *, what: str) -> None:
         self.view.planned(job, what)
@@ -151,7 +152,7 @@ class Course:
             waiting, self._elsewhere = self._elsewhere, []
             for proposal, job in waiting:
                 # It is left alone as long as it is at work; what it ended as is taken up like any other.
-                what = action(job.folder, rerun="failed" if self.rerun == "all" else self.rerun)
+                what = self.action(job.folder)
                 if what == "wait":
                     self._elsewhere.append((proposal, job))
                 else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import filelock
 
 from autoenc.comparison.labels import key_of, labels
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep_file import FILE, SweepJob, read_sweep, write_sweep
+from autoenc.comparison.sweep_file import FILE, Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import Job, with_all_keys
@@ -25,6 +26,8 @@ class SweepFolder:
         self.path = path
         self._comparison = comparison
         self._jobs: dict[str, SweepJob] = {}
+        self.anew_since: datetime | None = None
+        """When it was begun to train all jobs anew, by this command or the stopped one that it goes on with."""
         self._configs: dict[str, Mapping[str, Any]] = {}
         """Of the jobs, by folder: what has been read once, or written by this command."""
 
@@ -61,7 +64,26 @@ class SweepFolder:
             label = self._jobs[job.folder.name].label if job.folder.name in self._jobs else ""
             self._jobs[job.folder.name] = SweepJob(label, job.identity, of_the_run(job.overrides), code)
         self._label(jobs)
-        write_sweep(self.path, self._jobs, settings=self._comparison)
+        self._write()
+
+    def begin_anew(self, *, wanted: bool) -> bool:
+        """Have all jobs trained anew or not, whatever an earlier command began; whether this goes on with such a one.
+
+        The next `add` writes it down.
+        """
+        goes_on = wanted and self.anew_since is not None
+        if not goes_on:
+            self.anew_since = datetime.now(UTC) if wanted else None
+        return goes_on
+
+    def end_anew(self) -> None:
+        """All jobs have had their turn: who wants them trained anew once more begins from the first."""
+        if self.anew_since is not None:
+            self.anew_since = None
+            self._write()
+
+    def _write(self) -> None:
+        write_sweep(self.path, Sweep(self._jobs, self._comparison, self.anew_since))
 
     @property
     def jobs(self) -> dict[str, SweepJob]:
@@ -82,9 +104,10 @@ class SweepFolder:
 
     def _take_up(self) -> None:
         if (self.path / FILE).exists():
-            there = read_sweep(self.path).jobs
+            there = read_sweep(self.path)
             # A job that was planned and never begun is forgotten: who still wants it asks for it now.
-            self._jobs = {name: job for name, job in there.items() if (self.path / name).is_dir()}
+            self._jobs = {name: job for name, job in there.jobs.items() if (self.path / name).is_dir()}
+            self.anew_since = there.anew_since
 
     def _label(self, new: Sequence[Job]) -> None:
         """Call every job by what distinguishes it from all others, those of earlier commands included."""

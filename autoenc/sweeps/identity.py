@@ -19,20 +19,30 @@ LONGEST_NAME = 80
 def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
     """A hash of what a run of this resolved config computes.
 
-    Where it runs, where its data lie, what is drawn of it and who is told are left out, but for what the sweep varies
+    Where it runs, where its data lie, what is kept, drawn and said of it are left out, but for what the sweep varies
     (`swept`, keys as they stand on the command line): of `device=cpu,cuda` there are two jobs.
     """
-    kept = {key: value for key, value in config.items() if key not in _NO_MATTER or key in swept}
-    device = config.get("device")
-    if isinstance(device, Mapping) and "device" not in swept:
-        names = {key.removeprefix("device.") for key in swept if key.startswith("device.")}
-        kept["device"] = {key: value for key, value in device.items() if key == "precision" or key in names}
+    kept: dict[str, Any] = {}
+    for key, value in config.items():
+        if key in swept or not _is_of_no_matter(key):
+            kept[key] = value if key in swept else _what_matters(value, of=key, swept=swept)
     text = json.dumps(_canonical(kept), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_LENGTH]
 
 
-_NO_MATTER = {"data_dir", "figures", "tracker", "device"}
-"""Of `device` the precision does matter; `dataset.path` says which images, and is no mere place."""
+OF_NO_MATTER = ("data_dir", "figures", "tracker", "training.checkpoint_every", "training.snapshot_every")
+"""Settings that change no number; `dataset.path` says which images, and is no mere place."""
+
+
+def _what_matters(value: Any, *, of: str, swept: Collection[str]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    full = {name: f"{of}.{name}" for name in value}
+    return {name: value[name] for name, key in full.items() if key in swept or not _is_of_no_matter(key)}
+
+
+def _is_of_no_matter(key: str) -> bool:
+    return key in OF_NO_MATTER or (key.startswith("device.") and key != "device.precision")
 
 
 def folder_name(label: str, *, identity: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from autoenc.comparison.labels import key_of, setting
+from autoenc.comparison.wording import said
+from autoenc.liveness import moment
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
@@ -38,8 +41,11 @@ class Job:
     task: JobTask
 
 
-def action(folder: Path, *, rerun: Rerun) -> Action:
-    """What is to be done about the job in this folder, there or not."""
+def action(folder: Path, *, rerun: Rerun, anew_since: datetime | None = None) -> Action:
+    """What is to be done about the job in this folder, there or not.
+
+    With `rerun="all"`: what was begun after `anew_since` has been begun anew, by a command that this one goes on with.
+    """
     run = RunDirectory(folder)
     status = run.status()
     state = status.get("state")
@@ -47,7 +53,7 @@ def action(folder: Path, *, rerun: Rerun) -> Action:
         return "again" if folder.exists() else "begin"  # `again`: killed while its folder was made
     if state == "running" and _at_work(run):
         return "wait"
-    if rerun == "all":
+    if rerun == "all" and (anew_since is None or (moment(status.get("started_at")) or anew_since) <= anew_since):
         return "again"
     if state == "finished":
         return "leave"
@@ -73,7 +79,7 @@ def known_folders(sweep: Path) -> dict[str, Path]:
     return {path.name.rpartition("-")[2]: path for path in folders}
 
 
-def check_identity(folder: Path, *, identity: str) -> None:
+def check_identity(folder: Path, *, identity: str | None) -> None:
     """Refuse a folder whose config is not the one that its name stands for: somebody changed it.
 
     Raises:
@@ -87,16 +93,21 @@ def check_identity(folder: Path, *, identity: str) -> None:
 def with_all_keys(overrides: Sequence[Sequence[str]], configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """The jobs' overrides with the values of those keys that only other jobs set.
 
-    A sweep that was widened by a key has jobs that do not name it, and that are to be told from the others too.
+    A sweep that was widened by a key has jobs that do not name it, and that are to be told from the others too. What
+    some name is read from the configs of all: `true` on a command line and the default `True` are one value.
     """
-    keys = list(dict.fromkeys(key_of(text) for job in overrides for text in job))
-    filled = []
-    for job, config in zip(overrides, configs, strict=True):
-        given = {key_of(text): text for text in job}
-        filled.append([given.get(key) or f"{key}={_value(config, key)}" for key in keys])
-    return filled
+    given = [{key_of(text): text for text in job} for job in overrides]
+    keys = list(dict.fromkeys(key for job in given for key in job))
+    partly = {key for key in keys if any(key not in job for job in given)}
+    return [
+        [_override(config, key, given=job.get(key)) if key in partly else job[key] for key in keys]
+        for job, config in zip(given, configs, strict=True)
+    ]
 
 
-def _value(config: Mapping[str, Any], key: str) -> Any:
+def _override(config: Mapping[str, Any], key: str, *, given: str | None) -> str:
+    """What sets a key to its value in a config; as `given` where that is of no such key, as `variant` is."""
     value = setting(config, key)
-    return value.get("name") if isinstance(value, Mapping) else value
+    if value is None and given is not None:
+        return given
+    return f"{key}={said(value.get('name') if isinstance(value, Mapping) else value)}"

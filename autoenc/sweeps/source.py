@@ -24,6 +24,10 @@ class Source(Protocol):
         """What it has to say before the first job: lines."""
         ...
 
+    def over_before(self) -> Sequence[Path]:
+        """The folders of those of its jobs that were over when it began, and that it does not propose again."""
+        ...
+
     def propose(self) -> Proposal | None:
         """The next job; None: none now. Where no job runs and there is none, the sweep has ended."""
         ...
@@ -53,6 +57,10 @@ class Grid:
 
     def opening_words(self) -> Sequence[str]:
         """The sweep itself counts the jobs."""
+        return ()
+
+    def over_before(self) -> Sequence[Path]:
+        """A grid proposes all that it has."""
         return ()
 
     def propose(self) -> Proposal | None:

@@ -196,6 +196,53 @@ def test_an_interrupted_sweep_saves_every_job_and_the_same_command_goes_on(elsew
 
 
 @pytest.mark.slow
+def test_training_all_anew_goes_on_after_an_interruption(
+    elsewhere: Path, faulty: Installed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow = ["--config-dir", str(faulty.conf), "noise=faulty", "noise.seconds=0.2", "training.checkpoint_every=1"]
+    command = [*QUICK, *slow, "seed=0,1", "training.epochs=3"]
+    assert main(command) == 0
+    replaced = SWEEP / ".replaced"
+    command.append("sweep.rerun=all")
+    process = subprocess.Popen([sys.executable, SCRIPT, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    wait_until(lambda: replaced.is_dir() and len(list(replaced.iterdir())) == 2)
+    wait_until(lambda: all(training(folder) for folder in jobs().values()))
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[1] == b""
+    assert process.returncode == 130
+    assert {label: state(folder) for label, folder in jobs().items()} == {"seed 0": "finished", "seed 1": "interrupted"}
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "2 jobs in outputs/sweeps/s: 1 left as they are, 1 go on from" in capsys.readouterr().out
+    assert len(list(replaced.iterdir())) == 2
+    assert main(command) == 0
+    assert "2 jobs in outputs/sweeps/s: 2 begin anew." in capsys.readouterr().out
+    assert len(list(replaced.iterdir())) == 4
+
+
+def test_a_sweep_that_is_widened_by_the_device_adds_only_what_is_new(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*QUICK, "seed=0,1", "device=cpu"]) == 0
+    wider = [*QUICK, "seed=0,1", "device=cpu,auto"]
+    assert main(wider) == 0
+    assert "4 jobs in outputs/sweeps/s: 2 left as they are, 2 new." in capsys.readouterr().out
+    assert set(jobs()) == {f"{device}, seed {seed}" for device in ("cpu", "auto") for seed in (0, 1)}
+    assert main(wider) == 0
+    assert "4 jobs in outputs/sweeps/s: 4 left as they are." in capsys.readouterr().out
+
+
+def test_a_search_answers_the_same_when_nothing_is_left_to_do(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    search = [*QUICK, "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "optimizer.learning_rate=choice(1e-3,1e30)"]
+    for _ in range(2):
+        assert main(search) == 1
+        assert capsys.readouterr().err.startswith("error: 1 of 2 jobs did not finish: outputs/sweeps/s/")
+
+
+@pytest.mark.slow
 def test_no_job_outlives_a_sweep_that_is_killed(elsewhere: Path, faulty: Installed) -> None:
     slow = ["--config-dir", str(faulty.conf), "noise=faulty", "noise.seconds=0.2", "training.checkpoint_every=1"]
     process = subprocess.Popen([sys.executable, SCRIPT, *QUICK, *slow, "seed=0,1", "hydra/launcher=joblib"])

@@ -14,7 +14,7 @@ from autoenc.comparison.page import check_comparison, draw_comparison
 from autoenc.comparison.reading import read_runs
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.sweep import compare_sweep, finished_runs
-from autoenc.comparison.sweep_file import SweepJob, read_sweep, write_sweep
+from autoenc.comparison.sweep_file import Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.figures import Codebook
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import SUMMARY, make_run
@@ -87,7 +87,7 @@ def test_a_sweep_ends_with_a_table_a_file_and_a_page_that_can_be_made_again(
 
 def test_the_report_of_a_sweep_ranks_by_its_metric(tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, pictures=(), metric="loss")
-    write_sweep(tmp_path, {name: SweepJob(name, name, (), "") for name in "ab"}, settings=settings)
+    write_sweep(tmp_path, Sweep({name: SweepJob(name, name, (), "") for name in "ab"}, settings))
     for name, loss in (("a", 0.5), ("b", 0.25)):
         make_run(tmp_path / name, summary={**SUMMARY, "validation": {"mse": 0.1, "loss": loss}})
     assert compare_sweep(tmp_path) is None
@@ -95,7 +95,7 @@ def test_the_report_of_a_sweep_ranks_by_its_metric(tmp_path: Path) -> None:
 
 
 def test_a_sweep_file_names_no_folder_outside(tmp_path: Path) -> None:
-    write_sweep(tmp_path, {"../elsewhere": SweepJob("x", "", (), "")}, settings=SETTINGS)
+    write_sweep(tmp_path, Sweep({"../elsewhere": SweepJob("x", "", (), "")}, SETTINGS))
     with pytest.raises(ConfigError, match="names a folder that is not below the sweep's"):
         read_sweep(tmp_path)
     (tmp_path / "sweep.json").write_text("{")

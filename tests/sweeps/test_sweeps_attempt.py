@@ -93,10 +93,19 @@ def test_a_process_that_cannot_be_started_leaves_the_job_as_one_that_goes_on(
     assert "could not be started" in RunDirectory(tmp_path / "job").status()["error"]["message"]
 
 
-def test_a_job_that_goes_on_takes_where_its_data_lie_from_the_command(tmp_path: Path, faulty: Installed) -> None:
+def test_a_job_that_goes_on_takes_from_the_command_what_is_no_matter(tmp_path: Path, faulty: Installed) -> None:
     moved = task(tmp_path / "job")
-    RunDirectory.begin(tmp_path / "job", config={**moved.config, "data_dir": "/elsewhere"}).set_state("interrupted")
+    there = {
+        **moved.config,
+        "data_dir": "/elsewhere",
+        "training": {**moved.config["training"], "checkpoint_every": 77},
+        "device": {**moved.config["device"], "threads": 1},
+    }
+    RunDirectory.begin(tmp_path / "job", config=there).set_state("interrupted")
     attempt = Attempt(moved)
     attempt.start()
     wait_until(attempt.poll)
-    assert RunDirectory(tmp_path / "job").config()["data_dir"] == moved.config["data_dir"]
+    now = RunDirectory(tmp_path / "job").config()
+    assert now["data_dir"] == moved.config["data_dir"]
+    assert now["training"] == moved.config["training"]
+    assert now["device"] == there["device"]

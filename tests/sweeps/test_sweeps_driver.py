@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.driver import Course
-from autoenc.sweeps.plan import Job, Rerun
+from autoenc.sweeps.plan import Job, Rerun, action
 from autoenc.sweeps.source import Grid, Proposal
 from autoenc.sweeps.task import JobTask
 from tests.sweeps.tasks import values
@@ -86,7 +87,8 @@ def course(
         return Job(identity=name, overrides=proposal.overrides, folder=folder, task=task)
 
     source = Remembering([[name] for name in names])
-    return Course(source=source, launcher=launcher or Pretended(), job_of=job_of, rerun=rerun, view=Silent())
+    what = partial(action, rerun=rerun)
+    return Course(source=source, launcher=launcher or Pretended(), job_of=job_of, action=what, view=Silent())
 
 
 def submitted(one: Course) -> list[str]:

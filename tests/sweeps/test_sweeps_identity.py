@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from autoenc.comparison.labels import labels
+from autoenc.liveness import moment
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.identity import folder_name, identity, sweep_name
@@ -24,6 +27,15 @@ def test_a_job_is_known_by_what_it_computes() -> None:
     assert identity(values(seed=1), swept=[]) != known_as
     training = {**values()["training"], "epochs": 2.0}
     assert identity(values(training=training), swept=[]) == known_as
+
+
+@pytest.mark.parametrize("key", ["checkpoint_every", "snapshot_every"])
+def test_how_often_something_is_kept_does_not_matter_unless_it_is_swept(key: str) -> None:
+    other = values(training={**values()["training"], key: 77})
+    assert identity(other, swept=["seed"]) == identity(values(), swept=["seed"])
+    assert identity(other, swept=[f"training.{key}"]) != identity(values(), swept=[f"training.{key}"])
+    longer = values(training={**values()["training"], "epochs": 77})
+    assert identity(longer, swept=["seed"]) != identity(values(), swept=["seed"])
 
 
 @pytest.mark.parametrize("key", ["data_dir", "figures", "tracker"])
@@ -61,8 +73,18 @@ def test_a_sweep_is_named_by_what_is_set_and_what_varies() -> None:
 
 
 def test_jobs_that_do_not_name_a_key_are_told_from_others_by_it_all_the_same() -> None:
-    filled = with_all_keys([["seed=0"], ["seed=0", "architecture=conv"]], [values(), values()])
+    conv = values(architecture={**values()["architecture"], "name": "conv"})
+    filled = with_all_keys([["seed=0"], ["seed=0", "architecture=conv"]], [values(), conv])
     assert filled == [["seed=0", "architecture=linear"], ["seed=0", "architecture=conv"]]
+
+
+def test_values_that_are_the_same_are_not_told_apart_by_how_they_are_written() -> None:
+    dataset = {**values()["dataset"], "shuffle": True, "validation_fraction": 0.1}
+    jobs = [["seed=0", "dataset.shuffle=true", "dataset.validation_fraction=1e-1"], ["seed=1", "variant=quick"]]
+    filled = with_all_keys(jobs, [values(dataset=dataset), values(seed=1, dataset=dataset)])
+    assert labels(filled) == ["seed 0, null", "seed 1, quick"]
+    assert filled[0][1:3] == filled[1][1:3] == ["dataset.shuffle=true", "dataset.validation_fraction=0.1"]
+    assert with_all_keys(jobs, [{}, {}])[0] == [*jobs[0], "variant=null"]  # of jobs whose config is lost
 
 
 def test_a_folder_is_found_by_its_identity_and_not_trusted_with_another_config(tmp_path: Path) -> None:
@@ -94,6 +116,23 @@ def test_what_is_to_be_done_about_a_job(tmp_path: Path) -> None:
         run.set_failed_from_outside({"kind": kind, "message": ""})
         assert action(folder, rerun="failed") == what
         assert action(folder, rerun="none") == "leave"
+
+
+def test_training_all_anew_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    run = RunDirectory.begin(tmp_path / "job", config=values())
+    run.set_state("finished")
+    began = moment(run.status()["started_at"])
+    assert began is not None
+    before, after = began - timedelta(microseconds=1), began + timedelta(microseconds=1)
+    assert action(run.path, rerun="all", anew_since=before) == "leave"
+    assert action(run.path, rerun="all", anew_since=after) == "again"
+    run.set_state("interrupted")
+    assert action(run.path, rerun="all", anew_since=before) == "go_on"
+    assert action(run.path, rerun="all", anew_since=after) == "again"
+    run.set_failed_from_outside({"kind": "raised", "message": ""})
+    assert action(run.path, rerun="all", anew_since=before) == "again"
+    run._write_json("status.json", {**run.status(), "state": "finished", "started_at": None})
+    assert action(run.path, rerun="all", anew_since=before) == "again"
 
 
 def test_a_job_whose_process_is_gone_goes_on(tmp_path: Path) -> None:

@@ -43,7 +43,9 @@ class Search:
         self._n_trials = n_trials
         self._folder = folder
         self._over = False
-        self._waiting = [trial for trial in study.trials() if trial.state in _RETAKEN[rerun]]
+        there = study.trials()
+        self._waiting = [trial for trial in there if trial.state in _RETAKEN[rerun]]
+        self._over_before = [trial for trial in there if trial.state not in _RETAKEN[rerun]]
         self._proposed: dict[int, Trial] = {}
 
     def opening_words(self) -> list[str]:
@@ -54,6 +56,11 @@ class Search:
             return [f"A search of {self._n_trials} trials."]
         left = max(self._n_trials - there, 0)
         return [f"{there} trials of the search are there{begun}; {left} more to come (hydra.sweeper.n_trials)."]
+
+    def over_before(self) -> list[Path]:
+        """The folders of the trials that have ended and stay as they are; one may have been taken away since."""
+        folders = [self._folder / trial.folder for trial in self._over_before if trial.folder is not None]
+        return [folder for folder in folders if folder.is_dir()]
 
     def propose(self) -> Proposal | None:
         """The next trial."""
