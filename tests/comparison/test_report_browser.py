@@ -299,6 +299,30 @@ def test_all_that_shows_as_the_best_is_bold(chrome: Chrome, tmp_path: Path) -> N
     assert sorted(page.texts(f".runs tbody tr:has(.best:nth-child({at})) .run-name")) == ["a", "b"]
 
 
+def test_what_is_shown_alike_is_told_apart(chrome: Chrome, tmp_path: Path) -> None:
+    rates, seeds = (0.001234562, 0.001234561, 0.01), (2**53 + 2, 2**53 + 1, -(2**60))
+    runs = [
+        record(tmp_path, name, mse=mse, settings={"optimizer": {"name": "adam", "learning_rate": rate}, "seed": seed},
+               summary=summary(mse) | {"test": {"mse": mse, "loss": mse + 1e-12}})
+        for name, mse, rate, seed in zip("abc", (0.01234562, 0.01234561, 0.5), rates, seeds, strict=True)
+    ]  # fmt: skip
+    write_report(runs, tmp_path / "r.html", title="Runs")
+    page = Page(chrome, tmp_path / "r.html")
+    assert page.rows == ["b", "a", "c"]
+    assert page.texts(".runs td.best").count("0.01235") == 2
+    assert page.texts(".runs th[data-key^=test] .sort") == ["mse"]  # the loss shows as the error does
+    page.header("optimizer.learning_rate").find_element("css selector", "button").click()
+    assert page.rows == ["b", "a", "c"]
+    page.header("seed").find_element("css selector", "button").click()
+    assert page.rows == ["c", "b", "a"]
+    assert "9007199254740993" in page.texts(".runs td")
+    page.go_to("differences")
+    page.select("a", "b")
+    page.settle()
+    assert page.texts("#differences > .content > .scroll tbody th") == ["optimizer.learning_rate", "seed"]
+    assert page.complaints() == []
+
+
 def test_what_cannot_be_ranked_together_is_not(page: Page) -> None:
     def order() -> list[str]:
         return page.texts(".runs tbody .run-name, .runs tbody .section")

@@ -30,6 +30,36 @@ def test_settings_that_differ_are_told_from_those_that_do_not(tmp_path: Path) ->
     assert (differing["architecture"]["main"], differing["architecture.channels"]["main"]) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "shown"),
+    [
+        (0.001234561, 0.001234562, [0.001234561, 0.001234562]),
+        (1234567, 1234568, [1234567, 1234568]),
+        (2**53, 2**53 + 1, [{"number": "9007199254740992"}, {"number": "9007199254740993"}]),
+        ("x" * 200 + "a", "x" * 200 + "b", ["x" * 159 + "…", "x" * 159 + "… (2)"]),
+        ([*range(100)], [*range(101)], None),
+        (1, True, [1, True]),
+        (math.nan, math.inf, [{"number": "NaN"}, {"number": "Infinity"}]),
+        (None, "null", [None, "null"]),
+        (math.nan, math.nan, []),
+        (1, 1.0, []),
+        ([1, 2], [1, 2], []),
+    ],
+)
+def test_settings_differ_where_they_do_and_not_where_it_shows(
+    tmp_path: Path, one: Any, other: Any, shown: list[Any] | None
+) -> None:
+    found = document.settings([record(tmp_path, str(n), config={"key": value}) for n, value in enumerate([one, other])])
+    values = [value for setting in found.document["differing"] for value in setting["values"]]
+    assert values == shown or (shown is None and len({*values}) == 2)
+    assert len(found.document["shared"]) == (shown == [])
+
+
+def test_metrics_have_all_the_digits_that_rank_them(tmp_path: Path) -> None:
+    runs = [record(tmp_path, str(mse), mse=mse) for mse in (0.01234562, 0.01234561)]
+    assert document.metrics(runs).document[0]["values"] == [0.01234562, 0.01234561]
+
+
 def many_keys(value: Any) -> dict[str, Any]:
     return {f"key{number:04}": value for number in range(5000)}
 
@@ -111,7 +141,7 @@ def test_numbers_that_json_has_no_word_for_are_texts(tmp_path: Path) -> None:
         "much": "Infinity",
         "little": "-Infinity",
         "whole": 12345678,
-        "long": 0.123457,
+        "long": 0.12345678,
     }
 
 
@@ -121,10 +151,13 @@ def test_numbers_that_json_has_no_word_for_are_texts(tmp_path: Path) -> None:
         (None, None),
         (True, True),
         (3, 3),
-        (2**70, 1.18059e21),
-        (10**400, "Infinity"),
-        (-(10**400), "-Infinity"),
+        (2**53 - 1, 2**53 - 1),
+        (-(2**53) - 1, {"number": "-9007199254740993"}),
+        (10**400, {"number": "Infinity"}),
+        (-(10**400), {"number": "-Infinity"}),
+        (math.nan, {"number": "NaN"}),
         (2.0, 2),
+        (0.1 + 0.2, 0.30000000000000004),
         (1e-9, 1e-9),
         ("x\x1b[2J\u202e", "x\\x1b[2J\\u202e"),
         ([1, "é"], '[1, "é"]'),
@@ -136,7 +169,7 @@ def test_values_are_plain(given: Any, expected: Any) -> None:
     found = texts.value(given)
     if expected is not None:
         assert (found, type(found)) == (expected, type(expected))
-    assert found is None or isinstance(found, (str, int, float, bool))
+    assert found is None or isinstance(found, (str, int, float, bool, dict))
 
 
 def test_a_long_or_deep_value_is_cut() -> None:

@@ -174,13 +174,22 @@ class _Distinct:
     def __init__(self) -> None:
         self.values: list[texts.Plain] = []
         self._places: dict[object, int] = {}
+        self._shown: set[str] = set()
 
     def index(self, found: Any) -> int:
         key = texts.identity(found)
         if key not in self._places:
             self._places[key] = len(self.values)
-            self.values.append(texts.value(found))
+            self.values.append(self._told_apart(texts.value(found)))
         return self._places[key]
+
+    def _told_apart(self, written: texts.Plain) -> texts.Plain:
+        """With its number behind it where another is shown alike: long texts may differ in what is cut off."""
+        if not isinstance(written, str):
+            return written
+        shown = f"{written} ({len(self.values) + 1})" if written in self._shown else written
+        self._shown.add(shown)
+        return shown
 
 
 def _place_of_setting(key: str) -> tuple[bool, bool]:

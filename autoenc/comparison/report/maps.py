@@ -113,8 +113,8 @@ class _Grid(NamedTuple):
             "channels": channels,
             "height": height,
             "width": width,
-            "across": [texts.number(float(self.across[place])) for place in (0, -1)],
-            "up": [texts.number(float(self.up[place])) for place in (-1, 0)],
+            "across": [texts.number(float(self.across[place]), digits=6) for place in (0, -1)],
+            "up": [texts.number(float(self.up[place]), digits=6) for place in (-1, 0)],
             "sprite": sprites.mosaic(sprites.as_bytes(self.images)),
         }
 

@@ -24,15 +24,15 @@ function tableColumns() {
 }
 
 function isNumberOrMissing(value) {
-  return value === undefined || value === null || typeof value === "number";
+  return value === undefined || value === null || isNumber(value);
 }
 
-/** The usual ones that say something: not the loss where it is the error, nor what is the same for all. */
+/** The usual ones that say something: not the loss where it shows as the error does, nor what is the same for all. */
 function isShownAtFirst(metric) {
   if (metric.key === data.mainMetric) return true;
   if (!METRICS_AT_FIRST.includes(metric.key)) return false;
   const mse = metrics.get("test.mse");
-  if (metric.key === "test.loss" && mse && runs.every((run) => metric.of(run) === mse.of(run))) return false;
+  if (metric.key === "test.loss" && mse && runs.every((run) => measured(metric.of(run)) === measured(mse.of(run)))) return false;
   if (metric.key === "code_size" && settings.has("architecture.code_size")) return false;
   const fact = !metric.key.includes(".");
   return !fact || new Set(runs.map(metric.of).filter((value) => value !== null)).size > 1;

@@ -7,6 +7,16 @@ function numberOf(value) {
   return value === null || value === undefined ? null : Number(value);
 }
 
+/** Settings too, but for `{number: text}`, which is not finite, or a whole number too large to be one without gaps. */
+function settingOf(value) {
+  if (value === null || typeof value !== "object") return value;
+  return /^-?\d+$/.test(value.number) ? BigInt(value.number) : Number(value.number);
+}
+
+function isNumber(value) {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
 function isFiniteNumber(value) {
   return typeof value === "number" && Number.isFinite(value);
 }

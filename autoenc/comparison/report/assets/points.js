@@ -191,7 +191,7 @@ function followPoints(frame, points, highlight) {
       return;
     }
     highlight(new Set([nearest.run.index]));
-    const value = typeof nearest.x === "number" ? measured(nearest.x) : asSet(nearest.x);
+    const value = settings.has(pointView.x) ? asSet(nearest.x) : measured(nearest.x);
     tip.show(event, nearest.run.label, `${pointView.y} ${measured(nearest.y)}`, `${pointView.x} ${value}`);
   };
   const leave = () => {

@@ -9,10 +9,13 @@ const runs = data.runs.map((run, index) => ({ ...run, index }));
  * it is no place, and not only there because another choice of its group has no such setting.
  */
 const settings = new Map(
-  data.settings.differing.map(({ key, values, of, main }) => [key, { key, main, of: (run) => values[of[run.index]] }]),
+  data.settings.differing.map(({ key, values, of, main }) => {
+    const read = values.map(settingOf);
+    return [key, { key, main, of: (run) => read[of[run.index]] }];
+  }),
 );
 const mainSettings = [...settings.values()].filter((setting) => setting.main);
-const sharedSettings = new Map(data.settings.shared);
+const sharedSettings = new Map(data.settings.shared.map(([key, value]) => [key, settingOf(value)]));
 
 /** Metrics by key. */
 const metrics = new Map(

@@ -242,7 +242,8 @@ function inOrder(a, b, descending) {
   const missing = (value) => value === undefined || value === null || Number.isNaN(value);
   if (missing(a) || missing(b)) return missing(a) - missing(b);
   const sign = descending ? -1 : 1;
-  return sign * (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(asSet(a), asSet(b)));
+  if (!isNumber(a) || !isNumber(b)) return sign * collator.compare(asSet(a), asSet(b));
+  return sign * (Number(a > b) - Number(a < b));
 }
 
 /** The best of each group of runs that can be compared, where there are at least two. */
