@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from autoenc.comparison.reading import contents, files, find, printable, read_runs, runs, yaml_text
+from autoenc.comparison.reading import Watch, contents, files, find, printable, read_runs, runs, yaml_text
 from autoenc.comparison.reading.json_text import parse_json
 from autoenc.comparison.reading.plain import UnreadableError
 from autoenc.comparison.reading.yaml_text import parse_yaml
@@ -387,3 +387,50 @@ def test_no_more_is_counted_than_there_is() -> None:
     for parse, text in ((parse_json, b'{"a": [1, 2]}'), (parse_yaml, b"a: [1, 2]")):
         with pytest.raises(UnreadableError, match="too many"):
             parse(text, most=2)
+
+
+def test_text_counts_for_the_room_that_it_takes() -> None:
+    for text, size in {"a" * 15: 0, "a" * 64: 1, "a" * 640: 10, "é" * 640: 10, "日" * 64: 2, "🙂" * 64: 4}.items():
+        assert parse_json(json.dumps({"a": text}).encode(), most=100).size in {1 + size, 2 + size}
+        assert parse_yaml(f"a: {text}".encode(), most=100).size in {2 + size, 3 + size}
+        assert parse_yaml(f"a: '{text}'".encode(), most=100).size in {2 + size, 3 + size}
+        assert parse_yaml(f"{text}: 1".encode(), most=100).size in {2 + size, 3 + size}
+    keys = {f"{number:064}": number for number in range(100)}
+    assert parse_json(json.dumps(keys).encode(), most=1000).size == 100
+    keys = {f"{number:0640}": number for number in range(100)}
+    assert parse_json(json.dumps(keys).encode(), most=2000).size == 1000
+    for parse in (parse_json, parse_yaml):
+        with pytest.raises(UnreadableError, match="too many"):
+            parse(json.dumps({"a": "b" * 640}).encode(), most=10)
+
+
+def test_a_key_is_not_repeated_before_thousands_of_others(tmp_path: Path) -> None:
+    inner = ",".join(f"{number}a: 1" for number in range(2000))
+    for length in (3, 1000):
+        config = "{a: " + f"{{{'b' * length}: " * 20 + f"{{{inner}}}" + "}" * 21
+        run = make_run(tmp_path / str(length))
+        (run / "config.yaml").write_text(config)
+    large, small = sorted(read_runs([tmp_path], cache=None), key=lambda record: len(record.settings))
+    assert len(small.settings) == 2000
+    assert not large.settings
+    assert "config.yaml has too many values." in large.problems
+
+
+def test_the_text_of_all_runs_together_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(10):
+        make_run(tmp_path / str(number), summary={**SUMMARY, "x": ["a" * 4000] * 10})
+    assert [record.state for record in read_runs([tmp_path], cache=None)] == ["finished"] * 10
+    monkeypatch.setattr(runs, "MOST_VALUES", 2000)
+    states = [record.state for record in read_runs([tmp_path], cache=tmp_path / "cache")]
+    assert states == ["finished"] * 3 + ["unreadable"] * 7
+    assert [record.state for record in read_runs([tmp_path], cache=tmp_path / "cache")] == states
+
+
+def test_what_a_watch_remembers_of_strangers_is_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(10):
+        (tmp_path / "strangers" / str(number)).mkdir(parents=True)
+        (tmp_path / "strangers" / str(number) / "summary.json").write_text(json.dumps({"a": ["b"] * 100}))
+    make_run(tmp_path / "z")
+    monkeypatch.setattr(runs, "MOST_VALUES", 500)
+    assert [record.state for record in read_runs([tmp_path], cache=None)] == ["finished"]
+    assert "unreadable" in [record.state for record in Watch([tmp_path], cache=None).refresh()]

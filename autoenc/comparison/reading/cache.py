@@ -17,7 +17,7 @@ from typing import Literal
 
 from autoenc.comparison.reading.contents import Contents, Stamps, is_settled
 
-NAME = "runs-1.sqlite3"
+NAME = "runs-2.sqlite3"
 """The number changes with what the rows mean."""
 LARGEST_ROW = 256 * 1024
 LARGEST = 256 * 1024 * 1024

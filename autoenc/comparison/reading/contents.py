@@ -21,7 +21,7 @@ KB = 1024
 LARGEST = {"config.yaml": 128 * KB, "status.json": 64 * KB, "summary.json": 1024 * KB, "environment.json": 256 * KB}
 """Bytes. A run's own have a few kilobytes."""
 MOST_VALUES = 20_000
-"""In one of these files; a run's own have some sixty."""
+"""In one of these files, as `Parsed.size` counts; a run's own have some sixty."""
 
 LARGEST_HISTORY = 32 * 1024 * KB
 RECENT = 16 * KB
@@ -55,7 +55,7 @@ class Contents:
     """The files that are there and could not be read."""
     missing: list[str] = field(default_factory=list)
     size: int = 0
-    """Values in all."""
+    """Values in all, as `Parsed.size` counts them."""
 
     def as_json(self) -> bytes:
         """To be kept."""

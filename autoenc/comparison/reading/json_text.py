@@ -16,6 +16,7 @@ from autoenc.comparison.reading.plain import (
     is_odd,
     shared,
     texts,
+    weight,
 )
 
 
@@ -45,10 +46,14 @@ class _Sieve:
     def sifted(self, value: Any, depth: int) -> Any:
         kind = type(value)
         if kind is str:
-            return shared(value)
+            text = shared(value)
+            self._take(weight(text))
+            return text
         if kind is dict or kind is list:
             self._enter(len(value), depth)
             if kind is dict:
+                # Of as many letters as keys usually have, a key is part of its value.
+                self._take(max(0, weight("".join(value)) - len(value)))
                 return {
                     texts.get(key) or shared(key): item
                     if type(item) is float and -LARGEST_FLOAT <= item <= LARGEST_FLOAT  # most are
@@ -62,8 +67,11 @@ class _Sieve:
         return value
 
     def _enter(self, count: int, depth: int) -> None:
+        self._take(count)
+        if depth >= DEEPEST:
+            raise UnreadableError(TOO_DEEP)
+
+    def _take(self, count: int) -> None:
         self.left -= count
         if self.left < 0:
             raise UnreadableError(TOO_MANY)
-        if depth >= DEEPEST:
-            raise UnreadableError(TOO_DEEP)

@@ -19,6 +19,7 @@ SHARED_TEXT, MOST_SHARED = 200, 20_000
 
 TOO_DEEP = "has values too deep inside one another"
 TOO_MANY = "has too many values"
+"""Or too much text, which counts for values."""
 
 
 class UnreadableError(ValueError):
@@ -30,7 +31,7 @@ class Parsed(NamedTuple):
 
     value: Any
     size: int
-    """How many values it has in all, which is what bounds the memory."""
+    """How many values it has in all, a text counting for as many more as `weight` says: what bounds the memory."""
     odd: bool
     """Whether a number was left out, as null, that is not finite or too large."""
 
@@ -40,6 +41,21 @@ def is_odd(value: object) -> bool:
     if isinstance(value, float):
         return not -LARGEST_FLOAT <= value <= LARGEST_FLOAT
     return isinstance(value, int) and not -LARGEST_WHOLE_NUMBER <= value < LARGEST_WHOLE_NUMBER
+
+
+def room(text: str) -> int:
+    """Bytes of memory that its letters take: one each, or up to four where there is any that is not of ASCII."""
+    return sys.getsizeof(text) - _EMPTY
+
+
+_EMPTY = sys.getsizeof("")
+A_VALUE = 64
+"""Bytes of text that count for one value."""
+
+
+def weight(text: str) -> int:
+    """For how many values more than a number a text counts."""
+    return room(text) // A_VALUE if len(text) >= A_VALUE // 4 else 0
 
 
 texts: dict[str, str] = {}

@@ -18,7 +18,9 @@ from autoenc.comparison.records import RecordState, RunRecord
 from autoenc.liveness import process_lives
 
 MOST_VALUES = 10_000_000
-"""Values that are read in all, which take about a gigabyte: those of 20,000 runs, or the histories of 5,000."""
+"""Values that are read in all, long texts counting for many, which take about a gigabyte: those of 20,000 runs, or the
+histories of 5,000.
+"""
 LONGEST_NAME = 200
 _STATES: dict[str, RecordState] = {name: name for name in ("finished", "running", "failed", "interrupted")}
 _STRANGER = "The files in it are not those of a run."
@@ -84,7 +86,7 @@ class Reader:
             return (_waiting(place) if place.sweep is not None else None), 0
         contents = self._contents(place.path, found)
         if not _is_run(contents) and not contents.broken and place.sweep is None:
-            return None, 0
+            return None, contents.size if self._remember else 0
         return _record_of(place, contents, found), contents.size
 
     def _contents(self, folder: str, found: Stamps) -> Contents:

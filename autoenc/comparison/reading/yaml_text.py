@@ -11,6 +11,7 @@ from yaml.nodes import ScalarNode
 from yaml.resolver import Resolver
 
 from autoenc.comparison.reading.plain import (
+    A_VALUE,
     DEEPEST,
     MOST_SHARED,
     SHARED_TEXT,
@@ -20,7 +21,9 @@ from autoenc.comparison.reading.plain import (
     UnreadableError,
     first_line,
     is_odd,
+    room,
     shared,
+    weight,
 )
 
 LONGEST_NUMBER = 100
@@ -69,6 +72,10 @@ class _Builder:
         self._open: list[Any] = []
         self._keys: list[str | None] = []
         """Of each open table the key whose value comes next."""
+        self._lengths: list[int] = []
+        """Of each open table the bytes of the keys that lead to it, which come before every key of it in a record's
+        `settings`.
+        """
 
     def take(self, event: Any) -> None:
         kind = type(event)
@@ -85,6 +92,7 @@ class _Builder:
         elif kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
             self._open.pop()
             self._keys.pop()
+            self._lengths.pop()
         elif kind is yaml.AliasEvent:
             raise UnreadableError(_REFERS)
         elif kind is yaml.DocumentStartEvent:
@@ -97,12 +105,14 @@ class _Builder:
             raise UnreadableError("has a key that is no text")
         if len(self._open) >= DEEPEST:
             raise UnreadableError(TOO_DEEP)
+        length = self._length()
         self._put(container)
         self._open.append(container)
         self._keys.append(None)
+        self._lengths.append(length)
 
     def _put(self, value: Any) -> None:
-        self.left -= 1
+        self.left -= 1 + (weight(value) if type(value) is str else 0) + self._length() // A_VALUE
         if self.left < 0:
             raise UnreadableError(TOO_MANY)
         if not self._open:
@@ -112,6 +122,11 @@ class _Builder:
         else:
             self._open[-1][self._keys[-1]] = value
             self._keys[-1] = None
+
+    def _length(self) -> int:
+        """Of the keys that lead to the value that comes next."""
+        key = self._keys[-1] if self._keys else None
+        return self._lengths[-1] + room(key) if key is not None else 0
 
     def _scalar(self, event: Any) -> Any:
         if not event.implicit[0]:  # in quotes, or with a tag
