@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -72,6 +73,7 @@ class Attempt:
             return
         try:
             _make_ready(self.task)
+            warm_up()  # what was killed is started again
             process = _context().Process(target=work, args=(self.task,), name=Path(self.task.folder).name)
             with _nothing_as_main():
                 process.start()
@@ -184,7 +186,25 @@ def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:
 def warm_up() -> None:
     """Have the process at hand that jobs are forked from: importing torch once takes longer than many a job."""
     if _context().get_start_method() == "forkserver":
-        multiprocessing.forkserver.ensure_running()
+        with _ignored(signal.SIGINT):
+            multiprocessing.forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _ignored(number: int) -> Iterator[None]:
+    """What is started inside ignores a signal from its first moment on. Only a main thread can see to that.
+
+    A terminal's Ctrl-C goes to all processes in its foreground, and is the sweep's alone to answer. What jobs are
+    forked from ignores it too, but not before it has imported all that they need.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _context() -> ForkServerContext | SpawnContext:

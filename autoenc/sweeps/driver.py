@@ -100,14 +100,14 @@ class Course:
                 self.view.stopping()
             self._take_what_ended()
             if not told:
-                self._begin_what_there_is_room_for()
+                self._begin_what_there_is_room_for(interruption)
             self.view.look()
             if not self._running and (told or not (self._elsewhere or self._twins)):
                 return
             time.sleep(POLL_SECONDS)
 
-    def _begin_what_there_is_room_for(self) -> None:
-        while len(self._running) < self.launcher.slots:
+    def _begin_what_there_is_room_for(self, interruption: Interruption) -> None:
+        while len(self._running) < self.launcher.slots and not interruption.requested:
             proposal = self.source.propose()
             if proposal is None:
                 return

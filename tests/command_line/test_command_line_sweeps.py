@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autoenc.command_line import main
@@ -193,6 +196,28 @@ def test_an_interrupted_sweep_saves_every_job_and_the_same_command_goes_on(elsew
     assert sorted(state(folder) for folder in SWEEP.glob("*-*")) == ["interrupted", "interrupted"]
     assert not processes_with(str(elsewhere))
     assert main([*command, "noise.seconds=0"]) == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_the_first_job_is_prepared_fails_no_job(elsewhere: Path) -> None:
+    """It goes to every process of the terminal, and what jobs are forked from imports for seconds."""
+    command = [sys.executable, SCRIPT, *QUICK, "seed=0,1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    wait_until(lambda: _forks_from(process.pid))
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert err == b""
+    assert b"The same command goes on." in out
+    assert {state(folder) for folder in SWEEP.glob("*-*")} == {"interrupted"}
+    assert len(list(SWEEP.glob("*-*"))) == 1
+
+
+def _forks_from(number: int) -> bool:
+    """Whether a process has begun the one that its jobs are to be forked from."""
+    with contextlib.suppress(psutil.Error):
+        return any("forkserver" in " ".join(child.cmdline()) for child in psutil.Process(number).children())
+    return False
 
 
 @pytest.mark.slow

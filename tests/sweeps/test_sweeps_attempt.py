@@ -82,6 +82,10 @@ def test_a_process_that_cannot_be_started_leaves_the_job_as_one_that_goes_on(
 ) -> None:
     class Context:
         @staticmethod
+        def get_start_method() -> str:
+            return "spawn"
+
+        @staticmethod
         def Process(**_: object) -> None:  # noqa: N802
             raise BlockingIOError(11, "Resource temporarily unavailable")
 
