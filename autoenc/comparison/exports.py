@@ -42,14 +42,16 @@ OF_A_SWEEP = ("sweep.json", "multirun.yaml", "search.yaml")
 
 
 def checked_destination(path: Path, *, option: str, records: Sequence[RunRecord]) -> Path:
-    """The path, where a file can be written without harm.
+    """The path, where a file can be written without harm, or which leads to somebody who reads (`/dev/stdout`).
 
     Raises:
-        ConfigError: it is in a run's folder, a sweep's own file or no file at all.
+        ConfigError: it is in a run's folder, a sweep's own file, a folder, a disk or a socket.
     """
     place = path.expanduser().absolute()
     if place.is_dir():
         raise ConfigError(option, "it is a folder; name a file", value=str(path))
+    if place.exists() and not (place.is_file() or _is_stream(place)):
+        raise ConfigError(option, "it is no file, and nothing that takes a text", value=str(path))
     if not place.parent.is_dir():
         raise ConfigError(option, f"there is no folder {said(str(place.parent))}", value=str(path))
     homes = [place.parent.resolve(), *place.parent.resolve().parents]
@@ -67,12 +69,27 @@ def checked_destination(path: Path, *, option: str, records: Sequence[RunRecord]
 def write_text(path: Path, text: str) -> None:
     """The text in a file, whole or not at all.
 
+    A pipe or a device (`>(gzip)`, `/dev/stdout`, `/dev/null`) is written to, and stays what it is.
+
     Raises:
         OSError: it cannot be written.
     """
+    if _is_stream(path):
+        with path.open("ab") as stream:
+            stream.write(text.encode("utf-8", "backslashreplace"))
+        return
     from autoenc.run_directory import write_atomically  # noqa: PLC0415 - imports omegaconf
 
     write_atomically(path, text.encode("utf-8", "backslashreplace"))
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether somebody reads at its other end, or it is a name of what a process has open already: then a new file in
+    its place would reach nobody, and be in everybody's way.
+    """
+    if path.is_char_device() or path.is_fifo():
+        return True
+    return path.is_symlink() and path.parent.resolve().parts[:2] in {("/", "dev"), ("/", "proc")}
 
 
 def write_csv(records: Sequence[RunRecord], path: Path) -> None:

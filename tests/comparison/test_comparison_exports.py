@@ -3,13 +3,16 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autoenc.comparison.exports import as_csv, as_json, checked_destination, groups_as_csv, write_csv
+from autoenc.comparison.exports import as_csv, as_json, checked_destination, groups_as_csv, write_csv, write_text
 from autoenc.comparison.grouping import groups_of
+from autoenc.comparison.report import write_report
 from autoenc.comparison.view import arrange
 from autoenc.settings import ConfigError
 from tests.comparison.made_records import record
@@ -138,3 +141,56 @@ def test_nothing_is_written_into_a_run(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=problem):
             check(path)
     assert check(tmp_path / "a.csv") == tmp_path / "a.csv"
+
+
+def test_what_is_no_file_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    (tmp_path / "link").symlink_to(f"/dev/fd/{writing}")
+    for path in (Path(f"/dev/fd/{writing}"), tmp_path / "link"):
+        assert checked_destination(path, option="--csv", records=[]) == path
+        write_text(path, "a,b\n")
+        assert os.read(reading, 100) == b"a,b\n"
+        assert path.is_symlink()
+    os.close(reading)
+    os.close(writing)
+    os.mkfifo(tmp_path / "fifo")
+    reading = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    write_text(checked_destination(tmp_path / "fifo", option="--markdown", records=[]), "| a |\n")
+    assert os.read(reading, 100) == b"| a |\n"
+    os.close(reading)
+    assert (tmp_path / "fifo").is_fifo()
+    (tmp_path / "nothing").symlink_to(os.devnull)
+    write_report(RUNS, checked_destination(tmp_path / "nothing", option="--html", records=[]), title="x")
+    assert (tmp_path / "nothing").is_char_device()
+    controller, terminal = os.openpty()
+    device = Path(os.ttyname(terminal))
+    write_text(checked_destination(device, option="--json", records=[]), "{}\n")
+    assert device.is_char_device()
+    assert os.read(controller, 100).split() == [b"{}"]
+    os.close(terminal)
+    os.close(controller)
+
+
+def test_standard_output_that_goes_to_a_file_keeps_what_it_has(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w") as out:
+        out.write("a table\n")
+        out.flush()
+        path = Path(f"/dev/fd/{out.fileno()}")
+        assert checked_destination(path, option="--csv", records=[]) == path
+        write_text(path, "a,b\n")
+    assert (tmp_path / "out").read_text() == "a table\na,b\n"
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("old and longer")
+    os.link(tmp_path / "a.csv", tmp_path / "before")
+    write_text(tmp_path / "a.csv", "new")
+    assert (tmp_path / "a.csv").read_text() == "new"
+    assert (tmp_path / "before").read_text() == "old and longer"
+
+
+def test_what_takes_no_text_is_refused(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        with pytest.raises(ConfigError, match=r"--csv.*it is no file, and nothing that takes a text"):
+            checked_destination(tmp_path / "socket", option="--csv", records=[])

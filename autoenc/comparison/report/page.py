@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.comparison.columns import usual_metric
+from autoenc.comparison.exports import write_text
 from autoenc.comparison.reading.text import printable
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import document, texts
 from autoenc.comparison.report.curves import curves
 from autoenc.comparison.report.maps import maps
 from autoenc.comparison.report.matrices import matrices
-from autoenc.run_directory import write_atomically
 
 MOST_TITLE = 200
 
@@ -58,7 +58,7 @@ def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric
     Raises:
         OSError: it cannot be written.
     """
-    write_atomically(path, page(records, title=title, metric=metric).encode())
+    write_text(path, page(records, title=title, metric=metric))
 
 
 def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> str:
