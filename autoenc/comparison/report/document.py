@@ -50,12 +50,28 @@ def names(records: Sequence[RunRecord]) -> list[str]:
 
 
 def runs(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """Who the runs are, and of those that did not finish why."""
+    """Who the runs are, what can be asked of them by `keys.FIELDS`, and of those that did not finish why.
+
+    What a run does not have is not there, nor is `ownLabel` where it is `label`, nor `hasSettings` where it has some.
+    """
     return [
         {"label": label, "name": printable(record.name, most=texts.MOST_LABEL), "state": record.state}
+        | _said_of_itself(record, shown_as=label)
         | ({"reasons": reasons} if (reasons := _reasons(record)) else {})
+        | ({} if record.settings else {"hasSettings": False})
         for label, record in zip(names(records), records, strict=True)
     ]
+
+
+def _said_of_itself(record: RunRecord, *, shown_as: str) -> dict[str, str]:
+    label = printable(record.label, most=texts.MOST_LABEL)
+    found = {
+        "ownLabel": None if label == shown_as else label,
+        "errorKind": record.error_kind and printable(record.error_kind, most=texts.MOST_LABEL),
+        "errorMessage": record.error_message and printable(record.error_message, most=texts.MOST_SENTENCE),
+        "machine": record.device and printable(record.device, most=texts.MOST_LABEL),
+    }
+    return {key: said for key, said in found.items() if said is not None}
 
 
 def _reasons(record: RunRecord) -> list[str]:

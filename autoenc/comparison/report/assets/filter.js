@@ -2,28 +2,32 @@
 //
 //   architecture=conv and test.mse<0.01        noise in (gaussian, masking)        not (state=failed or label ~ conv*)
 //
-// A word by itself is looked for in everything that a row says. What a run does not have matches no comparison, `!=`
-// neither, but for `= null`. A key is that of a setting or a metric, or its last part where no other key ends so.
+// A word by itself is looked for in everything that a row says, and `and` may be left out. All else is as `where.py`
+// has it, and `test_report_filter.py` holds the two together: what a run does not have matches no comparison, `!=`
+// neither, but for `= null`; a key is that of a field, a metric or a setting, or the last part of one alone.
 
 const TOKEN = /\s*(?:(==|!=|<=|>=|!~|=|<|>|~)|([(),])|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\[[^\]]*\])|([^\s()=!<>~,'"[\]]+))/y;
 const KEYWORDS = ["and", "or", "not", "in"];
 const DEEPEST = 50; // parentheses and nots inside one another
-const LONGEST = 2000; // characters
+const LONGEST = 10_000; // characters
 
 /** A test of a run, from what was typed. Throws an Error that says what cannot be understood. */
 function parseFilter(text) {
-  const tokens = tokensOf(text.slice(0, LONGEST).trimEnd());
+  if (text.length > LONGEST) throw new Error(`it is longer than ${LONGEST.toLocaleString("en-US")} characters`);
+  const tokens = tokensOf(text.trimEnd());
   let at = 0;
   let depth = 0;
   const next = () => tokens[at] ?? { kind: "end", text: "the end" };
-  const isKeyword = (word) => next().kind === "word" && next().text.toLowerCase() === word;
+  const isOneOf = (words) => next().kind === "word" && words.includes(next().text.toLowerCase());
+  const isKeyword = (word) => isOneOf([word]);
   const take = (word) => {
     const found = isKeyword(word);
     at += found;
     return found;
   };
+  const isSign = (sign) => next().kind === "sign" && next().text === sign;
   const takeSign = (sign) => {
-    const found = next().kind === "sign" && next().text === sign;
+    const found = isSign(sign);
     at += found;
     return found;
   };
@@ -36,7 +40,7 @@ function parseFilter(text) {
 
   function both() {
     const tests = [one()];
-    while (next().kind !== "end" && !isKeyword("or") && next().text !== ")") {
+    while (next().kind !== "end" && !isKeyword("or") && !isSign(")")) {
       take("and");
       tests.push(one());
     }
@@ -58,16 +62,15 @@ function parseFilter(text) {
 
   function compared() {
     const token = next();
-    if (!["word", "quoted", "list"].includes(token.kind) || (token.kind === "word" && KEYWORDS.includes(token.text.toLowerCase()))) {
-      throw new Error(`'${token.text}' was not expected here`);
-    }
+    if (!isText(token) || isOneOf(KEYWORDS)) throw new Error(`'${token.text}' was not expected here`);
     at += 1;
+    if (token.kind !== "word") return (run) => saidBy(run).includes(token.text.toLowerCase());
     if (next().kind === "operator") {
       const sign = next().text;
       at += 1;
       return comparison(readerOf(token.text), sign, literal());
     }
-    const isNot = isKeyword("not") && tokens[at + 1]?.text.toLowerCase() === "in";
+    const isNot = isKeyword("not") && tokens[at + 1]?.kind === "word" && tokens[at + 1].text.toLowerCase() === "in";
     at += isNot;
     if (!take("in")) return (run) => saidBy(run).includes(token.text.toLowerCase());
     return membership(readerOf(token.text), isNot);
@@ -83,10 +86,10 @@ function parseFilter(text) {
 
   function literal() {
     const token = next();
-    if (!["word", "quoted", "list"].includes(token.kind)) throw new Error("a value is missing");
+    if (!isText(token) || isOneOf(KEYWORDS)) throw new Error("a value is missing");
     at += 1;
-    const number = token.kind === "word" && token.text !== "" ? Number(token.text) : NaN;
-    return { text: token.text, number, isNull: token.kind === "word" && token.text === "null" };
+    const isTyped = token.kind !== "quoted";
+    return { text: token.text, number: isTyped ? numberIn(token.text) : null, isNull: isTyped && token.text === "null" };
   }
 
   if (!tokens.length) return () => true;
@@ -112,6 +115,25 @@ function tokensOf(text) {
   return tokens;
 }
 
+function isText(token) {
+  return ["word", "quoted", "list"].includes(token.kind);
+}
+
+const NUMBER = /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?$/i;
+
+/** The number that a text says, written as Python writes them; null where it says none. */
+function numberIn(text) {
+  if (NUMBER.test(text)) {
+    const number = Number(text.replaceAll("_", ""));
+    const isLarge = Number.isInteger(number) && !Number.isSafeInteger(number) && /^[+-]?[\d_]+$/.test(text);
+    return isLarge ? BigInt(text.replaceAll("_", "").replace("+", "")) : number;
+  }
+  const [, sign, word] = /^([+-]?)(inf|infinity|nan)$/i.exec(text) ?? [];
+  if (!word) return null;
+  if (word.toLowerCase() === "nan") return NaN;
+  return sign === "-" ? -Infinity : Infinity;
+}
+
 function negated(test) {
   return (run) => !test(run);
 }
@@ -123,19 +145,35 @@ function isMissing(value) {
 function comparison(read, sign, wanted) {
   const order = { "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b }[sign];
   if (order) {
-    if (Number.isNaN(wanted.number)) throw new Error(`after ${sign} a number was expected, not '${wanted.text}'`);
-    return (run) => typeof read(run) === "number" && order(read(run), wanted.number);
+    if (wanted.number === null) throw new Error(`after ${sign} a number was expected, not '${wanted.text}'`);
+    return (run) => isNumber(read(run)) && order(read(run), wanted.number);
   }
-  if (sign === "~") return (run) => !isMissing(read(run)) && isLike(asSet(read(run)), wanted.text);
-  if (sign === "!~") return (run) => !isMissing(read(run)) && !isLike(asSet(read(run)), wanted.text);
+  if (sign === "~") return (run) => !isMissing(read(run)) && isLike(asTyped(read(run)), wanted.text);
+  if (sign === "!~") return (run) => !isMissing(read(run)) && !isLike(asTyped(read(run)), wanted.text);
   if (sign === "!=") return (run) => !isMissing(read(run)) && !isEqual(read(run), wanted);
   return (run) => isEqual(read(run), wanted);
 }
 
+/** Numbers as numbers, texts letter by letter, and lists, which arrive as texts, as they would be typed. */
 function isEqual(value, wanted) {
   if (isMissing(value) || wanted.isNull) return isMissing(value) && wanted.isNull;
-  if (typeof value === "number" && !Number.isNaN(wanted.number)) return value === wanted.number;
-  return asSet(value).replaceAll(" ", "") === wanted.text.replaceAll(" ", "");
+  if (isNumber(value) && wanted.number !== null) {
+    const bothAreNone = Number.isNaN(value) && Number.isNaN(wanted.number);
+    return bothAreNone || (value >= wanted.number && value <= wanted.number); // of either kind, so not ===
+  }
+  const [is, typed] = [asTyped(value), wanted.text];
+  return is === typed || (/^[[{]/.test(is) && is.replace(/\s/g, "") === typed.replace(/\s/g, ""));
+}
+
+/** A value as it would be typed on the command line: a number in twelve digits. */
+function asTyped(value) {
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return asSet(value);
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  const [digits, power] = value.toExponential(11).split("e");
+  const isShort = power >= -4 && power < 12;
+  const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  if (isShort) return trimmed(value.toFixed(11 - power));
+  return `${trimmed(digits)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
 /** A part of the text; with `*` or `?` in the pattern, the whole of it. */
@@ -145,7 +183,8 @@ function isLike(text, pattern) {
 }
 
 /** Step by step and without going back more than once: no pattern takes long. */
-function matchesPattern(text, pattern) {
+function matchesPattern(whole, wanted) {
+  const [text, pattern] = [[...whole], [...wanted]]; // characters, of which some have two units
   let [place, at, star, from] = [0, 0, -1, 0];
   while (place < text.length) {
     if (at < pattern.length && pattern[at] === "*") {
@@ -161,29 +200,42 @@ function matchesPattern(text, pattern) {
       return false;
     }
   }
-  return /^\**$/.test(pattern.slice(at));
+  return pattern.slice(at).every((character) => character === "*");
 }
 
 // What runs say.
 
-const FIELDS = { name: (run) => run.name, label: (run) => run.label, run: (run) => run.label, state: (run) => run.state };
+/** They go before a metric or setting of the same name. */
+const FIELDS = {
+  name: (run) => run.name,
+  label: (run) => run.ownLabel ?? run.label,
+  state: (run) => run.state,
+  error_kind: (run) => run.errorKind,
+  error_message: (run) => run.errorMessage,
+  machine: (run) => run.machine,
+};
 
 /** What a key reads of a run: undefined where the run does not have it. */
 function readerOf(key) {
   const found = exactReader(key);
   if (found) return found;
-  const all = [...metrics.keys(), ...settings.keys(), ...sharedSettings.keys()];
-  const ends = all.filter((name) => name.endsWith(`.${key}`));
-  if (ends.length === 1) return exactReader(ends[0]);
-  if (!ends.length) throw new Error(`no run has a setting or metric '${key}'`);
-  throw new Error(`'${key}' could be ${ends.slice(0, 4).join(" or ")}`);
+  const all = [...new Set([...metrics.keys(), ...settings.keys(), ...sharedSettings.keys()])];
+  const meant = all.filter((name) => name.includes(".") && name.split(".").at(-1) === key);
+  if (meant.length === 1) return exactReader(meant[0]);
+  if (!meant.length) throw new Error(`no run has a setting or metric '${key}'`);
+  throw new Error(`'${key}' could be ${meant.slice(0, 6).join(" or ")}: say which`);
 }
 
 function exactReader(key) {
   if (Object.hasOwn(FIELDS, key)) return FIELDS[key];
-  if (metrics.has(key)) return (run) => metrics.get(key).of(run) ?? undefined;
+  const [metric, setting] = [metrics.get(key), settingReader(key)];
+  if (metric) return (run) => metric.of(run) ?? setting?.(run);
+  return setting;
+}
+
+function settingReader(key) {
   if (settings.has(key)) return settings.get(key).of;
-  if (sharedSettings.has(key)) return (run) => (run.state === "unreadable" ? undefined : sharedSettings.get(key));
+  if (sharedSettings.has(key)) return (run) => (run.hasSettings ? sharedSettings.get(key) : undefined);
   return null;
 }
 

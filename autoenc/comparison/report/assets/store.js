@@ -2,7 +2,7 @@
 
 const data = JSON.parse(byId("data").textContent);
 
-const runs = data.runs.map((run, index) => ({ ...run, index }));
+const runs = data.runs.map((run, index) => ({ hasSettings: true, ...run, index }));
 
 /**
  * Settings that differ, by key: `of(run)` is the value, undefined where the run's config does not have the key. `main`:
