@@ -159,11 +159,12 @@ def _runs(section: Section, *, view: View, wanted: Wanted, keys: Sequence[str], 
 
 def _groups(section: Section, *, view: View, wanted: Wanted, keys: Sequence[str], most: int | None) -> Iterator[Block]:
     groups = section_groups(section, view=view, wanted=wanted)
-    columns, by = group_columns(groups, metrics=group_metrics(groups, keys)), list(groups[0].values)
+    metrics, by = group_metrics(groups, keys), list(groups[0].values)
+    columns = group_columns(groups, metrics=metrics)
     yield Grid(_first_rows([*columns[: len(by)][:MOST_COLUMNS], *columns[len(by) :]], most))
     yield from _more(len(groups), most, wanted=wanted)
     yield from _no_room(by[MOST_COLUMNS:])
-    yield from (Words(f"Mind: {warning}", "warning") for warning in group_warnings(groups))
+    yield from (Words(f"Mind: {warning}", "warning") for warning in group_warnings(groups, metrics=metrics))
 
 
 def section_groups(section: Section, *, view: View, wanted: Wanted) -> list[Group]:

@@ -127,8 +127,7 @@ def group_columns(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[Co
 
 
 def _mean_column(groups: Sequence[Group], key: str) -> Column:
-    is_fact = split_of(key) is None and is_higher_better(key) is None
-    if is_fact or key == "test.pca_mse":  # chance decides nothing of these
+    if not _has_a_mean(key):
         return Column(key, [_range([record.metrics.get(key) for record in group.records]) for group in groups])
     estimates = [group.estimates(key) for group in groups]
     everything = [record for group in groups for record in group.records]
@@ -139,10 +138,25 @@ def _mean_column(groups: Sequence[Group], key: str) -> Column:
     if higher is not None and len(set(means.values())) > 1 and len(comparable_sections(everything, key)) == 1:
         aim = (max if higher else min)(means.values())
         shown = {_mean_of(cells[number]) for number, mean in means.items() if mean == aim}
-        best = frozenset(number for number in means if _mean_of(cells[number]) in shown)
-    return Column(
-        key, [MIXED if group.is_mixed(key) else cell for group, cell in zip(groups, cells, strict=True)], best=best
-    )
+        best = frozenset(
+            number for number in means if _mean_of(cells[number]) in shown and not _is_of_some(groups[number], key)
+        )
+    marked = [_marked(cell, group, key) for group, cell in zip(groups, cells, strict=True)]
+    return Column(key, marked, best=best)
+
+
+def _is_of_some(group: Group, key: str) -> bool:
+    """Whether not all of its runs are in the mean of a metric: those that are may be the better ones."""
+    found = group.estimates(key)
+    return found is not None and found.runs < len(group.records)
+
+
+def _marked(cell: str, group: Group, key: str) -> str:
+    """With the number of runs that it is of, where these are not all."""
+    if group.is_mixed(key):
+        return MIXED
+    found = group.estimates(key)
+    return f"{cell} ({found.runs})" if found is not None and _is_of_some(group, key) else cell
 
 
 def _mean_of(cell: str) -> str:
@@ -180,8 +194,8 @@ def _range(values: Sequence[float | None]) -> str:
     return " to ".join(dict.fromkeys(numbers([found[0], found[-1]])))
 
 
-def group_warnings(groups: Sequence[Group]) -> list[str]:
-    """What makes the intervals something else than those of chance: a line each."""
+def group_warnings(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[str]:
+    """What makes the means of some metrics, and their intervals, something else than chance does: a line each."""
     if not groups:
         return []
     lines = []
@@ -197,7 +211,19 @@ def group_warnings(groups: Sequence[Group]) -> list[str]:
         lines.append("A group has runs of the same settings and the same seed: copies are no further evidence.")
     if any(group.left_out for group in groups):
         lines.append("Some runs of these groups are not ranked (left_out): a mean of the others may be too good.")
+    partly = [key for key in metrics if _has_a_mean(key) and any(_is_of_some(group, key) for group in groups)]
+    if partly:
+        lines.append(
+            f"Some runs have no {listed_in_words(partly, last='or')}: a mean with a number in brackets is of so many "
+            "runs, may be too good, and is not marked as the best."
+        )
     return lines
+
+
+def _has_a_mean(key: str) -> bool:
+    """Whether chance decides anything of it: a number of parameters has none."""
+    is_fact = split_of(key) is None and is_higher_better(key) is None
+    return not is_fact and key != "test.pca_mse"
 
 
 def _has_copies(group: Group) -> bool:

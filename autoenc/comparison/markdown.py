@@ -15,7 +15,7 @@ _LINKED = re.compile(r"www\.|://|@|#\d", re.IGNORECASE)
 so that nothing is escaped from them but code.
 """
 _SIGNS = re.compile(r"[\\`*_{}\[\]()#+!|<>~$&@:-]")
-_NUMBER = re.compile(r"[-+0-9.,e ±]*")
+_NUMBER = re.compile(r"[-+0-9.,e ±()]*")
 
 
 def as_markdown(blocks: Iterable[Block]) -> str:

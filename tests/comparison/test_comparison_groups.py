@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -16,6 +17,7 @@ from autoenc.comparison.grouping import (
     settings_but_the_seed,
 )
 from autoenc.comparison.intervals import estimate, t_quantile
+from autoenc.comparison.markdown import as_markdown_table
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import Order, arrange
 from tests.comparison.made_records import record
@@ -152,16 +154,20 @@ def test_groups_are_in_order_of_their_means() -> None:
     assert [group.values["architecture"] for group in by_key] == ["conv", "linear"]
 
 
+def warnings_of(found: list[Group]) -> list[str]:
+    return group_warnings(found, metrics=["test.mse", "test.psnr", "parameters", "test.pca_mse"])
+
+
 def test_what_a_group_mixes_is_said() -> None:
-    assert group_warnings(groups(RUNS[:5], "architecture")) == []
+    assert warnings_of(groups(RUNS[:5], "architecture")) == []
     mixed = [record(f"{seed}", {"mse": 0.1 * seed}, optimizer__learning_rate=seed, seed=seed) for seed in (1, 2)]
-    (warning,) = group_warnings(groups(mixed, "architecture"))
+    (warning,) = warnings_of(groups(mixed, "architecture"))
     assert "optimizer.learning_rate" in warning
     assert "--group-by settings" in warning
     copies = [record(name, {"mse": 0.1}) for name in "ab"]
-    (warning,) = group_warnings(groups(copies, "architecture"))
+    (warning,) = warnings_of(groups(copies, "architecture"))
     assert "copies" in warning
-    (warning,) = group_warnings(groups(RUNS, "architecture"))
+    (warning,) = warnings_of(groups(RUNS, "architecture"))
     assert "left_out" in warning
 
 
@@ -205,3 +211,50 @@ def test_the_order_is_said() -> None:
     assert arrange(RUNS, metric="test.mse", order=Order("seed", descending=False)).note == "Sorted by seed, ascending."
     nothing = arrange(RUNS, metric=None, order=None)
     assert (nothing.sections, len(nothing.unranked)) == ((), len(RUNS))
+
+
+def scored(scores: Mapping[str, Sequence[float | None]]) -> list[RunRecord]:
+    """A run for each number, which is its psnr if it has any."""
+    return [
+        record(
+            f"{name} {seed}",
+            {"mse": 0.1 + seed / 100, **({} if score is None else {"psnr": score, "pca_mse": 0.2})},
+            architecture__name=name,
+            seed=seed,
+            parameters=score,
+        )
+        for name, each in scores.items()
+        for seed, score in enumerate(each)
+    ]
+
+
+def psnr_of(runs: list[RunRecord]) -> Column:
+    columns = group_columns(groups(runs, "architecture"), metrics=["test.psnr"])
+    return next(one for one in columns if one.key == "test.psnr")
+
+
+def test_a_mean_of_some_of_the_runs_says_so_and_is_never_the_best() -> None:
+    whole = {"linear": (20.0, 20.5, 21.0), "mlp": (10.0, 11.0, 12.0)}
+    survivors = scored({"conv": (None, 21.0, 22.0), **whole})
+    assert list(psnr_of(survivors).cells) == ["21.5 ± 6.4 (2)", "20.5 ± 1.2", "11.0 ± 2.5"]
+    assert psnr_of(survivors).best == frozenset()  # nobody knows which it is
+    assert "| 21.5 ± 6.4 (2) |" in as_markdown_table([psnr_of(survivors)])
+    (warning,) = warnings_of(groups(survivors, "architecture"))
+    assert warning.startswith("Some runs have no test.psnr: a mean with a number in brackets")
+    assert psnr_of(scored(whole)).best == {0}
+    assert psnr_of(scored({"conv": (None, 12.0, 13.0), **whole})).best == {1}
+    equal = psnr_of(scored({"conv": (None, 20.0, 21.0), **whole}))
+    assert equal.cells[0].startswith(equal.cells[1].partition(" ")[0])
+    assert equal.best == {1}
+
+
+def test_a_single_number_that_is_left_of_several_runs_says_so() -> None:
+    runs = [record("a", {"mse": 0.1, "psnr": 20.0}), record("b", {"mse": 0.2}, seed=1)]
+    assert cells(group_columns(groups(runs), metrics=["test.psnr"]))["test.psnr"] == ["20 (1)"]
+
+
+def test_who_groups_by_the_seed_wants_the_copies() -> None:
+    copies = [record(name, {"mse": 0.1}, seed=seed) for name in "ab" for seed in (1, 2)]
+    assert warnings_of(groups(copies, "architecture", "seed")) == []
+    (warning,) = warnings_of(groups(copies, "architecture"))
+    assert "copies" in warning
