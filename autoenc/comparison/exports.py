@@ -11,7 +11,9 @@ object:
      "rankings": [{"metric": key, "apart": {name: value}, "runs": [run]}],
      "warnings": [text]}
 
-`run` is the path below the folder that was asked for. A number that is not finite is null there.
+`run` is the path below the folder that was asked for. The order of `runs` is the one that was asked for; a ranking has
+the best by its metric first in any case. Where only the first of each section were asked for, there are no others in
+either. A number that is not finite is null.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from typing import Any
 
 from autoenc.comparison.grouping import Group
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.protocol import why_not_finished
+from autoenc.comparison.protocol import ranked, why_not_finished
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import View, in_rows
 from autoenc.comparison.wording import is_number, said
@@ -168,9 +170,10 @@ def as_json(
             {
                 "metric": view.metric,
                 "apart": dict(section.apart),
-                "runs": [record.name for record in section.records],
+                "runs": [record.name for record in ranked(section.records, view.metric)],
             }
             for section in view.sections
+            if view.metric is not None
         ],
         "warnings": list(view.warnings),
     }

@@ -13,7 +13,7 @@ import pytest
 from autoenc.comparison.exports import as_csv, as_json, checked_destination, groups_as_csv, write_csv, write_text
 from autoenc.comparison.grouping import groups_of
 from autoenc.comparison.report import write_report
-from autoenc.comparison.view import arrange
+from autoenc.comparison.view import Order, arrange
 from autoenc.settings import ConfigError
 from tests.comparison.made_records import record
 
@@ -194,3 +194,12 @@ def test_what_takes_no_text_is_refused(tmp_path: Path) -> None:
         listening.bind(str(tmp_path / "socket"))
         with pytest.raises(ConfigError, match=r"--csv.*it is no file, and nothing that takes a text"):
             checked_destination(tmp_path / "socket", option="--csv", records=[])
+
+
+def test_a_ranking_is_by_its_metric_however_the_rows_are_sorted() -> None:
+    runs = [record(f"{seed}", {"mse": error, "psnr": error}, seed=seed) for seed, error in enumerate([0.2, 0.3, 0.1])]
+    for metric, expected in {"test.mse": ["2", "0", "1"], "test.psnr": ["1", "0", "2"]}.items():
+        view = arrange(runs, metric=metric, order=Order("seed", descending=True))
+        found = json.loads(as_json(view, columns=None, groups=None, metrics=[]))
+        assert [run["run"] for run in found["runs"]] == ["2", "1", "0"]
+        assert found["rankings"] == [{"metric": metric, "apart": {}, "runs": expected}]
