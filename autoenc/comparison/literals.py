@@ -8,21 +8,26 @@ from typing import Any, NamedTuple
 from autoenc.comparison.keys import is_pattern, matches_pattern
 from autoenc.comparison.wording import is_number, said
 
+LONGEST_WHOLE = 100
+"""Characters; no value of a run has more than twenty digits."""
+
 
 class Literal(NamedTuple):
     """A value as it was typed."""
 
     text: str
-    number: float | None
+    number: int | float | None
     null: bool
 
 
-def as_number(text: str) -> float | None:
-    """The number that a text says; None where it says none."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
+def as_number(text: str) -> int | float | None:
+    """The number that a text says, a whole one exactly, which a float cannot hold; None where it says none."""
+    for kind in (int, float) if len(text) <= LONGEST_WHOLE else (float,):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
 
 
 def is_equal(value: Any, literal: Literal) -> bool:

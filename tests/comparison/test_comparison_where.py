@@ -85,6 +85,25 @@ def test_conditions(text: str, names: str | None) -> None:
         assert found(text) == names
 
 
+def test_large_whole_numbers_are_exact() -> None:
+    large = 2**53 + 1  # which no float is
+    runs = [record("a", seed=large), record("b", seed=large + 1), record("c", {"mse": math.nan}, seed=2**63 - 1)]
+    keys = Keys(runs)
+
+    def names(text: str) -> str:
+        return "".join(run.name for run in runs if parse_where(text, keys).matches(run))
+
+    assert names(f"seed={large}") == "a"
+    assert names(f"seed!={large}") == "bc"
+    assert names(f"seed in ({large + 1}, {2**63 - 1})") == "bc"
+    assert names(f"seed>{large}") == "bc"
+    assert names(f"seed<={large}") == "a"
+    assert names("seed=9223372036854775807") == "c"
+    for digits in (50, 400, 5000):  # the last of which no float and no int takes
+        assert names(f"test.mse={'9' * digits}") == ""
+        assert names(f"seed<{'9' * digits}") == "abc"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
