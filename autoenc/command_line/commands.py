@@ -20,8 +20,11 @@ from autoenc.command_line.composition import Composer, task_values
 from autoenc.command_line.folders import claim_folder
 from autoenc.command_line.help import help_text
 from autoenc.command_line.our_configs import absolute_folder, config_directory, register_our_configs
+from autoenc.command_line.preview import preview
 from autoenc.command_line.report import as_value, command, report, shown
-from autoenc.command_line.sweep import comparison_settings, sweep, sweep_settings
+from autoenc.command_line.sweep import sweep
+from autoenc.command_line.wanted import comparison_settings, sweep_settings
+from autoenc.progress import console
 from autoenc.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 
@@ -38,22 +41,26 @@ def train(arguments: Sequence[str]) -> int:
         raise ConfigError("--experimental-rerun", "it would unpickle a file, which can run code; use rerun=")
     register_our_configs()
     if options.help or options.hydra_help or options.cfg or options.info or options.shell_completion or options.resolve:
-        return _show(options, parser)
+        _show(options, parser)
+        console.insist()
+        return 0
     composer = Composer(options)
     if options.multirun or composer.wants_sweep():
         return sweep(composer)
     return _run(composer)
 
 
-def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """`--help` is ours; `--cfg`, `--info`, completion and `--hydra-help` are Hydra's."""
     if options.help:
         sys.stdout.write(help_text(Composer(options)))
-        return 0
+        return
+    if options.cfg and options.multirun:
+        sys.stdout.write(preview(options))
+        return
     if options.cfg:
         composer = Composer(options)
-        mode = RunMode.MULTIRUN if options.multirun else RunMode.RUN
-        composer.compose(run_mode=mode)  # for our own words where there is a mistake
+        composer.compose(run_mode=RunMode.RUN)  # for our own words where there is a mistake
         options.overrides, options.config_name = composer.overrides, composer.config_name
     GlobalHydra.instance().clear()
     _run_hydra(
@@ -63,7 +70,6 @@ def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         config_path=str(config_directory()),
         config_name="config",
     )
-    return 0
 
 
 def _never(config: DictConfig) -> None:

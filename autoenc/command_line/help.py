@@ -52,6 +52,6 @@ Settings (key=value)
 
 {settings}
 
-More: --cfg job shows the config alone, --multirun tries all combinations of values, --hydra-help shows Hydra's flags,
--sc install=bash sets up tab completion (see the README).
+More: --cfg job shows the config alone, --multirun tries all combinations of values, both together show the jobs that
+there would be, --hydra-help shows Hydra's flags, -sc install=bash sets up tab completion (see the README).
 """

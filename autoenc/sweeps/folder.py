@@ -58,6 +58,14 @@ class SweepFolder:
                 for folder in made:
                     folder.rmdir()
 
+    def look(self) -> None:
+        """Read what an earlier sweep left, to tell of it; no other sweep is kept out.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        self._take_up()
+
     def add(self, jobs: Sequence[Job], *, code: str) -> None:
         """Write down jobs that belong to the sweep from now on."""
         for job in jobs:

@@ -73,6 +73,39 @@ def test_the_same_again_redoes_nothing_and_a_wider_one_adds(
     assert set(jobs()) == {f"code size {size}, seed {seed}" for size, seed in [(3, 0), (3, 1), (4, 1), (3, 2), (4, 2)]}
 
 
+def test_what_a_sweep_would_do_can_be_seen_before(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [*QUICK, "--cfg", "job"]
+    assert main([*command, "seed=0,1"]) == 0
+    headline, *lines = capsys.readouterr().out.splitlines()
+    assert headline == "# 2 jobs in outputs/sweeps/s: 2 new."
+    assert [line.split()[0] for line in lines] == ["new", "new"]
+    assert [line.split()[2] for line in lines] == ["seed=0", "seed=1"]
+    assert not Path("outputs").exists()
+    assert main([*QUICK, "seed=0"]) == 0
+    capsys.readouterr()
+    assert main([*command, "seed=0,1"]) == 0
+    (there,) = SWEEP.glob("*-*")
+    first, second = capsys.readouterr().out.splitlines()[1:]
+    assert first == f"left as it is  {there.name}  seed=0"
+    assert second.split() == lines[1].split()
+    assert main([*command, "seed=0,1", "sweep.rerun=all"]) == 0
+    assert "begins anew" in capsys.readouterr().out
+    assert main([*command, "seed=0,1", "architecture=nothing"]) == 2
+    assert "there is no such choice" in capsys.readouterr().err
+    assert main([*QUICK, "--cfg", "hydra"]) == 2
+    assert "--cfg=hydra: of a sweep (--multirun), --cfg job lists the jobs" in capsys.readouterr().err
+
+
+def test_what_a_search_would_do_can_be_seen_before(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna")
+    search = ["hydra/sweeper=optuna", "optimizer.learning_rate=tag(log, interval(1e-4, 1e-1))"]
+    assert main([*QUICK, *search, "--cfg", "job"]) == 0
+    headline, *lines = capsys.readouterr().out.splitlines()
+    assert headline.startswith("# A search in outputs/sweeps/s, which chooses its jobs as it goes")
+    assert lines == ["optimizer.learning_rate=0.0001", "optimizer.learning_rate=0.1"]
+    assert not Path("outputs").exists()
+
+
 def test_a_failed_job_is_tried_again_and_what_it_left_is_kept(
     elsewhere: Path, faulty: Installed, capsys: pytest.CaptureFixture[str]
 ) -> None:
