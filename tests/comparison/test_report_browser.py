@@ -212,6 +212,22 @@ def test_what_cannot_be_ranked_together_is_not(page: Page) -> None:
     )
 
 
+def test_what_ranks_is_seen_first(page: Page) -> None:
+    assert page.texts(".runs thead .groups th")[:2] == ["settings", "validation"]
+    assert page.header("test.mse").find_element("css selector", ".unit").text == "mean over pixels\u2026"
+    page.go_to("points")
+    page.settle()
+    assert page.texts("#points .axis-label")[-1] == "architecture.code_size"  # of numbers, before `architecture`
+
+
+def test_there_is_no_half_epoch(page: Page) -> None:
+    page.go_to("curves")
+    page.settle()
+    ticks = page.texts("#curves .axis text")
+    assert {"1", "2", "5"} <= set(ticks)
+    assert not {"1.5", "2.5"} & set(ticks)
+
+
 def test_columns_are_chosen(page: Page) -> None:
     before = len(page.all(".runs thead th[data-key]"))
     page.one(".columns summary").click()

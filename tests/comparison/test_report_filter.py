@@ -41,13 +41,13 @@ CONDITIONS = [
     # Texts, lists, truth values and null.
     "kind = 'a b'", "kind = 'ab'", "kind = 'a  b'", "kind = \"it's\"", "kind = 'it\\'s'", "kind=TRUE", "kind=true",
     "kind = null", "kind != null", "kind = 'null'", "kind != 'null'", "kind ~ null", "kind !~ a", "kind ~ A",
-    "kind ~ ''",
-    "kind = ''", "kind ~ '?'", "kind ~ '*?*b'", "channels=[16,32]", "channels = [ 16, 32 ]", "channels = '[16, 32]'",
-    "channels ~ 32", "channels = [16,33]", "kind in (true, 'a b')", "kind not in (true, null)", "kind not in (null)",
+    "kind ~ ''", "kind = ''", "kind ~ '?'", "kind ~ '*?*b'", "channels=[16,32]", "channels = [ 16, 32 ]",
+    "channels = '[16, 32]'", "channels ~ 32", "channels = [16,33]", "kind in (true, 'a b')",
+    "kind not in (true, null)", "kind not in (null)",
     # Keys: whole, or a last part that is one key's alone; what all share, and what is a metric and a setting.
     "code_size=8", "architecture.code_size=8", "mse<1", "psnr>0", "psnr=3", "beta=2", "schedule.beta=2",
-    "schedule.warmup=3", "warmup=3", "dataset=mnist", "dataset=null", "optimizer=adam", "epochs=5", "epochs=7", "best_epoch=3", "nothing=1",
-    "deep.inner=1", "inner=1", "constructor=1", "__proto__=1", "toString ~ a",
+    "schedule.warmup=3", "warmup=3", "dataset=mnist", "dataset=null", "optimizer=adam", "epochs=5", "epochs=7",
+    "best_epoch=3", "nothing=1", "deep.inner=1", "inner=1", "constructor=1", "__proto__=1", "toString ~ a",
     # How they are put together.
     "state=failed or seed=1 and test.mse<1", "(state=failed or seed=1) and test.mse<1", "not state=failed and seed=1",
     "not (state=failed or seed=1)", "not not seed=1", "NOT seed=1 AND state=finished", "seed=1 Or seed=0", "seed==1",

@@ -12,6 +12,7 @@ function numberAxis(values, { log, label, zero = false }) {
   const finite = values.filter(isFiniteNumber);
   const positive = finite.length > 0 && finite.every((value) => value > 0);
   const useLog = log && positive;
+  const least = finite.every(Number.isInteger) ? 1 : 0; // from tick to tick: there is no epoch 1.5
   let low = finite.length ? finite.reduce((a, b) => Math.min(a, b)) : 0;
   let high = finite.length ? finite.reduce((a, b) => Math.max(a, b)) : 1;
   const forward = useLog ? Math.log10 : (value) => value;
@@ -28,7 +29,7 @@ function numberAxis(values, { log, label, zero = false }) {
     refusedLog: log && !positive && finite.length > 0,
     place: (value) => (forward(value) - first) / (last - first),
     value: (place) => back(first + place * (last - first)),
-    ticks: (count) => (useLog ? logTicks(low, high, count) : linearTicks(low, high, count)).map((value) => [value, onAxis(value)]),
+    ticks: (count) => (useLog ? logTicks(low, high, count) : linearTicks(low, high, count, least)).map((value) => [value, onAxis(value)]),
   };
 }
 
@@ -41,10 +42,10 @@ function categoryAxis(names, { label }) {
   };
 }
 
-function linearTicks(low, high, count) {
+function linearTicks(low, high, count, least = 0) {
   const rough = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 10 * power;
+  const step = Math.max(least, [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 10 * power);
   const ticks = [];
   for (let number = Math.ceil(low / step - 1e-9); number * step <= high + step * 1e-9 && ticks.length < 50; number += 1) {
     ticks.push(Number((number * step).toPrecision(12)));

@@ -20,7 +20,9 @@ function tableColumns() {
       value: (run) => metric.of(run) ?? undefined, text: (run) => measured(metric.of(run)), numeric: true,
     };
   });
-  return [...ofSettings, ...ofMetrics];
+  const main = ofMetrics.find((column) => column.key === data.mainMetric);
+  const isBeside = (column) => column.group === main?.group;
+  return [...ofSettings, ...ofMetrics.filter(isBeside), ...ofMetrics.filter((column) => !isBeside(column))]; // what ranks is seen first
 }
 
 function isNumberOrMissing(value) {

@@ -55,6 +55,14 @@ function briefUnit(unit) {
   return unit.split(/[,:;]/, 1)[0];
 }
 
+const [WHOLE_UNIT, CUT_UNIT] = [24, 18]; // characters
+
+/** The same for the head of a narrow column: of a long one, the first words. */
+function narrowUnit(unit) {
+  const brief = briefUnit(unit);
+  return brief.length <= WHOLE_UNIT ? brief : `${brief.slice(0, CUT_UNIT).replace(/\s+\S*$/, "")}\u2026`;
+}
+
 function plural(count, word) {
   return `${count.toLocaleString("en-US")} ${word}${count === 1 ? "" : "s"}`;
 }

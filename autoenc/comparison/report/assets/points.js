@@ -47,7 +47,7 @@ function buildPoints() {
     return;
   }
   pointView.y = keys.includes(data.mainMetric) ? data.mainMetric : keys[0];
-  pointView.x = mainSettings[0]?.key ?? keys.find((key) => key !== pointView.y) ?? pointView.y;
+  pointView.x = firstAcross()?.key ?? keys.find((key) => key !== pointView.y) ?? pointView.y;
   pointView.logX = reachesFar(pointView.x);
   const place = contentOf("points");
   const charts = element("div");
@@ -72,6 +72,12 @@ function buildPoints() {
   );
   changed();
   store.listeners.push(drawn.change);
+}
+
+/** A setting of numbers that is no seed, which shows how the metric goes with it; else the first that there is. */
+function firstAcross() {
+  const numeric = mainSettings.filter(({ key, of }) => key !== "seed" && runs.every((run) => isNumberOrMissing(of(run))));
+  return numeric[0] ?? mainSettings[0];
 }
 
 /** The controls, and what makes them show what a preset has chosen. */

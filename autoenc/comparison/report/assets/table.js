@@ -1,6 +1,7 @@
 // The table of all runs: sorted, filtered, and where runs are chosen for everything below it.
 
 const MOST_ROWS = 400;
+const SHORT_NAME = 34; // characters that stand in one line, but on a phone
 
 const table = { columns: [], sort: { key: null, descending: false }, filter: () => true, states: new Set(), most: MOST_ROWS };
 
@@ -146,7 +147,7 @@ function drawTable() {
 
 function headOf(column) {
   const units = column.metric ? column.metric.units.filter(Boolean) : [];
-  const unit = units.length > 1 ? "units differ" : units.length ? briefUnit(units[0]) : "";
+  const unit = units.length > 1 ? "units differ" : units.length ? narrowUnit(units[0]) : "";
   const title = [column.key, ...units, ...(column.metric?.better ? [`${column.metric.better} is better`] : [])].join("\n");
   return element(
     "th", { scope: "col", class: column.numeric ? "number" : "text", "aria-sort": ariaSort(column.key), title, "data-key": column.key },
@@ -180,7 +181,7 @@ function sortBy(key) {
 function rowOf(run, columns) {
   const box = element("input", { type: "checkbox", on: { change: () => store.toggle(run.index, box.checked) } });
   const mark = shape("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape("path", { d: markPath(0, 4.6) }));
-  const name = element("span", { class: "run-name" }, element("bdi", {}, run.label));
+  const name = element("span", { class: run.label.length <= SHORT_NAME ? "run-name short" : "run-name" }, element("bdi", {}, run.label));
   const badge = run.state === "finished" ? null : element("span", { class: `badge ${run.state}` }, run.state);
   const said = (run.reasons ?? []).join(" \u00b7 ");
   const reason = said ? element("span", { class: "reason", title: said }, said) : null;
