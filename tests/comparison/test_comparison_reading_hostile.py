@@ -8,8 +8,9 @@ import os
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -434,3 +435,36 @@ def test_what_a_watch_remembers_of_strangers_is_bounded_too(tmp_path: Path, monk
     monkeypatch.setattr(runs, "MOST_VALUES", 500)
     assert [record.state for record in read_runs([tmp_path], cache=None)] == ["finished"]
     assert "unreadable" in [record.state for record in Watch([tmp_path], cache=None).refresh()]
+
+
+class Entry(NamedTuple):
+    """Of a folder that is too large to be made."""
+
+    name: str
+    is_folder: bool
+
+    def is_dir(self, *, follow_symlinks: bool) -> bool:
+        assert not follow_symlinks
+        return self.is_folder
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_folder_may_hold_any_number_of_names(run: Path, monkeypatch: pytest.MonkeyPatch, *, is_folder: bool) -> None:
+    monkeypatch.setattr(find, "MOST_FOLDERS", 1000)
+    names = (f"{number}{'x' * 200}" for number in range(100_000))
+    own = ["config.yaml", "status.json", "summary.json"]
+
+    def entries(folder: str) -> Iterator[Entry]:
+        if folder == str(run):
+            yield from (Entry(name, is_folder) for name in names)
+            yield from (Entry(name, False) for name in own)
+
+    monkeypatch.setattr(os, "scandir", lambda folder: nullcontext(entries(folder)))
+    tracemalloc.start()
+    (place,) = find.find_places([run])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * MEGABYTE
+    assert place.path == str(run)
+    assert (place.problem is not None) == is_folder
+    assert not is_folder or "more than 1,000 folders" in str(place.problem)

@@ -16,6 +16,8 @@ DEEPEST = 12
 """Folders inside one another, below the one that was asked for."""
 MOST_FOLDERS = 100_000
 MOST_RUNS = 20_000
+_MATTERS = MARKS | {FILE}
+"""The names of files that say what a folder is; of others it may have millions."""
 _PARTS_OF_A_RUN = frozenset({"checkpoints", "figures"})
 
 
@@ -115,8 +117,11 @@ class _Walk:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        inner.append(entry.name)
-                    else:
+                        if len(inner) < MOST_FOLDERS:
+                            inner.append(entry.name)
+                        else:
+                            self._is_full = True
+                    elif entry.name in _MATTERS:
                         names.add(entry.name)
         except OSError as error:
             self._blame(folder, f"The folder cannot be read: {error.strerror}.")
