@@ -20,6 +20,7 @@ from autoenc.comparison.intervals import estimate, t_quantile
 from autoenc.comparison.markdown import as_markdown_table
 from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import Order, arrange
+from autoenc.comparison.view import in_order as sort_runs
 from tests.comparison.made_records import record
 
 stats = importlib.import_module("scipy.stats")  # which has no types
@@ -258,3 +259,13 @@ def test_who_groups_by_the_seed_wants_the_copies() -> None:
     assert warnings_of(groups(copies, "architecture", "seed")) == []
     (warning,) = warnings_of(groups(copies, "architecture"))
     assert "copies" in warning
+
+
+def test_what_is_no_number_comes_last_in_either_direction() -> None:
+    scores = {"a": 2.0, "b": math.nan, "c": 1.0, "d": None, "e": 3.0}
+    runs = [
+        record(name, {"mse": 0.1, **({} if score is None else {"psnr": score})}, seed=seed)
+        for seed, (name, score) in enumerate(scores.items())
+    ]
+    for descending, expected in {False: "caebd", True: "eacbd"}.items():
+        assert "".join(run.name for run in sort_runs(runs, Order("test.psnr", descending))) == expected
