@@ -297,7 +297,9 @@ def test_a_search_answers_the_same_when_nothing_is_left_to_do(
     search = [*QUICK, "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "optimizer.learning_rate=choice(1e-3,1e30)"]
     for _ in range(2):
         assert main(search) == 1
-        assert capsys.readouterr().err.startswith("error: 1 of 2 jobs did not finish: outputs/sweeps/s/")
+        said = capsys.readouterr()
+        assert said.err.startswith("error: 1 of 2 jobs did not finish: outputs/sweeps/s/")
+        assert "By validation.loss, lower is better" in said.out  # what the search goes by
 
 
 @pytest.mark.slow

@@ -143,7 +143,7 @@ def test_what_decides_on_the_meaning_of_the_objective_is_not_searched(metric: st
         assert len(search.examples(parsed(f"{key}=1,2"))) == 2
     else:
         with pytest.raises(
-            ConfigError, match=f"hydra.sweeper.metric={metric}: {key} decides on what this is a measure"
+            ConfigError, match=f"hydra.sweeper.metric={metric}: what it measures changes with {key}, so"
         ):
             search.examples(parsed(f"{key}=1,2", RATE))
 

@@ -144,11 +144,15 @@ class OptunaSearch:
             groups.add("loss")
         for key in space.distributions:
             if key.lstrip("+").partition(".")[0] in groups:
+                changing = key.lstrip("+")
                 problem = (
-                    f"{key.lstrip('+')} decides on what this is a measure of, so that it cannot choose among its values"
+                    f"what it measures changes with {changing}, so that the best value need not be the best model's"
                 )
-                hint = "" if key.lstrip("+").startswith("dataset") else "; hydra.sweeper.metric=mse can"
+                hint = "" if changing.startswith("dataset") else _CAN_CHOOSE
                 raise ConfigError("hydra.sweeper.metric", problem + hint, value=self.metric)
+
+
+_CAN_CHOOSE = "; hydra.sweeper.metric=mse measures the same for all: the error on clean images"
 
 
 def _settled(values: Mapping[str, Any], *, space: SearchSpace) -> dict[str, Any]:
