@@ -50,7 +50,7 @@ def jobs_of(folder: Path) -> list[RunRecord]:
 
 
 def compare_sweep(folder: Path) -> Path | None:
-    """Print the table of a sweep's jobs, and write their numbers, their pictures on one page, and the report.
+    """Write the numbers of a sweep's jobs, their pictures on one page, and the report; and print the table.
 
     Returns:
         the page of pictures; None where nothing has finished, or there is nothing to draw.
@@ -64,13 +64,15 @@ def compare_sweep(folder: Path) -> Path | None:
     finished = [record for record in jobs if record.state == "finished"]
     count = f"{len(finished)}" if len(finished) == len(jobs) else f"{len(finished)} of {len(jobs)}"
     title = settings.title or f"{count} runs compared"
-    if settings.title is not None:
-        console.print(settings.title, style="bold", markup=False)
     metric = _ranking(finished, settings)
-    _print(jobs, metric=metric)
-    write_csv(jobs, folder / TABLE)
-    drawn = bool(finished) and draw_comparison(finished, settings=settings, title=title, path=folder / PAGE)
-    write_report(jobs, folder / REPORT, title=settings.title or folder.name, metric=metric)
+    try:
+        write_csv(jobs, folder / TABLE)
+        drawn = bool(finished) and draw_comparison(finished, settings=settings, title=title, path=folder / PAGE)
+        write_report(jobs, folder / REPORT, title=settings.title or folder.name, metric=metric)
+    finally:  # the files first, which stay; but where a disk is full, say, the table can still be seen
+        if settings.title is not None:
+            console.print(settings.title, style="bold", markup=False)
+        _print(jobs, metric=metric)
     return folder / PAGE if drawn else None
 
 

@@ -104,7 +104,8 @@ def fitting(columns: Sequence[Column], *, into: int, unwanted: Sequence[str]) ->
 
 def print_whole(table: Table, *, to: Console) -> None:
     """Print a table with whole numbers in long lines: a narrow terminal breaks them, and a file keeps them."""
-    wide = Console(file=io.StringIO(), width=WIDEST, force_terminal=to.is_terminal, highlight=False)
+    like = io.TextIOWrapper(io.BytesIO(), encoding=to.encoding)  # without Unicode, lines are drawn in other letters
+    wide = Console(file=like, width=WIDEST, force_terminal=to.is_terminal, highlight=False)
     with wide.capture() as captured:
         wide.print(table)
     lines = [line.rstrip() for line in captured.get().splitlines()]
