@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import IO, Any, Self, TypeVar, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
@@ -20,13 +20,83 @@ REFRESH_SECONDS = 0.25
 """How often the bar is drawn anew at the most: drawing takes the time of several training steps."""
 
 
-class _LastingConsole(Console):
-    """A console whose reader may go away (`| head`) without taking the training with it."""
+class LastingStream:
+    """A stream that costs nobody the work which writes to it: its terminal or its reader may go away, its disk be full.
 
-    def on_broken_pipe(self) -> None:
-        """Say nothing more; rich's own way is to exit."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    What cannot be written is left out; the next is tried again. What cannot be encoded is written as its number.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self.lost: OSError | ValueError | None = None
+        """Why something is left out, the first time."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, or remember why not."""
+        try:
+            return self._stream.write(text)
+        except UnicodeEncodeError as error:
+            return self.write(text.encode(error.encoding, errors="backslashreplace").decode(error.encoding))
+        except (OSError, ValueError) as error:  # ValueError: it is closed
+            self.lost = self.lost or error
+            return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write, or remember why not."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Bring what was written to where it goes, or remember why not."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            self.lost = self.lost or error
+
+    def let_go(self) -> None:
+        """Flush. Where something was left out, nothing more is tried, for Python would complain of it as it ends."""
+        self.flush()
+        if self.lost is not None:
+            with contextlib.suppress(OSError, ValueError):  # what is closed, or has no number
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+
+class _LastingConsole(Console):
+    """Writes to standard output as it is at the time, and never fails because of it."""
+
+    @property
+    def file(self) -> IO[str]:
+        """Where it writes."""
+        return cast("IO[str]", self._lasting)
+
+    @file.setter
+    def file(self, new_file: IO[str]) -> None:
+        self._file = new_file
+
+    @property
+    def _lasting(self) -> LastingStream:
+        stream = super().file
+        return stream if isinstance(stream, LastingStream) else LastingStream(stream)
+
+    @property
+    def lost(self) -> OSError | ValueError | None:
+        """Why something that a command printed is left out; None outside of one."""
+        return self._lasting.lost
+
+    def insist(self) -> None:
+        """For whoever has nothing to do but print: raise what kept it from that, unless its reader has seen enough.
+
+        Raises:
+            OSError, ValueError: a full disk, say, or a terminal that is gone.
+        """
+        self._lasting.flush()
+        if self.lost is not None and not isinstance(self.lost, BrokenPipeError):
+            raise self.lost
 
 
 console = _LastingConsole(highlight=False)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import errno
 import io
 import logging
+import sys
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from autoenc import progress
-from autoenc.progress import TerminalHandler, TrainingProgress
+from autoenc.progress import LastingStream, TerminalHandler, TrainingProgress, console
 
 ROW = {"epoch": 1, "train/loss": 0.0213, "validation/loss": 0.0221, "images_per_second": 40000.0, "seconds": 1.5}
 
@@ -67,3 +69,60 @@ def test_a_pipe_gets_a_plain_line_an_epoch(printed: io.StringIO, monkeypatch: py
         "epoch 2/2  train 0.0213  40000 images/s  1.50 s",
         "a [word] of warning",
     ]
+
+
+class Failing(io.StringIO):
+    """A terminal that does not take what is written, as long as there is an error."""
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, text: str) -> int:
+        if self.error is not None:
+            raise self.error
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "gone"), BrokenPipeError(), ValueError("closed")])
+def test_a_terminal_that_is_gone_stops_nobody(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Failing(error)
+    monkeypatch.setattr(sys, "stdout", stream)
+    run([ROW], refresh_seconds=0, monkeypatch=monkeypatch)
+    stream.error = None
+    console.print("again")
+    assert stream.getvalue() == "again\n"
+
+
+def test_only_who_insists_hears_of_what_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Failing(None)
+    monkeypatch.setattr(sys, "stdout", LastingStream(stream))
+    console.print("there")
+    console.insist()
+    stream.error = OSError(errno.ENOSPC, "full")
+    console.print("lost")
+    stream.error = None
+    console.print("there again")
+    assert stream.getvalue() == "there\nthere again\n"
+    with pytest.raises(OSError, match="full"):
+        console.insist()
+
+
+def test_a_reader_that_has_seen_enough_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", LastingStream(Failing(BrokenPipeError())))
+    console.print("lost")
+    assert console.lost is not None
+    console.insist()
+
+
+@pytest.mark.parametrize(("encoding", "written"), [("ascii", "caf\\xe9 \\u2014"), ("latin-1", "caf\xe9 \\u2014")])
+def test_a_letter_that_there_is_not_is_written_as_its_number(
+    encoding: str, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding=encoding))
+    TerminalHandler().emit(logging.makeLogRecord({"msg": "caf\xe9 \u2014", "levelno": logging.ERROR}))
+    assert content.getvalue().decode(encoding) == written + "\n"

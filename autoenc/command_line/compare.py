@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,8 +66,6 @@ STANDARD_OUTPUT = Path("-")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare as the command line says; returns the exit code."""
     options = _parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Unicode is no reason to end
     return exit_code(lambda: _compare(options))
 
 
@@ -148,6 +145,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.markdown is not None:
         _write(as_markdown(blocks), options.markdown)
     _export(options, view, wanted)
+    console.insist()
     return 0
 
 
@@ -244,9 +242,5 @@ def _export(options: argparse.Namespace, view: View, wanted: Wanted) -> None:
 def _write(text: str, path: Path) -> None:
     if path != STANDARD_OUTPUT:
         write_text(path.expanduser().absolute(), text)
-        return
-    try:
+    else:
         sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # its reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

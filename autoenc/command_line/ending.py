@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO, cast
+
+from autoenc.progress import LastingStream
 
 log = logging.getLogger("autoenc")
 
@@ -18,7 +23,33 @@ def exit_code(work: Callable[[], int]) -> int:
 
     0 is success, 1 work that failed, 2 something that cannot be done as it was asked. A signal (130, 143) and argparse
     (2) leave by `SystemExit`. A traceback is shown where the environment has `HYDRA_FULL_ERROR=1`.
+
+    That standard output or error cannot be written to, or cannot hold a letter, is no reason to end, nor changes the
+    code: what has to be said and not only done calls `console.insist`.
     """
+    with _lasting_streams():
+        return _exit_code(work)
+
+
+@contextlib.contextmanager
+def _lasting_streams() -> Iterator[None]:
+    before = sys.stdout, sys.stderr
+    lasting = [LastingStream(stream or _nowhere()) for stream in before]
+    sys.stdout, sys.stderr = (cast("TextIO", stream) for stream in lasting)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in lasting:
+            stream.let_go()
+
+
+def _nowhere() -> TextIO:
+    """For a stream that was closed before Python began (`>&-`): its number would be the next file's that is opened."""
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _exit_code(work: Callable[[], int]) -> int:
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         return work()

@@ -67,6 +67,7 @@ def _show(folders: Sequence[Path], *, follow: bool) -> int:
     watch = Watch(folders_among(folders))
     if follow:
         _follow(watch)
+        console.insist()
         return 0
     records, now = watch.refresh(), datetime.now(UTC)
     if console.is_terminal:
@@ -75,6 +76,7 @@ def _show(folders: Sequence[Path], *, follow: bool) -> int:
             console.print(Text(line))
     else:
         print_whole(live_table(records, now=now), to=console)
+    console.insist()
     return 0
 
 
@@ -90,7 +92,8 @@ def _follow(watch: Watch) -> None:
                 live.update(
                     Group(live_table(records, now=now, most_rows=rows, width=console.width), *last), refresh=True
                 )
-                if all(record.state in ENDED for record in records):
+                nobody_looks = console.lost is not None or not console.is_terminal
+                if nobody_looks or all(record.state in ENDED for record in records):
                     return
                 time.sleep(REFRESH_SECONDS)
                 records = watch.refresh()

@@ -85,7 +85,7 @@ class SweepView:
         """Draw the table anew, where there is one and it is time."""
         if console.is_terminal and time.monotonic() - self._looked >= REFRESH_SECONDS:
             self._looked = time.monotonic()
-            with contextlib.suppress(OSError, ValueError):  # a terminal that is gone, a folder that is: no job's fault
+            with contextlib.suppress(OSError, ValueError):  # a folder that is gone: no job's fault
                 records = self._watch.refresh()
                 now = datetime.now(UTC)
                 table = live_table(records, now=now, most_rows=rows_that_fit(console), width=console.width)

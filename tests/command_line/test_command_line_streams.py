@@ -1,0 +1,171 @@
+"""Terminals that go away, and streams that are full, closed, or of another alphabet than the words."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoenc.command_line import main
+from autoenc.command_line.status import main as status
+from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.sweep import compare_sweep
+from autoenc.comparison.sweep_file import Sweep, SweepJob, write_sweep
+from autoenc.run_directory import RunDirectory
+from tests.comparison.run_folders import make_run
+from tests.conftest import REPOSITORY, TINY
+
+SCRIPTS = REPOSITORY / "scripts"
+SWEEP = Path("outputs/sweeps/s")
+QUICK = [*TINY, "-m", "sweep.name=s", "training.epochs=1", "comparison.pictures=[loss_curves]", "seed=0,1"]
+
+
+class Gone(io.RawIOBase):
+    """What is left of a terminal whose window was closed."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        self._terminal = terminal
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    def write(self, _: Any) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def gone(*, terminal: bool) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedWriter(Gone(terminal=terminal)), encoding="utf-8", line_buffering=True)
+
+
+def finished(sweep: Path) -> int:
+    return sum(RunDirectory(path.parent).status()["state"] == "finished" for path in sweep.glob("*/status.json"))
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_sweep_whose_terminal_is_gone_comes_to_its_end(
+    terminal: bool, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gone(terminal=terminal), gone(terminal=terminal)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", before[0])
+        patched.setattr(sys, "stderr", before[1])
+        code = main(QUICK)
+        assert (sys.stdout, sys.stderr) == before
+    assert code == 0
+    assert finished(SWEEP) == 2
+    assert all((SWEEP / name).is_file() for name in ("comparison.csv", "comparison.png", "report.html"))
+
+
+def test_a_run_whose_terminal_is_gone_comes_to_its_end_and_a_mistake_keeps_its_code(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", gone(terminal=True))
+        patched.setattr(sys, "stderr", gone(terminal=True))
+        codes = [main([*TINY, "hydra.run.dir=run"]), main([*TINY, "architecture=nonesuch"])]
+    assert codes == [0, 2]
+    assert RunDirectory(Path("run")).status()["state"] == "finished"
+
+
+def test_a_sweep_says_what_it_can_where_there_is_not_every_letter(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", ascii_only)
+        codes = [main([*QUICK, "comparison.title='caf\xe9'"]), status(["outputs"])]
+    assert codes == [0, 0]
+    ascii_only.seek(0)
+    printed = ascii_only.read()
+    assert "caf\\xe9" in printed
+    assert "2 runs: 2 finished" in printed
+    assert "\\u2500" not in printed  # lines of a table, which there are ASCII letters for
+    assert (SWEEP / "report.html").is_file()
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    settings = ComparisonSettings(title=None, pictures=("loss_curves",), metric="mse", against=None, epochs=None)
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write_sweep(folder, Sweep({name: SweepJob(name, name, (), "") for name in "01"}, settings))
+    make_run(folder / "0")
+    make_run(folder / "1")
+    return folder
+
+
+def test_files_that_cannot_be_written_do_not_cost_the_table(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("autoenc.comparison.sweep.write_csv", full)
+    with pytest.raises(OSError, match="No space left"):
+        compare_sweep(sweep)
+    assert "2 runs: 2 finished." in capsys.readouterr().out
+
+
+def test_files_are_written_before_anything_is_printed(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there: list[bool] = []
+    monkeypatch.setattr(
+        "autoenc.comparison.sweep.print_blocks", lambda *_, **__: there.append((sweep / "report.html").is_file())
+    )
+    compare_sweep(sweep)
+    assert there == [True]
+
+
+def shell(words: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The Python script that `words` redirect, with arguments."""
+    command = ["bash", "-c", f'"$0" "$@" {words}', sys.executable, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_commands_that_only_print_say_that_they_could_not(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "0")
+    for arguments in (["status.py", tmp_path], ["compare.py", tmp_path], ["train.py", "--cfg", "job"]):
+        ended = shell("> /dev/full", SCRIPTS / arguments[0], *arguments[1:])
+        assert (ended.returncode, ended.stderr) == (1, "error: [Errno 28] No space left on device\n"), arguments
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    for number in range(2):
+        make_run(tmp_path / "runs" / str(number))
+    for arguments in (["status.py", tmp_path], ["compare.py", tmp_path, "--csv", "-"], ["train.py", "--cfg", "job"]):
+        ended = shell("| true; exit ${PIPESTATUS[0]}", SCRIPTS / arguments[0], *arguments[1:])
+        assert (ended.returncode, ended.stderr) == (0, ""), arguments
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("streams", ["> /dev/full 2> /dev/full", ">&- 2>&-"])
+def test_a_run_needs_neither_of_its_streams(streams: str, tmp_path: Path) -> None:
+    ended = shell(streams, SCRIPTS / "train.py", *TINY, f"hydra.run.dir={tmp_path / 'run'}")
+    assert ended.returncode == 0
+    assert RunDirectory(tmp_path / "run").status()["state"] == "finished"
+
+
+def test_following_ends_with_its_terminal(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "0", state="running")
+    leader, follower = pty.openpty()
+    command = [sys.executable, str(SCRIPTS / "status.py"), str(tmp_path), "--follow"]
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": follower, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **streams) as process:
+        os.close(follower)
+        printed = b""
+        while b"1 running" not in printed:
+            printed += os.read(leader, 65536)
+        os.close(leader)
+        _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert complaint.decode() == "error: [Errno 5] Input/output error\n"
