@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from autoenc.command_line.report import shown
 from autoenc.command_line.wanted import Wanted, what_is_wanted
 from autoenc.comparison.reading import printable
 from autoenc.run_directory import RunDirectory, write_atomically
-from autoenc.sweeps.driver import Course
+from autoenc.sweeps.driver import Course, View
 from autoenc.sweeps.source import Source
 from autoenc.sweeps.view import SweepView
 
@@ -37,18 +38,7 @@ def sweep(composer: Composer) -> int:
         if wanted.folder.begin_anew(wanted=wanted.settings.rerun == "all"):
             log.info("Going on with sweep.rerun=all: what has been trained anew already is not trained once more.")
         _announce(wanted, code=code)
-        wanted.folder.add(wanted.jobs, code=code)
-        write_atomically(wanted.folder.path / "multirun.yaml", wanted.as_yaml.encode())  # as Hydra's own sweeps have it
-        source = wanted.source()
-        for line in source.opening_words():
-            log.info("%s", line)
-        course = Course(
-            source=source,
-            launcher=wanted.launcher.build(),
-            job_of=lambda proposal: wanted.job_of(proposal, code=code),
-            action=wanted.action,
-            view=view,
-        )
+        course = _begin(wanted, code=code, view=view)
         try:
             course.run()
         except SystemExit:
@@ -56,9 +46,29 @@ def sweep(composer: Composer) -> int:
             log.info("Interrupted. The same command goes on.")
             raise
         wanted.folder.end_anew()
-        compared = _compare(wanted.folder.path, source)
+        compared = _compare(wanted.folder.path, course.source)
     log.info("The sweep is in %s", shown(wanted.folder.path))
-    return _exit_code(list(dict.fromkeys([*source.over_before(), *course.asked_for])), compared=compared)
+    return _exit_code(list(dict.fromkeys([*course.source.over_before(), *course.asked_for])), compared=compared)
+
+
+def _begin(wanted: Wanted, *, code: str, view: View) -> Course:
+    """The sweep, ready to run. What may refuse it comes first: then there is nothing in its folder."""
+    with contextlib.ExitStack() as undone:
+        launcher = wanted.launcher.build()
+        undone.callback(launcher.close)
+        source = wanted.source()
+        wanted.folder.add(wanted.jobs, code=code)
+        write_atomically(wanted.folder.path / "multirun.yaml", wanted.as_yaml.encode())  # as Hydra's own sweeps have it
+        undone.pop_all()
+    for line in source.opening_words():
+        log.info("%s", line)
+    return Course(
+        source=source,
+        launcher=launcher,
+        job_of=lambda proposal: wanted.job_of(proposal, code=code),
+        action=wanted.action,
+        view=view,
+    )
 
 
 def _announce(wanted: Wanted, *, code: str) -> None:

@@ -290,6 +290,20 @@ def test_a_sweep_that_is_widened_by_the_device_adds_only_what_is_new(
     assert "4 jobs in outputs/sweeps/s: 4 left as they are." in capsys.readouterr().out
 
 
+def test_a_launcher_or_a_search_that_is_refused_leaves_no_folder(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    pytest.importorskip("ray")
+    ray = ["hydra/launcher=ray", "hydra.launcher.address=127.0.0.1:1"]
+    assert main([*QUICK, "seed=0,1", *ray]) == 2
+    assert "nobody answers there" in capsys.readouterr().err
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.storage=sqlite:////nonexistent/studies.db"]
+    assert main([*QUICK, *search, "optimizer.learning_rate=interval(1e-3,1e-1)"]) == 2
+    assert "the study cannot be opened" in capsys.readouterr().err
+    assert not Path("outputs").exists()
+
+
 def test_a_search_answers_the_same_when_nothing_is_left_to_do(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
