@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -123,8 +124,7 @@ def differing_settings(records: Sequence[RunRecord]) -> list[str]:
                 last[key] = value
     several = [key for key, found in values.items() if len(found) > 1]
     partly = [key for key in values if holders[key] < len(readable) and len(values[key]) == 1]
-    unexplained = {key for key in partly if not _explained_by_its_group(key, readable)}
-    differing = unexplained.union(several)
+    differing = set(partly).difference(_explained_by_their_groups(partly, readable)).union(several)
     return [
         key
         for key in values
@@ -132,11 +132,23 @@ def differing_settings(records: Sequence[RunRecord]) -> list[str]:
     ]
 
 
-def _explained_by_its_group(key: str, records: Sequence[RunRecord]) -> bool:
-    """Whether the choice of the key's group tells which runs have the key."""
-    group, _, rest = key.partition(".")
-    if not rest:
-        return False
-    having = {said(record.settings.get(group)) for record in records if key in record.settings}
-    lacking = {said(record.settings.get(group)) for record in records if key not in record.settings}
-    return having.isdisjoint(lacking)
+def _explained_by_their_groups(keys: Iterable[str], records: Sequence[RunRecord]) -> set[str]:
+    """Those of the keys of which the choice of their group tells which runs have them.
+
+    These are the runs of some choices, and all of them. They are counted: a comparison may have a million keys.
+    """
+    groups = {key: group for key, (group, _, rest) in ((key, key.partition(".")) for key in keys) if rest}
+    every: dict[str, Counter[str]] = {group: Counter() for group in groups.values()}
+    having: dict[str, Counter[str]] = {key: Counter() for key in groups}
+    for record in records:
+        chosen = {group: said(record.settings.get(group)) for group in every}
+        for group, choice in chosen.items():
+            every[group][choice] += 1
+        for key in record.settings:
+            if key in groups:
+                having[key][chosen[groups[key]]] += 1
+    return {
+        key
+        for key, group in groups.items()
+        if all(count == every[group][choice] for choice, count in having[key].items())
+    }

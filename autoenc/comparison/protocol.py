@@ -28,6 +28,10 @@ OF_TRAINING = {"dataset.shuffle", "dataset.unreadable"}
 """Settings of a dataset that change no image of any split."""
 
 
+MOST_APART = 50
+"""Names that are said of what sets sections apart: strangers' datasets may differ in thousands."""
+
+
 class Section(NamedTuple):
     """Runs that can be ranked among one another by a metric."""
 
@@ -65,13 +69,14 @@ def comparable_sections(records: Iterable[RunRecord], metric: str) -> list[Secti
             key = _as_key(protocol)
             found.setdefault(key, []).append(record)
             protocols[key] = protocol
-    names = _differing(list(protocols.values()))
+    names = _differing(list(protocols.values()))[:MOST_APART]
     return [Section(tuple(ranked(section, metric)), _apart(protocols[key], names)) for key, section in found.items()]
 
 
 def _apart(protocol: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """What of the names this protocol says; of one that it lacks, only where no choice that is named explains it."""
-    explained = {name for name in names if name not in protocol and name.partition(".")[0] in names}
+    choices = set(names)
+    explained = {name for name in names if name not in protocol and name.partition(".")[0] in choices}
     return {name: _said(protocol[name]) if name in protocol else "not set" for name in names if name not in explained}
 
 

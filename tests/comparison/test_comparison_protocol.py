@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import pytest
 
 from autoenc.comparison.cautions import cautions, ranking_note
+from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.protocol import (
+    MOST_APART,
     bare_name,
     comparable_sections,
     is_higher_better,
@@ -175,3 +178,17 @@ def test_what_is_better() -> None:
         "epochs",
     )
     assert (split_of("validation.mse"), split_of("seconds.total"), split_of("epochs")) == ("validation", None, None)
+
+
+@pytest.mark.parametrize(("count", "keys"), [(4, 4000), (200, 400)])
+def test_thousands_of_keys_that_no_two_datasets_share_take_no_time(count: int, keys: int) -> None:
+    runs = [
+        record(str(number), {"mse": 0.1}, **{f"dataset__k{number}_{each}": 1 for each in range(keys)})
+        for number in range(count)
+    ]
+    started = time.perf_counter()
+    sections = comparable_sections(runs, "test.mse")
+    assert len(differing_settings(runs)) == count * keys
+    assert time.perf_counter() - started < 4  # a second; many, where each key is looked for among all of them
+    assert len(sections) == count
+    assert all(0 < len(section.apart) <= MOST_APART for section in sections)
