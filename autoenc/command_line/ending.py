@@ -45,8 +45,12 @@ def _lasting_streams() -> Iterator[None]:
 
 
 def _nowhere() -> TextIO:
-    """For a stream that was closed before Python began (`>&-`): its number would be the next file's that is opened."""
-    return Path(os.devnull).open("w", encoding="utf-8")
+    """For a stream that was closed before Python began (`>&-`): its number would be the next file's that is opened,
+    here and in the processes of a sweep's jobs.
+    """
+    nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
+    os.set_inheritable(nowhere.fileno(), True)
+    return nowhere
 
 
 def _exit_code(work: Callable[[], int]) -> int:

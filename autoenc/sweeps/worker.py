@@ -68,7 +68,7 @@ def _train(run_directory: RunDirectory, task: JobTask) -> None:
 def _send_output_to(path: Path) -> None:
     """What a library writes past `logging` belongs to the job's log too, and not between the lines of other jobs."""
     log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed before Python began
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os.dup2(log, 1)

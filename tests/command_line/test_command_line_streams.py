@@ -154,6 +154,13 @@ def test_a_run_needs_neither_of_its_streams(streams: str, tmp_path: Path) -> Non
     assert RunDirectory(tmp_path / "run").status()["state"] == "finished"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("streams", [">&- 2>&-", "<&- >&- 2>&-"])
+def test_the_jobs_of_a_sweep_need_no_streams_either(streams: str, elsewhere: Path) -> None:
+    assert shell(streams, SCRIPTS / "train.py", *QUICK).returncode == 0
+    assert finished(SWEEP) == 2
+
+
 def test_following_ends_with_its_terminal(tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "0", state="running")
     leader, follower = pty.openpty()
