@@ -6,7 +6,7 @@ All lengths are pixels of the page. An image's pixel becomes a whole number of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import numpy as np
@@ -22,6 +22,9 @@ MAX_WIDTH, MAX_HEIGHT = 2100, 1500  # of the page; the height may be passed for 
 MIN_SIDE, MAX_SIDE = 64, 300  # of an image, its longer side
 MAX_WORD = 150  # a column is widened for words up to this; longer ones are broken
 MAX_LABEL = 300  # of a class name to the left of its images
+MAX_ROW_LABEL = 460  # of a row's label, which may be a run's name of many words
+MANY = 8  # images fill the width of a page
+MAX_HEADING, HEADING_LINES = 260, 4  # of rows as columns: a column is widened so that its heading is no higher
 
 GAP = 6  # between images
 SPACE = 12  # between blocks
@@ -78,7 +81,9 @@ def image_grid(
     Captions stand above the columns, notes below; a `color_scale` becomes a colour bar at the foot of the page. Under
     the title a `line` says what is seen, where that needs words.
     """
-    if len(rows) > 2 * len(rows[0].pixels):  # a strip more than twice as high as wide, which no slide has room for
+    rows = [replace(row, label=wrapped(row.label, width=MAX_ROW_LABEL, size=LABEL)) for row in rows]
+    images = len(rows[0].pixels)
+    if len(rows) > 2 * images and images < MANY:  # a strip more than twice as high as wide, which no slide has room for
         rows, captions, notes = _turned(rows, captions=captions, notes=notes)
     layout = _layout(rows, captions=captions, notes=notes)
     width = layout.width
@@ -161,7 +166,7 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
     left = MARGIN + max(text_width(label, LABEL) for label in labels) + SPACE
     row_notes = [ColumnTexts("", row.notes) for row in rows]
     texts = [text for part in (captions, notes, *row_notes) for text in part.texts]
-    word = max((_word_width(text) for text in texts), default=0)
+    word = max(*(_word_width(text) for text in texts), _heading_width(captions), 0)
     columns = _columns(count, room=MAX_WIDTH - left - MARGIN, width=image_width, height=image_height, word=word)
     bands = -(-count // columns)
     columns = -(-count // bands)  # as many in each band, but for the last
@@ -169,9 +174,11 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
     texts_height += sum(block_height("0", SMALL) + GAP for row in rows if row.notes)
     room = (MAX_WIDTH - left - MARGIN) // columns - GAP, (MAX_HEIGHT // bands - texts_height) // len(rows) - GAP
     least = _least_scale(image_height, image_width)
-    scale = max(least, min(room[0] // image_width, room[1] // image_height, MAX_SIDE // max(image_height, image_width)))
-    column_width = max(scale * image_width, word) + GAP
     label_height = max(block_height(row.label, LABEL) for row in rows)
+    # However little room there is, images may be as high as the labels beside them, and half as wide as their headings.
+    least = max(least, min(label_height // image_height, room[0] // image_width), word // 2 // image_width)
+    scale = max(least, min(room[0] // image_width, room[1] // image_height, MAX_SIDE // max(image_height, image_width)))
+    column_width = max(scale * image_width + GAP, word + SPACE)
     return _Layout(
         scale=scale,
         columns=columns,
@@ -179,16 +186,16 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
         left=left,
         column_width=column_width,
         row_height=max(scale * image_height, label_height) + GAP,
-        captions=_wrapped_texts(captions, width=column_width - GAP),
-        notes=_wrapped_texts(notes, width=column_width - GAP),
-        row_notes=[_wrapped_texts(part, width=column_width - GAP) for part in row_notes],
+        captions=_wrapped_texts(captions, width=column_width - SPACE),
+        notes=_wrapped_texts(notes, width=column_width - SPACE),
+        row_notes=[_wrapped_texts(part, width=column_width - SPACE) for part in row_notes],
         begins=[row.begins for row in rows],
     )
 
 
 def _columns(count: int, *, room: int, width: int, height: int, word: int) -> int:
     """How many columns fit when the images are as small as may be."""
-    least = max(_least_scale(height, width) * width, word) + GAP
+    least = max(_least_scale(height, width) * width + GAP, word + SPACE)
     return min(count, max(1, (room + GAP) // least))
 
 
@@ -199,6 +206,15 @@ def _least_scale(height: int, width: int) -> int:
 def _word_width(text: str) -> int:
     """The width of the longest part of a text that is not broken."""
     return max((min(MAX_WORD, text_width(piece.strip(), SMALL)) for piece in pieces(text)), default=0)
+
+
+def _heading_width(captions: ColumnTexts) -> int:
+    """How wide columns have to be for captions of many words to be of few lines."""
+    for width in range(MAX_WORD, MAX_HEADING, SPACE):
+        written = _wrapped_texts(captions, width=width).texts
+        if all(len(text.splitlines()) <= HEADING_LINES for text in written):
+            return width if width > MAX_WORD else 0
+    return MAX_HEADING
 
 
 def _wrapped_texts(texts: ColumnTexts, *, width: int) -> ColumnTexts:

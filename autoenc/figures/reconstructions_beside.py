@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from autoenc.figures.distinct_inputs import Given, grouped, input_label
 from autoenc.figures.image_grid import ColumnTexts, ImageRow, image_grid
 from autoenc.figures.image_pixels import as_pixels, check_images, error_text, remark
 from autoenc.figures.picture import Panel, Picture
@@ -22,6 +23,8 @@ from autoenc.figures.reconstructions import (
     evenly_chosen,
 )
 
+MOST_RUNS, MOST_RUNS_AND_INPUTS = 24, 32  # beyond that the best
+MOST_RUNS_THROUGH_TIME = 12  # the same, where each has several rows
 MOST_ROWS = 16  # of reconstructions at several epochs; but for two epochs of each panel
 
 
@@ -65,26 +68,33 @@ class Reconstructions(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """The originals, the noisy inputs, and a row of reconstructions for each panel with the errors below.
+        """The originals, and a row of reconstructions for each panel with the errors below; of very many, of the best.
+
+        Where there is noise, panels that were given the same stand together, and what they were given stands above them
+        once.
 
         Raises:
             ValueError: the panels do not show the same images.
         """
-        pictures = [panel.picture for panel in panels]
-        shared = _shared(pictures)
+        shared = _shared([panel.picture for panel in panels])
+        finals = [panel.picture.final for panel in panels]
+        best = _best(panels, finals, most=MOST_RUNS)
+        inputs = len(grouped([Given(panels[index].label, panels[index].picture.given) for index in best.kept]))
+        if len(best.kept) + inputs > MOST_RUNS_AND_INPUTS:
+            best = _best(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
+        groups = grouped([Given(panels[index].label, panels[index].picture.given) for index in best.kept])
         rows = [_row("original", shared.clean)]
-        alike = all(np.array_equal(picture.given, pictures[0].given) for picture in pictures)
-        if alike and pictures[0].noisy:
-            rows.append(_row("noisy input", pictures[0].given))
-        for label, picture in panels:
-            if not alike and picture.noisy:
-                rows.append(_row(f"noisy input \N{MIDDLE DOT} {label}", picture.given, begins=True))
-            squared = _squared_errors(picture.final, picture.clean)
-            name = f"{label or 'reconstruction'}\nmean MSE {error_text(float(squared.mean()))}"
-            notes = tuple(error_text(float(value)) for value in squared)
-            rows.append(_row(name, picture.final, notes=notes, begins=not alike and not picture.noisy))
+        for group in groups:
+            members = [panels[best.kept[member]] for member in group.members]
+            begins = len(groups) > 1
+            if members[0].picture.noisy:
+                rows.append(_row(input_label(group, groups), members[0].picture.given, begins=begins))
+                begins = False
+            for label, picture in members:
+                rows.append(_reconstructed(label, picture, begins=begins))
+                begins = False
         captions = ColumnTexts("", shared.captions)
-        return image_grid(rows, title=title, captions=captions, notes=NO_TEXTS, color_scale=None)
+        return image_grid(rows, title=title, captions=captions, notes=NO_TEXTS, color_scale=None, line=best.remark)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,7 +140,7 @@ class Progress(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """The originals, then for each epoch that all panels have a row for each panel; of many epochs some.
+        """The originals, then for each epoch that all panels have a row for each panel; of many epochs or panels some.
 
         Raises:
             ValueError: the panels do not show the same images, or have no epoch in common.
@@ -140,6 +150,9 @@ class Progress(Picture):
         epochs = sorted(set.intersection(*(set(picture.epochs) for picture in pictures)))
         if not epochs:
             raise ValueError("epochs: the panels have no epoch in common")
+        last = [picture.snapshots[picture.epochs.index(epochs[-1])] for picture in pictures]
+        best = _best(panels, last, most=MOST_RUNS_THROUGH_TIME)
+        panels = [panels[index] for index in best.kept]
         most = max(2, min(MAX_EPOCHS_SHOWN, MOST_ROWS // len(panels)))
         rows = [_row("original", shared.clean)]
         for index in evenly_chosen(len(epochs), most=most):
@@ -148,7 +161,32 @@ class Progress(Picture):
                 made = picture.snapshots[picture.epochs.index(epochs[index])]
                 rows.append(_row(f"{when} \N{MIDDLE DOT} {label}" if label else when, made, begins=number == 0))
         captions = ColumnTexts("", shared.captions)
-        return image_grid(rows, title=title, captions=captions, notes=NO_TEXTS, color_scale=None)
+        return image_grid(rows, title=title, captions=captions, notes=NO_TEXTS, color_scale=None, line=best.remark)
+
+
+class _Best(NamedTuple):
+    """Which panels are shown."""
+
+    kept: list[int]
+    """In the order given."""
+    remark: str
+    """What was left out."""
+
+
+def _best(panels: Sequence[Panel[Any]], made: Sequence[NDArray[Any]], *, most: int) -> _Best:
+    """Those whose images `made`, (K, C, H, W) each, are nearest to the clean ones; what is not a number is farthest."""
+    if len(panels) <= most:
+        return _Best(list(range(len(panels))), "")
+    errors = [_squared_errors(images, panel.picture.clean).mean() for panel, images in zip(panels, made, strict=True)]
+    kept = sorted(int(index) for index in np.argsort(np.nan_to_num(errors, nan=np.inf), kind="stable")[:most])
+    return _Best(kept, f"Of {len(panels)} runs the {most} best, by the mean MSE of these images, are shown.")
+
+
+def _reconstructed(label: str, picture: Reconstructions, *, begins: bool) -> ImageRow:
+    squared = _squared_errors(picture.final, picture.clean)
+    name = f"{label or 'reconstruction'}\nmean MSE {error_text(float(squared.mean()))}"
+    notes = tuple(error_text(float(value)) for value in squared)
+    return _row(name, picture.final, notes=notes, begins=begins)
 
 
 def _shared(pictures: Sequence[Reconstructions | Progress]) -> Reconstructions | Progress:

@@ -14,8 +14,10 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from autoenc.figures import draw_progress, draw_reconstructions
+from autoenc.figures.distinct_inputs import Given, grouped, input_label
 from autoenc.figures.picture import Panel
 from autoenc.figures.reconstructions_beside import Progress, Reconstructions
+from tests.figures.pages import check_layout
 
 Draw = Callable[..., Figure]
 
@@ -104,6 +106,63 @@ def test_different_noisy_inputs_stand_above_what_was_made_of_them(draw: Draw) ->
     )
     assert rows(figure) == [[0, 1, 2], [9, 9, 9], [1, 1, 1], [2, 2, 2], [8, 8, 8], [3, 3, 3]]
     assert {"noisy input \N{MIDDLE DOT} salt", "noisy input \N{MIDDLE DOT} gaussian"} <= set(texts(figure))
+
+
+def test_each_noisy_input_is_shown_once_with_what_its_runs_have_in_common(draw: Draw) -> None:
+    panels = [
+        Panel(f"seed {seed}, {noise}", final(10 * seed + level, 1, 1, given=flat(level, level, level)))
+        for seed in (1, 2)
+        for noise, level in (("salt", 9), ("blur, weak", 8))
+    ]
+    figure = draw(*panels)
+    assert rows(figure)[0] == [0, 9, 19, 29, 8, 18, 28]  # so many rows of three images are laid out sideways
+    noisy = [text for text in texts(figure) if text.startswith("noisy input")]
+    assert noisy == ["noisy input \N{MIDDLE DOT} salt", "noisy input \N{MIDDLE DOT} blur, weak"]
+
+
+def test_inputs_whose_runs_have_nothing_in_common_are_named_by_the_first() -> None:
+    groups = grouped([Given(label, flat(level)) for label, level in (("a", 1), ("b", 2), ("c", 1), ("d", 1))])
+    assert [group.members for group in groups] == [[0, 2, 3], [1]]
+    assert [input_label(group, groups) for group in groups] == [
+        "noisy input \N{MIDDLE DOT} a and 2 more",
+        "noisy input \N{MIDDLE DOT} b",
+    ]
+
+
+@pytest.mark.parametrize("images", [1, 4, 10])
+@pytest.mark.parametrize("count", [3, 12, 40])
+def test_long_names_leave_the_images_their_room(draw: Draw, count: int, images: int) -> None:
+    name = "architecture fully connected, code activation sigmoid, learning rate 0.001, noise probability 0.1, seed "
+    clean, noisy = flat(*range(images)), [flat(*[level] * images) for level in (100, 101)]
+    captions = tuple(f"class {index}" for index in range(images))
+    figure = draw(
+        *(
+            Panel(f"{name}{index}", final(clean=clean, given=noisy[index % 2], final=clean, captions=captions))
+            for index in range(count)
+        )
+    )
+    check_layout(figure)
+    sizes = {np.asarray(image.get_array()).shape[1] for image in figure.images}
+    assert min(sizes) >= 72
+    headings = [text for text in figure.findobj(Text) if "mean MSE 0" in text.get_text()]
+    assert len(headings) <= 24
+    assert max(image.ox for image in figure.images) > 0.5 * figure.bbox.width  # type: ignore[attr-defined]
+
+
+def test_of_many_runs_the_best_are_shown(draw: Draw) -> None:
+    said = "Of 30 runs the 24 best, by the mean MSE of these images, are shown."
+    figure = draw(*(Panel(f"run {index}", final(130 - index, 1, 2)) for index in range(30)))
+    shown = {level for row in rows(figure) for level in row}
+    assert {101, 124} <= shown
+    assert 125 not in shown
+    assert said in " ".join(texts(figure))
+    noisy = draw(*(Panel(f"run {index}", final(9, 1, 2, given=flat(index, 1, 1))) for index in range(40, 80)))
+    assert "Of 40 runs the 16 best" in " ".join(texts(noisy))
+    through = draw(*(Panel(f"run {index}", progress(0, 5, first=100 - index)) for index in range(30)))
+    assert "Of 30 runs the 12 best" in " ".join(texts(through))
+    levels = {level for row in rows(through) for level in row}
+    assert 71 in levels
+    assert max(levels) == 82 + 5 + 2  # of the twelfth from the end, at the last epoch, the third image
 
 
 def test_a_single_image_is_laid_out_sideways(draw: Draw) -> None:
