@@ -23,7 +23,7 @@ from PIL import Image
 
 import autoenc
 from autoenc.figures import draw_loss_curves, draw_progress, draw_reconstructions
-from autoenc.figures.axis_ticks import integer_ticks, number, value_axis
+from autoenc.figures.axis_ticks import integer_ticks, log_axis, number, value_axis
 from autoenc.figures.image_grid import ColorScale, ColumnTexts, ImageRow, image_grid
 from autoenc.figures.loss_curves import loss_curves_figure
 from autoenc.figures.page import house_style, text_width, wrapped
@@ -357,8 +357,8 @@ def test_value_ticks_are_few_and_labelled_apart(low: float, ratio: float) -> Non
 
 
 def test_plain_ticks_of_a_narrow_range() -> None:
-    assert value_axis(np.array([0.0200, 0.0217])).labels == ["0.0200", "0.0205", "0.0210", "0.0215"]
-    assert value_axis(np.array([0.003, 1.0])).labels == [
+    assert log_axis(np.array([0.0200, 0.0217])).labels == ["0.0200", "0.0205", "0.0210", "0.0215"]
+    assert value_axis(np.array([0.003, 1.0]), unit="an error").labels == [
         "0.002",
         "0.005",
         "0.01",
@@ -369,6 +369,23 @@ def test_plain_ticks_of_a_narrow_range() -> None:
         "0.5",
         "1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "name"),
+    [
+        ([0.001, 0.011], "mean squared error per pixel", "log"),
+        ([0.001, 0.0099], "mean squared error per pixel", "linear"),
+        ([1.0, 30.0], "validation psnr: decibels", "linear"),
+        ([1.0, 30.0], "validation psnr", "linear"),
+        ([10.0, 500.0], "nats an image, Bernoulli likelihood", "linear"),
+        ([0.01, 0.9], "ssim: structural similarity", "linear"),
+        ([-1.0, 500.0], "nats an image", "linear"),
+    ],
+)
+def test_only_errors_over_more_than_a_decade_are_logarithmic(values: list[float], unit: str, name: str) -> None:
+    axis = value_axis(np.array(values), unit=unit)
+    assert (axis.name, axis.note) == (name, "")
 
 
 def test_minor_ticks_are_not_labelled() -> None:
@@ -424,9 +441,9 @@ def test_few_epochs_have_markers() -> None:
 
 @pytest.mark.parametrize("losses", [[0.5, 0.0], [10.0, -3.0], [-1.0, -1.0], [0.0]])
 def test_values_that_are_not_positive_make_the_axis_linear_and_it_says_so(losses: list[float]) -> None:
-    axes = curves(history(losses), loss_label="nats an image").axes[0]
+    axes = curves(history(losses), loss_label="a loss").axes[0]
     assert axes.get_yscale() == "linear"
-    assert axes.get_ylabel() == "nats an image\nlinear axis: not all values are above 0"
+    assert axes.get_ylabel() == "a loss\nlinear axis: not all values are above 0"
     assert len(axes.get_yticks()) >= 3
     assert axes.get_ylim()[0] < min(losses) <= max(losses) < axes.get_ylim()[1]
 

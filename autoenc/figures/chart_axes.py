@@ -21,9 +21,14 @@ class ChartBox(NamedTuple):
     """Of the width, what is left free at the right of the axes."""
 
 
+def foot_height() -> int:
+    """Pixels of a chart's height below its axes, for the ticks and the name of the horizontal axis."""
+    return line_height(SMALL) + line_height(LABEL) + SPACE
+
+
 def chart_axes(page: Page, box: ChartBox, *, scale: ValueAxis, label: str, across: str) -> Axes:
     """Axes as large as the texts around them leave room for; `across` names the horizontal axis."""
-    height = box.height - (line_height(SMALL) + line_height(LABEL) + SPACE)
+    height = box.height - foot_height()
     label = wrapped("\n".join(filter(None, (label, scale.note))), width=height, size=LABEL)
     left = block_height(label, LABEL) + max(text_width(tick, SMALL) for tick in scale.labels) + SPACE
     place = page.rectangle(

@@ -84,7 +84,7 @@ class Codebook(Picture):
 
 def _from_zero(high: float) -> ValueAxis:
     """A linear axis from 0 on: bars stand on it."""
-    axis = value_axis(np.array([0.0, high]))
+    axis = value_axis(np.array([0.0, high]), unit="")
     return ValueAxis("linear", 0.0, axis.high, [tick for tick in axis.ticks if tick >= 0], minor_ticks=[], note="")
 
 

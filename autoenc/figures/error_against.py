@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.figures.axis_ticks import ValueAxis, number, value_axis
-from autoenc.figures.chart_axes import ChartBox, chart_axes
+from autoenc.figures.chart_axes import ChartBox, chart_axes, foot_height
 from autoenc.figures.class_colors import look
-from autoenc.figures.line_labels import LEADER, LineLabel, label_lines
+from autoenc.figures.line_labels import LEADER, LineLabel, label_lines, names_height
 from autoenc.figures.page import INK, MARGIN, SMALL, text_width, wrapped
 from autoenc.figures.panels import SPACE, panel_page
 
-WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800
+WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800  # the height at least: it grows with the names of the series
 MOST_NAME = 420  # pixels of a series' name beside its line, then it is wrapped
 WIDE = 8  # times the smallest: settings that reach so far are drawn on a logarithmic axis
 PADDING = 0.04  # of the axis, at both ends
@@ -46,7 +46,7 @@ def error_against(
 ) -> Figure:
     """Test and training errors by series against a number, with a baseline; to be made inside `house_style`.
 
-    Each axis is logarithmic where all its numbers are above zero, the horizontal one only if they reach far. Errors
+    Each axis is logarithmic where its numbers are above zero and reach far (of the errors, see `value_axis`). Errors
     that are missing or not finite are left out.
 
     Raises:
@@ -59,14 +59,16 @@ def error_against(
     errors = np.concatenate([np.concatenate([line.test[:, 1], line.train[:, 1]]) for line in series] or [np.zeros(0)])
     if not len(errors) or not any(len(line.test) + len(line.train) for line in series if not line.is_baseline):
         raise ValueError("points: expected at least one with a finite error")
-    page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=LINE)
-    scale = value_axis(errors)
+    labels = [LineLabel(line.name, line.last, line.color) for line in series if line.ends]
+    height = max(HEIGHT, names_height(labels) + foot_height())
+    page, (corner,), _ = panel_page([""], width=WIDTH, height=height, columns=1, title=title, line=LINE)
+    scale = value_axis(errors, unit=metric_label)
     names = LEADER + max(text_width(line.name, SMALL) for line in series)
-    axes = chart_axes(page, ChartBox(corner, WIDTH, HEIGHT, names), scale=scale, label=metric_label, across=x_label)
+    axes = chart_axes(page, ChartBox(corner, WIDTH, height, names), scale=scale, label=metric_label, across=x_label)
     _set_settings(axes, np.concatenate([np.concatenate([line.test[:, 0], line.train[:, 0]]) for line in series]))
     for line in series:
         _draw(axes, line)
-    label_lines(axes, [LineLabel(line.name, line.last, line.color) for line in series if line.ends], scale=scale)
+    label_lines(axes, labels, scale=scale)
     return page.figure
 
 

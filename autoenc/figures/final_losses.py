@@ -45,7 +45,7 @@ LOOKS = (
 def final_losses(rows: Sequence[tuple[str, Mapping[str, float | None]]], *, metric_label: str, title: str) -> Figure:
     """A row a run, in the order given: a mark for each split, and the numbers. To be made inside `house_style`.
 
-    Splits that no run has are left out. The axis is logarithmic unless a value is zero or less.
+    Splits that no run has are left out. Errors over more than a decade have a logarithmic axis (see `value_axis`).
 
     Args:
         rows: of each run a name and its numbers by split, `train`, `validation`, `test`: `FinalLosses`, or the like.
@@ -76,7 +76,7 @@ def final_losses(rows: Sequence[tuple[str, Mapping[str, float | None]]], *, metr
     head = line_height(SMALL)
     page, (corner,), _ = panel_page([""], width=WIDTH, height=head + layout.height, columns=1, title=title, line="")
     finite = [_value(run, look) for run in runs for look in looks]
-    scale = value_axis(np.array([value for value in finite if value is not None], dtype=np.float64))
+    scale = value_axis(np.array([value for value in finite if value is not None], dtype=np.float64), unit=metric_label)
     axes = row_axes(page, layout, panel=0, corner=Corner(corner.left, corner.top + head), scale=scale)
     _draw(axes, runs, looks=looks)
     for index, look in enumerate(looks):

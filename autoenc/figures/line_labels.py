@@ -13,6 +13,7 @@ from autoenc.figures.page import SMALL, line_height
 
 LEADER = 44  # pixels between the axes and a name, for the line that leads to it
 STUB = 5  # of that, where the line is level
+BETWEEN = 8  # pixels between names of several lines, that it be seen where one begins
 
 
 class LineLabel(NamedTuple):
@@ -29,12 +30,12 @@ def label_lines(axes: Axes, labels: Sequence[LineLabel], *, scale: ValueAxis) ->
     """Write each name beside the axes at the height where its line ends, or as near to it as leaves room for all.
 
     A thin line in the line's colour leads from the axes to the name. The names are in the order of the lines' ends, and
-    need `LEADER` pixels more than their width.
+    need `LEADER` pixels more than their width. They stay within the axes' height if that is `names_height` or
+    more.
     """
     box = axes.get_window_extent()
-    lines = max((len(label.text.splitlines()) for label in labels), default=1)
     ends = [scale.share(label.value) for label in labels]
-    places = spread(ends, apart=lines * line_height(SMALL) / box.height)
+    places = spread(ends, apart=_apart(labels) / box.height)
     across = [1 + pixels / box.width for pixels in (STUB, 2 * STUB, LEADER - 3 * STUB, LEADER - 2 * STUB)]
     for label, end, place in zip(labels, ends, places, strict=True):
         axes.plot(
@@ -56,6 +57,17 @@ def label_lines(axes: Axes, labels: Sequence[LineLabel], *, scale: ValueAxis) ->
             size=SMALL,
             annotation_clip=False,
         )
+
+
+def names_height(labels: Sequence[LineLabel]) -> int:
+    """Pixels that axes must be high for all these names to stand beside them."""
+    return len(labels) * _apart(labels)
+
+
+def _apart(labels: Sequence[LineLabel]) -> int:
+    """Pixels from the middle of a name to that of the next."""
+    lines = max((len(label.text.splitlines()) for label in labels), default=1)
+    return lines * line_height(SMALL) + (BETWEEN if lines > 1 else 0)
 
 
 def spread(places: Sequence[float], *, apart: float) -> list[float]:

@@ -45,8 +45,8 @@ def draw_loss_curves(
 ) -> None:
     """Draw `train/loss` and, where the rows have it, `validation/loss` against `epoch`, the best epoch marked.
 
-    `history` are the rows of metrics.jsonl; `loss_label` names the loss and its unit. The axis is logarithmic, unless a
-    value is zero or less: then it is linear and says why. A value that is missing or not finite leaves a gap.
+    `history` are the rows of metrics.jsonl; `loss_label` names the loss and its unit. Errors over more than a
+    decade have a logarithmic axis (see `value_axis`). A value that is missing or not finite leaves a gap.
 
     Raises:
         ValueError: there are no rows, their epochs do not rise, or `best_epoch` is not among them.
@@ -61,7 +61,7 @@ def loss_curves_figure(history: Sequence[Row], *, loss_label: str, best_epoch: i
     epochs = _epochs(history, best_epoch=best_epoch)
     curves = [curve for curve in _curves(history) if np.isfinite(curve.values).any()]
     values = np.concatenate([curve.values for curve in curves]) if curves else np.array([])
-    scale = value_axis(values[np.isfinite(values)])
+    scale = value_axis(values[np.isfinite(values)], unit=loss_label)
     page = Page(width=WIDTH, height=HEIGHT)
     axes = _axes(page, title=title, label=loss_label, scale=scale, curve_labels=[curve.label for curve in curves])
     _set_epochs(axes, epochs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,17 +12,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.figures.axis_ticks import integer_ticks, number, value_axis
-from autoenc.figures.chart_axes import ChartBox, chart_axes
+from autoenc.figures.chart_axes import ChartBox, chart_axes, foot_height
 from autoenc.figures.class_colors import look
-from autoenc.figures.line_labels import LEADER, LineLabel, label_lines
+from autoenc.figures.line_labels import LEADER, LineLabel, label_lines, names_height
 from autoenc.figures.loss_curves import Row
-from autoenc.figures.page import LABEL, MARGIN, SMALL, text_width, wrapped
+from autoenc.figures.page import FRAME, LABEL, MARGIN, SMALL, text_width, wrapped
 from autoenc.figures.panels import panel_page
 
 WIDTHS = {1: 1600}  # of a chart that stands alone; of several, the other
 LEAST_WIDTH = 1000
-HEIGHT = 800
-MOST_NAME = 420  # pixels of a run's name beside its curve, then it is wrapped
+HEIGHT, MOST_HEIGHT = 800, 1900  # a chart grows with the names beside it, and beyond that names the best alone
+MOST_NAME = (420, 560)  # pixels of a run's name beside its curve, then it is wrapped; the other where names are many
 MARKS = 8  # on a curve, about
 LINE = (
     "Solid: validation loss, with its last value; dashed: training loss. A run without a validation split has its "
@@ -34,7 +35,9 @@ def loss_curves_beside(
 ) -> Figure:
     """All runs' losses by epoch, in a chart for each unit of the loss; to be made inside `house_style`.
 
-    The axes are logarithmic unless a value is zero or less. A value that is missing or not finite leaves a gap.
+    A chart grows with the names of its runs; of very many only the best are named, those whose last loss is lowest, and
+    the page says so. Errors over more than a decade have a logarithmic axis (see `value_axis`). A value that is missing
+    or not finite leaves a gap.
 
     Args:
         histories: of each run a name and the rows of its metrics.jsonl: `epoch`, `train/loss`, and `validation/loss`
@@ -55,16 +58,18 @@ def loss_curves_beside(
         _run(name, rows, loss_label=label, index=index)
         for index, ((name, rows), label) in enumerate(zip(histories, labels, strict=True))
     ]
-    charts = [[run for run in runs if run.loss_label == unit] for unit in dict.fromkeys(labels)]
+    charts = [_chart([run for run in runs if run.loss_label == unit]) for unit in dict.fromkeys(labels)]
     width = WIDTHS.get(len(charts), LEAST_WIDTH) - 2 * MARGIN
-    page, corners, _ = panel_page([""] * len(charts), width=width, height=HEIGHT, columns=2, title=title, line=LINE)
+    height = max(HEIGHT, *(names_height(chart.names) + foot_height() for chart in charts))
+    line = " ".join([LINE, *(chart.remark for chart in charts if chart.remark)])
+    page, corners, _ = panel_page([""] * len(charts), width=width, height=height, columns=2, title=title, line=line)
     for chart, corner in zip(charts, corners, strict=True):
-        scale = value_axis(np.concatenate([run.finite for run in chart]))
-        names = LEADER + max(text_width(run.name, SMALL) for run in chart)
-        box = ChartBox(corner, width, HEIGHT, names)
-        axes = chart_axes(page, box, scale=scale, label=chart[0].loss_label, across="epoch")
+        unit = chart.runs[0].loss_label
+        scale = value_axis(np.concatenate([run.finite for run in chart.runs]), unit=unit)
+        names = LEADER + max((text_width(name.text, SMALL) for name in chart.names), default=0)
+        axes = chart_axes(page, ChartBox(corner, width, height, names), scale=scale, label=unit, across="epoch")
         _draw(axes, chart)
-        label_lines(axes, [LineLabel(run.name, run.last, run.color) for run in chart if run.ends], scale=scale)
+        label_lines(axes, chart.names, scale=scale)
     return page.figure
 
 
@@ -95,11 +100,40 @@ class _Run:
     def last(self) -> float:
         return float(self.solid[np.isfinite(self.solid)][-1])
 
+    def name(self, *, width: int) -> LineLabel:
+        """As it stands beside the curve, with the last value; to be asked inside `house_style`."""
+        return LineLabel(wrapped(f"{self.label} {number(self.last)}", width=width, size=SMALL), self.last, self.color)
+
+
+class _Chart(NamedTuple):
+    """Runs whose losses have the same unit."""
+
+    runs: list[_Run]
+    names: list[LineLabel]
+    """Of the best runs, the lowest first; of all that have a last value, if there is room."""
+    named: frozenset[int]
+    """The `index` of those."""
+
     @property
-    def name(self) -> str:
-        """As it stands beside the curve; to be asked inside `house_style`."""
-        written = f"{self.label} {number(self.last)}" if self.ends else f"{self.label}: no finite value"
-        return wrapped(written, width=MOST_NAME, size=SMALL)
+    def remark(self) -> str:
+        """What is not to be seen of it."""
+        ended = sum(run.ends for run in self.runs)
+        if len(self.named) == ended:
+            return ""
+        return f"Of {ended} runs the {len(self.named)} best are named, by this last value; the others are grey."
+
+
+def _chart(runs: list[_Run]) -> _Chart:
+    """As many names as the highest chart has room for; in wider lines, and so less high, before any is left out."""
+    room = MOST_HEIGHT - foot_height()
+    ended = sorted((run for run in runs if run.ends), key=lambda run: run.last)
+    for width in MOST_NAME:
+        names = [run.name(width=width) for run in ended]
+        if names_height(names) <= room:
+            break
+    while len(names) > 1 and names_height(names) > room:
+        names.pop()
+    return _Chart(runs, names, frozenset(run.index for run in ended[: len(names)]))
 
 
 def _run(name: str, rows: Sequence[Row], *, loss_label: str, index: int) -> _Run:
@@ -123,7 +157,8 @@ def _run(name: str, rows: Sequence[Row], *, loss_label: str, index: int) -> _Run
     )
 
 
-def _draw(axes: Axes, runs: Sequence[_Run]) -> None:
+def _draw(axes: Axes, chart: _Chart) -> None:
+    runs = chart.runs
     first = min(int(run.epochs.min()) for run in runs)
     last = max(int(run.epochs.max()) for run in runs)
     padding = 0.02 * (last - first) or 0.5
@@ -131,17 +166,24 @@ def _draw(axes: Axes, runs: Sequence[_Run]) -> None:
     ticks = integer_ticks(first, last)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     for run in runs:
-        every = max(1, len(run.epochs) // MARKS)
-        axes.plot(
-            run.epochs,
-            run.solid,
-            color=run.color,
-            linewidth=2.2,
-            marker=run.marker,
-            markersize=7,
-            markevery=(run.index % every, every),  # where curves run together, markers stand side by side
-            label=run.label,
-        )
-        axes.plot(run.epochs, run.dashed, color=run.color, linewidth=1.4, linestyle="--", alpha=0.7)
+        if run.index in chart.named:
+            _draw_run(axes, run)
+        else:
+            axes.plot(run.epochs, run.solid, color=FRAME, linewidth=1, alpha=0.6, zorder=1.5, label=run.label)
     if not any(run.ends for run in runs):
         axes.text(0.5, 0.5, "no finite value to draw", transform=axes.transAxes, ha="center", size=LABEL)
+
+
+def _draw_run(axes: Axes, run: _Run) -> None:
+    every = max(1, len(run.epochs) // MARKS)
+    axes.plot(
+        run.epochs,
+        run.solid,
+        color=run.color,
+        linewidth=2.2,
+        marker=run.marker,
+        markersize=7,
+        markevery=(run.index % every, every),  # where curves run together, markers stand side by side
+        label=run.label,
+    )
+    axes.plot(run.epochs, run.dashed, color=run.color, linewidth=1.4, linestyle="--", alpha=0.7)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from autoenc.figures.axis_ticks import ValueAxis, integer_ticks, number, value_axis
+from autoenc.figures.axis_ticks import ValueAxis, integer_ticks, log_axis, number, value_axis
 from autoenc.figures.chart_axes import ChartBox, chart_axes
 from autoenc.figures.line_labels import LEADER, LineLabel, label_lines
 from autoenc.figures.page import FRAME, INK, MARGIN, SMALL, house_style, line_height, pieces, text_width, wrapped
@@ -95,7 +95,7 @@ def search_history(tried: Sequence[Tried], *, metric_label: str, higher_is_bette
     """
     values = _values(tried)
     best = _best_so_far(values, higher_is_better=higher_is_better)
-    scale = value_axis(values[np.isfinite(values)])
+    scale = value_axis(values[np.isfinite(values)], unit=metric_label)
     label = LineLabel(f"best {number(best[-1])}", float(best[-1]), BEST)
     page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title="", line=LINE)
     box = ChartBox(_below_marks(corner), WIDTH, HEIGHT - MARK, LEADER + text_width(label.text, SMALL))
@@ -120,7 +120,9 @@ def search_settings(
         ValueError: no trial has finished.
     """
     values = _values(tried)
-    scale = replace(value_axis(values[np.isfinite(values)]), note="")  # the history, above, says it once
+    scale = replace(
+        value_axis(values[np.isfinite(values)], unit=metric_label), note=""
+    )  # the history, above, says it once
     width, columns = _columns(settings)
     line = IMPORTANCE if any(setting.importance is not None for setting in settings) else ""
     names = [_choice_names(setting, width=width) for setting in settings]
@@ -231,7 +233,7 @@ def _set_numbers(axes: Axes, across: NDArray[np.float64], *, setting: Setting) -
     axes.set_xlim(*(np.exp(limits) if setting.logarithmic else limits))
     whole = bool((across == np.round(across)).all())
     if setting.logarithmic:
-        wanted = value_axis(np.array([low, high])).ticks
+        wanted = log_axis(np.array([low, high])).ticks
     else:
         wanted = list(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high))
     _set_ticks(axes, [tick for tick in wanted if axes.get_xlim()[0] <= tick <= axes.get_xlim()[1]])

@@ -69,7 +69,7 @@ class Spectrum(Picture):
         layout = _layout(panels[0].picture)
         profiles = [[_profile(power) for power in panel.picture.powers] for panel in panels]
         levels = np.concatenate([profile for panel in profiles for profile in panel])
-        values = value_axis(levels[np.isfinite(levels)])
+        values = value_axis(levels[np.isfinite(levels)], unit="decibels")
         page, corners, side = panel_page(
             [": ".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels],
             width=layout.width,

@@ -16,8 +16,8 @@ from PIL import Image
 from autoenc.figures.error_against import Point, error_against
 from autoenc.figures.final_losses import FinalLosses, final_losses
 from autoenc.figures.line_labels import spread
-from autoenc.figures.loss_curves_beside import loss_curves_beside
-from autoenc.figures.page import Page, house_style, save
+from autoenc.figures.loss_curves_beside import MOST_HEIGHT, loss_curves_beside
+from autoenc.figures.page import FRAME, Page, house_style, save
 from autoenc.figures.stacked import save_stacked, stacked
 from tests.figures.pages import all_of, check_layout, drawn, written
 
@@ -83,13 +83,13 @@ def test_too_many_names_overflow_alike_at_both_ends() -> None:
 
 
 def test_each_run_has_its_validation_loss_solid_and_its_training_loss_dashed() -> None:
-    figure = curves(("conv", rows(0.5, 0.2, validation=[0.6, 0.3])), ("mlp", rows(0.4, 0.1)))
-    assert lines(figure) == {"conv": [[1, 0.6], [2, 0.3]], "mlp": [[1, 0.4], [2, 0.1]]}
+    figure = curves(("conv", rows(0.5, 0.2, validation=[0.6, 0.3])), ("mlp", rows(0.4, 0.01)))
+    assert lines(figure) == {"conv": [[1, 0.6], [2, 0.3]], "mlp": [[1, 0.4], [2, 0.01]]}
     solid = {str(line.get_label()): line for line in figure.axes[0].lines}
     dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
     assert dashed[0].get_xydata().tolist() == [[1, 0.5], [2, 0.2]]  # type: ignore[union-attr]
     assert dashed[0].get_color() == solid["conv"].get_color() != solid["mlp"].get_color()
-    assert {"conv 0.3000", "mlp 0.1000"} <= set(written(figure))
+    assert {"conv 0.3000", "mlp 0.01000"} <= set(written(figure))
     assert figure.axes[0].get_yscale() == "log"
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("epoch", UNIT)
 
@@ -101,6 +101,57 @@ def test_twenty_runs_are_told_apart() -> None:
     looks = {(line.get_color(), line.get_marker()) for line in figure.axes[0].lines if line.get_linestyle() == "-"}
     assert len({look for look in looks if look[1] != "None"}) == 20
     assert all(name in all_of(figure) for name, _ in histories)
+
+
+def long_name(index: int, *, parts: int) -> str:
+    words = ["architecture fully connected", "code activation sigmoid", "learning rate 0.001", "noise probability 0.25"]
+    return ", ".join([*words[:parts], f"seed {index}"])
+
+
+@pytest.mark.parametrize("parts", [0, 2, 4])
+@pytest.mark.parametrize("count", [2, 12, 24, 60])
+def test_names_stay_beside_their_axes_and_apart_however_many_there_are(count: int, parts: int) -> None:
+    histories = [(long_name(index, parts=parts), falling(0.01 + 1e-5 * (count - index))) for index in range(count)]
+    figure = curves(*histories)
+    check_layout(figure)
+    (axes,) = figure.axes
+    box = axes.get_window_extent()
+    assert box.height <= MOST_HEIGHT
+    names = [text for text in axes.texts if "seed" in text.get_text()]
+    for name in names:
+        extent = name.get_window_extent()
+        assert box.y0 - 1 <= extent.y0 < extent.y1 <= box.y1 + 1
+        assert extent.x0 > box.x1
+    for line in axes.lines:
+        if line.get_label() == "_leader":
+            assert np.abs(np.asarray(line.get_ydata(), dtype=np.float64) - 0.5).max() <= 0.5
+    if count <= 24 - parts:  # at four parts a name has three lines
+        assert len(names) == count
+    else:
+        best = [name for name, _ in histories[::-1]][: len(names)]  # the last is the lowest
+        assert 20 <= len(names) <= count
+        assert all(any(" ".join(text.get_text().split()).startswith(f"{name} ") for text in names) for name in best)
+    said = f"Of {count} runs the {len(names)} best are named, by this last value; the others are grey."
+    assert (said in all_of(figure)) == (len(names) < count)
+
+
+def test_runs_that_are_not_named_are_grey() -> None:
+    figure = curves(*((long_name(index, parts=4), falling(0.01 + 1e-4 * index)) for index in range(60)))
+    named = sum("seed" in text.get_text() for text in figure.axes[0].texts)
+    grey = [line for line in figure.axes[0].lines if line.get_color() == FRAME]
+    assert len(grey) == 60 - named
+    assert {line.get_label() for line in grey} == {long_name(index, parts=4) for index in range(named, 60)}
+
+
+def test_names_of_several_charts_have_room() -> None:
+    units = [UNIT if index % 2 else "nats an image" for index in range(50)]
+    histories = [(long_name(index, parts=3), falling(0.01 + 1e-4 * index)) for index in range(50)]
+    check_layout(curves(*histories, loss_label=units))
+
+
+def test_nats_are_on_a_linear_axis() -> None:
+    figure = curves(("a", rows(500.0, 10.0)), loss_label="nats an image")
+    assert figure.axes[0].get_yscale() == "linear"
 
 
 def test_a_name_stands_at_the_height_where_its_curve_ends() -> None:
@@ -212,6 +263,12 @@ def test_twenty_series_fit() -> None:
         for series, size in itertools.product(range(20), (1, 10, 100))
     ]
     check_layout(against(*points, baseline=[(1, 0.1), (100, 0.01)]))
+
+
+def test_a_chart_grows_with_the_names_of_its_series() -> None:
+    figure = against(*(Point(long_name(index, parts=4), size, 0.1, None) for index in range(24) for size in (1, 2)))
+    check_layout(figure)
+    assert figure.axes[0].get_window_extent().height > 1000
 
 
 def test_errors_that_are_missing_are_left_out() -> None:
