@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: finish the step, save, and leave with the exit code that shells expect."""
+"""Signals that ask a process to end: finish the step, save, and leave with the exit code that shells expect."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ class Interruption:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Take the signals over. Only a main thread can: in another one nothing changes."""
+        """Take the signals over. Only a main thread can: in another one nothing changes.
+
+        SIGHUP, the end of the terminal, stays ignored where it is: `nohup` sees to that.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        heeded = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            heeded.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._receive) for number in heeded}
         try:
             yield
         finally:

@@ -40,6 +40,19 @@ def test_the_handlers_are_put_back() -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no terminals that hang up")
+def test_a_terminal_that_is_gone_asks_too_unless_nobody_minds() -> None:
+    with Interruption().watched(), pytest.raises(SystemExit) as caught:
+        signal.raise_signal(signal.SIGHUP)
+    assert caught.value.code == 129
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+    try:
+        with Interruption().watched():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_another_thread_cannot_watch_and_works_all_the_same() -> None:
     done = []
 
