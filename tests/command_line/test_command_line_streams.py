@@ -134,7 +134,7 @@ def shell(words: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
 def test_commands_that_only_print_say_that_they_could_not(tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "0")
     for arguments in (["status.py", tmp_path], ["compare.py", tmp_path], ["train.py", "--cfg", "job"]):
-        ended = shell("> /dev/full", SCRIPTS / arguments[0], *arguments[1:])
+        ended = shell("> /dev/full", SCRIPTS / str(arguments[0]), *map(str, arguments[1:]))
         assert (ended.returncode, ended.stderr) == (1, "error: [Errno 28] No space left on device\n"), arguments
 
 
@@ -142,7 +142,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     for number in range(2):
         make_run(tmp_path / "runs" / str(number))
     for arguments in (["status.py", tmp_path], ["compare.py", tmp_path, "--csv", "-"], ["train.py", "--cfg", "job"]):
-        ended = shell("| true; exit ${PIPESTATUS[0]}", SCRIPTS / arguments[0], *arguments[1:])
+        ended = shell("| true; exit ${PIPESTATUS[0]}", SCRIPTS / str(arguments[0]), *map(str, arguments[1:]))
         assert (ended.returncode, ended.stderr) == (0, ""), arguments
 
 
