@@ -28,6 +28,7 @@ MAX_HEADING, HEADING_LINES = 260, 4  # of rows as columns: a column is widened s
 
 GAP = 6  # between images
 SPACE = 12  # between blocks
+BETWEEN = 18  # texts of neighbouring columns
 BAR_WIDTH, BAR_HEIGHT = 640, 22
 
 
@@ -81,10 +82,11 @@ def image_grid(
     Captions stand above the columns, notes below; a `color_scale` becomes a colour bar at the foot of the page. Under
     the title a `line` says what is seen, where that needs words.
     """
-    rows = [replace(row, label=wrapped(row.label, width=MAX_ROW_LABEL, size=LABEL)) for row in rows]
     images = len(rows[0].pixels)
     if len(rows) > 2 * images and images < MANY:  # a strip more than twice as high as wide, which no slide has room for
         rows, captions, notes = _turned(rows, captions=captions, notes=notes)
+    else:
+        rows = [replace(row, label=wrapped(row.label, width=MAX_ROW_LABEL, size=LABEL)) for row in rows]
     layout = _layout(rows, captions=captions, notes=notes)
     width = layout.width
     title = wrapped(title, width=width - 2 * MARGIN, size=TITLE)
@@ -178,7 +180,7 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
     # However little room there is, images may be as high as the labels beside them, and half as wide as their headings.
     least = max(least, min(label_height // image_height, room[0] // image_width), word // 2 // image_width)
     scale = max(least, min(room[0] // image_width, room[1] // image_height, MAX_SIDE // max(image_height, image_width)))
-    column_width = max(scale * image_width + GAP, word + SPACE)
+    column_width = max(scale * image_width + GAP, word + BETWEEN)
     return _Layout(
         scale=scale,
         columns=columns,
@@ -186,16 +188,16 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
         left=left,
         column_width=column_width,
         row_height=max(scale * image_height, label_height) + GAP,
-        captions=_wrapped_texts(captions, width=column_width - SPACE),
-        notes=_wrapped_texts(notes, width=column_width - SPACE),
-        row_notes=[_wrapped_texts(part, width=column_width - SPACE) for part in row_notes],
+        captions=_wrapped_texts(captions, width=column_width - BETWEEN),
+        notes=_wrapped_texts(notes, width=column_width - BETWEEN),
+        row_notes=[_wrapped_texts(part, width=column_width - BETWEEN) for part in row_notes],
         begins=[row.begins for row in rows],
     )
 
 
 def _columns(count: int, *, room: int, width: int, height: int, word: int) -> int:
     """How many columns fit when the images are as small as may be."""
-    least = max(_least_scale(height, width) * width + GAP, word + SPACE)
+    least = max(_least_scale(height, width) * width + GAP, word + BETWEEN)
     return min(count, max(1, (room + GAP) // least))
 
 

@@ -146,6 +146,9 @@ def test_long_names_leave_the_images_their_room(draw: Draw, count: int, images: 
     assert min(sizes) >= 72
     headings = [text for text in figure.findobj(Text) if "mean MSE 0" in text.get_text()]
     assert len(headings) <= 24
+    boxes = [text.get_window_extent() for text in headings]
+    beside = [(one, other) for one in boxes for other in boxes if one.x0 < other.x0 and abs(one.y0 - other.y0) < 2]
+    assert all(other.x0 - one.x1 > 10 for one, other in beside)
     assert max(image.ox for image in figure.images) > 0.5 * figure.bbox.width  # type: ignore[attr-defined]
 
 
