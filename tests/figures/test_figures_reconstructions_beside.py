@@ -110,7 +110,7 @@ def test_different_noisy_inputs_stand_above_what_was_made_of_them(draw: Draw) ->
 
 def test_each_noisy_input_is_shown_once_with_what_its_runs_have_in_common(draw: Draw) -> None:
     panels = [
-        Panel(f"seed {seed}, {noise}", final(10 * seed + level, 1, 1, given=flat(level, level, level)))
+        Panel(f"mlp, seed {seed}, {noise}", final(10 * seed + level, 1, 1, given=flat(level, level, level)))
         for seed in (1, 2)
         for noise, level in (("salt", 9), ("blur, weak", 8))
     ]
