@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autoenc.command_line.ending import exit_code
 from autoenc.command_line.folders_given import folders_among
-from autoenc.comparison.blocks import Wanted, comparison_blocks, group_metrics, section_groups, shown_keys
+from autoenc.comparison.blocks import Wanted, Words, comparison_blocks, group_metrics, section_groups, shown_keys
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.diff_blocks import difference_blocks
 from autoenc.comparison.exports import (
@@ -34,7 +34,7 @@ from autoenc.settings import ConfigError, listed
 DESCRIPTION = """\
 Compare the runs in some folders, whatever became of them: the settings that differ, and what was measured, the best
 first. Only what is of the same thing is ranked together: the same images, the same unit, for an error from a noisy
-input the same noise. Two runs are compared key by key. Nothing in the folders is changed or executed.
+input the same noise. Two runs are also compared key by key. Nothing in the folders is changed or executed.
 """
 
 KEYS = """\
@@ -136,14 +136,18 @@ def _compare(options: argparse.Namespace) -> int:
     wanted = _wanted(options, keys, records)
     by = wanted.order.key if wanted.order is not None and keys.is_metric(wanted.order.key) else wanted.metric
     view = arrange(records, metric=by, order=wanted.order)
-    if _is_of_two(options, records):
-        blocks, all_columns = list(difference_blocks(*records)), True
-    else:
-        blocks, all_columns = list(comparison_blocks(view, wanted)), wanted.columns is not None
+    table, key_by_key = list(comparison_blocks(view, wanted)), []
+    if len(records) == 2 and _no_table_is_asked_for(options):
+        key_by_key = list(difference_blocks(*records))
+        if len(options.folders) == 2:
+            table = []
+        else:
+            key_by_key.insert(0, Words("Key by key", "heading"))
     if STANDARD_OUTPUT not in {options.csv, options.json, options.markdown}:
-        print_blocks(blocks, metric=wanted.metric, all_columns=all_columns, to=console)
+        print_blocks(table, metric=wanted.metric, all_columns=wanted.columns is not None, to=console)
+        print_blocks(key_by_key, metric=wanted.metric, all_columns=True, to=console)
     if options.markdown is not None:
-        _write(as_markdown(blocks), options.markdown)
+        _write(as_markdown([*table, *key_by_key]), options.markdown)
     _export(options, view, wanted)
     console.insist()
     return 0
@@ -187,15 +191,18 @@ def _several(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | 
 
 
 def _group_by(text: str | None, keys: Keys, records: Sequence[RunRecord]) -> tuple[str, ...] | None:
-    if text == SETTINGS:
+    words = [] if text is None else [word.strip() for word in text.split(",")]
+    if words == [SETTINGS]:
         return tuple(settings_but_the_seed(records))
+    if SETTINGS in words and SETTINGS not in keys:
+        raise ConfigError("--group-by", f"'{SETTINGS}' is all that differs but the seed, and stands alone", value=text)
     return _several(text, keys, option="--group-by")
 
 
-def _is_of_two(options: argparse.Namespace, records: Sequence[RunRecord]) -> bool:
-    """Whether to show a difference: of two runs, unless something was asked for that only a table has."""
+def _no_table_is_asked_for(options: argparse.Namespace) -> bool:
+    """Whether two runs are to be compared key by key: nothing was asked for that only a table has."""
     asked = (options.metric, options.sort, options.top, options.columns, options.group_by)
-    return len(records) == 2 and all(one is None for one in asked)
+    return all(one is None for one in asked)
 
 
 def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord]) -> None:

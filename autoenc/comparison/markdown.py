@@ -14,7 +14,10 @@ _LINKED = re.compile(r"www\.|://|@|#\d", re.IGNORECASE)
 """What GitHub and others make links, mentions and references of. They do so with the text that comes of the Markdown,
 so that nothing is escaped from them but code.
 """
-_SIGNS = re.compile(r"[\\`*_{}\[\]()#+!|<>~$&@:-]")
+_SIGNS = re.compile(r"[\\`*|<>~$&@]|\](?=\()|(?<![^\W_])_|_(?![^\W_])")
+"""What means something where it stands: of brackets the middle of a link, and `_` at an end of a word alone."""
+_AT_THE_START = re.compile(r"[-+#=\[]|\d+[.)](?!\S)")
+"""What makes a list, a heading or the target of a link of a whole line."""
 _NUMBER = re.compile(r"[-+0-9.,e ±()]*")
 
 
@@ -40,12 +43,12 @@ def as_markdown_table(columns: Sequence[Column]) -> str:
 
 def escaped(text: str) -> str:
     """A text that Markdown shows as it is: neither it nor HTML reads any of its signs, and it leads to nobody."""
-    return _WORD.sub(lambda found: f"`{found[0]}`" if _LINKED.search(found[0]) else _without_signs(found[0]), text)
+    hidden = _WORD.sub(lambda found: f"`{found[0]}`" if _LINKED.search(found[0]) else _without_signs(found[0]), text)
+    return f"&#{ord(text[0])};{hidden[1:]}" if _AT_THE_START.match(text) else hidden
 
 
 def _without_signs(text: str) -> str:
-    hidden = _SIGNS.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "&<>@:|" else f"\\{found[0]}", text)
-    return hidden.replace("&#58; ", ": ")  # which begins nothing
+    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "&<>@|" else f"\\{found[0]}", text)
 
 
 def _cell(one: Column, number: int) -> str:

@@ -96,6 +96,8 @@ def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         ["linear", "2", "1", "0.290", "±", "0.127"],
     ]
     assert compare(capsys, "runs", "--group-by", "architecture", "--metric", "test.mse") == text
+    assert main(["runs", "--group-by", "seed,settings"]) == 2
+    assert "'settings' is all that differs but the seed, and stands alone" in capsys.readouterr().err
     sorted_by_name = compare(capsys, "runs", "--group-by", "architecture", "--sort", "-architecture")
     assert sorted_by_name.index("\nlinear") < sorted_by_name.index("\nconv")
 
@@ -104,9 +106,11 @@ def test_two_runs_are_compared_key_by_key(folder: Path, capsys: pytest.CaptureFi
     text = compare(capsys, "runs/conv_1", "runs/linear_1")
     assert ["architecture", "conv", "linear"] in [line.split() for line in text.splitlines()]
     assert ["test.mse", "0.1200", "0.2800", "+0.16", "+133.3%"] in [line.split() for line in text.splitlines()]
-    assert compare(capsys, "runs", "--where", "seed=1") == text
+    of_a_folder = compare(capsys, "runs", "--where", "seed=1")
+    assert of_a_folder.endswith(text)
+    assert "By validation.mse, lower is better" in of_a_folder.removesuffix(text)
     for option in ("--sort=name", "--top=1", "--metric=test.mse", "--columns=seed", "--group-by=seed"):
-        assert "\nnew:" not in compare(capsys, "runs", "--where", "seed=1", option)
+        assert "\nsecond:" not in compare(capsys, "runs", "--where", "seed=1", option)
     turned = compare(capsys, "runs/linear_1", "runs/conv_1")
     assert ["architecture", "linear", "conv"] in [line.split() for line in turned.splitlines()]
 

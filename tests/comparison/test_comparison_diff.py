@@ -60,6 +60,7 @@ def test_it_is_printed_whole() -> None:
     assert ["test.mse", "0.2000", "0.1500", "-0.05", "-25.0%"] in [line.split() for line in text.splitlines()]
     assert "Environment: no difference" in text
     text = blocks_printed(difference_blocks(old, lost))
-    assert "new: lost (failed: raised: OSError: full)" in text
+    assert "second: lost (failed: raised: OSError: full)" in text
     assert ["dataset.limit", "null", "7"] in [line.split() for line in text.splitlines()]
-    assert ["test.mse", "0.2000", "-"] in [line.split() for line in text.splitlines()]
+    assert "Metrics: second has none" in text
+    assert "test.mse" not in text
