@@ -11,8 +11,9 @@ from autoenc import figures
 from autoenc.comparison.labels import setting
 from autoenc.comparison.records import SPLITS, RunRecord
 from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.wording import is_number, said
 from autoenc.figures import PICTURES, Panel, Picture, Progress
-from autoenc.settings import ConfigError
+from autoenc.settings import ConfigError, nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +29,8 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
         OSError: it cannot be written.
     """
     for record in records:
-        check_comparison(record.config, settings=settings)
+        if "error_against" in settings.pictures:
+            check_comparison(record.config, settings=settings)
         if f"test.{settings.metric}" not in record.metrics:
             measured = [name.removeprefix("test.") for name in record.metrics if name.startswith("test.")]
             problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
@@ -47,18 +49,29 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
     Raises:
         ConfigError: `against` names no numeric setting of it.
     """
-    if "error_against" not in settings.pictures:
-        return
     if settings.against is None:
-        raise ConfigError(
-            "comparison.against",
-            "error_against needs the key of a numeric setting, as architecture.code_size",
-            value=None,
-        )
+        if "error_against" in settings.pictures:
+            problem = "error_against needs the key of a numeric setting, as architecture.code_size"
+            raise ConfigError("comparison.against", problem, value=None)
+        return
     value = setting(config, settings.against)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        problem = f"it must be the key of a number, and of a run it is {value!r}"
+    if value is None:
+        hint = nearest(settings.against, _numbers(config))
+        raise ConfigError("comparison.against", f"a run has no number of this key{hint}", value=settings.against)
+    if not is_number(value):
+        problem = f"it must be the key of a number, and of a run it is {said(value)}"
         raise ConfigError("comparison.against", problem, value=settings.against)
+
+
+def _numbers(config: Mapping[str, Any], *, below: str = "") -> list[str]:
+    """The dotted keys of all numbers in a config."""
+    found: list[str] = []
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            found += _numbers(value, below=f"{below}{key}.")
+        elif is_number(value):
+            found.append(f"{below}{key}")
+    return found
 
 
 def _figure_or_reason(kind: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:

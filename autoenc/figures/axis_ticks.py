@@ -15,7 +15,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 FEWEST, MOST = 4, 9  # labelled ticks of a value axis
-DECADE = 10  # times the smallest: values that do not span more are drawn on a linear axis
 NARROWEST = 0.01  # of the value: a curve that varies less is drawn as the flat line it is
 HEADROOM, FOOTROOM = 0.05, 0.14  # of the curves' span; the foot has room for a label below every curve
 
@@ -62,8 +61,8 @@ class ValueAxis:
 def value_axis(values: NDArray[np.float64], *, unit: str) -> ValueAxis:
     """The axis for finite values; of no values, from 0 to 1.
 
-    It is logarithmic for errors that are all above zero and span more than a decade. Decibels and nats are logarithms
-    already, and never are: `unit` is what the values are, in words.
+    It is logarithmic where all are above zero: of errors the ratios count. Decibels and nats, which `unit` says in
+    words that they are, are logarithms already and are never drawn so.
     """
     if not len(values):
         return _linear(0, 1, note="")
@@ -72,14 +71,7 @@ def value_axis(values: NDArray[np.float64], *, unit: str) -> ValueAxis:
         return _linear(low, high, note="")
     if low <= 0:
         return _linear(low, high, note="linear axis: not all values are above 0")
-    return _logarithmic(low, high) if high > DECADE * low else _linear(low, high, note="")
-
-
-def log_axis(values: NDArray[np.float64]) -> ValueAxis:
-    """The axis for finite values whose ratios are what counts; linear, with a note, if not all are above zero."""
-    if not len(values) or values.min() <= 0:
-        return value_axis(values, unit="")
-    return _logarithmic(float(values.min()), float(values.max()))
+    return _logarithmic(low, high)
 
 
 def number(value: float) -> str:

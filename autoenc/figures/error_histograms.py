@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from autoenc.figures.axis_ticks import ValueAxis, log_axis
+from autoenc.figures.axis_ticks import ValueAxis, value_axis
 from autoenc.figures.page import (
     LABEL,
     MARGIN,
@@ -71,7 +71,7 @@ def error_histograms_figure(
     for name, values in (("errors", errors), ("ordinary", ordinary)):
         if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
             raise ValueError(f"{name}: expected finite errors (N,), at least one, not {values.shape}")
-    scale = log_axis(np.concatenate([errors, ordinary]))
+    scale = value_axis(np.concatenate([errors, ordinary]), unit="an error")
     page = Page(width=WIDTH, height=HEIGHT)
     axes = _axes(page, scale=scale, title=title, line=line)
     edges = _edges(scale, count=min(len(ordinary), len(errors) if len(errors) > FEW else len(ordinary)))

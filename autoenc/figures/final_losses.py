@@ -45,7 +45,7 @@ LOOKS = (
 def final_losses(rows: Sequence[tuple[str, Mapping[str, float | None]]], *, metric_label: str, title: str) -> Figure:
     """A row a run, in the order given: a mark for each split, and the numbers. To be made inside `house_style`.
 
-    Splits that no run has are left out. Errors over more than a decade have a logarithmic axis (see `value_axis`).
+    Splits that no run has are left out. Errors have a logarithmic axis (see `value_axis`).
 
     Args:
         rows: of each run a name and its numbers by split, `train`, `validation`, `test`: `FinalLosses`, or the like.

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.figures.axis_ticks import ValueAxis, log_axis
+from autoenc.figures.axis_ticks import ValueAxis, value_axis
 from autoenc.figures.page import SMALL, Page, line_height, text_width
 from autoenc.figures.panels import SPACE, Corner, panel_page
 from autoenc.figures.picture import Panel, Picture
@@ -86,7 +86,7 @@ def _line(images: int) -> str:
 
 def _scale(pictures: Sequence[Gradients]) -> ValueAxis:
     values = np.concatenate([values for picture in pictures for values in (picture.before, picture.after)])
-    return log_axis(values[np.isfinite(values) & (values > 0)])
+    return value_axis(values[np.isfinite(values) & (values > 0)], unit="a share")
 
 
 def _draw(axes: Axes, picture: Gradients) -> None:

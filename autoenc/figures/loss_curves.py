@@ -45,8 +45,8 @@ def draw_loss_curves(
 ) -> None:
     """Draw `train/loss` and, where the rows have it, `validation/loss` against `epoch`, the best epoch marked.
 
-    `history` are the rows of metrics.jsonl; `loss_label` names the loss and its unit. Errors over more than a
-    decade have a logarithmic axis (see `value_axis`). A value that is missing or not finite leaves a gap.
+    `history` are the rows of metrics.jsonl; `loss_label` names the loss and its unit, which decides on the
+    axis (see `value_axis`). A value that is missing or not finite leaves a gap.
 
     Raises:
         ValueError: there are no rows, their epochs do not rise, or `best_epoch` is not among them.

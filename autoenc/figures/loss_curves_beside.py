@@ -36,7 +36,7 @@ def loss_curves_beside(
     """All runs' losses by epoch, in a chart for each unit of the loss; to be made inside `house_style`.
 
     A chart grows with the names of its runs; of very many only the best are named, those whose last loss is lowest, and
-    the page says so. Errors over more than a decade have a logarithmic axis (see `value_axis`). A value that is missing
+    the page says so. Errors have a logarithmic axis (see `value_axis`). A value that is missing
     or not finite leaves a gap.
 
     Args:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from autoenc.figures.axis_ticks import ValueAxis, integer_ticks, log_axis, number, value_axis
+from autoenc.figures.axis_ticks import ValueAxis, integer_ticks, number, value_axis
 from autoenc.figures.chart_axes import ChartBox, chart_axes
 from autoenc.figures.line_labels import LEADER, LineLabel, label_lines
 from autoenc.figures.page import FRAME, INK, MARGIN, SMALL, house_style, line_height, pieces, text_width, wrapped
@@ -233,7 +233,7 @@ def _set_numbers(axes: Axes, across: NDArray[np.float64], *, setting: Setting) -
     axes.set_xlim(*(np.exp(limits) if setting.logarithmic else limits))
     whole = bool((across == np.round(across)).all())
     if setting.logarithmic:
-        wanted = log_axis(np.array([low, high])).ticks
+        wanted = value_axis(np.array([low, high]), unit="a setting").ticks
     else:
         wanted = list(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high))
     _set_ticks(axes, [tick for tick in wanted if axes.get_xlim()[0] <= tick <= axes.get_xlim()[1]])

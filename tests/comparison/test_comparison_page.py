@@ -12,7 +12,7 @@ from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import check_comparison, draw_comparison
 from autoenc.comparison.reading import read_runs
-from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.settings import ComparedPicture, ComparisonSettings
 from autoenc.comparison.sweep import compare_sweep, finished_runs
 from autoenc.comparison.sweep_file import Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.figures import Codebook
@@ -25,16 +25,21 @@ SWEEP = [*TINY, "hydra.sweep.dir=sweep", "training.epochs=1", "-m"]
 
 
 @pytest.mark.parametrize(
-    ("config", "value"),
-    [({"a": {"b": "x"}}, "'x'"), ({"a": {}}, "None"), ({"a": 3}, "None"), ({"a": {"b": True}}, "True")],
+    ("config", "problem"),
+    [
+        ({"a": {"b": "x"}}, "it must be the key of a number, and of a run it is x$"),
+        ({"a": {"b": True}}, "it must be the key of a number, and of a run it is true$"),
+        ({"a": {}}, "a run has no number of this key$"),
+        ({"a": 3}, "a run has no number of this key"),
+        ({"a": {"bb": 3, "c": "b"}}, r"a run has no number of this key \(did you mean 'a.bb'\?\)$"),
+    ],
 )
-def test_an_axis_has_to_be_a_number(config: dict[str, object], value: str) -> None:
-    with pytest.raises(
-        ConfigError, match=f"comparison.against=a.b: it must be the key of a number, and of a run it is {value}"
-    ):
-        check_comparison(config, settings=SETTINGS)
-    check_comparison({"a": {"b": 2.5}}, settings=SETTINGS)
-    check_comparison(config, settings=dataclasses.replace(SETTINGS, pictures=("loss_curves",)))
+@pytest.mark.parametrize("picture", ["error_against", "loss_curves"])  # a mistake is one where nothing reads it, too
+def test_an_axis_has_to_be_a_number(config: dict[str, object], problem: str, picture: ComparedPicture) -> None:
+    settings = dataclasses.replace(SETTINGS, pictures=(picture,))
+    with pytest.raises(ConfigError, match=f"^comparison.against=a.b: {problem}"):
+        check_comparison(config, settings=settings)
+    check_comparison({"a": {"b": 2.5}}, settings=settings)
 
 
 def test_an_axis_has_to_be_named() -> None:
