@@ -56,5 +56,6 @@ def _git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def _git(*arguments: str, folder: Path) -> str:
-    command = ["git", "-C", str(folder), *arguments]
+    # Without a lock that would stay in the repository, and in its owner's way, where this process is killed.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603

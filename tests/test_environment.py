@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,9 @@ def test_the_commit_and_whether_it_is_dirty(tmp_path: Path, monkeypatch: pytest.
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "x")
     commit = git(tmp_path, "rev-parse", "HEAD")
+    index = (tmp_path / ".git" / "index").read_bytes()
+    os.utime(module, (0, 0))  # git would write down that it looked at it, under a lock that a kill leaves behind
     assert describe_environment(DEVICE)["git"] == {"commit": commit, "dirty": False}
+    assert (tmp_path / ".git" / "index").read_bytes() == index
     module.write_text("changed")
     assert describe_environment(DEVICE)["git"] == {"commit": commit, "dirty": True}

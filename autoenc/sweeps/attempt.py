@@ -9,11 +9,11 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from datetime import datetime
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -186,25 +186,23 @@ def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:
 def warm_up() -> None:
     """Have the process at hand that jobs are forked from: importing torch once takes longer than many a job."""
     if _context().get_start_method() == "forkserver":
-        with _ignored(signal.SIGINT):
+        resource_tracker.ensure_running()  # which it would start, and which lets all signals in
+        with _held_back(signal.SIGINT):
             multiprocessing.forkserver.ensure_running()
 
 
 @contextlib.contextmanager
-def _ignored(number: int) -> Iterator[None]:
-    """What is started inside ignores a signal from its first moment on. Only a main thread can see to that.
+def _held_back(number: int) -> Iterator[None]:
+    """Keep a signal waiting: here until this ends, in what is started inside for good; `work` lets it in again.
 
     A terminal's Ctrl-C goes to all processes in its foreground, and is the sweep's alone to answer. What jobs are
-    forked from ignores it too, but not before it has imported all that they need.
+    forked from ignores it too, but not before it has imported all that they need, which takes seconds.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(number, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
         yield
     finally:
-        signal.signal(number, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _context() -> ForkServerContext | SpawnContext:

@@ -35,6 +35,8 @@ def work(task: JobTask) -> None:
     """Run the job. A process's whole life: it ends with the exit code of a run."""
     if hasattr(os, "setsid"):
         os.setsid()  # a terminal's Ctrl-C is for the sweep, which then asks its jobs
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # which what it was forked from holds back
     run_directory = RunDirectory(Path(task.folder))
     _send_output_to(run_directory.path / "train.log")
     faulthandler.enable()  # a crash, and what ends a job that hangs, leave a stack in the log

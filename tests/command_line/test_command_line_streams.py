@@ -155,9 +155,8 @@ def test_a_run_needs_neither_of_its_streams(streams: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("streams", [">&- 2>&-", "<&- >&- 2>&-"])
-def test_the_jobs_of_a_sweep_need_no_streams_either(streams: str, elsewhere: Path) -> None:
-    assert shell(streams, SCRIPTS / "train.py", *QUICK).returncode == 0
+def test_the_jobs_of_a_sweep_need_no_streams_either(elsewhere: Path) -> None:
+    assert shell("<&- >&- 2>&-", SCRIPTS / "train.py", *QUICK).returncode == 0
     assert finished(SWEEP) == 2
 
 
