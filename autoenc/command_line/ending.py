@@ -21,8 +21,8 @@ WRONG_INPUT, FAILED = 2, 1
 def exit_code(work: Callable[[], int]) -> int:
     """Do the work of a command; returns its exit code.
 
-    0 is success, 1 work that failed, 2 something that cannot be done as it was asked. A signal (130, 143) and argparse
-    (2) leave by `SystemExit`. A traceback is shown where the environment has `HYDRA_FULL_ERROR=1`.
+    0 is success, 1 work that failed, 2 something that cannot be done as it was asked. A signal (129, 130, 143) and
+    argparse (2) leave by `SystemExit`. A traceback is shown where the environment has `HYDRA_FULL_ERROR=1`.
 
     That standard output or error cannot be written to, or cannot hold a letter, is no reason to end, nor changes the
     code: what has to be said and not only done calls `console.insist`.

@@ -30,11 +30,11 @@ def preview(options: argparse.Namespace) -> str:
 
 
 def _of_a_grid(wanted: Wanted) -> list[str]:
-    found = [wanted.action(job.folder) for job in wanted.jobs]
+    found = wanted.actions()
     width = max(len(_WORDS[what]) for what in found)
     longest = max(len(job.folder.name) for job in wanted.jobs)
     return [
-        f"# {wanted.counted()}.",
+        f"# {wanted.counted(found)}.",
         *(
             f"{_WORDS[what]:<{width}}  {job.folder.name:<{longest}}  {_varying(wanted, job.overrides)}".rstrip()
             for job, what in zip(wanted.jobs, found, strict=True)

@@ -73,10 +73,11 @@ def _begin(wanted: Wanted, *, code: str, view: View) -> Course:
 
 def _announce(wanted: Wanted, *, code: str) -> None:
     """What is there already, and what is to be done."""
+    found = wanted.actions()
     if wanted.jobs:
-        log.info("%s.", wanted.counted())
+        log.info("%s.", wanted.counted(found))
     before = wanted.folder.jobs
-    left = [job.folder.name for job in wanted.jobs if wanted.action(job.folder) == "leave"]
+    left = [job.folder.name for job, what in zip(wanted.jobs, found, strict=True) if what == "leave"]
     older = [name for name in left if name in before and before[name].code not in {code, ""}]
     if older:
         log.warning(

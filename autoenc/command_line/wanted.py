@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -50,10 +50,13 @@ class Wanted(NamedTuple):
         """What is to be done about the job in a folder."""
         return action(folder, rerun=self.settings.rerun, anew_since=self.folder.anew_since)
 
-    def counted(self) -> str:
+    def actions(self) -> list[Action]:
+        """What is to be done about each job now, from its folder."""
+        return [self.action(job.folder) for job in self.jobs]
+
+    def counted(self, actions: Sequence[Action]) -> str:
         """How many jobs there are, where, and what is to be done about how many."""
-        found = [self.action(job.folder) for job in self.jobs]
-        said = [f"{found.count(what)} {words}" for what, words in _WORDS.items() if what in found]
+        said = [f"{actions.count(what)} {words}" for what, words in _WORDS.items() if what in actions]
         count = "1 job" if len(self.jobs) == 1 else f"{len(self.jobs)} jobs"
         return f"{count} in {shown(self.folder.path)}: {', '.join(said)}"
 

@@ -74,7 +74,7 @@ class Course:
         """Until nothing is left.
 
         Raises:
-            SystemExit: somebody sent SIGINT or SIGTERM; every job has saved and ended.
+            SystemExit: a signal asked it to end; every job has saved and ended.
         """
         interruption = Interruption()
         try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,13 @@ def test_an_axis_has_to_be_a_number(config: dict[str, object], problem: str, pic
 def test_an_axis_has_to_be_named() -> None:
     with pytest.raises(ConfigError, match=r"comparison.against=null: error_against needs"):
         check_comparison({}, settings=dataclasses.replace(SETTINGS, against=None))
+
+
+@pytest.mark.parametrize("since", [None, datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)])
+def test_a_sweep_is_read_as_it_was_written(tmp_path: Path, since: datetime | None) -> None:
+    sweep = Sweep({"a": SweepJob("seed 0", "0123456789", ("seed=0",), "code")}, SETTINGS, since)
+    write_sweep(tmp_path, sweep)
+    assert read_sweep(tmp_path) == sweep
 
 
 @pytest.mark.parametrize(
