@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autoenc.autoencoder import AutoEncoder
+    from autoenc.models.autoencoder import AutoEncoder
     from autoenc.trained_model import TrainedModel, load_run
 
 __version__ = "0.1.0"
@@ -14,7 +14,7 @@ __all__ = ["AutoEncoder", "TrainedModel", "__version__", "load_run"]
 
 # Lazy, because torch takes seconds to import and `--help` must not wait for it.
 _HOMES = {
-    "AutoEncoder": "autoenc.autoencoder",
+    "AutoEncoder": "autoenc.models.autoencoder",
     "TrainedModel": "autoenc.trained_model",
     "load_run": "autoenc.trained_model",
 }

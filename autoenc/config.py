@@ -9,21 +9,21 @@ from typing import Any, Literal
 
 import torch
 
-from autoenc.architectures import ARCHITECTURES, Architecture
-from autoenc.autoencoder import AutoEncoder
-from autoenc.bottlenecks import BOTTLENECKS, BottleneckSettings
-from autoenc.datasets import DATASETS, Dataset
+from autoenc.data.datasets import DATASETS, Dataset
+from autoenc.data.noise import NOISES, Noise
 from autoenc.devices import DEVICES, DeviceSettings
-from autoenc.losses import LOSSES, LossSettings
-from autoenc.noise import NOISES, Noise
-from autoenc.optimizers import OPTIMIZERS, OptimizerSettings
+from autoenc.models.architectures import ARCHITECTURES, Architecture
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import BOTTLENECKS, BottleneckSettings
+from autoenc.models.losses import LOSSES, LossSettings
 from autoenc.registry import Registry
-from autoenc.schedules import SCHEDULES, Schedule
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, check_keys, checked, field_names, listed
 from autoenc.trackers import TRACKERS, TrackerSettings
 from autoenc.trackers.mlflow import with_absolute_file
-from autoenc.training import TrainingSettings
+from autoenc.training.optimizers import OPTIMIZERS, OptimizerSettings
+from autoenc.training.schedules import SCHEDULES, Schedule
+from autoenc.training.settings import TrainingSettings
 
 PictureKind = Literal[
     "codebook",

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from autoenc.checkpoints import load_last
 from autoenc.devices import plain_device
 from autoenc.experiment import title_of
 from autoenc.portraits import PORTRAITS, Subject, draw_portraits
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
 from autoenc.trained_model import load_run
-from autoenc.training import kept_snapshots
+from autoenc.training.checkpoints import load_last
+from autoenc.training.state import kept_snapshots
 
 
 def draw_gallery(

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.checkpoints import CheckpointError, load_model, load_trained
 from autoenc.config import ExperimentConfig, parse
 from autoenc.evaluation.metrics import mean_squared_error
-from autoenc.run_directory import RunDirectory
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.runs.run_directory import RunDirectory
+from autoenc.training.checkpoints import CheckpointError, load_model, load_trained
 
 FAR_OUT = 16
 """No noise takes a pixel of [0, 1] so far; one from 0 to 255 is soon there."""

@@ -164,7 +164,7 @@ def _be_one_process(options: argparse.Namespace) -> None:
 
 def _stop_at_the_first_step(options: argparse.Namespace) -> None:
     from autoenc.command_line import main as train
-    from autoenc.training import TrainingStep
+    from autoenc.training.step import TrainingStep
 
     def stop(self: TrainingStep, clean: object) -> None:  # noqa: ARG001
         os._exit(0)
@@ -179,8 +179,8 @@ def _model(options: argparse.Namespace) -> Any:
     import yaml
     from torch import nn
 
-    from autoenc.architectures import ARCHITECTURES
     from autoenc.command_line.our_configs import config_directory
+    from autoenc.models.architectures import ARCHITECTURES
 
     (architecture,) = options.architectures
     settings = ARCHITECTURES.parse(

@@ -13,15 +13,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoenc.architectures.fully_connected import FullyConnected
 from autoenc.config import GROUPS, ExperimentConfig, PictureKind, parse
-from autoenc.datasets import SplitSettings
-from autoenc.losses.pixel_means import BceSettings
-from autoenc.noise import SaltAndPepper
-from autoenc.optimizers import Sgd
+from autoenc.data.datasets import SplitSettings
+from autoenc.data.noise import SaltAndPepper
+from autoenc.models.architectures.fully_connected import FullyConnected
+from autoenc.models.losses.pixel_means import BceSettings
 from autoenc.portraits import ALWAYS, PORTRAITS
 from autoenc.settings import ConfigError
-from autoenc.training import TrainingSettings
+from autoenc.training.optimizers import Sgd
+from autoenc.training.settings import TrainingSettings
 
 COMMON_OF_DATASETS = {
     "validation_fraction": 0.1,

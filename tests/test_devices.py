@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from autoenc.architectures import ARCHITECTURES
-from autoenc.autoencoder import AutoEncoder
+from autoenc.data.noise import SaltAndPepper
 from autoenc.devices import DEVICES, TORCHS_CHOICE, Device
-from autoenc.noise import SaltAndPepper
-from autoenc.optimizers import Adam
+from autoenc.models.architectures import ARCHITECTURES
+from autoenc.models.autoencoder import AutoEncoder
 from autoenc.settings import ConfigError
-from autoenc.training import TrainingStep
+from autoenc.training.optimizers import Adam
+from autoenc.training.step import TrainingStep
 
 COMMON = {"threads": None, "precision": "float32", "channels_last": True, "compile": False}
 

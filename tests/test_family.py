@@ -20,9 +20,9 @@ import yaml
 from omegaconf import OmegaConf
 
 from autoenc.config import GROUPS, ExperimentConfig, parse
-from autoenc.evaluation import measure
+from autoenc.evaluation.scores import measure
 from autoenc.settings import ConfigError
-from autoenc.training import TrainingStep
+from autoenc.training.step import TrainingStep
 from tests.conftest import REPOSITORY
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (1, 29, 31)]

@@ -7,8 +7,10 @@ import torch
 
 from autoenc.config import parse
 from autoenc.devices import Device
-from autoenc.evaluation import as_floats, fetch, measure, pca_error
-from autoenc.training import TrainingStep
+from autoenc.evaluation.batches import as_floats, fetch
+from autoenc.evaluation.linear_baseline import pca_error
+from autoenc.evaluation.scores import measure
+from autoenc.training.step import TrainingStep
 from tests.test_conf import composed
 
 IMAGES = 100

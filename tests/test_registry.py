@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from autoenc.architectures import ARCHITECTURES
+from autoenc.models.architectures import ARCHITECTURES
 from autoenc.registry import Registry
 from autoenc.settings import ConfigError, PositiveInt
 
@@ -179,7 +179,7 @@ def test_a_plugin_of_a_real_group_is_built_like_ours(add_plugin: AddPlugin) -> N
     source = """
 from dataclasses import dataclass
 from torch import nn
-from autoenc.architectures import Architecture, EncoderDecoder
+from autoenc.models.architectures import Architecture, EncoderDecoder
 
 @dataclass(frozen=True, kw_only=True)
 class Tiny(Architecture):

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import autoenc
-from autoenc.checkpoints import Checkpoint, CheckpointError, save_last
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.settings import ConfigError
+from autoenc.training.checkpoints import Checkpoint, CheckpointError, save_last
 from tests.conftest import Train
 
 

@@ -22,9 +22,9 @@ from torch import Tensor
 from autoenc.application.destinations import written_whole
 from autoenc.application.source import numbered
 from autoenc.application.stored_arrays import StoredArray, members
-from autoenc.checkpoints import model_tensors
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel
+from autoenc.training.checkpoints import model_tensors
 
 _ROWS = 65_536
 """Names that are brought to one length at a time."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from autoenc.application.fitting import Fitting
 from autoenc.application.source import Batch, numbered
-from autoenc.datasets import DATASETS, Dataset, Split
+from autoenc.data.datasets import DATASETS, Dataset, Split
 from autoenc.settings import ConfigError, listed, nearest
 
 log = logging.getLogger(__name__)

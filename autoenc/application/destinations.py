@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from autoenc.datasets.pictures import SUFFIXES
-from autoenc.run_directory import flush_folder
+from autoenc.data.datasets.pictures import SUFFIXES
+from autoenc.runs.run_directory import flush_folder
 from autoenc.settings import ConfigError
 
 KEY = "OUTPUT"

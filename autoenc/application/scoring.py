@@ -23,9 +23,9 @@ from autoenc.application.pictures_made import caption
 from autoenc.application.source import Batch, Source, check_finite, counted, for_each_batch
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
 from autoenc.experiment import title_of
-from autoenc.figures.applied_pictures import ScoredPictures, draw_odd_pictures
-from autoenc.figures.error_histograms import TwoNames, draw_error_histograms
-from autoenc.run_directory import write_atomically
+from autoenc.pictures.applied_pictures import ScoredPictures, draw_odd_pictures
+from autoenc.pictures.error_histograms import TwoNames, draw_error_histograms
+from autoenc.runs.run_directory import write_atomically
 from autoenc.trained_model import TrainedModel
 
 log = logging.getLogger(__name__)

@@ -14,13 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.ending import exit_code
 from autoenc.command_line.our_configs import config_directory
-from autoenc.interruption import Interruption
 from autoenc.progress import TerminalHandler
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.settings import ConfigError
+from autoenc.training.interruption import Interruption
 
 if TYPE_CHECKING:
-    from autoenc.datasets import Dataset
+    from autoenc.data.datasets import Dataset
 
 DESCRIPTION = """\
 Apply the trained model of a run to your own pictures.
@@ -159,7 +159,7 @@ def _usual_dataset(name: str) -> Dataset:
     Raises:
         ConfigError: there is no YAML, or it leaves something open.
     """
-    from autoenc.datasets import DATASETS  # noqa: PLC0415 - imports torch
+    from autoenc.data.datasets import DATASETS  # noqa: PLC0415 - imports torch
 
     path = config_directory() / DATASETS.group / f"{name}.yaml"
     if not path.is_file():

@@ -25,7 +25,7 @@ from autoenc.command_line.report import as_value, command, report, shown
 from autoenc.command_line.sweep import sweep
 from autoenc.command_line.wanted import comparison_settings, sweep_settings
 from autoenc.progress import console
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 
 log = logging.getLogger(__name__)

@@ -23,12 +23,12 @@ from autoenc.comparison.exports import (
 from autoenc.comparison.grouping import settings_but_the_seed
 from autoenc.comparison.keys import Keys
 from autoenc.comparison.markdown import as_markdown
-from autoenc.comparison.reading import printable, read_runs
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.terminal import print_blocks
 from autoenc.comparison.view import Order, View, arrange, first_of_each, in_rows
 from autoenc.comparison.where import parse_where
 from autoenc.progress import console
+from autoenc.runs.reading import printable, read_runs
+from autoenc.runs.records import RunRecord
 from autoenc.settings import ConfigError, listed
 
 DESCRIPTION = """\

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from autoenc.command_line.composition import Composer, task_values
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.identity import folder_name, identity
 from autoenc.sweeps.plan import Job, check_identity, known_folders

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from rich.text import Text
 from autoenc.command_line.ending import exit_code
 from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.live import ENDED, live_table, remarks, rows_that_fit
-from autoenc.comparison.reading import Watch
 from autoenc.comparison.table import print_whole
 from autoenc.progress import console
+from autoenc.runs.reading import Watch
 from autoenc.settings import ConfigError
 
 DESCRIPTION = """\

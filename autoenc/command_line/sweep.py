@@ -12,8 +12,8 @@ from autoenc.command_line.composition import Composer
 from autoenc.command_line.ending import in_one_line
 from autoenc.command_line.report import shown
 from autoenc.command_line.wanted import Wanted, what_is_wanted
-from autoenc.comparison.reading import printable
-from autoenc.run_directory import RunDirectory, write_atomically
+from autoenc.runs.reading import printable
+from autoenc.runs.run_directory import RunDirectory, write_atomically
 from autoenc.sweeps.driver import Course, View
 from autoenc.sweeps.source import Source
 from autoenc.sweeps.view import SweepView

@@ -181,7 +181,7 @@ def _plain(node: DictConfig) -> dict[str, Any]:
 
 
 def _check_metric(name: str) -> None:
-    from autoenc.evaluation import METRICS, UNITS  # noqa: PLC0415 - imports torch
+    from autoenc.evaluation.metrics import METRICS, UNITS  # noqa: PLC0415
 
     known = ["loss", *UNITS, *(f"noisy_{metric}" for metric in METRICS)]
     if name not in known:

@@ -20,10 +20,10 @@ from autoenc.comparison.grouping import Group, group_columns, group_warnings, gr
 from autoenc.comparison.grouping import in_order as groups_in_order
 from autoenc.comparison.keys import FIELDS, differing_settings
 from autoenc.comparison.protocol import Section, Unranked
-from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import Order, View
 from autoenc.comparison.wording import listed_in_words, said
+from autoenc.runs.reading.text import printable
+from autoenc.runs.records import RunRecord
 
 MOST_ROWS = 200
 """Of all tables together, unless more are asked for."""

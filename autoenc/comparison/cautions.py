@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from autoenc.comparison.protocol import Section, comparable_sections, is_higher_better, split_of
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import listed_in_words
+from autoenc.runs.records import RunRecord
 
 
 def ranking_note(metric: str, *, unit: str = "") -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from autoenc.comparison.protocol import is_higher_better, measured_how
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import said
+from autoenc.runs.records import RunRecord
 
 MISSING = object()
 

@@ -10,9 +10,9 @@ from autoenc.comparison.cautions import different_code_sizes
 from autoenc.comparison.columns import Column, run_names
 from autoenc.comparison.diff import MISSING, Change, MetricChange, difference
 from autoenc.comparison.protocol import why_not_finished
-from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import numbers, said
+from autoenc.runs.reading.text import printable
+from autoenc.runs.records import RunRecord
 
 FIRST, SECOND = "first", "second"
 """What the runs are called, in the order in which they were given: which is older is not known."""

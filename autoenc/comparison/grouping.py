@@ -17,9 +17,9 @@ from autoenc.comparison.protocol import (
     measured_how,
     split_of,
 )
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import Order, View, sorted_by
 from autoenc.comparison.wording import LARGEST, listed_in_words, numbers, said
+from autoenc.runs.records import RunRecord
 
 SEED = "seed"
 MOST_DECIMALS = 9

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import said
+from autoenc.runs.reading.text import printable
+from autoenc.runs.records import RunRecord
 from autoenc.settings import ConfigError, listed, nearest
 
 FIELDS: dict[str, Callable[[RunRecord], Any]] = {

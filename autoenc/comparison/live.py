@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import RecordState, RunRecord
-from autoenc.liveness import moment
+from autoenc.runs.liveness import moment
+from autoenc.runs.reading.text import printable
+from autoenc.runs.records import RecordState, RunRecord
 
 STYLES: dict[RecordState, str] = {
     "running": "cyan",

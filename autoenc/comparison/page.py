@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoenc import figures
+from autoenc import pictures
 from autoenc.comparison.labels import setting
-from autoenc.comparison.records import SPLITS, RunRecord
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.wording import is_number, said
-from autoenc.figures import PICTURES, Panel, Picture, Progress
+from autoenc.pictures import PICTURES, Panel, Picture, Progress
+from autoenc.runs.records import SPLITS, RunRecord
 from autoenc.settings import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
             measured = [name.removeprefix("test.") for name in record.metrics if name.startswith("test.")]
             problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
             raise ConfigError("comparison.metric", problem, value=settings.metric)
-    with figures.house_style():
+    with pictures.house_style():
         drawn = [_figure_or_reason(kind, records, settings=settings) for kind in settings.pictures]
         pages = [figure for figure in drawn if figure is not None]
         if pages:
-            figures.save_stacked(pages, path, title=title)
+            pictures.save_stacked(pages, path, title=title)
     return bool(pages)
 
 
@@ -124,12 +124,12 @@ def _at(picture: Picture, epochs: Sequence[int] | None) -> Picture:
 def _loss_curves(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
     histories = [(record.label, record.history) for record in records]
     labels = [record.unit("test.loss") or "loss" for record in records]
-    return figures.loss_curves_beside(histories, loss_label=labels, title="Loss by epoch")
+    return pictures.loss_curves_beside(histories, loss_label=labels, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
     rows = [(record.label, _scores(record, settings.metric)) for record in records]
-    return figures.final_losses(rows, metric_label=_metric_label(records, settings.metric), title="Final errors")
+    return pictures.final_losses(rows, metric_label=_metric_label(records, settings.metric), title="Final errors")
 
 
 def _metric_label(records: Sequence[RunRecord], metric: str) -> str:
@@ -154,7 +154,7 @@ def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -
     if metric == "mse" and key == "architecture.code_size":
         found = {place: record.metrics.get("test.pca_mse") for record, place in zip(records, places, strict=True)}
         baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]
-    return figures.error_against(
+    return pictures.error_against(
         points,
         x_label=key,
         metric_label=_metric_label(records, metric),

@@ -10,14 +10,14 @@ from autoenc.comparison.blocks import Wanted, comparison_blocks
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import write_csv
 from autoenc.comparison.page import draw_comparison
-from autoenc.comparison.reading import read_runs
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import write_report
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.sweep_file import read_sweep
 from autoenc.comparison.terminal import print_blocks
 from autoenc.comparison.view import arrange
 from autoenc.progress import console
+from autoenc.runs.reading import read_runs
+from autoenc.runs.records import RunRecord
 
 log = logging.getLogger(__name__)
 

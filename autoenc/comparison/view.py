@@ -17,8 +17,8 @@ from autoenc.comparison.protocol import (
     unranked,
     why_not_finished,
 )
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.wording import is_number, said
+from autoenc.runs.records import RunRecord
 
 
 class Order(NamedTuple):

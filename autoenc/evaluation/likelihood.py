@@ -8,9 +8,9 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from autoenc.autoencoder import AutoEncoder
 from autoenc.devices import Device
 from autoenc.evaluation.batches import MOST_DECODED, as_floats, frozen_generator
+from autoenc.models.autoencoder import AutoEncoder
 
 
 class _Variational(Protocol):

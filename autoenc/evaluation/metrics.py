@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autoenc.autoencoder import AutoEncoder, AutoEncoderOutput
 from autoenc.evaluation.structural_similarity import similarity
+from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 
 LEAST_SQUARED_ERROR = 1e-10
 """A perfect image has no PSNR; it counts as one of 100 dB."""

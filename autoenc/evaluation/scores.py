@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from autoenc.autoencoder import AutoEncoder, AutoEncoderOutput
+from autoenc.data.noise import Noise
 from autoenc.devices import Device
 from autoenc.evaluation.batches import MOST_DECODED, batches, frozen_generator
 from autoenc.evaluation.metrics import METRICS
-from autoenc.noise import Noise
+from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 
 
 def measure(

@@ -8,21 +8,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoenc.datasets import shown_indices
-from autoenc.datasets.binarization import draw as draw_binary
+from autoenc.data.datasets import shown_indices
+from autoenc.data.datasets.binarization import draw as draw_binary
 from autoenc.environment import describe_environment
-from autoenc.evaluation import as_floats, frozen_generator
+from autoenc.evaluation.batches import as_floats, frozen_generator
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.recording import Supervision
 from autoenc.experiment.scores import further_test_scores, health_of, score, summarise, units_of
 from autoenc.experiment.wording import announce, title_of
-from autoenc.figures import draw_loss_curves
-from autoenc.interruption import Interruption
+from autoenc.pictures import draw_loss_curves
 from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.trackers import TrackedRun, Tracker
-from autoenc.training import Trainer, TrainingImages, TrainingStep, as_stored
+from autoenc.training.interruption import Interruption
+from autoenc.training.loop import Trainer, TrainingImages
+from autoenc.training.step import TrainingStep, as_stored
 
 
 def run(prepared: Prepared, run_directory: RunDirectory, *, supervision: Supervision) -> dict[str, Any]:

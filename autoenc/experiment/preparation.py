@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from autoenc.autoencoder import AutoEncoder
 from autoenc.config import ExperimentConfig
-from autoenc.datasets import Splits
+from autoenc.data.datasets import Splits
 from autoenc.devices import Device
+from autoenc.models.autoencoder import AutoEncoder
 
 
 class Prepared(NamedTuple):

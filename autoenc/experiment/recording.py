@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import torch
 
-from autoenc.interruption import Interruption
-from autoenc.run_directory import ErrorKind, RunDirectory
+from autoenc.runs.run_directory import ErrorKind, RunDirectory
 from autoenc.trackers import Tracking, tracked
-from autoenc.training import NotFiniteError
+from autoenc.training.interruption import Interruption
+from autoenc.training.step import NotFiniteError
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.evaluation import METRICS, UNITS, fetch, measure, negative_log_likelihood, pca_error
+from autoenc.evaluation.batches import fetch
+from autoenc.evaluation.health import examine
+from autoenc.evaluation.likelihood import negative_log_likelihood
+from autoenc.evaluation.linear_baseline import pca_error
+from autoenc.evaluation.metrics import METRICS, UNITS
+from autoenc.evaluation.scores import measure
 from autoenc.experiment.preparation import Prepared
-from autoenc.health import examine
-from autoenc.training import NotFiniteError, Trainer, TrainingStep
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.training.loop import Trainer
+from autoenc.training.step import NotFiniteError, TrainingStep
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +93,7 @@ def further_test_scores(prepared: Prepared, model: AutoEncoder) -> dict[str, flo
 
 
 def health_of(prepared: Prepared, model: AutoEncoder) -> dict[str, Any]:
-    """What has gone wrong inside the model, on the test images: see `autoenc.health`."""
+    """What has gone wrong inside the model, on the test images: see `autoenc.evaluation.health`."""
     device = prepared.device
     return examine(model, prepared.splits.test.images.to(device.torch_device), device=device)
 

@@ -6,7 +6,7 @@ import logging
 
 from autoenc.config import ExperimentConfig
 from autoenc.experiment.preparation import Prepared
-from autoenc.training import Trainer
+from autoenc.training.loop import Trainer
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from autoenc.figures import Picture
+from autoenc.pictures import Picture
 from autoenc.portraits.codebook import codebook
 from autoenc.portraits.codes import codes
 from autoenc.portraits.codes_over_epochs import codes_over_epochs

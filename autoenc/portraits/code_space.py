@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autoenc.datasets import Split, shown_indices
+from autoenc.data.datasets import Split, shown_indices
 from autoenc.portraits.subject import Subject
 from autoenc.seeds import derived_seed
 

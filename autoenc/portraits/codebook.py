@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from autoenc.figures.codebook import Codebook
-from autoenc.health import codebook_uses
+from autoenc.evaluation.health import codebook_uses
+from autoenc.pictures.codebook import Codebook
 from autoenc.portraits.subject import Subject
 
 

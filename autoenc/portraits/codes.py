@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autoenc.figures.codes import Codes
+from autoenc.pictures.codes import Codes
 from autoenc.portraits.code_space import drawn, finite, plain_labels, principal_plane
 from autoenc.portraits.subject import Subject
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from autoenc.figures.codes_over_epochs import CodesOverEpochs
+from autoenc.pictures.codes_over_epochs import CodesOverEpochs
 from autoenc.portraits.code_space import plain_labels, principal_plane
 from autoenc.portraits.subject import Subject
 

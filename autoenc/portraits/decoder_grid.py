@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autoenc.figures.decoder_grid import DecoderGrid
+from autoenc.pictures.decoder_grid import DecoderGrid
 from autoenc.portraits.code_space import central_range, finite, stored
 from autoenc.portraits.subject import Subject
 

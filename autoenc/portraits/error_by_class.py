@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autoenc.figures.error_by_class import ErrorByClass
+from autoenc.pictures.error_by_class import ErrorByClass
 from autoenc.portraits.reconstruction_errors import reconstructed
 from autoenc.portraits.subject import Subject
 

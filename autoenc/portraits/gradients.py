@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.evaluation import frozen_generator
-from autoenc.figures.gradients import Gradients
-from autoenc.layers import TiedLinear, WeightedLayer, weighted_layers
+from autoenc.evaluation.batches import frozen_generator
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.layers import TiedLinear, WeightedLayer, weighted_layers
+from autoenc.pictures.gradients import Gradients
 from autoenc.portraits.subject import Subject
 from autoenc.portraits.untrained import untrained
 

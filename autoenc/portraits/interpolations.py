@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autoenc.figures.interpolations import Interpolations
+from autoenc.pictures.interpolations import Interpolations
 from autoenc.portraits.code_space import shown_codes, stored
 from autoenc.portraits.subject import Subject
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from autoenc.figures.kernels import Kernels
-from autoenc.health import first_layer_dead
-from autoenc.layers import WeightedLayer, weighted_layers
+from autoenc.evaluation.health import first_layer_dead
+from autoenc.models.layers import WeightedLayer, weighted_layers
+from autoenc.pictures.kernels import Kernels
 from autoenc.portraits.subject import Subject
 from autoenc.portraits.untrained import untrained
 

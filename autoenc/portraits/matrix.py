@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autoenc.figures.matrix import Matrix
-from autoenc.layers import weighted_layers
+from autoenc.models.layers import weighted_layers
+from autoenc.pictures.matrix import Matrix
 from autoenc.portraits.subject import Subject
 
 SIDE = 8

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from autoenc.evaluation import batches, frozen_generator
+from autoenc.evaluation.batches import batches, frozen_generator
 from autoenc.portraits.subject import Subject
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from autoenc.figures import Progress, Reconstructions
+from autoenc.pictures import Progress, Reconstructions
 from autoenc.portraits.subject import Subject
 
 

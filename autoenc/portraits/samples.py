@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autoenc.figures.samples import Samples
+from autoenc.pictures.samples import Samples
 from autoenc.portraits.code_space import drawn, finite, stored
 from autoenc.portraits.subject import Subject
 from autoenc.seeds import derived_seed

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from torch import Tensor
 
-from autoenc.figures.sparsity import Sparsity
-from autoenc.health import Activation, observed
+from autoenc.evaluation.health import Activation, observed
+from autoenc.pictures.sparsity import Sparsity
 from autoenc.portraits.subject import Subject
 
 

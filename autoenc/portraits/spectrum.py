@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.figures.power_spectra import LEAST_SIDE, power_spectrum
-from autoenc.figures.spectrum import Spectrum
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.pictures.power_spectra import LEAST_SIDE, power_spectrum
+from autoenc.pictures.spectrum import Spectrum
 from autoenc.portraits.subject import Subject
 from autoenc.portraits.untrained import untrained
 from autoenc.seeds import derived_seed

@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from autoenc.autoencoder import AutoEncoder
 from autoenc.config import ExperimentConfig
-from autoenc.datasets import Split, Splits, shown_indices
+from autoenc.data.datasets import Split, Splits, shown_indices
 from autoenc.devices import Device
-from autoenc.evaluation import as_floats, batches, frozen_generator
+from autoenc.evaluation.batches import as_floats, batches, frozen_generator
+from autoenc.models.autoencoder import AutoEncoder
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autoenc.figures.traversals import Traversals
+from autoenc.pictures.traversals import Traversals
 from autoenc.portraits.code_space import central_range, finite, shown_codes, stored
 from autoenc.portraits.subject import Subject
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autoenc.autoencoder import AutoEncoder
+from autoenc.models.autoencoder import AutoEncoder
 from autoenc.portraits.subject import Subject
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autoenc.figures.worst import Worst
+from autoenc.pictures.worst import Worst
 from autoenc.portraits.code_space import stored
 from autoenc.portraits.reconstruction_errors import Reconstructed, reconstructed
 from autoenc.portraits.subject import Subject

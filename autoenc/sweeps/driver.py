@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from autoenc.interruption import Interruption
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.launcher import Launcher
 from autoenc.sweeps.plan import Action, Job
 from autoenc.sweeps.source import Proposal, Source
+from autoenc.training.interruption import Interruption
 
 POLL_SECONDS = 0.1
 LAST_SECONDS = 10.0

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from autoenc.comparison.labels import key_of, setting
 from autoenc.comparison.wording import said
-from autoenc.liveness import moment
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.liveness import moment
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
 

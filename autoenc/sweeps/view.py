@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.live import Live
 
 from autoenc.comparison.live import live_table, rows_that_fit
-from autoenc.comparison.reading import Watch, printable
 from autoenc.progress import console
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.reading import Watch, printable
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.sweeps.plan import Job
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ import sys
 import threading
 from pathlib import Path
 
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.sweeps.task import JobTask
 
 log = logging.getLogger(__name__)

@@ -12,13 +12,22 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from autoenc.checkpoints import Checkpoint, CheckpointError, load_last, load_model, model_tensors, save_best, save_last
-from autoenc.evaluation import as_floats, batches, fetch, measure
-from autoenc.interruption import Interruption
+from autoenc.evaluation.batches import as_floats, batches, fetch
+from autoenc.evaluation.scores import measure
 from autoenc.progress import TrainingProgress
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.trackers import Tracker
+from autoenc.training.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    load_last,
+    load_model,
+    model_tensors,
+    save_best,
+    save_last,
+)
+from autoenc.training.interruption import Interruption
 from autoenc.training.settings import TrainingSettings
 from autoenc.training.state import (
     Position,

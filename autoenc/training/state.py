@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from autoenc.checkpoints import Checkpoint, CheckpointError
+from autoenc.training.checkpoints import Checkpoint, CheckpointError
 
 
 @dataclass

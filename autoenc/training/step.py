@@ -8,9 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from autoenc.autoencoder import AutoEncoder
+from autoenc.data.noise import Noise
 from autoenc.devices import Device
-from autoenc.noise import Noise
+from autoenc.models.autoencoder import AutoEncoder
 
 
 class NotFiniteError(ArithmeticError):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autoenc.application import Request, apply
-from autoenc.datasets import Dataset
+from autoenc.data.datasets import Dataset
 
 
 class Given:

@@ -18,8 +18,8 @@ import autoenc
 from autoenc.application.dataset_images import DatasetImages, Datasets
 from autoenc.application.fitting import Fitting
 from autoenc.application.stored_arrays import StoredArray
-from autoenc.datasets.binarization import Binarization
-from autoenc.datasets.digits import Digits
+from autoenc.data.datasets.binarization import Binarization
+from autoenc.data.datasets.digits import Digits
 from tests.application.application_cases import Given, do, names_in, told
 
 

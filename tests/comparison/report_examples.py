@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.comparison.records import RecordState, RunRecord
+from autoenc.runs.records import RecordState, RunRecord
 
 UNITS = {
     "mse": "mean over pixels of the squared error, pixels in [0, 1]",
@@ -107,7 +107,7 @@ def record(
 
 
 def save_arrays(path: Path, values: Any, **arrays: NDArray[Any]) -> None:
-    """As `autoenc.figures.picture` does; values that are an array already are stored as they are."""
+    """As `autoenc.pictures.picture` does; values that are an array already are stored as they are."""
     texts = values if isinstance(values, np.ndarray) else np.array(json.dumps(values))
     stored: dict[str, Any] = {"<values>": texts, **arrays}
     np.savez_compressed(path, **stored)

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 from autoenc.comparison.blocks import MOST_COLUMNS, MOST_ROWS, Grid, Wanted, comparison_blocks
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.markdown import as_markdown, escaped
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.view import arrange
+from autoenc.runs.records import RunRecord
 from tests.comparison.made_records import CONFIG, record
 from tests.comparison.printed import blocks_printed
 

@@ -12,11 +12,11 @@ from PIL import Image
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import check_comparison, draw_comparison
-from autoenc.comparison.reading import read_runs
 from autoenc.comparison.settings import ComparedPicture, ComparisonSettings
 from autoenc.comparison.sweep import compare_sweep, finished_runs
 from autoenc.comparison.sweep_file import Sweep, SweepJob, read_sweep, write_sweep
-from autoenc.figures import Codebook
+from autoenc.pictures import Codebook
+from autoenc.runs.reading import read_runs
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import SUMMARY, make_run
 from tests.conftest import TINY

@@ -16,7 +16,7 @@ import pytest
 
 from autoenc.comparison.report import arrays
 from autoenc.comparison.report.arrays import list_of_texts, read_arrays
-from autoenc.stored_numbers import ArrayError, Limits
+from autoenc.runs.stored_arrays import ArrayError, Limits
 from tests.comparison.report_examples import save_arrays
 
 
@@ -57,7 +57,7 @@ def test_numbers_are_read_as_they_were_saved(tmp_path: Path, dtype: str, order: 
 
 
 def test_what_our_own_pictures_save_is_read(tmp_path: Path) -> None:
-    from autoenc.figures import PICTURES
+    from autoenc.pictures import PICTURES
 
     images = np.random.default_rng(0).random((2, 1, 4, 4)).astype(np.float32)
     kind = PICTURES["reconstructions"]

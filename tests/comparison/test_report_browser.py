@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import write_report
+from autoenc.runs.records import RunRecord
 from tests.comparison.report_browser import Page, chrome
 from tests.comparison.report_examples import (
     VARIATIONAL,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from autoenc.comparison.keys import Keys
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import write_report
 from autoenc.comparison.where import parse_where
+from autoenc.runs.records import RunRecord
 from autoenc.settings import ConfigError
 from tests.comparison.report_browser import Page, chrome
 from tests.comparison.report_examples import record, summary

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import maps as module
 from autoenc.comparison.report.maps import maps
+from autoenc.runs.records import RunRecord
 from tests.comparison.report_examples import record, save_arrays, save_map
 
 

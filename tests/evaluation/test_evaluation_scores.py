@@ -11,21 +11,15 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.data.noise import Corruption, Gaussian, Noise, NoNoise, SaltAndPepper
 from autoenc.devices import DEVICES, Device
-from autoenc.evaluation import (
-    BATCH_SIZE,
-    METRICS,
-    UNITS,
-    as_floats,
-    batches,
-    fetch,
-    frozen_generator,
-    measure,
-    pca_error,
-)
-from autoenc.losses import (
+from autoenc.evaluation.batches import BATCH_SIZE, as_floats, batches, fetch, frozen_generator
+from autoenc.evaluation.linear_baseline import pca_error
+from autoenc.evaluation.metrics import METRICS, UNITS
+from autoenc.evaluation.scores import measure
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.models.losses import (
     BinaryCrossEntropy,
     Emphasis,
     LearnedGaussianLikelihood,
@@ -33,8 +27,7 @@ from autoenc.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
 )
-from autoenc.noise import Corruption, Gaussian, Noise, NoNoise, SaltAndPepper
-from autoenc.output_ranges import OutputName
+from autoenc.models.output_ranges import OutputName
 
 NONE = NoNoise()
 SPECKS = SaltAndPepper(probability=0.2, salt=0.5, by="channel")

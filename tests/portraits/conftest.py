@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.bottlenecks import Plain
 from autoenc.config import ExperimentConfig
-from autoenc.datasets import Split, Splits
+from autoenc.data.datasets import Split, Splits
 from autoenc.devices import Device
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import Plain
 from autoenc.portraits.subject import Subject
 
 MakeSubject = Callable[..., Subject]

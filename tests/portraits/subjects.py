@@ -11,13 +11,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from autoenc.autoencoder import AutoEncoder
 from autoenc.command_line.composition import NO_PART_OF_A_RUN
 from autoenc.command_line.our_configs import register_our_configs
 from autoenc.config import ExperimentConfig, parse
-from autoenc.datasets import Split, Splits
+from autoenc.data.datasets import Split, Splits
+from autoenc.data.noise import NOISES, Noise
 from autoenc.devices import Device
-from autoenc.noise import NOISES, Noise
+from autoenc.models.autoencoder import AutoEncoder
 from autoenc.portraits.subject import Subject
 from tests.conftest import REPOSITORY
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.figures.power_spectra import checkerboard, power_spectrum
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.pictures.power_spectra import checkerboard, power_spectrum
 from autoenc.portraits.matrix import Geometry, as_matrices, matrix
 from autoenc.portraits.spectrum import spectrum
 from tests.portraits.subjects import images_of, subject_from, subject_of

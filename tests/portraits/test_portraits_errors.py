@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autoenc.evaluation import batches, fetch, measure
-from autoenc.noise import Gaussian
+from autoenc.data.noise import Gaussian
+from autoenc.evaluation.batches import batches, fetch
+from autoenc.evaluation.scores import measure
 from autoenc.portraits import reconstruction_errors
 from autoenc.portraits.error_by_class import error_by_class
 from autoenc.portraits.subject import Subject

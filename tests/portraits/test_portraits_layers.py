@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.bottlenecks import Bottleneck, BottleneckOutput
-from autoenc.evaluation import frozen_generator
-from autoenc.layers import TiedLinear
-from autoenc.losses import MeanSquaredError
-from autoenc.noise import NOISES
+from autoenc.data.noise import NOISES
+from autoenc.evaluation.batches import frozen_generator
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.models.layers import TiedLinear
+from autoenc.models.losses import MeanSquaredError
 from autoenc.portraits.codebook import codebook
 from autoenc.portraits.gradients import gradients
 from autoenc.portraits.kernels import kernels

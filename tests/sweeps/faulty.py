@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from autoenc.noise.corruption import Corruption, all_or_none
+from autoenc.data.noise.corruption import Corruption, all_or_none
 from autoenc.settings import NonNegativeFloat, NonNegativeInt
 
 if TYPE_CHECKING:

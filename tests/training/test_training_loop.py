@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoenc.checkpoints import load_last
 from autoenc.command_line import main
 from autoenc.portraits import Subject
 from autoenc.portraits.reconstructions import reconstructions
-from autoenc.run_directory import RunDirectory
-from autoenc.training import TrainingStep
+from autoenc.runs.run_directory import RunDirectory
+from autoenc.training.checkpoints import load_last
+from autoenc.training.step import TrainingStep
 from tests.conftest import Train
 
 TIMES = {"seconds", "images_per_second", "epoch_seconds"}
@@ -280,10 +280,10 @@ def test_weights_that_overflow_are_never_saved(train: Train) -> None:
 
 
 def test_a_validation_loss_that_is_not_finite_is_never_the_best(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autoenc import evaluation
+    from autoenc.evaluation import scores
     from autoenc.training import loop
 
-    original, calls = evaluation.measure, iter(range(9))
+    original, calls = scores.measure, iter(range(9))
 
     def measure(*arguments: Any, **options: Any) -> dict[str, Tensor]:
         values = original(*arguments, **options)
@@ -349,8 +349,8 @@ def test_a_full_disk_is_told_and_keeps_no_half_of_a_checkpoint(
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    stop_at(9, lambda: monkeypatch.setattr("autoenc.checkpoints.write_flushed", full), monkeypatch)
-    stop = "autoenc.run_directory.write_flushed"
+    stop_at(9, lambda: monkeypatch.setattr("autoenc.training.checkpoints.write_flushed", full), monkeypatch)
+    stop = "autoenc.runs.run_directory.write_flushed"
     monkeypatch.setattr(TrainingStep, "train_step", TrainingStep.train_step)
     original = RunDirectory.set_state
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from autoenc.checkpoints import CheckpointError
+from autoenc.training.checkpoints import CheckpointError
 from autoenc.training.state import load_optimizer, optimizer_tensors, random_states, restore_random_states
 
 Build = Callable[[nn.Module], torch.optim.Optimizer]

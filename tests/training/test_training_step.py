@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autoenc.autoencoder import AutoEncoder
-from autoenc.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.data.noise import Gaussian, NoNoise
 from autoenc.devices import Cpu, Device
-from autoenc.noise import Gaussian, NoNoise
-from autoenc.training import TrainingSettings, TrainingStep
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.training.settings import TrainingSettings
+from autoenc.training.step import TrainingStep
 
 DEVICE = Cpu(threads=None, precision="float32", channels_last=False, compile=False).build()
 

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from autoenc.comparison.reading.text import printable
-from autoenc.stored_numbers import Archive, ArrayError, Limits, opened_archive
+from autoenc.runs.reading.text import printable
+from autoenc.runs.stored_arrays import Archive, ArrayError, Limits, opened_archive
 
 LIMITS = Limits(file_bytes=2**25, array_bytes=2**26, members=32)
-"""Less than `autoenc.figures` takes: the page has the pictures of many runs."""
+"""Less than `autoenc.pictures` takes: the page has the pictures of many runs."""
 MOST_TEXT = 100_000  # characters of the values that are no arrays
-VALUES = "<values>"  # as in autoenc.figures.picture
+VALUES = "<values>"  # as in autoenc.pictures.picture
 
 
 class Stored(NamedTuple):

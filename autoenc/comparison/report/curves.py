@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import texts
 from autoenc.comparison.wording import listed_in_words
+from autoenc.runs.reading.text import printable
+from autoenc.runs.records import RunRecord
 
 MOST_NUMBERS = 180_000  # of all curves together; eight characters each
 MOST_POINTS, FEWEST_POINTS = 400, 16  # of a curve

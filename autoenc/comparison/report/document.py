@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from autoenc.comparison import protocol
 from autoenc.comparison.cautions import cautions
 from autoenc.comparison.keys import differing_settings
-from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import SPLITS, RunRecord
 from autoenc.comparison.report import texts
 from autoenc.comparison.wording import listed_in_words
+from autoenc.runs.reading.text import printable
+from autoenc.runs.records import SPLITS, RunRecord
 
 MOST_RUNS = 2000
 MOST_SETTINGS = 300

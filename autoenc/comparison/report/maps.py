@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import sprites, texts
 from autoenc.comparison.report.arrays import list_of_texts, read_arrays
-from autoenc.stored_numbers import ArrayError
+from autoenc.runs.reading.text import printable
+from autoenc.runs.records import RunRecord
+from autoenc.runs.stored_arrays import ArrayError
 
 MOST_CHARACTERS = 2_400_000  # of all maps together, as they stand in the page
 MOST_CELLS, FEWEST_CELLS = 24, 10  # of a side of the grid

@@ -15,12 +15,12 @@ from typing import Any
 
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import write_text
-from autoenc.comparison.reading.text import printable
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import document, texts
 from autoenc.comparison.report.curves import curves
 from autoenc.comparison.report.maps import maps
 from autoenc.comparison.report.matrices import matrices
+from autoenc.runs.reading.text import printable
+from autoenc.runs.records import RunRecord
 
 MOST_TITLE = 200
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.comparison.records import RunRecord
 from autoenc.comparison.report import sprites
 from autoenc.comparison.report.arrays import list_of_texts, read_arrays
-from autoenc.stored_numbers import ArrayError
+from autoenc.runs.records import RunRecord
+from autoenc.runs.stored_arrays import ArrayError
 
 MOST_CAPTION = 24
 

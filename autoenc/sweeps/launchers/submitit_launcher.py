@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.sweeps.attempt import settle
 from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, ask_to_end, last_line, numbers_by_name
 from autoenc.sweeps.launchers.submitit_jobs import JobHere, QueuedJob, SubmititJob

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from autoenc.liveness import is_there
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.liveness import is_there
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.sweeps.launchers.supervision import POLL_SECONDS, Supervisor
 from autoenc.sweeps.task import JobTask
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autoenc.comparison.protocol import measured_how
-from autoenc.comparison.records import RunRecord
-from autoenc.run_directory import RunDirectory
+from autoenc.runs.records import RunRecord
+from autoenc.runs.run_directory import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.search.trial import Outcome
 

@@ -10,8 +10,8 @@ import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from autoenc.comparison.records import RunRecord
-from autoenc.run_directory import RunDirectory, write_atomically
+from autoenc.runs.records import RunRecord
+from autoenc.runs.run_directory import RunDirectory, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.search.outcome import SPLIT
 from autoenc.sweeps.search.sampling import frozen
@@ -112,7 +112,7 @@ def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
 
 
 def _draw(study: Study, trials: list[Trial], *, importances: dict[str, float] | None, label: str, path: Path) -> Path:
-    from autoenc.figures.search_history import Setting, Tried, draw_search  # noqa: PLC0415 - imports matplotlib
+    from autoenc.pictures.search_history import Setting, Tried, draw_search  # noqa: PLC0415 - imports matplotlib
 
     ended = [trial for trial in trials if trial.state != "running"]
     settings = [

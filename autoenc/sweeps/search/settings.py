@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hydra.core.override_parser.types import Override
 
 from autoenc.comparison.protocol import OF_A_LIKELIHOOD, OF_THE_CLEAN_INPUT, bare_name, is_higher_better
-from autoenc.comparison.records import SPLITS
 from autoenc.extras import imported
+from autoenc.runs.records import SPLITS
 from autoenc.settings import ConfigError, PositiveInt, listed, nearest
 from autoenc.sweeps.identity import identity
 from autoenc.sweeps.plan import Rerun
@@ -116,7 +116,7 @@ class OptunaSearch:
         return search_space(overrides)
 
     def _check_metric(self) -> None:
-        from autoenc.evaluation import METRICS, UNITS  # noqa: PLC0415 - imports torch
+        from autoenc.evaluation.metrics import METRICS, UNITS  # noqa: PLC0415
 
         key = "hydra.sweeper.metric"
         words = self.metric.replace("/", ".").split(".")

@@ -1,0 +1,1 @@
+"""Data: datasets, their splits, and noise."""

@@ -1,0 +1,184 @@
+"""A person's own pictures: finding them in a folder, and reading one of any kind as an image of a given shape."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Literal, NamedTuple, NoReturn
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from autoenc.data.datasets.errors import briefly
+
+Resize = Literal["stretch", "crop", "pad"]
+
+SUFFIXES = (
+    ".bmp",
+    ".gif",
+    ".jp2",
+    ".jpeg",
+    ".jpg",
+    ".pbm",
+    ".pgm",
+    ".png",
+    ".pnm",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+"""What the name of a picture ends in, in capitals or not; other files are passed over."""
+
+# Others are not tried, whatever a file is called: some of Pillow's readers start programs.
+_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+_SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_FILTER = Image.Resampling.BILINEAR
+
+# Filters of warnings belong to the whole process, and pictures are read by several threads.
+_opening = threading.Lock()
+
+
+class UnreadablePicture(Exception):  # noqa: N818  (the file is, through no mistake of the program)
+    """A file that no picture can be read from; the reason is a few words."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class Found(NamedTuple):
+    """The pictures in a folder, sorted, and how many other files there are of each suffix."""
+
+    pictures: list[Path]
+    others: Counter[str]
+
+
+def find_pictures(folder: Path, *, recursive: bool = True) -> list[Path]:
+    """The pictures in `folder`, told by their names, and in the folders in it; sorted. Hidden ones do not count.
+
+    Raises:
+        OSError: a folder cannot be looked into.
+    """
+    return scan(folder, recursive=recursive).pictures
+
+
+def scan(folder: Path, *, recursive: bool = True) -> Found:
+    """As `find_pictures`, with a count of the other files."""
+    pictures: list[Path] = []
+    others: Counter[str] = Counter()
+    seen: set[tuple[int, int]] = set()
+    for name, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
+        here = Path(name)
+        status = here.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in seen:  # links may go round in circles
+            folders.clear()
+            continue
+        seen.add(identity)
+        folders[:] = [entry for entry in folders if recursive and not entry.startswith(".")]
+        for entry in (entry for entry in files if not entry.startswith(".")):
+            suffix = os.path.splitext(entry)[1].lower()  # noqa: PTH122  (a million names)
+            if suffix in SUFFIXES:
+                pictures.append(here / entry)
+            else:
+                others[suffix] += 1
+    return Found(sorted(pictures), others)
+
+
+def read_picture(path: Path, *, channels: int, size: tuple[int, int], resize: Resize) -> Tensor:
+    """A picture as an image of the given shape.
+
+    It is turned the way its EXIF orientation says; what is transparent becomes white; 16 bits become 8; CMYK, palettes
+    and the like become red, green and blue, or with 1 channel their brightness (ITU-R BT.601); of several frames the
+    first is taken. Colour profiles are not looked at. Then it is resized with a triangular filter as wide as what it
+    shrinks, so that nothing is aliased (a large JPEG is first decoded at a half, a quarter or an eighth of its size, at
+    least twice what is wanted).
+
+    Args:
+        path: the file.
+        channels: 1 for grey, 3 for colour.
+        size: height and width, in pixels.
+        resize: `stretch` to that size; scale and `crop` what sticks out, as much on both sides; or scale and `pad` with
+            black, as much on both sides.
+
+    Returns:
+        uint8 (C, H, W).
+
+    Raises:
+        UnreadablePicture: no picture can be read from it, or it is so large that it may be meant to fill the memory.
+    """
+    height, width = size
+    try:
+        with path.open("rb") as file, _opened(file) as image:
+            image.draft(None, (2 * max(size), 2 * max(size)))  # either way up
+            flat = _flattened(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")
+        pixels = np.array(_resized(flat, width=width, height=height, resize=resize))  # (H, W) or (H, W, 3)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers raise whatever they stumble over
+        raise UnreadablePicture(path, _reason(error)) from error
+    return torch.from_numpy(pixels.reshape(height, width, channels)).permute(2, 0, 1).contiguous()
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _opened(file: object) -> Image.Image:
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return Image.open(file, formats=_formats())  # type: ignore[arg-type]
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """The same with 8 bits, and without transparency."""
+    if image.mode in _SIXTEEN_BITS:
+        return _eight_bits(np.asarray(image))
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, of which nobody knows where white is")
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+
+
+def _eight_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Image.Image:
+    lowest, highest = int(values.min()), int(values.max())
+    if lowest < 0 or highest > 65_535:
+        raise ValueError(f"its pixels go from {lowest} to {highest}, which is more than 16 bits")
+    return Image.fromarray(((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8))
+
+
+def _resized(image: Image.Image, *, width: int, height: int, resize: Resize) -> Image.Image:
+    if resize == "stretch":
+        return image.resize((width, height), _FILTER)
+    if resize == "crop":
+        return ImageOps.fit(image, (width, height), _FILTER)
+    scale = min(width / image.width, height / image.height)
+    inner = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), _FILTER)
+    padded = Image.new(image.mode, (width, height))  # black
+    padded.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
+    return padded
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return f"it has more than {(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels"
+    if isinstance(error, UnidentifiedImageError):
+        return "no picture of a known format"
+    return briefly(error)

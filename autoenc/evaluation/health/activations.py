@@ -1,0 +1,170 @@
+"""What a model's nonlinearities put out, whether they are layers or plain function calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from autoenc.devices import Device
+from autoenc.evaluation.batches import batches
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.layers import weighted_layers
+
+NONLINEARITIES = {
+    "relu": "ReLU",
+    "leaky_relu": "LeakyReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "celu": "CELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "mish": "Mish",
+    "softplus": "Softplus",
+    "hardtanh": "Hardtanh",
+    "relu6": "ReLU6",
+    "prelu": "PReLU",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+}
+"""torch's names of the functions that count as a nonlinearity, and how they are written."""
+
+Part = Literal["encoder", "code", "decoder"]
+
+
+class Activation(NamedTuple):
+    """What one nonlinearity puts out for a batch; or the code, whether or not it comes from one."""
+
+    part: Part
+    number: int
+    """Which nonlinearity of its part, from 1 on; of the code 0."""
+    kind: str
+    """`ReLU`, `Sigmoid`, ...; empty for a code that comes from no nonlinearity."""
+    values: Tensor
+    """(B, units), or maps (B, units, H, W), whose channels are the units."""
+
+    @property
+    def name(self) -> str:
+        """`encoder layer 1 (ReLU)`, `code`, `code (Sigmoid)`, ..."""
+        layer = "code" if self.part == "code" else f"{self.part} layer {self.number}"
+        return f"{layer} ({self.kind})" if self.kind else layer
+
+
+class Observation(NamedTuple):
+    """What happens inside a model while a batch passes."""
+
+    first: Tensor | None
+    """What the units of the encoder's first weighted layer put out, (B, units) or (B, units, H, W).
+
+    After their nonlinearity, where one follows; None for an encoder without weights.
+    """
+    activations: list[Activation]
+    """Of the encoder, the code and the decoder, in the order of the forward pass."""
+
+
+def observed(model: AutoEncoder, images: Tensor, *, device: Device, decoder: bool = True) -> Iterator[Observation]:
+    """Observe a model in eval mode, batch by batch, on uint8 images (N, C, H, W).
+
+    The code is the mean of its distribution, where it has one. A nonlinearity that makes the code is listed as the
+    code, and not twice. All is computed in float32, also where the device trains in bfloat16. Where `decoder` is False
+    it is not run.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            for batch in batches(images.to(device.torch_device), device=device):
+                yield _observe(model, batch, decoder=decoder)
+    finally:
+        model.train(was_training)
+
+
+def _observe(model: AutoEncoder, batch: Tensor, *, decoder: bool) -> Observation:
+    encoding = _watched(model.encoder, model.output_range.to_model(batch))
+    code = model.bottleneck(encoding.result).code
+    decoding = _watched(model.decoder, code).calls if decoder else []
+    calls = encoding.calls
+    ends_in_code = bool(calls) and _same(calls[-1].values, code)
+    kind = calls[-1].kind if ends_in_code else ""
+    activations = [
+        *_numbered(calls[: len(calls) - ends_in_code], part="encoder"),
+        Activation("code", 0, kind, code),
+        *_numbered(decoding, part="decoder"),
+    ]
+    return Observation(encoding.first, activations)
+
+
+class _Call(NamedTuple):
+    kind: str
+    values: Tensor
+
+
+class _Watched(NamedTuple):
+    """What passed through an encoder or a decoder."""
+
+    result: Tensor
+    first: Tensor | None
+    """What the units of its first weighted layer put out, after their nonlinearity if there is one."""
+    calls: list[_Call]
+    """Of nonlinearities."""
+
+
+class _Listener(TorchFunctionMode):
+    """Notes the result of each call of a nonlinearity.
+
+    A mode that sees torch's functions, not hooks on modules, which would miss `F.relu(...)` in a forward.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[_Call] = []
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: Any = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The function's own result."""
+        result = func(*args, **(kwargs or {}))
+        kind = NONLINEARITIES.get(getattr(func, "__name__", "").removesuffix("_"))
+        if kind is not None:
+            self.calls.append(_Call(kind, result.clone()))  # a copy, since a sum in place may follow
+        return result
+
+
+def _watched(module: nn.Module, inputs: Tensor) -> _Watched:
+    """Run an encoder or a decoder and note what passes."""
+    outputs: list[Tensor] = []
+    calls_before: list[int] = []
+
+    def note(layer: nn.Module, given: Any, output: Tensor) -> None:  # noqa: ARG001
+        outputs.append(output.clone())
+        calls_before.append(len(listener.calls))
+
+    layers = weighted_layers(module)
+    handle = layers[0][1].register_forward_hook(note) if layers else None
+    try:
+        with _Listener() as listener:
+            result = module(inputs)
+    finally:
+        if handle is not None:
+            handle.remove()
+    if not outputs:
+        return _Watched(result, None, listener.calls)
+    following = listener.calls[calls_before[0] : calls_before[0] + 1]
+    units = outputs[0].shape[1]
+    first = following[0].values if following and following[0].values.shape[1] == units else outputs[0]
+    return _Watched(result, first, listener.calls)
+
+
+def _numbered(calls: Iterable[_Call], *, part: Part) -> list[Activation]:
+    return [Activation(part, number, call.kind, call.values) for number, call in enumerate(calls, start=1)]
+
+
+def _same(values: Tensor, code: Tensor) -> bool:
+    return values.numel() == code.numel() and torch.equal(values.flatten(1), code.flatten(1))  # synchronises

@@ -1,0 +1,127 @@
+"""How much each unit of a layer varies over images, and which units are dead or saturated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from autoenc.devices import Device
+from autoenc.evaluation.health.activations import Activation, observed
+from autoenc.models.autoencoder import AutoEncoder
+
+DEAD = 1e-6
+"""Of the variance of the layer's median unit: a unit that varies less is dead."""
+
+CONSTANT = 1e-12
+"""Of a unit's mean square: a variance under it is what float32 makes of a constant."""
+
+BOUNDS = {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
+MARGIN = 0.01
+"""How near to one of the bounds a sigmoid or a tanh is saturated."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnitStatistics:
+    """The units of a layer over all images, on the CPU in float64.
+
+    Of maps, a channel is a unit. Its variance is that over images at each place of the map, meaned over the places: a
+    channel that only knows where the border is does not vary.
+    """
+
+    name: str
+    variances: Tensor
+    """(units,)."""
+    mean_squares: Tensor
+    """(units,)."""
+    saturation: Tensor | None
+    """The share of images (of maps: of images and places) for which a unit is within `MARGIN` of one of the bounds of
+    its sigmoid or tanh, (units,); None for layers without bounds."""
+
+
+def unit_statistics(model: AutoEncoder, images: Tensor, *, device: Device) -> list[UnitStatistics]:
+    """The units of each nonlinearity and of the code, in the order of the forward pass.
+
+    `images` are uint8 (N, C, H, W).
+    """
+    sums: list[_Sums] = []
+    for observation in observed(model, images, device=device):
+        sums = sums or [_Sums(activation) for activation in observation.activations]
+        for layer, activation in zip(sums, observation.activations, strict=True):
+            layer.add(activation.values)
+    return [layer.statistics() for layer in sums]
+
+
+def dead(units: UnitStatistics) -> Tensor:
+    """Which units are dead, bool (units,).
+
+    Those that are constant, and of the others those with a variance under a millionth of the median one's. The constant
+    ones have no part in the median, which would be zero for a layer that is mostly dead.
+    """
+    constant = units.variances <= CONSTANT * units.mean_squares
+    varying = units.variances[~constant]
+    if len(varying) == 0:
+        return constant
+    return constant | (units.variances < DEAD * varying.median())
+
+
+def first_layer_dead(model: AutoEncoder, images: Tensor, *, device: Device) -> Tensor | None:
+    """Which kernels of the encoder's first weighted layer are dead, bool (units,): those whose unit is.
+
+    None for an encoder without weights. `images` are uint8 (N, C, H, W).
+    """
+    sums: _Sums | None = None
+    for observation in observed(model, images, device=device, decoder=False):
+        if observation.first is None:
+            return None
+        sums = sums or _Sums(Activation("encoder", 1, "", observation.first))
+        sums.add(observation.first)
+    assert sums is not None, "no images"
+    return dead(sums.statistics())
+
+
+class _Sums:
+    """Mean and squared deviations of each place of a layer, batch after batch.
+
+    Chan, Golub and LeVeque 1983, The American Statistician 37, equation 2.1: without the cancellation in a difference
+    of sums, which would make a constant vary.
+    """
+
+    def __init__(self, activation: Activation) -> None:
+        self.name = activation.name
+        self.bounds = BOUNDS.get(activation.kind)
+        self.count = 0
+        self.mean = torch.zeros(activation.values.shape[1:], dtype=torch.float64)
+        self.deviations = torch.zeros_like(self.mean)
+        self.saturated = torch.zeros_like(self.mean)
+
+    def add(self, values: Tensor) -> None:
+        """Values (B, units) or (B, units, H, W)."""
+        count = len(values)
+        variance, mean = (
+            moment.cpu().double() for moment in torch.var_mean(values, dim=0, correction=0)
+        )  # synchronises
+        deviations = variance * count
+        difference = mean - self.mean
+        self.deviations += deviations + difference**2 * (self.count * count / (self.count + count))
+        self.count += count
+        self.mean += difference * (count / self.count)
+        if self.bounds is not None:
+            low, high = self.bounds
+            near = (values <= low + MARGIN) | (values >= high - MARGIN)
+            self.saturated += near.float().sum(0).cpu().double()
+
+    def statistics(self) -> UnitStatistics:
+        variances = _by_unit(self.deviations / self.count)
+        return UnitStatistics(
+            name=self.name,
+            variances=variances,
+            mean_squares=variances + _by_unit(self.mean**2),
+            saturation=None if self.bounds is None else _by_unit(self.saturated / self.count),
+        )
+
+
+def _by_unit(values: Tensor) -> Tensor:
+    """(units,) or (units, H, W) to (units,): the mean over places."""
+    return values.reshape(len(values), -1).mean(1)

@@ -1,0 +1,1 @@
+"""Models: architectures, bottlenecks and losses, composed into one autoencoder."""

@@ -1,0 +1,230 @@
+"""Axes with the codes of images on them: a scatter of two numbers, or a histogram by class of one.
+
+Codes are (N, 2) or (N, 1), in the order of their labels (N,); what is not finite has been taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from autoenc.pictures.class_colors import look
+from autoenc.pictures.page import DPI, INK, LABEL, SMALL, Page, line_height, text_width, wrapped
+
+TAIL = 0.5  # per cent of the codes on each side that may lie outside of the window
+ROOM = 0.06  # of the window, around the codes
+BINS = 100
+LARGE = 700  # axes so high have names in larger letters
+
+
+class Box(NamedTuple):
+    """Where axes are, in pixels of the page."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def axes(self, page: Page) -> Axes:
+        """Empty axes there."""
+        return page.figure.add_axes(page.rectangle(left=self.left, top=self.top, width=self.width, height=self.height))
+
+
+class Cloud(NamedTuple):
+    """Points (N, 1) or (N, 2), all finite, and their classes (N,)."""
+
+    points: NDArray[np.float64]
+    labels: NDArray[Any]
+
+    @classmethod
+    def of(cls, points: NDArray[Any], labels: NDArray[Any]) -> Cloud:
+        """Those of the points that are finite."""
+        kept = np.isfinite(points).all(axis=-1)
+        return cls(points[kept].astype(np.float64), labels[kept])
+
+
+class Window(NamedTuple):
+    """The part of the plane, or of the line, that is drawn: (D,) each."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @property
+    def dimensions(self) -> int:
+        """Of the points: one or two."""
+        return len(self.low)
+
+    @property
+    def aspect(self) -> float:
+        """Width by height; 1 of a line."""
+        size = self.high - self.low
+        return float(size[0] / size[-1])
+
+    def outside(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which points (..., D) are not in it."""
+        return np.asarray(((points < self.low) | (points > self.high)).any(axis=-1))
+
+    def shaped(self, aspect: float) -> Window:
+        """The window, widened or heightened around its middle to that aspect; a line as it is."""
+        if self.dimensions == 1:
+            return self
+        middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
+        width = max(half[0], half[1] * aspect)
+        half = np.array([width, width / aspect])
+        return Window(middle - half, middle + half)
+
+
+def window(points: NDArray[np.float64]) -> Window:
+    """A window for points (N, D) that a few codes far out do not shrink: their central 99 %, or all if near to that."""
+    if not len(points):
+        return Window(-np.ones(points.shape[1]), np.ones(points.shape[1]))
+    low, high = np.percentile(points, [TAIL, 100 - TAIL], axis=0)
+    least = 1e-6 * np.maximum(np.abs(low), np.abs(high)) + 1e-12  # codes that are all the same have a place too
+    reach = np.maximum(0.25 * (high - low), least)
+    low, high = np.maximum(points.min(axis=0), low - reach), np.minimum(points.max(axis=0), high + reach)
+    room = ROOM * np.maximum(high - low, 2 * least)
+    room = np.where(high - low < least, 0.5 * np.maximum(np.abs(high), 1), room)
+    return Window(low - room, high + room)
+
+
+def scatter(
+    page: Page, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box, axis_labels: Sequence[str]
+) -> None:
+    """Axes with the points in the colours of their classes, and the classes' names, or none of them, where these are.
+
+    Points beyond the window stand on its border.
+
+    The window has the box's aspect (`Window.shaped`), so that one unit is as long across as it is up.
+    """
+    axes = box.axes(page)
+    axes.set_xlim(seen.low[0], seen.high[0])
+    axes.set_ylim(seen.low[1], seen.high[1])
+    axes.set_xticks(*ticks(seen.low[0], seen.high[0], pixels=box.width))
+    axes.set_yticks(*ticks(seen.low[1], seen.high[1], pixels=box.height))
+    axes.grid()
+    axes.set_axisbelow(True)
+    across, up = axis_labels
+    axes.set_xlabel(wrapped(across, width=box.width, size=LABEL))
+    axes.set_ylabel(wrapped(up, width=box.height, size=LABEL))
+    shown = Cloud(np.clip(cloud.points, seen.low, seen.high), cloud.labels)
+    _draw_points(axes, shown, box=box)
+    if names:
+        _write_names(axes, shown, names=names, seen=seen, box=box)
+    _say_if_empty(axes, cloud)
+
+
+def histograms(
+    page: Page, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box, axis_labels: Sequence[str]
+) -> None:
+    """Axes with a histogram for each class above the next class's, named at the left; heights are shares of a class."""
+    axes = box.axes(page)
+    edges = np.linspace(seen.low[0], seen.high[0], BINS + 1)
+    values = np.clip(cloud.points[:, 0], edges[0], edges[-1])
+    counts = np.array([np.histogram(values[cloud.labels == index], edges)[0] for index in range(len(names))])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares *= 0.92 / max(shares.max(), 1e-12)
+    for index, share in enumerate(shares):
+        base = len(names) - 1 - index
+        axes.stairs(base + share, edges, baseline=base, fill=True, color=look(index).color)
+        axes.stairs(base + share, edges, baseline=base, color=INK, linewidth=0.6)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, len(names))
+    axes.set_yticks(np.arange(len(names)) + 0.25, list(reversed(names)) if len(names) > 1 else [""])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xticks(*ticks(edges[0], edges[-1], pixels=box.width))
+    axes.set_xlabel(wrapped(axis_labels[0], width=box.width, size=LABEL))
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+    _say_if_empty(axes, cloud)
+
+
+def tick_width(seen: Window, *, names: Sequence[str], height: int) -> int:
+    """Pixels that what stands left of axes of this height is wide: numbers, or the names of classes."""
+    written = ticks(seen.low[1], seen.high[1], pixels=height)[1] if seen.dimensions == 2 else names
+    return max((text_width(text, SMALL) for text in written), default=0)
+
+
+def ticks(low: float, high: float, *, pixels: int) -> tuple[list[float], list[str]]:
+    """Round numbers from low to high, and how they are written."""
+    locator = MaxNLocator(nbins=max(2, min(9, pixels // 110)), steps=[1, 2, 5, 10])
+    ticks = [float(tick) for tick in locator.tick_values(float(low), float(high)) if low <= tick <= high]
+    return ticks, [f"{tick:.6g}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
+
+
+def _marker_size(count: int, *, box: Box) -> float:
+    """The area of a marker in square points, so that a cloud of so many points is neither thin nor a blot."""
+    pixels = 0.35 * box.width * box.height / max(count, 1)  # a third of the axes' area, shared out
+    return float(np.clip(pixels, 5, 90)) * (72 / DPI) ** 2
+
+
+def _say_if_empty(axes: Axes, cloud: Cloud) -> None:
+    if not len(cloud.points):
+        axes.text(0.5, 0.5, "no finite code to draw", transform=axes.transAxes, ha="center", size=LABEL)
+
+
+def _draw_points(axes: Axes, cloud: Cloud, *, box: Box) -> None:
+    """In a random order, always the same: in the order of the classes the last would hide the others."""
+    order = np.random.default_rng(0).permutation(len(cloud.points))
+    points, labels = cloud.points[order], cloud.labels[order]
+    looks = [look(int(label)) for label in labels]
+    markers = np.array([found.marker for found in looks])
+    size = _marker_size(len(points), box=box)
+    colors = np.array([found.color for found in looks])
+    for marker in dict.fromkeys(markers.tolist()):
+        chosen = markers == marker
+        axes.scatter(
+            points[chosen, 0],
+            points[chosen, 1],
+            s=size if marker == "o" else 1.6 * size,
+            c=colors[chosen].tolist(),
+            marker=marker,
+            linewidths=0,
+            alpha=0.8,
+            clip_on=False,
+        )
+
+
+def _write_names(axes: Axes, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box) -> None:
+    """Each class's name at the median of its codes, or beside it where another name is there."""
+    present = [index for index in range(len(names)) if (cloud.labels == index).any()]
+    if not present:
+        return
+    size = LABEL if box.height >= LARGE else SMALL
+    medians = np.array([np.median(cloud.points[cloud.labels == index], axis=0) for index in present])
+    pixels = np.array([box.width, box.height])
+    scale = pixels / (seen.high - seen.low)
+    sizes = np.array([[text_width(names[index], size) + 8, line_height(size)] for index in present], dtype=np.float64)
+    places = apart((medians - seen.low) * scale, sizes=sizes, page=pixels)
+    for index, median, place in zip(present, medians, places, strict=True):
+        at = seen.low + place / scale
+        if np.hypot(*((at - median) * scale)) > line_height(size):
+            axes.plot([median[0], at[0]], [median[1], at[1]], color=INK, linewidth=0.8)
+        halo = withStroke(linewidth=4, foreground="white")
+        axes.text(at[0], at[1], names[index], size=size, weight="bold", ha="center", va="center", path_effects=[halo])
+
+
+def apart(
+    places: NDArray[np.float64], *, sizes: NDArray[np.float64], page: NDArray[Any], rounds: int = 300
+) -> NDArray[np.float64]:
+    """The centres (K, 2) of boxes of these sizes (K, 2), pushed until no two overlap, as far as the page allows."""
+    places = np.clip(places, sizes / 2, page - sizes / 2)
+    # Two boxes at one place have no direction away from one another: a hair's breadth gives them one.
+    places += 1e-3 * np.random.default_rng(0).standard_normal(places.shape)
+    for _ in range(rounds):
+        offset = places[:, None] - places[None]  # (K, K, 2)
+        overlap = (sizes[:, None] + sizes[None]) / 2 - np.abs(offset)
+        touching = (overlap > 0).all(axis=-1) & ~np.eye(len(places), dtype=np.bool_)
+        if not touching.any():
+            break
+        nearest = np.argmin(overlap, axis=-1)  # the shorter way out, across or up
+        push = np.take_along_axis(overlap * np.sign(offset), nearest[..., None], axis=-1)[..., 0] * touching
+        for axis in (0, 1):
+            places[:, axis] += 0.3 * np.where(nearest == axis, push, 0).sum(axis=1)
+        places = np.clip(places, sizes / 2, page - sizes / 2)
+    return places

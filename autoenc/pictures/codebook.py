@@ -1,0 +1,106 @@
+"""How often each code of a codebook is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.axis_ticks import ValueAxis, integer_ticks, value_axis
+from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width
+from autoenc.pictures.panels import SPACE, panel_page
+from autoenc.pictures.picture import Panel, Picture
+
+WIDTHS = {1: 1400, 2: 950}  # of the panels beside one another; of more, the last
+LEAST_WIDTH = 640
+HEIGHTS = {1: 620}
+LEAST_HEIGHT = 420
+BAR = "#12355b"
+FEW = 64  # codes: as many bars have gaps between them
+LINE = (
+    "How much each code of the codebook is used on the test images, the most used first. Dashed: if all were used "
+    "alike. Perplexity: the number of codes that, used alike, would say as much. Dead: used by no test image."
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Codebook(Picture):
+    """The number of uses of each code."""
+
+    kind: ClassVar[str] = "codebook"
+
+    uses: NDArray[np.int64]
+    """By code, (K,), in the codebook's order."""
+
+    def __post_init__(self) -> None:
+        if self.uses.ndim != 1 or self.uses.sum() <= 0 or (self.uses < 0).any():
+            raise ValueError(f"uses: expected a count for each code, not all of them 0, not {self.uses}")
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """The share of uses, (K,), the largest first."""
+        return np.asarray(np.sort(self.uses)[::-1] / self.uses.sum(), dtype=np.float64)
+
+    @property
+    def perplexity(self) -> float:
+        """The exponential of the entropy of the shares, from 1 to K."""
+        used = self.shares[self.shares > 0]
+        return float(np.exp(-(used * np.log(used)).sum()))
+
+    @property
+    def dead(self) -> int:
+        """How many codes are never used."""
+        return int((self.uses == 0).sum())
+
+    @property
+    def remark(self) -> str:
+        """The numbers in words."""
+        dead = f"{self.dead} dead" if self.dead else "none dead"
+        return f"{len(self.uses)} codes, {dead}; perplexity {self.perplexity:.1f}"
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """Bars, by share of uses, on one vertical scale."""
+        columns = {4: 2}.get(len(panels), min(3, len(panels)))
+        width, height = WIDTHS.get(columns, LEAST_WIDTH), HEIGHTS.get(len(panels), LEAST_HEIGHT)
+        percents = [100 * panel.picture.shares for panel in panels]
+        scale = _from_zero(max(float(shares.max()) for shares in percents))
+        headings = ["\n".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels]
+        page, corners, _ = panel_page(headings, width=width, height=height, columns=columns, title=title, line=LINE)
+        left = line_height(LABEL) + max(text_width(tick, SMALL) for tick in scale.labels) + SPACE
+        foot = line_height(SMALL) + line_height(LABEL) + SPACE
+        for shares, corner in zip(percents, corners, strict=True):
+            place = page.rectangle(
+                left=corner.left + left, top=corner.top, width=width - left - SPACE, height=height - foot
+            )
+            _draw(page.figure.add_axes(place), shares, scale=scale)
+        return page.figure
+
+
+def _from_zero(high: float) -> ValueAxis:
+    """A linear axis from 0 on: bars stand on it."""
+    axis = value_axis(np.array([0.0, high]), unit="")
+    return ValueAxis("linear", 0.0, axis.high, [tick for tick in axis.ticks if tick >= 0], minor_ticks=[], note="")
+
+
+def _draw(axes: Axes, percents: NDArray[np.float64], *, scale: ValueAxis) -> None:
+    places = np.arange(1, len(percents) + 1)
+    if len(percents) <= FEW:
+        axes.bar(places, percents, width=0.8, color=BAR)
+    else:
+        axes.stairs(percents, np.append(places, len(percents) + 1) - 0.5, fill=True, color=BAR)
+    axes.axhline(100 / len(percents), color=INK, linestyle="--", linewidth=1.4)
+    axes.set_xlim(0.5, len(percents) + 0.5)
+    ticks = integer_ticks(1, len(percents), most=7)
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_ylim(scale.low, scale.high)
+    axes.set_yticks(scale.ticks, scale.labels)
+    axes.set_xlabel("code, by rank")
+    axes.set_ylabel("share of uses (%)")
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)

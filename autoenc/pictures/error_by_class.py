@@ -1,0 +1,166 @@
+"""How the test error is distributed over the images of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.class_colors import draw_legend, legend, look
+from autoenc.pictures.code_axes import Box, ticks
+from autoenc.pictures.code_panels import shared_names
+from autoenc.pictures.image_pixels import error_text
+from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width, wrapped
+from autoenc.pictures.panels import SPACE, panel_page
+from autoenc.pictures.picture import Panel, Picture
+
+WIDTH = 1300  # of the axes
+MAX_NAME = 260  # pixels of a class's name, then it is wrapped
+THICKEST, THINNEST = 34, 16  # of a box: of a single run, of one among many
+BETWEEN = 16  # classes
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ErrorByClass(Picture):
+    """The squared error of every test image, and its class."""
+
+    kind: ClassVar[str] = "error_by_class"
+
+    errors: NDArray[Any]
+    """(N,): the mean over pixels of the squared difference of reconstruction and clean image."""
+    labels: NDArray[Any]
+    """(N,), indices into `class_names`."""
+    class_names: tuple[str, ...]
+    noisy: bool
+    """Whether the model was given noisy images."""
+
+    def __post_init__(self) -> None:
+        if self.errors.ndim != 1 or self.labels.shape != self.errors.shape or not len(self.errors):
+            raise ValueError(
+                f"errors: expected (N,), as many as labels, not {self.errors.shape} and {self.labels.shape}"
+            )
+        if not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
+            raise ValueError(
+                f"labels: expected indices into {len(self.class_names)} names, not up to {self.labels.max()}"
+            )
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """A row for all images and for each class, in it a box for each panel, all on one axis from zero.
+
+        Raises:
+            ValueError: the panels' images are of different classes.
+        """
+        pictures = [panel.picture for panel in panels]
+        rows = _rows(pictures)
+        shown = (
+            legend([panel.label for panel in panels], height=10_000, most_name=MAX_NAME) if len(panels) > 1 else None
+        )
+        left = max(text_width(row.name, SMALL) for row in rows) + SPACE
+        thickness = THICKEST if len(panels) == 1 else max(THINNEST, THICKEST - 6 * len(panels))
+        row_height = max(2 * line_height(SMALL), thickness * len(panels)) + BETWEEN
+        height = row_height * len(rows)
+        page, corners, side = panel_page(
+            [""],
+            width=left + WIDTH,
+            height=height + line_height(SMALL) + line_height(LABEL) + 2 * SPACE,
+            columns=1,
+            title=title,
+            line=_line(pictures),
+            side=shown.width if shown else 0,
+        )
+        axes = Box(corners[0].left + left, corners[0].top, WIDTH, height).axes(page)
+        _prepare(axes, rows, noisy={picture.noisy for picture in pictures})
+        for number, row in enumerate(rows):
+            for index, quantiles in enumerate(row.quantiles):
+                offset = (index - (len(panels) - 1) / 2) * thickness / row_height
+                color = look(index).color if shown else SINGLE
+                _draw_box(axes, quantiles, middle=number + offset, thickness=0.8 * thickness / row_height, color=color)
+                if not shown:
+                    _write_median(axes, quantiles, middle=number)
+        if shown:
+            draw_legend(page, shown, corner=side)
+        return page.figure
+
+
+SINGLE = "#7da7d0"  # the boxes of a single run
+
+
+class _Row(NamedTuple):
+    """A class, or all images."""
+
+    name: str
+    quantiles: list[NDArray[np.float64]]
+    """Of each panel, (5,); NaN where no error is finite."""
+
+
+def _rows(pictures: Sequence[ErrorByClass]) -> list[_Row]:
+    """All images, then class after class, without those that have no images."""
+    names = shared_names([picture.class_names for picture in pictures])
+    rows = [_row("all", [np.ones(len(picture.labels), dtype=np.bool_) for picture in pictures], pictures)]
+    for index, name in enumerate(names):
+        chosen = [picture.labels == index for picture in pictures]
+        if any(part.any() for part in chosen):
+            rows.append(_row(name, chosen, pictures))
+    return rows
+
+
+def _row(name: str, chosen: Sequence[NDArray[np.bool_]], pictures: Sequence[ErrorByClass]) -> _Row:
+    counts = {int(part.sum()) for part in chosen}
+    images = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
+    errors = [picture.errors[part].astype(np.float64) for picture, part in zip(pictures, chosen, strict=True)]
+    finite = [part[np.isfinite(part)] for part in errors]
+    quantiles = [np.quantile(part, QUANTILES) if len(part) else np.full(len(QUANTILES), np.nan) for part in finite]
+    return _Row(f"{wrapped(name, width=MAX_NAME, size=SMALL)}\n{images} images", quantiles)
+
+
+def _prepare(axes: Axes, rows: Sequence[_Row], *, noisy: set[bool]) -> None:
+    values = np.array([row.quantiles for row in rows])  # (rows, panels, 5)
+    largest = float(values[np.isfinite(values)].max(initial=0)) or 1.0
+    limit = (1.18 if values.shape[1] == 1 else 1.04) * largest  # a single box has its median written beside it
+    axes.set_xlim(0, limit)
+    axes.set_xticks(*ticks(0, limit, pixels=WIDTH))
+    source = " from the noisy input" if noisy == {True} else ""
+    axes.set_xlabel(f"squared error per pixel{source}, pixels in [0, 1]")
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+    axes.axhline(0.5, color=INK, linewidth=0.8)  # below it, the classes
+
+
+def _draw_box(axes: Axes, quantiles: NDArray[np.float64], *, middle: float, thickness: float, color: str) -> None:
+    """A box from quartile to quartile, its median as a line, and whiskers."""
+    if np.isnan(quantiles).any():
+        axes.text(0, middle, " no finite error", size=SMALL, va="center")
+        return
+    low, first, median, third, high = quantiles
+    axes.hlines([middle, middle], [low, third], [first, high], color=INK, linewidth=1.2)
+    axes.barh(middle, third - first, left=first, height=thickness, color=color, edgecolor=INK, linewidth=0.8)
+    axes.vlines(median, middle - thickness / 2, middle + thickness / 2, color=INK, linewidth=3)
+
+
+def _write_median(axes: Axes, quantiles: NDArray[np.float64], *, middle: float) -> None:
+    if np.isfinite(quantiles).all():
+        text, at = f"median {error_text(float(quantiles[2]))}", (quantiles[-1], middle)
+        axes.annotate(text, xy=at, xytext=(8, 0), textcoords="offset pixels", va="center", size=SMALL)
+
+
+def _line(pictures: Sequence[ErrorByClass]) -> str:
+    noisy = {picture.noisy for picture in pictures}
+    source = " of the reconstruction of the noisy image against the clean one" if noisy == {True} else ""
+    if len(noisy) == 2:
+        source = ", of runs with noise from the noisy image against the clean one"
+    odd = sum(int((~np.isfinite(picture.errors)).sum()) for picture in pictures)
+    said = f" {odd:,} errors are not finite, and left out." if odd else ""
+    return (
+        f"Test error{source}: a box reaches from the lower to the upper quartile of a class's images, the thick line "
+        f"is the median, the thin lines reach from 5 % to 95 %.{said}"
+    )

@@ -1,0 +1,209 @@
+"""The kernels of the encoder's first layer as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.color_bars import LEAST_HEIGHT, SIDE, draw_color_bar
+from autoenc.pictures.image_grid import ColorScale
+from autoenc.pictures.page import INK, Page
+from autoenc.pictures.panels import Corner, panel_page
+from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.reconstructions import evenly_chosen
+
+MOST_SHOWN = 64
+QUANTILE = 0.995
+GAP = 6  # between kernels
+ROOM = 1800  # pixels that the panels of a row may be wide in all
+ROOM_HEIGHT = 1000  # that a single row of panels may be high
+MOST_SIDE = 150  # of a kernel
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kernels(Picture):
+    """Kernels of one layer on a zero-centred scale, the dead ones crossed out."""
+
+    kind: ClassVar[str] = "kernels"
+
+    kernels: NDArray[np.float32]
+    """Those that are shown, (K, C, H, W), C being 1 or 3."""
+    dead: NDArray[np.bool_]
+    """Which of them are dead, (K,)."""
+    count: int
+    """How many kernels the layer has."""
+    dead_count: int
+    limit: float
+    """The 99.5 % quantile of the absolute value of all weights of the layer."""
+    roughness: float
+    """See `roughness`; NaN where it is not defined."""
+    note: str
+    """What else is to be said under the heading."""
+
+    @classmethod
+    def of(cls, kernels: NDArray[Any], *, dead: NDArray[np.bool_], ignored: NDArray[np.bool_], note: str) -> Self:
+        """The picture of all kernels (N, C, H, W) of a layer, of which 64 are shown, evenly chosen.
+
+        Args:
+            kernels: of 1 channel or 3.
+            dead: which of them, (N,).
+            ignored: weights that have no part in the roughness, (C, H, W).
+            note: a sentence for the panel, or nothing.
+        """
+        if kernels.ndim != 4 or kernels.shape[1] not in (1, 3) or kernels.size == 0:
+            expected = "at least one kernel, (N, C, H, W), of one or three channels"
+            raise ValueError(f"kernels: expected {expected}, not {kernels.shape}")
+        if dead.shape != kernels.shape[:1] or ignored.shape != kernels.shape[1:]:
+            raise ValueError(f"dead {dead.shape} and ignored {ignored.shape} do not fit kernels {kernels.shape}")
+        shown = evenly_chosen(len(kernels), most=MOST_SHOWN)
+        finite = np.abs(kernels[np.isfinite(kernels)])
+        return cls(
+            kernels=kernels[shown].astype(np.float32),
+            dead=dead[shown],
+            count=len(kernels),
+            dead_count=int(dead.sum()),
+            limit=float(np.quantile(finite, QUANTILE)) if finite.size else 0.0,
+            roughness=roughness(kernels[~dead], ignored=ignored),
+            note=note,
+        )
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """Grids of kernels, all on one scale."""
+        pictures = [panel.picture for panel in panels]
+        limit = max(picture.limit for picture in pictures) or 1.0
+        columns = {4: 2}.get(len(panels), min(3, len(panels)))
+        rows = -(-len(panels) // columns)
+        grids = [_grid(picture.kernels, width=ROOM // columns, height=ROOM_HEIGHT // rows) for picture in pictures]
+        headings = ["\n".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels]
+        colored = any(picture.kernels.shape[1] == 3 for picture in pictures)
+        laid_out = panel_page(
+            headings,
+            width=max(grid.width for grid in grids),
+            height=max(LEAST_HEIGHT, *(grid.height for grid in grids)),
+            columns=columns,
+            title=title,
+            line=_line(colored=colored),
+            side=SIDE,
+        )
+        colors = "gray" if colored else "RdBu_r"
+        scale = ColorScale("weight" + (" of a colour channel" if colored else ""), colors, low=-limit, high=limit)
+        for picture, grid, corner in zip(pictures, grids, laid_out.corners, strict=True):
+            _draw(laid_out.page, picture, grid=grid, corner=corner, scale=scale)
+        left, top = laid_out.side
+        draw_color_bar(laid_out.page, scale, left=left, top=top, height=min(grids[0].height, 500))
+        return laid_out.page.figure
+
+    @property
+    def remark(self) -> str:
+        """The numbers of this layer in words."""
+        shown = f"{len(self.kernels)} of {self.count} kernels, evenly chosen"
+        parts = [f"{self.count} kernels" if len(self.kernels) == self.count else shown]
+        parts.append(f"{self.dead_count} dead" if self.dead_count else "none dead")
+        if np.isfinite(self.roughness):
+            parts.append(f"roughness {self.roughness:.2f}")
+        return "\n".join(filter(None, ["; ".join(parts), self.note]))
+
+
+def roughness(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> float:
+    """How rough kernels (N, C, H, W) look: 1 for white noise, 0 for constants, 2 for a checkerboard.
+
+    Of one kernel: the mean squared difference of horizontal and vertical neighbours (both in one mean), over twice the
+    mean square. Of white noise, whose neighbours differ by twice their variance, it is 1 in expectation, exactly so for
+    weights from a normal distribution and for kernels of any size. Weights that are `ignored`, (C, H, W), count in
+    neither mean, nor do their pairs.
+
+    Returns:
+        the median over the kernels that are not zero; NaN where there is none, or not one pair of neighbours.
+    """
+    weights = kernels.astype(np.float64)
+    counted = ~ignored
+    across, down = counted[..., 1:] & counted[..., :-1], counted[..., 1:, :] & counted[..., :-1, :]
+    pairs = int(across.sum() + down.sum())
+    if pairs == 0 or len(weights) == 0:
+        return float("nan")
+    differences = (np.diff(weights, axis=3) ** 2 * across).sum((1, 2, 3))  # (N,)
+    differences += (np.diff(weights, axis=2) ** 2 * down).sum((1, 2, 3))
+    squares = (weights**2 * counted).sum((1, 2, 3)) / counted.sum()
+    lit = np.isfinite(squares) & (squares > 0)
+    return float(np.median(differences[lit] / pairs / (2 * squares[lit]))) if lit.any() else float("nan")
+
+
+class _Grid(NamedTuple):
+    """Kernels in rows; lengths in pixels of the page."""
+
+    columns: int
+    scale: int
+    width: int
+    height: int
+
+
+def _grid(kernels: NDArray[np.float32], *, width: int, height: int) -> _Grid:
+    """The grid in which the kernels are largest; of several, one without gaps, and then the one most like the room."""
+    count, _, kernel_height, kernel_width = kernels.shape
+
+    def with_columns(columns: int) -> _Grid:
+        rows = -(-count // columns)
+        across = ((width + GAP) // columns - GAP) // kernel_width
+        down = ((height + GAP) // rows - GAP) // kernel_height
+        scale = max(1, min(across, down, MOST_SIDE // max(kernel_height, kernel_width)))
+        return _Grid(
+            columns, scale, columns * (scale * kernel_width + GAP) - GAP, rows * (scale * kernel_height + GAP) - GAP
+        )
+
+    grids = [with_columns(columns) for columns in range(1, count + 1)]
+    scale = max(grid.scale for grid in grids)
+    largest = [grid for grid in grids if grid.scale == scale]
+    return min(largest, key=lambda grid: (_overflow(grid, width), -count % grid.columns, _unlike(grid, width / height)))
+
+
+def _overflow(grid: _Grid, width: int) -> int:
+    """Pixels beyond the room: kernels larger than it, of a pixel each, can still be many."""
+    return max(0, grid.width - width)
+
+
+def _unlike(grid: _Grid, ratio: float) -> float:
+    """How far the shape of a grid is from that of the room."""
+    return abs(float(np.log(grid.width / grid.height / ratio)))
+
+
+def _line(*, colored: bool) -> str:
+    colors = "middle grey 0, each colour by itself" if colored else "blue below 0, white 0, red above"
+    return (
+        f"Kernels of the encoder's first layer, all on one scale: {colors}; clipped at the 99.5 % quantile of "
+        "|weight| (the largest of the panels'). Crossed out: dead, the kernel's unit is constant on the test images or "
+        "varies less than a millionth of the median unit. Roughness: 1 white noise, 0 constant."
+    )
+
+
+def _draw(page: Page, picture: Kernels, *, grid: _Grid, corner: Corner, scale: ColorScale) -> None:
+    _, _, height, width = picture.kernels.shape
+    step_across, step_down = grid.scale * width + GAP, grid.scale * height + GAP
+    for index, (kernel, is_dead) in enumerate(zip(picture.kernels, picture.dead, strict=True)):
+        row, column = divmod(index, grid.columns)
+        left, top = corner.left + column * step_across, corner.top + row * step_down
+        page.image(_pixels(kernel, scale=scale), left=left, top=top, scale=grid.scale)
+        if is_dead:
+            _cross_out(page, left=left, top=top, width=step_across - GAP, height=step_down - GAP)
+
+
+def _pixels(kernel: NDArray[np.float32], *, scale: ColorScale) -> NDArray[np.uint8]:
+    """A kernel (C, H, W) as bytes (H, W, 3): of one channel by the scale, of three as red, green and blue."""
+    if scale.colors != "gray":
+        return scale.pixels(np.nan_to_num(kernel[0]).clip(scale.low, scale.high))
+    share = (np.nan_to_num(kernel) - scale.low) / (scale.high - scale.low)
+    pixels = np.rint(255 * share.clip(0, 1)).astype(np.uint8).transpose(1, 2, 0)
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+
+
+def _cross_out(page: Page, *, left: int, top: int, width: int, height: int) -> None:
+    right, bottom = left + width, top + height
+    page.line([(left, top), (right, bottom)], color=INK, width=1.4)
+    page.line([(left, bottom), (right, top)], color=INK, width=1.4)
+    edge = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    page.line(edge, color=INK, width=2.4)

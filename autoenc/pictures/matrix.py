@@ -1,0 +1,153 @@
+"""A convolution and its transpose as the matrices they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.color_bars import LEAST_HEIGHT, SIDE, draw_color_bar
+from autoenc.pictures.image_grid import ColorScale
+from autoenc.pictures.page import SMALL, Page, block_height, wrapped
+from autoenc.pictures.panels import SPACE, Corner, panel_page
+from autoenc.pictures.picture import Panel, Picture
+
+ROOM = 1500  # pixels that the panels of a row may be wide in all
+ROOM_HEIGHT = 800
+GAP = 48  # between the pictures of a panel
+KERNEL_SIDE = 200  # pixels that a kernel is wide, about
+MOST_SCALE = 16
+LEAST_TEXT = 200  # pixels of width for the text under a picture
+TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
+LINE = (
+    "The convolution as a matrix from the pixels of a small image to the numbers that come out, beside the matrix of "
+    "the transposed convolution with the same kernel, which leads back: one is the other, flipped over its diagonal. "
+    "Every row of the first holds the kernel once. Blue below 0, white 0, red above; biases are left out."
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matrix(Picture):
+    """Two matrices and the kernel they are made of."""
+
+    kind: ClassVar[str] = "matrix"
+
+    kernel: NDArray[np.float64]
+    """(h, w), of one input channel and one output channel."""
+    convolution: NDArray[np.float64]
+    """(outputs, inputs): what it makes of an image (H, W) whose rows are laid end to end."""
+    transposed: NDArray[np.float64]
+    """(inputs, outputs)."""
+    side: int
+    """Of the image, in pixels: inputs = side * side."""
+    stride: int
+    padding: int
+
+    def __post_init__(self) -> None:
+        if self.kernel.ndim != 2 or self.convolution.ndim != 2 or self.transposed.shape != self.convolution.shape[::-1]:
+            shapes = f"{self.kernel.shape}, {self.convolution.shape} and {self.transposed.shape}"
+            raise ValueError(f"expected a kernel, a matrix, and one of the transposed shape, not {shapes}")
+
+    @property
+    def deviation(self) -> float:
+        """The largest difference between an entry of the one matrix and that of the other's transpose."""
+        return float(np.abs(self.convolution - self.transposed.T).max())
+
+    @property
+    def remark(self) -> str:
+        """The numbers in words."""
+        sizes = (f"{height}{TIMES}{width}" for height, width in (self.kernel.shape, (self.side, self.side)))
+        kernel, image = sizes
+        deviation = f"{self.deviation:.1e}" if self.deviation else "0"
+        return (
+            f"kernel {kernel}, stride {self.stride}, padding {self.padding}, image {image}\n"
+            f"largest deviation from the other's transpose:\N{NO-BREAK SPACE}{deviation}"
+        )
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """The kernel, the matrix and the other matrix, all on one scale."""
+        columns = {4: 2}.get(len(panels), min(3, len(panels)))
+        layouts = [_layout(panel.picture, width=ROOM // columns) for panel in panels]
+        limit = max(float(np.abs(panel.picture.kernel).max()) for panel in panels) or 1.0
+        scale = ColorScale("weight", "RdBu_r", low=-limit, high=limit)
+        page, corners, side = panel_page(
+            ["\n".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels],
+            width=max(layout.width for layout in layouts),
+            height=max(LEAST_HEIGHT, *(layout.height for layout in layouts)),
+            columns=columns,
+            title=title,
+            line=LINE,
+            side=SIDE,
+        )
+        for layout, corner in zip(layouts, corners, strict=True):
+            for piece in layout.pieces:
+                _draw(page, piece, corner=corner, scale=scale)
+        draw_color_bar(page, scale, left=side.left, top=side.top, height=min(500, layouts[0].height))
+        return page.figure
+
+
+class _Piece(NamedTuple):
+    """One of the three pictures and the text under it; lengths in pixels of the page, places within the panel."""
+
+    values: NDArray[np.float64]
+    scale: int
+    left: int
+    top: int
+    text: str
+
+    @property
+    def width(self) -> int:
+        """Of the picture."""
+        return int(self.scale * self.values.shape[1])
+
+    @property
+    def foot(self) -> int:
+        """Where the text begins."""
+        return int(self.top + self.scale * self.values.shape[0]) + SPACE // 2
+
+    @property
+    def bottom(self) -> int:
+        """Where the text ends."""
+        return self.foot + block_height(self.text, SMALL)
+
+
+class _Layout(NamedTuple):
+    pieces: list[_Piece]
+    width: int
+    height: int
+
+
+def _layout(picture: Matrix, *, width: int) -> _Layout:
+    """The convolution, the kernel below it, where there is room, and the transposed convolution at the right."""
+    outputs, inputs = picture.convolution.shape
+    scale = max(1, min((width - GAP) // (inputs + outputs), ROOM_HEIGHT // max(inputs, outputs), MOST_SCALE))
+
+    def piece(values: NDArray[np.float64], text: str, *, scale: int, left: int = 0, top: int = 0) -> _Piece:
+        room = max(scale * values.shape[1], LEAST_TEXT)
+        return _Piece(values, scale, left, top, wrapped(text, width=room, size=SMALL))
+
+    text = f"convolution: {outputs} numbers (down) from {inputs} pixels (across)"
+    convolution = piece(picture.convolution, text, scale=scale)
+    kernel_scale = max(1, KERNEL_SIDE // max(picture.kernel.shape))
+    kernel = piece(picture.kernel, "the kernel", scale=kernel_scale, top=convolution.bottom + GAP // 2)
+    text = f"transposed convolution: {inputs} pixels (down) from {outputs} numbers (across)"
+    left = max(convolution.width, LEAST_TEXT) + GAP
+    transposed = piece(picture.transposed, text, scale=scale, left=left)
+    pieces = [convolution, kernel, transposed]
+    return _Layout(pieces, left + max(transposed.width, LEAST_TEXT), max(placed.bottom for placed in pieces))
+
+
+def _draw(page: Page, piece: _Piece, *, corner: Corner, scale: ColorScale) -> None:
+    left = corner.left + piece.left
+    page.image(
+        scale.pixels(np.nan_to_num(piece.values).clip(scale.low, scale.high)),
+        left=left,
+        top=corner.top + piece.top,
+        scale=piece.scale,
+    )
+    page.text(piece.text, x=left, y=corner.top + piece.foot, size=SMALL)

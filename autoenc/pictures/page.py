@@ -1,0 +1,184 @@
+"""The house style of all pictures, a page addressed in pixels, and the way to disk."""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.transforms import Affine2D
+from numpy.typing import NDArray
+
+from autoenc.runs.run_directory import write_atomically
+
+# A power of two: a page of so many pixels is then exactly as many pixels in matplotlib's inches, without rounding.
+DPI = 128
+
+# Points. Nothing is smaller than SMALL: text that does not fit is wrapped, or the page grows, but it never shrinks.
+TITLE, LABEL, SMALL = 17, 14, 12
+
+INK, FRAME, GRID = "#1a1a1a", "#8c8c8c", "#d9d9d9"
+MARGIN = 24  # pixels around everything
+BASELINE = 0.76  # of a line's height: what of it is above the baseline
+
+_STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that a picture is the same on every machine
+    "font.size": LABEL,
+    "axes.labelsize": LABEL,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "text.parse_math": False,  # a title or a class name may hold a dollar sign
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FRAME,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": FRAME,
+    "ytick.color": FRAME,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """The style in which everything here is drawn and saved; the caller's own style is set aside and comes back."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
+        # A class may be named in a script that the font lacks. The empty box in the picture says so; a warning for each
+        # letter, which could even stop a finished run under `-W error`, would not say more.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as a PNG, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; whatever stood at `path` is still there, and nothing else is left.
+    """
+    content = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(content, format="png", dpi=DPI)
+    write_atomically(path, content.getvalue())
+
+
+class Page:
+    """A white figure on which all places are whole pixels, counted from the top left corner."""
+
+    def __init__(self, *, width: int, height: int) -> None:
+        self.width = width
+        self.height = height
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+        self._pixels = Affine2D().scale(1, -1).translate(0, height)
+
+    def text(
+        self, text: str, *, x: float, y: float, size: float, horizontal: str = "left", vertical: str = "top"
+    ) -> None:
+        """Write text, of one or more lines; `vertical` says which part of it is at y: its top, center or bottom."""
+        above = {"top": 0.0, "center": 0.5, "bottom": 1.0}[vertical] * block_height(text, size)
+        # Line by line on given baselines: matplotlib places the box around the ink, so that of two texts side by side
+        # the one with a g or p in it would stand higher.
+        for number, line in enumerate(text.splitlines()):
+            baseline = y - above + (number + BASELINE) * line_height(size)
+            self.figure.text(x, baseline, line, transform=self._pixels, fontsize=size, ha=horizontal, va="baseline")
+
+    def mark(self, *, x: float, y: float, marker: str, color: str, size: float) -> None:
+        """Put one of matplotlib's markers, `size` points wide, as a legend needs it."""
+        line = Line2D([x], [y], linestyle="none", marker=marker, markersize=size, color=color)
+        line.set_transform(self._pixels)
+        self.figure.add_artist(line)
+
+    def line(self, points: Sequence[tuple[float, float]], *, color: str, width: float) -> None:
+        """Draw a line through points (x, y), `width` points wide, over images."""
+        xs, ys = zip(*points, strict=True)
+        self.figure.add_artist(Line2D(xs, ys, transform=self._pixels, color=color, linewidth=width))
+
+    def image(self, pixels: NDArray[np.uint8], *, left: int, top: int, scale: int) -> None:
+        """Put an image (H, W, 3) with its corner at a point, each pixel as a sharp block of scale x scale.
+
+        The blocks are made here and copied to the page one to one. An image in axes would be resampled to wherever
+        the axes' corners fall, which blurs or widens single rows of pixels unless both are whole to the last bit.
+        """
+        blocks = pixels.repeat(scale, axis=0).repeat(scale, axis=1)  # (scale H, scale W, 3)
+        height, width = blocks.shape[:2]
+        self.figure.figimage(blocks, xo=left, yo=self.height - top - height, origin="upper")
+        # One pixel wide and wholly outside the image: a white image has an edge too, and no pixel is covered.
+        frame = Rectangle(
+            (left - 0.5, top - 0.5),
+            width + 1,
+            height + 1,
+            fill=False,
+            transform=self._pixels,
+            linewidth=72 / DPI,
+            edgecolor=FRAME,
+            snap=False,  # snapping would move these lines, which are exactly on pixels, half a pixel into the image
+        )
+        self.figure.add_artist(frame)
+
+    def rectangle(self, *, left: float, top: float, width: float, height: float) -> tuple[float, float, float, float]:
+        """The place of axes as matplotlib wants it: left, bottom, width and height in parts of the figure."""
+        bottom = self.height - top - height
+        return (left / self.width, bottom / self.height, width / self.width, height / self.height)
+
+
+def line_height(size: float) -> int:
+    """Pixels from one line of text to the next."""
+    return round(1.25 * size * DPI / 72)
+
+
+def block_height(text: str, size: float) -> int:
+    """Pixels that a text of one or more lines is high; none for no text."""
+    return line_height(size) * len(text.splitlines())
+
+
+def text_width(text: str, size: float) -> int:
+    """Pixels that the longest line of a text is wide; to be asked inside `house_style`."""
+    return max((_line_width(line, size) for line in text.splitlines()), default=0)
+
+
+def wrapped(text: str, *, width: float, size: float) -> str:
+    """The text broken into lines of at most `width` pixels: between words, after / - _, and inside a word at need."""
+    return "\n".join(_filled(line, width=width, size=size) for line in text.splitlines())
+
+
+def pieces(text: str) -> list[str]:
+    """The parts between which a text may be broken."""
+    return [piece for piece in re.split(r"(?<=[ /_-])", text) if piece]
+
+
+def _filled(line: str, *, width: float, size: float) -> str:
+    lines = [""]
+    for piece in pieces(line):
+        whole = text_width(piece.strip(), size) <= width
+        for part in [piece] if whole else piece:
+            if lines[-1] and text_width((lines[-1] + part).strip(), size) > width:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(filled.strip() for filled in lines)
+
+
+@functools.lru_cache(maxsize=4096)  # the frames of a moving picture have the same texts, again and again
+def _line_width(line: str, size: float) -> int:
+    font = FontProperties(size=size)
+    width, _, _ = _ruler().get_text_width_height_descent(line, font, False)  # type: ignore[no-untyped-call]
+    return round(float(width))
+
+
+@functools.cache
+def _ruler() -> RendererAgg:
+    return RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]

@@ -1,0 +1,206 @@
+"""The spectrum of what a decoder makes, where checkerboards show as peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.axis_ticks import ValueAxis, value_axis
+from autoenc.pictures.color_bars import SIDE, draw_color_bar
+from autoenc.pictures.image_grid import ColorScale
+from autoenc.pictures.line_labels import LEADER, LineLabel, label_lines
+from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
+from autoenc.pictures.panels import SPACE, Corner, panel_page
+from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.power_spectra import checkerboard
+
+DECIBELS_SHOWN = 70
+CHART = 520  # pixels that the profile is wide
+GAP = 64  # between spectra, for the ticks at their ends
+SHOWN_SIDE = 260  # pixels that a spectrum is wide, about
+NAMES = ("originals", "reconstructions", "untrained decoder")
+COLORS = ("#6b6b6b", "#12355b", "#d55e00")
+DASHES = ("--", "-", ":")
+LINE = (
+    "Mean power of each frequency, horizontal and vertical, in test images, in their reconstructions, and in what the "
+    "untrained decoder makes of random codes, each relative to its own mean. Overlaps that repeat every second pixel "
+    "leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), (0, 1/2) and (1/2, 1/2) is "
+    "above that of the neighbours, 1/16 away; 0 where the spectrum is smooth. Right: the mean over the other direction."
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spectrum(Picture):
+    """Three power spectra (F, F), as `power_spectrum` gives them."""
+
+    kind: ClassVar[str] = "spectrum"
+
+    originals: NDArray[np.float64]
+    reconstructions: NDArray[np.float64]
+    untrained: NDArray[np.float64]
+    """Of what the decoder made of random codes before training."""
+
+    def __post_init__(self) -> None:
+        for name, power in zip(NAMES, self.powers, strict=True):
+            if power.ndim != 2 or power.shape[0] != power.shape[1] or power.shape[0] % 16:
+                raise ValueError(f"{name}: expected a spectrum (F, F), F a multiple of 16, not {power.shape}")
+
+    @property
+    def powers(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """In the order of `NAMES`."""
+        return self.originals, self.reconstructions, self.untrained
+
+    @property
+    def checkerboard(self) -> float:
+        """The number of the picture: see `checkerboard`, of the reconstructions, in decibels."""
+        return checkerboard(self.reconstructions)
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """A row a panel: the three spectra, and their profiles in a chart; all on one scale."""
+        spectra = [[_decibels(power) for power in panel.picture.powers] for panel in panels]
+        scale = _color_scale([power for panel in spectra for power in panel])
+        layout = _layout(panels[0].picture)
+        profiles = [[_profile(power) for power in panel.picture.powers] for panel in panels]
+        levels = np.concatenate([profile for panel in profiles for profile in panel])
+        values = value_axis(levels[np.isfinite(levels)], unit="decibels")
+        page, corners, side = panel_page(
+            [": ".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels],
+            width=layout.width,
+            height=layout.height,
+            columns=1,
+            title=title,
+            line=LINE,
+            side=SIDE,
+        )
+        for corner, decibels, lines in zip(corners, spectra, profiles, strict=True):
+            for index, (name, power) in enumerate(zip(NAMES, decibels, strict=True)):
+                left = corner.left + layout.lefts[index]
+                _draw_spectrum(page, power, name=name, corner=Corner(left, corner.top), layout=layout, scale=scale)
+            _draw_profiles(page, lines, corner=corner, layout=layout, values=values)
+        draw_color_bar(page, scale, left=side.left, top=corners[0].top + layout.head, height=layout.side)
+        return page.figure
+
+    @property
+    def remark(self) -> str:
+        """The numbers in words."""
+        numbers = [checkerboard(power) for power in self.powers]
+        written = [f"{name} {_signed(number)} dB" for name, number in zip(NAMES, numbers, strict=True)]
+        return "checkerboard " + ", ".join([written[1], written[0], written[2]])
+
+
+class _Layout(NamedTuple):
+    """Within a panel; lengths in pixels of the page."""
+
+    scale: int
+    side: int
+    """Of a spectrum."""
+    lefts: list[int]
+    """Of the spectra, and of the chart."""
+    head: int
+    width: int
+    height: int
+
+
+def _layout(picture: Spectrum) -> _Layout:
+    points = len(picture.originals) + 1  # both ends of the axis, which are one frequency
+    scale = max(1, SHOWN_SIDE // points)
+    side = scale * points
+    ticks = text_width("\N{MINUS SIGN}1/2", SMALL) + line_height(SMALL) + SPACE
+    lefts = [ticks + index * (side + GAP) for index in range(3)]
+    chart_left = lefts[-1] + side + GAP + line_height(LABEL) + text_width("\N{MINUS SIGN}60", SMALL)
+    names = LEADER + max(text_width(name, SMALL) for name in NAMES)
+    head = line_height(SMALL) + SPACE // 2
+    return _Layout(
+        scale=scale,
+        side=side,
+        lefts=[*lefts, chart_left],
+        head=head,
+        width=chart_left + CHART + names,
+        height=head + side + line_height(SMALL) + line_height(LABEL) + SPACE,
+    )
+
+
+def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Relative to the mean power; where there is none, far below."""
+    mean = power.mean()
+    if not mean > 0:
+        return np.full_like(power, -np.inf)
+    with np.errstate(divide="ignore"):
+        return np.asarray(10 * np.log10(power / mean), dtype=np.float64)
+
+
+def _profile(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The power by frequency from 0 to 1/2, (F / 2 + 1,), in decibels.
+
+    The mean over the other direction, and of both directions.
+    """
+    mean = power.mean()
+    both = (power.mean(0) + power.mean(1)) / 2 / (mean if mean > 0 else 1)
+    return np.asarray(10 * np.log10(np.maximum(both[: len(both) // 2 + 1], 1e-12)), dtype=np.float64)
+
+
+def _color_scale(spectra: Sequence[NDArray[np.float64]]) -> ColorScale:
+    finite = np.concatenate([power[np.isfinite(power)] for power in spectra])
+    high = float(finite.max(initial=0))
+    low = max(float(finite.min(initial=high - 1)), high - DECIBELS_SHOWN)
+    return ColorScale("power, dB above its mean", "viridis", low=low, high=high)
+
+
+def _draw_spectrum(
+    page: Page, power: NDArray[np.float64], *, name: str, corner: Corner, layout: _Layout, scale: ColorScale
+) -> None:
+    """With zero in the middle, and both ends of each axis."""
+    half = len(power) // 2
+    order = np.arange(-half, half + 1) % len(power)
+    top = corner.top + layout.head
+    pixels = scale.pixels(np.nan_to_num(power[np.ix_(order[::-1], order)], neginf=scale.low))
+    page.text(name, x=corner.left + layout.side / 2, y=corner.top, size=SMALL, horizontal="center")
+    page.image(pixels, left=corner.left, top=top, scale=layout.scale)
+    axes = page.figure.add_axes(page.rectangle(left=corner.left, top=top, width=layout.side, height=layout.side))
+    axes.patch.set_visible(False)
+    axes.spines[:].set_visible(False)
+    edge = 0.5 + 0.5 / len(power)  # the frequencies are in the middle of their blocks
+    axes.set_xlim(-edge, edge)
+    axes.set_ylim(-edge, edge)
+    labels = ["\N{MINUS SIGN}1/2", "0", "1/2"]
+    axes.set_xticks([-0.5, 0, 0.5], labels)
+    axes.set_yticks([-0.5, 0, 0.5], labels if name == NAMES[0] else [])
+    axes.set_xlabel("horizontal, cycles a pixel", size=SMALL)
+    if name == NAMES[0]:
+        axes.set_ylabel("vertical", size=SMALL, labelpad=0)
+
+
+def _draw_profiles(
+    page: Page, profiles: Sequence[NDArray[np.float64]], *, corner: Corner, layout: _Layout, values: ValueAxis
+) -> None:
+    place = page.rectangle(
+        left=corner.left + layout.lefts[-1], top=corner.top + layout.head, width=CHART, height=layout.side
+    )
+    axes: Axes = page.figure.add_axes(place)
+    axes.set_xlim(0, 0.5)
+    axes.set_xticks([0, 0.125, 0.25, 0.375, 0.5], ["0", "1/8", "1/4", "3/8", "1/2"])
+    axes.set_xlabel("frequency, cycles a pixel", size=LABEL)
+    axes.set_ylim(values.low, values.high)
+    axes.set_yticks(values.ticks, values.labels)
+    axes.set_ylabel("power, dB", size=LABEL)
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    for frequency in (0.25, 0.5):
+        axes.axvline(frequency, color=GRID, linewidth=3, zorder=0)
+    labels = []
+    for name, profile, color, dashes in zip(NAMES, profiles, COLORS, DASHES, strict=True):
+        frequencies = np.arange(len(profile)) / (2 * (len(profile) - 1))
+        axes.plot(frequencies, profile, color=color, linestyle=dashes, linewidth=2.2, label=name, clip_on=False)
+        labels.append(LineLabel(name, float(profile[-1]), color))
+    label_lines(axes, [label for label in labels if np.isfinite(label.value)], scale=values)
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.1f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(number) else "undefined"

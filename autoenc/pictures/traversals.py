@@ -1,0 +1,104 @@
+"""What each number of a code does to the image, the others held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.image_pixels import as_pixels, check_images, remark
+from autoenc.pictures.image_strips import Block, Strip, image_strips
+from autoenc.pictures.picture import Panel, Picture
+
+MOST_COLUMNS = 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Traversals(Picture):
+    """Decoded codes: that of one test image, with one number after another varied."""
+
+    kind: ClassVar[str] = "traversals"
+
+    images: NDArray[Any]
+    """(D, S, C, H, W) in [0, 1] scale: dimension by dimension, from the lowest value to the highest."""
+    code_values: NDArray[Any]
+    """(D, S), the values that the number was given."""
+    dimensions: tuple[int, ...]
+    """Which numbers of the code, counted from 0, by falling standard deviation."""
+    standard_deviations: tuple[float, ...]
+    """Theirs over the test images."""
+    code_size: int
+    original: NDArray[Any]
+    """(C, H, W) in [0, 1], the test image."""
+    reconstruction: NDArray[Any]
+    """(C, H, W) in [0, 1] scale."""
+    name: str
+    """Its class."""
+
+    def __post_init__(self) -> None:
+        check_images(self.images, name="images", dimensions=5)
+        check_images(self.original, name="original", dimensions=3)
+        expected = (len(self.dimensions), self.images.shape[1])
+        if self.code_values.shape != expected or self.images.shape[0] != len(self.dimensions):
+            raise ValueError(
+                f"code_values: expected {expected} for images {self.images.shape}, not {self.code_values.shape}"
+            )
+        if len(self.standard_deviations) != len(self.dimensions):
+            raise ValueError(f"standard_deviations: expected {len(self.dimensions)}")
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """A row for each dimension of the code; above them the test image and its reconstruction."""
+        said = remark(*(panel.picture.images for panel in panels))
+        line = (
+            "First row: a test image and its reconstruction. Below, in each row one number of its code (counted from "
+            "1) goes from its 2.5 % to its 97.5 % quantile over the test images, the others fixed; rows by falling "
+            f"standard deviation (sd). {said}"
+        )
+        step = 1 if len(panels) == 1 else 2  # several panels have room for every other image
+        blocks = [_block(panel, step=step) for panel in panels]
+        return image_strips(blocks, columns=MOST_COLUMNS, title=title, line=line.strip())
+
+
+def _block(panel: Panel[Any], *, step: int) -> Block:
+    picture: Traversals = panel.picture
+    first = Strip(
+        (np.stack([as_pixels(picture.original), as_pixels(picture.reconstruction)]),),
+        end_label="values",
+    )
+    rows = [
+        Strip((images,), label=f"{dimension + 1}: sd {_written(deviation)}", end_label=_range(values))
+        for images, dimension, deviation, values in zip(
+            as_pixels(picture.images[:, ::step]),
+            picture.dimensions,
+            picture.standard_deviations,
+            picture.code_values,
+            strict=True,
+        )
+    ]
+    return Block(f"{panel.label}\n{_which(picture)}, image of class {picture.name}".strip(), (first, *rows))
+
+
+def _which(picture: Traversals) -> str:
+    shown, size = len(picture.dimensions), picture.code_size
+    if shown < size:
+        return f"the {shown} numbers of {size} that vary most"
+    return {1: "the only number", 2: "both numbers"}.get(size, f"all {size} numbers") + " of the code"
+
+
+def _range(values: NDArray[Any]) -> str:
+    """The lowest and the highest value, to three digits of what lies between."""
+    low, high = float(values[0]), float(values[-1])
+    if not high > low:
+        return _written(low)
+    decimals = max(0, 2 - math.floor(math.log10(high - low)))
+    return f"{low:.{decimals}f} to {high:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _written(value: float) -> str:
+    return f"{value:#.3g}".rstrip(".").replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,94 @@
+"""The test images that were reconstructed worst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.image_grid import ImageRow, image_grid
+from autoenc.pictures.image_pixels import as_pixels, check_images, error_text, remark
+from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.reconstructions import NO_TEXTS
+
+ACROSS = 10  # images in a row; of several panels no more are shown of each
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Worst(Picture):
+    """The test images with the largest squared errors, the largest first."""
+
+    kind: ClassVar[str] = "worst"
+
+    clean: NDArray[Any]
+    """(K, C, H, W) in [0, 1]."""
+    given: NDArray[Any]
+    """(K, C, H, W): what the model was given; without noise, the same."""
+    reconstructions: NDArray[Any]
+    """(K, C, H, W) in [0, 1] scale."""
+    errors: NDArray[Any]
+    """(K,), falling: the mean over pixels of the squared difference of reconstruction and clean image."""
+    names: tuple[str, ...]
+    """The images' classes, (K,)."""
+    noisy: bool
+    """Whether the model was given noisy images."""
+    count: int
+    """How many test images there are in all."""
+
+    def __post_init__(self) -> None:
+        check_images(self.clean, name="clean", dimensions=4)
+        for name, images in {"given": self.given, "reconstructions": self.reconstructions}.items():
+            if images.shape != self.clean.shape:
+                raise ValueError(
+                    f"{name}: expected the shape of the clean images, {self.clean.shape}, not {images.shape}"
+                )
+        if self.errors.shape != self.clean.shape[:1] or len(self.names) != len(self.clean):
+            raise ValueError(f"errors: expected one, and a name, for each of {len(self.clean)} images")
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """Originals, noisy inputs and reconstructions, with the class under the first and the error under the last."""
+        count = min(len(panel.picture.errors) for panel in panels)
+        across = min(count, ACROSS)
+        count = count - count % across if len(panels) == 1 else across  # whole rows
+        ranks = [slice(first, first + across) for first in range(0, count, across)]
+        return image_grid(
+            [row for panel in panels for part in ranks for row in _rows(panel.label, panel.picture, ranks=part)],
+            title=title,
+            captions=NO_TEXTS,
+            notes=NO_TEXTS,
+            color_scale=None,
+            line=_line([panel.picture for panel in panels], count=count),
+        )
+
+
+def _rows(label: str, picture: Worst, *, ranks: slice) -> list[ImageRow]:
+    """Some of a panel's images; the classes stand under the originals, the errors under the reconstructions."""
+    start = f"{label} \N{MIDDLE DOT} " if label else ""
+    parts = {"original": picture.clean, "noisy input": picture.given, "reconstruction": picture.reconstructions}
+    if not picture.noisy:
+        del parts["noisy input"]
+    errors = tuple(error_text(float(error)) for error in picture.errors)
+    notes = {"original": picture.names[ranks], "reconstruction": errors[ranks]}
+    return [
+        ImageRow(
+            f"{start}{name}\n{remark(images[ranks])}".strip(),
+            as_pixels(images[ranks]),
+            notes=notes.get(name, ()),
+            begins=name == "original",
+        )
+        for name, images in parts.items()
+    ]
+
+
+def _line(pictures: Sequence[Worst], *, count: int) -> str:
+    noisy = {picture.noisy for picture in pictures}
+    source = ", from the noisy input" if noisy == {True} else ""
+    if len(noisy) == 2:
+        source = ", from the noisy input where there is noise"
+    which = f"The {count} largest errors of {pictures[0].count:,} test images"
+    which += ", of each run its own" if len(pictures) > 1 else ""
+    return f"{which}. Under a reconstruction its squared error per pixel{source}, against the clean image."

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from autoenc.data.datasets import DATASETS, Split, Splits
+from autoenc.data.datasets.digits import Digits
+from autoenc.data.datasets.splits import SplitSettings
+
+NOWHERE = Path("no/such/folder")
+TEST_IMAGES_SHA256 = "1aef69dc482f443bd1495c3cfac825970a9cea63572c726872786de2dff08d54"
+
+
+def build(*, validation_fraction: float = 0.1, split_seed: int = 0, limit: int | None = None) -> Splits:
+    digits = Digits(
+        validation_fraction=validation_fraction, split_seed=split_seed, limit=limit, shuffle=True, binarization="none"
+    )
+    return digits.build(data_dir=NOWHERE)
+
+
+def as_set(split: Split) -> set[bytes]:
+    return {image.numpy().tobytes() for image in split.images}
+
+
+def test_sizes_and_shapes() -> None:
+    splits = build()
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [1293, 144, 360]
+    assert splits.image_shape == (1, 8, 8)
+    assert splits.class_names == ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+    assert not NOWHERE.exists()
+
+
+def test_every_image_of_scikit_learn_is_in_exactly_one_split() -> None:
+    splits = build()
+    parts = (splits.train, splits.validation, splits.test)
+    digits = load_digits()
+    expected = np.rint(digits.images * 255 / 16).astype(np.uint8)
+    assert expected.max() == 255
+    both = sorted((image.tobytes(), int(label)) for image, label in zip(expected, digits.target, strict=True))
+    ours = sorted(
+        (image.numpy().tobytes(), int(label))
+        for part in parts
+        for image, label in zip(part.images, part.labels, strict=True)
+    )
+    assert ours == both
+    assert len(set(ours)) == 1797  # no two are alike, so the splits are disjoint
+    assert as_set(splits.train) | as_set(splits.validation) == as_set(build(validation_fraction=0).train)
+
+
+def test_the_test_split_depends_on_no_setting() -> None:
+    first = build().test
+    assert hashlib.sha256(first.images.numpy().tobytes()).hexdigest() == TEST_IMAGES_SHA256
+    for other in (build(split_seed=5), build(validation_fraction=0), build(validation_fraction=0.5)):
+        assert torch.equal(other.test.images, first.images)
+        assert torch.equal(other.test.labels, first.labels)
+    assert torch.equal(build(limit=100).test.images, first.images[:100])
+    assert torch.bincount(first.labels).min() > 20  # every class has its share
+
+
+def test_the_seed_draws_the_validation_split() -> None:
+    assert as_set(build(split_seed=0).validation) != as_set(build(split_seed=1).validation)
+
+
+@pytest.mark.slow
+def test_other_datasets_do_not_pay_for_scikit_learn_nor_the_web() -> None:
+    script = """
+import sys
+import autoenc.data.datasets
+loaded = {"sklearn", "torchvision", "rich", "filelock", "matplotlib", "psutil"} & {*sys.modules}
+loaded -= {*BEFORE}
+assert not loaded, loaded
+"""
+    before = "import sys, torch\nBEFORE = [*sys.modules]\n"  # what torch itself imports is not ours
+    subprocess.run([sys.executable, "-c", before + script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "kmnist", "cifar10"])
+def test_the_registry_makes_settings_from_values(name: str) -> None:
+    values = {"validation_fraction": 0.1, "split_seed": 0, "limit": None, "shuffle": True, "binarization": "none"}
+    settings = DATASETS.parse({"name": name, **values})
+    assert isinstance(settings, SplitSettings)
+    assert vars(settings) == values
+    with pytest.raises(ValueError, match=r"dataset.validation_fraction=1: it must be a number of at least 0 and below"):
+        DATASETS.parse({"name": name, **values, "validation_fraction": 1})
+    with pytest.raises(ValueError, match=r"dataset.limit=0: it must be a whole number of at least 1 or null"):
+        DATASETS.parse({"name": name, **values, "limit": 0})
+    with pytest.raises(ValueError, match=r"dataset.binarization=on: it must be one of none, static, dynamic"):
+        DATASETS.parse({"name": name, **values, "binarization": "on"})

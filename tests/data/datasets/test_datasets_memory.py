@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from autoenc.data.datasets import DatasetError, memory
+from autoenc.data.datasets.memory import available_memory, require_memory
+
+MACHINE = 8_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=MACHINE))
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def second(folder: Path, *, limit: str, usage: int, cache: int = 0) -> None:
+    write(folder / "memory.max", f"{limit}\n")
+    write(folder / "memory.current", f"{usage}\n")
+    write(folder / "memory.stat", f"anon 5\ninactive_file {cache}\n")
+
+
+def first(folder: Path, *, limit: str, usage: int, cache: int = 0) -> None:
+    write(folder / "memory.limit_in_bytes", f"{limit}\n")
+    write(folder / "memory.usage_in_bytes", f"{usage}\n")
+    write(folder / "memory.stat", f"inactive_file 7\ntotal_inactive_file {cache}\n")
+
+
+def available(folder: Path, own: str) -> int:
+    write(folder / "own", own)
+    return available_memory(groups=folder / "groups", own=folder / "own")
+
+
+def test_a_machine_without_groups_has_what_it_has(tmp_path: Path) -> None:
+    assert available_memory(groups=tmp_path, own=tmp_path / "none") == MACHINE
+    assert available(tmp_path, "0::/no/such/group\n3:cpu:/\n") == MACHINE
+
+
+def test_a_group_leaves_what_it_does_not_use_and_its_cache(tmp_path: Path) -> None:
+    second(tmp_path / "groups/user/job", limit="2000", usage=1500, cache=300)
+    assert available(tmp_path, "0::/user/job\n") == 800
+
+
+def test_the_narrowest_group_above_counts(tmp_path: Path) -> None:
+    second(tmp_path / "groups/user/job", limit="max", usage=1500)
+    second(tmp_path / "groups/user", limit="5000", usage=1500)
+    second(tmp_path / "groups", limit="9000", usage=1500)
+    assert available(tmp_path, "0::/user/job\n") == 3500
+
+
+def test_a_container_sees_its_own_group_topmost(tmp_path: Path) -> None:
+    second(tmp_path / "groups", limit="2000", usage=500)
+    assert available(tmp_path, "0::/docker/0123456789\n") == 1500
+
+
+def test_groups_of_the_first_version(tmp_path: Path) -> None:
+    first(tmp_path / "groups/memory/job", limit="3000", usage=1000, cache=250)
+    first(tmp_path / "groups/memory", limit="9223372036854771712", usage=2000)
+    assert available(tmp_path, "9:cpu,cpuacct:/\n4:memory:/job\n0::/\n") == 2250
+
+
+def test_enough_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 1000)
+    require_memory(900, dataset="mnist")
+    with pytest.raises(DatasetError, match=r"^dataset=mnist: its images need 0\.0 MB of memory, and 0\.0 MB can be"):
+        require_memory(901, dataset="mnist")
+
+
+def test_the_message_has_both_sizes_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 1_000_000_000)
+    with pytest.raises(DatasetError) as caught:
+        require_memory(12_345_678_901, dataset="image_folder", advice="set dataset.limit")
+    assert str(caught.value) == (
+        "dataset=image_folder: its images need 12.3 GB of memory, and 900.0 MB can be had; set dataset.limit"
+    )

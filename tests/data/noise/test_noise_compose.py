@@ -1,0 +1,178 @@
+"""Several noises in a row: the same as by hand, and settings that are checked at every depth."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from autoenc.command_line.our_configs import register_our_configs
+from autoenc.data.noise import NOISES, Blur, Compose, Gaussian, Masking, Noise, NoNoise, Occlusion, SaltAndPepper
+from autoenc.settings import ConfigError
+
+CONF = Path(__file__).parents[2] / "conf"
+BLUR = Blur(std=1.0)
+SALT = SaltAndPepper(probability=0.3, salt=0.5, by="channel")
+PATCH = Occlusion(size=0.5, value=0.5)
+MASKING = {"name": "masking", "probability": 0.3, "by": "pixel"}
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_one_after_the_other_is_as_by_hand() -> None:
+    images = torch.rand(4, 3, 8, 8, generator=seeded(1))
+    given, corrupted = Compose(noises={"salt": SALT, "patch": PATCH})(images, generator=seeded())
+    generator = seeded()
+    salted, specks = SALT(images, generator=generator)
+    by_hand, patch = PATCH(salted, generator=generator)
+    assert torch.equal(given, by_hand)
+    assert torch.equal(corrupted, specks | patch)
+    assert not torch.equal(corrupted, specks)
+    assert not torch.equal(corrupted, patch.expand_as(specks))
+
+
+def test_the_order_is_that_in_which_they_stand() -> None:
+    images = torch.full((4, 1, 8, 8), 0.5)
+    blurred_specks = Compose(noises={"salt": SALT, "blur": BLUR})(images, generator=seeded()).images
+    specks = Compose(noises={"blur": BLUR, "salt": SALT})(images, generator=seeded()).images
+    assert set(specks.unique().tolist()) == {0.0, 0.5, 1.0}
+    assert len(blurred_specks.unique()) > 50
+
+
+def test_it_corrupts_if_any_of_them_does() -> None:
+    assert Compose(noises={"none": NoNoise(), "blur": BLUR}).corrupts
+    assert not Compose(noises={"none": NoNoise()}).corrupts
+    assert NOISES.settings_class("compose") is Compose
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 1, 8, 8), (0, 3, 4, 4)], ids=str)
+def test_the_mask_fits_the_images(shape: tuple[int, ...]) -> None:
+    for noises in ({"none": NoNoise()}, {"a": BLUR, "b": PATCH}, {"a": PATCH, "b": NoNoise()}):
+        corrupted = Compose(noises=noises)(torch.zeros(shape), generator=seeded()).corrupted
+        assert corrupted.dtype == torch.bool
+        corrupted.expand(shape)
+
+
+def test_settings_become_the_noises_they_describe() -> None:
+    noise = NOISES.parse({"name": "compose", "noises": {"hide": MASKING, "soft": {"name": "blur", "std": 2}}})
+    assert noise == Compose(noises={"hide": Masking(probability=0.3, by="pixel"), "soft": Blur(std=2.0)})
+    assert isinstance(noise, Compose)
+    assert list(noise.noises) == ["hide", "soft"]
+
+
+def test_what_it_was_made_from_cannot_change_it() -> None:
+    noises: dict[str, Noise] = {"blur": BLUR}
+    noise = Compose(noises=noises)
+    noises["salt"] = SALT
+    assert list(noise.noises) == ["blur"]
+    assert pickle.loads(pickle.dumps(noise)) == noise
+
+
+def test_noises_may_stand_in_noises() -> None:
+    inner = {"name": "compose", "noises": {"hide": MASKING}}
+    noise = NOISES.parse({"name": "compose", "noises": {"first": inner, "blur": {"name": "blur", "std": 1.0}}})
+    assert noise == Compose(noises={"first": Compose(noises={"hide": Masking(**fields(MASKING))}), "blur": BLUR})
+    flat = Compose(noises={"hide": Masking(**fields(MASKING)), "blur": BLUR})
+    images = torch.rand(2, 3, 8, 8)
+    assert torch.equal(noise(images, generator=seeded()).images, flat(images, generator=seeded()).images)
+
+
+def fields(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != "name"}
+
+
+def test_each_of_them_is_weakened() -> None:
+    noise = Compose(noises={"salt": SALT, "more": Compose(noises={"blur": BLUR, "patch": PATCH})})
+    weaker = noise.at(0.5)
+    assert weaker == Compose(
+        noises={"salt": SALT.at(0.5), "more": Compose(noises={"blur": BLUR.at(0.5), "patch": PATCH.at(0.5)})}
+    )
+    assert list(weaker.noises) == ["salt", "more"]
+
+
+@pytest.mark.parametrize(
+    ("noises", "message"),
+    [
+        (
+            {"hide": {**MASKING, "probability": 2}},
+            "noise.noises.hide.probability=2: it must be a number from 0 to 1",
+        ),
+        (
+            {"blur": {"name": "blur", "std": 1}, "hide": {**MASKING, "by": "pixl"}},
+            "noise.noises.hide.by=pixl: it must be one of channel, pixel",
+        ),
+        (
+            {"hide": {**MASKING, "std": 1}},
+            "noise.noises.hide.std=1: there is no such key; the keys are probability, by",
+        ),
+        ({"hide": {"name": "blur"}}, "noise.noises.hide.std: it has no value, and none is assumed"),
+        ({}, "noise.noises={}: it needs a noise, and for no noise there is noise=none"),
+        (3, "noise.noises=3: it must be a group of keys"),
+        (["blur"], 'noise.noises=["blur"]: it must be a group of keys'),
+        (
+            {"noise": {"name": "compose", "noises": {"noise": {**MASKING, "probability": -1}}}},
+            "noise.noises.noise.noises.noise.probability=-1: it must be a number from 0 to 1",
+        ),
+        (
+            {"a": {"name": "compose", "noises": {"b": {"name": "compose", "noises": {}}}}},
+            "noise.noises.a.noises.b.noises={}: it needs a noise, and for no noise there is noise=none",
+        ),
+        (
+            {"a": {"name": "compose", "noise": 1}},
+            "noise.noises.a.noise=1: there is no such key (did you mean 'noises'?)",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_whole_key(noises: object, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        NOISES.parse({"name": "compose", "noises": noises})
+    assert str(caught.value).startswith(message)
+    assert str(caught.value).startswith(caught.value.key)
+
+
+@pytest.mark.parametrize("given", [None, "blur", 1, True, ["blur"]])
+def test_what_is_no_group_of_keys_is_refused_with_the_choices(given: object) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^noise\.noises\.a=.*: it must be a group of keys, with a name: blur, compo"
+    ):
+        NOISES.parse({"name": "compose", "noises": {"a": given}})
+
+
+def test_an_unknown_or_missing_name_is_refused_with_the_choices() -> None:
+    with pytest.raises(ConfigError, match=r"^noise\.noises\.a\.name=blurr: there .* \(did you mean 'blur'\?\); the ch"):
+        NOISES.parse({"name": "compose", "noises": {"a": {"name": "blurr"}}})
+    with pytest.raises(ConfigError, match=r"^noise\.noises\.a\.name=null: it must be one of blur, compose, dropout"):
+        NOISES.parse({"name": "compose", "noises": {"a": {}}})
+
+
+def from_command_line(*overrides: str) -> Compose:
+    register_our_configs()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        config = compose("config", overrides=["noise=compose", *overrides])
+    values = OmegaConf.to_container(config.noise, resolve=True)
+    assert isinstance(values, dict)
+    noise = NOISES.parse({str(key): value for key, value in values.items()})
+    assert isinstance(noise, Compose)
+    return noise
+
+
+def test_the_command_line_changes_takes_away_and_adds() -> None:
+    assert list(from_command_line().noises) == ["blur", "salt"]
+    changed = from_command_line(
+        "noise.noises.salt.probability=0.25",
+        "noise.noises.salt.by=pixel",
+        "~noise.noises.blur",
+        "+noise.noises.last={name: gaussian, std: 0.1, by: channel, clip: true}",
+    )
+    assert changed.noises == {
+        "salt": SaltAndPepper(probability=0.25, salt=0.5, by="pixel"),
+        "last": Gaussian(std=0.1, by="channel", clip=True),
+    }
+    assert list(changed.noises) == ["salt", "last"]

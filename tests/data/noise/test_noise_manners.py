@@ -1,0 +1,239 @@
+"""What is so for every noise: seeded, new each time, weakened on demand, and its input left alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from autoenc.data.noise import (
+    NOISES,
+    Blur,
+    Compose,
+    Dropout,
+    Gaussian,
+    Masking,
+    Noise,
+    NoNoise,
+    Occlusion,
+    SaltAndPepper,
+    Speckle,
+)
+from autoenc.settings import ConfigError
+
+NOISY: dict[str, Noise] = {
+    "gaussian": Gaussian(std=0.3, by="channel", clip=True),
+    "gaussian unclipped by pixel": Gaussian(std=0.3, by="pixel", clip=False),
+    "speckle": Speckle(std=0.3, by="channel", clip=True),
+    "speckle unclipped by pixel": Speckle(std=0.3, by="pixel", clip=False),
+    "salt_and_pepper": SaltAndPepper(probability=0.2, salt=0.5, by="channel"),
+    "salt_and_pepper by pixel": SaltAndPepper(probability=0.2, salt=0.5, by="pixel"),
+    "masking": Masking(probability=0.3, by="channel"),
+    "masking by pixel": Masking(probability=0.3, by="pixel"),
+    "dropout": Dropout(probability=0.3, by="channel"),
+    "dropout by pixel": Dropout(probability=0.3, by="pixel"),
+    "blur": Blur(std=1.5),
+    "occlusion": Occlusion(size=0.4, value=0.3),
+    "compose": Compose(
+        noises={
+            "patch": Occlusion(size=0.4, value=1.0),
+            "blur": Blur(std=1.0),
+            "grain": Speckle(std=0.2, by="pixel", clip=True),
+        }
+    ),
+}
+IN_RANGE = [name for name in NOISY if "unclipped" not in name and "dropout" not in name]
+DRAWING = [name for name in NOISY if name != "blur"]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def pictures(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.rand(shape or (4, 3, 8, 9), dtype=dtype, generator=seeded(1))
+
+
+noisy_ones = pytest.mark.parametrize("noise", NOISY.values(), ids=NOISY.keys())
+drawing_ones = pytest.mark.parametrize("noise", [NOISY[name] for name in DRAWING], ids=DRAWING)
+
+
+def test_the_choices() -> None:
+    assert NOISES.names() == [
+        *("blur", "compose", "dropout", "gaussian", "masking", "none", "occlusion", "salt_and_pepper", "speckle")
+    ]
+
+
+def test_none_is_the_identity_and_draws_nothing() -> None:
+    images, generator = pictures(), seeded()
+    before = generator.get_state()
+    given, corrupted = NoNoise()(images, generator=generator)
+    assert given is images
+    assert corrupted.numel() == 1  # nothing that costs time for each pixel
+    assert not corrupted.expand_as(images).any()
+    assert torch.equal(generator.get_state(), before)
+    assert NoNoise().at(0.5) == NoNoise()
+
+
+def test_all_but_none_corrupt() -> None:
+    assert not NoNoise().corrupts
+    assert all(noise.corrupts for noise in NOISY.values())
+
+
+@noisy_ones
+def test_the_mask_is_true_wherever_something_changed(noise: Noise) -> None:
+    images = pictures()
+    given, corrupted = noise(images, generator=seeded())
+    assert corrupted.dtype == torch.bool
+    assert corrupted.ndim == 4
+    changed = given != images
+    assert changed.any()
+    if not isinstance(noise, Dropout):  # where the rescaled rest changes too
+        assert not (changed & ~corrupted).any()
+
+
+@pytest.mark.parametrize("name", IN_RANGE)
+def test_what_is_said_to_stay_in_range_does(name: str) -> None:
+    images = (pictures(20, 3, 8, 8) * 3 - 1).clamp(0, 1)  # many black and white pixels
+    given = NOISY[name](images, generator=seeded()).images
+    assert given.min() >= 0
+    assert given.max() <= 1
+
+
+@noisy_ones
+def test_a_noise_cannot_be_changed(noise: Any) -> None:
+    for field in dataclasses.fields(noise):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(noise, field.name, 0)
+
+
+# --- severity ---
+
+
+@noisy_ones
+def test_full_severity_is_the_noise_itself(noise: Noise) -> None:
+    assert noise.at(1.0) is noise
+    assert noise.at(0.5) != noise
+    assert type(noise.at(0.5)) is type(noise)
+
+
+@noisy_ones
+def test_at_no_severity_nothing_changes_and_no_pixel_counts(noise: Noise) -> None:
+    images = pictures()
+    given, corrupted = noise.at(0.0)(images, generator=seeded())
+    assert torch.equal(given, images)
+    assert not corrupted.any()
+
+
+@noisy_ones
+@pytest.mark.parametrize("severity", [0.0, 0.3])
+def test_the_stream_of_numbers_goes_on_alike_at_every_severity(noise: Noise, severity: float) -> None:
+    weak, strong = seeded(), seeded()
+    noise(pictures(), generator=strong)
+    noise.at(severity)(pictures(), generator=weak)
+    assert torch.equal(weak.get_state(), strong.get_state())
+
+
+@noisy_ones
+def test_half_as_severe_is_a_smaller_error(noise: Noise) -> None:
+    images = pictures(64, 3, 8, 8)
+    errors = [(noise.at(s)(images, generator=seeded()).images - images).square().mean() for s in (0.25, 0.5, 1.0)]
+    assert 0 < errors[0] < errors[1] < errors[2]
+
+
+@pytest.mark.parametrize("severity", [-0.1, 1.1])
+def test_a_severity_out_of_range_is_a_mistake_of_ours(severity: float) -> None:
+    with pytest.raises(AssertionError):
+        Masking(probability=0.9, by="channel").at(severity)
+
+
+# --- manners ---
+
+
+@noisy_ones
+def test_the_input_stays_as_it_was(noise: Noise) -> None:
+    images = pictures()
+    before = images.clone()
+    given = noise(images, generator=seeded()).images
+    assert torch.equal(images, before)
+    assert not torch.equal(given, before)
+    assert given.untyped_storage().data_ptr() != images.untyped_storage().data_ptr()
+
+
+@drawing_ones
+def test_the_same_state_gives_the_same_noise_and_the_next_draw_another(noise: Noise) -> None:
+    images, generator = pictures(), seeded(3)
+    first, second = noise(images, generator=generator), noise(images, generator=generator)
+    assert not torch.equal(first.images, second.images)
+    generator.manual_seed(3)
+    for drawn in (first, second):
+        again = noise(images, generator=generator)
+        assert torch.equal(again.images, drawn.images)
+        assert torch.equal(again.corrupted, drawn.corrupted)
+    assert not torch.equal(noise(images, generator=seeded(4)).images, first.images)
+
+
+@noisy_ones
+def test_only_the_given_generator_is_drawn_from(noise: Noise) -> None:
+    before = torch.get_rng_state()
+    noise(pictures(1, 1, 2, 2), generator=seeded())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@noisy_ones
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(2, 1, 8, 8), (2, 3, 5, 7), (1, 1, 1, 1), (0, 1, 8, 8), (0, 3, 5, 7)], ids=str)
+def test_shapes_and_types_stay(noise: Noise, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    given, corrupted = noise(pictures(*shape, dtype=dtype), generator=seeded())
+    assert given.shape == shape
+    assert given.dtype == dtype
+    corrupted.expand(shape)
+
+
+@noisy_ones
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (2, 1, 5, 7), (1, 3, 1, 7)], ids=str)
+def test_the_memory_format_stays_and_does_not_change_the_noise(noise: Noise, shape: tuple[int, ...]) -> None:
+    images = pictures(*shape)
+    plain = noise(images, generator=seeded())
+    given = noise(images.to(memory_format=torch.channels_last), generator=seeded())
+    assert plain.images.is_contiguous()
+    assert given.images.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(given.images, plain.images)
+    assert torch.equal(given.corrupted.expand(shape), plain.corrupted.expand(shape))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": "masking", "probability": 2, "by": "pixel"}, "noise.probability=2: it must be a number from 0 to 1"),
+        (
+            {"name": "dropout", "probability": 1, "by": "pixel"},  # nothing would be left to rescale
+            "noise.probability=1: it must be a number of at least 0 and below 1",
+        ),
+        ({"name": "masking", "probability": 0.1}, "noise.by: it has no value, and none is assumed"),
+        (
+            {"name": "masking", "probability": 0.1, "by": "image"},
+            "noise.by=image: it must be one of channel, pixel",
+        ),
+        (
+            {"name": "gaussian", "std": -1, "by": "pixel", "clip": True},
+            "noise.std=-1: it must be a number of at least 0",
+        ),
+        ({"name": "speckle", "std": 0.1, "by": "pixel", "clip": 1}, "noise.clip=1: it must be true or false"),
+        (
+            {"name": "salt_and_pepper", "probability": 0.1, "salt": 1.1, "by": "pixel"},
+            "noise.salt=1.1: it must be a number from 0 to 1",
+        ),
+        ({"name": "blur", "std": 101}, "noise.std=101: it must be a number from 0 to 100"),
+        ({"name": "occlusion", "size": 1.5, "value": 0}, "noise.size=1.5: it must be a number from 0 to 1"),
+        ({"name": "occlusion", "size": 0.5, "value": -1}, "noise.value=-1: it must be a number from 0 to 1"),
+        ({"name": "none", "std": 1}, "noise.std=1: there is no such key; the keys are none"),
+    ],
+)
+def test_wrong_fields_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        NOISES.parse(values)
+    assert str(caught.value) == message

@@ -1,0 +1,185 @@
+"""Architectures: that any goes with any, and that every combination has the right shapes, ends and gradients."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, get_args
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from autoenc.models.architectures import ARCHITECTURES, Architecture, ImageShape
+from autoenc.models.architectures.architecture import CodeActivation
+from autoenc.models.architectures.initialization import InitializedArchitecture
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.layers import weighted_layers
+from autoenc.models.output_ranges import OutputName
+from autoenc.settings import ConfigError
+from tests.models.architectures.architecture_cases import CASES, OF_ITS_OWN, SHAPES, Case, architecture, build, shipped
+
+OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
+CODE_ACTIVATIONS: tuple[CodeActivation, ...] = get_args(CodeActivation)
+
+
+def test_the_choices() -> None:
+    assert ARCHITECTURES.names() == sorted(OF_ITS_OWN)
+
+
+@pytest.mark.parametrize("image_shape", SHAPES, ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_case_fits_every_shape(case: Case, image_shape: ImageShape) -> None:
+    model = build(architecture(case.name, **case.fields), image_shape)
+    images = torch.rand(2, *image_shape)
+    for trains in (True, False):
+        result = model.train(trains)(images)
+        assert result.code.shape == (2, 5)
+        assert result.raw.shape == images.shape
+        assert result.raw.isfinite().all()
+
+
+@pytest.mark.parametrize("image_shape", SHAPES[:4], ids=str)
+@pytest.mark.parametrize("name", OF_ITS_OWN)
+def test_what_is_shipped_fits_every_shape(name: str, image_shape: ImageShape) -> None:
+    model = build(shipped(name), image_shape)
+    assert model(torch.rand(2, *image_shape)).reconstruction.shape == (2, *image_shape)
+
+
+@pytest.mark.parametrize("image_shape", [(1, 8, 8), (1, 1, 1)], ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_batch_of_one_image_trains(case: Case, image_shape: ImageShape) -> None:
+    # The last batch of an epoch may be of one image, which has no variance.
+    model = build(architecture(case.name, **case.fields), image_shape)
+    images = torch.rand(1, *image_shape)
+    F.mse_loss(model(images).reconstruction, images).backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
+    assert all(buffer.isfinite().all() for buffer in model.buffers())
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gradients_reach_every_parameter(case: Case) -> None:
+    model = build(architecture(case.name, **case.fields, code_size=16), (1, 29, 31))
+    images = torch.rand(16, 1, 29, 31)
+    F.mse_loss(model(images).reconstruction, images).backward()
+    still = [key for key, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert still == []
+
+
+@pytest.mark.parametrize("image_shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", OF_ITS_OWN)
+def test_gradients_reach_every_parameter_by_every_output_and_code_activation(
+    name: str, image_shape: ImageShape
+) -> None:
+    images = torch.rand(16, *image_shape)
+    for output, activation in itertools.product(OUTPUTS, CODE_ACTIVATIONS):
+        # Wide enough that not all units of a layer are dead at the start.
+        wide = {"channels": [12, 16]} if "channels" in OF_ITS_OWN[name] else {}
+        model = build(architecture(name, output=output, code_activation=activation, code_size=16, **wide), image_shape)
+        F.mse_loss(model(images).reconstruction, images).backward()
+        still = [key for key, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
+        assert still == [], (output, activation)
+
+
+@pytest.mark.parametrize("name", OF_ITS_OWN)
+@pytest.mark.parametrize(
+    ("activation", "low", "high"),
+    [("identity", None, None), ("relu", 0, None), ("sigmoid", 0, 1), ("tanh", -1, 1)],
+)
+def test_the_code_activation_acts_on_the_code(
+    name: str, activation: CodeActivation, low: float | None, high: float | None
+) -> None:
+    functions = {"identity": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+    images = 20 * torch.rand(8, 1, 8, 8)  # bright, so that the bounds are met
+    bare = build(architecture(name, code_activation="identity"), (1, 8, 8)).encode(images)
+    code = build(architecture(name, code_activation=activation), (1, 8, 8)).encode(images)
+    torch.testing.assert_close(code, functions[activation](bare))
+    assert bare.min() < 0 < bare.max()
+    if low is not None:
+        assert code.min() >= low
+    if high is not None:
+        assert code.max() <= high
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_encoder_and_decoder_end_in_raw_numbers(case: Case) -> None:
+    # An activation at the end of the decoder would come on top of the model's `output`; normalisation, of the code.
+    model = build(architecture(case.name, **case.fields), (1, 8, 8))
+    for part, given in ((model.encoder, torch.rand(8, 1, 8, 8)), (model.decoder, torch.randn(8, 5))):
+        last = weighted_layers(part)[-1][1]
+        with torch.no_grad():
+            last.weight.mul_(1000)  # in place, so that tied weights follow
+        raw = part(given)
+        assert raw.min() < -1.1
+        assert raw.max() > 1.1
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_encoder_gives_the_features_a_bottleneck_asks_for(case: Case) -> None:
+    encoder, decoder = architecture(case.name, **case.fields, code_size=3).build((1, 8, 8), feature_size=6)
+    assert encoder(torch.rand(2, 1, 8, 8)).shape == (2, 6)
+    assert decoder(torch.rand(2, 3)).shape == (2, 1, 8, 8)
+
+
+def test_pixels_keep_their_places() -> None:
+    # Flatten and Unflatten undo one another: with identity matrices the linear model gives back the image.
+    encoder, decoder = architecture("linear", code_size=24).build((2, 3, 4), feature_size=24)
+    model = AutoEncoder(encoder, decoder)
+    for name, parameter in model.named_parameters():
+        with torch.no_grad():
+            parameter.copy_(torch.eye(24) if name.endswith("weight") else torch.zeros(24))
+    images = torch.rand(2, 2, 3, 4)
+    torch.testing.assert_close(model(images).reconstruction, images)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "message"),
+    [
+        (
+            "conv",
+            {"channels": [16, 0]},
+            "architecture.channels=[16, 0]: it must be a list, each item a whole number of at least 1",
+        ),
+        ("linear", {"code_size": 0}, "architecture.code_size=0: it must be a whole number of at least 1"),
+        (
+            "linear",
+            {"output": "softmax"},
+            "architecture.output=softmax: it must be one of identity, sigmoid, tanh",
+        ),
+        (
+            "linear",
+            {"code_activation": "gelu"},
+            "architecture.code_activation=gelu: it must be one of identity, relu, sigmoid, tanh",
+        ),
+        (
+            "linear",
+            {"initialization": "zeros"},
+            "architecture.initialization=zeros: it must be one of torch_default, xavier, kaiming",
+        ),
+        (
+            "residual",
+            {"upsampling": "cubic"},
+            "architecture.upsampling=cubic: it must be one of transposed, nearest, bilinear, pixel_shuffle",
+        ),
+        (
+            "residual",
+            {"layers_per_block": 0},
+            "architecture.layers_per_block=0: it must be a whole number of at least 1",
+        ),
+        ("mlp", {"dropout": 1.0}, "architecture.dropout=1.0: it must be a number of at least 0 and below 1"),
+        (
+            "mlp",
+            {"activation": "swish"},
+            "architecture.activation=swish: it must be one of relu, leaky_relu, elu, gelu, tanh, sigmoid, identity",
+        ),
+    ],
+)
+def test_wrong_fields_are_refused(name: str, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        architecture(name, **fields)
+    assert str(caught.value) == message
+
+
+def test_the_base_classes_build_nothing() -> None:
+    for settings in (Architecture, InitializedArchitecture):
+        with pytest.raises(NotImplementedError):
+            settings(code_size=1, code_activation="identity", output="identity").build((1, 8, 8), feature_size=1)

@@ -1,0 +1,292 @@
+"""Losses that are means over pixels: against numbers by hand, torch's own functions, and numerical gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import get_args
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from autoenc.models.losses import (
+    LOSSES,
+    BinaryCrossEntropy,
+    Emphasis,
+    Loss,
+    LossSettings,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
+from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
+from autoenc.settings import ConfigError
+
+OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
+NAMES = ["mse", "l1", "bce"]
+
+
+def settings_named(name: str, *, corrupted: float = 1.0, kept: float = 1.0) -> LossSettings:
+    return LOSSES.parse({"name": name, "corrupted_weight": corrupted, "kept_weight": kept})
+
+
+def loss_named(name: str, *, output: OutputName, corrupted: float = 1.0, kept: float = 1.0) -> Loss:
+    return settings_named(name, corrupted=corrupted, kept=kept).build(output=output, image_shape=(2, 3, 4))
+
+
+def some_batch(output: OutputName, *, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
+    """Raw output, reconstruction and target, (5, 2, 3, 4), with reconstructions inside (0, 1)."""
+    generator = torch.Generator().manual_seed(1)
+    raw = torch.randn(5, 2, 3, 4, generator=generator, dtype=dtype)
+    raw = raw.sigmoid() if output == "identity" else raw
+    target = torch.rand(5, 2, 3, 4, generator=generator, dtype=dtype)
+    return raw, OUTPUT_RANGES[output].to_images(raw), target
+
+
+def test_the_choices() -> None:
+    assert isinstance(loss_named("mse", output="sigmoid"), MeanSquaredError)
+    assert isinstance(loss_named("l1", output="sigmoid"), MeanAbsoluteError)
+    assert isinstance(loss_named("bce", output="sigmoid"), BinaryCrossEntropy)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        # Two images of two pixels: reconstructions (1/2, 1/4) and (3/4, 1/2), targets (1, 0) and (1/2, 1/2).
+        ("mse", (1 / 4 + 1 / 16) / 2, (1 / 16 + 0) / 2),
+        ("l1", (1 / 2 + 1 / 4) / 2, (1 / 4 + 0) / 2),
+        ("bce", (math.log(2) + math.log(4 / 3)) / 2, (math.log(4 / 3) / 2 + math.log(4) / 2 + math.log(2)) / 2),
+    ],
+)
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_by_hand(name: str, first: float, second: float, output: OutputName) -> None:
+    reconstruction = torch.tensor([1 / 2, 1 / 4, 3 / 4, 1 / 2], dtype=torch.float64).reshape(2, 1, 1, 2)
+    target = torch.tensor([1, 0, 1 / 2, 1 / 2], dtype=torch.float64).reshape(2, 1, 1, 2)
+    logits = torch.logit(reconstruction)
+    raw = {"identity": reconstruction, "sigmoid": logits, "tanh": logits / 2}[output]
+    loss = loss_named(name, output=output)
+    per_image = loss.per_image(raw, reconstruction, target)
+    torch.testing.assert_close(per_image, torch.tensor([first, second], dtype=torch.float64))
+    assert loss(raw, reconstruction, target).item() == pytest.approx((first + second) / 2)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize(
+    ("name", "reference"), [("mse", F.mse_loss), ("l1", F.l1_loss), ("bce", F.binary_cross_entropy)]
+)
+def test_against_torch(name: str, reference: Callable[[Tensor, Tensor], Tensor], output: OutputName) -> None:
+    raw, reconstruction, target = some_batch(output)
+    loss = loss_named(name, output=output)
+    torch.testing.assert_close(loss(raw, reconstruction, target), reference(reconstruction, target))
+    each = torch.stack([reference(image, wanted) for image, wanted in zip(reconstruction, target, strict=True)])
+    torch.testing.assert_close(loss.per_image(raw, reconstruction, target), each)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_forward_is_the_mean_of_per_image(name: str, output: OutputName) -> None:
+    batch = some_batch(output)
+    loss = loss_named(name, output=output)
+    per_image = loss.per_image(*batch)
+    assert per_image.shape == (5,)
+    assert loss(*batch).shape == ()
+    torch.testing.assert_close(loss(*batch), per_image.mean())
+
+
+def test_a_loss_that_gives_only_per_pixel_has_the_rest() -> None:
+    class Excess(Loss):
+        unit = "how much too bright"
+
+        def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+            return (reconstruction - target).clamp(min=0)
+
+    class Nats(Excess):
+        in_nats = True
+
+    reconstruction = torch.tensor([[0.0, 0.5], [1.0, 0.25]]).reshape(2, 1, 1, 2)
+    given = (reconstruction, reconstruction, torch.zeros(2, 1, 1, 2))
+    assert Excess().per_image(*given).tolist() == [0.25, 0.625]
+    assert Excess()(*given).item() == 0.4375
+    assert Nats().per_image(*given).tolist() == [0.5, 1.25]
+    assert Nats().likelihood().in_nats
+    with pytest.raises(ConfigError, match="no likelihood"):
+        Excess().likelihood()
+
+
+def test_the_base_class_measures_nothing() -> None:
+    image = torch.zeros(1, 1, 1, 1)
+    with pytest.raises(NotImplementedError):
+        Loss()(image, image, image)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients(name: str, output: OutputName) -> None:
+    raw, _, target = some_batch(output)
+    loss = loss_named(name, output=output)
+
+    def mean(raw: Tensor) -> Tensor:
+        return loss(raw, OUTPUT_RANGES[output].to_images(raw), target)  # type: ignore[no-any-return]
+
+    def each(raw: Tensor) -> Tensor:
+        return loss.per_image(raw, OUTPUT_RANGES[output].to_images(raw), target)
+
+    assert torch.autograd.gradcheck(mean, raw.requires_grad_())
+    assert torch.autograd.gradcheck(each, raw.requires_grad_())
+
+
+def test_cross_entropy_of_extreme_logits_keeps_its_digits() -> None:
+    # Through probabilities a float32 sigmoid of -200 is 0 and its logarithm has to be cut off (torch does at -100).
+    raw, target = torch.full((1, 1, 1, 1), -200.0), torch.ones(1, 1, 1, 1)
+    for output, wanted in [("sigmoid", 200), ("tanh", 400)]:
+        loss = loss_named("bce", output=output)  # type: ignore[arg-type]
+        assert loss(raw, raw.sigmoid(), target).item() == wanted
+        assert loss.per_image(raw, raw.sigmoid(), target).item() == wanted
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("pixel", [-0.5, 0.0, 1.0, 1.5])
+def test_cross_entropy_of_the_identity_is_finite_at_and_beyond_the_edges(pixel: float, dtype: torch.dtype) -> None:
+    # bfloat16 is what a model gives under `device.precision=bfloat16`.
+    loss = BinaryCrossEntropy(output="identity")
+    raw = torch.full((1, 1, 1, 1), pixel, dtype=dtype)
+    right, wrong = torch.full((1, 1, 1, 1), float(pixel > 0.5)), torch.full((1, 1, 1, 1), float(pixel < 0.5))
+    assert loss(raw, raw, right).item() == pytest.approx(0, abs=1e-5)
+    assert loss(raw, raw, wrong).item() == pytest.approx(-math.log(1e-6), rel=1e-2)
+    torch.testing.assert_close(loss(raw, raw, wrong), loss.per_image(raw, raw, wrong).mean())
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("grey", [0.1, 0.5, 0.9])
+def test_cross_entropy_on_grey_targets_is_least_at_their_entropy(grey: float, output: OutputName) -> None:
+    reconstruction = torch.linspace(0.01, 0.99, 99, dtype=torch.float64).reshape(99, 1, 1, 1)
+    logits = torch.logit(reconstruction)
+    raw = {"identity": reconstruction, "sigmoid": logits, "tanh": logits / 2}[output]
+    values = BinaryCrossEntropy(output=output).per_image(raw, reconstruction, torch.full_like(raw, grey))
+    entropy = -grey * math.log(grey) - (1 - grey) * math.log(1 - grey)
+    assert values.min().item() == pytest.approx(entropy)
+    assert reconstruction[values.argmin()].item() == pytest.approx(grey)
+
+
+@pytest.mark.parametrize(("name", "words"), [("mse", "squared"), ("l1", "absolute"), ("bce", "nats")])
+def test_units_are_named(name: str, words: str) -> None:
+    assert words in loss_named(name, output="sigmoid").unit
+
+
+# --- emphasis: Vincent et al. 2010, section 5 ---
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        # The images of `test_by_hand`, where the noise took the first pixel of the first image, and no other: 3 times
+        # the corrupted pixel's error and half of the others', and still divided by the two pixels there are.
+        ("mse", (3 / 4 + 1 / 32) / 2, 1 / 32 / 2),
+        ("l1", (3 / 2 + 1 / 8) / 2, 1 / 8 / 2),
+        (
+            "bce",
+            (3 * math.log(2) + math.log(4 / 3) / 2) / 2,
+            (math.log(4 / 3) / 2 + math.log(4) / 2 + math.log(2)) / 4,
+        ),
+    ],
+)
+def test_emphasis_by_hand(name: str, first: float, second: float) -> None:
+    reconstruction = torch.tensor([1 / 2, 1 / 4, 3 / 4, 1 / 2], dtype=torch.float64).reshape(2, 1, 1, 2)
+    target = torch.tensor([1, 0, 1 / 2, 1 / 2], dtype=torch.float64).reshape(2, 1, 1, 2)
+    corrupted = torch.tensor([True, False, False, False]).reshape(2, 1, 1, 2)
+    loss = loss_named(name, output="identity", corrupted=3.0, kept=0.5)
+    found = loss.per_image(reconstruction, reconstruction, target, corrupted=corrupted)
+    torch.testing.assert_close(found, torch.tensor([first, second], dtype=torch.float64))
+    mean = loss(reconstruction, reconstruction, target, corrupted=corrupted)
+    assert mean.item() == pytest.approx((first + second) / 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_corrupted_and_kept_parts_add_up(name: str) -> None:
+    batch = some_batch("sigmoid")
+    corrupted = torch.rand(5, 2, 3, 4, generator=torch.Generator().manual_seed(2)) < 0.4
+
+    def value(*, alpha: float, beta: float) -> Tensor:
+        loss = loss_named(name, output="sigmoid", corrupted=alpha, kept=beta)
+        return loss.per_image(*batch, corrupted=corrupted)
+
+    whole = loss_named(name, output="sigmoid").per_image(*batch)
+    torch.testing.assert_close(value(alpha=1, beta=0) + value(alpha=0, beta=1), whole)
+    torch.testing.assert_close(value(alpha=2, beta=2), 2 * whole)
+    assert not value(alpha=1, beta=0).allclose(value(alpha=0, beta=1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_corrupted_may_be_told_by_pixel_or_for_all(name: str) -> None:
+    batch = some_batch("sigmoid")
+    loss, plain = loss_named(name, output="sigmoid", corrupted=3.0, kept=0.5), loss_named(name, output="sigmoid")
+    by_pixel = torch.rand(5, 1, 3, 4, generator=torch.Generator().manual_seed(2)) < 0.4
+    torch.testing.assert_close(
+        loss.per_image(*batch, corrupted=by_pixel), loss.per_image(*batch, corrupted=by_pixel.expand(5, 2, 3, 4))
+    )
+    everywhere, nowhere = torch.full((2, 1, 1, 1, 1), fill_value=True)
+    torch.testing.assert_close(loss(*batch, corrupted=everywhere), 3 * plain(*batch))
+    torch.testing.assert_close(loss(*batch, corrupted=~nowhere), plain(*batch) / 2)
+    torch.testing.assert_close(loss(*batch), plain(*batch) / 2)  # nothing is said to be corrupted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_even_emphasis_leaves_the_loss_alone_to_the_bit(name: str) -> None:
+    assert settings_named(name).emphasis.even
+    assert not settings_named(name, corrupted=2.0, kept=2.0).emphasis.even
+    batch, loss = some_batch("sigmoid"), loss_named(name, output="sigmoid")
+    corrupted = torch.ones(1, 1, 1, 1, dtype=torch.bool)
+    assert torch.equal(loss(*batch, corrupted=corrupted), loss(*batch))
+
+
+def test_a_weight_is_not_negative() -> None:
+    with pytest.raises(ConfigError, match=r"^loss.kept_weight=-1"):
+        settings_named("mse", kept=-1.0)
+    assert settings_named("mse", kept=0.0).emphasis == Emphasis(corrupted=1.0, kept=0.0)
+
+
+# --- the likelihood of which a loss is the mean ---
+
+
+@pytest.mark.parametrize(
+    ("name", "constant"),
+    [
+        ("mse", 24 * math.log(math.pi) / 2),  # a Gaussian of variance 1/2: exp(-d^2) / sqrt(pi)
+        ("l1", 24 * math.log(2)),  # exp(-|d|) / 2
+        ("bce", 0.0),
+    ],
+)
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_the_likelihood_is_the_sum_over_pixels_and_a_constant(name: str, constant: float, output: OutputName) -> None:
+    batch = some_batch(output)
+    loss = loss_named(name, output=output)
+    likelihood = loss.likelihood()
+    assert likelihood.in_nats
+    assert not loss.in_nats
+    torch.testing.assert_close(likelihood.per_image(*batch), 24 * loss.per_image(*batch) + constant)
+    assert likelihood.likelihood() is likelihood
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("mse", "nats an image, Gaussian likelihood of standard deviation 0.7071"),
+        ("l1", "nats an image, Laplace likelihood of scale 1"),
+        ("bce", "nats an image, Bernoulli likelihood"),
+    ],
+)
+def test_the_likelihoods_unit_names_it(name: str, unit: str) -> None:
+    assert loss_named(name, output="sigmoid").likelihood().unit == unit
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("corrupted", "kept", "complaint"),
+    [(2.0, 1.0, "corrupted_weight=2.0"), (1.0, 0.5, "kept_weight=0.5"), (2.0, 2.0, "corrupted_weight=2.0")],
+)
+def test_with_weighted_pixels_there_is_no_likelihood(name: str, corrupted: float, kept: float, complaint: str) -> None:
+    loss = loss_named(name, output="sigmoid", corrupted=corrupted, kept=kept)
+    with pytest.raises(ConfigError, match=rf"^loss.{complaint}: it must be 1") as error:
+        loss.likelihood()
+    assert "\n" not in str(error.value)

@@ -1,0 +1,59 @@
+"""What stands on a page, asked of a figure before it is saved."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from autoenc.pictures.page import house_style
+
+
+def drawn(make: Callable[[], Figure]) -> Figure:
+    """The figure that is made in the house's style: texts have their places, warnings have been raised."""
+    with house_style():
+        figure = make()
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
+    return figure
+
+
+def written(figure: Figure) -> list[str]:
+    return [text.get_text() for text in visible_texts(figure)]
+
+
+def all_of(figure: Figure) -> str:
+    """Every text in one line, the way it reads, whatever the wrapping."""
+    return " ".join(" ".join(written(figure)).replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def visible_texts(figure: Figure) -> list[Text]:
+    """All texts but those of ticks that are outside of their axis, which are not drawn."""
+    outside = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            slack = 1e-9 * (high - low)
+            for tick in axis.get_major_ticks():
+                if not low - slack <= tick.get_loc() <= high + slack:
+                    outside |= {id(tick.label1), id(tick.label2)}
+    return [
+        text
+        for text in figure.findobj(Text)
+        if text.get_text().strip() and text.get_visible() and id(text) not in outside
+    ]
+
+
+def check_layout(figure: Figure) -> None:
+    """Every text is on the page, and none in another."""
+    boxes = [(text.get_text(), text.get_window_extent().padded(-1)) for text in visible_texts(figure)]
+    for text, box in boxes:
+        assert box.x0 >= 0, text
+        assert box.y0 >= 0, text
+        assert box.x1 <= figure.bbox.x1, text
+        assert box.y1 <= figure.bbox.y1, text
+    for (one, box), (other, other_box) in itertools.combinations(boxes, 2):
+        assert not box.overlaps(other_box), f"{one!r} overlaps {other!r}"

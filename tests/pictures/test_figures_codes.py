@@ -1,0 +1,218 @@
+"""The scatter of codes: where points and names stand, what is said, how it is kept."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from autoenc.pictures.class_colors import look
+from autoenc.pictures.code_axes import apart, window
+from autoenc.pictures.codes import Codes
+from autoenc.pictures.picture import Panel
+
+Draw = Callable[..., Figure]
+FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+
+def blobs(
+    classes: int, *, dimensions: int = 2, count: int = 300, spread: float = 3.0
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Points around a centre for each class."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(count) % classes
+    centres = spread * generator.standard_normal((classes, dimensions))
+    return (centres[labels] + 0.3 * generator.standard_normal((count, dimensions))).astype(np.float32), labels
+
+
+def scatter(classes: int = 3, **changed: Any) -> Codes:
+    points, labels = blobs(classes)
+    fields: dict[str, Any] = {
+        "points": points,
+        "labels": labels,
+        "class_names": tuple(f"class {index}" for index in range(classes)),
+        "axis_labels": ("code 1", "code 2"),
+        "notes": ("All 300 test images.",),
+    }
+    return Codes(**{**fields, **changed})
+
+
+def strip(classes: int = 3, **changed: Any) -> Codes:
+    points, labels = blobs(classes, dimensions=1)
+    return scatter(classes, **{"points": points, "labels": labels, "axis_labels": ("code 1",), **changed})
+
+
+def texts(figure: Figure) -> str:
+    """Everything written, in one line."""
+    return " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
+
+
+def clouds(figure: Figure) -> list[PathCollection]:
+    return [found for axes in figure.axes for found in axes.collections if isinstance(found, PathCollection)]
+
+
+def test_every_code_stands_where_it_is_in_the_colour_of_its_class(draw: Draw) -> None:
+    picture = scatter()
+    (cloud,) = clouds(draw(picture))
+    drawn = {
+        (round(float(x), 4), round(float(y), 4), to_hex(color))
+        for (x, y), color in zip(np.asarray(cloud.get_offsets()), cloud.get_facecolors(), strict=True)  # type: ignore[attr-defined]
+    }
+    expected = {
+        (round(float(x), 4), round(float(y), 4), look(int(label)).color)
+        for (x, y), label in zip(picture.points, picture.labels, strict=True)
+    }
+    assert drawn == expected
+
+
+def test_a_unit_is_as_long_across_as_it_is_up(draw: Draw) -> None:
+    wide, tall = (scatter(points=scatter().points * np.array(factors)) for factors in ([5, 1], [1, 5]))
+    for figure in (draw(wide), draw(tall), draw(Panel("a", wide), Panel("b", tall))):
+        for axes in figure.axes:
+            box = axes.get_window_extent()
+            across, up = (np.ptp(limits) for limits in (axes.get_xlim(), axes.get_ylim()))
+            assert box.width / across == pytest.approx(box.height / up)
+            offsets = np.asarray(axes.collections[0].get_offsets())
+            assert (offsets > [axes.get_xlim()[0], axes.get_ylim()[0]]).all()
+            assert (offsets < [axes.get_xlim()[1], axes.get_ylim()[1]]).all()
+
+
+def test_each_name_stands_at_the_median_of_its_class(draw: Draw) -> None:
+    picture = scatter()
+    (axes,) = draw(picture).axes
+    for index, name in enumerate(picture.class_names):
+        (text,) = (text for text in axes.texts if text.get_text() == name)
+        median = np.median(picture.points[picture.labels == index], axis=0)
+        assert np.allclose(text.get_position(), median, atol=0.05)
+
+
+def test_names_at_one_place_are_moved_apart(draw: Draw) -> None:
+    points, labels = blobs(10, spread=0)
+    figure = draw(scatter(10, points=points, labels=labels, class_names=FASHION))
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 10
+    # Slack, as a box reaches from the font's highest letter to its lowest.
+    assert not any(box.padded(-4).overlaps(other.padded(-4)) for box, other in itertools.combinations(boxes, 2))
+    limits = figure.axes[0].get_window_extent()
+    assert all(limits.x0 <= box.x0 and box.x1 <= limits.x1 for box in boxes)
+
+
+def test_boxes_stay_on_the_page() -> None:
+    sizes, page = np.full((3, 2), 20.0), np.array([200, 100])
+    moved = apart(np.array([[0.0, 0.0], [199.0, 99.0], [190.0, 95.0]]), sizes=sizes, page=page)
+    assert (moved >= 10 - 0.01).all()
+    assert (moved <= page - 10 + 0.01).all()
+    assert np.abs(moved[1] - moved[2]).max() >= 19
+
+
+def test_boxes_that_do_not_overlap_are_left_where_they_are() -> None:
+    places = np.array([[50.0, 50.0], [150.0, 50.0]])
+    moved = apart(places, sizes=np.full((2, 2), 20.0), page=np.array([200, 100]))
+    assert np.allclose(moved, places, atol=0.01)
+
+
+def test_there_is_one_legend_and_it_covers_no_axes(draw: Draw) -> None:
+    figure = draw(*(Panel(label, scatter(10, class_names=FASHION)) for label in "abc"))
+    (entry,) = (text for text in figure.texts if text.get_text() == "Ankle boot")
+    assert entry.get_window_extent().x0 > max(axes.get_window_extent().x1 for axes in figure.axes)
+    assert entry.get_window_extent().x1 <= figure.bbox.x1
+    assert len(figure.axes) == 3
+    assert {"a", "b", "c"} <= {text.get_text() for text in figure.texts}
+
+
+def test_many_classes_differ_by_colour_or_marker(draw: Draw) -> None:
+    assert len({look(index) for index in range(62)}) == 62
+    figure = draw(scatter(62))
+    assert len(clouds(figure)) == 7  # one for each marker
+    assert all(f"class {index}" in texts(figure) for index in range(62))
+
+
+def test_a_few_codes_far_out_do_not_shrink_the_rest(draw: Draw) -> None:
+    points = scatter().points.copy()
+    points[0] = [1e6, 0]
+    figure = draw(scatter(points=points))
+    assert figure.axes[0].get_xlim()[1] < 100
+    assert "1 of 300 codes is beyond the axes, drawn on their border." in texts(figure)
+    offsets = np.asarray(clouds(figure)[0].get_offsets())
+    assert offsets[:, 0].max() == pytest.approx(figure.axes[0].get_xlim()[1])
+
+
+def test_codes_that_are_not_far_out_are_all_inside() -> None:
+    points = np.random.default_rng(0).uniform(size=(1000, 2))
+    assert not window(points).outside(points).any()
+
+
+def test_codes_that_are_not_finite_are_counted(draw: Draw) -> None:
+    points = scatter().points.copy()
+    points[:2] = np.nan
+    assert "2 of 300 codes are not finite, and left out." in texts(draw(scatter(points=points)))
+    assert "no finite code to draw" in texts(draw(scatter(points=np.full_like(points, np.inf))))
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, -1e-9, 1e9])
+def test_codes_that_are_all_the_same_have_a_place(draw: Draw, value: float) -> None:
+    figure = draw(scatter(points=np.full((300, 2), value)))
+    low, high = figure.axes[0].get_xlim()
+    assert low < value < high
+
+
+def test_histograms_are_shares_of_a_class_on_one_scale(draw: Draw) -> None:
+    points = np.repeat([0.0, 1.0, 0.0, 1.0], [30, 10, 5, 5])[:, None]
+    labels = np.repeat([0, 1], [40, 10])
+    (axes,) = draw(strip(2, points=points, labels=labels)).axes
+    filled = [patch.get_data() for patch in axes.patches if patch.get_fill()]  # type: ignore[attr-defined]
+    heights = [np.asarray(data.values) - data.baseline for data in filled]
+    assert [sorted(set(np.round(found / found.max(), 3))) for found in heights] == [[0, 0.333, 1], [0, 1]]
+    assert heights[0].max() == pytest.approx(1.5 * heights[1].max())
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["class 1", "class 0"]
+
+
+def test_what_is_said(draw: Draw) -> None:
+    assert {"code 1", "code 2"} == {draw(scatter()).axes[0].get_xlabel(), draw(scatter()).axes[0].get_ylabel()}
+    said = texts(draw(scatter()))
+    assert "a class's name stands at the median" in said
+    assert "All 300 test images." in said
+    unlabelled = texts(draw(scatter(1)))
+    assert "colour" not in unlabelled
+    assert "class" not in unlabelled
+    several = texts(draw(Panel("a", scatter()), Panel("b", strip(notes=("All 300 test images.", "Odd.")))))
+    assert "Each panel has axes of its own." in several
+    assert several.count("All 300 test images.") == 1
+    assert several.count("Odd.") == 1
+
+
+def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
+    picture = scatter()
+    assert picture.draw(tmp_path, title="t") == tmp_path / "codes.png"
+    again = Codes.load(tmp_path / "codes.npz")
+    assert np.array_equal(again.points, picture.points)
+    assert again.class_names == picture.class_names
+    assert again.notes == picture.notes
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"points": np.zeros((300, 3))}, "points: expected one or two numbers each"),
+        ({"axis_labels": ("code 1",)}, "an axis label for each"),
+        ({"labels": np.zeros(2, dtype=int)}, "labels: expected one for each of 300 points"),
+        ({"labels": np.full(300, 3)}, "labels: expected indices into 3 class names, not up to 3"),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        scatter(**wrong)
+
+
+def test_other_classes_cannot_stand_beside_one_another(draw: Draw) -> None:
+    with pytest.raises(ValueError, match="different classes"):
+        draw(Panel("a", scatter(3)), Panel("b", scatter(4)))

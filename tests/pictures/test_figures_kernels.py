@@ -1,0 +1,227 @@
+"""The picture of kernels: its numbers, its scale, its marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import FigureImage
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from autoenc.pictures.kernels import MOST_SHOWN, Kernels, roughness
+from autoenc.pictures.picture import Panel
+from tests.pictures.pages import all_of, check_layout, drawn
+
+
+def noise(*shape: int, seed: int = 0) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def none_of(*shape: int) -> NDArray[np.bool_]:
+    return np.zeros(shape, dtype=bool)
+
+
+def picture(kernels: NDArray[Any], *, dead: NDArray[np.bool_] | None = None, note: str = "") -> Kernels:
+    dead = none_of(len(kernels)) if dead is None else dead
+    return Kernels.of(kernels, dead=dead, ignored=none_of(*kernels.shape[1:]), note=note)
+
+
+def figure(*pictures: Kernels) -> Figure:
+    labels = [""] if len(pictures) == 1 else [f"run {index}" for index in range(len(pictures))]
+    panels = [Panel(label, shown) for label, shown in zip(labels, pictures, strict=True)]
+    return drawn(lambda: Kernels.figure(panels, title="a title"))
+
+
+def blocks(found: Figure) -> list[NDArray[np.uint8]]:
+    return [np.asarray(image.get_array()) for image in found.findobj(FigureImage)]
+
+
+# Roughness
+
+
+def test_white_noise_has_a_roughness_of_one() -> None:
+    assert roughness(noise(400, 1, 20, 20), ignored=none_of(1, 20, 20)) == pytest.approx(1, abs=0.02)
+    assert roughness(5 * noise(400, 3, 20, 20), ignored=none_of(3, 20, 20)) == pytest.approx(1, abs=0.02)
+
+
+def test_in_expectation_it_is_one_in_a_kernel_of_any_size() -> None:
+    each = [roughness(kernel[None], ignored=none_of(1, 3, 3)) for kernel in noise(4000, 1, 3, 3)]
+    assert np.mean(each) == pytest.approx(1, abs=0.02)
+
+
+def test_a_constant_has_none_and_a_checkerboard_twice_as_much() -> None:
+    board = (-1.0) ** np.add.outer(np.arange(7), np.arange(9))
+    assert roughness(np.full((2, 1, 7, 9), 3.0), ignored=none_of(1, 7, 9)) == 0
+    assert roughness(board[None, None], ignored=none_of(1, 7, 9)) == pytest.approx(2)
+
+
+def test_it_is_what_the_definition_says() -> None:
+    kernel = np.array([[1.0, 2.0], [4.0, 8.0]])
+    differences = np.mean([1, 16, 9, 36])  # across, across, down, down
+    squares = np.mean([1, 4, 16, 64])
+    assert roughness(kernel[None, None], ignored=none_of(1, 2, 2)) == pytest.approx(differences / (2 * squares))
+
+
+def test_what_is_ignored_has_no_part_in_it() -> None:
+    smooth = np.broadcast_to(np.linspace(1, 2, 8), (5, 1, 8, 8)).copy()
+    ignored = none_of(1, 8, 8)
+    ignored[:, :3] = True
+    spoilt = smooth.copy()
+    spoilt[:, :, :3] = 100 * noise(5, 1, 3, 8)
+    expected = roughness(smooth[:, :, 3:], ignored=none_of(1, 5, 8))
+    assert roughness(spoilt, ignored=ignored) == pytest.approx(expected)
+    assert roughness(spoilt, ignored=none_of(1, 8, 8)) > 2 * expected
+
+
+def test_it_is_the_median_over_kernels_that_are_not_zero() -> None:
+    kernels = np.stack([np.zeros((1, 4, 4)), np.ones((1, 4, 4)), 9 * np.ones((1, 4, 4)), noise(1, 4, 4)])
+    assert roughness(kernels, ignored=none_of(1, 4, 4)) == 0
+
+
+@pytest.mark.parametrize(
+    ("kernels", "ignored"),
+    [
+        (np.zeros((3, 1, 4, 4)), none_of(1, 4, 4)),
+        (np.ones((3, 1, 1, 1)), none_of(1, 1, 1)),
+        (np.ones((0, 1, 4, 4)), none_of(1, 4, 4)),
+        (np.ones((3, 1, 4, 4)), ~none_of(1, 4, 4)),
+    ],
+    ids=["zeros", "single weights", "no kernel", "all ignored"],
+)
+def test_it_may_be_undefined(kernels: NDArray[np.float64], ignored: NDArray[np.bool_]) -> None:
+    assert np.isnan(roughness(kernels, ignored=ignored))
+
+
+# What is shown
+
+
+def test_sixty_four_of_many_are_shown_evenly_chosen() -> None:
+    kernels = np.zeros((200, 1, 2, 2))
+    kernels[:, 0, 0, 0] = np.arange(200)
+    dead = np.arange(200) % 2 == 1
+    shown = picture(kernels, dead=dead)
+    chosen = shown.kernels[:, 0, 0, 0]
+    assert len(chosen) == MOST_SHOWN
+    assert (chosen[0], chosen[-1]) == (0, 199)
+    assert set(np.diff(chosen)) <= {3, 4}
+    assert (shown.dead == (chosen % 2 == 1)).all()
+    assert (shown.count, shown.dead_count) == (200, 100)
+    assert "64 of 200 kernels, evenly chosen; 100 dead" in all_of(figure(shown))
+
+
+def test_the_limit_is_the_quantile_of_all_weights_and_the_dead_are_not_rough() -> None:
+    kernels = np.ones((100, 1, 2, 5))
+    kernels[:2] = 100  # 2 % of the weights
+    kernels[3] = noise(1, 2, 5)
+    dead = np.arange(100) == 3
+    shown = picture(kernels, dead=dead)
+    assert shown.limit == pytest.approx(np.quantile(np.abs(kernels), 0.995))
+    assert shown.roughness == 0
+    assert picture(np.ones((2, 1, 2, 2)), dead=np.array([True, True])).remark == "2 kernels; 2 dead"
+
+
+def test_white_is_zero_on_one_scale_for_all_panels() -> None:
+    small, large = np.zeros((1, 1, 8, 8)), np.zeros((1, 1, 8, 8))
+    small[0, 0, 0] = [-1, 1, 0, 0, 0, 0, 0, 0]
+    large[0, 0, 0] = [-10, 10, 5, -5, 0, 0, 0, 0]
+    first, second = (
+        block[:, ::scale][:1] for block in blocks(figure(picture(small), picture(large))) for scale in [len(block) // 8]
+    )
+    colors = [tuple(int(value) for value in pixel) for pixel in second[0]]
+    blue, red, pale_red, pale_blue, zero = colors[:5]
+    assert min(zero) > 240
+    assert max(zero) - min(zero) <= 2
+    assert blue[2] > blue[0] + 50
+    assert red[0] > red[2] + 50
+    assert sum(red) < sum(pale_red) < sum(zero)
+    assert sum(blue) < sum(pale_blue) < sum(zero)
+    assert sum(pale_red) < int(first[0, 1].sum()) < sum(zero)  # a tenth of the limit of both
+
+
+def test_kernels_of_colours_are_grey_at_zero() -> None:
+    kernels = np.zeros((1, 3, 8, 8))
+    kernels[0, 0, 0, 0] = kernels[0, :, 0, 1] = 1
+    kernels[0, :, 0, 2] = -1
+    (block,) = blocks(figure(picture(kernels)))
+    scale = len(block) // 8
+    red, white, black, grey = block[0, [0, scale, 2 * scale, 3 * scale]].tolist()
+    assert grey == [128, 128, 128]
+    assert red == [255, 128, 128]
+    assert (white, black) == ([255] * 3, [0] * 3)
+
+
+def test_the_dead_are_crossed_out_and_no_others() -> None:
+    dead = np.array([False, True, False, True, False, False])
+    found = figure(picture(noise(6, 1, 4, 4), dead=dead))
+    lines = [artist for artist in found.artists if isinstance(artist, Line2D)]
+    boxes = [line.get_transform().transform(line.get_xydata()) for line in lines]
+    corners = {tuple(np.round([*box.min(0), *box.max(0)]).astype(int).tolist()) for box in boxes}
+    extents = np.array([image.get_extent() for image in found.findobj(FigureImage)])[dead]
+    places = {tuple(np.round([left, low, right, top]).astype(int).tolist()) for left, right, low, top in extents}
+    assert len(lines) == 3 * 2  # of each, two diagonals and the edge
+    assert corners == places
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 16, 64, 100])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 3, 3), (3, 32, 32), (1, 29, 31), (1, 1, 1), (3, 5, 3)])
+def test_pages_of_any_kernels_fit(count: int, shape: tuple[int, int, int]) -> None:
+    found = figure(picture(noise(count, *shape)))
+    check_layout(found)
+    assert found.bbox.width <= 2200
+    assert found.bbox.height <= 1500
+    assert len(blocks(found)) == min(count, MOST_SHOWN)
+    extents = np.array([image.get_extent() for image in found.findobj(FigureImage)])
+    widths, heights = extents[:, 1] - extents[:, 0], extents[:, 3] - extents[:, 2]
+    assert (widths * shape[1] == heights * shape[2]).all()  # whole blocks of one size
+    assert (widths % shape[2] == 0).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 6])
+def test_panels_beside_one_another_fit(count: int) -> None:
+    note = "67 pixels are black in every training image: their weights never moved"
+    found = figure(*(picture(noise(128, 1, 28, 28, seed=seed), note=note) for seed in range(count)))
+    check_layout(found)
+    assert found.bbox.width <= 2200
+    assert all_of(found).count(note) == count
+    assert all(f"run {index}" in all_of(found) for index in range(count))
+
+
+def test_weights_that_are_not_finite_stop_nothing() -> None:
+    kernels = noise(4, 1, 3, 3)
+    kernels[1, 0, 0, 0] = np.nan
+    kernels[2, 0, 0, 0] = np.inf
+    found = figure(picture(kernels))
+    assert len(blocks(found)) == 4
+    figure(picture(np.full((2, 1, 3, 3), np.nan)))
+    figure(picture(np.zeros((2, 1, 3, 3))))
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    shown = picture(noise(100, 1, 5, 5), dead=np.arange(100) % 3 == 0, note="a note")
+    path = shown.draw(tmp_path, title="t")
+    assert path == tmp_path / "kernels.png"
+    again = Kernels.load(tmp_path / "kernels.npz")
+    assert np.array_equal(again.kernels, shown.kernels)
+    assert np.array_equal(again.dead, shown.dead)
+    assert again.remark == shown.remark
+
+
+@pytest.mark.parametrize(
+    ("kernels", "dead", "ignored", "message"),
+    [
+        (np.zeros((2, 3, 3)), none_of(2), none_of(3, 3), r"\(N, C, H, W\).*not \(2, 3, 3\)"),
+        (np.zeros((2, 4, 3, 3)), none_of(2), none_of(4, 3, 3), "one or three channels"),
+        (np.zeros((0, 1, 3, 3)), none_of(0), none_of(1, 3, 3), "at least one kernel"),
+        (np.zeros((2, 1, 3, 3)), none_of(3), none_of(1, 3, 3), "do not fit"),
+        (np.zeros((2, 1, 3, 3)), none_of(2), none_of(1, 3, 4), "do not fit"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    kernels: NDArray[Any], dead: NDArray[np.bool_], ignored: NDArray[np.bool_], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Kernels.of(kernels, dead=dead, ignored=ignored, note="")

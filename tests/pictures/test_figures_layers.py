@@ -1,0 +1,123 @@
+"""The pictures with a row for each layer: sparsity, and gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from autoenc.pictures.gradients import Gradients
+from autoenc.pictures.picture import Panel
+from autoenc.pictures.sparsity import Sparsity
+from tests.pictures.pages import all_of, check_layout, drawn, written
+
+ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
+
+
+def sparsity(count: int = 3) -> Sparsity:
+    layers = (*(f"layer {number} (Sigmoid)" for number in range(1, count)), "code")
+    return Sparsity(layers=layers, zeros=np.linspace(0, 1, count), hoyer=np.linspace(0.9, 0.1, count))
+
+
+def gradients(count: int = 4) -> Gradients:
+    layers = tuple(f"encoder {number}: 100{ARROW}{number}, 3 by 3 transposed" for number in range(count))
+    return Gradients(layers=layers, before=np.logspace(0, 1 - count, count), after=np.full(count, 0.02), images=1024)
+
+
+def figure(*pictures: Sparsity | Gradients) -> Figure:
+    labels = [""] if len(pictures) == 1 else [f"run {index}" for index in range(len(pictures))]
+    panels = [Panel(label, shown) for label, shown in zip(labels, pictures, strict=True)]
+    kind = type(pictures[0])
+    return drawn(lambda: kind.figure(panels, title="a title"))  # type: ignore[arg-type]
+
+
+# Sparsity
+
+
+def test_bars_are_as_long_as_the_numbers_and_carry_them() -> None:
+    shown = Sparsity(layers=("layer 1 (ReLU)", "code"), zeros=np.array([0.5, 0.0]), hoyer=np.array([0.25, 1.0]))
+    found = figure(shown)
+    (axes,) = found.axes
+    zeros, hoyer = axes.containers
+    assert [bar.get_width() for bar in zeros] == [0.5, 0.0]
+    assert [bar.get_width() for bar in hoyer] == [0.25, 1.0]
+    assert {"zeros 0.500", "Hoyer 0.250", "zeros 0.000", "Hoyer 1.000", "layer 1 (ReLU)", "code"} <= set(written(found))
+    assert axes.get_xlim() == (0, 1)
+    tops = [axes.transData.transform((0, bar.get_y()))[1] for bar in zeros]
+    assert tops[0] > tops[1]  # the image's side first
+
+
+def test_what_is_not_defined_is_said() -> None:
+    shown = Sparsity(layers=("code",), zeros=np.array([0.0]), hoyer=np.array([np.nan]))
+    assert "Hoyer undefined" in written(figure(shown))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 12])
+@pytest.mark.parametrize("panels", [1, 2, 3, 4, 7])
+def test_rows_of_sparsity_fit(count: int, panels: int) -> None:
+    found = figure(*(sparsity(max(1, count - index)) for index in range(panels)))
+    check_layout(found)
+    assert found.bbox.width <= 2200
+    assert len(found.axes) == panels
+
+
+# Gradients
+
+
+def test_norms_are_drawn_before_and_after_on_one_logarithmic_axis() -> None:
+    first = Gradients(layers=("a", "b"), before=np.array([1e-6, 1e-3]), after=np.array([0.1, 0.2]), images=1024)
+    second = Gradients(layers=("a",), before=np.array([30.0]), after=np.array([10.0]), images=1024)
+    found = figure(first, second)
+    one, other = found.axes
+    assert one.get_xscale() == "log"
+    assert one.get_xlim() == other.get_xlim()
+    before, after = (line.get_xydata().tolist() for line in one.lines)  # type: ignore[union-attr]
+    assert before == [[1e-6, 0], [1e-3, 1]]
+    assert after == [[0.1, 0], [0.2, 1]]
+    assert one.get_ylim()[0] > one.get_ylim()[1]
+    assert {"1.0e\N{MINUS SIGN}6", "1.0e\N{MINUS SIGN}3", "0.1", "0.2", "30", "10"} <= set(written(found))
+    assert "mean over 1,024 training images" in all_of(found)
+
+
+def test_norms_that_have_no_place_on_the_axis_are_written() -> None:
+    shown = Gradients(layers=("a", "b", "c"), before=np.array([0, np.nan, np.inf]), after=np.ones(3), images=1)
+    found = figure(shown)
+    assert {"0", "NaN", "\N{INFINITY}"} <= set(written(found))
+    assert np.isnan(found.axes[0].lines[0].get_xdata()).all()
+    check_layout(found)
+    check_layout(figure(Gradients(layers=("a",), before=np.zeros(1), after=np.zeros(1), images=1)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 14])
+@pytest.mark.parametrize("panels", [1, 2, 3, 4])
+def test_rows_of_gradients_fit(count: int, panels: int) -> None:
+    found = figure(*(gradients(max(1, count - index)) for index in range(panels)))
+    check_layout(found)
+    assert found.bbox.width <= 2200
+
+
+# Both
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    for shown in (sparsity(), gradients()):
+        shown.draw(tmp_path, title="t")
+        again = type(shown).load(tmp_path / f"{shown.kind}.npz")
+        assert again.layers == shown.layers
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "gradients.npz",
+        "gradients.png",
+        "sparsity.npz",
+        "sparsity.png",
+    ]
+
+
+def test_numbers_that_do_not_fit_the_layers_are_refused() -> None:
+    with pytest.raises(ValueError, match="as many of each, at least one, not 1, 2 and 1"):
+        Sparsity(layers=("a",), zeros=np.zeros(2), hoyer=np.zeros(1))
+    with pytest.raises(ValueError, match="not 0, 0 and 0"):
+        Sparsity(layers=(), zeros=np.zeros(0), hoyer=np.zeros(0))
+    with pytest.raises(ValueError, match="as many of each, at least one, not 1, 1 and 2"):
+        Gradients(layers=("a",), before=np.zeros(1), after=np.zeros(2), images=1)

@@ -1,0 +1,214 @@
+"""The spectrum and its one number, on signals whose spectra are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import FigureImage
+from numpy.typing import NDArray
+
+from autoenc.pictures.picture import Panel
+from autoenc.pictures.power_spectra import checkerboard, power_spectrum
+from autoenc.pictures.spectrum import Spectrum
+from tests.pictures.pages import all_of, check_layout, drawn
+
+SIDE = 32
+Floats = NDArray[np.float64]
+
+
+def noise(count: int = 300, *, height: int = SIDE, width: int = SIDE, channels: int = 1, seed: int = 0) -> Floats:
+    return np.random.default_rng(seed).normal(size=(count, channels, height, width))
+
+
+def smooth(count: int = 300, *, side: int = SIDE, seed: int = 0) -> Floats:
+    """Noise of large blobs, with a power of 1 below frequencies of about 0.05, on a floor of 0.001."""
+    frequency = np.fft.fftfreq(side)
+    gain = np.sqrt(np.exp(-np.add.outer(frequency**2, frequency**2) / (2 * 0.05**2)) + 0.001)
+    white = np.random.default_rng(seed).normal(size=(count, 1, side, side))
+    return np.asarray(np.fft.ifft2(np.fft.fft2(white) * gain).real)
+
+
+def board(side: int = SIDE) -> Floats:
+    return np.asarray((-1.0) ** np.add.outer(np.arange(side), np.arange(side)))
+
+
+def columns(period: int, *, side: int = SIDE) -> Floats:
+    return np.broadcast_to(np.where(np.arange(side) % period == 0, 1.0, 0.0), (side, side))
+
+
+# The spectrum
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (28, 28), (29, 31), (24, 80)])
+def test_white_noise_has_its_variance_at_every_frequency(height: int, width: int) -> None:
+    power = power_spectrum(2 * noise(height=height, width=width) + 5)
+    size = 64 if max(height, width) <= 64 else 128
+    assert power.shape == (size, size)
+    away = power[size // 4 : -size // 4, size // 4 : -size // 4]  # of the mean, which is taken off
+    assert away.mean() == pytest.approx(4, rel=0.05)
+    assert power[0, 0] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_wave_stands_where_its_frequency_is() -> None:
+    wave = np.cos(2 * np.pi * np.arange(SIDE) * 0.25)
+    across = np.broadcast_to(wave, (1, 1, SIDE, SIDE))
+    power = power_spectrum(across)
+    assert power[:33, :33].argmax() == 16  # vertical 0, horizontal 1/4
+    power = power_spectrum(across.transpose(0, 1, 3, 2))
+    assert power[:33, :33].argmax() == 16 * 33
+
+
+def test_edges_do_not_stand_for_frequencies() -> None:
+    ramp = np.broadcast_to(np.linspace(0, 1, SIDE), (1, 1, SIDE, SIDE))
+    power = power_spectrum(ramp)
+    assert power[0, 32] < 1e-6 * power.max()
+
+
+def test_it_is_the_mean_over_images_and_channels() -> None:
+    images = noise(4, channels=3)
+    each = [power_spectrum(image[None, channel : channel + 1]) for image in images for channel in range(3)]
+    np.testing.assert_allclose(power_spectrum(images), np.mean(each, axis=0), rtol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 23, 40), (2, 1, 40, 8), (0, 1, 32, 32), (32, 32)])
+def test_images_that_are_too_small_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="sides of at least 24 pixels"):
+        power_spectrum(np.zeros(shape))
+
+
+# The number
+
+
+@pytest.mark.parametrize("side", [24, 28, 32, 64])
+def test_it_is_zero_for_a_smooth_spectrum(side: int) -> None:
+    assert checkerboard(power_spectrum(noise(1000, height=side, width=side))) == pytest.approx(0, abs=0.3)
+    assert checkerboard(power_spectrum(smooth(1000, side=side))) == pytest.approx(0, abs=0.3)
+
+
+def test_it_is_the_definition() -> None:
+    decibels = np.zeros((64, 64))
+    decibels[32, 0], decibels[0, 32], decibels[32, 32] = 3, 6, 9
+    assert checkerboard(10 ** (decibels / 10)) == pytest.approx(6)
+    decibels[28, 0] = decibels[36, 4] = 8  # two neighbours of the first: 1/16 of 64 is 4
+    assert checkerboard(10 ** (decibels / 10)) == pytest.approx(6 - 2 * 8 / 8 / 3)
+    decibels[30, 0] = 80  # no neighbour
+    assert checkerboard(10 ** (decibels / 10)) == pytest.approx(6 - 2 * 8 / 8 / 3)
+
+
+@pytest.mark.parametrize("amplitude", [0.1, 0.3, 1.0])
+def test_an_added_checkerboard_counts_by_its_power(amplitude: float) -> None:
+    # Noise of variance 1 and a wave of this amplitude: |sum of the window|^2 / sum of its squares is its gain. Only one
+    # of three frequencies has it; the window's own spectrum, known as well, reaches the neighbours.
+    images = noise(1500, height=64, width=64) + amplitude * board(64)
+    window = np.outer(np.hanning(66)[1:-1], np.hanning(66)[1:-1])
+    reaches = np.abs(np.fft.fft2(window)) ** 2 / (window**2).sum()
+    steps = [(down, across) for down in (-4, 0, 4) for across in (-4, 0, 4)]
+    found = {step: 10 * np.log10(1 + amplitude**2 * reaches[step]) for step in steps}
+    expected = (found.pop((0, 0)) - np.mean(list(found.values()))) / 3
+    assert checkerboard(power_spectrum(images)) == pytest.approx(expected, abs=0.15)
+
+
+def test_a_picture_times_a_checkerboard_shows_more_the_stronger_it_is() -> None:
+    # x (1 + a c) has the spectrum of x, and a^2 times the same around (1/2, 1/2).
+    images = smooth(1000)
+    numbers = [checkerboard(power_spectrum(images * (1 + a * board()))) for a in (0, 0.03, 0.1, 0.3, 1)]
+    assert numbers[0] == pytest.approx(0, abs=0.3)
+    assert numbers == sorted(numbers)
+    assert numbers[-1] > 1
+    before, after = power_spectrum(images), power_spectrum(images * (1 + 0.3 * board()))
+    window = np.outer(np.hanning(SIDE + 2)[1:-1], np.hanning(SIDE + 2)[1:-1])
+    at_zero = np.mean((images * window).sum((1, 2, 3)) ** 2) / (window**2).sum()
+    assert after[32, 32] - before[32, 32] == pytest.approx(0.09 * at_zero, rel=0.05)
+
+
+def test_stripes_of_either_direction_count() -> None:
+    images = smooth(1000)
+    for pattern in (columns(2), columns(2).T):
+        assert checkerboard(power_spectrum(images * (1 + pattern))) > 1
+
+
+def test_without_power_it_is_undefined() -> None:
+    assert np.isnan(checkerboard(np.zeros((64, 64))))
+
+
+# The picture
+
+
+def picture(seed: int = 0) -> Spectrum:
+    return Spectrum(
+        originals=power_spectrum(smooth(20, seed=seed)),
+        reconstructions=power_spectrum(smooth(20, seed=seed) * (1 + 0.5 * board())),
+        untrained=power_spectrum(noise(20, seed=seed) + board()),
+    )
+
+
+def figure(*pictures: Spectrum) -> Figure:
+    labels = [""] if len(pictures) == 1 else [f"run {index}" for index in range(len(pictures))]
+    panels = [Panel(label, shown) for label, shown in zip(labels, pictures, strict=True)]
+    return drawn(lambda: Spectrum.figure(panels, title="a title"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_rows_of_spectra_fit(count: int) -> None:
+    found = figure(*(picture(seed) for seed in range(count)))
+    check_layout(found)
+    assert found.bbox.width <= 2200
+    images = found.findobj(FigureImage)
+    assert len(images) == 3 * count
+    assert {np.asarray(image.get_array()).shape for image in images} == {(4 * 65, 4 * 65, 3)}
+
+
+def test_zero_is_in_the_middle_and_the_numbers_are_told() -> None:
+    shown = picture()
+    found = figure(shown)
+    original, reconstruction, untrained = (
+        np.asarray(image.get_array())[::4, ::4] for image in found.findobj(FigureImage)
+    )
+    brightness = untrained.sum(axis=2, dtype=int)
+    assert brightness[0, 0] == brightness[0, 64] == brightness[64, 0] == brightness[64, 64] == brightness.max()
+    assert original.sum(axis=2, dtype=int)[32, 28] > original.sum(axis=2, dtype=int)[32, 2]
+    assert reconstruction.sum(axis=2, dtype=int)[0, 0] > original.sum(axis=2, dtype=int)[0, 0]
+    text = all_of(found).replace("\N{MINUS SIGN}", "-")
+    assert f"reconstructions {shown.checkerboard:+.1f} dB" in text
+    assert shown.checkerboard == checkerboard(shown.reconstructions) > checkerboard(shown.originals)
+
+
+def test_the_vertical_axis_points_up() -> None:
+    tall = power_spectrum(noise(5) + 3 * np.cos(2 * np.pi * np.add.outer(np.arange(SIDE), np.arange(SIDE)) / 8))
+    shown = Spectrum(originals=tall, reconstructions=tall, untrained=tall)
+    pixels = np.asarray(figure(shown).findobj(FigureImage)[0].get_array())[::4, ::4].sum(axis=2, dtype=int)
+    assert pixels[32 - 8, 32 + 8] == pixels.max()  # (1/8, 1/8) is at the upper right
+    assert pixels[32 - 8, 32 - 8] < pixels.max()
+
+
+def test_profiles_are_means_over_the_other_direction() -> None:
+    shown = picture()
+    (chart,) = (axes for axes in figure(shown).axes if axes.get_ylabel() == "power, dB")
+    lines = {line.get_label(): line for line in chart.lines}
+    assert {"originals", "reconstructions", "untrained decoder"} <= set(lines)
+    x, y = lines["reconstructions"].get_xydata().T  # type: ignore[union-attr]
+    power = shown.reconstructions / shown.reconstructions.mean()
+    assert (x[0], x[-1]) == (0, 0.5)
+    assert y[16] == pytest.approx(10 * np.log10((power[16].mean() + power[:, 16].mean()) / 2))
+
+
+def test_spectra_that_are_zero_or_not_finite_stop_nothing() -> None:
+    ones, zeros, none = np.ones((64, 64)), np.zeros((64, 64)), np.full((64, 64), np.nan)
+    found = figure(Spectrum(originals=ones, reconstructions=none, untrained=zeros))
+    assert "reconstructions undefined dB" in all_of(found)
+    figure(Spectrum(originals=none, reconstructions=none, untrained=none))
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    shown = picture()
+    shown.draw(tmp_path, title="t")
+    assert Spectrum.load(tmp_path / "spectrum.npz").checkerboard == shown.checkerboard
+
+
+def test_a_spectrum_of_another_shape_is_refused() -> None:
+    good = np.ones((64, 64))
+    with pytest.raises(ValueError, match="reconstructions: expected a spectrum"):
+        Spectrum(originals=good, reconstructions=np.ones((64, 32)), untrained=good)

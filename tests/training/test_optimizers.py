@@ -1,0 +1,160 @@
+"""Optimizers: their first steps against the papers' formulas, written out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from autoenc.settings import ConfigError
+from autoenc.training.optimizers import OPTIMIZERS, Adam, AdamW, OptimizerSettings, Sgd
+
+START = 0.7
+GRADIENTS = [0.5, -0.2, 0.3]
+ALL: dict[str, OptimizerSettings] = {
+    "adam": Adam(learning_rate=0.1, betas=(0.8, 0.95), epsilon=1e-3, weight_decay=0.0),
+    "adam with decay": Adam(learning_rate=0.1, betas=(0.8, 0.95), epsilon=1e-3, weight_decay=0.04),
+    "adamw": AdamW(learning_rate=0.1, betas=(0.8, 0.95), epsilon=1e-3, weight_decay=0.04),
+    "sgd": Sgd(learning_rate=0.1, momentum=0.0, nesterov=False, weight_decay=0.04),
+    "sgd with momentum": Sgd(learning_rate=0.1, momentum=0.9, nesterov=False, weight_decay=0.04),
+    "sgd with nesterov": Sgd(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.04),
+}
+
+
+def after_steps(settings: OptimizerSettings) -> list[float]:
+    """Where a weight is after each step along the gradients."""
+    weight = nn.Parameter(torch.tensor([START], dtype=torch.float64))
+    optimizer = settings.build([weight])
+    path = []
+    for gradient in GRADIENTS:
+        weight.grad = torch.tensor([gradient], dtype=torch.float64)
+        optimizer.step()
+        path.append(weight.item())
+    return path
+
+
+def adam_by_hand(*, decay_of_gradient: float = 0.0, decay_of_weight: float = 0.0) -> list[float]:
+    """Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2."""
+    weight, first, second, path = START, 0.0, 0.0, []
+    for step, gradient in enumerate(GRADIENTS, start=1):
+        along = gradient + decay_of_gradient * weight
+        first = 0.8 * first + 0.2 * along
+        second = 0.95 * second + 0.05 * along**2
+        corrected = first / (1 - 0.8**step), second / (1 - 0.95**step)
+        weight = weight - 0.1 * corrected[0] / (math.sqrt(corrected[1]) + 1e-3) - 0.1 * decay_of_weight * weight
+        path.append(weight)
+    return path
+
+
+def sgd_by_hand(*, momentum: float, nesterov: bool) -> list[float]:
+    """Sutskever et al. 2013, section 2, in the form in which the gradient is taken at the weight that is kept."""
+    weight, velocity, path = START, 0.0, []
+    for gradient in GRADIENTS:
+        along = gradient + 0.04 * weight
+        velocity = momentum * velocity + along
+        weight = weight - 0.1 * (along + momentum * velocity if nesterov else velocity)
+        path.append(weight)
+    return path
+
+
+BY_HAND: dict[str, Callable[[], list[float]]] = {
+    "adam": adam_by_hand,
+    "adam with decay": lambda: adam_by_hand(decay_of_gradient=0.04),
+    "adamw": lambda: adam_by_hand(decay_of_weight=0.04),
+    "sgd": lambda: sgd_by_hand(momentum=0.0, nesterov=False),
+    "sgd with momentum": lambda: sgd_by_hand(momentum=0.9, nesterov=False),
+    "sgd with nesterov": lambda: sgd_by_hand(momentum=0.9, nesterov=True),
+}
+
+
+def test_the_choices() -> None:
+    assert OPTIMIZERS.names() == ["adam", "adamw", "sgd"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_three_steps_by_hand(name: str) -> None:
+    assert after_steps(ALL[name]) == pytest.approx(BY_HAND[name](), rel=1e-12)
+
+
+def test_the_ways_differ() -> None:
+    # Else the test above would not tell decay on the gradient from decay on the weight.
+    paths = [tuple(by_hand()) for by_hand in BY_HAND.values()]
+    assert len(set(paths)) == len(paths)
+
+
+@pytest.fixture
+def unwritten_memory_is_nan() -> Iterator[None]:
+    """In deterministic mode torch fills what `empty` and the like give; else it may by luck be zero."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(before)
+
+
+@pytest.mark.usefixtures("unwritten_memory_is_nan")
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("skipped", [0, 1, 2], ids=lambda step: f"step {step} not finite")
+def test_they_are_fused_and_skip_a_step_on_the_device(name: str, skipped: int) -> None:
+    """A step that is not finite changes nothing: those after it go on as if it had not been, the first one included.
+
+    (torch's fused SGD makes its momentum in the first step, out of memory that nobody has written to.)
+    """
+    weight = nn.Parameter(torch.tensor([START], dtype=torch.float64))
+    optimizer = ALL[name].build([weight])
+    assert optimizer.defaults["fused"] is True
+    gradients = [*GRADIENTS[:skipped], math.nan, *GRADIENTS[skipped:]]
+    path = []
+    for gradient in gradients:
+        before = weight.detach().clone()
+        weight.grad = torch.full_like(weight, gradient)
+        optimizer.found_inf = torch.tensor(float(math.isnan(gradient)))  # type: ignore[attr-defined]
+        optimizer.step()
+        if math.isnan(gradient):
+            assert torch.equal(weight, before)
+        else:
+            path.append(weight.item())
+    assert path == pytest.approx(BY_HAND[name](), rel=1e-12)
+
+
+@pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
+def test_they_have_the_learning_rate_and_all_parameters(settings: OptimizerSettings) -> None:
+    model = nn.Linear(2, 3)
+    optimizer = settings.build(model.parameters())
+    (group,) = optimizer.param_groups
+    assert group["lr"] == settings.learning_rate == 0.1
+    assert [id(parameter) for parameter in group["params"]] == [id(parameter) for parameter in model.parameters()]
+
+
+def test_nesterov_without_momentum_is_refused() -> None:
+    values = {"name": "sgd", "learning_rate": 0.1, "momentum": 0, "nesterov": True, "weight_decay": 0}
+    with pytest.raises(ConfigError) as caught:
+        OPTIMIZERS.parse(values)
+    assert str(caught.value) == "optimizer.nesterov=true: it needs optimizer.momentum above 0"
+    assert caught.value.key == "optimizer.nesterov"
+    assert OPTIMIZERS.parse({**values, "nesterov": False}).learning_rate == 0.1
+
+
+ADAM = {"name": "adam", "learning_rate": 0.1, "betas": [0.9, 0.999], "epsilon": 1e-8, "weight_decay": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": 0}, "optimizer.learning_rate=0: it must be a number above 0"),
+        ({"epsilon": 0}, "optimizer.epsilon=0: it must be a number above 0"),
+        ({"weight_decay": -1}, "optimizer.weight_decay=-1: it must be a number of at least 0"),
+        (
+            {"betas": [0.9, 1.0]},
+            "optimizer.betas=[0.9, 1.0]: it must be a list of 2, each item a number of at least 0 and below 1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_wrong_fields_are_refused(name: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        OPTIMIZERS.parse({**ADAM, "name": name, **changes})
+    assert str(caught.value) == message
