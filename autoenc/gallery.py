@@ -9,7 +9,7 @@ from typing import Literal
 from autoenc.devices import plain_device
 from autoenc.experiment import title_of
 from autoenc.portraits import PORTRAITS, Subject, draw_portraits
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
 from autoenc.trained_model import load_run
 from autoenc.training.checkpoints import load_last

@@ -11,6 +11,14 @@ from autoenc.settings import ConfigError, checked, listed, nearest
 
 PLUGINS = "autoenc.plugins"
 
+
+class Choice:
+    """What every choice of a config group has: the base of its settings classes."""
+
+    name: str
+    """What the config calls it. Not a field: `Registry.parse` sets it."""
+
+
 T = TypeVar("T")
 
 
@@ -65,7 +73,9 @@ class Registry(Generic[T]):
         name = fields.pop("name", None)
         if not isinstance(name, str):
             raise ConfigError(f"{self.group}.name", f"it must be one of {listed(self.names())}", value=name)
-        return checked(self.settings_class(name), fields, key=self.group)
+        settings = checked(self.settings_class(name), fields, key=self.group)
+        object.__setattr__(settings, "name", name)  # the settings are frozen for everyone else
+        return settings
 
     def _loaded(self, plugin: EntryPoint) -> type[T]:
         """The class that an installed package offers under this name."""

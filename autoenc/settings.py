@@ -44,7 +44,7 @@ def checked(settings: type[T], values: Mapping[str, Any], *, key: str) -> T:
     Raises:
         ConfigError: a key is unknown or missing, or a value has the wrong type or is out of range.
     """
-    from pydantic import ValidationError  # noqa: PLC0415 - slow, and `--help` comes by this file
+    from pydantic import ValidationError
 
     check_keys(values, allowed=field_names(settings), key=key)
     adapter = _adapter(settings)
@@ -64,7 +64,7 @@ _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 def _adapter(settings: type[Any]) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter  # noqa: PLC0415 - slow
+    from pydantic import TypeAdapter
 
     if settings not in _ADAPTERS:
         _ADAPTERS[settings] = TypeAdapter(settings)

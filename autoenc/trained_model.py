@@ -14,7 +14,7 @@ from torch import Tensor
 from autoenc.config import ExperimentConfig, parse
 from autoenc.evaluation.metrics import mean_squared_error
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.training.checkpoints import CheckpointError, load_model, load_trained
 
 FAR_OUT = 16

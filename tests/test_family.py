@@ -20,6 +20,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from autoenc.config import GROUPS, ExperimentConfig, parse
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.settings import ConfigError
 from autoenc.training.step import TrainingStep
@@ -216,7 +217,7 @@ def two_steps(config: ExperimentConfig, images: torch.Tensor) -> None:
     assert step.skipped.item() == 0
     assert any(not torch.equal(now, then) for now, then in zip(model.parameters(), before, strict=True))
     stored = (images * 255).to(torch.uint8)
-    scores = measure(model, stored, device=device, noise=config.noise, split="validation", metrics=["mse"])
+    scores = measure(model, stored, device=device, noise=config.noise, split="validation", metrics=[METRICS["mse"]])
     assert all(value.isfinite() for value in scores.values()), scores
 
 

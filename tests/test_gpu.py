@@ -12,7 +12,7 @@ from autoenc.command_line import main
 from autoenc.data.noise import SaltAndPepper
 from autoenc.devices import Cuda, Device
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.training.step import TrainingStep
 from tests.conftest import Train
 from tests.training.test_training_loop import Killed, kill, stop_at, without_times

@@ -7,8 +7,9 @@ import torch
 
 from autoenc.config import parse
 from autoenc.devices import Device
+from autoenc.evaluation.baselines import pca_error
 from autoenc.evaluation.batches import as_floats, fetch
-from autoenc.evaluation.linear_baseline import pca_error
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.training.step import TrainingStep
 from tests.test_conf import composed
@@ -33,7 +34,7 @@ def train_to_the_end(*overrides: str, steps: int) -> tuple[float, float]:
     for number in range(steps):
         step.set_learning_rate(config.optimizer.learning_rate * config.schedule.factor(number, total_steps=steps))
         step.train_step(batch)
-    scores = measure(model, images, device=device, noise=config.noise, split="train", metrics=["mse"])
+    scores = measure(model, images, device=device, noise=config.noise, split="train", metrics=[METRICS["mse"]])
     components = config.architecture.code_size
     least = pca_error(images, images, components=components, device=device)
     assert least is not None

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import autoenc
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.training.checkpoints import Checkpoint, CheckpointError, save_last
 from tests.conftest import Train

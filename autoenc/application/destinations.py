@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from autoenc.data.datasets.pictures import SUFFIXES
-from autoenc.runs.run_directory import flush_folder
+from autoenc.runs import flush_folder
 from autoenc.settings import ConfigError
 
 KEY = "OUTPUT"

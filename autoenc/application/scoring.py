@@ -25,7 +25,7 @@ from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
 from autoenc.experiment import title_of
 from autoenc.pictures.applied_pictures import ScoredPictures, draw_odd_pictures
 from autoenc.pictures.error_histograms import TwoNames, draw_error_histograms
-from autoenc.runs.run_directory import write_atomically
+from autoenc.runs import write_atomically
 from autoenc.trained_model import TrainedModel
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train_with_whole_errors(arguments: Sequence[str]) -> int:
     """Without this variable Hydra prints errors in its own way, and exits."""
-    from autoenc.command_line.commands import train  # noqa: PLC0415 - imports Hydra, which a sibling may do without
+    from autoenc.command_line.commands import train
 
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -39,7 +39,7 @@ def _train_with_whole_errors(arguments: Sequence[str]) -> int:
 
 
 def _forget_hydra() -> None:
-    from hydra.core.global_hydra import GlobalHydra  # noqa: PLC0415 - as above
+    from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
 

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from autoenc.command_line.ending import exit_code
 from autoenc.command_line.our_configs import config_directory
 from autoenc.progress import TerminalHandler
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.training.interruption import Interruption
 
@@ -133,7 +133,7 @@ def _apply(options: argparse.Namespace) -> int:
         if getattr(options, name) is not None and options.do not in actions:
             raise ConfigError(f"--{name.replace('_', '-')}", f"--do {options.do} has no use for it")
     RunDirectory.open(options.run, key="RUN")
-    from autoenc.application import Request, apply  # noqa: PLC0415 - imports torch
+    from autoenc.application import Request, apply
 
     given = {name: value for name, value in vars(options).items() if value is not None}
     missing = {"batch_size": None, "limit": None}
@@ -159,7 +159,7 @@ def _usual_dataset(name: str) -> Dataset:
     Raises:
         ConfigError: there is no YAML, or it leaves something open.
     """
-    from autoenc.data.datasets import DATASETS  # noqa: PLC0415 - imports torch
+    from autoenc.data.datasets import DATASETS
 
     path = config_directory() / DATASETS.group / f"{name}.yaml"
     if not path.is_file():

@@ -25,7 +25,7 @@ from autoenc.command_line.report import as_value, command, report, shown
 from autoenc.command_line.sweep import sweep
 from autoenc.command_line.wanted import comparison_settings, sweep_settings
 from autoenc.progress import console
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 
 log = logging.getLogger(__name__)
@@ -90,8 +90,8 @@ def _run(composer: Composer) -> int:
     if composer.recorded_tracker != "none" and not composer.tracker_overrides:
         log.info("That run had tracker=%s; this has none, unless the command line says so.", composer.recorded_tracker)
     # The first import of torch: everything that can be said without it has been said.
-    from autoenc import experiment  # noqa: PLC0415
-    from autoenc.config import parse  # noqa: PLC0415
+    from autoenc import experiment
+    from autoenc.config import parse
 
     prepared = experiment.prepare(parse(task_values(config)))
     claim = None

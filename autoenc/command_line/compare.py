@@ -27,8 +27,7 @@ from autoenc.comparison.terminal import print_blocks
 from autoenc.comparison.view import Order, View, arrange, first_of_each, in_rows
 from autoenc.comparison.where import parse_where
 from autoenc.progress import console
-from autoenc.runs.reading import printable, read_runs
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord, printable, read_runs
 from autoenc.settings import ConfigError, listed
 
 DESCRIPTION = """\
@@ -240,7 +239,7 @@ def _export(options: argparse.Namespace, view: View, wanted: Wanted) -> None:
     if options.json is not None:
         _write(as_json(rows, columns=wanted.columns, groups=groups, metrics=metrics), options.json)
     if options.html is not None:
-        from autoenc.comparison.report import write_report  # noqa: PLC0415 - reads pictures
+        from autoenc.comparison.report import write_report
 
         title = ", ".join(folder.name or str(folder) for folder in options.folders)
         write_report(view.records, options.html.expanduser().absolute(), title=title, metric=wanted.metric)

@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from autoenc.command_line.complaints import explained
 from autoenc.command_line.our_configs import config_directory, search_path
 from autoenc.command_line.trust import refuse_packages, refuse_untrusted
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 
 OF_A_RUN = "config_of_a_run"

@@ -33,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
-    from autoenc.comparison.sweep import compare_sweep, finished_runs  # noqa: PLC0415 - imports matplotlib
-    from autoenc.comparison.sweep_file import FILE  # noqa: PLC0415
-    from autoenc.gallery import draw_gallery  # noqa: PLC0415 - imports torch
+    from autoenc.comparison.sweep import compare_sweep, finished_runs
+    from autoenc.comparison.sweep_file import FILE
+    from autoenc.gallery import draw_gallery
 
     kinds = options.picture or None
     runs = [options.run]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoenc.runs.reading import printable
+from autoenc.runs import printable
 
 MOST_NAMED = 5
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from autoenc.command_line.composition import Composer, task_values
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.identity import folder_name, identity
 from autoenc.sweeps.plan import Job, check_identity, known_folders
@@ -54,8 +54,8 @@ class JobMaker:
         Raises:
             ConfigError: the job cannot be run, or not be compared as the sweep wants it.
         """
-        from autoenc.comparison.page import check_comparison  # noqa: PLC0415 - imports matplotlib
-        from autoenc.config import parse  # noqa: PLC0415 - imports torch
+        from autoenc.comparison.page import check_comparison
+        from autoenc.config import parse
 
         composed = self._composer.compose_job(self._config, list(overrides), number=number)
         parsed = parse(task_values(composed))

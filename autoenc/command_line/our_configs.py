@@ -43,7 +43,7 @@ class _OurConfigs(SearchPathPlugin):
 
 def _devices_here() -> str:
     """What `${devices_here:}` in a config becomes: the kinds of device that this machine has, for a sweep to try."""
-    from autoenc.devices import kinds_here  # noqa: PLC0415 - imports torch
+    from autoenc.devices import kinds_here
 
     return ",".join(kinds_here())
 

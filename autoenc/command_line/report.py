@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.live import ENDED, live_table, remarks, rows_that_fit
 from autoenc.comparison.table import print_whole
 from autoenc.progress import console
-from autoenc.runs.reading import Watch
+from autoenc.runs import Watch
 from autoenc.settings import ConfigError
 
 DESCRIPTION = """\

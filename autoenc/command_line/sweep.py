@@ -12,8 +12,7 @@ from autoenc.command_line.composition import Composer
 from autoenc.command_line.ending import in_one_line
 from autoenc.command_line.report import shown
 from autoenc.command_line.wanted import Wanted, what_is_wanted
-from autoenc.runs.reading import printable
-from autoenc.runs.run_directory import RunDirectory, write_atomically
+from autoenc.runs import RunDirectory, printable, write_atomically
 from autoenc.sweeps.driver import Course, View
 from autoenc.sweeps.source import Source
 from autoenc.sweeps.view import SweepView
@@ -31,7 +30,7 @@ def sweep(composer: Composer) -> int:
         ConfigError: one of the jobs would be refused, or the sweep itself; nothing has been made then.
         SystemExit: it was interrupted, and its jobs have saved.
     """
-    from autoenc.environment import describe_code  # noqa: PLC0415 - imports torch
+    from autoenc.environment import describe_code
 
     wanted, code = what_is_wanted(composer), describe_code()
     with wanted.folder.locked(), SweepView(wanted.folder.path) as view:
@@ -92,7 +91,7 @@ def _compare(folder: Path, source: Source) -> bool:
     """What the sweep came to, as a table, pictures and a report; whether that could be done. What is wrong loses no
     run.
     """
-    from autoenc.comparison.sweep import REPORT, compare_sweep  # noqa: PLC0415 - imports matplotlib
+    from autoenc.comparison.sweep import REPORT, compare_sweep
 
     try:
         page = compare_sweep(folder)

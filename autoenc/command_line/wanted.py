@@ -17,6 +17,7 @@ from autoenc.command_line.jobs import JobMaker, sweep_folder, varied, without_do
 from autoenc.command_line.report import shown
 from autoenc.comparison.labels import key_of, labels
 from autoenc.comparison.settings import ComparisonSettings
+from autoenc.evaluation.metrics import metric_names
 from autoenc.progress import steps
 from autoenc.settings import ConfigError, checked, listed, nearest
 from autoenc.sweeps.folder import SweepFolder, of_the_run
@@ -181,9 +182,7 @@ def _plain(node: DictConfig) -> dict[str, Any]:
 
 
 def _check_metric(name: str) -> None:
-    from autoenc.evaluation.metrics import METRICS, UNITS  # noqa: PLC0415
-
-    known = ["loss", *UNITS, *(f"noisy_{metric}" for metric in METRICS)]
+    known = metric_names(split="test")
     if name not in known:
         problem = f"there is no such metric{nearest(name, known)}; there are {listed(known)}"
         raise ConfigError("comparison.metric", problem, value=name)

@@ -22,8 +22,7 @@ from autoenc.comparison.keys import FIELDS, differing_settings
 from autoenc.comparison.protocol import Section, Unranked
 from autoenc.comparison.view import Order, View
 from autoenc.comparison.wording import listed_in_words, said
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord, printable
 
 MOST_ROWS = 200
 """Of all tables together, unless more are asked for."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from autoenc.comparison.protocol import Section, comparable_sections, is_higher_better, split_of
 from autoenc.comparison.wording import listed_in_words
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 
 
 def ranking_note(metric: str, *, unit: str = "") -> str:

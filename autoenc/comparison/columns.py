@@ -10,8 +10,7 @@ from typing import NamedTuple
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
 from autoenc.comparison.protocol import comparable_sections, is_higher_better, split_of, why_not_finished
 from autoenc.comparison.wording import is_number, numbers, said
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import SPLITS, RunRecord
+from autoenc.runs import SPLITS, RunRecord, printable
 
 LIKELIHOODS = ("elbo_nats", "nll_nats")
 MAY_BE_SAID_ONCE = ("test.pca_mse", "code_size", "parameters", "epochs", "machine")

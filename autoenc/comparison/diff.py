@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from autoenc.comparison.protocol import is_higher_better, measured_how
 from autoenc.comparison.wording import said
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 
 MISSING = object()
 

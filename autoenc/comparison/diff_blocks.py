@@ -11,8 +11,7 @@ from autoenc.comparison.columns import Column, run_names
 from autoenc.comparison.diff import MISSING, Change, MetricChange, difference
 from autoenc.comparison.protocol import why_not_finished
 from autoenc.comparison.wording import numbers, said
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord, printable
 
 FIRST, SECOND = "first", "second"
 """What the runs are called, in the order in which they were given: which is older is not known."""

@@ -31,7 +31,7 @@ from autoenc.comparison.keys import FIELDS, differing_settings, value_of
 from autoenc.comparison.protocol import ranked, why_not_finished
 from autoenc.comparison.view import View, in_rows
 from autoenc.comparison.wording import is_number, said
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError
 
 FORMULA_SIGNS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
@@ -80,7 +80,7 @@ def write_text(path: Path, text: str) -> None:
         with path.open("ab") as stream:
             stream.write(text.encode("utf-8", "backslashreplace"))
         return
-    from autoenc.runs.run_directory import write_atomically  # noqa: PLC0415 - imports omegaconf
+    from autoenc.runs import write_atomically
 
     write_atomically(path, text.encode("utf-8", "backslashreplace"))
 

@@ -19,7 +19,7 @@ from autoenc.comparison.protocol import (
 )
 from autoenc.comparison.view import Order, View, sorted_by
 from autoenc.comparison.wording import LARGEST, listed_in_words, numbers, said
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 
 SEED = "seed"
 MOST_DECIMALS = 9

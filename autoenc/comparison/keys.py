@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from autoenc.comparison.wording import said
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord, printable
 from autoenc.settings import ConfigError, listed, nearest
 
 FIELDS: dict[str, Callable[[RunRecord], Any]] = {

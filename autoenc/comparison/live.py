@@ -15,9 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autoenc.runs.liveness import moment
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RecordState, RunRecord
+from autoenc.runs import RecordState, RunRecord, moment, printable
 
 STYLES: dict[RecordState, str] = {
     "running": "cyan",

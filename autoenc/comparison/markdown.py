@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from autoenc.comparison.blocks import Block, Grid
 from autoenc.comparison.columns import Column
-from autoenc.runs.reading.text import printable
+from autoenc.runs import printable
 
 _WORD = re.compile(r"[^\s`|]+|[`|]+")
 _LINKED = re.compile(r"www\.|://|@|#\d", re.IGNORECASE)

@@ -12,7 +12,7 @@ from autoenc.comparison.labels import setting
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.wording import is_number, said
 from autoenc.pictures import PICTURES, Panel, Picture, Progress
-from autoenc.runs.records import SPLITS, RunRecord
+from autoenc.runs import SPLITS, RunRecord
 from autoenc.settings import ConfigError, nearest
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from autoenc.runs.records import SPLITS, RunRecord
+from autoenc.runs import SPLITS, RunRecord
 
 HIGHER_IS_BETTER = {"psnr", "ssim", "elbo_nats", "images_per_second"}
 LOWER_IS_BETTER = {"mse", "mae", "bce", "loss", "reconstruction", "nll_nats", "seconds"}

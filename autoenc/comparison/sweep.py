@@ -16,8 +16,7 @@ from autoenc.comparison.sweep_file import read_sweep
 from autoenc.comparison.terminal import print_blocks
 from autoenc.comparison.view import arrange
 from autoenc.progress import console
-from autoenc.runs.reading import read_runs
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord, read_runs
 
 log = logging.getLogger(__name__)
 

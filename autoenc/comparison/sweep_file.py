@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.runs.liveness import moment
-from autoenc.runs.run_directory import write_atomically
+from autoenc.runs import moment, write_atomically
 from autoenc.settings import ConfigError, checked
 
 FILE = "sweep.json"

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autoenc.comparison.columns import Column
-from autoenc.runs.reading.text import printable
+from autoenc.runs import printable
 
 WIDEST_RUN = 40
 """Characters of a run's name in a line of a terminal; it goes on in the next."""

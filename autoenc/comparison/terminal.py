@@ -10,7 +10,7 @@ from rich.text import Text
 from autoenc.comparison.blocks import Block, Grid
 from autoenc.comparison.columns import Column, least_wanted_first
 from autoenc.comparison.table import WIDEST_RUN, as_table, fitting, print_whole, width
-from autoenc.runs.reading.text import printable
+from autoenc.runs import printable
 
 STYLES = {"plain": "", "heading": "bold", "warning": "yellow", "note": "dim"}
 

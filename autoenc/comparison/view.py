@@ -18,7 +18,7 @@ from autoenc.comparison.protocol import (
     why_not_finished,
 )
 from autoenc.comparison.wording import is_number, said
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 
 
 class Order(NamedTuple):

@@ -22,8 +22,7 @@ from typing import NamedTuple, NoReturn
 from autoenc.comparison.keys import Keys, value_of
 from autoenc.comparison.literals import Literal, as_number, is_equal, is_like
 from autoenc.comparison.wording import is_number, listed_in_words, said
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord, printable
 from autoenc.settings import ConfigError, nearest
 
 OPTION = "--where"

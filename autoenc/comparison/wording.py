@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autoenc.runs.reading.text import printable
+from autoenc.runs import printable
 
 FEWEST_DIGITS, MOST_DIGITS = 4, 7
 """Significant, of the numbers of a column."""

@@ -11,8 +11,20 @@ from torch import Tensor
 from autoenc.data.noise import Noise
 from autoenc.devices import Device
 from autoenc.evaluation.batches import MOST_DECODED, batches, frozen_generator
-from autoenc.evaluation.metrics import METRICS
+from autoenc.evaluation.metrics import NOISY, Metric
 from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
+
+
+class SplitToScore(NamedTuple):
+    """What a metric of a whole split is given: a trained model, and images (N, C, H, W) in uint8 on its device."""
+
+    model: AutoEncoder
+    images: Tensor
+    train_images: Tensor
+    code_size: int
+    nll_samples: int
+    """Importance samples an image; 0: no likelihood is asked for."""
+    device: Device
 
 
 def measure(
@@ -22,7 +34,7 @@ def measure(
     device: Device,
     noise: Noise,
     split: str,
-    metrics: Sequence[str],
+    metrics: Sequence[Metric],
 ) -> dict[str, Tensor]:
     """The mean over images of the training objective (`loss`), what it is made of, and each metric, in eval mode.
 
@@ -38,7 +50,7 @@ def measure(
         device: where they are.
         noise: what it is trained against.
         split: the name of the split, which picks the noise.
-        metrics: names out of `METRICS`.
+        metrics: those to measure; what has no `per_image` is left out.
 
     Returns:
         scalars on the device, not yet synchronised; nothing for a split without images.
@@ -96,16 +108,17 @@ class _Batch(NamedTuple):
 
 
 def _scores(
-    model: AutoEncoder, clean: Tensor, *, noise: Noise, generators: _Generators, metrics: Sequence[str]
+    model: AutoEncoder, clean: Tensor, *, noise: Noise, generators: _Generators, metrics: Sequence[Metric]
 ) -> dict[str, Tensor]:
     """The means over a batch (B, C, H, W), by name."""
     output = model(clean)
-    values = {name: METRICS[name](model, output, clean).mean() for name in metrics}
+    functions = {metric.name: metric.per_image for metric in metrics if metric.per_image is not None}
+    values = {name: function(model, output, clean).mean() for name, function in functions.items()}
     given, corrupted = clean, None
     if noise.corrupts:
         given, corrupted = noise(clean, generator=generators.noise)
         output = model(given)
-        values |= {f"noisy_{name}": METRICS[name](model, output, clean).mean() for name in metrics}
+        values |= {NOISY + name: function(model, output, clean).mean() for name, function in functions.items()}
     draws = model.draw(given, generator=generators.objective)
     batch = _Batch(clean, given, corrupted, draws)
     values |= _objective(model, batch, unsampled=output, generator=generators.objective)

@@ -18,7 +18,7 @@ from autoenc.experiment.scores import further_test_scores, health_of, score, sum
 from autoenc.experiment.wording import announce, title_of
 from autoenc.pictures import draw_loss_curves
 from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.trackers import TrackedRun, Tracker
 from autoenc.training.interruption import Interruption

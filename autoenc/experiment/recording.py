@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from autoenc.runs.run_directory import ErrorKind, RunDirectory
+from autoenc.runs import ErrorKind, RunDirectory
 from autoenc.trackers import Tracking, tracked
 from autoenc.training.interruption import Interruption
 from autoenc.training.step import NotFiniteError

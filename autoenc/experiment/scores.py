@@ -9,10 +9,8 @@ from typing import Any
 
 from autoenc.evaluation.batches import fetch
 from autoenc.evaluation.health import examine
-from autoenc.evaluation.likelihood import negative_log_likelihood
-from autoenc.evaluation.linear_baseline import pca_error
-from autoenc.evaluation.metrics import METRICS, UNITS
-from autoenc.evaluation.scores import measure
+from autoenc.evaluation.metrics import metrics
+from autoenc.evaluation.scores import SplitToScore, measure
 from autoenc.experiment.preparation import Prepared
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.training.loop import Trainer
@@ -20,12 +18,6 @@ from autoenc.training.step import NotFiniteError, TrainingStep
 
 log = logging.getLogger(__name__)
 
-_UNITS_OF_ALL = {
-    **UNITS,
-    **{f"noisy_{name}": f"{UNITS[name]}; from the noisy input" for name in METRICS},
-    "seconds": "seconds",
-    "images_per_second": "training images a second, validation and checkpoints included in the time",
-}
 _OF_TIME = ("seconds", "images_per_second")
 
 
@@ -63,7 +55,7 @@ def score(prepared: Prepared, step: TrainingStep, *, split: str) -> dict[str, fl
         device=prepared.device,
         noise=step.noise,
         split=split,
-        metrics=list(METRICS),
+        metrics=list(metrics().values()),
     )
     values = fetch(scalars)
     _refuse_not_finite(values, split=split)
@@ -80,14 +72,14 @@ def further_test_scores(prepared: Prepared, model: AutoEncoder) -> dict[str, flo
     """What is measured once, at the end, of the test split alone."""
     config, device, splits, _, _ = prepared
     train, test = (split.images.to(device.torch_device) for split in (splits.train, splits.test))
-    baseline = pca_error(train, test, components=config.architecture.code_size, device=device)
-    scores = {} if baseline is None else {"pca_mse": baseline}
-    if baseline is None:
-        log.info("Images of so many pixels are too large for PCA: there is no pca_mse.")
-    samples = config.evaluation.nll_samples
-    if samples:
-        log.info("Estimating the likelihood of the test images from %d samples each.", samples)
-        scores["nll_nats"] = negative_log_likelihood(model, test, device=device, samples=samples)
+    scored = SplitToScore(
+        model, test, train, config.architecture.code_size, config.evaluation.nll_samples, prepared.device
+    )
+    scores = {}
+    for metric in metrics().values():
+        value = None if metric.per_split is None or "test" not in metric.splits else metric.per_split(scored)
+        if value is not None:
+            scores[metric.name] = value
     _refuse_not_finite(scores, split="test")
     return scores
 
@@ -103,9 +95,10 @@ def units_of(prepared: Prepared) -> dict[str, str]:
     model, bottleneck = prepared.model, prepared.model.bottleneck
     pixels = {"none": "grey", "static": "statically binarised", "dynamic": "dynamically binarised"}
     likelihood = f"; {model.loss.unit}; pixels {pixels[prepared.config.dataset.binarization]}"
+    known = [*metrics().values()]
+    known += [metric.from_noisy_input() for metric in known if metric.per_image is not None]
     return {
-        **_UNITS_OF_ALL,
-        **{name: UNITS[name] + likelihood for name in ("elbo_nats", "nll_nats")},
+        **{metric.name: metric.unit + (likelihood if "loss" in metric.depends_on else "") for metric in known},
         **bottleneck.diagnostic_units,
         **model.loss.diagnostic_units,
         "loss": bottleneck.objective_unit(model.loss.unit),

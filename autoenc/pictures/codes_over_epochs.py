@@ -21,7 +21,7 @@ from autoenc.pictures.page import Page, house_style
 from autoenc.pictures.panels import Corner, PanelPage, panel_page
 from autoenc.pictures.picture import Panel, Picture
 from autoenc.pictures.reconstructions import evenly_chosen
-from autoenc.runs.run_directory import write_atomically
+from autoenc.runs import write_atomically
 
 MOST_FRAMES = 30
 FRAME, LAST_FRAME = 400, 3000  # milliseconds that a frame stays

@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
-from autoenc.runs.run_directory import write_atomically
+from autoenc.runs import write_atomically
 
 # A power of two: a page of so many pixels is then exactly as many pixels in matplotlib's inches, without rounding.
 DPI = 128

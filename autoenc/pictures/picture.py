@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from autoenc.pictures.page import house_style, save
 from autoenc.pictures.stored_numbers import stored_arrays
-from autoenc.runs.run_directory import write_atomically
+from autoenc.runs import write_atomically
 
 _VALUES = "<values>"  # the name of no field
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autoenc.pictures.page import DPI, MARGIN, TITLE, Page, block_height, house_style, wrapped
-from autoenc.runs.run_directory import write_atomically
+from autoenc.runs import write_atomically
 
 HEADING = 1.25 * TITLE
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from autoenc.runs.stored_arrays import Limits, opened_archive
+from autoenc.runs import Limits, opened_archive
 
 LIMITS = Limits(file_bytes=2**28, array_bytes=2**28, members=64)
 """A picture's own take a few megabytes."""

@@ -68,7 +68,7 @@ def _embedded(coded: Tensor) -> _Placed:
     kept = coded.isfinite().all(dim=1)
     if int(kept.sum()) < FEWEST_EMBEDDED:
         return _projected(coded)
-    from sklearn.manifold import TSNE  # noqa: PLC0415 - slow to import, and rarely asked for
+    from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (int(kept.sum()) - 1) / 3)
     points = np.full((len(coded), 2), np.nan, dtype=np.float32)

@@ -83,8 +83,8 @@ class _Mixture(NamedTuple):
 
     @classmethod
     def fitted(cls, codes: Tensor, *, varying: Tensor) -> _Mixture:
-        from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - slow to import
-        from sklearn.mixture import GaussianMixture  # noqa: PLC0415
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
 
         size, components = int(varying.sum()), max(1, min(COMPONENTS, len(codes) // FEWEST))
         full = size <= MOST_FULL and len(codes) > 2 * components * size

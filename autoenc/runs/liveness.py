@@ -28,7 +28,7 @@ def process_lives(status: Mapping[str, Any]) -> bool | None:
 
 def is_there(number: int | None, *, began: float) -> bool | None:
     """Whether the process of this number that began then, in seconds since 1970, is there; None if nobody can tell."""
-    import psutil  # noqa: PLC0415 - most folders have no run that goes on
+    import psutil
 
     try:
         process = psutil.Process(number)

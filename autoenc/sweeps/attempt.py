@@ -22,8 +22,7 @@ from typing import Any
 
 import psutil
 
-from autoenc.runs.liveness import is_there
-from autoenc.runs.run_directory import ErrorKind, RunDirectory, write_atomically
+from autoenc.runs import ErrorKind, RunDirectory, is_there, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.identity import OF_NO_MATTER
 from autoenc.sweeps.task import JobTask

@@ -14,7 +14,7 @@ import filelock
 from autoenc.comparison.labels import key_of, labels
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.sweep_file import FILE, Sweep, SweepJob, read_sweep, write_sweep
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import Job, with_all_keys
 

@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 from autoenc.comparison.labels import key_of, setting
 from autoenc.comparison.wording import said
-from autoenc.runs.liveness import moment
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory, moment
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
 

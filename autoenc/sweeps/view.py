@@ -13,8 +13,7 @@ from rich.live import Live
 
 from autoenc.comparison.live import live_table, rows_that_fit
 from autoenc.progress import console
-from autoenc.runs.reading import Watch, printable
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory, Watch, printable
 from autoenc.sweeps.plan import Job
 
 log = logging.getLogger(__name__)

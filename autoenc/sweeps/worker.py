@@ -14,7 +14,7 @@ import sys
 import threading
 from pathlib import Path
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps.task import JobTask
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ def work(task: JobTask) -> None:
 
 
 def _train(run_directory: RunDirectory, task: JobTask) -> None:
-    from autoenc import experiment  # noqa: PLC0415 - imports torch
-    from autoenc.config import OF_EARLIER_RUNS, parse  # noqa: PLC0415 - imports torch
+    from autoenc import experiment
+    from autoenc.config import OF_EARLIER_RUNS, parse
 
     # Whom to tell is the command's to say, never a folder's: it may be anybody's.
     tracker = task.config.get("tracker", OF_EARLIER_RUNS["tracker"])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from autoenc.runs.run_directory import RunDirectory, State
+from autoenc.runs import RunDirectory, State
 from autoenc.trackers.tracker import Ending, Row, ending_of
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from autoenc.runs.run_directory import State
+from autoenc.runs import State
 from autoenc.trackers.background import Epoch, dated
 from autoenc.trackers.tracker import Ending, TrackedRun, numbers
 

@@ -48,7 +48,7 @@ class MlflowSettings:
 
     def build(self, run: TrackedRun) -> Tracker:
         """See `TrackerSettings`."""
-        from autoenc.trackers.mlflow_runs import MlflowRun  # noqa: PLC0415 - imports mlflow
+        from autoenc.trackers.mlflow_runs import MlflowRun
 
         recorder = MlflowRun(run, tracking_uri=self.tracking_uri, experiment=self.experiment)
         patience = FILE_PATIENCE if self.tracking_uri.startswith(SQLITE) else SERVER_PATIENCE

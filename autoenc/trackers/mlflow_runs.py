@@ -15,7 +15,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from autoenc.runs.run_directory import State
+from autoenc.runs import State
 from autoenc.trackers.background import Epoch
 from autoenc.trackers.mlflow import SQLITE
 from autoenc.trackers.tracker import Ending, TrackedRun, numbers

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from autoenc.runs.run_directory import State
+from autoenc.runs import State
 from autoenc.trackers.tracker import Row, TrackedRun
 
 

@@ -22,6 +22,6 @@ class TensorBoardSettings:
 
     def build(self, run: TrackedRun) -> Tracker:
         """See `TrackerSettings`."""
-        from autoenc.trackers.event_files import EventFiles  # noqa: PLC0415 - imports tensorboard
+        from autoenc.trackers.event_files import EventFiles
 
         return FedFromAThread(EventFiles(run), name="tensorboard", directory=run.directory, patience=PATIENCE)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from autoenc.runs.run_directory import RunDirectory, State
+from autoenc.runs import RunDirectory, State
 
 Row = Mapping[str, Any]
 """A line of `metrics.jsonl`: an epoch's numbers."""

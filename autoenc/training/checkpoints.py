@@ -20,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from autoenc.runs.run_directory import flush_folder, write_flushed
+from autoenc.runs import flush_folder, write_flushed
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from autoenc.evaluation.batches import as_floats, batches, fetch
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.progress import TrainingProgress
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.trackers import Tracker
 from autoenc.training.checkpoints import (
@@ -201,7 +202,7 @@ class Trainer:
             device=step.device,
             noise=step.noise,
             split="validation",
-            metrics=["mse"],
+            metrics=[METRICS["mse"]],
         )
         scalars = {f"train/{name}": total / len(self.images.train) for name, total in step.sums.items()}
         scalars |= {f"validation/{name}": value for name, value in validation.items()}

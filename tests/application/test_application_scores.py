@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 import autoenc
 from autoenc.application.scoring import shares_below
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from tests.application.application_cases import Given, do, table
 
 

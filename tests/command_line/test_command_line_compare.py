@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from autoenc.command_line.compare import main
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from tests.comparison.made_records import record
 from tests.conftest import REPOSITORY
 

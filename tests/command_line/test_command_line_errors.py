@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from autoenc.command_line import main
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY, Train
 
 MISTAKES = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoenc.comparison.sweep_file import read_sweep
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY, TINY
 from tests.sweeps.faulty import install
 from tests.sweeps.tasks import outcome, processes_with, wait_until

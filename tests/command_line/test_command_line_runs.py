@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from autoenc.command_line import main
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.training.test_training_loop import assert_same_run
 

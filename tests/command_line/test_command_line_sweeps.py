@@ -13,7 +13,7 @@ import pytest
 
 from autoenc.command_line import main
 from autoenc.comparison.sweep_file import read_sweep
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY, TINY
 from tests.sweeps.faulty import Installed, install
 from tests.sweeps.tasks import processes_with, training, wait_until

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from autoenc import load_run
 from autoenc.command_line import main
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps import worker
 from autoenc.sweeps.task import JobTask
 from autoenc.trackers.event_files import PREFIX

@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 
 CONFIG: dict[str, Any] = {
     "architecture": {"name": "linear", "code_size": 3},

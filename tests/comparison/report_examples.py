@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.runs.records import RecordState, RunRecord
+from autoenc.runs import RecordState, RunRecord
 
 UNITS = {
     "mse": "mean over pixels of the squared error, pixels in [0, 1]",

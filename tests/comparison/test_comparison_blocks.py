@@ -13,7 +13,7 @@ from autoenc.comparison.blocks import MOST_COLUMNS, MOST_ROWS, Grid, Wanted, com
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.markdown import as_markdown, escaped
 from autoenc.comparison.view import arrange
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from tests.comparison.made_records import CONFIG, record
 from tests.comparison.printed import blocks_printed
 

@@ -21,7 +21,7 @@ from autoenc.comparison.columns import (
 from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.table import as_table, fitting, heading, width
 from autoenc.comparison.wording import numbers, said
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError
 from tests.comparison.made_records import record
 from tests.comparison.printed import printed

@@ -20,7 +20,7 @@ from autoenc.comparison.intervals import estimate, t_quantile
 from autoenc.comparison.markdown import as_markdown_table
 from autoenc.comparison.view import Order, arrange
 from autoenc.comparison.view import in_order as sort_runs
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from tests.comparison.made_records import record
 
 stats = importlib.import_module("scipy.stats")  # which has no types

@@ -20,10 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from autoenc.comparison.live import live_table, remarks, rows_that_fit
-from autoenc.runs.liveness import process_lives
+from autoenc.runs import RunRecord, process_lives
 from autoenc.runs.reading import Watch, read_runs, runs, watch
 from autoenc.runs.reading import contents as contents_module
-from autoenc.runs.records import RunRecord
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run, make_sweep, row, status
 

@@ -16,7 +16,7 @@ from autoenc.comparison.settings import ComparedPicture, ComparisonSettings
 from autoenc.comparison.sweep import compare_sweep, finished_runs
 from autoenc.comparison.sweep_file import Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.pictures import Codebook
-from autoenc.runs.reading import read_runs
+from autoenc.runs import read_runs
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import SUMMARY, make_run
 from tests.conftest import TINY

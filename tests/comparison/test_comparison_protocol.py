@@ -16,7 +16,7 @@ from autoenc.comparison.protocol import (
     split_of,
     unranked,
 )
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from tests.comparison.made_records import UNITS, record
 
 

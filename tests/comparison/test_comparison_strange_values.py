@@ -14,7 +14,7 @@ from autoenc.command_line import compare, status
 from autoenc.comparison.diff_blocks import difference_blocks
 from autoenc.comparison.keys import value_of
 from autoenc.comparison.markdown import as_markdown
-from autoenc.runs.reading import read_runs
+from autoenc.runs import read_runs
 from tests.comparison.made_records import CONFIG, record
 from tests.comparison.printed import blocks_printed
 

@@ -16,7 +16,7 @@ import pytest
 
 from autoenc.comparison.report import arrays
 from autoenc.comparison.report.arrays import list_of_texts, read_arrays
-from autoenc.runs.stored_arrays import ArrayError, Limits
+from autoenc.runs import ArrayError, Limits
 from tests.comparison.report_examples import save_arrays
 
 

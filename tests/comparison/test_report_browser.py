@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from autoenc.comparison.report import write_report
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from tests.comparison.report_browser import Page, chrome
 from tests.comparison.report_examples import (
     VARIATIONAL,

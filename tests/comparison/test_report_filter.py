@@ -12,7 +12,7 @@ import pytest
 from autoenc.comparison.keys import Keys
 from autoenc.comparison.report import write_report
 from autoenc.comparison.where import parse_where
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError
 from tests.comparison.report_browser import Page, chrome
 from tests.comparison.report_examples import record, summary

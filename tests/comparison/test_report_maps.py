@@ -11,7 +11,7 @@ from PIL import Image
 
 from autoenc.comparison.report import maps as module
 from autoenc.comparison.report.maps import maps
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord
 from tests.comparison.report_examples import record, save_arrays, save_map
 
 

@@ -14,6 +14,7 @@ from autoenc.data.noise import Masking, Noise, NoNoise
 from autoenc.devices import DEVICES, Device
 from autoenc.evaluation.batches import fetch
 from autoenc.evaluation.likelihood import negative_log_likelihood
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck
@@ -93,7 +94,14 @@ def images(count: int, *, seed: int = 1) -> Tensor:
 
 def scores(model: AutoEncoder, given: Tensor, *, noise: Noise | None = None, split: str = "test") -> dict[str, float]:
     return fetch(
-        measure(model, given, device=cpu(), noise=NoNoise() if noise is None else noise, split=split, metrics=["mse"])
+        measure(
+            model,
+            given,
+            device=cpu(),
+            noise=NoNoise() if noise is None else noise,
+            split=split,
+            metrics=[METRICS["mse"]],
+        )
     )
 
 

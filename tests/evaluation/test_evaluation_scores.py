@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from autoenc.data.noise import Corruption, Gaussian, Noise, NoNoise, SaltAndPepper
 from autoenc.devices import DEVICES, Device
+from autoenc.evaluation.baselines import pca_error
 from autoenc.evaluation.batches import BATCH_SIZE, as_floats, batches, fetch, frozen_generator
-from autoenc.evaluation.linear_baseline import pca_error
-from autoenc.evaluation.metrics import METRICS, UNITS
+from autoenc.evaluation.metrics import METRICS, metric_names
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
@@ -28,6 +28,8 @@ from autoenc.models.losses import (
     MeanSquaredError,
 )
 from autoenc.models.output_ranges import OutputName
+
+OF_EACH_IMAGE = [name for name, metric in METRICS.items() if metric.per_image is not None]
 
 NONE = NoNoise()
 SPECKS = SaltAndPepper(probability=0.2, salt=0.5, by="channel")
@@ -83,7 +85,7 @@ def images_of(*levels: int) -> Tensor:
 
 
 def scores(model: AutoEncoder, images: Tensor, *, noise: Noise = NONE, split: str = "test") -> dict[str, float]:
-    return fetch(measure(model, images, device=cpu(), noise=noise, split=split, metrics=list(METRICS)))
+    return fetch(measure(model, images, device=cpu(), noise=noise, split=split, metrics=list(METRICS.values())))
 
 
 def test_metrics_of_a_known_reconstruction() -> None:
@@ -128,14 +130,16 @@ def test_bce_is_taken_from_logits(output: OutputName) -> None:
 
 
 def test_every_metric_has_a_unit() -> None:
-    assert set(METRICS) == {"mse", "mae", "psnr", "bce", "ssim"}
-    assert set(UNITS) == {*METRICS, "elbo_nats", "nll_nats", "pca_mse"}
+    assert set(OF_EACH_IMAGE) == {"mse", "mae", "psnr", "bce", "ssim"}
+    assert set(metric_names(split="test")) > {*OF_EACH_IMAGE, "noisy_mse", "elbo_nats", "nll_nats", "pca_mse"}
 
 
 def test_only_the_metrics_that_are_asked_for() -> None:
     model, images = known_model(), images_of(1)
     for metrics in ([], ["mse"]):
-        found = measure(model, images, device=cpu(), noise=NONE, split="test", metrics=metrics)
+        found = measure(
+            model, images, device=cpu(), noise=NONE, split="test", metrics=[METRICS[name] for name in metrics]
+        )
         assert set(found) == {"loss", *metrics}
         assert all(value.shape == () and not value.requires_grad for value in found.values())
 
@@ -163,7 +167,7 @@ def test_the_loss_is_the_whole_objective() -> None:
 
 def test_noise_gives_twins_against_the_clean_image_and_the_loss_of_the_noisy_input() -> None:
     found = scores(known_model(), images_of(51), noise=Whitening())  # 0.2 comes in as 1 and is given back as 1
-    assert set(found) == {"loss"} | set(METRICS) | {f"noisy_{name}" for name in METRICS}
+    assert set(found) == {"loss"} | set(OF_EACH_IMAGE) | {f"noisy_{name}" for name in OF_EACH_IMAGE}
     assert found["mse"] == pytest.approx(0, abs=1e-12)
     assert found["psnr"] == pytest.approx(100)
     assert found["noisy_mse"] == pytest.approx(0.64, rel=1e-5)
@@ -191,7 +195,7 @@ def test_what_the_loss_has_learnt_is_among_the_scores() -> None:
 
 
 def test_without_noise_there_are_no_twins() -> None:
-    assert set(scores(known_model(), images_of(51))) == {"loss", *METRICS}
+    assert set(scores(known_model(), images_of(51))) == {"loss", *OF_EACH_IMAGE}
 
 
 @pytest.mark.parametrize("noise", [SPECKS, Gaussian(std=0.3, by="channel", clip=True)], ids=repr)
@@ -264,7 +268,7 @@ def test_in_bfloat16_metrics_are_averaged_in_float32() -> None:
         device=cpu(precision="bfloat16"),
         noise=NONE,
         split="test",
-        metrics=list(METRICS),
+        metrics=list(METRICS.values()),
     )
     assert {value.dtype for value in found.values()} == {torch.float32}
     # Rounded to 8 bits of mantissa, pixels are off by 2**-9 of themselves at the most.
@@ -342,7 +346,7 @@ def test_pca_of_few_large_images_is_that_of_their_products() -> None:
 
 def test_pca_that_would_take_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.zeros(12, 1, 3, 3, dtype=torch.uint8)
-    monkeypatch.setattr("autoenc.evaluation.linear_baseline.MOST_DIMENSIONS", 8)
+    monkeypatch.setattr("autoenc.evaluation.baselines.MOST_DIMENSIONS", 8)
     assert pca_error(images, images, components=2, device=cpu()) is None
-    monkeypatch.setattr("autoenc.evaluation.linear_baseline.MOST_NUMBERS", 30)
+    monkeypatch.setattr("autoenc.evaluation.baselines.MOST_NUMBERS", 30)
     assert pca_error(images[:4], images, components=2, device=cpu()) is None

@@ -16,7 +16,7 @@ import pytest
 
 from autoenc.pictures import Codebook, stored_numbers
 from autoenc.pictures.stored_numbers import stored_arrays
-from autoenc.runs.stored_arrays import Limits
+from autoenc.runs import Limits
 
 
 def npy(shape: str, *, kind: str = "<f8", content: bytes = b"") -> bytes:

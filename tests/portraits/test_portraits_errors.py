@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from autoenc.data.noise import Gaussian
 from autoenc.evaluation.batches import batches, fetch
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.portraits import reconstruction_errors
 from autoenc.portraits.error_by_class import error_by_class
@@ -95,7 +96,7 @@ def test_the_noise_is_that_of_the_measured_error(make_subject: MakeSubject) -> N
             device=subject.device,
             noise=subject.config.noise,
             split="test",
-            metrics=["mse"],
+            metrics=[METRICS["mse"]],
         )
     )
     assert by_class.errors.mean() == pytest.approx(measured["noisy_mse"], rel=1e-5)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps.plan import Rerun
 from autoenc.sweeps.search import OptunaSearch
 from autoenc.sweeps.search.search import Search

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import yaml
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps.launchers import LAUNCHERS, Launcher
 from autoenc.sweeps.task import JobTask
 from tests.conftest import REPOSITORY

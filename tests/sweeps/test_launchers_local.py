@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps import attempt
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.local import Joblib

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers import Launcher, ray_connection

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
 from tests.sweeps.tasks import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps.launchers import slurm_queue
 from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, last_line, states_of
 from autoenc.sweeps.task import JobTask

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps.plan import Rerun
 from autoenc.sweeps.search.samplers import Tpe
 from autoenc.sweeps.search.sampling import frozen, suggest

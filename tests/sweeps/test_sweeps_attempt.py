@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import Attempt
 from tests.sweeps.faulty import Installed
 from tests.sweeps.tasks import LIMIT, outcome, task, training, wait_until

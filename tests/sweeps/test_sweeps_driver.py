@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.driver import Course
 from autoenc.sweeps.plan import Job, Rerun, action

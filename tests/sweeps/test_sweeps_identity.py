@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from autoenc.comparison.labels import labels
-from autoenc.runs.liveness import moment
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory, moment
 from autoenc.settings import ConfigError
 from autoenc.sweeps.identity import folder_name, identity, sweep_name
 from autoenc.sweeps.plan import action, check_identity, known_folders, with_all_keys

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.trackers import background, tracked
 from autoenc.trackers.background import Epoch, FedFromAThread, dated
 from autoenc.trackers.tracker import Ending

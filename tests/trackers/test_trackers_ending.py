@@ -15,7 +15,7 @@ import pytest
 
 from autoenc.command_line import main
 from autoenc.experiment import recorded
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.attempt import Attempt
 from autoenc.trackers import Tracker, background

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autoenc.command_line import main
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.trackers import background
 from autoenc.trackers.background import Epoch
 from autoenc.trackers.mlflow import SERVER_PATIENCE

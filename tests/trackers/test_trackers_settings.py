@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoenc.command_line import main
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.trackers import TRACKERS, TrackedRun
 from autoenc.trackers.mlflow import MlflowSettings

@@ -15,7 +15,7 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from autoenc.command_line import main
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.trackers.event_files import PREFIX, EventFiles
 from autoenc.trackers.tracker import Ending, TrackedRun
 from tests.conftest import TINY, Train

@@ -15,7 +15,7 @@ from torch import Tensor
 from autoenc.command_line import main
 from autoenc.portraits import Subject
 from autoenc.portraits.reconstructions import reconstructions
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.training.checkpoints import load_last
 from autoenc.training.step import TrainingStep
 from tests.conftest import Train

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from autoenc.runs.reading.text import printable
-from autoenc.runs.stored_arrays import Archive, ArrayError, Limits, opened_archive
+from autoenc.runs import Archive, ArrayError, Limits, opened_archive, printable
 
 LIMITS = Limits(file_bytes=2**25, array_bytes=2**26, members=32)
 """Less than `autoenc.pictures` takes: the page has the pictures of many runs."""

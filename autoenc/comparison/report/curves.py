@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from autoenc.comparison.report import texts
 from autoenc.comparison.wording import listed_in_words
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord, printable
 
 MOST_NUMBERS = 180_000  # of all curves together; eight characters each
 MOST_POINTS, FEWEST_POINTS = 400, 16  # of a curve

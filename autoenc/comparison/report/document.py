@@ -12,8 +12,7 @@ from autoenc.comparison.cautions import cautions
 from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.report import texts
 from autoenc.comparison.wording import listed_in_words
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import SPLITS, RunRecord
+from autoenc.runs import SPLITS, RunRecord, printable
 
 MOST_RUNS = 2000
 MOST_SETTINGS = 300

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from autoenc.comparison.report import sprites, texts
 from autoenc.comparison.report.arrays import list_of_texts, read_arrays
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RunRecord
-from autoenc.runs.stored_arrays import ArrayError
+from autoenc.runs import ArrayError, RunRecord, printable
 
 MOST_CHARACTERS = 2_400_000  # of all maps together, as they stand in the page
 MOST_CELLS, FEWEST_CELLS = 24, 10  # of a side of the grid

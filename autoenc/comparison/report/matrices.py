@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 
 from autoenc.comparison.report import sprites, texts
 from autoenc.comparison.report.reconstructions import Reconstructions, file_of
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RunRecord
-from autoenc.runs.stored_arrays import ArrayError
+from autoenc.runs import ArrayError, RunRecord, printable
 
 MOST_CHARACTERS = 2_400_000  # of all images together, as they stand in the page
 MOST_IMAGES, FEWEST_IMAGES = 12, 3  # of a run

@@ -19,8 +19,7 @@ from autoenc.comparison.report import document, texts
 from autoenc.comparison.report.curves import curves
 from autoenc.comparison.report.maps import maps
 from autoenc.comparison.report.matrices import matrices
-from autoenc.runs.reading.text import printable
-from autoenc.runs.records import RunRecord
+from autoenc.runs import RunRecord, printable
 
 MOST_TITLE = 200
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from autoenc.comparison.report import sprites
 from autoenc.comparison.report.arrays import list_of_texts, read_arrays
-from autoenc.runs.records import RunRecord
-from autoenc.runs.stored_arrays import ArrayError
+from autoenc.runs import ArrayError, RunRecord
 
 MOST_CAPTION = 24
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.runs.stored_arrays import ArrayError
+from autoenc.runs import ArrayError
 
 MOST_SIDE = 512  # pixels of an image
 MOST_SPRITE = 4096  # pixels of a side of all together: what the smallest browsers can hold

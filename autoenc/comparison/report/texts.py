@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from autoenc.runs.reading.text import printable
+from autoenc.runs import printable
 
 Plain = str | int | float | bool | dict[str, str] | None
 """`{"number": "Infinity"}` is a number that JSON or a browser has no word for."""

@@ -84,7 +84,7 @@ def load_pools(cifar: CifarSet, *, data_dir: Path, settings: SplitSettings) -> P
         DatasetError: a file is missing and cannot be downloaded, or is not the one it should be; or the memory does
             not hold the set.
     """
-    from autoenc.data.datasets.download import fetch  # noqa: PLC0415  (the web's modules; `dataset=digits` needs none)
+    from autoenc.data.datasets.download import fetch
 
     fetch(
         cifar.files,

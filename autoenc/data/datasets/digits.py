@@ -29,7 +29,7 @@ class Digits(SplitSettings):
 
 
 def _pools() -> Pools:
-    from sklearn.datasets import load_digits  # noqa: PLC0415  (0.9 s, which other datasets need not pay)
+    from sklearn.datasets import load_digits
 
     digits = load_digits()
     values = torch.from_numpy(digits.images)  # (1797, 8, 8) float64, whole numbers from 0 to 16

@@ -61,7 +61,7 @@ def load_pools(idx_set: IdxSet, *, data_dir: Path, settings: SplitSettings) -> P
         DatasetError: a file is missing and cannot be downloaded, or is not the one it should be; or the memory does
             not hold the set.
     """
-    from autoenc.data.datasets.download import fetch  # noqa: PLC0415  (the web's modules; `dataset=digits` needs none)
+    from autoenc.data.datasets.download import fetch
 
     fetch(
         idx_set.files,
@@ -97,7 +97,7 @@ def _read_split(idx_set: IdxSet, images: IdxFile, labels: IdxFile, *, folder: Pa
 def _read(file: IdxFile, *, dataset: str, folder: Path) -> Tensor:
     # The parser, and not the class `torchvision.datasets.MNIST`: that one prefers a `processed/training.pt` left there
     # by an old version, which nobody has checked.
-    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor  # noqa: PLC0415  (3 s)
+    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
 
     path = folder / file.name
     try:

@@ -72,7 +72,7 @@ class ImageFolder(SplitSettings):
         return make_splits(self._read(lists, folder=folder), settings=self)
 
     def _read(self, lists: Lists, *, folder: Path) -> Pools:
-        from autoenc.data.datasets.bars import counting_bars  # noqa: PLC0415  (other datasets show none)
+        from autoenc.data.datasets.bars import counting_bars
 
         problems: list[UnreadablePicture] = []
         count = len(lists.train) + len(lists.test)

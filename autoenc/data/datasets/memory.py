@@ -26,7 +26,7 @@ def require_memory(needed: int, *, dataset: str, advice: str = "free some, or ta
 
 def available_memory(*, groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
     """Bytes that this process may still take: what the machine has left, or what is left to a container, if less."""
-    import psutil  # noqa: PLC0415  (what reads no files needs none)
+    import psutil
 
     return min([psutil.virtual_memory().available, *_left_to_groups(groups=groups, own=own)])
 

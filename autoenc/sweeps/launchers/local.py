@@ -87,7 +87,7 @@ def _chooses_a_gpu(task: JobTask) -> bool:
 
 def cores_here() -> int:
     """How many CPU cores this process may use, containers' limits included."""
-    import joblib  # noqa: PLC0415 - takes a while, and most sweeps run one job after another
+    import joblib
 
     return int(joblib.cpu_count())
 
@@ -97,6 +97,6 @@ def gpus_here() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in (part.strip() for part in visible.split(",")) if name and name != "-1"]
-    from autoenc.devices import count_of_gpus  # noqa: PLC0415 - imports torch
+    from autoenc.devices import count_of_gpus
 
     return [str(number) for number in range(count_of_gpus())]

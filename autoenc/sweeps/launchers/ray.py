@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.extras import imported
-from autoenc.runs.run_directory import ErrorKind, RunDirectory
+from autoenc.runs import ErrorKind, RunDirectory
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
 from autoenc.sweeps.launchers.ray_connection import RayConnection, largest, this_machine, total
 from autoenc.sweeps.launchers.ray_job import watch

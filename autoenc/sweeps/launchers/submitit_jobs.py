@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import psutil
 
-from autoenc.runs.run_directory import ErrorKind
+from autoenc.runs import ErrorKind
 from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, last_line
 
 LOOK_SECONDS = 1.0

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import settle
 from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, ask_to_end, last_line, numbers_by_name
 from autoenc.sweeps.launchers.submitit_jobs import JobHere, QueuedJob, SubmititJob
@@ -148,8 +148,8 @@ class SubmititLauncher:
         self._submitted.append(_Submission(task=task, before=before, job=job, slot=slot))
 
     def _begun(self, task: JobTask) -> SubmititJob:
-        import submitit  # noqa: PLC0415 - not everybody has it
-        from submitit.helpers import clean_env  # noqa: PLC0415
+        import submitit
+        from submitit.helpers import clean_env
 
         logging.getLogger("submitit").setLevel(logging.CRITICAL)  # it has a handler for the terminal
         folder, cluster = self._folder(task), self._place.cluster

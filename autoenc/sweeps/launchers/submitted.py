@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from autoenc.runs.liveness import is_there
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory, is_there
 from autoenc.sweeps.launchers.supervision import POLL_SECONDS, Supervisor
 from autoenc.sweeps.task import JobTask
 
@@ -78,7 +77,7 @@ class Submitted:
 
     def checkpoint(self) -> DelayedSubmission | None:
         """Save and end the job; what is to be run when it is its turn again, or None: it has ended for good."""
-        from submitit.helpers import DelayedSubmission  # noqa: PLC0415 - not everybody has it
+        from submitit.helpers import DelayedSubmission
 
         if self._supervisor is None:
             return DelayedSubmission(self)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autoenc.runs.run_directory import ErrorKind, RunDirectory
+from autoenc.runs import ErrorKind, RunDirectory
 from autoenc.sweeps.attempt import Attempt, settle
 from autoenc.sweeps.task import JobTask
 from autoenc.sweeps.worker import ORPHAN_SECONDS

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autoenc.comparison.protocol import measured_how
-from autoenc.runs.records import RunRecord
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory, RunRecord
 from autoenc.settings import ConfigError
 from autoenc.sweeps.search.trial import Outcome
 

@@ -10,8 +10,7 @@ import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from autoenc.runs.records import RunRecord
-from autoenc.runs.run_directory import RunDirectory, write_atomically
+from autoenc.runs import RunDirectory, RunRecord, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.search.outcome import SPLIT
 from autoenc.sweeps.search.sampling import frozen
@@ -103,7 +102,7 @@ def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
     finished = [trial for trial in trials if trial.state == "finished"]
     if len(finished) < FEWEST or len(study.space) < 2 or len({trial.value for trial in finished}) < 2:
         return None
-    from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # noqa: PLC0415 - imports sklearn
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
     scratch = optuna.create_study(direction=study.direction)
     scratch.add_trials([frozen(trial, space=study.space) for trial in finished])
@@ -112,7 +111,7 @@ def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
 
 
 def _draw(study: Study, trials: list[Trial], *, importances: dict[str, float] | None, label: str, path: Path) -> Path:
-    from autoenc.pictures.search_history import Setting, Tried, draw_search  # noqa: PLC0415 - imports matplotlib
+    from autoenc.pictures.search_history import Setting, Tried, draw_search
 
     ended = [trial for trial in trials if trial.state != "running"]
     settings = [

@@ -37,7 +37,7 @@ class Tpe:
 
     def build(self, *, seed: int) -> BaseSampler:
         """Optuna's."""
-        from optuna.samplers import TPESampler  # noqa: PLC0415 - only when a search is chosen
+        from optuna.samplers import TPESampler
 
         return TPESampler(seed=seed, n_startup_trials=self.n_startup_trials, multivariate=True, constant_liar=True)
 
@@ -50,7 +50,7 @@ class Random:
 
     def build(self, *, seed: int) -> BaseSampler:
         """Optuna's."""
-        from optuna.samplers import RandomSampler  # noqa: PLC0415 - only when a search is chosen
+        from optuna.samplers import RandomSampler
 
         return RandomSampler(seed=seed)
 

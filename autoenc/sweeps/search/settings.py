@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hydra.core.override_parser.types import Override
 
 from autoenc.comparison.protocol import OF_A_LIKELIHOOD, OF_THE_CLEAN_INPUT, bare_name, is_higher_better
+from autoenc.evaluation.metrics import metric_names
 from autoenc.extras import imported
-from autoenc.runs.records import SPLITS
+from autoenc.runs import SPLITS
 from autoenc.settings import ConfigError, PositiveInt, listed, nearest
 from autoenc.sweeps.identity import identity
 from autoenc.sweeps.plan import Rerun
@@ -84,8 +85,8 @@ class OptunaSearch:
         Raises:
             ConfigError: the study in the folder is of another search, or cannot be used.
         """
-        from autoenc.sweeps.search.search import Search  # noqa: PLC0415 - imports Optuna
-        from autoenc.sweeps.search.study import Terms, open_study  # noqa: PLC0415 - imports Optuna
+        from autoenc.sweeps.search.search import Search
+        from autoenc.sweeps.search.study import Terms, open_study
 
         space = self._space(overrides)
         settings = _settled(values, space=space)
@@ -111,13 +112,11 @@ class OptunaSearch:
 
     def _space(self, overrides: Sequence[Override]) -> SearchSpace:
         imported("optuna", extra="optuna", key="hydra/sweeper")
-        from autoenc.sweeps.search.space import search_space  # noqa: PLC0415 - imports Optuna
+        from autoenc.sweeps.search.space import search_space
 
         return search_space(overrides)
 
     def _check_metric(self) -> None:
-        from autoenc.evaluation.metrics import METRICS, UNITS  # noqa: PLC0415
-
         key = "hydra.sweeper.metric"
         words = self.metric.replace("/", ".").split(".")
         if words[0] in SPLITS and len(words) > 1:
@@ -125,8 +124,8 @@ class OptunaSearch:
                 "a search goes by the validation split, and never by the test split: name the metric alone, as mse"
             )
             raise ConfigError(key, problem, value=self.metric)
-        known = ["loss", *METRICS, *(f"noisy_{name}" for name in METRICS), "elbo_nats"]
-        if self.metric in UNITS and self.metric not in known:
+        known = metric_names(split="validation")
+        if self.metric not in known and self.metric in metric_names(split="test"):
             problem = "it is measured on the test split alone, by which nothing may be chosen"
             raise ConfigError(key, problem, value=self.metric)
         if self.metric not in known:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from autoenc.data.noise import Gaussian
 from autoenc.devices import Cpu, Device
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
@@ -138,7 +139,8 @@ def test_measuring_leaves_a_model_as_it_is(name: str, fields: dict[str, Any]) ->
     before = copy.deepcopy(autoencoder.state_dict())
     images = torch.randint(0, 256, (20, 1, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     first, second = (
-        measure(autoencoder, images, device=DEVICE, noise=step.noise, split="test", metrics=["mse"]) for _ in range(2)
+        measure(autoencoder, images, device=DEVICE, noise=step.noise, split="test", metrics=[METRICS["mse"]])
+        for _ in range(2)
     )
     assert {key: value.item() for key, value in first.items()} == {key: value.item() for key, value in second.items()}
     assert all(value.isfinite() and not value.requires_grad for value in first.values())
