@@ -23,7 +23,7 @@ from autoenc.trackers import TRACKERS, TrackerSettings
 from autoenc.trackers.mlflow import with_absolute_file
 from autoenc.training.optimizers import OPTIMIZERS, OptimizerSettings
 from autoenc.training.schedules import SCHEDULES, Schedule
-from autoenc.training.settings import TrainingSettings
+from autoenc.training.training_settings import TrainingSettings
 
 PictureKind = Literal[
     "codebook",

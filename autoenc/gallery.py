@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from autoenc.devices import plain_device
-from autoenc.experiment import title_of
+from autoenc.experiment.announcement import title_of
 from autoenc.portraits import PORTRAITS, Subject, draw_portraits
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
 from autoenc.trained_model import load_run
 from autoenc.training.checkpoints import load_last
-from autoenc.training.state import kept_snapshots
+from autoenc.training.state import stored_snapshots
 
 
 def draw_gallery(
@@ -43,7 +43,7 @@ def draw_gallery(
     there = plain_device(device)
     trained = load_run(run, device=there.torch_device)
     checkpoint = load_last(RunDirectory(run).checkpoints)
-    snapshots = {} if checkpoint is None else kept_snapshots(checkpoint)
+    snapshots = {} if checkpoint is None else stored_snapshots(checkpoint)
     epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
     subject = Subject(
         model=trained.model,

@@ -26,7 +26,7 @@ from autoenc.sweeps.launchers import LAUNCHERS
 from autoenc.sweeps.search.samplers import SAMPLERS
 from autoenc.sweeps.settings import SweepSettings
 from autoenc.sweeps.sweepers import SWEEPERS
-from autoenc.training.settings import TrainingSettings
+from autoenc.training.training_settings import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"

@@ -21,7 +21,7 @@ from autoenc.models.losses.pixel_means import BceSettings
 from autoenc.portraits import ALWAYS, PORTRAITS
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import Sgd
-from autoenc.training.settings import TrainingSettings
+from autoenc.training.training_settings import TrainingSettings
 
 COMMON_OF_DATASETS = {
     "validation_fraction": 0.1,

@@ -14,7 +14,7 @@ from autoenc.application.counting import counting
 from autoenc.application.destinations import OVERVIEW, PictureFolder
 from autoenc.application.picture_files import printable
 from autoenc.application.source import Batch, Source, check_finite, for_each_batch
-from autoenc.experiment import title_of
+from autoenc.experiment.announcement import title_of
 from autoenc.pictures import draw_reconstructions
 from autoenc.pictures.applied_pictures import draw_denoised
 from autoenc.trained_model import TrainedModel

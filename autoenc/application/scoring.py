@@ -22,7 +22,7 @@ from autoenc.application.picture_files import printable
 from autoenc.application.pictures_made import caption
 from autoenc.application.source import Batch, Source, check_finite, counted, for_each_batch
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
-from autoenc.experiment import title_of
+from autoenc.experiment.announcement import title_of
 from autoenc.pictures.applied_pictures import ScoredPictures, draw_odd_pictures
 from autoenc.pictures.error_histograms import TwoNames, draw_error_histograms
 from autoenc.runs import write_atomically

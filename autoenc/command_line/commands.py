@@ -7,7 +7,6 @@ import logging
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.utils import _run_hydra, get_args_parser
@@ -21,9 +20,9 @@ from autoenc.command_line.folders import claim_folder
 from autoenc.command_line.help import help_text
 from autoenc.command_line.our_configs import absolute_folder, config_directory, register_our_configs
 from autoenc.command_line.preview import preview
-from autoenc.command_line.report import as_value, command, report, shown
 from autoenc.command_line.sweep import sweep
 from autoenc.command_line.wanted import comparison_settings, sweep_settings
+from autoenc.experiment.closing_report import as_value, command, shown
 from autoenc.progress import console
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -90,10 +89,11 @@ def _run(composer: Composer) -> int:
     if composer.recorded_tracker != "none" and not composer.tracker_overrides:
         log.info("That run had tracker=%s; this has none, unless the command line says so.", composer.recorded_tracker)
     # The first import of torch: everything that can be said without it has been said.
-    from autoenc import experiment
     from autoenc.config import parse
+    from autoenc.experiment.preparation import prepare
+    from autoenc.experiment.run import run_experiment
 
-    prepared = experiment.prepare(parse(task_values(config)))
+    prepared = prepare(parse(task_values(config)))
     claim = None
     if composer.resume is not None:
         path = composer.resume.absolute()
@@ -104,25 +104,22 @@ def _run(composer: Composer) -> int:
         path = claim.path
         RunDirectory.begin(path, config=prepared.config.values)
     run_directory = RunDirectory(path)
-    summary: dict[str, Any] = {}
     try:
-        with experiment.recorded(run_directory) as supervision:
-            _run_in_hydra(
-                composer,
-                config,
-                lambda: summary.update(experiment.run(prepared, run_directory, supervision=supervision)),
-                impossible=None if claim is None else claim.give_back,
-            )
+        _run_in_hydra(
+            composer,
+            config,
+            lambda: run_experiment(run_directory, prepare=lambda: prepared),
+            impossible=None if claim is None else claim.give_back,
+        )
     except SystemExit:
         again = [f"resume={as_value(shown(path))}", *map(shlex.quote, composer.tracker_overrides)]
         log.info("Interrupted. Go on with: %s %s", command(), " ".join(again))
         raise
-    report(summary, run_directory)
     return 0
 
 
 def _run_in_hydra(
-    composer: Composer, config: DictConfig, work: Callable[[], None], *, impossible: Callable[[], None] | None
+    composer: Composer, config: DictConfig, work: Callable[[], object], *, impossible: Callable[[], None] | None
 ) -> None:
     """Do the work as a job of Hydra's: with its files written, and its logging. `impossible` is called before an error
     of Hydra's own, such as a logging configuration that makes no sense.

@@ -6,9 +6,9 @@ import argparse
 
 from autoenc.command_line.composition import Composer
 from autoenc.command_line.jobs import varied
-from autoenc.command_line.report import shown
 from autoenc.command_line.wanted import Wanted, what_is_wanted
 from autoenc.comparison.labels import key_of
+from autoenc.experiment.closing_report import shown
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import Action
 

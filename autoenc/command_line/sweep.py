@@ -10,8 +10,8 @@ from pathlib import Path
 
 from autoenc.command_line.composition import Composer
 from autoenc.command_line.ending import in_one_line
-from autoenc.command_line.report import shown
 from autoenc.command_line.wanted import Wanted, what_is_wanted
+from autoenc.experiment.closing_report import shown
 from autoenc.runs import RunDirectory, printable, write_atomically
 from autoenc.sweeps.driver import Course, View
 from autoenc.sweeps.source import Source

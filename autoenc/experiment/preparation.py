@@ -1,4 +1,4 @@
-"""What a run needs before it may make a folder."""
+"""The preparation of a run: everything that can be refused before the run has a folder."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ from autoenc.models.autoencoder import AutoEncoder
 
 
 class Prepared(NamedTuple):
-    """What a run needs before it may make a folder: checked, loaded and built, so that what cannot be has said so."""
+    """A checked config, and what was loaded and built for it."""
 
     config: ExperimentConfig
     device: Device
     splits: Splits
+    """All images are on the device."""
     model: AutoEncoder
-    """Untrained, and on the device."""
+    """Untrained, on the device."""
     started: float
-    """`time.perf_counter()` when the preparations began."""
+    """`time.perf_counter()` when the preparation began."""
 
 
 def prepare(config: ExperimentConfig, *, threads: int | None = None) -> Prepared:
-    """Find the device and what the tracker needs, load the images, build the model.
+    """Find the device and the packages of the tracker, load the images onto the device, and build the model.
 
-    Nothing is written, but for data that has to be downloaded.
+    Nothing is written, except data that has to be downloaded.
 
-    Where the config leaves it open, `threads` says how many CPU threads there are to be; None: as torch would have it.
+    Args:
+        config: the config of the run.
+        threads: the number of CPU threads where the config leaves it open; None: torch's choice.
 
     Raises:
-        ValueError: one of them is not there; the message is one line.
+        ValueError: something is not available; the message is one line.
     """
     started = time.perf_counter()
     device = config.device.build()
     device.set_threads(threads)
     config.tracker.require()
-    splits = config.dataset.build(data_dir=config.data_dir)
+    splits = config.dataset.build(data_dir=config.data_dir).to(device.torch_device)
     model = config.build_model(image_shape=splits.image_shape)
     device.place(model)
     return Prepared(config, device, splits, model, started)

@@ -23,7 +23,7 @@ ORPHAN_SECONDS = 30.0
 """How long a job whose parent is gone may take to finish its step and save."""
 
 PRELOADED = [
-    *("autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment"),
+    *("autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment.run"),
     *("pydantic.dataclasses", "pydantic.type_adapter", "torch._dynamo", "sklearn.datasets"),
 ]
 """What the process that jobs are forked from imports once for all of them; the second line is what these import only
@@ -50,19 +50,18 @@ def work(task: JobTask) -> None:
 
 
 def _train(run_directory: RunDirectory, task: JobTask) -> None:
-    from autoenc import experiment
     from autoenc.config import OF_EARLIER_RUNS, parse
+    from autoenc.experiment.preparation import Prepared, prepare
+    from autoenc.experiment.run import run_experiment
 
-    # Whom to tell is the command's to say, never a folder's: it may be anybody's.
-    tracker = task.config.get("tracker", OF_EARLIER_RUNS["tracker"])
+    def prepared() -> Prepared:
+        # The command decides on the tracker, never a folder, which may come from a stranger.
+        tracker = task.config.get("tracker", OF_EARLIER_RUNS["tracker"])
+        return prepare(parse({**run_directory.config(), "tracker": tracker}), threads=task.threads)
+
     try:
-        with experiment.recorded(run_directory) as supervision:
-            config = parse({**run_directory.config(), "tracker": tracker})
-            prepared = experiment.prepare(config, threads=task.threads)
-            experiment.run(prepared, run_directory, supervision=supervision)
-    except (
-        Exception
-    ) as error:  # whatever a run may raise; `recorded` has written it down, unless the folder is another's
+        run_experiment(run_directory, prepare=prepared)
+    except Exception as error:  # recorded in the folder, unless another process trains there
         log.error("%s", error)  # noqa: TRY400 - the log has the traceback
         sys.exit(1)
 

@@ -1,25 +1,53 @@
-"""What a trainer remembers beside the model: position, snapshots, and optimizer and random generators as tensors."""
+"""The state of a training: its position, best weights, snapshots and metrics, saved to and restored from the run."""
 
 from __future__ import annotations
 
+import logging
+import math
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-from autoenc.training.checkpoints import Checkpoint, CheckpointError
+from autoenc.evaluation.batches import batches, fetch
+from autoenc.runs import RunDirectory
+from autoenc.seeds import derived_seed
+from autoenc.training.checkpoint_tensors import (
+    flattened,
+    load_optimizer,
+    optimizer_tensors,
+    random_states,
+    restore_random_states,
+    tensor_group,
+)
+from autoenc.training.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    load_last,
+    load_model,
+    model_tensors,
+    save_best,
+    save_last,
+)
+from autoenc.training.step import NotFiniteError, TrainingStep
+
+log = logging.getLogger(__name__)
+
+LONGEST_UNSAVED = 5.0
+"""Seconds after which an epoch ends with a checkpoint, however few steps it had."""
 
 
 @dataclass
 class Position:
-    """How far a training is: what a checkpoint remembers in plain numbers."""
+    """How far a training has come, in plain numbers."""
 
     epoch: int = 0
-    """Epochs that are done, validation and all."""
+    """Finished epochs, validation included."""
     step: int = 0
-    """Steps that are done."""
+    """Finished steps."""
     best_epoch: int | None = None
     best_objective: float | None = None
     seconds: float = 0.0
@@ -28,87 +56,200 @@ class Position:
 
 
 class Snapshot(NamedTuple):
-    """How far a training was at the end of an epoch."""
+    """The reconstructions and codes of some images at the end of an epoch, in eval mode."""
 
     reconstructions: Tensor
-    """Of the shown images, (K, C, H, W)."""
+    """(K, C, H, W)."""
     codes: Tensor
-    """Of the scattered images, (M, code_size)."""
+    """(M, code_size)."""
 
 
-def kept_snapshots(checkpoint: Checkpoint) -> dict[int, Snapshot]:
-    """By epoch, in order, what a checkpoint keeps of how far its training was, on the CPU."""
+class SnapshotImages(NamedTuple):
+    """The images of each snapshot, on the device."""
+
+    reconstructed: Tensor
+    """Float (K, C, H, W), with noise if the run has noise."""
+    encoded: Tensor
+    """uint8 (M, C, H, W); M is 0 where the codes are not needed."""
+
+
+class TrainingState:
+    """Everything that a stopped training needs to continue, besides the config and the images."""
+
+    def __init__(
+        self,
+        step: TrainingStep,
+        *,
+        snapshot_images: SnapshotImages,
+        image_count: int,
+        batch_size: int,
+        seed: int,
+        run: RunDirectory,
+    ) -> None:
+        self.step = step
+        self.position = Position()
+        self.snapshots: dict[int, Snapshot] = {}
+        self.steps_per_epoch = math.ceil(image_count / batch_size)
+        self._snapshot_images = snapshot_images
+        self._image_count = image_count
+        self._run = run
+        self._best: dict[str, Tensor] | None = None
+        self._best_is_saved = True
+        self._shuffling = torch.Generator().manual_seed(derived_seed(seed, "shuffling"))
+        self._epoch_start = self._shuffling.get_state()
+        self._generators = {"shuffling": self._shuffling, "noise": step.generator}
+        self._names: dict[Tensor, str] = {parameter: name for name, parameter in step.model.named_parameters()}
+        self.start_clock()
+
+    @property
+    def shuffling(self) -> torch.Generator:
+        """The generator for the order of the images, as it was when the epoch began."""
+        self._shuffling.set_state(self._epoch_start)
+        return self._shuffling
+
+    def start_clock(self) -> None:
+        """Count the time from now on."""
+        self._clock = self._saved = time.perf_counter()
+
+    def health(self) -> dict[str, Tensor]:
+        """Scalars for `refuse_not_finite`: the number of skipped steps, and a number that is finite if all weights are.
+
+        Finite gradients can still make the weights overflow.
+        """
+        return {"skipped": self.step.skipped, "weights": torch.stack(torch._foreach_norm(self.step.parameters)).sum()}
+
+    def refuse_not_finite(self, values: Mapping[str, float]) -> None:
+        """Check numbers from the device before any of them is written.
+
+        Raises:
+            NotFiniteError: one is not finite, or a step was skipped.
+        """
+        skipped = values["skipped"]
+        odd = [name for name, value in values.items() if not math.isfinite(value)]
+        if not skipped and not odd:
+            return
+        what = f"the loss or gradient of {skipped:.0f} step(s)" if skipped else " and ".join(odd)
+        hint = "a lower optimizer.learning_rate or training.gradient_clip may help"
+        raise NotFiniteError(f"in epoch {self.position.epoch + 1} {what} was not finite; {hint}")
+
+    def finish_epoch(self, metrics: Mapping[str, float], *, learning_rate: float) -> dict[str, Any]:
+        """Remember the weights if they are the best, and append the epoch to `metrics.jsonl`; returns its row."""
+        position = self.position
+        position.epoch += 1
+        self._epoch_start = self._shuffling.get_state()
+        self.step.clear_sums()
+        self._remember_best(metrics.get("validation/loss"))
+        self._update_clock()
+        seconds, position.epoch_seconds = position.epoch_seconds, 0.0
+        row = {
+            "epoch": position.epoch,
+            **metrics,
+            "learning_rate": learning_rate,
+            "seconds": seconds,
+            "images_per_second": self._image_count / seconds,
+        }
+        self._run.append_metrics(row)
+        return row
+
+    def take_snapshot(self) -> None:
+        """Keep the reconstructions and codes of the snapshot's images under the current epoch."""
+        model, device, images = self.step.model, self.step.device, self._snapshot_images
+        model.eval()
+        codes = torch.zeros(0, 0, device=device.torch_device)
+        with torch.no_grad(), device.autocast():
+            reconstructions = model(images.reconstructed).reconstruction.float()
+            if len(images.encoded):
+                codes = torch.cat([model.encode(batch).float() for batch in batches(images.encoded, device=device)])
+        self.snapshots[self.position.epoch] = Snapshot(reconstructions, codes)
+
+    def use_best(self) -> None:
+        """Give the model the weights that validated best. Without a validation split it keeps the last ones."""
+        if self._best is not None:
+            load_model(self.step.model, self._best)
+
+    def save_if_due(self) -> None:
+        """Save if the last checkpoint is older than `LONGEST_UNSAVED`."""
+        if time.perf_counter() - self._saved > LONGEST_UNSAVED:
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoints `last` and, where it is new, `best`.
+
+        Raises:
+            NotFiniteError: the weights are not finite; nothing is written.
+        """
+        self.refuse_not_finite(fetch(self.health()))  # synchronises
+        self._update_clock()
+        image_shape = list(self._snapshot_images.reconstructed.shape[1:])
+        if self._best is not None and not self._best_is_saved:
+            best = {"image_shape": image_shape, "epoch": self.position.best_epoch}
+            save_best(self._run.checkpoints, Checkpoint(self._best, {}, best))
+            self._best_is_saved = True
+        self.position.threads = torch.get_num_threads()
+        values = {
+            "image_shape": image_shape,
+            "steps_per_epoch": self.steps_per_epoch,
+            "sums": list(self.step.sums),  # their order, which the file of tensors does not keep
+            **asdict(self.position),
+        }
+        save_last(self._run.checkpoints, Checkpoint(model_tensors(self.step.model), self._tensors(), values))
+        self._saved = time.perf_counter()
+
+    def restore(self) -> Self:
+        """Continue from the newest checkpoint of the run, if it has one, and drop later rows of `metrics.jsonl`."""
+        checkpoint = load_last(self._run.checkpoints)
+        if checkpoint is not None:
+            self._load(checkpoint)
+        self._run.truncate_metrics(self.position.epoch)
+        return self
+
+    def _remember_best(self, objective: float | None) -> None:
+        position = self.position
+        if objective is None or (position.best_objective is not None and objective >= position.best_objective):
+            return
+        position.best_objective, position.best_epoch = objective, position.epoch
+        self._best = {name: tensor.detach().clone() for name, tensor in model_tensors(self.step.model).items()}
+        self._best_is_saved = False
+
+    def _update_clock(self) -> None:
+        now = time.perf_counter()
+        self.position.seconds += now - self._clock
+        self.position.epoch_seconds += now - self._clock
+        self._clock = now
+
+    def _tensors(self) -> dict[str, Tensor]:
+        groups: dict[str, Mapping[str, Tensor]] = {
+            "optimizer": optimizer_tensors(self.step.optimizer, names=self._names),
+            "random": random_states(self.step.device.torch_device, generators=self._generators),
+            "best": self._best or {},
+            "snapshot": {str(epoch): snapshot.reconstructions for epoch, snapshot in self.snapshots.items()},
+            "codes": {str(epoch): snapshot.codes for epoch, snapshot in self.snapshots.items()},
+            "epoch": {"start": self._epoch_start},
+            "sum": self.step.sums,
+        }
+        return flattened(groups)
+
+    def _load(self, checkpoint: Checkpoint) -> None:
+        device = self.step.device.torch_device
+        values = dict(checkpoint.values)
+        if values.pop("image_shape", None) is None or values.pop("steps_per_epoch", None) != self.steps_per_epoch:
+            raise CheckpointError("config.yaml was changed since the checkpoint: other images or another batch size")
+        sums = tensor_group(checkpoint, "sum")
+        self.step.restore_sums({name: sums[name] for name in values.pop("sums")})
+        self.position = Position(**values)
+        self.step.device.set_threads(self.position.threads)  # sums depend on how they are divided among threads
+        load_model(self.step.model, checkpoint.model)
+        load_optimizer(self.step.optimizer, tensor_group(checkpoint, "optimizer"), names=self._names)
+        restore_random_states(tensor_group(checkpoint, "random"), device, generators=self._generators)
+        self._best = {name: tensor.to(device) for name, tensor in tensor_group(checkpoint, "best").items()} or None
+        self._best_is_saved = False
+        kept = stored_snapshots(checkpoint).items()
+        self.snapshots = {epoch: Snapshot(images.to(device), codes.to(device)) for epoch, (images, codes) in kept}
+        self._epoch_start = tensor_group(checkpoint, "epoch")["start"]
+        log.info("Continuing after step %d, in epoch %d.", self.position.step, self.position.epoch + 1)
+
+
+def stored_snapshots(checkpoint: Checkpoint) -> dict[int, Snapshot]:
+    """The snapshots in a checkpoint by epoch, in order, on the CPU."""
     images, codes = tensor_group(checkpoint, "snapshot"), tensor_group(checkpoint, "codes")
     return {int(epoch): Snapshot(images[epoch], codes[epoch]) for epoch in sorted(images, key=int)}
-
-
-def flattened(groups: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of several groups as `<group>:<name>`, the way a checkpoint has the trainer's."""
-    return {f"{group}:{name}": tensor for group, tensors in groups.items() for name, tensor in tensors.items()}
-
-
-def tensor_group(checkpoint: Checkpoint, wanted: str) -> dict[str, Tensor]:
-    """The trainer's tensors `<wanted>:<name>`, by name, in no order that means anything."""
-    prefix = f"{wanted}:"
-    found = checkpoint.trainer.items()
-    return {name.removeprefix(prefix): tensor for name, tensor in found if name.startswith(prefix)}
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer, *, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
-    """The optimizer's state as `<parameter>/<key>`.
-
-    Raises:
-        TypeError: an optimizer keeps something else than tensors, which would be lost.
-    """
-    tensors = {}
-    for parameter, state in optimizer.state.items():
-        for key, value in state.items():
-            if value is None:
-                continue
-            if not isinstance(value, Tensor):
-                raise TypeError(f"{type(optimizer).__name__} keeps '{key}' as {type(value).__name__}, not as a tensor")
-            tensors[f"{names[parameter]}/{key}"] = value
-    return tensors
-
-
-def load_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], *, names: Mapping[Tensor, str]
-) -> None:
-    """Give an optimizer that has not stepped yet the state that `optimizer_tensors` returned."""
-    parameters = {name: parameter for parameter, name in names.items()}
-    for path, value in tensors.items():
-        name, _, key = path.rpartition("/")
-        if name not in parameters:
-            raise CheckpointError(f"the optimizer's state has '{name}', which this model has not")
-        parameter = parameters[name]
-        state: dict[str, Any] = optimizer.state[parameter]
-        if value.shape == parameter.shape:
-            # With the strides of the weights, which the file does not keep: fused kernels walk through both in memory
-            # order and would otherwise pair a channels_last weight with another weight's moment.
-            state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-        else:
-            state[key] = value.to(parameter.device)
-
-
-def random_states(device: torch.device, *, generators: Mapping[str, torch.Generator]) -> dict[str, Tensor]:
-    """The states of our generators and of torch's own, which layers such as dropout draw from."""
-    states = {name: generator.get_state() for name, generator in generators.items()}
-    states["torch"] = torch.get_rng_state()
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        states["mps"] = torch.mps.get_rng_state()
-    return states
-
-
-def restore_random_states(
-    states: Mapping[str, Tensor], device: torch.device, *, generators: Mapping[str, torch.Generator]
-) -> None:
-    """Put back what `random_states` returned."""
-    for name, generator in generators.items():
-        generator.set_state(states[name])
-    torch.set_rng_state(states["torch"])
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)
-    elif device.type == "mps" and "mps" in states:
-        torch.mps.set_rng_state(states["mps"])

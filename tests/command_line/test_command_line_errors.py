@@ -258,7 +258,7 @@ def test_our_own_defect_is_told_in_one_line_and_logged_in_full(
     def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("autoenc.experiment.course.draw_loss_curves", broken)
+    monkeypatch.setattr("autoenc.experiment.run.draw_loss_curves", broken)
     run = train(exit_code=1)
     assert capsys.readouterr().err == "error: first line; second line\n"
     assert RunDirectory(run).status()["error"]["kind"] == "raised"

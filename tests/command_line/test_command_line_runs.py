@@ -242,7 +242,7 @@ def test_a_run_killed_ten_times_ends_as_one_never_killed(elsewhere: Path) -> Non
         kills += 1
         arguments = [sys.executable, SCRIPT, "resume=killed"]
     assert process.wait() == 0
-    assert log.read_text().count("Going on after step") >= 5  # the rest were killed before their first checkpoint
+    assert log.read_text().count("Continuing after step") >= 5  # the rest were killed before their first checkpoint
     assert_same_run(Path("killed"), Path("whole"))
 
 

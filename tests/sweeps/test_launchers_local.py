@@ -42,7 +42,7 @@ def test_jobs_that_are_stopped_go_on_where_they_were(tmp_path: Path) -> None:
     steps = (tmp_path / "a" / "train.log").read_text().count("epoch ")
     assert run_all(launcher("basic"), [task(tmp_path / "a")]) == ["a"]
     assert outcome(tmp_path / "a") == "finished"
-    assert "Going on after step" in (tmp_path / "a" / "train.log").read_text()
+    assert "Continuing after step" in (tmp_path / "a" / "train.log").read_text()
     assert len(RunDirectory(tmp_path / "a").metrics()) == 2 >= steps
 
 

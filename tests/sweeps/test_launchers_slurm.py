@@ -73,7 +73,7 @@ def test_a_job_goes_on_after_a_preemption_and_after_its_process_is_killed(tmp_pa
     wait_until(lambda: slurm.ended() == [] and not first.is_running())
     wait_until(lambda: slurm.ended() == [] and _is_training_again(tmp_path / "a", before=first))
     assert not (tmp_path / ".replaced").exists()
-    assert "Going on after step" in (tmp_path / "a" / "train.log").read_text()
+    assert "Continuing after step" in (tmp_path / "a" / "train.log").read_text()
     second = psutil.Process(RunDirectory(tmp_path / "a").status()["pid"])
     second.parents()[1].kill()  # what watches it, under submitit's process
     ended: list[JobTask] = []
@@ -108,4 +108,4 @@ def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
 def _is_training_again(folder: Path, *, before: psutil.Process) -> bool:
     status = RunDirectory(folder).status()
     log = (folder / "train.log").read_text()
-    return status["state"] == "running" and status["pid"] != before.pid and "Going on after step" in log
+    return status["state"] == "running" and status["pid"] != before.pid and "Continuing after step" in log

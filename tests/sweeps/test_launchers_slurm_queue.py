@@ -44,7 +44,7 @@ def test_a_job_goes_on_after_a_warning_and_is_lost_with_its_machine(slurm: Prete
     wait_until(lambda: len(ended.__iadd__(made.ended())) == 2)
     assert [outcome(sweep / name) for name in ("a", "b")] == ["finished", "killed"]
     assert "its slurm job 102 ended as NODE_FAIL" in RunDirectory(sweep / "b").status()["error"]["message"]
-    assert "Going on after step" in (sweep / "a" / "train.log").read_text()
+    assert "Continuing after step" in (sweep / "a" / "train.log").read_text()
     assert not (sweep / ".replaced").exists()
     # A job's folder says that it has finished before slurm does.
     wait_until(lambda: slurm.jobs() == {"101": "COMPLETED", "102": "NODE_FAIL"})

@@ -14,7 +14,7 @@ import filelock
 import pytest
 
 from autoenc.command_line import main
-from autoenc.experiment import recorded
+from autoenc.experiment.status import recorded
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.attempt import Attempt

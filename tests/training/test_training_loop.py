@@ -187,7 +187,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 
 
 def test_an_epoch_ends_with_a_checkpoint_when_time_has_passed(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autoenc.training.loop.LONGEST_UNSAVED", 0.0)
+    monkeypatch.setattr("autoenc.training.state.LONGEST_UNSAVED", 0.0)
     stop_at(13, kill, monkeypatch)
     with pytest.raises(Killed):
         train("training.checkpoint_every=1000")
@@ -222,7 +222,7 @@ def test_a_second_signal_stops_at_once(train: Train, monkeypatch: pytest.MonkeyP
 def test_killed_while_the_pictures_are_drawn(
     train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autoenc.experiment.course.draw_portraits", lambda *_, **__: kill())
+    monkeypatch.setattr("autoenc.experiment.run.draw_portraits", lambda *_, **__: kill())
     with pytest.raises(Killed):
         train()
     monkeypatch.undo()
@@ -243,7 +243,7 @@ def test_a_damaged_last_checkpoint_costs_only_the_steps_since_the_previous_one(
     assert main(["resume=run"]) == 0
     log = Path("run/train.log").read_text()
     assert "Damaged checkpoint passed over" in log
-    assert "Going on after step 8" in log
+    assert "Continuing after step 8" in log
     assert_same_run(Path("run"), uninterrupted())
 
 
@@ -302,9 +302,10 @@ def test_a_signal_outside_of_the_steps_is_heard_too(
     moment: str, train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the last epoch's validation, and in the last save: everything is done but the evaluation."""
-    from autoenc.training import loop
+    from autoenc.training import loop, state
 
-    original, calls = getattr(loop, moment), iter(range(1, 99))
+    module = {"measure": loop, "save_last": state}[moment]
+    original, calls = getattr(module, moment), iter(range(1, 99))
     last = {"measure": 3, "save_last": 5}[moment]
 
     def signalling(*arguments: Any, **options: Any) -> Any:
@@ -312,7 +313,7 @@ def test_a_signal_outside_of_the_steps_is_heard_too(
             signal.raise_signal(signal.SIGTERM)
         return original(*arguments, **options)
 
-    monkeypatch.setattr(loop, moment, signalling)
+    monkeypatch.setattr(module, moment, signalling)
     with pytest.raises(SystemExit) as caught:
         train()
     monkeypatch.undo()
@@ -323,7 +324,7 @@ def test_a_signal_outside_of_the_steps_is_heard_too(
 
 
 def test_a_signal_before_the_first_step_is_recorded(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autoenc.command_line.commands.run_job", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr("autoenc.experiment.run.announce", lambda _: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(SystemExit) as caught:
         train()
     assert caught.value.code == 143
@@ -370,7 +371,7 @@ def test_a_full_disk_is_told_and_keeps_no_half_of_a_checkpoint(
 
 def test_pictures_show_what_was_scored_in_bfloat16_too(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Subject] = []
-    monkeypatch.setattr("autoenc.experiment.course.draw_portraits", lambda subject, **_: drawn.append(subject))
+    monkeypatch.setattr("autoenc.experiment.run.draw_portraits", lambda subject, **_: drawn.append(subject))
     run = train("device.precision=bfloat16", "dataset.validation_fraction=0")
     checkpoint = load_last(run / "checkpoints")
     assert checkpoint is not None

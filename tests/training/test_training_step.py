@@ -11,8 +11,8 @@ from autoenc.data.noise import Gaussian, NoNoise
 from autoenc.devices import Cpu, Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
-from autoenc.training.settings import TrainingSettings
 from autoenc.training.step import TrainingStep
+from autoenc.training.training_settings import TrainingSettings
 
 DEVICE = Cpu(threads=None, precision="float32", channels_last=False, compile=False).build()
 

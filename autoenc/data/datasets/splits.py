@@ -77,6 +77,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def to(self, device: torch.device) -> Split:
+        """The same split with its images on a device."""
+        return replace(self, images=self.images.to(device))
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
@@ -116,6 +120,12 @@ class Splits:
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
         return self.train.image_shape
+
+    def to(self, device: torch.device) -> Splits:
+        """The same splits with their images on a device; labels stay on the CPU."""
+        moved = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
+        drawn_from = self.train_probabilities
+        return replace(self, **moved, train_probabilities=None if drawn_from is None else drawn_from.to(device))
 
 
 def make_splits(pools: Pools, *, settings: SplitSettings) -> Splits:

@@ -1,4 +1,4 @@
-"""How a run stands, written down however it ends."""
+"""The state of a run in `status.json`: kept right however the run ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Supervision(NamedTuple):
-    """What `recorded` lends the run inside it."""
+    """What `recorded` gives to the run inside it."""
 
     interruption: Interruption
     tracking: Tracking
@@ -26,9 +26,9 @@ class Supervision(NamedTuple):
 
 @contextlib.contextmanager
 def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
-    """Watch for signals, keep other processes out, and have `status.json` say how the run stands, however it ends.
+    """Watch for signals, lock the folder, and write the state of the run to `status.json`, however the run ends.
 
-    Last, when that is written, a tracker is told and waited for: it cannot cost the run its state.
+    The tracker is told last. It cannot cost the run its state.
 
     Raises:
         ConfigError: another process trains in this folder.
@@ -45,7 +45,7 @@ def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
             log.debug("The run failed.", exc_info=True)
             _record_failure(run_directory, error)
             raise
-        with interruption.deferred():  # a signal that comes now comes too late
+        with interruption.deferred():  # the run is complete: a signal no longer interrupts it
             run_directory.set_state("finished")
 
 
@@ -53,14 +53,14 @@ def _record_failure(run_directory: RunDirectory, error: Exception) -> None:
     message = " ".join(str(error).split()) or type(error).__name__
     try:
         run_directory.set_state("failed", error={"kind": _kind(error), "message": message})
-    except OSError as full:  # a full disk, say, which may be why the run failed: that is to be told, not this
+    except OSError as full:  # a full disk may be why the run failed: report the first error, not this one
         log.warning("%s cannot be written: %s", run_directory.path / "status.json", full.strerror)
 
 
 def _kind(error: Exception) -> ErrorKind:
     if isinstance(error, NotFiniteError):
         return "not_finite"
-    # The CPU's allocator has no exception class of its own.
+    # The CPU allocator has no exception class of its own.
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
         return "out_of_memory"
     return "raised"

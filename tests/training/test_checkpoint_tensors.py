@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from autoenc.training.checkpoint_tensors import load_optimizer, optimizer_tensors, random_states, restore_random_states
 from autoenc.training.checkpoints import CheckpointError
-from autoenc.training.state import load_optimizer, optimizer_tensors, random_states, restore_random_states
 
 Build = Callable[[nn.Module], torch.optim.Optimizer]
 

@@ -16,22 +16,22 @@ class TrainingSettings:
     gradient_clip: PositiveFloat | None
     """The largest norm of the whole gradient; a longer one is scaled down to it."""
     patience: PositiveInt | None
-    """Stop after so many epochs without a better validation objective."""
+    """Stop after this many epochs without a better validation objective."""
     checkpoint_every: PositiveInt
     """Steps."""
     snapshot_every: PositiveInt
     """Epochs."""
     severity_start: Probability
-    """The noise's strength in the first step, as a share of what `noise` says."""
+    """The strength of the noise in the first step, as a share of what `noise` says."""
     severity_end: Probability
-    """The same from the epoch `severity_epochs` on; between, it changes evenly. Scored is always the whole noise."""
+    """The strength from the epoch `severity_epochs` on. In between it changes linearly. Scores use the full noise."""
     severity_epochs: PositiveInt | None
     """Epochs; null: the whole training."""
 
     def severity(self, epoch: float) -> float:
         """The share of the noise's strength after `epoch` epochs, which may be a fraction.
 
-        Geras and Sutton 2015 (Scheduled denoising autoencoders) begin with strong noise and end with weak.
+        Geras and Sutton 2015 (Scheduled denoising autoencoders) begin with strong noise and end with weak noise.
         """
         progress = min(1.0, epoch / (self.severity_epochs or self.epochs))
         return self.severity_start + (self.severity_end - self.severity_start) * progress

@@ -1,0 +1,46 @@
+"""The title of a run, and the lines at the beginning of its log."""
+
+from __future__ import annotations
+
+import logging
+
+from autoenc.config import ExperimentConfig
+from autoenc.experiment.preparation import Prepared
+
+log = logging.getLogger(__name__)
+
+
+def title_of(config: ExperimentConfig) -> str:
+    """The title of a run's pictures."""
+    bottleneck = "" if config.bottleneck.name == "plain" else f", {_words(config.bottleneck.name)} bottleneck,"
+    noise = "" if config.noise.name == "none" else f", {_words(config.noise.name)} noise"
+    return (
+        f"{_words(config.architecture.name)} autoencoder{bottleneck} on {_words(config.dataset.name)}{noise}, "
+        f"code size {config.architecture.code_size}"
+    )
+
+
+def announce(prepared: Prepared) -> None:
+    """Log the model, the images and the device, and warn of settings that seldom fit together."""
+    config, splits, model = prepared.config, prepared.splits, prepared.model
+    sizes = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = [f"{len(split):,} for {use}" for use, split in sizes.items() if len(split)]
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    shape = "x".join(str(size) for size in splits.image_shape)
+    log.info("%s, on %s.", title_of(config), prepared.device.description)
+    log.info("%s parameters; images of %s: %s.", f"{parameters:,}", shape, ", ".join(counts))
+    if model.loss.reads_logits and config.architecture.output == "identity":
+        log.warning("architecture.output=identity leaves (0, 1), where this loss has no gradient; sigmoid is usual.")
+    if model.bottleneck.variational and not getattr(config.loss, "in_nats", False):
+        hint = (
+            "it takes grey values for probabilities" if model.loss.reads_logits else "loss=gaussian learns the variance"
+        )
+        log.info("loss=%s becomes its likelihood: %s; %s.", config.loss.name, model.loss.unit, hint)
+    if config.loss.name == "bernoulli" and config.dataset.binarization == "none":
+        log.warning(
+            "loss=bernoulli is a likelihood of black and white pixels, but dataset.binarization=none keeps grey ones."
+        )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

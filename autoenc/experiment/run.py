@@ -1,0 +1,135 @@
+"""The whole story of a run, for a single run and for a job of a sweep alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autoenc.data.datasets import shown_indices
+from autoenc.data.datasets.binarization import draw as draw_binary
+from autoenc.environment import describe_environment
+from autoenc.evaluation.batches import as_floats, frozen_generator
+from autoenc.experiment.announcement import announce, title_of
+from autoenc.experiment.closing_report import report
+from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.status import recorded
+from autoenc.experiment.summary import summarize, units_of
+from autoenc.pictures import draw_loss_curves
+from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
+from autoenc.runs import RunDirectory
+from autoenc.seeds import derived_seed
+from autoenc.trackers import TrackedRun, Tracker
+from autoenc.training.interruption import Interruption
+from autoenc.training.loop import Trainer, TrainingImages
+from autoenc.training.state import SnapshotImages, TrainingState
+from autoenc.training.step import TrainingStep, as_stored
+
+
+def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepared]) -> dict[str, Any]:
+    """Train, evaluate, draw and report in the folder of a run, continuing from its checkpoint if it has one.
+
+    `prepare` is called when errors are recorded in the folder already. A command that prepared the run before it made
+    the folder returns what it has.
+
+    Returns:
+        the contents of `summary.json`.
+
+    Raises:
+        ValueError: the run cannot begin.
+        NotFiniteError: it diverged.
+        SystemExit: a signal interrupted it; everything is saved.
+    """
+    with recorded(run_directory) as supervision:
+        prepared = prepare()
+        run_directory.write_environment(describe_environment(prepared.device))
+        tracker = supervision.tracking.tracker = _build_tracker(prepared, run_directory)
+        trainer = _build_trainer(prepared, run_directory, tracker=tracker, interruption=supervision.interruption)
+        announce(prepared)
+        seconds_before = trainer.state.restore().position.seconds
+        tracker.begin(run_directory.metrics())
+        trainer.train()
+        trainer.state.use_best()
+        total_seconds = seconds_before + time.perf_counter() - prepared.started
+        summary = summarize(prepared, trainer.state, total_seconds=total_seconds)
+        run_directory.write_summary(summary)
+        _draw(prepared, trainer.state, run_directory=run_directory)
+    report(summary, run_directory)
+    return summary
+
+
+def _build_tracker(prepared: Prepared, run_directory: RunDirectory) -> Tracker:
+    config = prepared.config
+    tracked = TrackedRun(run_directory, title_of(config), values=config.values, units=units_of(prepared))
+    return config.tracker.build(tracked)
+
+
+def _build_trainer(
+    prepared: Prepared, run_directory: RunDirectory, *, tracker: Tracker, interruption: Interruption
+) -> Trainer:
+    config, device, splits, model, _ = prepared
+    torch.manual_seed(derived_seed(config.seed, "layers"))
+    drawn_from = splits.train_probabilities
+    step = TrainingStep(
+        model,
+        noise=config.noise,
+        optimizer=config.optimizer.build(model.parameters()),
+        device=device,
+        generator=torch.Generator(device.torch_device).manual_seed(derived_seed(config.seed, "noise")),
+        gradient_clip=config.training.gradient_clip,
+        targets=as_stored if drawn_from is None else draw_binary,
+        severity=config.training.severity,
+    )
+    state = TrainingState(
+        step,
+        snapshot_images=SnapshotImages(_shown_inputs(prepared), scattered(splits, figures=config.figures).images),
+        image_count=len(splits.train),
+        batch_size=config.training.batch_size,
+        seed=config.seed,
+        run=run_directory,
+    )
+    return Trainer(
+        step=step,
+        images=TrainingImages(splits.train.images if drawn_from is None else drawn_from, splits.validation.images),
+        state=state,
+        learning_rate=lambda at, total: config.optimizer.learning_rate * config.schedule.factor(at, total_steps=total),
+        settings=config.training,
+        shuffle=config.dataset.shuffle,
+        tracker=tracker,
+        interruption=interruption,
+    )
+
+
+def _shown_inputs(prepared: Prepared) -> Tensor:
+    """The inputs of the pictures' test images, (K, C, H, W): with frozen noise if the run has noise."""
+    config, device, splits, _, _ = prepared
+    clean = as_floats(splits.test.images[shown_indices(splits.test.labels)], device=device)
+    return config.noise(clean, generator=frozen_generator(device, split="shown")).images
+
+
+def _draw(prepared: Prepared, state: TrainingState, *, run_directory: RunDirectory) -> None:
+    config, position = prepared.config, state.position
+    # Training is over: from here on, synchronizing with the device costs nothing.
+    run_directory.figures.mkdir(exist_ok=True)
+    draw_loss_curves(
+        run_directory.metrics(),
+        path=run_directory.figures / "loss_curves.png",
+        loss_label=units_of(prepared)["loss"],
+        best_epoch=position.best_epoch,
+        title=title_of(config),
+    )
+    snapshots = sorted(state.snapshots.items())
+    subject = Subject(
+        model=prepared.model,
+        config=config,
+        splits=prepared.splits,
+        device=prepared.device,
+        code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots if len(snapshot.codes)},
+        shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots},
+    )
+    kinds = None if config.figures is None else [*ALWAYS, *config.figures]
+    epoch = position.best_epoch or position.epoch
+    draw_portraits(subject, folder=run_directory.figures, kinds=kinds, title=title_of(config), epoch=epoch)
