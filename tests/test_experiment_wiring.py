@@ -1,0 +1,217 @@
+"""What each part is given when a run is put together, against values computed separately.
+
+Each of these was once changed on purpose without a test noticing: the wrong split, strength, unit of time or weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+import autoenc
+from autoenc.command_line import main
+from autoenc.data.datasets import Splits, shown_indices
+from autoenc.evaluation.batches import as_floats, frozen_generator
+from autoenc.evaluation.health import examine
+from autoenc.runs import RunDirectory
+from autoenc.training.checkpoints import load_last
+from autoenc.training.step import TrainingStep
+from tests.conftest import TINY
+
+EPOCHS, STEPS_PER_EPOCH, STD = 3, 6, 0.5
+
+SETTINGS = (
+    *TINY,
+    "architecture=mlp",
+    "architecture.hidden=[16]",
+    "architecture.code_size=3",
+    "bottleneck=gaussian",
+    "bottleneck.beta=2",
+    "bottleneck.warmup_epochs=2",
+    "loss=bernoulli",
+    "dataset.binarization=dynamic",
+    f"noise.std={STD}",
+    "training.severity_start=0.2",
+    "training.severity_epochs=2",
+    "training.gradient_clip=0.25",
+    "schedule=cosine",
+    "optimizer.learning_rate=0.03",
+    "evaluation.nll_samples=16",
+)
+
+
+class Step(NamedTuple):
+    """What a training step worked with."""
+
+    given: Tensor
+    """The stored images of the batch, (B, C, H, W) in [0, 1]."""
+    target: Tensor
+    """The images drawn from them."""
+    std: float
+    """Of the noise."""
+    strength: float
+    """The share of the KL divergence that counts."""
+    learning_rate: float
+    gradient_clip: float | None
+
+
+class Run(NamedTuple):
+    folder: Path
+    steps: list[Step]
+    model: autoenc.TrainedModel
+    splits: Splits
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """One run of a denoising variational autoencoder, with everything that its steps worked with."""
+    folder, steps = tmp_path_factory.mktemp("wiring") / "run", list[Step]()
+    with pytest.MonkeyPatch.context() as patch:
+        original = TrainingStep.train_step
+
+        def recording(self: TrainingStep, images: Tensor) -> Tensor:
+            targets = self.targets
+
+            def drawn(stored: Tensor, *, generator: torch.Generator) -> Tensor:
+                target = targets(stored, generator=generator)
+                now: Any = self._noise_now
+                steps.append(
+                    Step(
+                        given=stored.clone(),
+                        target=target.clone(),
+                        std=now.std,
+                        strength=float(self.model.bottleneck.strength),  # type: ignore[arg-type]
+                        learning_rate=self.optimizer.param_groups[0]["lr"],
+                        gradient_clip=self.gradient_clip,
+                    )
+                )
+                return target
+
+            patch.setattr(self, "targets", drawn)
+            try:
+                return original(self, images)
+            finally:
+                patch.setattr(self, "targets", targets)
+
+        patch.setattr(TrainingStep, "train_step", recording)
+        assert main([*SETTINGS, f"hydra.run.dir={folder}"]) == 0
+    model = autoenc.load_run(folder)
+    yield Run(folder, steps, model, model.config.dataset.build(data_dir=model.config.data_dir))
+
+
+def flat(images: Tensor) -> np.ndarray[Any, Any]:
+    return (images.flatten(1).double() / 255).numpy()
+
+
+def test_the_steps_see_the_grey_training_images_once_an_epoch(run: Run) -> None:
+    assert len(run.steps) == EPOCHS * STEPS_PER_EPOCH
+    assert run.splits.train_probabilities is not None
+    expected = as_floats(run.splits.train_probabilities, device=run.model.config.device.build())
+    for epoch in range(EPOCHS):
+        steps = run.steps[epoch * STEPS_PER_EPOCH : (epoch + 1) * STEPS_PER_EPOCH]
+        seen = torch.cat([step.given for step in steps])
+        assert torch.equal(seen.flatten(1).sum(1).sort().values, expected.flatten(1).sum(1).sort().values)
+
+
+def test_dynamic_binarization_draws_new_pixels_in_every_epoch(run: Run) -> None:
+    def drawn(epoch: int) -> dict[bytes, Tensor]:
+        steps = run.steps[epoch * STEPS_PER_EPOCH : (epoch + 1) * STEPS_PER_EPOCH]
+        pairs = [(step.given, step.target) for step in steps]
+        return {
+            stored.numpy().tobytes(): target
+            for given, targets in pairs
+            for stored, target in zip(given, targets, strict=True)
+        }
+
+    first, second = drawn(0), drawn(1)
+    assert all(set(target.unique().tolist()) <= {0.0, 1.0} for target in first.values())
+    assert sum(not torch.equal(first[key], second[key]) for key in first) > 0.9 * len(first)
+
+
+def test_severity_and_warm_up_grow_with_epochs_and_not_with_steps(run: Run) -> None:
+    epochs = np.arange(len(run.steps)) / STEPS_PER_EPOCH
+    assert [step.std for step in run.steps] == pytest.approx(STD * np.minimum(1, 0.2 + 0.8 * epochs / 2))
+    assert [step.strength for step in run.steps] == pytest.approx(np.minimum(1, epochs / 2))
+
+
+def test_the_schedule_spans_all_steps_and_the_gradient_is_clipped(run: Run) -> None:
+    total = EPOCHS * STEPS_PER_EPOCH
+    factor = [run.model.config.schedule.factor(step, total_steps=total) for step in range(total)]
+    assert [step.learning_rate for step in run.steps] == pytest.approx([0.03 * one for one in factor])
+    assert {step.gradient_clip for step in run.steps} == {0.25}
+
+
+def test_pca_is_fitted_to_the_training_split_with_as_many_components_as_the_code_has_numbers(run: Run) -> None:
+    train, test = flat(run.splits.train.images), flat(run.splits.test.images)
+    pca = PCA(3, svd_solver="full").fit(train)
+    expected = np.square(pca.inverse_transform(pca.transform(test)) - test).mean()
+    assert RunDirectory(run.folder).summary()["test"]["pca_mse"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_likelihood_is_that_of_the_test_images(run: Run) -> None:
+    found = RunDirectory(run.folder).summary()["test"]["nll_nats"]
+    expected = {name: _nll(run, getattr(run.splits, name).images) for name in ("test", "train")}
+    assert found == pytest.approx(expected["test"], rel=1e-5)
+    assert found != pytest.approx(expected["train"], rel=1e-3)
+
+
+def _nll(run: Run, images: Tensor) -> float:
+    from autoenc.evaluation.likelihood import negative_log_likelihood
+
+    return negative_log_likelihood(run.model.model, images, device=run.model.config.device.build(), samples=16)
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "train"])
+def test_errors_are_of_the_best_weights_on_the_split_they_are_named_after(run: Run, split: str) -> None:
+    images = getattr(run.splits, split).images
+    clean = as_floats(images, device=run.model.config.device.build())
+    noisy = run.model.config.noise(clean, generator=frozen_generator(run.model.config.device.build(), split=split))
+    scores = RunDirectory(run.folder).summary()[split]
+    for name, given in (("mse", clean), ("noisy_mse", noisy.images)):
+        with torch.no_grad():
+            expected = (run.model.model(given).reconstruction - clean).square().mean().item()
+        assert scores[name] == pytest.approx(expected, rel=1e-5)
+
+
+def test_validation_uses_the_full_noise_and_the_full_penalty_from_the_first_epoch_on(run: Run) -> None:
+    """The best epoch's row has to agree with the final score, which knows no severity and no warm-up."""
+    summary = RunDirectory(run.folder).summary()
+    rows = RunDirectory(run.folder).metrics()
+    best = rows[summary["best_epoch"] - 1]
+    for name in ("loss", "reconstruction", "penalty", "mse", "noisy_mse"):
+        assert best[f"validation/{name}"] == pytest.approx(summary["validation"][name], rel=1e-5)
+    assert best["validation/loss"] == min(row["validation/loss"] for row in rows)
+
+
+def test_snapshots_are_of_the_shown_test_images_with_frozen_noise(run: Run) -> None:
+    checkpoint = load_last(run.folder / "checkpoints")
+    assert checkpoint is not None
+    device = run.model.config.device.build()
+    clean = as_floats(run.splits.test.images[shown_indices(run.splits.test.labels)], device=device)
+    noisy = run.model.config.noise(clean, generator=frozen_generator(device, split="shown")).images
+    model = run.model.config.build_model(image_shape=run.splits.image_shape)
+    with torch.no_grad():
+        expected = model.eval()(noisy).reconstruction
+    torch.testing.assert_close(checkpoint.trainer["snapshot:0"], expected)
+
+
+def test_health_is_examined_on_the_test_images(run: Run) -> None:
+    device = run.model.config.device.build()
+    expected = examine(run.model.model, run.splits.test.images, device=device)
+    assert RunDirectory(run.folder).summary()["health"] == expected
+
+
+def test_the_frozen_noise_of_a_split_is_the_same_in_every_run(run: Run) -> None:
+    device = run.model.config.device.build()
+    clean = as_floats(run.splits.test.images, device=device)
+    draws = [run.model.config.noise(clean, generator=frozen_generator(device, split="test")).images for _ in range(2)]
+    assert torch.equal(*draws)
+    others = run.model.config.noise(clean, generator=frozen_generator(device, split="validation")).images
+    assert not torch.equal(draws[0], others)
