@@ -5,7 +5,6 @@ Each of these was once changed on purpose without a test noticing: the wrong spl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +69,7 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One run of a denoising variational autoencoder, with everything that its steps worked with."""
     folder, steps = tmp_path_factory.mktemp("wiring") / "run", list[Step]()
     with pytest.MonkeyPatch.context() as patch:
@@ -103,7 +102,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         patch.setattr(TrainingStep, "train_step", recording)
         assert main([*SETTINGS, f"hydra.run.dir={folder}"]) == 0
     model = autoenc.load_run(folder)
-    yield Run(folder, steps, model, model.config.dataset.build(data_dir=model.config.data_dir))
+    return Run(folder, steps, model, model.config.dataset.build(data_dir=model.config.data_dir))
 
 
 def flat(images: Tensor) -> np.ndarray[Any, Any]:
