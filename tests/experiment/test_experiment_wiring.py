@@ -19,7 +19,9 @@ from autoenc.command_line import main
 from autoenc.data.datasets import Splits, shown_indices
 from autoenc.evaluation.batches import as_floats, frozen_generator
 from autoenc.evaluation.health import examine
+from autoenc.evaluation.scores import measure
 from autoenc.runs import RunDirectory
+from autoenc.training import loop
 from autoenc.training.checkpoints import load_last
 from autoenc.training.step import TrainingStep
 from tests.conftest import TINY
@@ -64,6 +66,8 @@ class Step(NamedTuple):
 class Run(NamedTuple):
     folder: Path
     steps: list[Step]
+    validation_stds: list[float]
+    """Of the noise, in the validation of each epoch."""
     model: autoenc.TrainedModel
     splits: Splits
 
@@ -71,7 +75,7 @@ class Run(NamedTuple):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One run of a denoising variational autoencoder, with everything that its steps worked with."""
-    folder, steps = tmp_path_factory.mktemp("wiring") / "run", list[Step]()
+    folder, steps, validation_stds = tmp_path_factory.mktemp("wiring") / "run", list[Step](), list[float]()
     with pytest.MonkeyPatch.context() as patch:
         original = TrainingStep.train_step
 
@@ -99,10 +103,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             finally:
                 patch.setattr(self, "targets", targets)
 
+        def recording_measure(*arguments: Any, noise: Any, **options: Any) -> dict[str, Tensor]:
+            validation_stds.append(noise.std)
+            return measure(*arguments, noise=noise, **options)
+
         patch.setattr(TrainingStep, "train_step", recording)
+        patch.setattr(loop, "measure", recording_measure)
         assert main([*SETTINGS, f"hydra.run.dir={folder}"]) == 0
     model = autoenc.load_run(folder)
-    return Run(folder, steps, model, model.config.dataset.build(data_dir=model.config.data_dir))
+    return Run(folder, steps, validation_stds, model, model.config.dataset.build(data_dir=model.config.data_dir))
 
 
 def flat(images: Tensor) -> np.ndarray[Any, Any]:
@@ -180,7 +189,8 @@ def test_errors_are_of_the_best_weights_on_the_split_they_are_named_after(run: R
 
 
 def test_validation_uses_the_full_noise_and_the_full_penalty_from_the_first_epoch_on(run: Run) -> None:
-    """The best epoch's row has to agree with the final score, which knows no severity and no warm-up."""
+    """The row of the best epoch has to agree with the final score, which knows no severity and no warm-up."""
+    assert run.validation_stds == [STD] * EPOCHS
     summary = RunDirectory(run.folder).summary()
     rows = RunDirectory(run.folder).metrics()
     best = rows[summary["best_epoch"] - 1]
