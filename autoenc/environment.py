@@ -1,4 +1,4 @@
-"""Where a run took place: what its numbers may depend on beside its config."""
+"""The environment of a run: everything besides the config that its numbers may depend on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("autoenc", "torch", "torchvision", "hydra-core", "omegaconf", "numpy
 
 
 def describe_environment(device: Device) -> dict[str, Any]:
-    """Package versions, git commit, device, threads and command line, as `environment.json` holds them."""
+    """The contents of `environment.json`: package versions, git commit, device, threads and command line."""
     return {
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
@@ -30,7 +30,7 @@ def describe_environment(device: Device) -> dict[str, Any]:
 
 
 def describe_code() -> str:
-    """The version of this package and, of a checkout, the commit: `0.1.0 (af8b16e, changed)`."""
+    """The version of this package and, in a checkout, the commit: `0.1.0 (af8b16e, changed)`."""
     git = _git_state(Path(__file__).parent)
     if git is None:
         return str(_version("autoenc"))
@@ -45,9 +45,9 @@ def _version(package: str) -> str | None:
 
 
 def _git_state(folder: Path) -> dict[str, Any] | None:
-    """The commit of the checkout that this package runs from; None where it was installed from a wheel."""
+    """The commit of the checkout that this package runs from; None for an installed wheel."""
     try:
-        # Without `ls-files` a package installed inside somebody's repository would pass for a part of it.
+        # `ls-files` fails for a package that is merely installed inside another repository.
         _git("ls-files", "--error-unmatch", Path(__file__).name, folder=folder)
         commit = _git("rev-parse", "HEAD", folder=folder)
         return {"commit": commit, "dirty": bool(_git("status", "--porcelain", folder=folder))}
@@ -56,6 +56,6 @@ def _git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def _git(*arguments: str, folder: Path) -> str:
-    # Without a lock that would stay in the repository, and in its owner's way, where this process is killed.
+    # Without optional locks: they would stay in the repository if this process is killed.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603

@@ -1,4 +1,4 @@
-"""Packages that not everybody has: those of our extras."""
+"""Optional packages, which come with an extra of this one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from autoenc.settings import ConfigError
 
 
 def imported(module: str, *, extra: str, key: str) -> Any:
-    """The module, which is of a package that comes with the extra `extra` of ours, or imports such packages.
+    """Import a module that needs the extra `extra`.
 
     Raises:
-        ConfigError: they are not installed, or cannot be imported; `key` is what asked for them.
+        ConfigError: a package is not installed, or cannot be imported; `key` is the setting that needs it.
     """
     try:
         return importlib.import_module(module)
-    except Exception as error:  # a broken package may raise anything as it is imported
+    except Exception as error:  # importing a broken package may raise anything
         missing = isinstance(error, ModuleNotFoundError) and error.name == module
         what = "it is not installed" if missing else f"it cannot be imported ({' '.join(str(error).split())})"
         raise ConfigError(key, f"{what}; pip install 'autoenc[{extra}]'", value=extra) from error

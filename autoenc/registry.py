@@ -25,9 +25,9 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """The settings classes of one config group, by name.
 
-    A class is a frozen dataclass: its fields are what the group's YAML may say, and its `build` makes the object.
-    An installed package adds a choice by an entry point `<group>.<name>` in the entry-point group `autoenc.plugins`,
-    whose value is such a class; it is imported when it is asked for, and not before.
+    A class is a frozen dataclass: its fields are the keys of the group's YAML, and its `build` makes the object. An
+    installed package adds a choice by an entry point `<group>.<name>` in the entry-point group `autoenc.plugins`. Its
+    value is such a class. It is imported only when the choice is used.
     """
 
     def __init__(self, group: str, entries: Mapping[str, type[T]]) -> None:
@@ -35,14 +35,14 @@ class Registry(Generic[T]):
         self._entries = dict(entries)
 
     def names(self) -> list[str]:
-        """All choices, our own and those of installed packages, sorted."""
+        """All choices, including those of installed packages, sorted."""
         return sorted({*self._entries, *self._plugins()})
 
     def settings_class(self, name: str) -> type[T]:
         """The settings class called `name`.
 
         Raises:
-            ConfigError: there is none; the message has the choices.
+            ConfigError: there is no such choice; the message lists the choices.
         """
         if name in self._entries:
             return self._entries[name]
@@ -53,10 +53,9 @@ class Registry(Generic[T]):
         raise ConfigError(f"{self.group}.name", problem, value=name)
 
     def parse(self, values: Mapping[str, Any], *, key: str | None = None) -> T:
-        """The settings that a group's YAML describes: its `name` picks the class, the rest are the fields.
+        """The settings of a group's YAML: `name` picks the class, the other keys are its fields.
 
-        Where they stand elsewhere in the config than the group itself, as those of a noise within a noise, `key` says
-        where, and messages say it too.
+        `key` is the full key in messages, if it is not the group: for a noise inside `noise=compose`, for example.
 
         Raises:
             ConfigError: the name is unknown, or a key or value does not fit the class.
@@ -87,7 +86,7 @@ class Registry(Generic[T]):
             problem = f"the plugin {plugin.value} cannot be loaded: {type(error).__name__}: {error}"
             raise ConfigError(key, problem, value=name) from error
         if not (isinstance(loaded, type) and dataclasses.is_dataclass(loaded)):
-            raise ConfigError(key, f"the plugin {plugin.value} is no dataclass", value=name)
+            raise ConfigError(key, f"the plugin {plugin.value} is not a dataclass", value=name)
         return cast("type[T]", loaded)
 
     def _plugins(self) -> dict[str, EntryPoint]:
@@ -97,10 +96,9 @@ class Registry(Generic[T]):
 
 
 def _move(error: ConfigError, *, origin: str, to: str) -> None:
-    """Make an error at or under the key `origin` one at or under `to`.
+    """Move the key of an error from `origin` to `to`.
 
-    Afterwards and not by handing `to` down, because a class's `__post_init__` names its keys without knowing where its
-    settings stand.
+    It is moved afterwards because a class's `__post_init__` does not know where its settings are in the config.
     """
     if error.key == origin or error.key.startswith(f"{origin}."):
         error.key = to + error.key.removeprefix(origin)

@@ -6,10 +6,10 @@ import hashlib
 
 
 def derived_seed(seed: int, purpose: str) -> int:
-    """A seed for one purpose, such as "shuffling", that tells nothing of the seeds for others.
+    """A seed for one purpose, such as "shuffling", independent of the seeds for other purposes.
 
-    Streams seeded so do not shift when another stream draws more or fewer numbers: switching the noise on leaves the
-    initial weights and the order of the images as they were.
+    A stream does not shift when another stream draws more or fewer numbers. Switching on noise, for example, keeps the
+    initial weights and the order of the images.
 
     Returns:
         an integer from 0 to 2**63 - 1: the first 63 bits of a SHA-256.

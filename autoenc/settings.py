@@ -1,7 +1,7 @@
-"""The vocabulary of settings: the types a field may have, and a mapping checked against a dataclass.
+"""Settings: the types of their fields, and the check of a mapping against a dataclass.
 
-Settings are frozen dataclasses. Their fields are the schema of a YAML file; `checked` turns what stood in that file
-into an instance, or says in one line which key is wrong and what would be right.
+Settings are frozen dataclasses. Their fields are the schema of a YAML file. `checked` turns the contents of that file
+into an instance, or raises an error of one line with the wrong key and the right values.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ConfigError(ValueError):
 
 
 def checked(settings: type[T], values: Mapping[str, Any], *, key: str) -> T:
-    """An instance of the dataclass `settings` made from `values`, which stand under `key` in the config.
+    """An instance of the dataclass `settings` made from `values`, the node `key` of the config.
 
     Raises:
         ConfigError: a key is unknown or missing, or a value has the wrong type or is out of range.
@@ -52,15 +52,15 @@ def checked(settings: type[T], values: Mapping[str, Any], *, key: str) -> T:
         if not _is_plain(value):
             raise _wrong_value(adapter, name, values=values, key=key)
     try:
-        # Through JSON, because pydantic's strict mode then takes a list for a tuple and an int for a float, and nothing
-        # else that merely looks alike ("3" for 3, 1 for true).
+        # As JSON, because pydantic's strict mode then accepts a list as a tuple and an int as a float, and nothing else
+        # ("3" as 3, 1 as true).
         return adapter.validate_json(json.dumps(dict(values)), strict=True)  # type: ignore[no-any-return]
     except ValidationError as error:
         raise _as_config_error(error, adapter, values=values, key=key) from None
 
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
-"""Kept, because making one takes as long as a training step."""
+"""A cache, because making one takes as long as a training step."""
 
 
 def _adapter(settings: type[Any]) -> TypeAdapter[Any]:
@@ -81,28 +81,28 @@ def check_keys(values: Mapping[str, Any], *, allowed: Iterable[str], key: str) -
 
 
 def field_names(settings: type[Any]) -> list[str]:
-    """The names of a dataclass's fields, in the order in which they were written."""
+    """The names of a dataclass's fields, in their order."""
     return [field.name for field in dataclasses.fields(settings)]
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """`" (did you mean 'conv'?)"`, or nothing when no choice is near enough to `word`."""
+    """`" (did you mean 'conv'?)"`, or an empty text if no choice is similar to `word`."""
     found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f" (did you mean '{found[0]}'?)" if found else ""
 
 
 def listed(choices: Iterable[str]) -> str:
-    """The choices as they stand in a message."""
+    """The choices as a message lists them."""
     return ", ".join(choices) or "none"
 
 
 def join(*parts: object) -> str:
-    """The dotted path of a key; empty parts stand for the top level."""
+    """The dotted path of a key. Empty parts are the top level."""
     return ".".join(str(part) for part in parts if part != "")
 
 
 def _is_plain(value: object) -> bool:
-    """Whether JSON has such a value: no date or bytes from YAML's tags, and no infinity."""
+    """Whether the value is valid JSON: no date or bytes from YAML's tags, and no infinity."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
@@ -115,8 +115,8 @@ def _as_config_error(
 ) -> ConfigError:
     first = error.errors(include_url=False)[0]
     if first["type"] == "missing" and len(first["loc"]) == 1:
-        return ConfigError(join(key, *first["loc"]), "it has no value, and none is assumed")
-    if first["type"] == "value_error":  # raised by a `__post_init__`, in words of its own
+        return ConfigError(join(key, *first["loc"]), "it is required, but not set")
+    if first["type"] == "value_error":  # raised by a `__post_init__`, with its own message
         raised = first["ctx"]["error"]
         return raised if isinstance(raised, ConfigError) else ConfigError(key, str(raised))
     return _wrong_value(adapter, str(first["loc"][0]), values=values, key=key)
@@ -167,7 +167,7 @@ _BOUNDS = {
 
 
 def _as_typed(value: object) -> str:
-    """A value as a person would write it on the command line; a text that would be read as a number gets quotes."""
+    """A value as it is written on the command line; text that looks like a number gets quotes."""
     if isinstance(value, str):
         odd = value in {"", "true", "false", "null"} or _NUMBER.fullmatch(value) or not value.isprintable()
         return repr(value) if odd else value

@@ -213,9 +213,9 @@ def test_what_is_wrong_is_said_in_one_line(changes: dict[str, object], message: 
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("seed", "seed: it has no value, and none is assumed"),
-        ("training.epochs", "training.epochs: it has no value, and none is assumed"),
-        ("optimizer.betas", "optimizer.betas: it has no value, and none is assumed"),
+        ("seed", "seed: it is required, but not set"),
+        ("training.epochs", "training.epochs: it is required, but not set"),
+        ("optimizer.betas", "optimizer.betas: it is required, but not set"),
         ("optimizer.name", "optimizer.name=null: it must be one of adam, adamw, sgd"),
         ("optimizer", "optimizer=null: it must be one of adam, adamw, sgd"),
         ("training", "training=null: it must be a group of keys"),

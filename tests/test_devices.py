@@ -58,22 +58,26 @@ def test_the_choices() -> None:
 @pytest.mark.parametrize(
     ("name", "mps", "message"),
     [
-        ("cuda", False, "device=cuda: torch finds no CUDA device; here there is cpu (device=auto takes the first)"),
-        ("cuda", True, "device=cuda: torch finds no CUDA device; here there is mps, cpu (device=auto takes the first)"),
-        ("mps", False, "device=mps: torch finds no Apple GPU; here there is cpu (device=auto takes the first)"),
+        ("cuda", False, "device=cuda: torch finds no CUDA device; this machine has cpu"),
+        (
+            "cuda",
+            True,
+            "device=cuda: torch finds no CUDA device; this machine has mps, cpu",
+        ),
+        ("mps", False, "device=mps: torch finds no Apple GPU; this machine has cpu"),
     ],
 )
 def test_a_device_that_is_not_here_is_refused(here: Any, name: str, mps: bool, message: str) -> None:
     here(cuda=0, mps=mps)
     with pytest.raises(ConfigError) as caught:
         device(name)
-    assert str(caught.value) == message
+    assert str(caught.value) == f"{message} (device=auto takes the first)"
     assert caught.value.key == "device"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_pretending_there_is_no_cuda_here() -> None:
-    with pytest.raises(ConfigError, match=r"^device=cuda: torch finds no CUDA device; here there is .*cpu \("):
+    with pytest.raises(ConfigError, match=r"^device=cuda: torch finds no CUDA device; this machine has .*cpu \("):
         device("cuda")
 
 

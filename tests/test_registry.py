@@ -91,7 +91,7 @@ def test_names_are_sorted() -> None:
             "shape.side=1: there is no such key; the keys are radius",
         ),
         ({"name": "round", "radius": 0}, "shape.radius=0: it must be a whole number of at least 1"),
-        ({"name": "round"}, "shape.radius: it has no value, and none is assumed"),
+        ({"name": "round"}, "shape.radius: it is required, but not set"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(values: dict[str, Any], message: str) -> None:

@@ -138,7 +138,7 @@ def test_a_message_stays_one_line_whatever_the_value() -> None:
 
 
 def test_a_missing_key_is_named() -> None:
-    assert message_of({}, settings=Needed, key="a.b") == "a.b.size: it has no value, and none is assumed"
+    assert message_of({}, settings=Needed, key="a.b") == "a.b.size: it is required, but not set"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(values: dict[str, Any], mess
 
 def test_at_the_top_level_a_key_stands_alone() -> None:
     assert message_of({"size": 0}, settings=Needed, key="") == "size=0: it must be a whole number of at least 1"
-    assert message_of({}, settings=Needed, key="") == "size: it has no value, and none is assumed"
+    assert message_of({}, settings=Needed, key="") == "size: it is required, but not set"
 
 
 def test_a_class_may_refuse_in_words_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""What an autoencoder has to beat: principal component analysis."""
+"""The linear baseline of an autoencoder: principal component analysis."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from autoenc.devices import Device
 from autoenc.evaluation.batches import batches
 
 MOST_DIMENSIONS = 4096
-"""Of a matrix whose eigenvectors are sought: twice as many take eight times as long, and this takes half a minute."""
+"""The largest matrix for eigenvectors. It takes half a minute; twice the size takes eight times as long."""
 
 MOST_NUMBERS = 2**28
-"""Of the images that a small set is held as at once: a gigabyte."""
+"""The most numbers in a small set of large images, which is held in memory as floats: a gigabyte."""
 
 
 def pca_error(fitted_on: Tensor, images: Tensor, *, components: int, device: Device) -> float | None:
-    """The squared error per pixel of the best affine code of `components` numbers: principal component analysis.
+    """The squared error per pixel of principal component analysis: the best affine code of `components` numbers.
 
-    What an autoencoder of that code size has to beat to have learnt anything that is not linear. Measured on the same
-    clean images in [0, 1] as `mse`.
+    An autoencoder of that code size has learned something nonlinear only if its error is lower. Both errors are
+    measured on clean images in [0, 1].
 
     Args:
-        fitted_on: uint8 (N, C, H, W), from which the mean and the components are taken: the training split.
-        images: uint8 (M, C, H, W), whose error it is.
-        components: how many; as many as there are pixels, and the error is 0.
-        device: where the images are.
+        fitted_on: uint8 (N, C, H, W), the images that determine the mean and the components: the training split.
+        images: uint8 (M, C, H, W), the images that the error is measured on.
+        components: their number. With as many as pixels, the error is 0.
+        device: the device of the images.
 
     Returns:
-        None where there are more than 4,096 images of more than 4,096 numbers each, or few of too many: that takes a
-        while, and memory that the training did not.
+        None for more than 4,096 images of more than 4,096 numbers each, or for few images of too many numbers: these
+        would take too long and too much memory.
     """
     count, pixels = len(fitted_on), fitted_on[0].numel()
     if min(count, pixels) > MOST_DIMENSIONS or (pixels > MOST_DIMENSIONS and count * pixels > MOST_NUMBERS):
@@ -42,7 +42,7 @@ def pca_error(fitted_on: Tensor, images: Tensor, *, components: int, device: Dev
     for batch in batches(images, device=device):
         centred = batch.flatten(1) - mean
         left += (centred - centred @ directions @ directions.T).square().sum()
-    return left.item() / (len(images) * pixels)  # synchronises: once, after training
+    return left.item() / (len(images) * pixels)  # synchronizes once, after training
 
 
 def _directions_by_pixels(images: Tensor, *, mean: Tensor, components: int, device: Device) -> Tensor:
@@ -57,8 +57,8 @@ def _directions_by_pixels(images: Tensor, *, mean: Tensor, components: int, devi
 
 
 def _directions_by_images(images: Tensor, *, mean: Tensor, components: int, device: Device) -> Tensor:
-    """The same of fewer images than pixels, by their products (N, N): the other side of one singular value problem."""
+    """The same for fewer images than pixels, from their products (N, N)."""
     centred = torch.cat([batch.flatten(1) - mean for batch in batches(images, device=device)])  # (N, P)
     weights = torch.linalg.eigh((centred @ centred.T).cpu().double()).eigenvectors[:, -components:].to(mean)
-    directions: Tensor = torch.linalg.qr(centred.T @ weights).Q  # (P, components), made orthonormal
+    directions: Tensor = torch.linalg.qr(centred.T @ weights).Q  # (P, components), orthonormal
     return directions

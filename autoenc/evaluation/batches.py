@@ -1,4 +1,4 @@
-"""Stored images to batches on the device, random numbers that are the same every time, and numbers back from there."""
+"""Batches of stored images on the device, frozen random numbers, and the transfer of results from the device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BATCH_SIZE = 1000
 """Fixed, because frozen noise is drawn batch by batch."""
 
 MOST_DECODED = 5 * BATCH_SIZE
-"""Of a batch for which several codes are sampled, how many are decoded at a time, so that memory stays bounded."""
+"""The most codes decoded at a time where several are sampled for an image. It bounds the memory."""
 
 
 def batches(images: Tensor, *, device: Device) -> Iterator[Tensor]:
@@ -24,13 +24,13 @@ def batches(images: Tensor, *, device: Device) -> Iterator[Tensor]:
 
 
 def as_floats(images: Tensor, *, device: Device) -> Tensor:
-    """uint8 images as floats in [0, 1], in the memory format that the device's convolutions like."""
+    """uint8 images as floats in [0, 1], in the memory format that is fast on the device."""
     memory_format = torch.channels_last if device.channels_last else torch.contiguous_format
     return images.to(torch.float32, memory_format=memory_format).div_(255)
 
 
 def frozen_generator(device: Device, *, split: str) -> torch.Generator:
-    """A generator for the noise on a split that is the same in every run, whatever its seed."""
+    """A generator for the noise of a split. It is the same in every run, whatever the seed of the run."""
     return torch.Generator(device.torch_device).manual_seed(derived_seed(0, f"frozen noise on {split}"))
 
 
@@ -38,5 +38,5 @@ def fetch(scalars: Mapping[str, Tensor]) -> dict[str, float]:
     """Scalars from the device, all in one transfer."""
     if not scalars:
         return {}
-    values = torch.stack([value.detach() for value in scalars.values()]).tolist()  # synchronises
+    values = torch.stack([value.detach() for value in scalars.values()]).tolist()  # synchronizes
     return dict(zip(scalars, values, strict=True))

@@ -14,7 +14,7 @@ from autoenc.models.autoencoder import AutoEncoder
 
 
 class _Variational(Protocol):
-    """What a variational bottleneck has beside what all have."""
+    """A variational bottleneck."""
 
     def log_ratio(self, features: Tensor, *, samples: Tensor) -> Tensor:
         """The log of the codes' density over the prior's at codes (S, B, code_size), (S, B)."""
@@ -25,15 +25,15 @@ def negative_log_likelihood(model: AutoEncoder, images: Tensor, *, device: Devic
     """An estimate of -log p(image) in nats, the mean over images, in eval mode and from the clean images.
 
     Burda, Grosse and Salakhutdinov 2016, ICLR, equation 8: the log of the mean over `samples` codes z of
-    p(image | z) p(z) / q(z | image). But for chance it is too high, never too low, and less so the more samples; with
-    one it is the negative evidence lower bound. The draws are frozen: the same for every model of a code size.
+    p(image | z) p(z) / q(z | image). In expectation the estimate is too high, and less so with more samples. With one
+    sample it is the negative evidence lower bound. The draws are frozen: the same for every model of a code size.
 
-    The decoder works `samples` times for each image, in batches of bounded size.
+    The decoder decodes `samples` codes for each image, in batches of bounded size.
 
     Args:
         model: the model, on the device, with a variational bottleneck.
-        images: uint8 (N, C, H, W), on the device; not none.
-        device: where they are.
+        images: uint8 (N, C, H, W), on the device; at least one.
+        device: the device of both.
         samples: codes for each image.
     """
     assert model.bottleneck.variational, "the bottleneck is not variational"
@@ -46,7 +46,7 @@ def negative_log_likelihood(model: AutoEncoder, images: Tensor, *, device: Devic
             clean = as_floats(batch, device=device)
             found.append(_log_likelihoods(model, clean, samples=samples, generator=generator))
     model.train(was_training)
-    return -torch.cat(found).mean().item()  # synchronises: once, after training
+    return -torch.cat(found).mean().item()  # synchronizes once, after training
 
 
 def _log_likelihoods(model: AutoEncoder, clean: Tensor, *, samples: int, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""Means over a split: of what training minimises, and of the metrics."""
+"""Averages over a split: the training objective and the metrics."""
 
 from __future__ import annotations
 
@@ -36,24 +36,25 @@ def measure(
     split: str,
     metrics: Sequence[Metric],
 ) -> dict[str, Tensor]:
-    """The mean over images of the training objective (`loss`), what it is made of, and each metric, in eval mode.
+    """The average over images of the training objective (`loss`), its parts, and each metric, in eval mode.
 
-    Where the noise corrupts, the objective is that of the noisy input, and each metric comes twice: from the clean
-    input, and as `noisy_<metric>` from the noisy one. Errors are always against the clean image. The noise is frozen:
-    the same for every model and every epoch, different from split to split. A code that is sampled is so for the
-    objective, by frozen draws too, and is its mean for the metrics. Of a variational model there is `elbo_nats`, of one
-    code sampled from the clean input: the same draws for every model of a code size, whatever it was trained with.
+    - With noise, the objective is that of the noisy input. Each metric is measured twice: from the clean input, and as
+      `noisy_<metric>` from the noisy input. Errors are always against the clean image.
+    - The noise is frozen: the same for every model and every epoch, but different for each split.
+    - For the objective, codes are sampled with frozen draws. For the metrics, the code is the mean.
+    - A variational model also has `elbo_nats`, from one code sampled from the clean input. The draws are the same for
+      every model of a code size.
 
     Args:
         model: the model, on the device.
         images: uint8 (N, C, H, W), on the device.
-        device: where they are.
-        noise: what it is trained against.
+        device: the device of both.
+        noise: the noise that the model is trained with.
         split: the name of the split, which picks the noise.
-        metrics: those to measure; what has no `per_image` is left out.
+        metrics: the metrics to measure; those without `per_image` are skipped.
 
     Returns:
-        scalars on the device, not yet synchronised; nothing for a split without images.
+        scalars on the device, not yet synchronized; nothing for a split without images.
     """
     if len(images) == 0:
         return {}
@@ -74,7 +75,7 @@ def measure(
 
 
 class _Generators(NamedTuple):
-    """Apart from one another, so that models are scored on the same numbers however many of another kind they draw."""
+    """Separate generators, so that drawing more numbers for one purpose does not change those for another."""
 
     noise: torch.Generator
     objective: torch.Generator
@@ -82,35 +83,33 @@ class _Generators(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """What an objective is computed of."""
+    """The inputs of an objective."""
 
     clean: Tensor
     """(B, C, H, W)."""
     given: Tensor
-    """The same, as the model is given them."""
+    """The input of the model, with noise if there is any."""
     corrupted: Tensor | None
-    """Where they differ, bool and broadcastable to (B, C, H, W)."""
+    """The corrupted pixels, bool and broadcastable to (B, C, H, W)."""
     draws: Tensor | None
     """The random numbers for their codes."""
 
     def parts(self, *, variational: bool) -> Iterator[_Batch]:
-        """The batch; or parts of it, where a variational bottleneck samples so many codes of each image that all of
-        them would not fit the memory that a step of training needs.
-        """
+        """The batch, or parts of it if a variational bottleneck samples so many codes that memory would not suffice."""
         if self.draws is None or not variational or self.draws[..., 0].numel() <= MOST_DECODED:
             yield self
             return
         size = max(1, MOST_DECODED // len(self.draws))  # draws are (S, B, code_size)
         for first in range(0, len(self.clean), size):
             part = slice(first, first + size)
-            # Its loss is a likelihood, which counts all pixels alike, corrupted or not.
+            # The loss is a likelihood, which weighs corrupted and other pixels equally.
             yield _Batch(self.clean[part], self.given[part], corrupted=None, draws=self.draws[:, part])
 
 
 def _scores(
     model: AutoEncoder, clean: Tensor, *, noise: Noise, generators: _Generators, metrics: Sequence[Metric]
 ) -> dict[str, Tensor]:
-    """The means over a batch (B, C, H, W), by name."""
+    """The averages over a batch (B, C, H, W), by name."""
     output = model(clean)
     functions = {metric.name: metric.per_image for metric in metrics if metric.per_image is not None}
     values = {name: function(model, output, clean).mean() for name, function in functions.items()}
@@ -131,7 +130,7 @@ def _scores(
 def _objective(
     model: AutoEncoder, batch: _Batch, *, unsampled: AutoEncoderOutput, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """`loss` and what it is made of; `unsampled` is the model's output for the given images without draws."""
+    """`loss` and its parts; `unsampled` is the model's output for the given images without draws."""
     totals: dict[str, Tensor] = {}
     for part in batch.parts(variational=model.bottleneck.variational):
         output = unsampled if part.draws is None else model(part.given, draws=part.draws)

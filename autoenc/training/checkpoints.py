@@ -1,8 +1,8 @@
 """Checkpoints: tensors on disk, in the safetensors format, with a checksum for every file.
 
 A checkpoint is a folder. It is written as `last.new`; then `last` becomes `previous` and `last.new` becomes `last`, so
-that at every instant at least one whole checkpoint is there. Its manifest is written last: a folder without one was
-never finished.
+that at every instant at least one whole checkpoint is there. The manifest is written last: a folder without a manifest
+is incomplete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _FILES = ("model.safetensors", "trainer.safetensors")
 
 FORMAT = 2
-"""Raised when older readers would misread what is written."""
+"""Increased when older readers would misread a checkpoint."""
 
 
 class CheckpointError(ValueError):
@@ -35,7 +35,7 @@ class CheckpointError(ValueError):
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint holds."""
+    """The contents of a checkpoint."""
 
     model: dict[str, Tensor]
     """The weights and buffers; see `model_tensors`."""
@@ -46,7 +46,7 @@ class Checkpoint(NamedTuple):
 
 
 def save_last(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` as `folder/last`; what was there becomes `previous`."""
+    """Write `checkpoint` as `folder/last`. The former `last` becomes `previous`."""
     folder.mkdir(exist_ok=True)
     new, last, previous = folder / "last.new", folder / "last", folder / "previous"
     _write(new, checkpoint)
@@ -68,18 +68,18 @@ def save_best(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_last(folder: Path) -> Checkpoint | None:
-    """The newest whole checkpoint of a run, or None when it has none yet.
+    """The newest whole checkpoint of a run, or None if it has none yet.
 
-    A damaged one is passed over for the one before it, with a word in the log.
+    A damaged checkpoint is skipped for the one before it, with a warning in the log.
 
     Raises:
-        CheckpointError: there are checkpoints, and all of them are damaged.
+        CheckpointError: all checkpoints are damaged.
     """
     return _first_whole([folder / name for name in ("last.new", "last", "previous")])
 
 
 def load_trained(folder: Path) -> Checkpoint | None:
-    """The checkpoint with the weights that a run was tested with: `best`, or the last one where there is no best."""
+    """The checkpoint with the weights that were tested: `best`, or the last one of a run without a validation split."""
     best = [folder / name for name in ("best.new", "best")]
     if any(path.exists() for path in best):
         return _first_whole(best)
@@ -87,10 +87,7 @@ def load_trained(folder: Path) -> Checkpoint | None:
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a model by name, each once: tied weights go by their first name.
-
-    The tensors are the model's own, not copies.
-    """
+    """The tensors of a model by name, not copied. Tied weights appear once, under their first name."""
     seen: set[int] = set()
     tensors = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
@@ -101,7 +98,7 @@ def model_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_model(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy `tensors` into a model's own, which keep their device, dtype and memory format.
+    """Copy `tensors` into the model, whose tensors keep their device, dtype and memory format.
 
     Raises:
         CheckpointError: names or shapes do not fit this model.
@@ -109,7 +106,7 @@ def load_model(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     own = model_tensors(model)
     if own.keys() != tensors.keys():
         odd = ", ".join(sorted(own.keys() ^ tensors.keys()))
-        raise CheckpointError(f"the weights are not those of this model: {odd} on one side only")
+        raise CheckpointError(f"the weights are not those of this model: only one of the two has {odd}")
     with torch.no_grad():
         for name, tensor in own.items():
             if tensor.shape != tensors[name].shape:
@@ -124,7 +121,7 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
     try:
         _write_files(folder, checkpoint)
     except OSError:
-        _remove(folder)  # on a full disk the half of a checkpoint would keep the space that is missing
+        _remove(folder)  # half a checkpoint would keep a full disk full
         raise
 
 
@@ -145,11 +142,10 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def _serialised(tensors: Mapping[str, Tensor]) -> bytes:
-    # Contiguous, since the format knows no strides. Whoever reads moments of channels_last weights has to copy them
-    # into tensors that have the weights' strides again: fused optimizers pair elements by their place in memory.
-    # Copies, since the format refuses tensors that share memory, as views of one another would.
+    # Contiguous, because the format has no strides; `load_optimizer` restores them.
+    # Copies, because the format refuses tensors that share memory.
     return safetensors.torch.save(
-        {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}  # synchronises
+        {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}  # synchronizes
     )
 
 
@@ -157,18 +153,18 @@ def _first_whole(candidates: list[Path]) -> Checkpoint | None:
     problems = []
     for path in candidates:
         if not (path / "manifest.json").exists():
-            # `last.new` without a manifest is the trace of a crash; any other folder without one is damaged.
+            # `last.new` without a manifest is left by a crash. Any other folder without a manifest is damaged.
             if path.exists() and path.suffix != ".new":
                 problems.append(f"{path}: manifest.json is missing")
             continue
         try:
             checkpoint = _read(path)
         except CheckpointError as error:
-            if path.suffix != ".new":  # a half-written manifest there is the trace of a crash, too
+            if path.suffix != ".new":  # a crash can also leave half a manifest
                 problems.append(str(error))
             continue
         for problem in problems:
-            log.warning("Damaged checkpoint passed over: %s. Going on from %s.", problem, path.name)
+            log.warning("Damaged checkpoint skipped: %s. Continuing from %s.", problem, path.name)
         return checkpoint
     if problems:
         raise CheckpointError("no usable checkpoint: " + "; ".join(problems))
@@ -207,7 +203,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: written in format {manifest.get('format')}; this version reads {FORMAT}")
     digests, values = manifest.get("sha256"), manifest.get("values")
     if not isinstance(values, dict) or not isinstance(digests, dict) or set(digests) != set(_FILES):
-        raise CheckpointError(f"{path}: it is not the manifest of a checkpoint")
+        raise CheckpointError(f"{path}: this is not the manifest of a checkpoint")
     return manifest  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""Signals that ask a process to end: finish the step, save, and leave with the exit code that shells expect."""
+"""The reaction to SIGINT, SIGTERM and SIGHUP: finish the step, save, and exit with the code that shells expect."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import NoReturn
 
 
 class Interruption:
-    """Whether the process has been asked to stop.
+    """A request to stop.
 
-    Inside `deferred()` a first signal only sets `requested`, for the loop there to see between two steps; a second one,
-    and any outside, raises `SystemExit` with 128 plus the signal's number at once.
+    Inside `deferred()` the first signal only sets `requested`, which the training loop checks between two steps. A
+    second signal, and any signal outside, raises `SystemExit` at once. The exit code is 128 plus the signal's number.
     """
 
     def __init__(self) -> None:
@@ -24,17 +24,17 @@ class Interruption:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Take the signals over. Only a main thread can: in another one nothing changes.
+        """Handle the signals. Only the main thread can: in another thread this does nothing.
 
-        SIGHUP, the end of the terminal, stays ignored where it is: `nohup` sees to that.
+        SIGHUP, the end of the terminal, stays ignored if it is ignored, as under `nohup`.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        heeded = [signal.SIGINT, signal.SIGTERM]
+        handled = [signal.SIGINT, signal.SIGTERM]
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            heeded.append(signal.SIGHUP)
-        before = {number: signal.signal(number, self._receive) for number in heeded}
+            handled.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._receive) for number in handled}
         try:
             yield
         finally:
@@ -43,7 +43,7 @@ class Interruption:
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """Let the code inside choose the moment; it calls `leave` when `requested` is set."""
+        """Let the code inside choose when to stop. It calls `leave` once `requested` is set."""
         self._deferring = True
         try:
             yield
@@ -51,13 +51,13 @@ class Interruption:
             self._deferring = False
 
     def leave(self) -> NoReturn:
-        """Exit with the code of the signal that came."""
+        """Exit with the code of the signal."""
         raise SystemExit(self._exit_code)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         again = self.requested
         self.requested = True
         self._exit_code = 128 + number
-        # No logging here: a handler may run in the middle of a line that is being written.
+        # No logging here: the handler may interrupt a log line.
         if again or not self._deferring:
             self.leave()

@@ -1,4 +1,4 @@
-"""Optimizers, in torch's fused form: one kernel for all parameters, which can skip a step on the device."""
+"""Optimizers in torch's fused form: one kernel for all parameters, which can skip a step on the device."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import ClassVar, Protocol
 import torch
 from torch import nn
 
-from autoenc.registry import Registry
+from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveFloat, ProperFraction
 
 
 class OptimizerSettings(Protocol):
-    """What an entry of the table below offers."""
+    """A choice of the group `optimizer`."""
 
     @property
     def learning_rate(self) -> float:
-        """The rate that the schedule's factor multiplies."""
+        """The base rate, which the schedule multiplies by its factor."""
         ...
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -27,8 +27,8 @@ class OptimizerSettings(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _TwoMoments:
-    """What Adam and AdamW have in common; they differ in what `weight_decay` does."""
+class _TwoMoments(Choice):
+    """The settings of Adam and AdamW, which differ in the meaning of `weight_decay`."""
 
     optimizer_class: ClassVar[type[torch.optim.Adam | torch.optim.AdamW]]
     learning_rate: PositiveFloat
@@ -63,7 +63,7 @@ class AdamW(_TwoMoments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sgd:
+class Sgd(Choice):
     """`optimizer=sgd`: with momentum (Polyak 1964) or, where `nesterov`, Nesterov's (Sutskever et al. 2013)."""
 
     learning_rate: PositiveFloat
@@ -72,7 +72,7 @@ class Sgd:
     weight_decay: NonNegativeFloat
 
     def __post_init__(self) -> None:
-        """Refuse Nesterov's look-ahead where there is no momentum to look along."""
+        """Refuse Nesterov's method without momentum."""
         if self.nesterov and self.momentum == 0:
             raise ConfigError("optimizer.nesterov", "it needs optimizer.momentum above 0", value=True)
 
@@ -89,8 +89,8 @@ class Sgd:
         )
         if self.momentum > 0:
             for parameter in parameters:
-                # torch would make it in the first step, and leave it unwritten where that step is skipped on the
-                # device. From zero the first step is the same: momentum * 0 + gradient.
+                # torch would create the buffer in the first step, and leave it unwritten if that step is skipped on the
+                # device. Starting from zero gives the same first step: momentum * 0 + gradient.
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         return optimizer
 

@@ -1,4 +1,4 @@
-"""Schedules: the learning rate at each step, as a factor of `optimizer.learning_rate`."""
+"""Schedules: the learning rate of each step, as a factor of `optimizer.learning_rate`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from autoenc.registry import Registry
+from autoenc.registry import Choice, Registry
 from autoenc.settings import NonNegativeInt, PositiveFloat, Probability, ProperFraction
 
 
@@ -14,12 +14,12 @@ class Schedule(Protocol):
     """A factor for every step of a training."""
 
     def factor(self, step: int, *, total_steps: int) -> float:
-        """What the learning rate is multiplied by at `step`, which counts from 0 to `total_steps` - 1."""
+        """The factor of the learning rate at `step`, which counts from 0 to `total_steps` - 1."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Constant:
+class Constant(Choice):
     """`schedule=constant`: always 1."""
 
     def factor(self, step: int, *, total_steps: int) -> float:  # noqa: ARG002
@@ -28,10 +28,10 @@ class Constant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cosine:
-    """`schedule=cosine`: up in a straight line for `warmup_steps`, then down half a cosine to `final_factor`.
+class Cosine(Choice):
+    """`schedule=cosine`: a linear warm-up over `warmup_steps`, then half a cosine down to `final_factor`.
 
-    Loshchilov and Hutter 2017, SGDR, equation 5, for one period; the last step has exactly `final_factor`.
+    Loshchilov and Hutter 2017, SGDR, equation 5, for one period. The last step has exactly `final_factor`.
     """
 
     warmup_steps: NonNegativeInt
@@ -45,11 +45,11 @@ class Cosine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneCycle:
+class OneCycle(Choice):
     """`schedule=one_cycle`: half a cosine up from 1 / `initial_division`, then half a cosine down.
 
-    Smith and Topin 2018, Super-Convergence, with cosines for its straight lines and the momentum left alone.
-    `optimizer.learning_rate` is the peak, reached after a share `rise` of the steps; the last step has
+    Smith and Topin 2018, Super-Convergence, with cosines instead of straight lines and constant momentum.
+    `optimizer.learning_rate` is the peak, reached after a share `rise` of the steps. The last step has
     1 / (`initial_division` * `final_division`).
     """
 
@@ -67,7 +67,7 @@ class OneCycle:
 
 
 def _share(step: int, *, first: float, last: float) -> float:
-    """How much of the way from `first` to `last` is done at `step`; 1 where there is no way to go."""
+    """The share of the way from `first` to `last` at `step`; 1 if both are the same."""
     return (step - first) / (last - first) if last > first else 1.0
 
 

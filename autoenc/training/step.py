@@ -1,4 +1,4 @@
-"""One training step: it never waits for the device, and never lets a number that is not finite into the weights."""
+"""One training step. It never waits for the device, and a step that is not finite never reaches the weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NotFiniteError(ArithmeticError):
 
 
 class Targets(Protocol):
-    """From a batch of stored images to the clean images of a step: where pixels are drawn anew each time."""
+    """From a batch of stored images to the clean images of a step: the place to draw binary pixels."""
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Tensor:
         """(B, C, H, W) in [0, 1], of images of the same shape."""
@@ -33,10 +33,10 @@ def as_stored(images: Tensor, *, generator: torch.Generator) -> Tensor:  # noqa:
 class TrainingStep:
     """From a batch of stored images to changed weights.
 
-    Sums are kept on the device until somebody fetches them: `sums`, of the loss and of what it is made of, each times
-    the number of images, and `skipped`, the number of steps whose loss or gradient was not finite; such a step changes
-    no weight and no moment. (It does change running means, as of batch normalisation; the run ends at the next
-    synchronisation without saving them.)
+    Two sums stay on the device until the loop fetches them. `sums` are the loss and its parts, each times the number of
+    images. `skipped` is the number of steps whose loss or gradient was not finite. Such a step changes no weight and no
+    moment. It does change the running means of batch normalization, but the run ends at the next synchronization
+    without saving them.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TrainingStep:
         self.generator = generator
         self.gradient_clip = gradient_clip
         self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        # Fused optimizers can skip a step on the device; a plugin's that is not fused has to be asked not to step.
+        # A fused optimizer can skip a step on the device. For others, the host has to decide.
         fused = getattr(optimizer, "_step_supports_amp_scaling", False)
         self._masks_on_device = fused and device.torch_device.type != "cpu"
         self._forward = torch.compile(model) if device.compile else model
@@ -73,7 +73,7 @@ class TrainingStep:
         self._one = torch.ones((), device=device.torch_device)
 
     def train_step(self, images: Tensor) -> Tensor:
-        """Improve the model on a batch (B, C, H, W) in [0, 1]; returns the loss before that, (), on the device."""
+        """Improve the model on a batch (B, C, H, W) in [0, 1]; returns the loss before the step, (), on the device."""
         for parameter in self.parameters:
             parameter.grad = None
         clean = self.targets(images, generator=self.generator)
@@ -91,26 +91,23 @@ class TrainingStep:
         return loss
 
     def begin(self, *, epoch: float) -> None:
-        """Tell what changes over the training, the noise and the bottleneck, how far it is: epochs, with fractions.
-
-        The noise's strength is a plain number, so that a step captured as a whole would have to be captured anew.
-        """
+        """Set the strength of the noise and the warm-up of the bottleneck for this point of the training, in epochs."""
         severity = self.severity(epoch)
         self._noise_now = self.noise if severity == 1 else self.noise.at(severity)
         self.model.bottleneck.begin_step(epoch=epoch)
 
     def clear_sums(self) -> None:
-        """Begin to count anew, as at the start of an epoch."""
+        """Start the sums of an epoch at zero."""
         for total in self.sums.values():
             total.zero_()
 
     def restore_sums(self, sums: Mapping[str, Tensor]) -> None:
-        """Go on counting from sums that were kept."""
+        """Continue from the sums of a checkpoint."""
         for name, total in sums.items():
             self.sums[name] = self._zero().copy_(total)
 
     def set_learning_rate(self, learning_rate: float) -> None:
-        """Use this rate from the next step on."""
+        """Set the learning rate for the next steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
 
@@ -126,16 +123,16 @@ class TrainingStep:
     def _update(self, loss: Tensor) -> None:
         checked = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         checked.append(loss)
-        # One kernel for all of them: 1 goes into `_not_finite` if any number is not finite. It is what torch's own
-        # gradient scaler calls; it also multiplies by the inverse of the scale, here 1.
+        # One kernel for all tensors, from torch's gradient scaler. It sets `_not_finite` to 1 if any number is not
+        # finite, and multiplies by the inverse of the scale, here 1.
         torch._amp_foreach_non_finite_check_and_unscale_(checked, self._not_finite, self._one)
         if self.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.gradient_clip)
         if self._masks_on_device:
-            # The optimizer reads this on the device, and leaves weights and moments alone where it is 1.
+            # The optimizer reads this on the device. Where it is 1, weights and moments stay as they are.
             self.optimizer.found_inf = self._not_finite  # type: ignore[attr-defined]
             self.optimizer.step()
-        elif self._not_finite.item() == 0:  # synchronises, but for a CPU, which has nothing to wait for
+        elif self._not_finite.item() == 0:  # synchronizes, except on a CPU
             self.optimizer.step()
             return
         self.skipped.add_(self._not_finite)

@@ -106,7 +106,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 def test_a_device_that_is_not_there(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["device=cuda"]) == 2
     assert capsys.readouterr().err == (
-        "error: device=cuda: torch finds no CUDA device; here there is cpu (device=auto takes the first)\n"
+        "error: device=cuda: torch finds no CUDA device; this machine has cpu (device=auto takes the first)\n"
     )
     assert list(elsewhere.iterdir()) == []
 

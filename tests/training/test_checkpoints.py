@@ -194,8 +194,8 @@ def test_loading_keeps_the_memory_format(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tensors", "message"),
     [
-        ({"weight": torch.zeros(2, 3)}, "bias on one side only"),
-        ({"weight": torch.zeros(2, 3), "bias": torch.zeros(2), "odd": torch.zeros(1)}, "odd on one side only"),
+        ({"weight": torch.zeros(2, 3)}, "only one of the two has bias"),
+        ({"weight": torch.zeros(2, 3), "bias": torch.zeros(2), "odd": torch.zeros(1)}, "only one of the two has odd"),
         ({"weight": torch.zeros(3, 2), "bias": torch.zeros(2)}, r"weight is \(3, 2\) instead of \(2, 3\)"),
     ],
 )

@@ -242,7 +242,7 @@ def test_a_damaged_last_checkpoint_costs_only_the_steps_since_the_previous_one(
     path.write_bytes(path.read_bytes()[:-1])
     assert main(["resume=run"]) == 0
     log = Path("run/train.log").read_text()
-    assert "Damaged checkpoint passed over" in log
+    assert "Damaged checkpoint skipped" in log
     assert "Continuing after step 8" in log
     assert_same_run(Path("run"), uninterrupted())
 

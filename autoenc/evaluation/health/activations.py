@@ -1,4 +1,4 @@
-"""What a model's nonlinearities put out, whether they are layers or plain function calls."""
+"""The outputs of a model's nonlinearities, whether these are layers or function calls."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ NONLINEARITIES = {
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",
 }
-"""torch's names of the functions that count as a nonlinearity, and how they are written."""
+"""The functions that count as a nonlinearity: torch's name and the usual spelling."""
 
 Part = Literal["encoder", "code", "decoder"]
 
 
 class Activation(NamedTuple):
-    """What one nonlinearity puts out for a batch; or the code, whether or not it comes from one."""
+    """The output of one nonlinearity for a batch, or the code."""
 
     part: Part
     number: int
-    """Which nonlinearity of its part, from 1 on; of the code 0."""
+    """The number of the nonlinearity in its part, from 1; 0 for the code."""
     kind: str
-    """`ReLU`, `Sigmoid`, ...; empty for a code that comes from no nonlinearity."""
+    """`ReLU`, `Sigmoid`, ...; empty for a code without a nonlinearity."""
     values: Tensor
-    """(B, units), or maps (B, units, H, W), whose channels are the units."""
+    """(B, units), or feature maps (B, units, H, W), whose channels are the units."""
 
     @property
     def name(self) -> str:
@@ -54,23 +54,22 @@ class Activation(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What happens inside a model while a batch passes."""
+    """The activations of a model for a batch."""
 
     first: Tensor | None
-    """What the units of the encoder's first weighted layer put out, (B, units) or (B, units, H, W).
+    """The outputs of the encoder's first weighted layer, (B, units) or (B, units, H, W).
 
-    After their nonlinearity, where one follows; None for an encoder without weights.
+    After its nonlinearity, if it has one; None for an encoder without weights.
     """
     activations: list[Activation]
-    """Of the encoder, the code and the decoder, in the order of the forward pass."""
+    """Those of the encoder, the code and the decoder, in the order of the forward pass."""
 
 
 def observed(model: AutoEncoder, images: Tensor, *, device: Device, decoder: bool = True) -> Iterator[Observation]:
     """Observe a model in eval mode, batch by batch, on uint8 images (N, C, H, W).
 
-    The code is the mean of its distribution, where it has one. A nonlinearity that makes the code is listed as the
-    code, and not twice. All is computed in float32, also where the device trains in bfloat16. Where `decoder` is False
-    it is not run.
+    A code with a distribution counts by its mean. A nonlinearity that ends in the code is listed as the code only. The
+    computation is in float32, also where the device trains in bfloat16. Without `decoder`, the decoder is not run.
     """
     was_training = model.training
     model.eval()
@@ -103,19 +102,19 @@ class _Call(NamedTuple):
 
 
 class _Watched(NamedTuple):
-    """What passed through an encoder or a decoder."""
+    """The activations of an encoder or a decoder."""
 
     result: Tensor
     first: Tensor | None
-    """What the units of its first weighted layer put out, after their nonlinearity if there is one."""
+    """The outputs of its first weighted layer, after its nonlinearity if it has one."""
     calls: list[_Call]
-    """Of nonlinearities."""
+    """The calls of nonlinearities."""
 
 
 class _Listener(TorchFunctionMode):
-    """Notes the result of each call of a nonlinearity.
+    """Records the result of each call of a nonlinearity.
 
-    A mode that sees torch's functions, not hooks on modules, which would miss `F.relu(...)` in a forward.
+    A torch function mode also sees `F.relu(...)` in a forward, which hooks on modules would miss.
     """
 
     def __init__(self) -> None:
@@ -133,12 +132,12 @@ class _Listener(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         kind = NONLINEARITIES.get(getattr(func, "__name__", "").removesuffix("_"))
         if kind is not None:
-            self.calls.append(_Call(kind, result.clone()))  # a copy, since a sum in place may follow
+            self.calls.append(_Call(kind, result.clone()))  # a copy, because an in-place operation may follow
         return result
 
 
 def _watched(module: nn.Module, inputs: Tensor) -> _Watched:
-    """Run an encoder or a decoder and note what passes."""
+    """Run an encoder or a decoder and record its activations."""
     outputs: list[Tensor] = []
     calls_before: list[int] = []
 
@@ -167,4 +166,4 @@ def _numbered(calls: Iterable[_Call], *, part: Part) -> list[Activation]:
 
 
 def _same(values: Tensor, code: Tensor) -> bool:
-    return values.numel() == code.numel() and torch.equal(values.flatten(1), code.flatten(1))  # synchronises
+    return values.numel() == code.numel() and torch.equal(values.flatten(1), code.flatten(1))  # synchronizes

@@ -1,4 +1,4 @@
-"""The examination of a trained model: numbers for `summary.json`, and the same in words."""
+"""The health of a trained model: dead, saturated and collapsed parts, as numbers and as sentences."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ Burda et al. 2016 (importance weighted autoencoders, ICLR), section 5.2; in the 
 """
 
 MOSTLY = 0.95
-"""The share of images beyond which a unit that is at its bounds is saturated."""
+"""A unit is saturated if it is at a bound on more than this share of the images."""
 
 
 def examine(model: AutoEncoder, images: Tensor, *, device: Device) -> dict[str, Any]:
-    """Look for what does nothing in a model, in eval mode, on uint8 test images (N, C, H, W).
+    """Find the parts of a model that do nothing, in eval mode, on uint8 test images (N, C, H, W).
 
     Returns:
         plain values:
 
-        - `collapsed_units`: how many code units have a mean whose variance over images is under 0.01. None where the
-          code is not a distribution with a prior: then it has no scale, and no absolute threshold.
+        - `collapsed_units`: how many code units have a mean whose variance over images is under 0.01. None for a code
+          without a prior, whose scale is arbitrary.
         - `dead_units`: by layer (each nonlinearity of the encoder and the decoder, and the code), how many units are
-          constant or have a variance under a millionth of the median unit's; of maps, a channel is a unit.
-        - `saturated_units`: by layer that ends in a sigmoid or a tanh, how many units are within 0.01 of one bound or
-          the other on more than 95 % of the images (of maps: of images and places).
+          constant or have a variance under a millionth of the median unit's. In feature maps, a channel is a unit.
+        - `saturated_units`: by layer with a sigmoid or a tanh, how many units are within 0.01 of a bound on more than
+          95 % of the images (in feature maps: of images and positions).
         - `collapsed_kernels`: how many kernels of the encoder's first weighted layer have a norm under a hundredth of
-          the median one's; `duplicate_kernels`: how many have a cosine with an earlier one of more than 0.99 in
-          absolute value. None without such a layer.
-        - `dead_codes`: how many entries of the codebook no image uses; None without a codebook.
+          the median one's; `duplicate_kernels`: how many have an absolute cosine of more than 0.99 with an
+          earlier kernel. None without such a layer.
+        - `dead_codes`: how many entries of the codebook are not used by any image. None without a codebook.
         - `words`: the same as sentences.
     """
     layers = unit_statistics(model, images, device=device)
@@ -72,7 +72,7 @@ class _CodebookUse(NamedTuple):
 
 class _Findings(NamedTuple):
     units: dict[str, int]
-    """Of each layer, how many there are."""
+    """By layer."""
     collapsed: int | None
     dead: dict[str, int]
     saturated: dict[str, int]
@@ -106,7 +106,7 @@ def _codebook_use(model: AutoEncoder, images: Tensor, *, device: Device) -> _Cod
 
 
 def codebook_uses(model: AutoEncoder, images: Tensor, *, device: Device) -> Tensor | None:
-    """How often the images use each entry of the codebook, int64 (entries,); None without a codebook."""
+    """The number of uses of each codebook entry by the images, int64 (entries,); None without a codebook."""
     indices = getattr(model.bottleneck, "indices", None)
     if indices is None:
         return None
@@ -117,13 +117,13 @@ def codebook_uses(model: AutoEncoder, images: Tensor, *, device: Device) -> Tens
     with torch.no_grad():
         for batch in batches(images.to(device.torch_device), device=device):
             features = model.features(batch)
-            uses += torch.bincount(indices(features).flatten().cpu(), minlength=size)  # synchronises
+            uses += torch.bincount(indices(features).flatten().cpu(), minlength=size)  # synchronizes
     model.train(was_training)
     return uses
 
 
 def _words(findings: _Findings) -> list[str]:
-    """A sentence for each thing found."""
+    """A sentence for each finding."""
     sentences: list[str] = []
 
     def found(count: int | None, total: int, what: str, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Kernels of a layer that do nothing, or the same as another."""
+"""Collapsed and duplicate kernels of a layer."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 from autoenc.models.layers import WeightedLayer
 
 COLLAPSED = 0.01
-"""Of the median kernel's norm: a kernel with less has collapsed."""
+"""A kernel has collapsed if its norm is under this share of the median norm."""
 
 ALIKE = 0.99
 """The absolute cosine over which two kernels are near-duplicates."""
 
 
 class KernelCounts(NamedTuple):
-    """How many kernels of a layer are of no use."""
+    """The numbers of useless kernels in a layer."""
 
     total: int
     collapsed: int
-    """With a norm under `COLLAPSED` of the median one's; the zero ones have no part in the median."""
+    """Kernels with a norm under `COLLAPSED` times the median. Zero kernels do not count for the median."""
     duplicate: int
-    """That nearly repeat an earlier one, but for their length and sign: of n that are alike, n - 1. Zero kernels are
-    not like one another; nor are kernels of a single weight, which always would be."""
+    """Kernels that repeat an earlier one except for length and sign: n - 1 of n similar ones. Zero kernels and kernels
+    of a single weight do not count."""
 
 
 def count_kernels(layer: WeightedLayer) -> KernelCounts:
@@ -43,5 +43,5 @@ def _duplicates(kernels: Tensor) -> int:
         return 0
     directions = F.normalize(kernels, dim=1)
     cosines = (directions @ directions.T).abs()
-    earlier = torch.tril(cosines, diagonal=-1)  # of each row, those before it
+    earlier = torch.tril(cosines, diagonal=-1)  # the entries with earlier kernels
     return int((earlier > ALIKE).any(dim=1).sum())

@@ -1,4 +1,4 @@
-"""How much each unit of a layer varies over images, and which units are dead or saturated."""
+"""The variance of each unit over images, and the units that are dead or saturated."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from autoenc.evaluation.health.activations import Activation, observed
 from autoenc.models.autoencoder import AutoEncoder
 
 DEAD = 1e-6
-"""Of the variance of the layer's median unit: a unit that varies less is dead."""
+"""A unit is dead if its variance is under this share of the variance of the layer's median unit."""
 
 CONSTANT = 1e-12
-"""Of a unit's mean square: a variance under it is what float32 makes of a constant."""
+"""A unit is constant if its variance is under this share of its mean square: the precision of float32."""
 
 BOUNDS = {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
 MARGIN = 0.01
-"""How near to one of the bounds a sigmoid or a tanh is saturated."""
+"""A sigmoid or a tanh is saturated within this distance of a bound."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class UnitStatistics:
     """The units of a layer over all images, on the CPU in float64.
 
-    Of maps, a channel is a unit. Its variance is that over images at each place of the map, meaned over the places: a
-    channel that only knows where the border is does not vary.
+    In feature maps, a channel is a unit. Its variance is over images at each position, averaged over positions. A
+    channel that only depends on the position does not vary.
     """
 
     name: str
@@ -36,8 +36,8 @@ class UnitStatistics:
     mean_squares: Tensor
     """(units,)."""
     saturation: Tensor | None
-    """The share of images (of maps: of images and places) for which a unit is within `MARGIN` of one of the bounds of
-    its sigmoid or tanh, (units,); None for layers without bounds."""
+    """The share of images (in feature maps: of images and positions) with the unit within `MARGIN` of a bound of its
+    sigmoid or tanh, (units,); None for layers without bounds."""
 
 
 def unit_statistics(model: AutoEncoder, images: Tensor, *, device: Device) -> list[UnitStatistics]:
@@ -56,8 +56,8 @@ def unit_statistics(model: AutoEncoder, images: Tensor, *, device: Device) -> li
 def dead(units: UnitStatistics) -> Tensor:
     """Which units are dead, bool (units,).
 
-    Those that are constant, and of the others those with a variance under a millionth of the median one's. The constant
-    ones have no part in the median, which would be zero for a layer that is mostly dead.
+    A unit is dead if it is constant, or if its variance is under a millionth of the median. Constant units do not count
+    for the median, which would be zero in a layer that is mostly dead.
     """
     constant = units.variances <= CONSTANT * units.mean_squares
     varying = units.variances[~constant]
@@ -67,7 +67,7 @@ def dead(units: UnitStatistics) -> Tensor:
 
 
 def first_layer_dead(model: AutoEncoder, images: Tensor, *, device: Device) -> Tensor | None:
-    """Which kernels of the encoder's first weighted layer are dead, bool (units,): those whose unit is.
+    """Which kernels of the encoder's first weighted layer have a dead unit, bool (units,).
 
     None for an encoder without weights. `images` are uint8 (N, C, H, W).
     """
@@ -82,10 +82,10 @@ def first_layer_dead(model: AutoEncoder, images: Tensor, *, device: Device) -> T
 
 
 class _Sums:
-    """Mean and squared deviations of each place of a layer, batch after batch.
+    """Mean and squared deviations of each position of a layer, updated batch by batch.
 
-    Chan, Golub and LeVeque 1983, The American Statistician 37, equation 2.1: without the cancellation in a difference
-    of sums, which would make a constant vary.
+    Chan, Golub and LeVeque 1983, The American Statistician 37, equation 2.1. A difference of sums would cancel digits
+    and make a constant vary.
     """
 
     def __init__(self, activation: Activation) -> None:
@@ -101,7 +101,7 @@ class _Sums:
         count = len(values)
         variance, mean = (
             moment.cpu().double() for moment in torch.var_mean(values, dim=0, correction=0)
-        )  # synchronises
+        )  # synchronizes
         deviations = variance * count
         difference = mean - self.mean
         self.deviations += deviations + difference**2 * (self.count * count / (self.count + count))
@@ -123,5 +123,5 @@ class _Sums:
 
 
 def _by_unit(values: Tensor) -> Tensor:
-    """(units,) or (units, H, W) to (units,): the mean over places."""
+    """(units,) or (units, H, W) to (units,): the average over positions."""
     return values.reshape(len(values), -1).mean(1)
