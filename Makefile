@@ -1,8 +1,9 @@
 # make train [ARGS='architecture=conv ...']   a fresh clone to a trained model
 # make test                                   a fresh clone to a passed suite
-# make coverage                               the same, with the lines counted that were run; it takes half as long again
+# make test-all                               also every combination of architecture, bottleneck, loss and noise
+# make coverage                               the suite with line coverage; takes half as long again
 # make check                                  linters, types, import contracts
-# make clean                                  what the others made, but for outputs/
+# make clean                                  remove everything the others made, except outputs/
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,16 +11,19 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: train test coverage check clean
+.PHONY: train test test-all coverage check clean
 
 train: $(VENV)/.installed
 	$(BIN)/python scripts/train.py $(ARGS)
 
-# As many tests at once as there are cores, each with one thread: two threads beside another busy process crawl.
+# One test process per core, with one thread each: two threads next to another busy process are many times slower.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 test: $(VENV)/.installed-for-tests
 	$(PYTEST) $(ARGS)
+
+test-all: $(VENV)/.installed-for-tests
+	$(PYTEST) -m "" $(ARGS)
 
 coverage: $(VENV)/.installed-for-tests
 	$(PYTEST) --cov --cov-report=term $(ARGS)
