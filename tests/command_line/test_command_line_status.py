@@ -85,7 +85,7 @@ def test_help_says_what_the_states_mean(capsys: pytest.CaptureFixture[str]) -> N
 def test_neither_torch_nor_hydra_s_work_is_waited_for(sweep: Path) -> None:
     """What is imported, since seconds depend on the neighbours."""
     program = (
-        "import sys; from autoenc.comparison.live import live_table; from autoenc.runs.reading import Watch; "
+        "import sys; from autoenc.comparison.live import live_table; from autoenc.runs import Watch; "
         f"assert len(Watch([__import__('pathlib').Path({str(sweep)!r})]).refresh()) == 3; "
         "heavy = {'torch', 'matplotlib', 'omegaconf', 'hydra', 'pydantic', 'numpy'} & set(sys.modules); "
         "assert not heavy, heavy"

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from rich.console import Console
 from rich.table import Table
 
 from autoenc.comparison.live import live_table, remarks, rows_that_fit
-from autoenc.runs import RunRecord, process_lives
-from autoenc.runs.reading import Watch, read_runs, runs, watch
-from autoenc.runs.reading import contents as contents_module
-from autoenc.settings import ConfigError
-from tests.comparison.run_folders import CONFIG, SUMMARY, make_run, make_sweep, row, status
+from autoenc.runs import RunRecord
+from tests.comparison.run_folders import CONFIG, SUMMARY, row, status
 
 NOW = datetime(2026, 1, 31, 12, 10, 0, tzinfo=UTC)
 
@@ -164,120 +154,6 @@ def test_odd_numbers_are_survived() -> None:
     found = cells(record(history=odd, config={**CONFIG, "training": {"epochs": 2**62, "patience": None}}))
     assert "train loss" not in found
     assert found["left"].endswith(":40")
-
-
-def test_a_process_is_known_by_its_number_and_its_start() -> None:
-    assert process_lives(status("running")) is not False
-    assert process_lives(status("running", process_started_at="2020-01-01T00:00:00+00:00")) is False
-    start = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
-    assert process_lives(status("running", process_started_at=(start + timedelta(seconds=3)).isoformat())) is not False
-    assert process_lives(status("running", process_started_at=(start - timedelta(seconds=30)).isoformat())) is False
-    elsewhere = status("running", host="elsewhere", process_started_at="2020-01-01T00:00:00+00:00")
-    assert process_lives(elsewhere) is not False
-
-
-def test_a_process_that_has_ended_is_gone_also_where_nobody_has_fetched_it() -> None:
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    of_it = psutil.Process(process.pid)
-    said = {
-        "host": socket.gethostname(),
-        "pid": process.pid,
-        "process_started_at": datetime.fromtimestamp(of_it.create_time(), UTC).isoformat(),
-    }
-    assert process_lives(said) is not False
-    process.kill()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert of_it.status() == psutil.STATUS_ZOMBIE
-    assert process_lives(said) is False
-    process.communicate()
-    assert process_lives(said) is False
-
-
-def test_what_runs_and_is_gone_is_read_as_dead(tmp_path: Path) -> None:
-    make_run(tmp_path / "lives", state="running")
-    make_run(tmp_path / "dead", state="running", process_started_at="2020-01-01T00:00:00+00:00")
-    make_run(tmp_path / "far", state="running", host="elsewhere", pid=1)
-    make_run(tmp_path / "failed", state="failed", process_started_at="2020-01-01T00:00:00+00:00")
-    states = {each.name: each.state for each in read_runs([tmp_path], cache=None)}
-    assert states == {"lives": "running", "dead": "dead", "far": "running", "failed": "failed"}
-
-
-def test_a_watch_sees_every_change_and_reads_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-
-    def read(folder: str, found: contents_module.Stamps) -> contents_module.Contents:
-        opened.append(Path(folder).name)
-        return contents_module.read(folder, found)
-
-    monkeypatch.setattr(runs, "read", read)
-    monkeypatch.setattr(contents_module, "SETTLED", -1)
-    monkeypatch.setattr(watch, "SHARE", 1e9)
-    sweep = make_sweep(tmp_path / "sweep", {"0": "a", "1": "b"})
-    run = make_run(sweep / "0", state="running", epochs=1)
-    watched = Watch([sweep], cache=None)
-    assert [(each.label, each.state, len(each.history)) for each in watched.refresh()] == [
-        ("a", "running", 1),
-        ("b", "waiting", 0),
-    ]
-    watched.refresh()
-    assert opened == ["0"]
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps(row(2)) + "\n")
-    make_run(sweep / "1", state="running")  # a job that waited is seen at once
-    assert [(each.label, each.state, len(each.history)) for each in watched.refresh()] == [
-        ("a", "running", 2),
-        ("b", "running", 5),
-    ]
-    assert opened == ["0", "0", "1"]
-    (run / "status.json").write_text(json.dumps(status("finished")))
-    (run / "summary.json").write_text(json.dumps(SUMMARY))
-    assert [each.state for each in watched.refresh()] == ["finished", "running"]
-
-
-def test_a_watch_reads_again_what_changes_just_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two changes within one tick of the clock may look like one."""
-    run = make_run(tmp_path / "run", state="running")
-    monkeypatch.setattr(watch, "SHARE", 1e9)
-    found = contents_module.stamps(str(run))
-    monkeypatch.setattr(runs, "stamps", lambda folder: found)
-    watched = Watch([run], cache=None)
-    watched.refresh()
-    (run / "status.json").write_text(json.dumps(status("failed")))
-    assert [each.state for each in watched.refresh()] == ["failed"]
-
-
-def test_a_watch_of_very_much_reads_it_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-
-    def read(folder: str, found: contents_module.Stamps) -> contents_module.Contents:
-        clock[0] += 0.1
-        return contents_module.read(folder, found)
-
-    monkeypatch.setattr(runs, "read", read)
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    run = make_run(tmp_path / "run", state="running")
-    watched = Watch([tmp_path], cache=None)
-    watched.refresh()
-    (run / "status.json").write_text(json.dumps(status("failed")))
-    clock[0] += 0.1 / watch.SHARE - 0.01
-    watched._next_look = 1000.0
-    assert [each.state for each in watched.refresh()] == ["running"]
-    clock[0] += 0.02
-    assert [each.state for each in watched.refresh()] == ["failed"]
-
-
-def test_a_watch_looks_for_new_folders_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    make_run(tmp_path / "runs" / "0")
-    watched = Watch([tmp_path / "runs"], cache=None)
-    assert len(watched.refresh()) == 1
-    make_run(tmp_path / "runs" / "1")
-    assert len(watched.refresh()) == 1
-    clock[0] += watch.SHORTEST_PAUSE
-    assert len(watched.refresh()) == 2
-    with pytest.raises(ConfigError, match="there is no such folder"):
-        Watch([tmp_path / "nowhere"], cache=None).refresh()
 
 
 def test_epochs_of_endless_seconds_have_a_time_left() -> None:

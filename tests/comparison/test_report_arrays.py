@@ -116,15 +116,15 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (4, 4), }", "another size than it states"),
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", "not of 2 dimensions"),
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 4), }", "no plain numbers"),
-        ("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 4), }", "no plain numbers"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 4), }", "another size than it states"),
         ("{'descr': '<c16', 'fortran_order': False, 'shape': (1, 1), }", "no plain numbers"),
         ("{'descr': '<f16', 'fortran_order': False, 'shape': (1, 1), }", "no plain numbers"),
-        ("{'descr': '<f3', 'fortran_order': False, 'shape': (1, 1), }", "is no archive of arrays"),
+        ("{'descr': '<f3', 'fortran_order': False, 'shape': (1, 1), }", "no plain numbers"),
         ("{'descr': '|O', 'fortran_order': False, 'shape': (1, 1), }", "no plain numbers"),
         ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 1), }", "no plain numbers"),
         ("__import__('os').abort()", "no plain numbers"),
         ("(" * 9000, "no plain numbers"),
-        ("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "1, " * 9000 + "), }", "not of 2 dimensions"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "1, " * 9000 + "), }", "no plain numbers"),
     ],
 )
 def test_a_header_that_lies_is_a_fault(tmp_path: Path, header: str, said: str) -> None:
