@@ -10,7 +10,7 @@ from autoenc.application.fitting import Fitting
 from autoenc.application.picture_files import PictureFiles, Unreadable
 from autoenc.application.source import Source
 from autoenc.application.stored_arrays import SUFFIXES
-from autoenc.data.datasets.pictures import find_pictures
+from autoenc.data.datasets.image_files import find_pictures
 from autoenc.settings import ConfigError
 
 
