@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from autoenc.data.datasets.idx import IdxFile, IdxSet, load_pools
 
 from autoenc.data.datasets import DatasetError, memory, mnist
-from autoenc.data.datasets.idx import IdxFile, IdxSet, load_pools
 from autoenc.data.datasets.splits import SplitSettings
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-
-from autoenc.data.datasets import DATASETS, DatasetError, cifar10, emnist, kmnist, memory
 from autoenc.data.datasets.archives import Archive
-from autoenc.data.datasets.cifar10 import CIFAR10, Cifar10, CifarSet
 from autoenc.data.datasets.emnist import ARCHIVE, Emnist, EmnistSplit, emnist_set
 from autoenc.data.datasets.files import RemoteFile
 from autoenc.data.datasets.idx import IdxFile, IdxSet, load_pools
 from autoenc.data.datasets.kmnist import KMNIST, Kmnist
+
+from autoenc.data.datasets import DATASETS, DatasetError, cifar10, emnist, kmnist, memory
+from autoenc.data.datasets.cifar10 import CIFAR10, Cifar10, CifarSet
 from autoenc.data.datasets.splits import SplitSettings
 from autoenc.settings import ConfigError
 

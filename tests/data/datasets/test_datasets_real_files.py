@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from autoenc.data.datasets import Dataset, Splits, shown_indices
-from autoenc.data.datasets.cifar10 import CIFAR10, Cifar10, CifarSet
 from autoenc.data.datasets.emnist import Emnist, EmnistSplit, emnist_set
 from autoenc.data.datasets.files import missing
 from autoenc.data.datasets.idx import IdxSet
 from autoenc.data.datasets.kmnist import KMNIST, Kmnist
 from autoenc.data.datasets.mnist import FASHION_MNIST, MNIST, FashionMnist, Mnist
+
+from autoenc.data.datasets import Dataset, Splits, shown_indices
+from autoenc.data.datasets.cifar10 import CIFAR10, Cifar10, CifarSet
 
 LENT = Path(__file__).parents[3] / "shared" / "data"
 DATA_DIR = Path(os.environ.get("AUTOENC_DATA") or LENT)
