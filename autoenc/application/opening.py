@@ -48,7 +48,7 @@ def open_source(
     """
     path = Path(text).expanduser()
     if path.is_dir():
-        found = find_pictures(path)
+        found = find_pictures(path).pictures
         if not found:
             raise ConfigError(key, "there are no pictures in this folder", value=text)
         return PictureFiles(key=key, root=path, paths=found[:limit], fitting=fitting, unreadable=unreadable)

@@ -32,28 +32,21 @@ class Cifar10(Dataset):
 
     def build(self, *, data_dir: Path) -> Splits:
         """Images (N, 3, 32, 32), from the files below `data_dir`; missing files are downloaded."""
-        return make_splits(load_pools(CIFAR10, data_dir=data_dir, settings=self), settings=self)
+        folder = verified_folder(CIFAR10, data_dir=data_dir)
+        counts = [sum(file.size for file in files) // RECORD for files in (CIFAR10.train, CIFAR10.test)]
+        require_memory(images_held(counts, settings=self) * RECORD, dataset=CIFAR10.name)
+        train, test = (
+            _joined([_read(folder / file.name) for file in files]) for files in (CIFAR10.train, CIFAR10.test)
+        )
+        return make_splits(Pools(train, test, CIFAR10.class_names), settings=self)
 
 
-def load_pools(cifar: PublishedSet, *, data_dir: Path, settings: Dataset) -> Pools:
-    """All images (N, 3, 32, 32) and labels. `settings` say how much memory it takes to split them.
-
-    Raises:
-        DatasetError: a file is damaged, or is missing and cannot be downloaded, or the set does not fit into memory.
-    """
-    folder = verified_folder(cifar, data_dir=data_dir)
-    counts = [sum(file.size for file in files) // RECORD for files in (cifar.train, cifar.test)]
-    require_memory(images_held(counts, settings=settings) * RECORD, dataset=cifar.name)
-    train, test = (_joined([_read(cifar, folder / file.name) for file in files]) for files in (cifar.train, cifar.test))
-    return Pools(train, test, cifar.class_names)
-
-
-def _read(cifar: PublishedSet, path: Path) -> Split:
+def _read(path: Path) -> Split:
     try:
         records = torch.from_numpy(np.fromfile(path, dtype=np.uint8)).reshape(-1, RECORD)
     except OSError as error:
-        raise DatasetError(cifar.name, f"{path} cannot be read: {brief_reason(error)}") from error
-    labels = checked_labels(records[:, 0], published=cifar, path=path)
+        raise DatasetError(CIFAR10.name, f"{path} cannot be read: {brief_reason(error)}") from error
+    labels = checked_labels(records[:, 0], published=CIFAR10, path=path)
     return Split(records[:, 1:].reshape(-1, 3, 32, 32).contiguous(), labels)  # (N, 3072) to (N, 3, 32, 32)
 
 

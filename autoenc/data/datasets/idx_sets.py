@@ -32,13 +32,26 @@ EmnistSplit = Literal["balanced", "byclass", "bymerge", "digits", "letters", "mn
 class IdxDataset(Dataset):
     """One of `IDX_SETS`: 60,000 and 10,000 grey images of 28x28 pixels in 10 classes."""
 
+    def published(self) -> IdxSet:
+        """The set with this name."""
+        return IDX_SETS[self.name]
+
     def build(self, *, data_dir: Path) -> Splits:
-        """Images (N, 1, 28, 28), from the files below `data_dir`; missing files are downloaded."""
-        return make_splits(load_pools(IDX_SETS[self.name], data_dir=data_dir, settings=self), settings=self)
+        """Images (N, 1, 28, 28), upright, from the files below `data_dir`; missing files are downloaded."""
+        idx_set = self.published()
+        folder = verified_folder(idx_set, data_dir=data_dir)
+        (train, *size), (test, *_) = idx_set.train[0].shape, idx_set.test[0].shape
+        require_memory(images_held([train, test], settings=self) * math.prod(size), dataset=idx_set.name)
+        pools = Pools(
+            train=_read_pool(idx_set, *idx_set.train, folder=folder),
+            test=_read_pool(idx_set, *idx_set.test, folder=folder),
+            class_names=idx_set.class_names,
+        )
+        return make_splits(pools, settings=self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Emnist(Dataset):
+class Emnist(IdxDataset):
     """Handwritten characters, cut out like MNIST's: up to 814,255 grey images of 28x28 pixels.
 
     `split` is one of the six published sets: all 62 characters (`byclass`); capitals and lower-case letters that look
@@ -51,9 +64,9 @@ class Emnist(Dataset):
 
     split: EmnistSplit
 
-    def build(self, *, data_dir: Path) -> Splits:
-        """Images (N, 1, 28, 28), upright, from the files below `data_dir`; missing files are downloaded."""
-        return make_splits(load_pools(emnist_set(self.split), data_dir=data_dir, settings=self), settings=self)
+    def published(self) -> IdxSet:
+        """The set with the files of `split`."""
+        return emnist_set(self.split)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,22 +87,6 @@ class IdxSet(PublishedSet):
     test: tuple[IdxFile, IdxFile]
     transposed: bool = False
     first_label: int = 0
-
-
-def load_pools(idx_set: IdxSet, *, data_dir: Path, settings: Dataset) -> Pools:
-    """All images (N, 1, H, W) and labels of a set. `settings` say how much memory it takes to split them.
-
-    Raises:
-        DatasetError: a file is damaged, or is missing and cannot be downloaded, or the set does not fit into memory.
-    """
-    folder = verified_folder(idx_set, data_dir=data_dir)
-    (train, *size), (test, *_) = idx_set.train[0].shape, idx_set.test[0].shape
-    require_memory(images_held([train, test], settings=settings) * math.prod(size), dataset=idx_set.name)
-    return Pools(
-        train=_read_pool(idx_set, *idx_set.train, folder=folder),
-        test=_read_pool(idx_set, *idx_set.test, folder=folder),
-        class_names=idx_set.class_names,
-    )
 
 
 def _read_pool(idx_set: IdxSet, images: IdxFile, labels: IdxFile, *, folder: Path) -> Split:

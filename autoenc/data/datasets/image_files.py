@@ -50,17 +50,12 @@ class Found(NamedTuple):
     others: Counter[str]
 
 
-def find_pictures(folder: Path, *, recursive: bool = True) -> list[Path]:
-    """The pictures in `folder` and its folders, found by their suffixes and sorted. Hidden files are skipped.
+def find_pictures(folder: Path, *, recursive: bool = True) -> Found:
+    """The pictures in `folder` and its folders, found by their suffixes. Hidden files are skipped.
 
     Raises:
         OSError: a folder cannot be read.
     """
-    return scan(folder, recursive=recursive).pictures
-
-
-def scan(folder: Path, *, recursive: bool = True) -> Found:
-    """Like `find_pictures`, with a count of the other files."""
     pictures: list[Path] = []
     others: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()

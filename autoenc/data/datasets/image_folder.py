@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -24,7 +25,7 @@ from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, copies_h
 from autoenc.settings import ConfigError, PositiveInt
 
 THREADS = min(4, os.cpu_count() or 1)
-_BATCH = 256  # pictures that threads read ahead
+_BATCH = 256  # pictures that the threads read at a time, so that few wait in memory
 _MOST_LISTED = 10
 
 logger = logging.getLogger("autoenc.data.datasets")
@@ -76,44 +77,47 @@ class ImageFolder(Dataset):
         problems: list[UnreadablePicture] = []
         count = len(listed.train) + len(listed.test)
         with _pillow_warnings_ignored(), file_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
-            task = progress.add_task("reading pictures", total=count)
-
-            def read(pictures: Sequence[Picture]) -> Split:
-                results = _in_order(self._attempt, pictures, threads=threads, done=lambda: progress.advance(task))
-                return self._collected(pictures, results, class_names=listed.class_names, problems=problems)
-
-            pools = Pools(read(listed.train), read(listed.test), listed.class_names)
+            advance = functools.partial(progress.advance, progress.add_task("reading pictures", total=count))
+            train, test = (
+                self._read_pool(pictures, listed.class_names, threads=threads, advance=advance, problems=problems)
+                for pictures in (listed.train, listed.test)
+            )
         self._report(problems, count=count, folder=folder)
-        for name, pool in (("training", pools.train), ("the test", pools.test)):
+        for name, pool in (("training", train), ("the test", test)):
             if not len(pool):
                 raise refused(folder, f"no picture for {name} can be read")
-        return pools
+        return Pools(train, test, listed.class_names)
+
+    def _read_pool(
+        self,
+        pictures: Sequence[Picture],
+        class_names: tuple[str, ...],
+        *,
+        threads: ThreadPoolExecutor,
+        advance: Callable[[], None],
+        problems: list[UnreadablePicture],
+    ) -> Split:
+        """Read the pictures of a pool. Unreadable ones are left out and added to `problems`."""
+        images = torch.empty((len(pictures), self.channels, *self.size), dtype=torch.uint8)
+        kept: list[Picture] = []
+        for start in range(0, len(pictures), _BATCH):
+            batch = pictures[start : start + _BATCH]
+            for picture, result in zip(batch, threads.map(self._attempt, batch), strict=True):
+                advance()
+                if isinstance(result, UnreadablePicture):
+                    problems.append(result)
+                else:
+                    images[len(kept)] = result
+                    kept.append(picture)
+        numbers = {name: number for number, name in enumerate(class_names)}
+        labels = torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64)
+        return Split(images[: len(kept)], labels, tuple(picture.name for picture in kept))
 
     def _attempt(self, picture: Picture) -> Tensor | UnreadablePicture:
         try:
             return read_picture(picture.path, channels=self.channels, size=self.size, resize=self.resize)
         except UnreadablePicture as problem:
             return problem
-
-    def _collected(
-        self,
-        pictures: Sequence[Picture],
-        results: Iterator[Tensor | UnreadablePicture],
-        *,
-        class_names: tuple[str, ...],
-        problems: list[UnreadablePicture],
-    ) -> Split:
-        numbers = {name: number for number, name in enumerate(class_names)}
-        images = torch.empty((len(pictures), self.channels, *self.size), dtype=torch.uint8)
-        kept: list[Picture] = []
-        for picture, result in zip(pictures, results, strict=True):
-            if isinstance(result, UnreadablePicture):
-                problems.append(result)
-            else:
-                images[len(kept)] = result
-                kept.append(picture)
-        labels = torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64)
-        return Split(images[: len(kept)], labels, tuple(picture.name for picture in kept))
 
     def _report(self, problems: Sequence[UnreadablePicture], *, count: int, folder: Path) -> None:
         """Warn about the pictures that cannot be read, or raise an error that lists some of them."""
@@ -152,17 +156,3 @@ def _existing(path: str | None) -> Path:
     if not os.path.isdir(folder):  # noqa: PTH112  (pathlib raises if a parent may not be read)
         raise refused(path, f"there is no folder {folder}" if not os.path.isfile(folder) else "it is a file")  # noqa: PTH113
     return folder
-
-
-def _in_order(
-    work: Callable[[Picture], Tensor | UnreadablePicture],
-    pictures: Sequence[Picture],
-    *,
-    threads: ThreadPoolExecutor,
-    done: Callable[[], None],
-) -> Iterator[Tensor | UnreadablePicture]:
-    """The result of `work` for each picture, in order. Few results wait in memory at a time."""
-    for start in range(0, len(pictures), _BATCH):
-        for result in threads.map(work, pictures[start : start + _BATCH]):
-            done()
-            yield result

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from autoenc.data.datasets.image_files import SUFFIXES, scan
+from autoenc.data.datasets.image_files import SUFFIXES, find_pictures
 from autoenc.data.datasets.published_sets import brief_reason
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, listed
@@ -61,13 +60,14 @@ def list_pictures(folder: Path, *, test_fraction: float, limit: int | None) -> I
 def _pool(folder: Path, *, root: Path) -> list[Picture]:
     """The pictures in a folder. Its folders are their classes; without folders they have no class."""
     try:
-        found = scan(folder)
+        found = find_pictures(folder)
     except OSError as error:
         raise refused(root, f"{error.filename} cannot be read: {brief_reason(error)}") from error
     if not found.pictures:
         raise refused(root, f"there are no pictures in {folder}; their names end in {listed(SUFFIXES)}")
     if found.others:
-        logger.info("%s has %d other files, which are skipped: %s", folder, *_counted(found.others))
+        kinds = listed(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.others.most_common(10))
+        logger.info("%s has %d other files, which are skipped: %s", folder, found.others.total(), kinds)
     inside = [path.relative_to(folder).parts for path in found.pictures]
     loose = sum(len(parts) == 1 for parts in inside)
     if 0 < loose < len(inside):
@@ -84,11 +84,6 @@ def refused(folder: Path | str, problem: str) -> ConfigError:
     """An error about a dataset's folder. The message is one line, even if the names of files are not printable."""
     printable = "".join(character if character.isprintable() else "?" for character in problem)
     return ConfigError("dataset.path", printable, value=str(folder))
-
-
-def _counted(others: Counter[str]) -> tuple[int, str]:
-    kinds = (f"{count} {suffix or 'without a suffix'}" for suffix, count in others.most_common(10))
-    return others.total(), listed(kinds)
 
 
 def _drawn(pictures: Sequence[Picture], *, count: int, purpose: str) -> list[Picture]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from autoenc.data.datasets.published_sets import DatasetError
 
@@ -30,42 +29,36 @@ def available_memory(*, groups: Path = Path("/sys/fs/cgroup"), own: Path = Path(
     return min([psutil.virtual_memory().available, *_left_in_groups(groups=groups, own=own)])
 
 
-class _Layout(NamedTuple):
-    """A control group's files: its limit, its usage, and the line of `memory.stat` with the part that is cache."""
-
-    mount: str
-    limit: str
-    usage: str
-    cache: str
-
-
-_VERSION_2 = _Layout("", "memory.max", "memory.current", "inactive_file")
-_VERSION_1 = _Layout("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+# The files of a Linux control group by the name of its controller, "" in version 2 (cgroups(7)): its limit, its usage,
+# and the line of `memory.stat` with the part of the usage that is cache.
+_GROUP_FILES = {
+    "": ("memory.max", "memory.current", "inactive_file"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
 def _left_in_groups(*, groups: Path, own: Path) -> Iterator[int]:
-    """The bytes left in each Linux control group of this process, of either version (cgroups(7))."""
+    """The bytes left in each control group of this process."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:
         return  # no Linux, or no control groups
     for line in lines:
-        _, controllers, path = line.split(":", 2)
-        layout = _VERSION_2 if not controllers else _VERSION_1 if controllers == "memory" else None
-        if layout is not None:
+        _, controller, path = line.split(":", 2)
+        if controller in _GROUP_FILES:
             # A container often sees its own group at the root, under a path that only its host knows.
             for group in (PurePosixPath(path), *PurePosixPath(path).parents):
-                yield from _left_in(groups / layout.mount / str(group).lstrip("/"), layout=layout)
+                yield from _left_in(groups / controller / str(group).lstrip("/"), *_GROUP_FILES[controller])
 
 
-def _left_in(group: Path, *, layout: _Layout) -> Iterator[int]:
+def _left_in(group: Path, limit_file: str, usage_file: str, cache_line: str) -> Iterator[int]:
     try:
-        limit = (group / layout.limit).read_text(encoding="utf-8").strip()
+        limit = (group / limit_file).read_text(encoding="utf-8").strip()
         if limit == "max":
             return
-        usage = int((group / layout.usage).read_text(encoding="utf-8"))
+        usage = int((group / usage_file).read_text(encoding="utf-8"))
         statistics = dict(line.split() for line in (group / "memory.stat").read_text(encoding="utf-8").splitlines())
-        yield int(limit) - usage + int(statistics.get(layout.cache, 0))
+        yield int(limit) - usage + int(statistics.get(cache_line, 0))
     except (OSError, ValueError):
         return  # there is no such group
 
