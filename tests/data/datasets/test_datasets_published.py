@@ -48,11 +48,8 @@ def small(published: IdxSet, images: torch.Tensor, labels: torch.Tensor, **chang
         shape = tuple(tensor.shape)
         return replace(old, size=len(idx(tensor)), digest=None, packed_digest=None, shape=shape)
 
-    pools = {
-        name: (file(pool[0], images), file(pool[1], labels))
-        for name, pool in (("train", published.train), ("test", published.test))
-    }
-    return replace(published, mirrors=(REFUSED,), **pools, **changes)
+    train, test = ((file(pool[0], images), file(pool[1], labels)) for pool in (published.train, published.test))
+    return replace(published, mirrors=(REFUSED,), train=train, test=test, **changes)
 
 
 # --- MNIST, Fashion-MNIST, KMNIST ---
@@ -141,9 +138,12 @@ def test_a_damaged_file_is_named_and_never_replaced(
 ) -> None:
     published = small(IDX_SETS["mnist"], IMAGES, LABELS)
     good = contents(published)
-    files = [replace(file, digest=sha256(good[file.name])) for file in published.files]
-    monkeypatch.setitem(IDX_SETS, "mnist", replace(published, train=tuple(files[:2]), test=tuple(files[2:])))
-    file = files[place].name
+    train, test = (
+        tuple(replace(file, digest=sha256(good[file.name])) for file in pool)
+        for pool in (published.train, published.test)
+    )
+    monkeypatch.setitem(IDX_SETS, "mnist", replace(published, train=train, test=test))  # type: ignore[arg-type]
+    file = published.files[place].name
     bad = good[file][:-1] if damage == "truncated" else good[file][:-1] + b"\x07"
     folder = put(tmp_path, published, {**good, file: bad})
     with pytest.raises(DatasetError, match=f"{folder / file} is damaged: .*; delete it to have it downloaded again"):

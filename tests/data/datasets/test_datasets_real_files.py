@@ -41,7 +41,7 @@ def test_mnist_and_fashion_mnist(
     splits = build(IDX_SETS[name])
     assert splits.train.images.shape == (60_000, 1, 28, 28)
     assert splits.test.images.shape == (10_000, 1, 28, 28)
-    assert tuple(part.images.sum(dtype=torch.int64) for part in (splits.train, splits.test)) == sums
+    assert tuple(int(part.images.sum(dtype=torch.int64)) for part in (splits.train, splits.test)) == sums
     assert splits.train.labels[:8].tolist() == train_labels
     assert splits.test.labels[:8].tolist() == test_labels
     assert splits.test.labels[shown_indices(splits.test.labels)].tolist() == list(range(10))

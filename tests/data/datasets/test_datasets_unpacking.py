@@ -40,18 +40,19 @@ def files(kind: Kind) -> list[PublishedFile]:
     ]
 
 
-def packed(kind: Kind, contents: dict[str, bytes] = CONTENTS, **others: bytes) -> bytes:
+def packed(kind: Kind, contents: dict[str, bytes] = CONTENTS, *, others: tuple[str, ...] = ()) -> bytes:
     """An archive with `contents` in the folder `in`, and other members before them."""
     buffer = io.BytesIO()
     if kind == "zip":
         with zipfile.ZipFile(buffer, "w") as zipped:
-            for name, content in others.items():
-                zipped.writestr(name, content)
+            for name in others:
+                zipped.writestr(name, b"evil")
             for name, content in contents.items():
                 zipped.writestr(f"in/{name}.gz", gzip.compress(content))
     else:
         with tarfile.open(fileobj=buffer, mode="w:gz") as tarred:
-            for name, content in {**others, **{f"in/{name}": content for name, content in contents.items()}}.items():
+            members = dict.fromkeys(others, b"evil") | {f"in/{name}": content for name, content in contents.items()}
+            for name, content in members.items():
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 tarred.addfile(entry, io.BytesIO(content))
@@ -161,7 +162,7 @@ def test_a_wrong_archive_is_never_opened(
 def test_names_in_an_archive_never_become_paths(tmp_path: Path, kind: Kind, server: Mirrors) -> None:
     """Even if someone put the archive's own digest into our table."""
     names = ("../escaped", "in/../../escaped", str(tmp_path / "escaped"), "in/.bashrc", "../Set/images", "images")
-    content = packed(kind, **dict.fromkeys(names, b"evil"))
+    content = packed(kind, others=names)
     get(server.serve("mirror", {NAMES[kind]: content}), data_dir=tmp_path / "data", kind=kind, content=content)
     assert found(tmp_path) == {f"data/{name}": content for name, content in COMPLETE.items()}
 
