@@ -332,25 +332,17 @@ def lock_held(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-class Waiting(logging.Handler):
-    """Set when the log says that a download waits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.event = threading.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "waiting for another process" in record.getMessage():
-            self.event.set()
-
-
 @pytest.fixture
-def waiting(caplog: pytest.LogCaptureFixture) -> Iterator[threading.Event]:
-    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
-    handler = Waiting()
-    logging.getLogger("autoenc.data.datasets").addHandler(handler)
-    yield handler.event
-    logging.getLogger("autoenc.data.datasets").removeHandler(handler)
+def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when the log says that a download waits."""
+    event = threading.Event()
+
+    def info(message: str, *arguments: object) -> None:
+        if message.startswith("waiting for another process"):
+            event.set()
+
+    monkeypatch.setattr(download.logger, "info", info)
+    return event
 
 
 def test_a_download_waits_for_another_process(server: Mirrors, tmp_path: Path, waiting: threading.Event) -> None:
