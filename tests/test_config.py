@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from autoenc.config import GROUPS, ExperimentConfig, PictureKind, parse
-from autoenc.data.datasets import SplitSettings
+from autoenc.data.datasets import Dataset
 from autoenc.data.noise import SaltAndPepper
 from autoenc.models.architectures.fully_connected import FullyConnected
 from autoenc.models.losses.pixel_means import BceSettings
@@ -123,7 +123,7 @@ def test_every_group_becomes_its_settings() -> None:
     assert config.noise == SaltAndPepper(probability=0.2, salt=0.5, by="channel")
     assert config.optimizer == Sgd(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.0)
     assert config.loss == BceSettings(corrupted_weight=1.0, kept_weight=1.0)
-    assert isinstance(config.dataset, SplitSettings)
+    assert isinstance(config.dataset, Dataset)
     assert config.training == TrainingSettings(
         epochs=2,
         batch_size=64,

@@ -146,7 +146,7 @@ REFUSALS: list[tuple[str, Settings]] = [
         for name in ("gaussian", "importance_weighted")
     ),
     (
-        "noise.noises={}: it needs a noise, and for no noise there is noise=none",
+        "noise.noises={}: it needs at least one noise; for no noise use noise=none",
         {"noise": {"name": "compose", "noises": {}}},
     ),
     (

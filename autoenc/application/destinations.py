@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from autoenc.data.datasets.pictures import SUFFIXES
+from autoenc.data.datasets.image_files import SUFFIXES
 from autoenc.runs import flush_folder
 from autoenc.settings import ConfigError
 

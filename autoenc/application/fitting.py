@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autoenc.data.datasets.pictures import Resize, read_picture
+from autoenc.data.datasets.image_files import Resize, read_picture
 from autoenc.settings import ConfigError
 
 BRIGHTNESS = (0.299, 0.587, 0.114)
@@ -20,8 +20,7 @@ BRIGHTNESS = (0.299, 0.587, 0.114)
 class Fitting:
     """How pictures come to the shape of a model's images, (C, H, W).
 
-    `resize` is explained in `autoenc.data.datasets.pictures.read_picture`. With `invert`, black becomes white and white
-    black.
+    `autoenc.data.datasets.image_files.read_picture` explains `resize`. With `invert`, black and white are swapped.
     """
 
     image_shape: tuple[int, int, int]

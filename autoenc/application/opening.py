@@ -10,7 +10,7 @@ from autoenc.application.fitting import Fitting
 from autoenc.application.picture_files import PictureFiles, Unreadable
 from autoenc.application.source import Source
 from autoenc.application.stored_arrays import SUFFIXES
-from autoenc.data.datasets.pictures import find_pictures
+from autoenc.data.datasets.image_files import find_pictures
 from autoenc.settings import ConfigError
 
 
@@ -48,7 +48,7 @@ def open_source(
     """
     path = Path(text).expanduser()
     if path.is_dir():
-        found = find_pictures(path)
+        found = find_pictures(path).pictures
         if not found:
             raise ConfigError(key, "there are no pictures in this folder", value=text)
         return PictureFiles(key=key, root=path, paths=found[:limit], fitting=fitting, unreadable=unreadable)

@@ -19,7 +19,7 @@ from torch import Tensor
 from autoenc.application.counting import counting
 from autoenc.application.fitting import Fitting
 from autoenc.application.source import Batch
-from autoenc.data.datasets.pictures import UnreadablePicture, read_picture
+from autoenc.data.datasets.image_files import UnreadablePicture, read_picture
 from autoenc.settings import ConfigError
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from autoenc.application.pictures_made import decode, denoise, reconstruct
 from autoenc.application.scoring import score, score_files
 from autoenc.application.source import Source, counted
 from autoenc.data.datasets import Dataset
-from autoenc.data.datasets.pictures import Resize
+from autoenc.data.datasets.image_files import Resize
 from autoenc.devices import plain_device
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run

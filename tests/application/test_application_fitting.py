@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from autoenc.application.fitting import Fitting
-from autoenc.data.datasets.pictures import read_picture
+from autoenc.data.datasets.image_files import read_picture
 from tests.application.application_cases import Given, do, told
 
 

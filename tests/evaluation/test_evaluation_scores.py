@@ -38,6 +38,7 @@ SPECKS = SaltAndPepper(probability=0.2, salt=0.5, by="channel")
 class Whitening:
     """A noise of known result: everything turns white."""
 
+    name: ClassVar[str] = "whitening"
     corrupts: ClassVar[bool] = True
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:

@@ -1,192 +1,196 @@
-"""Files fetched from the first mirror that answers well, and checked before they take their names."""
+"""Download the missing files of a data set: from the first mirror that has them, by one process at a time."""
 
 from __future__ import annotations
 
+import functools
 import logging
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
-from dataclasses import dataclass
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from rich.progress import Progress
+from filelock import FileLock, Timeout
 
-from autoenc.data.datasets.archives import Archive, BadArchive, unpack
-from autoenc.data.datasets.bars import counting_bars, download_bars
-from autoenc.data.datasets.errors import DatasetError, briefly
-from autoenc.data.datasets.files import RemoteFile, missing, verify, written_whole
-from autoenc.data.datasets.reserved_folder import reserved
-from autoenc.data.datasets.web import BadAnswer, Report, content
+from autoenc.data.datasets.progress_bars import byte_bars, file_bars
+from autoenc.data.datasets.published_sets import (
+    DatasetError,
+    PublishedFile,
+    PublishedSet,
+    brief_reason,
+    digest_problem,
+    missing,
+    verify,
+)
+from autoenc.data.datasets.unpacking import CHUNK, WrongContent, unpack, write_unpacked, written_whole
+
+LOCK_NAME = ".download.lock"
+SILENCE = 20.0  # seconds to wait for a server's next bytes
+SECONDS = 600.0  # for a file; a large one may take as long as it takes at `SLOWEST` bytes per second
+SLOWEST = 100_000
+_PACKING = 1 << 16  # bytes: gzip makes no file much larger than it was
 
 logger = logging.getLogger("autoenc.data.datasets")
+Report = Callable[..., None]  # called with `completed` bytes of `total`, which is None if unknown
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long a server is waited for: seconds for its next bytes, and for one file altogether.
+def download(published: PublishedSet, *, data_dir: Path) -> None:
+    """Download the files of a set that are missing below `data_dir`.
 
-    A large file may take longer than that: as long as it would at `rate` bytes a second.
-    """
-
-    silence: float = 20
-    file: float = 600
-    rate: float = 100_000
-
-
-PATIENCE = Patience()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """What is to be fetched, where to and where from."""
-
-    dataset: str
-    folder: Path
-    mirrors: Sequence[str]
-    patience: Patience
-
-
-def fetch(
-    files: Sequence[RemoteFile],
-    *,
-    dataset: str,
-    data_dir: Path,
-    folder: str,
-    mirrors: Sequence[str],
-    archive: Archive | None = None,
-    patience: Patience = PATIENCE,
-) -> None:
-    """Download those of `files` that are missing in `folder` below `data_dir`; where none is, nothing is written.
-
-    A mirror is an address that ends in a slash; it keeps each file under its published name, or `archive` with the
-    files inside. An archive that is in the folder already is not downloaded, and is left there. Many processes may call
-    this at once: one downloads, the others wait for it and find the files there.
+    Many processes may call this at once: one downloads, the others wait for it. An archive that is in the folder
+    already is used and left there.
 
     Raises:
-        DatasetError: a file is missing and no mirror has it, an archive is damaged, or `data_dir` cannot be written to.
+        DatasetError: no mirror has a missing file, an archive is damaged, or the folder cannot be written to.
     """
-    target = data_dir / folder
-    if not missing(files, folder=target):
-        return
-    job = _Job(dataset=dataset, folder=target, mirrors=mirrors, patience=patience)
+    folder = data_dir / published.folder
     try:
-        with reserved(target):
-            _fetch_missing(files, job, archive=archive)
-    except _NoMirror as error:
-        by_hand = "" if archive is None else f"; {archive.name} may also be put there by hand"
-        reason = f"no mirror gave {error.name}: {error}{by_hand}"
-    except BadArchive as error:
-        reason = f"the archive is not what it should be: {error}"
+        with _locked(folder):
+            _download_missing(published, folder=folder)
+    except WrongContent as error:
+        reason = str(error)
     except OSError as error:
-        reason = f"nothing can be written there: {briefly(error)}"
+        reason = f"the folder cannot be written to: {brief_reason(error)}"
     else:
         return
-    names = ", ".join(file.name for file in missing(files, folder=target))
-    where = f"in {target} (data_dir={data_dir}, whose default is the environment variable AUTOENC_DATA)"
-    raise DatasetError(dataset, f"missing {names} {where}, and {reason}; dataset=digits needs no network")
+    names = ", ".join(file.name for file in missing(published.files, folder=folder))
+    where = f"in {folder} (data_dir={data_dir}, whose default is the environment variable AUTOENC_DATA)"
+    raise DatasetError(published.name, f"missing {names} {where}: {reason}; dataset=digits needs no network")
 
 
-class _NoMirror(Exception):  # noqa: N818  (the outcome, caught above)
-    """Each mirror failed on a file."""
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Make `folder` and keep other processes out of it. The lock ends with the process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK_NAME
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("waiting for another process, which is downloading into %s", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        # Deleted while locked: a waiting process notices that it has locked a deleted file, and makes a new one.
+        with suppress(PermissionError):  # on Windows, where filelock deletes the file itself
+            path.unlink(missing_ok=True)
+        lock.release()
 
-    def __init__(self, name: str, reasons: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{urlsplit(mirror).netloc}: {reason}" for mirror, reason in reasons.items()))
-        self.name = name
 
-
-def _fetch_missing(files: Sequence[RemoteFile], job: _Job, *, archive: Archive | None) -> None:
-    absent = missing(files, folder=job.folder)
+def _download_missing(published: PublishedSet, *, folder: Path) -> None:
+    absent, archive = missing(published.files, folder=folder), published.archive
     if not absent:
-        return  # another process was faster
+        return  # another process has downloaded them
     if archive is None:
-        _download(absent, job)
+        _download_files(absent, published, folder=folder)
         return
-    downloaded = bool(missing([archive], folder=job.folder))
+    downloaded = bool(missing([archive], folder=folder))
     if downloaded:
-        _download([archive], job)
+        _download_files([archive], published, folder=folder)
     else:
-        verify(archive, dataset=job.dataset, folder=job.folder)
-    logger.info("unpacking %s (files: %d)", job.folder / archive.name, len(absent))
-    with counting_bars() as progress:
-        task = progress.add_task(f"unpacking {archive.name}", total=len(absent))
-        unpack(archive, absent, folder=job.folder, done=lambda: progress.advance(task))
+        verify(archive, dataset=published.name, folder=folder)
+    logger.info("unpacking %s (files: %d)", folder / archive.name, len(absent))
+    try:
+        with file_bars() as progress:
+            steps = unpack(archive, absent, folder=folder)
+            list(progress.track(steps, total=len(absent), description=f"unpacking {archive.name}"))
+    except WrongContent as error:
+        raise WrongContent(f"{archive.name} is not as expected: {error}") from error
     if downloaded and not archive.kept:
-        (job.folder / archive.name).unlink()
+        (folder / archive.name).unlink()
 
 
-def _download(files: Sequence[RemoteFile], job: _Job) -> None:
-    logger.info("downloading %s into %s (files: %d)", job.dataset, job.folder, len(files))
-    order = list(job.mirrors)
-    with download_bars() as progress:
+def _download_files(files: Sequence[PublishedFile], published: PublishedSet, *, folder: Path) -> None:
+    logger.info("downloading %s into %s (files: %d)", published.name, folder, len(files))
+    mirrors = list(published.mirrors)
+    with byte_bars() as progress:
         for file in files:
-            good = _fetch_file(file, job, mirrors=order, progress=progress)
-            order.remove(good)
-            order.insert(0, good)  # a mirror that does not answer is not waited for again
+            report = functools.partial(progress.update, progress.add_task(file.name, total=None))
+            good = _download_file(file, mirrors=mirrors, folder=folder, report=report)
+            mirrors.remove(good)
+            mirrors.insert(0, good)  # so that a mirror that does not answer costs its timeout once
 
 
-def _fetch_file(file: RemoteFile, job: _Job, *, mirrors: Sequence[str], progress: Progress) -> str:
-    """Fetch one file from the first mirror that has it; returns that mirror."""
-    task = progress.add_task(file.name, total=None)
-
-    def report(received: int, announced: int | None) -> None:
-        progress.update(task, completed=received, total=announced)
-
-    reasons: dict[str, str] = {}
+def _download_file(file: PublishedFile, *, mirrors: Sequence[str], folder: Path, report: Report) -> str:
+    """Download a file from the first mirror that has it. Returns this mirror."""
+    reasons = []
     for mirror in mirrors:
-        url = mirror + file.published_name
         try:
-            _store(file, url=url, folder=job.folder, patience=job.patience, report=report)
-        except BadAnswer as error:
-            logger.debug("%s: %s", url, error)  # the error in the end has the reasons
-            reasons[mirror] = str(error)
+            with written_whole(file, folder=folder) as handle:
+                _receive_file(file, url=mirror + file.published_name, to=handle, folder=folder, report=report)
+        except WrongContent as error:
+            reasons.append(f"{urlsplit(mirror).netloc}: {error}")
         else:
             return mirror
-    raise _NoMirror(file.name, reasons)
+    by_hand = "" if file.gzipped else f"; {file.name} may also be put there by hand"
+    raise WrongContent(f"no mirror gave {file.name}: {'; '.join(reasons)}{by_hand}")
 
 
-def _store(file: RemoteFile, *, url: str, folder: Path, patience: Patience, report: Report) -> None:
-    """Put the file into `folder` under its name, whole, checked and on the disk; or not at all."""
-    seconds = max(patience.file, file.size / patience.rate)
-    with written_whole(folder / file.name) as handle:
-        _within(seconds, lambda: _receive(file, url=url, patience=patience, report=report, into=handle))
+def _receive_file(file: PublishedFile, *, url: str, to: BinaryIO, folder: Path, report: Report) -> None:
+    seconds = max(SECONDS, file.size / SLOWEST)
+    if not file.gzipped:
+        receive(url, to=to, limit=file.size, seconds=seconds, report=report)
+        return
+    with tempfile.TemporaryFile(dir=folder) as packed:
+        receive(url, to=packed, limit=file.size + _PACKING, seconds=seconds, report=report)
+        packed.seek(0)
+        problem = digest_problem(packed, file.packed_digest)
+        if problem:
+            raise WrongContent(f"{file.published_name} {problem}")
+        packed.seek(0)
+        write_unpacked(file, packed, to=to)
 
 
-def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Do `work` in a thread, and go on without it when the time is up.
+def receive(url: str, *, to: IO[bytes], limit: int, seconds: float, report: Report) -> None:
+    """Write what is at `url`, http or https, to a file. An https address never leads to http.
 
-    The time-out of a socket bounds one wait. A server that sends a byte now and then passes it for ever, be it in the
-    handshake, the header or the content; and the look-up of a name has none.
+    Raises:
+        WrongContent: the server sent an error or more than `limit` bytes, or took more than `seconds`.
+        OSError: `to` cannot be written to.
     """
-    outcome: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:  # whatever it is, it is for the one who waits
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(None)
-
-    threading.Thread(target=run, name="download", daemon=True).start()
-    if not wait([outcome], timeout=seconds).done:
-        raise BadAnswer(f"not finished after {seconds:g} s")
-    outcome.result()
+    received, end = 0, time.monotonic() + seconds
+    for piece, announced in _pieces(url):
+        received += len(piece)
+        if received > limit:
+            raise WrongContent(f"more than {limit:,} bytes")
+        if time.monotonic() > end:
+            raise WrongContent(f"not finished after {seconds:g} s")
+        to.write(piece)
+        report(completed=received, total=announced)
 
 
-def _receive(file: RemoteFile, *, url: str, patience: Patience, report: Report, into: BinaryIO) -> None:
-    """Write the content of `url` to `into`, which whoever has lost patience closes: the next write then ends this."""
-    checksum = file.checksum
-    digest = None if checksum is None else checksum.start()
-    size = 0
-    for piece in content(file, url=url, timeout=patience.silence, report=report):
-        into.write(piece)
-        size += len(piece)
-        if digest is not None:
-            digest.update(piece)
-    if size != file.size:
-        raise BadAnswer(f"{size:,} bytes instead of {file.size:,}")
-    problem = "" if checksum is None or digest is None else checksum.problem(digest)
-    if problem:
-        raise BadAnswer(problem)
+def _pieces(url: str) -> Iterator[tuple[bytes, int | None]]:
+    """The pieces of a file as they arrive, each with the size of the file that the server announced."""
+    try:
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise WrongContent("neither https nor http")
+        request = Request(url, headers={"User-Agent": "autoenc"})  # noqa: S310  (the scheme is checked)
+        with build_opener(_StayOnHttps).open(request, timeout=SILENCE) as response:
+            announced = response.length
+            while piece := response.read1(CHUNK):
+                yield piece, announced
+            if response.length:
+                raise WrongContent("the answer ended early")
+    except (OSError, HTTPException, ValueError) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
+        raise WrongContent(brief_reason(error)) from error
+
+
+class _StayOnHttps(HTTPRedirectHandler):
+    """Follows redirects to https, and from http to http. Refuses all others."""
+
+    def redirect_request(  # noqa: PLR0917  (the library's signature)
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        if after != "https" and (before == "https" or after != "http"):
+            raise HTTPError(req.full_url, code, f"refused a redirect from {before} to {newurl}", headers, fp)
+        fp.close()  # the library would read the whole page
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,7 +1,8 @@
-"""A folder of a person's own pictures."""
+"""A folder of your own pictures as a dataset."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -17,28 +18,27 @@ import torch
 from annotated_types import Gt, Lt
 from torch import Tensor
 
+from autoenc.data.datasets.image_files import Resize, UnreadablePicture, read_picture
+from autoenc.data.datasets.image_folder_pools import CLASSLESS, ImageFolderPools, Picture, list_pictures, refused
 from autoenc.data.datasets.memory import require_memory
-from autoenc.data.datasets.picture_lists import CLASSLESS, Lists, Picture, list_pictures, refused
-from autoenc.data.datasets.pictures import Resize, UnreadablePicture, read_picture
-from autoenc.data.datasets.splits import Pools, Split, Splits, SplitSettings, copies_held, make_splits
+from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, copies_held, make_splits
 from autoenc.settings import ConfigError, PositiveInt
 
 THREADS = min(4, os.cpu_count() or 1)
-_AT_ONCE = 256
-_MOST_TOLD = 10
+_BATCH = 256  # pictures that the threads read at a time, so that few wait in memory
+_MOST_LISTED = 10
 
 logger = logging.getLogger("autoenc.data.datasets")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageFolder(SplitSettings):
-    """Pictures of any kind and size, read into memory as images of one shape: `channels` and `size` (height, width).
+class ImageFolder(Dataset):
+    """Pictures of any format and size, read into memory as images of one shape: `channels` and `size` (height, width).
 
-    The folder `path` has them either in folders, which are the classes, or loose, without classes. Where it has folders
-    `train` and `test`, these are the pools, each so arranged; otherwise `test_fraction` of the pictures are for the
-    test, by a draw that depends on their names alone. `resize` and what becomes of colours, transparency and rotation
-    is explained in `autoenc.data.datasets.pictures.read_picture`. With `limit`, the pictures used are drawn too, so
-    that every class may have some.
+    The folder `path` has one folder of pictures per class, or only pictures, without classes. If it has folders `train`
+    and `test`, these are the pools. Otherwise `test_fraction` of the pictures are for the test, by a draw that depends
+    only on their names. With `limit` the pictures used are drawn too, so that every class may have some.
+    `autoenc.data.datasets.image_files.read_picture` explains `resize`, colours, transparency and rotation.
     """
 
     path: str | None
@@ -52,48 +52,66 @@ class ImageFolder(SplitSettings):
         if self.channels not in {1, 3}:
             raise ConfigError("dataset.channels", "it must be 1 (grey) or 3 (colour)", value=self.channels)
 
-    def build(self, *, data_dir: Path) -> Splits:  # noqa: ARG002  (where datasets are downloaded to)
-        """Images (N, C, H, W), with the files' names; `path` is relative to where the command is given.
+    def build(self, *, data_dir: Path) -> Splits:  # noqa: ARG002
+        """Images (N, C, H, W), with the files' names. `path` is relative to the working directory.
 
         Raises:
-            ConfigError: there is no such folder, it has no pictures or not enough, some cannot be read, or they are
-                more than the memory holds, which is told before they are read.
+            ConfigError: there is no such folder, it has too few pictures, or some cannot be read.
+            DatasetError: the pictures do not fit into memory; raised before they are read.
         """
         folder = _existing(self.path)
-        lists = list_pictures(folder, test_fraction=self.test_fraction, limit=self.limit)
-        count = len(lists.train) + len(lists.test)
+        listed = list_pictures(folder, test_fraction=self.test_fraction, limit=self.limit)
+        count = len(listed.train) + len(listed.test)
         require_memory(
             count * self.channels * math.prod(self.size) * copies_held(self),
             dataset="image_folder",
             advice="set dataset.limit, a smaller dataset.size or dataset.channels=1",
         )
-        classes = 0 if lists.class_names == (CLASSLESS,) else len(lists.class_names)
+        classes = 0 if listed.class_names == (CLASSLESS,) else len(listed.class_names)
         logger.info("reading %d pictures from %s (classes: %d)", count, folder, classes)
-        return make_splits(self._read(lists, folder=folder), settings=self)
+        return make_splits(self._read(listed, folder=folder), settings=self)
 
-    def _read(self, lists: Lists, *, folder: Path) -> Pools:
-        from autoenc.data.datasets.bars import counting_bars
+    def _read(self, listed: ImageFolderPools, *, folder: Path) -> Pools:
+        from autoenc.data.datasets.progress_bars import file_bars
 
         problems: list[UnreadablePicture] = []
-        count = len(lists.train) + len(lists.test)
-        labels = {name: label for label, name in enumerate(lists.class_names)}
-        with (
-            _quiet(),
-            counting_bars() as progress,
-            ThreadPoolExecutor(THREADS, thread_name_prefix="pictures") as threads,
-        ):
-            task = progress.add_task("reading pictures", total=count)
-
-            def read(pictures: Sequence[Picture]) -> Split:
-                results = _in_order(self._attempt, pictures, threads=threads, done=lambda: progress.advance(task))
-                return self._collected(pictures, results, labels=labels, problems=problems)
-
-            pools = Pools(read(lists.train), read(lists.test), lists.class_names)
-        self._tell(problems, count=count, folder=folder)
-        for name, pool in (("training", pools.train), ("the test", pools.test)):
+        count = len(listed.train) + len(listed.test)
+        with _pillow_warnings_ignored(), file_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
+            advance = functools.partial(progress.advance, progress.add_task("reading pictures", total=count))
+            train, test = (
+                self._read_pool(pictures, listed.class_names, threads=threads, advance=advance, problems=problems)
+                for pictures in (listed.train, listed.test)
+            )
+        self._report(problems, count=count, folder=folder)
+        for name, pool in (("training", train), ("the test", test)):
             if not len(pool):
                 raise refused(folder, f"no picture for {name} can be read")
-        return pools
+        return Pools(train, test, listed.class_names)
+
+    def _read_pool(
+        self,
+        pictures: Sequence[Picture],
+        class_names: tuple[str, ...],
+        *,
+        threads: ThreadPoolExecutor,
+        advance: Callable[[], None],
+        problems: list[UnreadablePicture],
+    ) -> Split:
+        """Read the pictures of a pool. Unreadable ones are left out and added to `problems`."""
+        images = torch.empty((len(pictures), self.channels, *self.size), dtype=torch.uint8)
+        kept: list[Picture] = []
+        for start in range(0, len(pictures), _BATCH):
+            batch = pictures[start : start + _BATCH]
+            for picture, result in zip(batch, threads.map(self._attempt, batch), strict=True):
+                advance()
+                if isinstance(result, UnreadablePicture):
+                    problems.append(result)
+                else:
+                    images[len(kept)] = result
+                    kept.append(picture)
+        numbers = {name: number for number, name in enumerate(class_names)}
+        labels = torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64)
+        return Split(images[: len(kept)], labels, tuple(picture.name for picture in kept))
 
     def _attempt(self, picture: Picture) -> Tensor | UnreadablePicture:
         try:
@@ -101,44 +119,26 @@ class ImageFolder(SplitSettings):
         except UnreadablePicture as problem:
             return problem
 
-    def _collected(
-        self,
-        pictures: Sequence[Picture],
-        results: Iterator[Tensor | UnreadablePicture],
-        *,
-        labels: dict[str, int],
-        problems: list[UnreadablePicture],
-    ) -> Split:
-        images = torch.empty((len(pictures), self.channels, *self.size), dtype=torch.uint8)
-        kept: list[Picture] = []
-        for picture, result in zip(pictures, results, strict=True):
-            if isinstance(result, UnreadablePicture):
-                problems.append(result)
-            else:
-                images[len(kept)] = result
-                kept.append(picture)
-        numbers = torch.tensor([labels[picture.class_name] for picture in kept], dtype=torch.int64)
-        return Split(images[: len(kept)], numbers, tuple(picture.name for picture in kept))
-
-    def _tell(self, problems: Sequence[UnreadablePicture], *, count: int, folder: Path) -> None:
+    def _report(self, problems: Sequence[UnreadablePicture], *, count: int, folder: Path) -> None:
+        """Warn about the pictures that cannot be read, or raise an error that lists some of them."""
         if not problems:
             return
-        told = [f"{problem.path.relative_to(folder)} ({problem.reason})" for problem in problems]
+        reasons = [f"{problem.path.relative_to(folder)} ({problem.reason})" for problem in problems]
         if self.unreadable == "skip":
-            listing = ", ".join(told)
-            logger.warning("going without %d of %d pictures, which cannot be read: %s", len(told), count, listing)
+            listing = ", ".join(reasons)
+            logger.warning("skipping %d of %d pictures, which cannot be read: %s", len(reasons), count, listing)
             return
-        more = f" and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
-        listing = ", ".join(told[:_MOST_TOLD]) + more
-        advice = "repair or remove them, or set dataset.unreadable=skip to go without them"
-        raise refused(folder, f"{len(told)} of {count} pictures cannot be read: {listing}; {advice}")
+        more = f" and {len(reasons) - _MOST_LISTED} more" if len(reasons) > _MOST_LISTED else ""
+        listing = ", ".join(reasons[:_MOST_LISTED]) + more
+        advice = "repair or remove them, or set dataset.unreadable=skip"
+        raise refused(folder, f"{len(reasons)} of {count} pictures cannot be read: {listing}; {advice}")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Pillow's warnings of damaged EXIF data and the like, where the pixels are well.
+def _pillow_warnings_ignored() -> Iterator[None]:
+    """Hide Pillow's warnings about damaged EXIF data and the like; the pixels are intact.
 
-    To be entered while nobody else reads pictures: the filters of warnings belong to the whole process.
+    Enter it before threads read pictures: warning filters belong to the whole process.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -146,30 +146,13 @@ def _quiet() -> Iterator[None]:
 
 
 def _existing(path: str | None) -> Path:
-    """The folder, absolute."""
+    """The absolute path of the folder."""
     if not path:
-        raise ConfigError(
-            "dataset.path", "it must name a folder with pictures, as in dataset.path=pictures", value=path
-        )
+        raise ConfigError("dataset.path", "it must be a folder with pictures, as in dataset.path=pictures", value=path)
     try:
         folder = Path(path).expanduser().absolute()
-    except RuntimeError as error:  # nobody's home
+    except RuntimeError as error:  # an unknown user's home
         raise refused(path, str(error)) from None
-    if not os.path.isdir(folder):  # noqa: PTH112  (pathlib's own raises where one may not look)
-        what = "it is a file, and not a folder" if os.path.isfile(folder) else f"there is no folder {folder}"  # noqa: PTH113
-        raise refused(path, what)
+    if not os.path.isdir(folder):  # noqa: PTH112  (pathlib raises if a parent may not be read)
+        raise refused(path, f"there is no folder {folder}" if not os.path.isfile(folder) else "it is a file")  # noqa: PTH113
     return folder
-
-
-def _in_order(
-    work: Callable[[Picture], Tensor | UnreadablePicture],
-    pictures: Sequence[Picture],
-    *,
-    threads: ThreadPoolExecutor,
-    done: Callable[[], None],
-) -> Iterator[Tensor | UnreadablePicture]:
-    """What `work` makes of each, in the order of the pictures, with no more than some waiting to be fetched."""
-    for start in range(0, len(pictures), _AT_ONCE):
-        for result in threads.map(work, pictures[start : start + _AT_ONCE]):
-            done()
-            yield result

@@ -1,74 +1,66 @@
-"""Whether a set fits into memory, asked before it is read."""
+"""Whether a dataset fits into memory, checked before it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
-from autoenc.data.datasets.errors import DatasetError
+from autoenc.data.datasets.published_sets import DatasetError
 
-# The rest is for the model, and for what is read and not yet put in its place.
-USABLE = 0.9
+USABLE = 0.9  # the rest is for the model, and for files that are being read
 
 
-def require_memory(needed: int, *, dataset: str, advice: str = "free some, or take a smaller dataset") -> None:
-    """See that so many bytes can be had.
+def require_memory(needed: int, *, dataset: str, advice: str = "free some, or choose a smaller dataset") -> None:
+    """Check that `needed` bytes of memory are available.
 
     Raises:
-        DatasetError: they cannot; the message says how many are needed, how many there are, and the `advice`.
+        DatasetError: they are not; the message has the bytes needed and available, and the `advice`.
     """
     usable = int(available_memory() * USABLE)
     if needed > usable:
-        problem = f"its images need {_readable(needed)} of memory, and {_readable(usable)} can be had; {advice}"
+        problem = f"its images need {_readable(needed)} of memory, and {_readable(usable)} are available; {advice}"
         raise DatasetError(dataset, problem)
 
 
 def available_memory(*, groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Bytes that this process may still take: what the machine has left, or what is left to a container, if less."""
+    """Bytes that this process may still allocate: on the machine, or in its container if that has less left."""
     import psutil
 
-    return min([psutil.virtual_memory().available, *_left_to_groups(groups=groups, own=own)])
+    return min([psutil.virtual_memory().available, *_left_in_groups(groups=groups, own=own)])
 
 
-class _Layout(NamedTuple):
-    """The names of a group's files: its limit, what it uses, and the line that says how much of that is mere cache."""
-
-    mount: str
-    limit: str
-    usage: str
-    cache: str
-
-
-_SECOND = _Layout("", "memory.max", "memory.current", "inactive_file")
-_FIRST = _Layout("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+# The files of a Linux control group by the name of its controller, "" in version 2 (cgroups(7)): its limit, its usage,
+# and the line of `memory.stat` with the part of the usage that is cache.
+_GROUP_FILES = {
+    "": ("memory.max", "memory.current", "inactive_file"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
-def _left_to_groups(*, groups: Path, own: Path) -> Iterator[int]:
-    """What Linux leaves to each control group that this process is in, of either version (cgroups(7))."""
+def _left_in_groups(*, groups: Path, own: Path) -> Iterator[int]:
+    """The bytes left in each control group of this process."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return  # another system, or none of its business
+        return  # no Linux, or no control groups
     for line in lines:
-        _, controllers, path = line.split(":", 2)
-        layout = _SECOND if not controllers else _FIRST if controllers == "memory" else None
-        if layout is not None:
-            # A container often sees its own group as the topmost, under a path that only its host knows.
+        _, controller, path = line.split(":", 2)
+        if controller in _GROUP_FILES:
+            # A container often sees its own group at the root, under a path that only its host knows.
             for group in (PurePosixPath(path), *PurePosixPath(path).parents):
-                yield from _left_to(groups / layout.mount / str(group).lstrip("/"), layout=layout)
+                yield from _left_in(groups / controller / str(group).lstrip("/"), *_GROUP_FILES[controller])
 
 
-def _left_to(group: Path, *, layout: _Layout) -> Iterator[int]:
+def _left_in(group: Path, limit_file: str, usage_file: str, cache_line: str) -> Iterator[int]:
     try:
-        limit = (group / layout.limit).read_text(encoding="utf-8").strip()
+        limit = (group / limit_file).read_text(encoding="utf-8").strip()
         if limit == "max":
             return
-        usage = int((group / layout.usage).read_text(encoding="utf-8"))
+        usage = int((group / usage_file).read_text(encoding="utf-8"))
         statistics = dict(line.split() for line in (group / "memory.stat").read_text(encoding="utf-8").splitlines())
-        yield int(limit) - usage + int(statistics.get(layout.cache, 0))
+        yield int(limit) - usage + int(statistics.get(cache_line, 0))
     except (OSError, ValueError):
-        return  # no such group here
+        return  # there is no such group
 
 
 def _readable(count: int) -> str:

@@ -1,51 +1,28 @@
-"""Three splits of a set of images, and what each dataset's settings have in common."""
+"""The settings that all datasets share, and how a set of images is divided into three splits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from autoenc.data.datasets.binarization import Binarization, frozen
+from autoenc.registry import Choice
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, ProperFraction
 
 
-class Dataset(Protocol):
-    """The settings of a dataset: a frozen dataclass with at least these fields, which `SplitSettings` has."""
-
-    @property
-    def validation_fraction(self) -> float: ...  # noqa: D102
-    @property
-    def split_seed(self) -> int: ...  # noqa: D102
-    @property
-    def limit(self) -> int | None: ...  # noqa: D102
-    @property
-    def shuffle(self) -> bool: ...  # noqa: D102
-    @property
-    def binarization(self) -> Binarization: ...  # noqa: D102
-
-    def build(self, *, data_dir: Path) -> Splits:
-        """The images, on the CPU. `data_dir` is the folder below which datasets keep their files.
-
-        Raises:
-            ConfigError: the files cannot be had, or the settings do not fit them.
-        """
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
-class SplitSettings:
-    """The fields every dataset has.
+class Dataset(Choice):
+    """The settings of a dataset.
 
-    `validation_fraction` of the training images, drawn by `split_seed`, become the validation split. `limit` is the
-    most images used, of the training pool (training and validation together) and of the test pool each. `shuffle` is
-    for the training loop, which draws a new order of the training split each epoch; nothing here reads it.
-    `binarization` is explained in `autoenc.data.datasets.binarization`; `split_seed` draws what is drawn once.
+    `validation_fraction` of the training images, drawn with `split_seed`, become the validation split. `limit` is the
+    most images used of the training pool (training and validation together), and the most of the test pool. `shuffle`
+    is for the training loop, which draws a new order of the training split each epoch. `binarization` is explained in
+    `autoenc.data.datasets.binarization`; what is drawn once is drawn with `split_seed`.
     """
 
     validation_fraction: ProperFraction
@@ -54,12 +31,20 @@ class SplitSettings:
     shuffle: bool
     binarization: Binarization
 
+    def build(self, *, data_dir: Path) -> Splits:
+        """The images, on the CPU. `data_dir` is the folder below which datasets keep their files.
+
+        Raises:
+            ConfigError: the files are not available, or the settings do not fit them.
+        """
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images with their labels: contiguous uint8 (N, C, H, W) from 0 to 255, and int64 (N,).
 
-    `names` are those of the files, where each image had one.
+    `names` are those of the image files, if each image is a file.
     """
 
     images: Tensor
@@ -95,7 +80,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Pools:
-    """A set as it is published: images for training, and images for the test."""
+    """A dataset as it is published: images for training, and images for the test."""
 
     train: Split
     test: Split
@@ -104,10 +89,10 @@ class Pools:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a dataset's `build` returns. `validation` has 0 images where `validation_fraction` is 0.
+    """The result of a dataset's `build`. `validation` has no images if `validation_fraction` is 0.
 
-    `train_probabilities` are the grey training images, uint8 (N, C, H, W), from which each batch is drawn anew; None
-    where `binarization` is not dynamic. `train` then has a draw of them that stays, to measure the model on.
+    With dynamic binarization, `train_probabilities` are the grey training images, uint8 (N, C, H, W), from which each
+    batch is drawn, and `train` is a fixed draw of them to measure the model on. Otherwise they are None.
     """
 
     train: Split
@@ -128,20 +113,20 @@ class Splits:
         return replace(self, **moved, train_probabilities=None if drawn_from is None else drawn_from.to(device))
 
 
-def make_splits(pools: Pools, *, settings: SplitSettings) -> Splits:
+def make_splits(pools: Pools, *, settings: Dataset) -> Splits:
     """Three splits, each in the order of the published files.
 
-    Which images are for validation depends on `split_seed`, `validation_fraction` and the size of the pool alone.
+    The choice of validation images depends only on `split_seed`, `validation_fraction` and the size of the pool.
 
     Raises:
-        ConfigError: `validation_fraction` leaves one of the first two splits without an image.
+        ConfigError: `validation_fraction` leaves no image for training or none for validation.
     """
     pool = _first(pools.train, limit=settings.limit)
     count = _validation_count(len(pool), fraction=settings.validation_fraction)
     generator = torch.Generator().manual_seed(derived_seed(settings.split_seed, "validation split"))
     drawn = torch.randperm(len(pool), generator=generator)
     splits = Splits(
-        # Without a validation split nothing is moved or copied.
+        # Without a validation split nothing is copied.
         train=pool.take(drawn[count:].sort().values) if count else pool,
         validation=pool.take(drawn[:count].sort().values),
         test=_first(pools.test, limit=settings.limit),
@@ -150,30 +135,30 @@ def make_splits(pools: Pools, *, settings: SplitSettings) -> Splits:
     return splits if settings.binarization == "none" else _binarized(splits, settings=settings)
 
 
-def copies_held(settings: SplitSettings) -> int:
-    """How many times over a set is in memory, at the most, while `make_splits` is at work."""
+def copies_held(settings: Dataset) -> int:
+    """How many copies of a set are in memory, at most, during `make_splits`."""
     return 1 + (settings.validation_fraction > 0) + (settings.binarization != "none")
 
 
-def images_held(counts: Sequence[int], *, settings: SplitSettings) -> int:
-    """How many images are in memory, at the most, while pools of these sizes are read and `make_splits` is at work."""
+def images_held(counts: Sequence[int], *, settings: Dataset) -> int:
+    """How many images are in memory, at most, while pools of these sizes are read and split."""
     splitting = 0
     for count in counts:
         used = count if settings.limit is None else min(count, settings.limit)
-        whole = count if used < count else 0  # what a limit cuts from stays while `make_splits` is at work
+        whole = count if used < count else 0  # stays in memory during `make_splits`
         splitting += whole + used * copies_held(settings)
-    reading = 2 * sum(counts)  # what is read, and the same in its place
+    reading = 2 * sum(counts)  # the file's content, and its tensor
     return max(reading, splitting)
 
 
 def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:
-    """Which test images the pictures of a dataset show: the first of each class, in the order of the classes.
+    """The test images that pictures show: the first of each class, in the order of the classes.
 
-    Where there are fewer classes than `count`, the next images in the order of the file fill up.
+    If there are fewer classes than `count`, the first other images follow.
 
     Args:
         labels: int64 (N,).
-        count: how many, if there are that many.
+        count: the most images.
 
     Returns:
         int64 (min(count, N),)
@@ -191,8 +176,8 @@ def _first(pool: Split, *, limit: int | None) -> Split:
     return Split(pool.images[:limit].clone(), pool.labels[:limit].clone(), names)
 
 
-def _binarized(splits: Splits, *, settings: SplitSettings) -> Splits:
-    """The splits with each image drawn once, and the grey training images beside them where they are needed again."""
+def _binarized(splits: Splits, *, settings: Dataset) -> Splits:
+    """The splits with each image drawn once, and the grey training images if they are drawn again each time."""
 
     def drawn(split: Split, name: str) -> Split:
         return replace(split, images=frozen(split.images, seed=settings.split_seed, split=name))

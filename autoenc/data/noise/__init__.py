@@ -1,8 +1,8 @@
 """Noise on the input. The target of a denoising autoencoder is always the clean image.
 
-A noise takes images (B, C, H, W) in [0, 1] and a generator on their device, and returns new images of that shape with
-a mask of the pixels that count as corrupted; the same generator state gives the same noise, whatever the memory format.
-A noise that is set to nothing (`std`, `probability` or `size` 0) changes no pixel and corrupts none.
+A noise takes images (B, C, H, W) in [0, 1] and a generator on their device. It returns new images of that shape and a
+mask of the pixels that count as corrupted. The same generator state gives the same noise in every memory format. With a
+strength (`std`, `probability` or `size`) of 0 no pixel changes, and none counts as corrupted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from autoenc.data.noise.corruption import By, Corruption, Noise
 from autoenc.data.noise.pixels import Dropout, Gaussian, Masking, NoNoise, SaltAndPepper, Speckle
 from autoenc.data.noise.regions import Blur, Occlusion
-from autoenc.registry import Registry
+from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, join, listed
 
 __all__ = [
@@ -40,11 +40,11 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compose:
-    """`noise=compose`: several noises, each on what the one before has left, in the order in which they stand.
+class Compose(Choice):
+    """`noise=compose`: several noises, one after the other, in the order of the config.
 
-    `noises` maps a label, which is free, to a noise, or to the settings of one as YAML has them: its `name` and its
-    fields. A pixel is corrupted if it is for any of them.
+    `noises` maps any label to a noise, or to its settings as in YAML: its `name` and its fields. A pixel is corrupted
+    if one of the noises corrupts it.
 
     Raises:
         ConfigError: there is no noise, or settings do not fit; the message has the full key.
@@ -54,18 +54,18 @@ class Compose:
 
     def __post_init__(self) -> None:
         if not self.noises:
-            problem = "it needs a noise, and for no noise there is noise=none"
+            problem = "it needs at least one noise; for no noise use noise=none"
             raise ConfigError(_key(), problem, value=dict(self.noises))
-        # Frozen for everybody but here, where settings become what they describe.
+        # The instance is frozen for everyone else.
         object.__setattr__(self, "noises", {label: _noise(given, label=label) for label, given in self.noises.items()})
 
     @property
     def corrupts(self) -> bool:
-        """Whether any of them does."""
+        """Whether one of the noises does."""
         return any(noise.corrupts for noise in self.noises.values())
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:
-        """(B, C, H, W); within [0, 1] if each of them leaves them there."""
+        """(B, C, H, W); in [0, 1] if each noise stays there."""
         masks = []
         for noise in self.noises.values():
             images, corrupted = noise(images, generator=generator)
@@ -73,7 +73,7 @@ class Compose:
         return Corruption(images, functools.reduce(torch.logical_or, masks))
 
     def at(self, severity: float) -> Compose:
-        """With each of them weakened."""
+        """Each noise at `severity`."""
         if severity == 1:
             return self
         return dataclasses.replace(self, noises={label: noise.at(severity) for label, noise in self.noises.items()})
@@ -96,10 +96,10 @@ NOISES: Registry[Noise] = Registry(
 
 
 def _noise(given: Any, *, label: str) -> Noise:
-    """The noise that stands under a label of `compose`, made from its settings where it is not one yet."""
+    """The noise under a label of `compose`, which may be given by its settings."""
     if isinstance(given, Mapping):
         return NOISES.parse(given, key=_key(label))
-    if callable(given):  # what YAML can say never is
+    if callable(given):  # no value from YAML is callable
         return cast("Noise", given)
     raise ConfigError(_key(label), f"it must be a group of keys, with a name: {listed(NOISES.names())}", value=given)
 

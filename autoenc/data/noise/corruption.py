@@ -1,4 +1,4 @@
-"""What every kind of noise is, and what several of them are made of."""
+"""The protocol of a noise, and parts that several noises share."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 By = Literal["channel", "pixel"]
-"""What is drawn by itself: each colour channel of a pixel, or the pixel, with one draw for all of its channels."""
+"""One draw for each colour channel of a pixel, or one draw for all channels of a pixel."""
 
 N = TypeVar("N")
 
 
 class Corruption(NamedTuple):
-    """What a noise has made of a batch of images."""
+    """A batch of images with noise."""
 
     images: Tensor
     """(B, C, H, W): the corrupted images."""
@@ -28,8 +28,13 @@ class Noise(Protocol):
     """A kind of corruption."""
 
     @property
+    def name(self) -> str:
+        """Its name in the config."""
+        ...
+
+    @property
     def corrupts(self) -> bool:
-        """False where the images come back as they were, so that nobody measures the same thing twice."""
+        """False if the images never change; noisy and clean scores are then the same."""
         ...
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:
@@ -37,15 +42,15 @@ class Noise(Protocol):
         ...
 
     def at(self, severity: float) -> Noise:
-        """The same kind of noise with `severity` times its strength: from 0, where nothing changes, to 1, itself.
+        """The same kind of noise with `severity` times its strength; 0 changes nothing, and 1 is the noise itself.
 
-        It draws as many random numbers as at any other severity.
+        It draws equally many random numbers at every severity.
         """
         ...
 
 
 def weakened(noise: N, *, strength: str, severity: float) -> N:
-    """The noise with the number in its field `strength` times `severity`, which is from 0 to 1."""
+    """The noise with its field `strength` multiplied by `severity`, which is in [0, 1]."""
     assert 0 <= severity <= 1, severity
     if severity == 1:
         return noise
@@ -54,15 +59,14 @@ def weakened(noise: N, *, strength: str, severity: float) -> N:
 
 
 def all_or_none(images: Tensor, *, corrupted: bool) -> Tensor:
-    """The same answer for every pixel, (1, 1, 1, 1)."""
+    """One value for all pixels, (1, 1, 1, 1)."""
     return torch.full((1, 1, 1, 1), corrupted, dtype=torch.bool, device=images.device)
 
 
 def drawn(images: Tensor, fill: Callable[[Tensor], Tensor], *, by: By) -> Tensor:
-    """Random numbers: by channel (B, C, H, W), in the memory format of the images; by pixel (B, 1, H, W).
+    """Random numbers in the memory format of the images: (B, C, H, W) by channel, (B, 1, H, W) by pixel.
 
-    Filled while contiguous, because numbers are drawn by their place in memory, and the noise must not depend on the
-    memory format.
+    A contiguous tensor is filled in the order of the pixels, so the noise does not depend on the memory format.
     """
     alike = images if by == "channel" else images[:, :1]
     numbers = fill(torch.empty_like(alike, memory_format=torch.contiguous_format))

@@ -1,7 +1,7 @@
-"""Noise that meets every pixel by itself, wherever it stands in the image.
+"""Noise on each pixel separately, the same everywhere in the image.
 
-`by` says what is drawn by itself: `channel`, every colour channel of a pixel, so that probabilities are those of a
-value and a pixel may lose its red alone; `pixel`, the whole pixel, with one draw for all of its channels.
+With `by=channel`, every colour channel of a pixel has its own draw, so a pixel may lose only its red. With `by=pixel`,
+one draw is for all channels of a pixel.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from autoenc.data.noise.corruption import By, Corruption, all_or_none, drawn, weakened
+from autoenc.registry import Choice
 from autoenc.settings import NonNegativeFloat, Probability, ProperFraction
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoNoise:
-    """`noise=none`: the images as they are; no pixel is corrupted, and nothing is drawn."""
+class NoNoise(Choice):
+    """`noise=none`: the images unchanged; no pixel is corrupted, and nothing is drawn."""
 
     corrupts: ClassVar[bool] = False
 
@@ -27,15 +28,15 @@ class NoNoise:
         return Corruption(images, all_or_none(images, corrupted=False))
 
     def at(self, severity: float) -> NoNoise:  # noqa: ARG002
-        """There is nothing to weaken."""
+        """The noise itself."""
         return self
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gaussian:
-    """`noise=gaussian`: x + std * n with n from N(0, 1), brought back into [0, 1] where `clip` says so.
+class Gaussian(Choice):
+    """`noise=gaussian`: x + std * n with n from N(0, 1), clipped to [0, 1] if `clip`.
 
-    Vincent et al. 2010, JMLR 11, section 3.3, where nothing is clipped. Every pixel is corrupted, unless `std` is 0.
+    Vincent et al. 2010, JMLR 11, section 3.3 (without clipping). Every pixel is corrupted, unless `std` is 0.
     """
 
     corrupts: ClassVar[bool] = True
@@ -50,16 +51,16 @@ class Gaussian:
         return Corruption(noisy.clamp_(0, 1) if self.clip else noisy, all_or_none(images, corrupted=self.std > 0))
 
     def at(self, severity: float) -> Gaussian:
-        """With a part of the standard deviation."""
+        """With `severity` times the standard deviation."""
         return weakened(self, strength="std", severity=severity)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Speckle:
-    """`noise=speckle`: x + x * std * n with n from N(0, 1), brought back into [0, 1] where `clip` says so.
+class Speckle(Choice):
+    """`noise=speckle`: x + x * std * n with n from N(0, 1), clipped to [0, 1] if `clip`.
 
-    Multiplicative: the brighter a pixel, the stronger its noise, and black stays black. Every pixel is corrupted, the
-    black ones too, unless `std` is 0.
+    Multiplicative: the brighter a pixel, the stronger its noise. Black stays black, but counts as corrupted too. No
+    pixel is corrupted if `std` is 0.
     """
 
     corrupts: ClassVar[bool] = True
@@ -74,16 +75,16 @@ class Speckle:
         return Corruption(noisy.clamp_(0, 1) if self.clip else noisy, all_or_none(images, corrupted=self.std > 0))
 
     def at(self, severity: float) -> Speckle:
-        """With a part of the standard deviation."""
+        """With `severity` times the standard deviation."""
         return weakened(self, strength="std", severity=severity)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SaltAndPepper:
-    """`noise=salt_and_pepper`: with `probability` in all, a pixel becomes 1 (a share `salt` of them) or 0 (the rest).
+class SaltAndPepper(Choice):
+    """`noise=salt_and_pepper`: with `probability`, a pixel is changed: to 1 (a share `salt` of them) or 0 (the rest).
 
-    Vincent et al. 2010, JMLR 11, section 3.3, with each pixel drawn by itself instead of a fixed number of them. The
-    corrupted pixels are those that were chosen, though one may by chance get the value it had.
+    Vincent et al. 2010, JMLR 11, section 3.3, with a draw for each pixel instead of a fixed number of pixels. A drawn
+    pixel counts as corrupted even if it had its new value before.
     """
 
     corrupts: ClassVar[bool] = True
@@ -99,16 +100,16 @@ class SaltAndPepper:
         return Corruption(torch.where(chosen, white.to(images.dtype), images), chosen)
 
     def at(self, severity: float) -> SaltAndPepper:
-        """With a part of the probability; salt keeps its share of it."""
+        """With `severity` times the probability; the share of salt stays."""
         return weakened(self, strength="probability", severity=severity)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Masking:
+class Masking(Choice):
     """`noise=masking`: with `probability`, a pixel becomes 0; the others keep their value.
 
-    Vincent et al. 2010, JMLR 11, section 3.3, with each pixel drawn by itself instead of a fixed number of them. The
-    corrupted pixels are those that were chosen, though one may have been 0 before.
+    Vincent et al. 2010, JMLR 11, section 3.3, with a draw for each pixel instead of a fixed number of pixels. A drawn
+    pixel counts as corrupted even if it was 0 before.
     """
 
     corrupts: ClassVar[bool] = True
@@ -121,16 +122,16 @@ class Masking:
         return Corruption(images * kept, kept == 0)
 
     def at(self, severity: float) -> Masking:
-        """With a part of the probability."""
+        """With `severity` times the probability."""
         return weakened(self, strength="probability", severity=severity)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dropout:
-    """`noise=dropout`: masking, with the pixels that are left divided by 1 - `probability`, so that means stay.
+class Dropout(Choice):
+    """`noise=dropout`: masking, with the other pixels divided by 1 - `probability`, so that the mean stays.
 
-    Srivastava et al. 2014, JMLR 15, section 10, as dropout layers have it. Pixels may so exceed 1; nothing is clipped.
-    The corrupted pixels are those that were dropped, not the rescaled rest.
+    Srivastava et al. 2014, JMLR 15, section 10, as in dropout layers. Pixels may exceed 1; nothing is clipped. The
+    dropped pixels are corrupted, the rescaled ones are not.
     """
 
     corrupts: ClassVar[bool] = True
@@ -144,7 +145,7 @@ class Dropout:
         return Corruption(images * kept.div_(1 - self.probability), dropped)
 
     def at(self, severity: float) -> Dropout:
-        """With a part of the probability, and what is left rescaled by as much less."""
+        """With `severity` times the probability, and the other pixels rescaled to match."""
         return weakened(self, strength="probability", severity=severity)
 
 

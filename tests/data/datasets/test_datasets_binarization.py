@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from typing import Literal
-
 import pytest
 import torch
 
-from autoenc.data.datasets import Split, Splits, SplitSettings
-from autoenc.data.datasets.binarization import draw, frozen
-from autoenc.data.datasets.splits import Pools, copies_held, make_splits
+from autoenc.data.datasets import Dataset, Split, Splits
+from autoenc.data.datasets.binarization import Binarization, draw, frozen
+from autoenc.data.datasets.splits import Pools, make_splits
 
 RAMP = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
 
@@ -16,18 +14,15 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def grey(count: int, *, value: int = 128) -> Split:
-    images = torch.full((count, 2, 3, 4), value, dtype=torch.uint8)
-    return Split(images, torch.arange(count))
+def grey(count: int) -> Split:
+    return Split(torch.full((count, 2, 3, 4), 128, dtype=torch.uint8), torch.arange(count))
 
 
 POOLS = Pools(train=grey(50), test=grey(20), class_names=("a", "b"))
 
 
-def split(
-    binarization: Literal["none", "static", "dynamic"], *, split_seed: int = 0, validation_fraction: float = 0.2
-) -> Splits:
-    settings = SplitSettings(
+def split(binarization: Binarization, *, split_seed: int = 0, validation_fraction: float = 0.2) -> Splits:
+    settings = Dataset(
         validation_fraction=validation_fraction,
         split_seed=split_seed,
         limit=None,
@@ -44,14 +39,11 @@ def parts(splits: Splits) -> list[Split]:
 # --- a draw ---
 
 
-def test_a_draw_is_of_exact_zeros_and_ones() -> None:
+def test_a_draw_has_only_zeros_and_ones_and_keeps_black_and_white() -> None:
     drawn = draw(RAMP.float() / 255, generator=generator())
     assert drawn.dtype == torch.float32
     assert drawn.shape == RAMP.shape
     assert set(drawn.flatten().tolist()) == {0.0, 1.0}
-
-
-def test_black_and_white_are_certain() -> None:
     images = torch.cat([torch.zeros(1, 1, 300, 300), torch.ones(1, 1, 300, 300)])
     assert torch.equal(draw(images, generator=generator()), images)
 
@@ -63,17 +55,17 @@ def test_the_rate_of_white_is_the_grey_value() -> None:
     expected = RAMP.float() / 255
     deviations = (rates - expected).abs() / ((expected * (1 - expected) / count).sqrt() + 1e-9)
     assert deviations.max() < 4.5  # standard deviations; of 256 draws one is above 4.5 in 600 seeds
-    assert deviations.square().mean() == pytest.approx(1, abs=0.3)  # as many off as there should be
+    assert deviations.square().mean() == pytest.approx(1, abs=0.3)  # neither too few nor too many deviate
 
 
-def test_every_pixel_and_channel_is_drawn_by_itself() -> None:
+def test_every_pixel_and_channel_has_its_own_draw() -> None:
     drawn = draw(torch.full((1, 3, 100, 100), 0.5), generator=generator())
     red, green, blue = (channel.flatten() for channel in drawn[0])
     for one, other in ((red, green), (red, blue), (red[:-1], red[1:])):
         assert torch.corrcoef(torch.stack([one, other]))[0, 1].abs() < 0.05
 
 
-def test_a_draw_is_its_generators_and_new_each_time() -> None:
+def test_each_draw_is_new_and_depends_only_on_its_generator() -> None:
     images = torch.full((2, 1, 8, 8), 0.5)
     before, state = images.clone(), torch.get_rng_state()
     same = generator()
@@ -115,24 +107,20 @@ def test_a_frozen_split_depends_on_its_seed_and_name() -> None:
     assert torch.equal(images, RAMP.repeat(5, 1, 1, 1))
 
 
-def test_a_frozen_split_is_pinned() -> None:
+def test_the_draw_of_a_frozen_split_is_pinned() -> None:
     """Likelihoods can be compared only when everyone is scored on the same draw."""
     drawn = frozen(torch.full((1, 1, 4, 8), 128, dtype=torch.uint8), seed=0, split="test")
     assert "".join(str(value) for value in (drawn.flatten() // 255).tolist()) == "11100101111011001111101011111100"
 
 
-def test_no_two_images_of_a_large_split_are_drawn_alike_and_fewer_are_drawn_as_before() -> None:
+def test_the_images_of_a_large_split_have_different_draws_which_do_not_depend_on_its_size() -> None:
     images = torch.full((2500, 1, 8, 8), 128, dtype=torch.uint8)
     drawn = frozen(images, seed=0, split="train")
     assert len(torch.unique(drawn.flatten(1), dim=0)) == 2500
     assert torch.equal(frozen(images[:1500], seed=0, split="train"), drawn[:1500])
 
 
-def test_a_split_without_images_is_frozen_too() -> None:
-    assert frozen(RAMP[:0], seed=0, split="validation").shape == (0, 1, 16, 16)
-
-
-# --- what a dataset gives ---
+# --- a dataset's splits ---
 
 
 def test_without_binarization_the_images_stay_grey() -> None:
@@ -142,7 +130,7 @@ def test_without_binarization_the_images_stay_grey() -> None:
 
 
 @pytest.mark.parametrize("binarization", ["static", "dynamic"])
-def test_what_is_scored_is_drawn_once_by_the_seed(binarization: Literal["static", "dynamic"]) -> None:
+def test_scored_images_are_drawn_once_with_the_seed(binarization: Binarization) -> None:
     splits, again, other = split(binarization), split(binarization), split(binarization, split_seed=1)
     for part, same, different, before in zip(
         parts(splits), parts(again), parts(other), parts(split("none")), strict=True
@@ -155,36 +143,17 @@ def test_what_is_scored_is_drawn_once_by_the_seed(binarization: Literal["static"
     assert not torch.equal(splits.validation.images, splits.test.images[:10])
 
 
-def test_static_and_dynamic_are_scored_on_the_same_draw() -> None:
-    for static, dynamic in zip(parts(split("static")), parts(split("dynamic")), strict=True):
-        assert torch.equal(static.images, dynamic.images)
+def test_static_and_dynamic_splits_differ_only_in_the_grey_training_images() -> None:
+    static, dynamic = split("static"), split("dynamic")
+    assert all(torch.equal(a.images, b.images) for a, b in zip(parts(static), parts(dynamic), strict=True))
+    assert static.train_probabilities is None
+    assert dynamic.train_probabilities is not None
+    assert torch.equal(dynamic.train_probabilities, split("none").train.images)
 
 
-def test_dynamic_training_has_the_grey_images_and_static_has_not() -> None:
-    assert split("static").train_probabilities is None
-    splits = split("dynamic")
-    assert splits.train_probabilities is not None
-    assert splits.train_probabilities.shape == splits.train.images.shape
-    assert splits.train_probabilities.dtype == torch.uint8
-    assert (splits.train_probabilities == 128).all()
-
-
-def test_the_pool_itself_is_not_changed() -> None:
+def test_the_pool_is_not_changed_or_copied() -> None:
     splits = split("dynamic", validation_fraction=0)
     assert (POOLS.train.images == 128).all()
     assert splits.train_probabilities is not None
     assert splits.train_probabilities.data_ptr() == POOLS.train.images.data_ptr()
-    assert len(splits.validation) == 0
-
-
-@pytest.mark.parametrize(
-    ("fraction", "binarization", "copies"),
-    [(0.0, "none", 1), (0.1, "none", 2), (0.0, "static", 2), (0.1, "dynamic", 3)],
-)
-def test_how_often_a_set_is_in_memory(
-    fraction: float, binarization: Literal["none", "static", "dynamic"], copies: int
-) -> None:
-    settings = SplitSettings(
-        validation_fraction=fraction, split_seed=0, limit=None, shuffle=True, binarization=binarization
-    )
-    assert copies_held(settings) == copies
+    assert splits.validation.images.shape == (0, 2, 3, 4)

@@ -1,4 +1,4 @@
-"""KMNIST, EMNIST and CIFAR-10, each as a small set in its real format."""
+"""MNIST and its successors and CIFAR-10, each as a small set in its real format."""
 
 from __future__ import annotations
 
@@ -11,149 +11,190 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
-from autoenc.data.datasets import DATASETS, DatasetError, cifar10, emnist, kmnist, memory
-from autoenc.data.datasets.archives import Archive
-from autoenc.data.datasets.cifar10 import CIFAR10, Cifar10, CifarSet
-from autoenc.data.datasets.emnist import ARCHIVE, Emnist, EmnistSplit, emnist_set
-from autoenc.data.datasets.files import RemoteFile
-from autoenc.data.datasets.idx import IdxFile, IdxSet, load_pools
-from autoenc.data.datasets.kmnist import KMNIST, Kmnist
-from autoenc.data.datasets.splits import SplitSettings
-from autoenc.settings import ConfigError
+from autoenc.data.datasets import DATASETS, Dataset, DatasetError, Splits, cifar10, idx_sets, memory
+from autoenc.data.datasets.cifar10 import CIFAR10
+from autoenc.data.datasets.idx_sets import IDX_SETS, EmnistSplit, IdxFile, IdxSet, emnist_set
+from autoenc.data.datasets.published_sets import PublishedFile, PublishedSet
 
 if TYPE_CHECKING:
     from tests.data.datasets.conftest import Mirrors
 
 REFUSED = "http://127.0.0.1:1/"
-SETTINGS = SplitSettings(validation_fraction=0, split_seed=0, limit=None, shuffle=True, binarization="none")
-BuildEmnist = Callable[[EmnistSplit, list[int]], list[int]]
+COMMON = {"validation_fraction": 0, "split_seed": 0, "limit": None, "shuffle": True, "binarization": "none"}
 
 
-def idx(tensor: torch.Tensor) -> bytes:
-    return struct.pack(f">BBBB{tensor.ndim}I", 0, 0, 8, tensor.ndim, *tensor.shape) + tensor.numpy().tobytes()
+def settings(name: str, **changes: Any) -> Dataset:
+    return DATASETS.parse({"name": name, **COMMON, **changes})
 
 
-# --- KMNIST ---
+def sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def test_kmnist_is_fetched_and_read(server: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    images = torch.arange(5 * 6, dtype=torch.uint8).reshape(5, 2, 3)
-    labels = torch.tensor([9, 1, 0, 3, 4], dtype=torch.uint8)
-    contents = {file.name: idx(images if "images" in file.name else labels) for file in KMNIST.files}
-    packed = {f"{name}.gz": gzip.compress(content) for name, content in contents.items()}
+def idx(tensor: torch.Tensor, *, kind: int = 8) -> bytes:
+    """An IDX file: two zeros, the kind of number (8 is uint8), the number of dimensions, each size, the data."""
+    return struct.pack(f">BBBB{tensor.ndim}I", 0, 0, kind, tensor.ndim, *tensor.shape) + tensor.numpy().tobytes()
 
-    def small(file: IdxFile) -> IdxFile:
-        content, shape = contents[file.name], (5, *file.shape[1:]) if len(file.shape) == 1 else (5, 2, 3)
-        digest = hashlib.sha256(packed[f"{file.name}.gz"]).hexdigest()
-        return replace(file, size=len(content), packed_sha256=digest, shape=shape)
 
-    small_set = replace(
-        KMNIST,
-        mirrors=(server.serve("good", packed),),
-        train_images=small(KMNIST.train_images),
-        train_labels=small(KMNIST.train_labels),
-        test_images=small(KMNIST.test_images),
-        test_labels=small(KMNIST.test_labels),
-    )
-    monkeypatch.setattr(kmnist, "KMNIST", small_set)
-    settings = Kmnist(validation_fraction=0, split_seed=0, limit=None, shuffle=True, binarization="none")
-    splits = settings.build(data_dir=tmp_path)
-    assert torch.equal(splits.train.images, images.unsqueeze(1))
-    assert splits.test.labels.tolist() == [9, 1, 0, 3, 4]
-    assert splits.class_names[9] == "wo"
-    assert sorted(path.name for path in (tmp_path / "KMNIST/raw").iterdir()) == sorted(contents)
+def small(published: IdxSet, images: torch.Tensor, labels: torch.Tensor, **changes: Any) -> IdxSet:
+    """The set with these images and labels in both pools, without digests."""
+
+    def file(old: IdxFile, tensor: torch.Tensor) -> IdxFile:
+        shape = tuple(tensor.shape)
+        return replace(old, size=len(idx(tensor)), digest=None, packed_digest=None, shape=shape)
+
+    train, test = ((file(pool[0], images), file(pool[1], labels)) for pool in (published.train, published.test))
+    return replace(published, mirrors=(REFUSED,), train=train, test=test, **changes)
+
+
+# --- MNIST, Fashion-MNIST, KMNIST ---
+
+IMAGES = torch.arange(5 * 6, dtype=torch.uint8).reshape(5, 2, 3)
+LABELS = torch.tensor([9, 1, 0, 3, 4], dtype=torch.uint8)
+
+
+@pytest.fixture(params=IDX_SETS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def contents(published: IdxSet) -> dict[str, bytes]:
+    return {file.name: idx(IMAGES if len(file.shape) == 3 else LABELS) for file in published.files}  # type: ignore[attr-defined]
+
+
+def put(data_dir: Path, published: PublishedSet, contents: dict[str, bytes]) -> Path:
+    folder = data_dir / published.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in contents.items():
+        (folder / file).write_bytes(content)
+    return folder
+
+
+def test_a_set_is_downloaded_and_read(
+    server: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    published = small(IDX_SETS[name], IMAGES, LABELS)
+    published = replace(published, mirrors=(server.serve("good", contents(published)),))
+    monkeypatch.setitem(IDX_SETS, name, published)
+    for _ in range(2):
+        splits = settings(name).build(data_dir=tmp_path)
+        assert torch.equal(splits.train.images, IMAGES.unsqueeze(1))
+        assert torch.equal(splits.test.images, IMAGES.unsqueeze(1))
+        assert splits.train.labels.tolist() == splits.test.labels.tolist() == [9, 1, 0, 3, 4]
+        assert splits.class_names == IDX_SETS[name].class_names
     assert len(server.hits) == 4
+    assert found(tmp_path) == {f"{published.folder}/{file.name}" for file in published.files}
 
 
-def test_the_table_of_kmnist() -> None:
-    assert KMNIST.folder == "KMNIST/raw"
-    assert len(KMNIST.class_names) == 10
-    for file in KMNIST.files:
-        assert file.packed_checksum is not None
-        assert len(file.packed_checksum.expected) == 64
-        assert file.size == 4 + 4 * len(file.shape) + torch.Size(file.shape).numel()
+def found(data_dir: Path) -> set[str]:
+    return {str(path.relative_to(data_dir)) for path in data_dir.rglob("*") if path.is_file()}
+
+
+def test_reading_splits_the_pools_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = small(IDX_SETS["mnist"], IMAGES, LABELS)
+    monkeypatch.setitem(IDX_SETS, "mnist", published)
+    folder = put(tmp_path, published, contents(published))
+    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
+    splits = settings("mnist", validation_fraction=0.4).build(data_dir=tmp_path)
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [3, 2, 5]
+    assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (idx(IMAGES.reshape(5, 3, 2)), "00000803 00000005 00000003 00000002 and 30 bytes of data, not the header"),
+        (idx(IMAGES[:4]), "00000803 00000004 .* and 24 bytes"),
+        (idx(IMAGES, kind=9), "00000903"),
+        (b"GIF89a" + bytes(40), "47494638"),
+        (b"", "has the header and 0 bytes"),
+        (idx(IMAGES)[:-1], "and 29 bytes of data"),
+    ],
+    ids=["turned", "fewer", "signed", "a picture", "empty", "too short"],
+)
+def test_a_file_in_another_format_is_named(
+    tmp_path: Path, content: bytes, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake in the table: the size and the digest fit, the content does not."""
+    published = small(IDX_SETS["mnist"], IMAGES, LABELS)
+    monkeypatch.setitem(IDX_SETS, "mnist", published)
+    monkeypatch.setattr("autoenc.data.datasets.published_sets.content_problem", lambda file, path: "")
+    path = put(tmp_path, published, {**contents(published), published.files[0].name: content}) / published.files[0].name
+    match = rf"^dataset=mnist: {path} is not an IDX file of uint8 \(5, 2, 3\): it .*{problem}"
+    with pytest.raises(DatasetError, match=match) as caught:
+        settings("mnist").build(data_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("damage", ["truncated", "altered"])
+def test_a_damaged_file_is_named_and_never_replaced(
+    tmp_path: Path, place: int, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = small(IDX_SETS["mnist"], IMAGES, LABELS)
+    good = contents(published)
+    train, test = (
+        tuple(replace(file, digest=sha256(good[file.name])) for file in pool)
+        for pool in (published.train, published.test)
+    )
+    monkeypatch.setitem(IDX_SETS, "mnist", replace(published, train=train, test=test))  # type: ignore[arg-type]
+    file = published.files[place].name
+    bad = good[file][:-1] if damage == "truncated" else good[file][:-1] + b"\x07"
+    folder = put(tmp_path, published, {**good, file: bad})
+    with pytest.raises(DatasetError, match=f"{folder / file} is damaged: .*; delete it to have it downloaded again"):
+        settings("mnist").build(data_dir=tmp_path)
+    assert (folder / file).read_bytes() == bad
+    (folder / file).write_bytes(good[file])
+    settings("mnist").build(data_dir=tmp_path)
+
+
+def test_the_tables_of_the_idx_sets(name: str) -> None:
+    published = IDX_SETS[name]
+    assert published.name == name
+    assert len(set(published.class_names)) == 10
+    assert [file.size for file in published.files] == [47_040_016, 60_008, 7_840_016, 10_008]
+    assert len({file.digest or file.packed_digest for file in published.files}) == 4
 
 
 # --- EMNIST ---
 
-# A picture of an L: 3 high and 2 wide.
-LETTER = torch.tensor([[255, 0], [255, 0], [255, 255]], dtype=torch.uint8)
+LETTER = torch.tensor([[255, 0], [255, 0], [255, 255]], dtype=torch.uint8)  # an L, 3 high and 2 wide
+BuildEmnist = Callable[[EmnistSplit, list[int]], Splits]
 
 
-def small_emnist(split: EmnistSplit, *, mirror: str, labels: list[int], content: bytes) -> IdxSet:
-    """With images stored as EMNIST's are, column by column."""
-    count = len(labels)
-    full = emnist_set(split)
-
-    def small(file: IdxFile) -> IdxFile:
-        shape = (count,) if len(file.shape) == 1 else (count, 2, 3)
-        return replace(file, shape=shape, size=4 + 4 * len(shape) + torch.Size(shape).numel())
-
-    archive = replace(ARCHIVE, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    return replace(
-        full,
-        mirrors=(mirror,),
-        archive=archive,
-        train_images=small(full.train_images),
-        train_labels=small(full.train_labels),
-        test_images=small(full.test_images),
-        test_labels=small(full.test_labels),
-    )
-
-
-def emnist_zip(split: EmnistSplit, *, labels: list[int]) -> bytes:
+def emnist_zip(split: EmnistSplit, images: torch.Tensor, labels: torch.Tensor) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("gzip/", b"")
         archive.writestr(f"gzip/emnist-{split}-mapping.txt", b"1 65 97\n")
         for pool in ("train", "test"):
-            images = idx(LETTER.T.contiguous().repeat(len(labels), 1, 1))
-            numbers = idx(torch.tensor(labels, dtype=torch.uint8))
-            archive.writestr(f"gzip/emnist-{split}-{pool}-images-idx3-ubyte.gz", gzip.compress(images))
-            archive.writestr(f"gzip/emnist-{split}-{pool}-labels-idx1-ubyte.gz", gzip.compress(numbers))
+            archive.writestr(f"gzip/emnist-{split}-{pool}-images-idx3-ubyte.gz", gzip.compress(idx(images)))
+            archive.writestr(f"gzip/emnist-{split}-{pool}-labels-idx1-ubyte.gz", gzip.compress(idx(labels)))
     return buffer.getvalue()
 
 
 @pytest.fixture
 def build_emnist(server: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildEmnist:
-    """Build a split with an L for each label; returns the labels of the test split."""
+    """Build a split with an L for each label."""
 
-    def build(split: EmnistSplit, labels: list[int]) -> list[int]:
-        content = emnist_zip(split, labels=labels)
-        small = small_emnist(split, mirror=server.url("nist"), labels=labels, content=content)
+    def build(split: EmnistSplit, labels: list[int]) -> Splits:
+        images = LETTER.T.contiguous().repeat(len(labels), 1, 1)  # stored column by column
+        numbers = torch.tensor(labels, dtype=torch.uint8)
+        content = emnist_zip(split, images, numbers)
+        full = emnist_set(split)
+        assert full.archive is not None
+        archive = replace(full.archive, size=len(content), digest=sha256(content))
+        published = replace(small(full, images, numbers, archive=archive), mirrors=(server.url("nist"),))
         server.serve("nist", {"gzip.zip": content})
-        monkeypatch.setattr(emnist, "emnist_set", lambda name: small)
-        settings = Emnist(
-            validation_fraction=0, split_seed=0, limit=None, shuffle=True, binarization="none", split=split
-        )
-        splits = settings.build(data_dir=tmp_path)
-        for part in (splits.train, splits.test):
-            assert part.image_shape == (1, 3, 2)
-            assert all(torch.equal(image[0], LETTER) for image in part.images)  # upright
-        return splits.test.labels.tolist()
+        monkeypatch.setattr(idx_sets, "emnist_set", lambda name: published)
+        return settings("emnist", split=split).build(data_dir=tmp_path)
 
     return build
-
-
-def test_emnist_is_fetched_and_its_letters_stand_upright(
-    server: Mirrors, tmp_path: Path, build_emnist: BuildEmnist
-) -> None:
-    labels = build_emnist("letters", [1, 26, 12])
-    assert labels == [0, 25, 11]
-    assert emnist_set("letters").class_names[labels[2]] == "L"
-    assert sorted(path.name for path in (tmp_path / "EMNIST/raw").iterdir()) == [
-        "emnist-letters-test-images-idx3-ubyte",
-        "emnist-letters-test-labels-idx1-ubyte",
-        "emnist-letters-train-images-idx3-ubyte",
-        "emnist-letters-train-labels-idx1-ubyte",
-        "gzip.zip",
-    ]
-    assert server.hits == ["/nist/gzip.zip"]
 
 
 @pytest.mark.parametrize(
@@ -167,17 +208,24 @@ def test_emnist_is_fetched_and_its_letters_stand_upright(
         ("mnist", [3], "3"),
     ],
 )
-def test_the_labels_of_each_split(
-    split: EmnistSplit, labels: list[int], characters: str, build_emnist: BuildEmnist
+def test_emnist_letters_are_upright_and_have_their_class(
+    split: EmnistSplit, labels: list[int], characters: str, build_emnist: BuildEmnist, tmp_path: Path
 ) -> None:
-    """As the mapping files have it; Cohen et al. 2017, table II and figure 2."""
-    found = build_emnist(split, labels)
-    assert "".join(emnist_set(split).class_names[label] for label in found) == characters
+    """As in the mapping files; Cohen et al. 2017, table II and figure 2."""
+    splits = build_emnist(split, labels)
+    for part in (splits.train, splits.test):
+        assert "".join(splits.class_names[label] for label in part.labels.tolist()) == characters
+        assert torch.equal(part.images, LETTER.expand(len(labels), 1, 3, 2))
+    assert found(tmp_path) == {
+        "EMNIST/raw/gzip.zip",
+        *(f"EMNIST/raw/emnist-{split}-{pool}-images-idx3-ubyte" for pool in ("train", "test")),
+        *(f"EMNIST/raw/emnist-{split}-{pool}-labels-idx1-ubyte" for pool in ("train", "test")),
+    }
 
 
 @pytest.mark.parametrize(("split", "label"), [("letters", 0), ("letters", 27), ("digits", 10), ("balanced", 47)])
-def test_a_label_that_no_class_has_is_refused(split: EmnistSplit, label: int, build_emnist: BuildEmnist) -> None:
-    with pytest.raises(DatasetError, match=f"labels-idx1-ubyte has the label {label}, where . to .* are expected"):
+def test_a_label_without_a_class_is_refused(split: EmnistSplit, label: int, build_emnist: BuildEmnist) -> None:
+    with pytest.raises(DatasetError, match=f"labels-idx1-ubyte has the label {label}; labels must be from . to "):
         build_emnist(split, [5, label])
 
 
@@ -195,35 +243,23 @@ def test_a_label_that_no_class_has_is_refused(split: EmnistSplit, label: int, bu
 def test_the_tables_of_emnist(split: EmnistSplit, classes: int, total: int) -> None:
     """The totals that the publisher gives for each split."""
     full = emnist_set(split)
+    (train, train_labels), (test, test_labels) = full.train, full.test
     assert len(set(full.class_names)) == len(full.class_names) == classes
-    assert full.train_images.shape[0] + full.test_images.shape[0] == total
-    assert [file.shape[0] for file in full.files[::2]] == [file.shape[0] for file in full.files[1::2]]
-    assert full.folder == "EMNIST/raw"
-    assert full.train_images.size == 16 + 784 * full.train_images.shape[0]
-    assert full.test_labels.size == 8 + full.test_labels.shape[0]
+    assert train.shape[0] + test.shape[0] == total
+    assert (train_labels.shape, test_labels.shape) == (train.shape[:1], test.shape[:1])
+    assert (train.size, test_labels.size) == (16 + 784 * train.shape[0], 8 + test.shape[0])
 
 
-def test_the_registry_makes_emnist_from_values() -> None:
-    values = {
-        "validation_fraction": 0.1,
-        "split_seed": 0,
-        "limit": None,
-        "shuffle": True,
-        "binarization": "none",
-        "split": "letters",
-    }
-    settings = DATASETS.parse({"name": "emnist", **values})
-    assert isinstance(settings, Emnist)
-    assert vars(settings) == values
-    with pytest.raises(ConfigError, match=r"dataset.split=lettres: it must be one of balanced, byclass, bymerge, dig"):
-        DATASETS.parse({"name": "emnist", **values, "split": "lettres"})
+def test_an_unknown_split_is_refused_with_the_choices() -> None:
+    with pytest.raises(ValueError, match=r"dataset.split=lettres: it must be one of balanced, byclass, bymerge, dig"):
+        settings("emnist", split="lettres")
 
 
 # --- CIFAR-10 ---
 
 
 def record(label: int, *, red: int, green: int, blue: int) -> bytes:
-    """One image with plain colours, but for a white pixel at row 2, column 5."""
+    """One image with plain colours, except for a white pixel at row 2, column 5."""
     pixels = b""
     for value in (red, green, blue):
         plane = bytearray([value]) * 1024
@@ -239,28 +275,27 @@ BATCHES = {
 }
 
 
-def small_cifar(mirror: str, *, batches: dict[str, bytes] = BATCHES) -> tuple[CifarSet, bytes]:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in {"batches.meta.txt": b"airplane\n", **batches, "readme.html": b""}.items():
-            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    content = buffer.getvalue()
+def small_cifar(monkeypatch: pytest.MonkeyPatch, *, batches: dict[str, bytes] = BATCHES, **changes: Any) -> None:
     files = tuple(
-        RemoteFile(name=name, size=len(batch), md5=hashlib.md5(batch).hexdigest(), gzipped=False)
+        PublishedFile(name=name, size=len(batch), digest=f"md5:{hashlib.md5(batch).hexdigest()}", gzipped=False)
         for name, batch in batches.items()
     )
-    archive_table: Archive = replace(CIFAR10.archive, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    return replace(CIFAR10, mirrors=(mirror,), archive=archive_table, train=files[:-1], test=files[-1:]), content
+    monkeypatch.setattr(cifar10, "CIFAR10", replace(CIFAR10, train=files[:-1], test=files[-1:], **changes))
 
 
-def test_cifar10_is_fetched_and_read(server: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small, content = small_cifar(server.url("toronto"))
-    server.serve("toronto", {"cifar-10-binary.tar.gz": content})
-    monkeypatch.setattr(cifar10, "CIFAR10", small)
-    settings = Cifar10(validation_fraction=0, split_seed=0, limit=None, shuffle=True, binarization="none")
-    splits = settings.build(data_dir=tmp_path)
+def test_cifar10_is_downloaded_and_read(server: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tarred:
+        for name, content in {"batches.meta.txt": b"airplane\n", **BATCHES, "readme.html": b""}.items():
+            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            entry.size = len(content)
+            tarred.addfile(entry, io.BytesIO(content))
+    content = buffer.getvalue()
+    assert CIFAR10.archive is not None
+    archive = replace(CIFAR10.archive, size=len(content), digest=sha256(content))
+    mirror = server.serve("toronto", {"cifar-10-binary.tar.gz": content})
+    small_cifar(monkeypatch, archive=archive, mirrors=(mirror,))
+    splits = settings("cifar10").build(data_dir=tmp_path)
     assert splits.image_shape == (3, 32, 32)
     assert splits.train.labels.tolist() == [3, 9, 0]
     assert splits.test.labels.tolist() == [1]
@@ -269,77 +304,52 @@ def test_cifar10_is_fetched_and_read(server: Mirrors, tmp_path: Path, monkeypatc
     assert splits.train.images[:, :, 0, 0].tolist() == [[10, 20, 30], [40, 50, 60], [70, 80, 90]]
     assert splits.test.images[0, :, 31, 31].tolist() == [11, 22, 33]
     assert (splits.train.images == 255).nonzero()[:3].tolist() == [[0, 0, 2, 5], [0, 1, 2, 5], [0, 2, 2, 5]]
-    assert sorted(path.name for path in (tmp_path / "cifar-10-batches-bin").iterdir()) == sorted(BATCHES)
-    settings.build(data_dir=tmp_path)
+    assert found(tmp_path) == {f"cifar-10-batches-bin/{name}" for name in BATCHES}
+    settings("cifar10").build(data_dir=tmp_path)
     assert server.hits == ["/toronto/cifar-10-binary.tar.gz"]
 
 
-@pytest.mark.parametrize("damage", ["shorter", "altered"])
-def test_a_damaged_batch_is_named_and_never_replaced(tmp_path: Path, damage: str) -> None:
+def test_damaged_batches_and_labels_without_a_class_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_cifar(monkeypatch)
     good = BATCHES["data_batch_2.bin"]
-    bad = good[:-1] if damage == "shorter" else good[:-1] + b"?"
-    folder = tmp_path / "cifar-10-batches-bin"
-    folder.mkdir()
-    for name, content in BATCHES.items():
-        (folder / name).write_bytes(bad if name == "data_batch_2.bin" else content)
-    with pytest.raises(DatasetError, match=r"data_batch_2.bin is damaged: .*; delete it to have it downloaded again"):
-        cifar10.load_pools(small_cifar(REFUSED)[0], data_dir=tmp_path, settings=SETTINGS)
-    assert (folder / "data_batch_2.bin").read_bytes() == bad
-
-
-def test_a_label_that_cifar10_has_not_is_refused(tmp_path: Path) -> None:
+    for bad in (good[:-1], good[:-1] + b"?"):
+        put(tmp_path, CIFAR10, {**BATCHES, "data_batch_2.bin": bad})
+        with pytest.raises(DatasetError, match=r"data_batch_2.bin is damaged: .*; delete it to have it downloaded"):
+            settings("cifar10").build(data_dir=tmp_path)
     batches = {**BATCHES, "test_batch.bin": record(10, red=0, green=0, blue=0)}
-    folder = tmp_path / "cifar-10-batches-bin"
-    folder.mkdir()
-    for name, content in batches.items():
-        (folder / name).write_bytes(content)
-    with pytest.raises(DatasetError, match=r"test_batch.bin has the label 10, where 0 to 9 are expected"):
-        cifar10.load_pools(small_cifar(REFUSED, batches=batches)[0], data_dir=tmp_path, settings=SETTINGS)
+    small_cifar(monkeypatch, batches=batches)
+    put(tmp_path, CIFAR10, batches)
+    with pytest.raises(DatasetError, match=r"test_batch.bin has the label 10; labels must be from 0 to 9"):
+        settings("cifar10").build(data_dir=tmp_path)
 
 
 def test_the_table_of_cifar10() -> None:
-    assert CIFAR10.folder == "cifar-10-batches-bin"
     assert [file.size for file in CIFAR10.files] == [30_730_000] * 6
-    assert len({file.md5 for file in CIFAR10.files}) == 6
-    assert all(file.md5 is not None and len(file.md5) == 32 for file in CIFAR10.files)
-    assert len(CIFAR10.class_names) == 10
+    assert len({file.digest for file in CIFAR10.files}) == 6
+    assert len(set(CIFAR10.class_names)) == 10
 
 
 # --- memory ---
 
 
-def test_a_set_that_does_not_fit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "cifar-10-batches-bin"
-    folder.mkdir()
-    for name, content in BATCHES.items():
-        (folder / name).write_bytes(content)
-    monkeypatch.setattr(memory, "available_memory", lambda: 20_000)
-    with pytest.raises(DatasetError, match=r"dataset=cifar10: its images need .* of memory"):
-        cifar10.load_pools(small_cifar(REFUSED)[0], data_dir=tmp_path, settings=SETTINGS)
-    content = emnist_zip("digits", labels=[1])
-    (tmp_path / "EMNIST/raw").mkdir(parents=True)
-    (tmp_path / "EMNIST/raw/gzip.zip").write_bytes(content)
-    monkeypatch.setattr(memory, "available_memory", lambda: 10)
-    with pytest.raises(DatasetError, match=r"dataset=emnist: its images need .* of memory"):
-        load_pools(
-            small_emnist("digits", mirror=REFUSED, labels=[1], content=content), data_dir=tmp_path, settings=SETTINGS
-        )
-
-
-def test_the_memory_is_for_every_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """4 images of 3,073 bytes, three times over while black-and-white images and validation images are made."""
-    folder = tmp_path / "cifar-10-batches-bin"
-    folder.mkdir()
-    for name, content in BATCHES.items():
-        (folder / name).write_bytes(content)
-    small = small_cifar(REFUSED)[0]
-    settings = replace(SETTINGS, validation_fraction=0.4, binarization="static")
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_the_memory_is_for_every_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Binarization and a validation split need each image three times."""
+    if name == "mnist":
+        published = small(IDX_SETS["mnist"], IMAGES, LABELS)
+        monkeypatch.setitem(IDX_SETS, "mnist", published)
+        put(tmp_path, published, contents(published))
+        train, test, size = 5, 5, 6
+    else:
+        small_cifar(monkeypatch)
+        put(tmp_path, CIFAR10, BATCHES)
+        train, test, size = 3, 1, 3073
+    changes: dict[str, Any] = {"validation_fraction": 0.4, "binarization": "dynamic"}
     monkeypatch.setattr(memory, "USABLE", 1)
-    monkeypatch.setattr(memory, "available_memory", lambda: 3 * 4 * 3073)
-    cifar10.load_pools(small, data_dir=tmp_path, settings=settings)
-    monkeypatch.setattr(memory, "available_memory", lambda: 3 * 4 * 3073 - 1)
-    with pytest.raises(DatasetError, match=r"dataset=cifar10: its images need .* of memory"):
-        cifar10.load_pools(small, data_dir=tmp_path, settings=settings)
-    # The training pool of 3 whole, and 1 of it three times; the test image three times.
-    monkeypatch.setattr(memory, "available_memory", lambda: (3 + 3 + 3) * 3073)
-    cifar10.load_pools(small, data_dir=tmp_path, settings=replace(settings, limit=1))
+    monkeypatch.setattr(memory, "available_memory", lambda: 3 * (train + test) * size)
+    settings(name, **changes).build(data_dir=tmp_path)
+    monkeypatch.setattr(memory, "available_memory", lambda: 3 * (train + test) * size - 1)
+    with pytest.raises(DatasetError, match=f"dataset={name}: its images need .* of memory"):
+        settings(name, **changes).build(data_dir=tmp_path)

@@ -1,15 +1,14 @@
-"""Which pictures of a folder are for training and which for the test, and what class each belongs to."""
+"""The pictures of a folder, listed by pool (training and test) and class."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from autoenc.data.datasets.errors import briefly
-from autoenc.data.datasets.pictures import SUFFIXES, scan
+from autoenc.data.datasets.image_files import SUFFIXES, find_pictures
+from autoenc.data.datasets.published_sets import brief_reason
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, listed
 
@@ -20,15 +19,14 @@ logger = logging.getLogger("autoenc.data.datasets")
 
 
 class Picture(NamedTuple):
-    """A file that is to be read."""
+    """A file to read. `name` is its path relative to the dataset's folder, with slashes."""
 
     path: Path
     name: str
-    """Relative to the dataset's folder, with slashes."""
     class_name: str
 
 
-class Lists(NamedTuple):
+class ImageFolderPools(NamedTuple):
     """The pictures of both pools, each sorted by name, and the names of the classes, sorted."""
 
     train: list[Picture]
@@ -36,45 +34,46 @@ class Lists(NamedTuple):
     class_names: tuple[str, ...]
 
 
-def list_pictures(folder: Path, *, test_fraction: float, limit: int | None) -> Lists:
-    """What to read: the folders `train` and `test` in `folder`; without them, a draw of all there is.
+def list_pictures(folder: Path, *, test_fraction: float, limit: int | None) -> ImageFolderPools:
+    """List the pictures of both pools: those in the folders `train` and `test`; without these, a draw of all pictures.
 
-    The draw depends on the names of the files alone: the test pictures of different seeds are the same, and most of
-    them stay the same when pictures are added. `limit` of each pool are drawn in the same way.
+    The draw depends only on the names of the files. It is the same for every seed, and most of it stays the same when
+    pictures are added. `limit` pictures of each pool are drawn in the same way.
 
     Raises:
-        ConfigError: `folder` has no pictures, not enough of them, or pictures both with and without a class.
+        ConfigError: `folder` has no pictures, too few, or pictures both with and without a class.
     """
     if all((folder / name).is_dir() for name in POOLS):
         train, test = (_pool(folder / name, root=folder) for name in POOLS)
         others = [entry.name for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name not in POOLS]
         if others:
-            logger.info("%s has folders train and test; nothing else there is read: %s", folder, listed(others))
+            logger.info("%s has folders train and test; its other folders are not read: %s", folder, listed(others))
     else:
         everything = _pool(folder, root=folder)
         test = _drawn(everything, count=_test_count(len(everything), fraction=test_fraction), purpose="test split")
         train = sorted(set(everything) - set(test))
     class_names = tuple(sorted({picture.class_name for picture in (*train, *test)}))
     train, test = (pool if limit is None else _drawn(pool, count=limit, purpose="limit") for pool in (train, test))
-    return Lists(train, test, class_names)
+    return ImageFolderPools(train, test, class_names)
 
 
 def _pool(folder: Path, *, root: Path) -> list[Picture]:
-    """The pictures in a folder: those of a class in a folder of its name, or all without one."""
+    """The pictures in a folder. Its folders are their classes; without folders they have no class."""
     try:
-        found = scan(folder)
+        found = find_pictures(folder)
     except OSError as error:
-        raise refused(root, f"{error.filename} cannot be read: {briefly(error)}") from error
+        raise refused(root, f"{error.filename} cannot be read: {brief_reason(error)}") from error
     if not found.pictures:
         raise refused(root, f"there are no pictures in {folder}; their names end in {listed(SUFFIXES)}")
     if found.others:
-        logger.info("%s has %d other files, which are passed over: %s", folder, *_counted(found.others))
+        kinds = listed(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.others.most_common(10))
+        logger.info("%s has %d other files, which are skipped: %s", folder, found.others.total(), kinds)
     inside = [path.relative_to(folder).parts for path in found.pictures]
     loose = sum(len(parts) == 1 for parts in inside)
     if 0 < loose < len(inside):
         folders = listed(sorted({parts[0] for parts in inside if len(parts) > 1})[:10])
-        problem = f"{folder} has {loose} pictures beside folders of pictures ({folders}), which would be classes"
-        raise refused(root, f"{problem}; put these pictures into a folder too, or elsewhere")
+        problem = f"{folder} has {loose} pictures outside of its folders of pictures ({folders}), which are classes"
+        raise refused(root, f"{problem}; move these pictures into a folder, or out of {folder}")
     return [
         Picture(path, path.relative_to(root).as_posix(), CLASSLESS if loose else parts[0])
         for path, parts in zip(found.pictures, inside, strict=True)
@@ -82,18 +81,13 @@ def _pool(folder: Path, *, root: Path) -> list[Picture]:
 
 
 def refused(folder: Path | str, problem: str) -> ConfigError:
-    """What is wrong with a dataset's folder, on one line whatever the files in it are called."""
+    """An error about a dataset's folder. The message is one line, even if the names of files are not printable."""
     printable = "".join(character if character.isprintable() else "?" for character in problem)
     return ConfigError("dataset.path", printable, value=str(folder))
 
 
-def _counted(others: Counter[str]) -> tuple[int, str]:
-    kinds = (f"{count} {suffix or 'without a suffix'}" for suffix, count in others.most_common(10))
-    return others.total(), listed(kinds)
-
-
 def _drawn(pictures: Sequence[Picture], *, count: int, purpose: str) -> list[Picture]:
-    # Hashes of the names stand in for a random draw, because those never change with a library's version.
+    # Hashes of the names replace a random draw, because they are the same in every version of a library.
     order = sorted(pictures, key=lambda picture: derived_seed(0, f"{purpose} of pictures: {picture.name}"))
     return sorted(order[:count])
 

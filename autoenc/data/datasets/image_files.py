@@ -1,4 +1,4 @@
-"""A person's own pictures: finding them in a folder, and reading one of any kind as an image of a given shape."""
+"""Image files in a folder: find them, and read one of any format and size as an image of a given shape."""
 
 from __future__ import annotations
 
@@ -15,38 +15,27 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from autoenc.data.datasets.errors import briefly
+from autoenc.data.datasets.published_sets import brief_reason
 
 Resize = Literal["stretch", "crop", "pad"]
 
 SUFFIXES = (
-    ".bmp",
-    ".gif",
-    ".jp2",
-    ".jpeg",
-    ".jpg",
-    ".pbm",
-    ".pgm",
-    ".png",
-    ".pnm",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
+    *(".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm"),
+    *(".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
 )
-"""What the name of a picture ends in, in capitals or not; other files are passed over."""
+"""The endings of an image file's name, in lower case or capitals. Other files are skipped."""
 
-# Others are not tried, whatever a file is called: some of Pillow's readers start programs.
+# Other formats are never tried, because some of Pillow's readers start programs.
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _FILTER = Image.Resampling.BILINEAR
 
-# Filters of warnings belong to the whole process, and pictures are read by several threads.
+# Warning filters belong to the whole process, and several threads read pictures.
 _opening = threading.Lock()
 
 
-class UnreadablePicture(Exception):  # noqa: N818  (the file is, through no mistake of the program)
-    """A file that no picture can be read from; the reason is a few words."""
+class UnreadablePicture(Exception):  # noqa: N818  (the file is at fault, not the program)
+    """A file that cannot be read as a picture, with a short reason."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -55,23 +44,18 @@ class UnreadablePicture(Exception):  # noqa: N818  (the file is, through no mist
 
 
 class Found(NamedTuple):
-    """The pictures in a folder, sorted, and how many other files there are of each suffix."""
+    """The pictures in a folder, sorted, and the number of other files by suffix."""
 
     pictures: list[Path]
     others: Counter[str]
 
 
-def find_pictures(folder: Path, *, recursive: bool = True) -> list[Path]:
-    """The pictures in `folder`, told by their names, and in the folders in it; sorted. Hidden ones do not count.
+def find_pictures(folder: Path, *, recursive: bool = True) -> Found:
+    """The pictures in `folder` and its folders, found by their suffixes. Hidden files are skipped.
 
     Raises:
-        OSError: a folder cannot be looked into.
+        OSError: a folder cannot be read.
     """
-    return scan(folder, recursive=recursive).pictures
-
-
-def scan(folder: Path, *, recursive: bool = True) -> Found:
-    """As `find_pictures`, with a count of the other files."""
     pictures: list[Path] = []
     others: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()
@@ -79,13 +63,13 @@ def scan(folder: Path, *, recursive: bool = True) -> Found:
         here = Path(name)
         status = here.stat()
         identity = (status.st_dev, status.st_ino)
-        if identity in seen:  # links may go round in circles
+        if identity in seen:  # links may form a circle
             folders.clear()
             continue
         seen.add(identity)
         folders[:] = [entry for entry in folders if recursive and not entry.startswith(".")]
         for entry in (entry for entry in files if not entry.startswith(".")):
-            suffix = os.path.splitext(entry)[1].lower()  # noqa: PTH122  (a million names)
+            suffix = os.path.splitext(entry)[1].lower()  # noqa: PTH122  (faster, for a million names)
             if suffix in SUFFIXES:
                 pictures.append(here / entry)
             else:
@@ -94,36 +78,35 @@ def scan(folder: Path, *, recursive: bool = True) -> Found:
 
 
 def read_picture(path: Path, *, channels: int, size: tuple[int, int], resize: Resize) -> Tensor:
-    """A picture as an image of the given shape.
+    """Read a picture as an image of the given shape.
 
-    It is turned the way its EXIF orientation says; what is transparent becomes white; 16 bits become 8; CMYK, palettes
-    and the like become red, green and blue, or with 1 channel their brightness (ITU-R BT.601); of several frames the
-    first is taken. Colour profiles are not looked at. Then it is resized with a triangular filter as wide as what it
-    shrinks, so that nothing is aliased (a large JPEG is first decoded at a half, a quarter or an eighth of its size, at
-    least twice what is wanted).
+    It is rotated by its EXIF orientation. Transparent pixels become white, and 16 bits become 8. CMYK and palettes
+    become red, green and blue, or with 1 channel their brightness (ITU-R BT.601). Only the first frame is read. Colour
+    profiles are ignored. Resizing uses a triangular filter that widens with the reduction, so that nothing is aliased.
+    (A large JPEG is first decoded at a half, a quarter or an eighth of its size, but at least at twice `size`.)
 
     Args:
         path: the file.
         channels: 1 for grey, 3 for colour.
         size: height and width, in pixels.
-        resize: `stretch` to that size; scale and `crop` what sticks out, as much on both sides; or scale and `pad` with
-            black, as much on both sides.
+        resize: `stretch` to that size, or scale and `crop` both sides equally, or scale and `pad` both sides equally
+            with black.
 
     Returns:
         uint8 (C, H, W).
 
     Raises:
-        UnreadablePicture: no picture can be read from it, or it is so large that it may be meant to fill the memory.
+        UnreadablePicture: the file is no picture, is damaged, or is so large that it may be a decompression bomb.
     """
     height, width = size
     try:
         with path.open("rb") as file, _opened(file) as image:
-            image.draft(None, (2 * max(size), 2 * max(size)))  # either way up
+            image.draft(None, (2 * max(size), 2 * max(size)))  # a rotation may swap height and width
             flat = _flattened(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")
         pixels = np.array(_resized(flat, width=width, height=height, resize=resize))  # (H, W) or (H, W, 3)
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's readers raise whatever they stumble over
+    except Exception as error:  # Pillow's readers raise errors of many types
         raise UnreadablePicture(path, _reason(error)) from error
     return torch.from_numpy(pixels.reshape(height, width, channels)).permute(2, 0, 1).contiguous()
 
@@ -134,7 +117,7 @@ def _raise(error: OSError) -> NoReturn:
 
 @functools.cache
 def _formats() -> tuple[str, ...]:
-    """Those that this Pillow was built with."""
+    """The formats that this build of Pillow has."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
@@ -146,11 +129,11 @@ def _opened(file: object) -> Image.Image:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """The same with 8 bits, and without transparency."""
+    """The image with 8 bits and without transparency."""
     if image.mode in _SIXTEEN_BITS:
         return _eight_bits(np.asarray(image))
     if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, of which nobody knows where white is")
+        raise ValueError("its pixels are floating-point numbers without a known value for white")
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
@@ -181,4 +164,4 @@ def _reason(error: Exception) -> str:
         return f"it has more than {(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels"
     if isinstance(error, UnidentifiedImageError):
         return "no picture of a known format"
-    return briefly(error)
+    return brief_reason(error)
