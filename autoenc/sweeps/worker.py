@@ -51,10 +51,10 @@ def work(task: JobTask) -> None:
 
 def _train(run_directory: RunDirectory, task: JobTask) -> None:
     from autoenc import experiment
-    from autoenc.config import OF_EARLIER_RUNS, parse
+    from autoenc.config import DEFAULTS_OF_EARLIER_RUNS, parse
 
     # Whom to tell is the command's to say, never a folder's: it may be anybody's.
-    tracker = task.config.get("tracker", OF_EARLIER_RUNS["tracker"])
+    tracker = task.config.get("tracker", DEFAULTS_OF_EARLIER_RUNS["tracker"])
     try:
         with experiment.recorded(run_directory) as supervision:
             config = parse({**run_directory.config(), "tracker": tracker})

@@ -1,4 +1,4 @@
-"""`bottleneck=top_k`: of each image's code, only the largest entries."""
+"""`bottleneck=top_k`: only the largest entries of each image's code."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput
+from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings
 from autoenc.settings import ConfigError, PositiveInt
-
-Factor = Annotated[float, Ge(1)]
 
 
 class TopK(Bottleneck):
-    """The `k` largest features are kept, the others become 0: Makhzani and Frey 2014, ICLR, section 2.
+    """Keeps the `k` largest features and sets the others to 0: Makhzani and Frey 2014, ICLR, section 2.
 
-    The largest, not the largest in absolute value. The gradient passes to what was kept and to nothing else. In eval
-    mode `test_k` are kept, which the authors found better somewhat larger than `k` (their alpha k).
+    Largest by value, not by absolute value. The gradient reaches only the kept features. Eval mode keeps `test_k`,
+    which the authors found better somewhat larger than `k` (their alpha k).
     """
 
     penalizes = False
@@ -28,14 +26,11 @@ class TopK(Bottleneck):
         "unused_units": "share of the code's entries that are 0 for every image of a batch",
     }
 
-    def __init__(self, *, code_size: int, k: int, test_k: int) -> None:
-        super().__init__(code_size=code_size)
-        self.k = k
-        self.test_k = test_k
+    settings: TopKSettings
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:  # noqa: ARG002
-        """(B, code_size), of which k (in eval mode test_k) stay."""
-        largest = features.topk(self.k if self.training else self.test_k, dim=1)
+        """(B, code_size), with k entries (in eval mode test_k) kept."""
+        largest = features.topk(self.settings.k if self.training else self.settings.test_k, dim=1)
         code = torch.zeros_like(features).scatter(1, largest.indices, largest.values)
         active = code.detach() != 0
         diagnostics = {
@@ -46,27 +41,26 @@ class TopK(Bottleneck):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TopKSettings:
+class TopKSettings(BottleneckSettings):
     """`bottleneck=top_k`."""
 
+    module = TopK
+
     k: PositiveInt
-    """How many entries of the code are kept in training."""
-    test_factor: Factor
-    """How many times as many afterwards; rounded."""
-
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
-        """No more can be kept than there are."""
-        if self.k > code_size:
-            problem = f"a code of {code_size} entries has no {self.k} to keep; lower it or raise architecture.code_size"
-            raise ConfigError("bottleneck.k", problem, value=self.k)
-        if self._test_k > code_size:
-            problem = f"{self._test_k} of {code_size} entries would be kept; at most {code_size / self.k:g} goes"
-            raise ConfigError("bottleneck.test_factor", problem, value=self.test_factor)
-
-    def build(self, *, code_size: int) -> Bottleneck:
-        """The bottleneck."""
-        return TopK(code_size=code_size, k=self.k, test_k=self._test_k)
+    """Entries of the code that are kept in training."""
+    test_factor: Annotated[float, Ge(1)]
+    """Eval mode keeps this many times as many, rounded."""
 
     @property
-    def _test_k(self) -> int:
+    def test_k(self) -> int:
+        """Entries that are kept in eval mode."""
         return round(self.test_factor * self.k)
+
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+        """The code has to have that many entries."""
+        if self.k > code_size:
+            problem = f"a code of {code_size} entries has fewer; lower it or raise architecture.code_size"
+            raise ConfigError("bottleneck.k", problem, value=self.k)
+        if self.test_k > code_size:
+            problem = f"it keeps {self.test_k} of {code_size} entries; at most {code_size / self.k:g} fits"
+            raise ConfigError("bottleneck.test_factor", problem, value=self.test_factor)
