@@ -20,7 +20,6 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.layers import weighted_layers
 from tests.models.architectures.architecture_cases import (
     CONVOLUTIONAL,
-    SHAPES,
     UPSAMPLINGS,
     architecture,
     build,
@@ -160,8 +159,8 @@ def test_pixel_shuffle_starts_as_a_nearest_neighbour_upsampling() -> None:
 
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-@pytest.mark.parametrize("depth", [0, 1, 3, 6])
-@pytest.mark.parametrize("image_shape", SHAPES, ids=str)
+@pytest.mark.parametrize("depth", [1, 6])
+@pytest.mark.parametrize("image_shape", [(1, 29, 31), (1, 1, 1)], ids=str)
 def test_any_depth_fits_any_shape(image_shape: ImageShape, depth: int, name: str, upsampling: Upsampling) -> None:
     model = build(architecture(name, channels=[2] * depth, upsampling=upsampling), image_shape)
     assert model(torch.rand(2, *image_shape)).reconstruction.shape == (2, *image_shape)

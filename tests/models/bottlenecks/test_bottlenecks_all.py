@@ -1,4 +1,4 @@
-"""What holds for every bottleneck: it trains, is saved and taken up again, and never waits for the device."""
+"""Every bottleneck: it trains, resumes from a checkpoint, and never waits for the device."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.layers import BatchNorm1d
+from autoenc.settings import ConfigError
 from autoenc.training.checkpoints import Checkpoint, load_last, load_model, model_tensors, save_last
 from autoenc.training.step import TrainingStep
+from tests.conftest import REPOSITORY
 
-CONF = Path(__file__).parents[2] / "conf" / "bottleneck"
+CONF = REPOSITORY / "conf" / "bottleneck"
 CODE_SIZE = 4
 DEVICE = Cpu(threads=None, precision="float32", channels_last=False, compile=False).build()
 
@@ -50,11 +52,15 @@ every_case = pytest.mark.parametrize(
 )
 
 
-def model(name: str, fields: dict[str, Any], *, seed: int = 0) -> AutoEncoder:
-    # Not by plain YAML, which would take 1e-3 for a text.
+def shipped(name: str) -> dict[str, Any]:
+    # Plain YAML would read 1e-3 as a string.
     values: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    return values  # type: ignore[no-any-return]
+
+
+def model(name: str, fields: dict[str, Any], *, seed: int = 0) -> AutoEncoder:
     torch.manual_seed(seed)
-    bottleneck = BOTTLENECKS.parse({**values, **fields}).build(code_size=CODE_SIZE)
+    bottleneck = BOTTLENECKS.parse({**shipped(name), **fields}).build(code_size=CODE_SIZE)
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(9, 8), BatchNorm1d(8), nn.Tanh())
     encoder.append(nn.Linear(8, bottleneck.feature_size))
     if fields.get("kind") == "kl":
@@ -87,6 +93,42 @@ def train(step: TrainingStep, *, steps: int, first: int = 0) -> list[float]:
 
 def test_the_choices() -> None:
     assert set(BOTTLENECKS.names()) == {name for name, _ in CASES} == {path.stem for path in CONF.glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("gaussian", "beta", -1),
+        ("gaussian", "warmup_epochs", -1),
+        ("gaussian", "free_bits", -1),
+        ("gaussian", "samples", 0),
+        ("importance_weighted", "samples", 0),
+        ("contractive", "weight", -1),
+        ("contractive", "at", "noisy"),
+        ("contractive", "estimator", "best"),
+        ("contractive", "probes", 0),
+        ("contractive", "safeguard", "none"),
+        ("regularized", "code_weight", -1),
+        ("regularized", "decoder_penalty", "none"),
+        ("regularized", "decoder_weight", -1),
+        ("regularized", "probes", 0),
+        ("sparse", "kind", "l2"),
+        ("sparse", "weight", -1),
+        ("sparse", "target", 0),
+        ("sparse", "target", 1),
+        ("top_k", "k", 0),
+        ("top_k", "test_factor", 0.9),
+        ("vector_quantized", "vector_size", 0),
+        ("vector_quantized", "codebook_size", 1),
+        ("vector_quantized", "commitment", -1),
+        ("vector_quantized", "decay", 1.0),
+        ("vector_quantized", "restart_below", 1.0),
+        ("wasserstein", "weight", -1),
+    ],
+)
+def test_values_out_of_range_are_refused(name: str, key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^bottleneck\.{key}="):
+        BOTTLENECKS.parse({**shipped(name), key: value})
 
 
 @every_case

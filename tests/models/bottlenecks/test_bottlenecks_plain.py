@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -51,11 +50,6 @@ def test_plain_gives_the_features_at_no_penalty() -> None:
     assert output.divergence is None
 
 
-@pytest.mark.parametrize("code_size", [1, 3, 64])
-def test_plain_needs_as_many_features_as_the_code_has_entries(code_size: int) -> None:
-    assert Plain(code_size=code_size).feature_size == code_size
-
-
 def test_plain_has_nothing_to_learn_and_draws_nothing() -> None:
     plain = Plain(code_size=3)
     assert plain.state_dict() == {}
@@ -81,8 +75,3 @@ def test_the_penalty_is_learned_from() -> None:
     autoencoder = model(features, Absolute(code_size=1))
     autoencoder.objective(autoencoder(TARGET), target=TARGET).loss.backward()
     torch.testing.assert_close(features.grad, torch.tensor([[0.5, 0.0], [-0.5, 0.0]]))
-
-
-def test_the_base_class_is_no_bottleneck() -> None:
-    with pytest.raises(NotImplementedError):
-        Bottleneck(code_size=3)(torch.zeros(1, 3))

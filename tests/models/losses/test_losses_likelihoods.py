@@ -16,7 +16,6 @@ from autoenc.models.losses import (
     LOSSES,
     ContinuousBernoulliLikelihood,
     GaussianLikelihood,
-    LaplaceLikelihood,
     LearnedGaussianLikelihood,
     Loss,
 )
@@ -332,7 +331,3 @@ def test_what_is_learned_is_told_without_a_gradient() -> None:
     assert set(told) == set(each.diagnostic_units)
     assert not any(value.requires_grad for value in told.values())
     assert likelihood("gaussian").diagnostics() == {}
-
-
-def test_laplace_is_wider_than_nothing() -> None:
-    assert LaplaceLikelihood(scale=0.5).per_pixel(*torch.zeros(3, 1, 1, 1, 1)).item() == 0
