@@ -28,16 +28,6 @@ from autoenc.settings import ConfigError
 OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
 
 
-class Recorder(nn.Module):
-    """An encoder that keeps what it was given."""
-
-    given: Tensor
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.given = images
-        return images.flatten(1)
-
-
 class Halving(Bottleneck):
     """Two features for each entry of the code: their sum, with a penalty and a diagnostic."""
 
@@ -278,31 +268,6 @@ def test_what_the_loss_learns_is_the_models(bottleneck: Bottleneck | None) -> No
 def test_the_parts_are_named_in_the_weights() -> None:
     names = {name.split(".")[0] for name in small_model("identity").state_dict()}
     assert names == {"encoder", "decoder"}
-
-
-@pytest.mark.parametrize(("output", "low", "high"), [("identity", 0, 1), ("sigmoid", 0, 1), ("tanh", -1, 1)])
-def test_what_the_encoder_is_given(output: OutputName, low: float, high: float) -> None:
-    encoder = Recorder()
-    model = AutoEncoder(encoder, nn.Unflatten(1, (1, 1, 3)), output=output)
-    images = torch.tensor([0.0, 0.5, 1.0]).reshape(1, 1, 1, 3)
-    wanted = torch.tensor([low, (low + high) / 2, high]).reshape(1, 1, 1, 3)
-    model(images)
-    torch.testing.assert_close(encoder.given, wanted)
-    model.encode(images)
-    torch.testing.assert_close(encoder.given, wanted)
-
-
-def test_with_tanh_the_reconstruction_is_the_tanh_brought_back() -> None:
-    result = small_model("tanh")(torch.rand(5, 1, 3, 4))
-    torch.testing.assert_close(result.reconstruction, (torch.tanh(result.raw) + 1) / 2)
-
-
-@pytest.mark.parametrize("output", OUTPUTS)
-def test_only_the_identity_may_leave_the_range_of_images(output: OutputName) -> None:
-    model = AutoEncoder(Recorder(), nn.Unflatten(1, (1, 1, 3)), output=output)
-    images = model.decode(torch.tensor([[-3.0, 0.0, 3.0]]))
-    outside = (images.min() < 0) and (images.max() > 1)
-    assert bool(outside) == (output == "identity")
 
 
 # --- the known answer ---

@@ -120,10 +120,6 @@ def test_tied_weights_survive_a_checkpoint(tmp_path: Path) -> None:
     assert checkpoint is not None
     load_model(fresh, checkpoint.model)
     assert torch.equal(fresh(torch.ones(1, 4)), model(torch.ones(1, 4)))
-    torch.save(model.state_dict(), tmp_path / "weights")
-    again = TiedPair()
-    again.load_state_dict(torch.load(tmp_path / "weights"))
-    assert torch.equal(again(torch.ones(1, 4)), model(torch.ones(1, 4)))
 
 
 def test_more_inputs_than_the_source_has_outputs_cannot_be_tied() -> None:

@@ -130,8 +130,9 @@ def penalty_of(model: AutoEncoder) -> Tensor:
 
 
 def test_beta_and_free_bits_reach_the_bottleneck() -> None:
-    whole = penalty_of(model_of(bottleneck={"name": "gaussian"}))
-    torch.testing.assert_close(penalty_of(model_of(bottleneck={"name": "gaussian", "beta": 4.0})), 4 * whole)
+    plain, weighted = (model_of(bottleneck={"name": "gaussian", "beta": beta}) for beta in (1.0, 4.0))
+    torch.testing.assert_close(penalty_of(weighted), 4 * penalty_of(plain))
+    torch.testing.assert_close(weighted(images()).divergence, plain(images()).divergence)
     free = penalty_of(model_of(bottleneck={"name": "gaussian", "free_bits": 100.0}))
     assert free.item() == 4 * 100  # each of the four entries is below
 
@@ -144,6 +145,7 @@ def test_warmup_is_counted_in_epochs() -> None:
     for epoch, share in ((0.0, 0.0), (1.0, 0.25), (2.5, 0.625), (4.0, 1.0), (9.0, 1.0)):
         step.begin(epoch=epoch)
         torch.testing.assert_close(penalty_of(model.train()), share * whole)
+        torch.testing.assert_close(penalty_of(model.eval()), whole)
 
 
 def test_a_run_tells_the_bottleneck_the_fraction_of_its_epochs(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:

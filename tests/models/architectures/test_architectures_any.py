@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import torch
@@ -113,49 +113,24 @@ def test_pixels_keep_their_places() -> None:
     torch.testing.assert_close(model(images).reconstruction, images)
 
 
+NUMBER, CHOICE = "it must be a whole number of at least 1", "it must be one of"
+
+
 @pytest.mark.parametrize(
-    ("name", "fields", "message"),
+    ("name", "key", "value", "message"),
     [
-        (
-            "conv",
-            {"channels": [16, 0]},
-            "architecture.channels=[16, 0]: it must be a list, each item a whole number of at least 1",
-        ),
-        ("linear", {"code_size": 0}, "architecture.code_size=0: it must be a whole number of at least 1"),
-        (
-            "linear",
-            {"output": "softmax"},
-            "architecture.output=softmax: it must be one of identity, sigmoid, tanh",
-        ),
-        (
-            "linear",
-            {"code_activation": "gelu"},
-            "architecture.code_activation=gelu: it must be one of identity, relu, sigmoid, tanh",
-        ),
-        (
-            "linear",
-            {"initialization": "zeros"},
-            "architecture.initialization=zeros: it must be one of torch_default, xavier, kaiming",
-        ),
-        (
-            "residual",
-            {"upsampling": "cubic"},
-            "architecture.upsampling=cubic: it must be one of transposed, nearest, bilinear, pixel_shuffle",
-        ),
-        (
-            "residual",
-            {"layers_per_block": 0},
-            "architecture.layers_per_block=0: it must be a whole number of at least 1",
-        ),
-        ("mlp", {"dropout": 1.0}, "architecture.dropout=1.0: it must be a number of at least 0 and below 1"),
-        (
-            "mlp",
-            {"activation": "swish"},
-            "architecture.activation=swish: it must be one of relu, leaky_relu, elu, gelu, tanh, sigmoid, identity",
-        ),
+        ("conv", "channels", [16, 0], "it must be a list, each item a whole number of at least 1"),
+        ("linear", "code_size", 0, NUMBER),
+        ("linear", "output", "softmax", f"{CHOICE} identity, sigmoid, tanh"),
+        ("linear", "code_activation", "gelu", f"{CHOICE} identity, relu, sigmoid, tanh"),
+        ("linear", "initialization", "zeros", f"{CHOICE} torch_default, xavier, kaiming"),
+        ("residual", "upsampling", "cubic", f"{CHOICE} transposed, nearest, bilinear, pixel_shuffle"),
+        ("residual", "layers_per_block", 0, NUMBER),
+        ("mlp", "dropout", 1.0, "it must be a number of at least 0 and below 1"),
+        ("mlp", "activation", "swish", f"{CHOICE} relu, leaky_relu, elu, gelu, tanh, sigmoid, identity"),
     ],
 )
-def test_wrong_fields_are_refused(name: str, fields: dict[str, Any], message: str) -> None:
+def test_wrong_fields_are_refused(name: str, key: str, value: object, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        architecture(name, **fields)
-    assert str(caught.value) == message
+        architecture(name, **{key: value})
+    assert str(caught.value) == f"architecture.{key}={value}: {message}"

@@ -144,26 +144,6 @@ def test_the_reparameterised_gradient_is_that_of_finite_differences() -> None:
 # --- what the divergence costs ---
 
 
-def test_beta_weighs_the_penalty_and_not_the_divergence() -> None:
-    values = features()
-    one, four = (gaussian(beta=beta)(values) for beta in (1.0, 4.0))
-    torch.testing.assert_close(four.penalty, 4 * one.penalty)
-    assert one.divergence is not None
-    assert four.divergence is not None
-    assert torch.equal(one.divergence, four.divergence)
-
-
-def test_warm_up_is_linear_from_nothing_and_only_in_training() -> None:
-    values = features()
-    bottleneck = gaussian(beta=2.0, warmup_epochs=4.0)
-    whole = gaussian(beta=2.0)(values).penalty
-    for epoch, share in [(0.0, 0.0), (1.0, 0.25), (3.5, 0.875), (4.0, 1.0), (9.0, 1.0)]:
-        bottleneck.begin_step(epoch=epoch)
-        torch.testing.assert_close(bottleneck.train()(values).penalty, share * whole)
-        torch.testing.assert_close(bottleneck.eval()(values).penalty, whole)
-        torch.testing.assert_close(bottleneck(values).divergence, whole / 2)
-
-
 def test_without_warm_up_the_first_step_has_the_whole_divergence() -> None:
     bottleneck = gaussian()
     bottleneck.begin_step(epoch=0.0)
