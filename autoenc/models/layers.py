@@ -21,8 +21,8 @@ class TiedLinear(nn.Module):
 
     Args:
         source: the layer whose weights are used transposed.
-        inputs: the number of inputs, at most `source.out_features`. If there are fewer, only the first rows of the
-            weights are used: a bottleneck may need means and variances, and decode one number for both.
+        inputs: the number of inputs; only so many rows of the weights are used. A bottleneck may need means and
+            variances, and decode one number for both.
         bias: whether there is a bias.
     """
 
@@ -63,7 +63,7 @@ class BatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
         """(B, C), same shape."""
-        return _by_running_statistics(self, input) if _has_one_value(input) else super().forward(input)
+        return super().forward(input) if input.numel() > input.shape[1] else _by_running_statistics(self, input)
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -71,12 +71,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """(B, C, H, W), same shape."""
-        return _by_running_statistics(self, input) if _has_one_value(input) else super().forward(input)
-
-
-def _has_one_value(values: Tensor) -> bool:
-    """Whether there is one value for each channel, (B, C, ...)."""
-    return values.numel() == values.shape[1]
+        return super().forward(input) if input.numel() > input.shape[1] else _by_running_statistics(self, input)
 
 
 def _by_running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d, values: Tensor) -> Tensor:

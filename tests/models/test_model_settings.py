@@ -104,7 +104,7 @@ def test_the_settings_of_the_gaussian_likelihood_reach_it() -> None:
     fixed = model_of(loss={**values, "variance": "fixed"}).loss
     errors = images() - images().flip(0)
     expected = -torch.distributions.Normal(0.0, 0.3).log_prob(errors).flatten(1).sum(1)
-    torch.testing.assert_close(fixed.per_image(images(), images(), images().flip(0)), expected)  # type: ignore[operator]
+    torch.testing.assert_close(fixed.per_image(images(), images(), images().flip(0)), expected)
     for variance, shape in (("shared", ()), ("per_pixel", SHAPE)):
         learned: Any = model_of(loss={**values, "variance": variance}).loss
         torch.testing.assert_close(learned.std, torch.full(shape, 0.3))

@@ -66,8 +66,7 @@ class Mlp(InitializedArchitecture):
     the order of Ioffe and Szegedy 2015, section 3.2. Nothing follows the last map of the encoder or of the decoder.
 
     For logistic units `xavier` draws weights four times as large as Glorot and Bengio 2010 do for tanh, because the
-    logistic function's slope at 0 is 1/4 and that of tanh is 1. Without that, `deep` is still close to the mean image
-    after an epoch on MNIST.
+    slope at 0 is 1/4 instead of 1. Without that, `deep` hardly learns in its first epoch on MNIST.
     """
 
     hidden: tuple[PositiveInt, ...]

@@ -12,8 +12,7 @@ from autoenc.models.bottlenecks.bottleneck import (
 )
 from autoenc.models.bottlenecks.contractive import ContractiveSettings
 from autoenc.models.bottlenecks.regularized import RegularizedSettings
-from autoenc.models.bottlenecks.sparse import SparseSettings
-from autoenc.models.bottlenecks.top_k import TopKSettings
+from autoenc.models.bottlenecks.sparse import SparseSettings, TopKSettings
 from autoenc.models.bottlenecks.variational import GaussianSettings, ImportanceWeightedSettings, Variational
 from autoenc.models.bottlenecks.vector_quantized import VectorQuantizedSettings
 from autoenc.models.bottlenecks.wasserstein import WassersteinSettings

@@ -25,19 +25,16 @@ class Contractive(Bottleneck):
     """The features are the code. The penalty is `weight` times the squared Frobenius norm of the encoder's Jacobian.
 
     Rifai et al. 2011, ICML, equations 1 and 7: the sum over code entries and pixels of (d code / d pixel)^2, for each
-    image, pixels in [0, 1], `at` the clean image or at the encoder's input. The encoder is in eval mode for this (see
-    `in_eval_mode`).
+    image, pixels in [0, 1], `at` the clean image or at the encoder's input, with the encoder in eval mode.
 
     An encoder could lower the penalty by shrinking its codes, and the decoder could undo that. The safeguards:
 
     - `tied_weights`: the decoder's weights are the encoder's, so they cannot grow while those shrink (the authors').
-    - `unit_columns`: the decoder's first layer has weight columns of norm 1, one for each code entry. This is enough
-      for a decoder of one layer; a deeper one can make up for smaller codes in later layers.
-    - `code_variance`: each code entry's part is divided by the entry's variance over the batch, so scaling an entry
-      does not change the penalty, whatever the decoder. The variance is that of the same codes and is differentiated
-      too: with a running mean, each step would still gain by shrinking a little. The factor is
-      (B - 3) / (sum of squared deviations), which for normal codes is 1 / variance in expectation at any batch size B.
-      Batches of up to three images give no such estimate and have no penalty.
+    - `unit_columns`: the decoder's first layer has weight columns of norm 1, one for each code entry. A decoder of
+      several layers can still make up for smaller codes in later ones.
+    - `code_variance`: each code entry's part is divided by the entry's variance over the batch, which is differentiated
+      too, so scaling an entry does not change the penalty. The factor is (B - 3) / (sum of squared deviations), for
+      normal codes 1 / variance in expectation at any batch size B; up to three images have no penalty.
 
     `exact` takes one vector-Jacobian product for each code entry. `hutchinson` averages `probes` products with random
     signs, and is unbiased. `auto` is exact for codes of up to 16 entries.

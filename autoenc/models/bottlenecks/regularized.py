@@ -23,9 +23,7 @@ class Regularized(Bottleneck):
     - `l2`: the sum of squares of the decoder's weights, without biases and normalisation (their RAE-L2), or
     - `gradient`: the squared Frobenius norm of d reconstruction / d code, pixels in [0, 1], at the image's code (their
       RAE-GP). It is estimated without bias by `probes` vector-Jacobian products with random signs, with the decoder in
-      eval mode (see `in_eval_mode`). Both encoder and decoder learn from it.
-
-    There is no prior to draw from; new images come from a density that is fitted to the codes after training.
+      eval mode. Both encoder and decoder learn from it.
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {"code_square": "squared length of the code, mean over a batch"}

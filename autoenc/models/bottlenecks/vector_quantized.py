@@ -21,18 +21,14 @@ SMOOTHING = 1e-5
 class VectorQuantized(Bottleneck):
     """Cuts the features into vectors and replaces each by the nearest of `codebook_size` entries of one codebook.
 
-    Van den Oord et al. 2017, NeurIPS. The authors have one vector for each place of a map; here the code is cut into
-    code_size / vector_size of them, so it takes codebook_size ** (code_size / vector_size) values. The gradient passes
+    Van den Oord et al. 2017, NeurIPS; here the vectors are parts of the code, not places of a map. The gradient passes
     to the features unchanged (section 3.2). The penalty is `commitment` times the squared distance of features from
     entries, averaged over the code's numbers (the third term of equation 3).
 
     The codebook learns in training mode when draws are given, by exponential moving averages (appendix A.1) of the
     number and the sum of the vectors nearest to an entry. An entry is their quotient, with counts smoothed as
     (n + s) / (N + K s) * N. The codebook starts as vectors of the first batch. An entry whose count falls below
-    `restart_below` times the average count becomes a vector of the batch, with the average count.
-
-    All of this is kept in buffers and saved in checkpoints. A step that is skipped because it is not finite does reach
-    the buffers, but the run then ends without saving them.
+    `restart_below` times the average becomes a vector of the batch, with the average count. Checkpoints save all this.
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {
@@ -86,7 +82,8 @@ class VectorQuantized(Bottleneck):
             self._begin(vectors[draws], count=len(vectors))
         nearest = self._nearest(vectors)  # (N,)
         entries = self.codebook[nearest].view_as(features)
-        chosen = _one_hot(nearest, like=self.codebook)  # (N, K)
+        # One-hot rows, (N, K). Not by `F.one_hot`, which synchronises with the device to check its input.
+        chosen = self.codebook.new_zeros(len(nearest), self.codebook_size).scatter(1, nearest.unsqueeze(1), 1.0)
         if learns:
             self._learn(vectors, chosen=chosen, restarts=vectors[draws])
         shares = chosen.mean(0)  # of the entries in the batch, (K,)
@@ -138,11 +135,6 @@ class VectorQuantized(Bottleneck):
         total = self.counts.sum()
         smoothed = (self.counts + SMOOTHING) / (total + self.codebook_size * SMOOTHING) * total
         self.codebook.copy_(self.sums / smoothed.unsqueeze(1))
-
-
-def _one_hot(indices: Tensor, *, like: Tensor) -> Tensor:
-    """Indices (N,) as rows with a single one, (N, K), where K is the length of `like`."""
-    return like.new_zeros(len(indices), len(like)).scatter(1, indices.unsqueeze(1), 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autoenc.models.losses.loss import ImageShape, Loss, LossSettings
+from autoenc.models.losses.loss import Loss, LossSettings
 from autoenc.models.output_ranges import OutputName
 from autoenc.settings import ConfigError, PositiveFloat
 
@@ -137,7 +137,7 @@ class GaussianSettings(LossSettings):
         if self.std <= self.min_std:
             raise ConfigError("loss.std", f"it must be above loss.min_std={self.min_std:g}", value=self.std)
 
-    def build(self, *, output: OutputName, image_shape: ImageShape) -> Loss:  # noqa: ARG002
+    def build(self, *, output: OutputName, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
         """See `LossSettings`."""
         if self.variance == "fixed":
             return GaussianLikelihood(std=self.std)
@@ -154,6 +154,6 @@ class LaplaceSettings(LossSettings):
     scale: PositiveFloat
     """The mean absolute error that the likelihood expects. Pixels are in [0, 1]."""
 
-    def build(self, *, output: OutputName, image_shape: ImageShape) -> Loss:  # noqa: ARG002
+    def build(self, *, output: OutputName, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
         """See `LossSettings`."""
         return LaplaceLikelihood(scale=self.scale)

@@ -12,9 +12,6 @@ from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName, OutputRange
 from autoenc.registry import Choice
 from autoenc.settings import ConfigError
 
-ImageShape = tuple[int, int, int]
-"""(C, H, W)."""
-
 
 class Emphasis(NamedTuple):
     """The weights of a pixel's error, by whether the noise corrupted it.
@@ -145,6 +142,6 @@ class LossSettings(Choice):
         """The weights of corrupted and other pixels."""
         return EVEN
 
-    def build(self, *, output: OutputName, image_shape: ImageShape) -> Loss:  # noqa: ARG002
+    def build(self, *, output: OutputName, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
         """The loss of a model whose architecture has this `output`, for images (C, H, W)."""
         return self.module(output=output, emphasis=self.emphasis)

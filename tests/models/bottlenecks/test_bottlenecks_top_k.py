@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autoenc.models.bottlenecks.top_k import TopK, TopKSettings
+from autoenc.models.bottlenecks.sparse import TopK, TopKSettings
 
 FEATURES = torch.tensor([[3.0, -9.0, 1.0, 2.0], [-1.0, -4.0, -3.0, -2.0]])
 
