@@ -1,4 +1,4 @@
-"""Autoencoders on images: trained, evaluated and drawn from one command."""
+"""Train, evaluate and plot autoencoders on images from one command."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["AutoEncoder", "TrainedModel", "__version__", "load_run"]
 
-# Lazy, because torch takes seconds to import and `--help` must not wait for it.
-_HOMES = {
+# Imported lazily, because torch takes seconds to import and `--help` must not wait for it.
+_MODULES = {
     "AutoEncoder": "autoenc.models.autoencoder",
     "TrainedModel": "autoenc.trained_model",
     "load_run": "autoenc.trained_model",
@@ -21,6 +21,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'autoenc' has no attribute '{name}'")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

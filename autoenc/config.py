@@ -1,4 +1,4 @@
-"""The door: what YAML and the command line said becomes a checked, frozen `ExperimentConfig`, or a one-line error."""
+"""Checks a resolved config and turns it into a frozen `ExperimentConfig`, or raises a one-line `ConfigError`."""
 
 from __future__ import annotations
 
@@ -48,10 +48,32 @@ GROUPS: dict[str, Registry[Any]] = {
     for registry in (ARCHITECTURES, BOTTLENECKS, LOSSES, DATASETS, NOISES, OPTIMIZERS, SCHEDULES, DEVICES, TRACKERS)
 }
 
+DEFAULTS_OF_EARLIER_RUNS: dict[str, Any] = {"tracker": {"name": "none"}}
+"""Groups that the first runs did not record in their config.yaml, with what those runs did."""
+
+
+def parse(values: Mapping[str, Any]) -> ExperimentConfig:
+    """Check a resolved config, given as plain values.
+
+    Raises:
+        ConfigError: a key, type, range or combination is wrong. The message is one line with the key, the value and
+            what is allowed.
+    """
+    values = _with_absolute_paths({**DEFAULTS_OF_EARLIER_RUNS, **values})
+    check_keys(values, allowed=[*GROUPS, *_NODES, *field_names(_TopLevel)], key="")
+    groups = {name: registry.parse(_node(values, name, registry=registry)) for name, registry in GROUPS.items()}
+    nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
+    top = checked(_TopLevel, {key: values[key] for key in field_names(_TopLevel) if key in values}, key="")
+    config = ExperimentConfig(
+        **groups, **nodes, figures=top.figures, seed=top.seed, data_dir=Path(top.data_dir), values=values
+    )
+    _check_combinations(config)
+    return config
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentConfig:
-    """Everything a run depends on."""
+    """All settings that a run depends on."""
 
     architecture: Architecture
     bottleneck: BottleneckSettings
@@ -65,11 +87,11 @@ class ExperimentConfig:
     training: TrainingSettings
     evaluation: EvaluationSettings
     figures: tuple[PictureKind, ...] | None
-    """The pictures to draw beside the curves and reconstructions; None: all that mean something."""
+    """The pictures to draw next to the curves and reconstructions; None: all that apply."""
     seed: int
     data_dir: Path
     values: Mapping[str, Any]
-    """The same as plain values, the way `config.yaml` holds it."""
+    """The same settings as plain values, as in `config.yaml`."""
 
     def build_model(self, *, image_shape: tuple[int, int, int]) -> AutoEncoder:
         """The untrained model for images (C, H, W), on the CPU, so that its weights are the same on every device."""
@@ -86,80 +108,51 @@ class EvaluationSettings:
     """The `evaluation` node."""
 
     nll_samples: NonNegativeInt
-    """Importance samples an image for the test split's negative log-likelihood; 0: it is not measured."""
+    """Importance samples for each image in the test split's negative log-likelihood; 0: do not measure it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _TopLevel:
-    """The keys beside the groups and nodes."""
+    """The keys outside the groups and nodes."""
 
     seed: NonNegativeInt
     data_dir: str
     figures: tuple[PictureKind, ...] | None
 
 
-def parse(values: Mapping[str, Any]) -> ExperimentConfig:
-    """Check a resolved config, given as plain values.
-
-    Raises:
-        ConfigError: a key, type, range or combination is wrong; the message is one line with the key, the value and
-            what is allowed.
-    """
-    values = _with_absolute_paths({**OF_EARLIER_RUNS, **values})
-    check_keys(values, allowed=[*GROUPS, *_NODES, *field_names(_TopLevel)], key="")
-    groups = {name: registry.parse(_node(values, name, registry=registry)) for name, registry in GROUPS.items()}
-    nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
-    top = checked(_TopLevel, {key: values[key] for key in field_names(_TopLevel) if key in values}, key="")
-    config = ExperimentConfig(
-        **groups, **nodes, figures=top.figures, seed=top.seed, data_dir=Path(top.data_dir), values=values
-    )
-    _check_combinations(config)
-    return config
-
-
-OF_EARLIER_RUNS: dict[str, Any] = {"tracker": {"name": "none"}}
-"""Groups that came after the first runs were recorded, whose config.yaml cannot have them, and what these runs did."""
-
 _NODES: dict[str, type[Any]] = {"training": TrainingSettings, "evaluation": EvaluationSettings}
 
 
 def _check_combinations(config: ExperimentConfig) -> None:
-    """Refuse settings that are right by themselves and wrong together."""
-    if config.training.patience is not None and config.dataset.validation_fraction == 0:
+    """Refuse settings that are valid alone but not together."""
+    architecture, bottleneck, training = config.architecture, config.bottleneck, config.training
+    if training.patience is not None and config.dataset.validation_fraction == 0:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"
-        raise ConfigError("training.patience", problem, value=config.training.patience)
-    architecture = config.architecture
-    config.bottleneck.check(
+        raise ConfigError("training.patience", problem, value=training.patience)
+    bottleneck.check(
         code_size=architecture.code_size,
         code_activation=architecture.code_activation,
         tied=getattr(architecture, "tied", False),
     )
-    variational = config.bottleneck.build(code_size=architecture.code_size).variational
-    _check_emphasis(config, variational=variational)
-    _check_severity(config.training, noise=config.noise)
-    samples = config.evaluation.nll_samples
-    if samples and not variational:
-        name = config.values["bottleneck"]["name"]
-        problem = f"bottleneck={name} makes no variational model, which alone has a likelihood"
-        raise ConfigError("evaluation.nll_samples", problem, value=samples)
-
-
-def _check_emphasis(config: ExperimentConfig, *, variational: bool) -> None:
     emphasis = config.loss.emphasis
-    if variational:
-        emphasis.refuse()
+    if bottleneck.variational:
+        emphasis.require_even()
     if not emphasis.even and not config.noise.corrupts:
-        problem = "noise=none corrupts no pixel, so that there is none to weigh by itself"
-        raise ConfigError(f"loss.{emphasis.uneven_key}", problem, value=emphasis.uneven_weight)
+        raise emphasis.error("noise=none corrupts no pixels, so they cannot have a weight of their own")
+    _check_severity(training, noise=config.noise)
+    samples = config.evaluation.nll_samples
+    if samples and not bottleneck.variational:
+        problem = f"only a variational model has a likelihood, and bottleneck={bottleneck.name} is not variational"
+        raise ConfigError("evaluation.nll_samples", problem, value=samples)
 
 
 def _check_severity(training: TrainingSettings, *, noise: Noise) -> None:
     start, end, epochs = training.severity_start, training.severity_end, training.severity_epochs
     if not noise.corrupts and not start == end == 1:
         key, value = ("severity_start", start) if start != 1 else ("severity_end", end)
-        raise ConfigError(f"training.{key}", "noise=none has no strength that could be changed", value=value)
+        raise ConfigError(f"training.{key}", "noise=none has no strength to change", value=value)
     if epochs is not None and start == end:
-        problem = "it says how soon the noise's strength changes, and training.severity_start is severity_end"
+        problem = "the noise's strength does not change, because training.severity_start equals training.severity_end"
         raise ConfigError("training.severity_epochs", problem, value=epochs)
     if epochs is not None and epochs > training.epochs:
         problem = f"the training ends after training.epochs={training.epochs}"
@@ -170,12 +163,12 @@ def _node(values: Mapping[str, Any], name: str, *, registry: Registry[Any] | Non
     node = values.get(name)
     if isinstance(node, Mapping):
         return node
-    wanted = "a group of keys" if registry is None else f"one of {listed(registry.names())}"
-    raise ConfigError(name, f"it must be {wanted}", value=node)
+    expected = "a group of keys" if registry is None else f"one of {listed(registry.names())}"
+    raise ConfigError(name, f"it must be {expected}", value=node)
 
 
 def _with_absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with the whole path of every folder and file, so that a run can be taken up from anywhere."""
+    """The values with absolute paths, so that a run can be resumed from any working directory."""
     values = {**values, "data_dir": _absolute(values.get("data_dir"), key="data_dir")}
     dataset, tracker = values.get("dataset"), values["tracker"]
     if isinstance(dataset, Mapping) and dataset.get("path") is not None:
@@ -186,13 +179,13 @@ def _with_absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _absolute(folder: object, *, key: str) -> object:
-    """A folder's absolute path; what is no text is left to the check."""
+    """A folder's absolute path. Anything but a string is left to the check of types."""
     if not isinstance(folder, str):
         return folder
     if not folder:
-        hint = "; is AUTOENC_DATA set to nothing?" if key == "data_dir" else ""
+        hint = "; is AUTOENC_DATA empty?" if key == "data_dir" else ""
         raise ConfigError(key, f"it names no folder{hint}", value="")
     try:
         return str(Path(folder).expanduser().absolute())
-    except RuntimeError as error:  # nobody's home
+    except RuntimeError as error:  # ~name of an unknown user
         raise ConfigError(key, str(error), value=folder) from None

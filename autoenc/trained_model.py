@@ -1,4 +1,4 @@
-"""A finished run's model, ready to use."""
+"""`load_run`: the trained model of a run's folder."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
 from autoenc.training.checkpoints import CheckpointError, load_model, load_trained
 
-FAR_OUT = 16
-"""No noise takes a pixel of [0, 1] so far; one from 0 to 255 is soon there."""
+LARGEST_PIXEL = 16
+"""Noise does not take pixels of [0, 1] this far. Pixels from 0 to 255 exceed it."""
 
 ArrayOrTensor = TypeVar("ArrayOrTensor", Tensor, npt.NDArray[Any])
 
 
 def load_run(path: str | Path, *, device: str | torch.device = "cpu") -> TrainedModel:
-    """The model that a run was tested with (the best one, or the last where there is no best), and its config.
+    """Load the model that a run was tested with (the best one; the last if there is no best), and its config.
 
-    Nothing found in the folder is executed: the config is plain values, the weights are plain tensors.
+    Nothing in the folder is executed: the config is plain values, the weights are plain tensors.
 
     Raises:
-        ValueError: the folder holds no run, no usable checkpoint, or a config that this version does not know; the
+        ValueError: the folder has no run, no usable checkpoint, or a config that this version does not support. The
             message is one line.
     """
     run_directory = RunDirectory.open(Path(path), key="path")
@@ -38,7 +38,7 @@ def load_run(path: str | Path, *, device: str | torch.device = "cpu") -> Trained
     if checkpoint is None:
         raise CheckpointError(f"{path}: the run has no checkpoint yet")
     image_shape = _image_shape(checkpoint.values.get("image_shape"), path=path)
-    with torch.random.fork_rng():  # building draws initial weights, and the caller's random numbers are the caller's
+    with torch.random.fork_rng():  # the initial weights must not change the caller's random state
         model = config.build_model(image_shape=image_shape)
     load_model(model, checkpoint.model)
     return TrainedModel(model.to(device), config=config, image_shape=image_shape)
@@ -47,7 +47,7 @@ def load_run(path: str | Path, *, device: str | torch.device = "cpu") -> Trained
 class TrainedModel:
     """A trained model and its config.
 
-    The methods take tensors or arrays and answer in kind: a tensor on the device of what they were given, or an array.
+    The methods take a tensor or an array and return the same: a tensor on the device of the input, or an array.
     Images are (N, C, H, W), or a single one (C, H, W): floats in [0, 1], or uint8 from 0 to 255.
     """
 
@@ -57,11 +57,11 @@ class TrainedModel:
         self.image_shape = image_shape
 
     def __repr__(self) -> str:
-        names = {group: self.config.values[group]["name"] for group in ("architecture", "bottleneck", "dataset")}
-        described = ", ".join(f"{group}={name}" for group, name in names.items())
-        return (
-            f"TrainedModel({described}, code_size={self.config.architecture.code_size}, image_shape={self.image_shape})"
+        config = self.config
+        names = ", ".join(
+            f"{group}={getattr(config, group).name}" for group in ("architecture", "bottleneck", "dataset")
         )
+        return f"TrainedModel({names}, code_size={config.architecture.code_size}, image_shape={self.image_shape})"
 
     def encode(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """Codes (N, code_size), or (code_size,) for a single image."""
@@ -74,15 +74,15 @@ class TrainedModel:
         )
 
     def reconstruct(self, images: ArrayOrTensor) -> ArrayOrTensor:
-        """Reconstructions in [0, 1] scale, in the shape of the images."""
+        """Reconstructions in [0, 1] scale, same shape as the images."""
         return self._apply(
             lambda batch: self.model(_as_pixels(batch)).reconstruction, images, item_shape=self.image_shape
         )
 
     def errors(self, images: ArrayOrTensor) -> ArrayOrTensor:
-        """The mean over pixels of the squared error of each image's reconstruction, (N,), or () for a single image.
+        """The mean squared error per pixel of each image's reconstruction, (N,), or () for a single image.
 
-        Over the run's test split, their mean is the `mse` of its summary.
+        Their average over the run's test split is the `mse` of its summary.
         """
 
         def errors_of(batch: Tensor) -> Tensor:
@@ -99,8 +99,8 @@ class TrainedModel:
         single = tensor.ndim == len(item_shape)
         batch = tensor.unsqueeze(0) if single else tensor
         if batch.shape[1:] != item_shape:
-            wanted = ", ".join(str(size) for size in item_shape)
-            raise ValueError(f"expected shape (N, {wanted}) or ({wanted}), not {tuple(tensor.shape)}")
+            item = ", ".join(str(size) for size in item_shape)
+            raise ValueError(f"expected shape (N, {item}) or ({item}), not {tuple(tensor.shape)}")
         with torch.no_grad():
             result = function(batch.to(next(self.model.parameters()).device))
         result = result.squeeze(0) if single else result
@@ -113,7 +113,7 @@ def _image_shape(value: object, *, path: str | Path) -> tuple[int, int, int]:
     match value:
         case [int(channels), int(height), int(width)] if min(channels, height, width) > 0:
             return channels, height, width
-    raise CheckpointError(f"{path}: the checkpoint does not say the shape of an image, but {value!r}")
+    raise CheckpointError(f"{path}: the checkpoint has no valid image_shape, but {value!r}")
 
 
 def _as_pixels(images: Tensor) -> Tensor:
@@ -122,6 +122,6 @@ def _as_pixels(images: Tensor) -> Tensor:
         return images.float() / 255
     if not images.is_floating_point():
         raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
-    if images.numel() and images.abs().max() > FAR_OUT:  # synchronises
-        raise ValueError(f"pixels must be floats in [0, 1], and there is one of {images.abs().max():g}; divide by 255?")
+    if images.numel() and images.abs().max() > LARGEST_PIXEL:  # synchronises
+        raise ValueError(f"pixels must be floats in [0, 1], not as large as {images.abs().max():g}; divide by 255?")
     return images.float()

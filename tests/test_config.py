@@ -22,63 +22,19 @@ from autoenc.portraits import ALWAYS, PORTRAITS
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import Sgd
 from autoenc.training.training_settings import TrainingSettings
+from tests.test_family import DEFAULTS, choice, nodes
 
-COMMON_OF_DATASETS = {
-    "validation_fraction": 0.1,
-    "split_seed": 0,
-    "limit": None,
-    "shuffle": True,
-    "binarization": "none",
-}
+VALUES: dict[str, Any] = {**nodes(), **{group: choice(group, name) for group, name in DEFAULTS.items()}}
+VALUES["architecture"] = {**choice("architecture", "fully_connected"), "hidden_sizes": [8]}
 
 EVEN_WEIGHTS = {"corrupted_weight": 1.0, "kept_weight": 1.0}
-
-VALUES: dict[str, Any] = {
-    "architecture": {
-        "name": "fully_connected",
-        "code_size": 3,
-        "hidden_sizes": [8],
-        "code_activation": "identity",
-        "output": "sigmoid",
-        "initialization": "torch_default",
-    },
-    "bottleneck": {"name": "plain"},
-    "loss": {"name": "mse", **EVEN_WEIGHTS},
-    "dataset": {"name": "digits", **COMMON_OF_DATASETS},
-    "noise": {"name": "none"},
-    "optimizer": {
-        "name": "adam",
-        "learning_rate": 1e-3,
-        "betas": [0.9, 0.999],
-        "epsilon": 1e-8,
-        "weight_decay": 0.0,
-    },
-    "schedule": {"name": "constant"},
-    "device": {"name": "cpu", "threads": None, "precision": "float32", "channels_last": True, "compile": False},
-    "tracker": {"name": "none"},
-    "training": {
-        "epochs": 2,
-        "batch_size": 64,
-        "gradient_clip": None,
-        "patience": None,
-        "checkpoint_every": 1000,
-        "snapshot_every": 5,
-        "severity_start": 1.0,
-        "severity_end": 1.0,
-        "severity_epochs": None,
-    },
-    "evaluation": {"nll_samples": 0},
-    "figures": None,
-    "seed": 0,
-    "data_dir": "/data",
-}
 
 SPECKS = {"name": "salt_and_pepper", "probability": 0.2, "salt": 0.5, "by": "channel"}
 SGD = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
 
 
 def changed(changes: Mapping[str, object]) -> dict[str, Any]:
-    """The values with other ones at these dotted keys."""
+    """The values with these changes, by dotted key."""
     values = copy.deepcopy(VALUES)
     for key, value in changes.items():
         *path, last = key.split(".")
@@ -108,7 +64,7 @@ def message_of(values: dict[str, Any]) -> str:
 
 @pytest.fixture(autouse=True)
 def _own_random_state() -> Iterator[None]:
-    """Building a model seeds torch's own generator."""
+    """Building a model seeds torch's global generator."""
     before = torch.get_rng_state()
     yield
     torch.set_rng_state(before)
@@ -124,17 +80,7 @@ def test_every_group_becomes_its_settings() -> None:
     assert config.optimizer == Sgd(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.0)
     assert config.loss == BceSettings(corrupted_weight=1.0, kept_weight=1.0)
     assert isinstance(config.dataset, Dataset)
-    assert config.training == TrainingSettings(
-        epochs=2,
-        batch_size=64,
-        gradient_clip=None,
-        patience=None,
-        checkpoint_every=1000,
-        snapshot_every=5,
-        severity_start=1.0,
-        severity_end=1.0,
-        severity_epochs=None,
-    )
+    assert config.training == TrainingSettings(**values["training"])
     assert config.seed == 0
     assert config.data_dir == Path("/data")
     assert config.values == values
@@ -206,7 +152,7 @@ def test_the_config_is_frozen_and_the_given_values_stay() -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_is_said_in_one_line(changes: dict[str, object], message: str) -> None:
+def test_a_wrong_setting_is_a_one_line_error(changes: dict[str, object], message: str) -> None:
     assert message_of(changed(changes)).startswith(message)
 
 
@@ -222,7 +168,7 @@ def test_what_is_wrong_is_said_in_one_line(changes: dict[str, object], message: 
         ("data_dir", "data_dir=null: it must be a text"),
     ],
 )
-def test_what_is_missing_is_named(key: str, message: str) -> None:
+def test_a_missing_setting_is_named(key: str, message: str) -> None:
     assert message_of(without(key)) == message
 
 
@@ -232,25 +178,20 @@ def test_stopping_early_is_refused_only_without_a_validation_split(fraction: flo
     assert parse(changed({"dataset.validation_fraction": fraction})).training.patience is None
 
 
-def test_a_relative_data_dir_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("given", "kept"), [("images", "{here}/images"), ("~/images", "{home}/images")])
+def test_data_dir_becomes_absolute(given: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    config = parse(changed({"data_dir": "images"}))
-    assert config.data_dir == tmp_path / "images"
-    assert config.values["data_dir"] == str(tmp_path / "images")  # so that a run can be taken up from elsewhere
+    config = parse(changed({"data_dir": given}))
+    assert config.values["data_dir"] == kept.format(here=tmp_path, home=tmp_path / "home")
+    assert config.data_dir == Path(config.values["data_dir"])  # so that a run can be resumed from elsewhere
 
 
-def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    config = parse(changed({"data_dir": "~/images"}))
-    assert config.data_dir == tmp_path / "images"
-    assert config.values["data_dir"] == str(tmp_path / "images")
+def test_the_home_of_an_unknown_user_is_refused() -> None:
+    assert message_of(changed({"data_dir": "~unknown_user/images"})).startswith("data_dir=")
 
 
-def test_the_home_of_nobody_is_refused() -> None:
-    assert message_of(changed({"data_dir": "~nobody_of_this_name/images"})).startswith("data_dir=")
-
-
-def test_a_run_from_before_there_were_trackers_has_none() -> None:
+def test_a_run_from_before_the_trackers_has_none() -> None:
     config = parse(without("tracker"))
     assert config == parse(VALUES)
     assert config.values["tracker"] == {"name": "none"}
@@ -275,7 +216,7 @@ def test_the_address_of_a_server_stays_as_it_is() -> None:
     assert parse(values).values == values
 
 
-def test_parsing_again_what_was_parsed_changes_nothing() -> None:
+def test_parsing_twice_changes_nothing() -> None:
     config = parse(VALUES)
     assert parse(config.values) == config
 
@@ -291,7 +232,7 @@ def equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_the_seed_makes_the_weights() -> None:
+def test_the_seed_determines_the_weights() -> None:
     first = weights({})
     torch.rand(7)  # whatever was drawn before
     assert equal(weights({}), first)
@@ -313,11 +254,11 @@ def test_the_seed_makes_the_weights() -> None:
     ],
     ids=str,
 )
-def test_nothing_else_does(changes: dict[str, object]) -> None:
+def test_other_settings_do_not_change_the_weights(changes: dict[str, object]) -> None:
     assert equal(weights(changes), weights({}))
 
 
-def test_the_model_is_what_the_config_says() -> None:
+def test_the_models_output_and_code_size_are_the_configs() -> None:
     config = parse(changed({"architecture.output": "tanh", "architecture.code_size": 5}))
     model = config.build_model(image_shape=(3, 4, 6))
     result = model(torch.rand(2, 3, 4, 6))
@@ -328,53 +269,32 @@ def test_the_model_is_what_the_config_says() -> None:
 
 
 def test_the_path_of_a_dataset_becomes_absolute(tmp_path: Path) -> None:
-    folder = {
-        **COMMON_OF_DATASETS,
-        "name": "image_folder",
-        "path": "pictures",
-        "channels": 1,
-        "size": [8, 8],
-        "resize": "crop",
-        "test_fraction": 0.1,
-        "unreadable": "error",
-    }
+    folder = {**choice("dataset", "image_folder"), "path": "pictures"}
     with contextlib.chdir(tmp_path):
         config = parse(changed({"dataset": folder}))
     assert config.values["dataset"]["path"] == str(tmp_path / "pictures")
     assert config.dataset.path == str(tmp_path / "pictures")  # type: ignore[attr-defined]
 
 
-def test_likelihoods_are_for_variational_models() -> None:
-    problem = "evaluation.nll_samples=5: bottleneck=plain makes no variational model, which alone has a likelihood"
-    assert message_of(changed({"evaluation": {"nll_samples": 5}})) == problem
-
-
-@pytest.mark.parametrize("key", ["corrupted_weight", "kept_weight"])
-def test_emphasis_needs_something_corrupted(key: str) -> None:
-    assert "noise=none corrupts no pixel" in message_of(changed({f"loss.{key}": 2.0}))
-    parse(changed({f"loss.{key}": 2.0, "noise": SPECKS}))
-
-
-def test_a_changing_severity_needs_something_to_change() -> None:
-    assert "training.severity_start=0.5: noise=none" in message_of(changed({"training.severity_start": 0.5}))
-
-
-def test_an_unknown_picture_is_answered_with_those_there_are() -> None:
+def test_an_unknown_picture_is_answered_with_the_choices() -> None:
     assert "codes" in message_of(changed({"figures": ["cods"]}))
 
 
-def test_the_pictures_that_can_be_asked_for_are_those_there_are() -> None:
+def test_the_pictures_that_a_config_allows_are_in_the_table() -> None:
     assert {*get_args(PictureKind), *ALWAYS} == set(PORTRAITS)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"loss.kept_weight": 0.5}, "loss.kept_weight=0.5: noise=none corrupts no pixel"),
-        ({"training.severity_end": 0.5}, "training.severity_end=0.5: noise=none has no strength"),
+        ({"loss.kept_weight": 0.5}, "loss.kept_weight=0.5: noise=none corrupts no pixels"),
+        ({"training.severity_end": 0.5}, "training.severity_end=0.5: noise=none has no strength to change"),
         ({"training.severity_start": 0.5, "training.severity_end": 0.5}, "training.severity_start=0.5: noise=none"),
-        ({"noise": SPECKS, "training.severity_epochs": 3}, "training.severity_epochs=3: it says how soon"),
+        (
+            {"noise": SPECKS, "training.severity_epochs": 3},
+            "training.severity_epochs=3: the noise's strength",
+        ),
     ],
 )
-def test_settings_that_nothing_would_read_are_refused(changes: dict[str, object], message: str) -> None:
+def test_settings_without_an_effect_are_refused(changes: dict[str, object], message: str) -> None:
     assert message_of(changed(changes)).startswith(message)

@@ -40,11 +40,3 @@ def test_seeds_fill_the_range_that_torch_takes() -> None:
     # The mean of 1000 uniform numbers is within 5 standard errors of the middle.
     assert abs(sum(seeds) / 1000 / 2**63 - 0.5) < 5 / (12 * 1000) ** 0.5
     torch.Generator().manual_seed(max(seeds))
-
-
-def test_streams_of_neighbouring_seeds_are_unlike() -> None:
-    def draw(seed: int) -> torch.Tensor:
-        return torch.rand(1000, generator=torch.Generator().manual_seed(derived_seed(seed, "noise")))
-
-    correlation = torch.corrcoef(torch.stack([draw(0), draw(1)]))[0, 1]
-    assert abs(correlation) < 5 / 1000**0.5

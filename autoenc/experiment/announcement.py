@@ -31,7 +31,7 @@ def announce(prepared: Prepared) -> None:
     log.info("%s parameters; images of %s: %s.", f"{parameters:,}", shape, ", ".join(counts))
     if model.loss.reads_logits and config.architecture.output == "identity":
         log.warning("architecture.output=identity leaves (0, 1), where this loss has no gradient; sigmoid is usual.")
-    if model.bottleneck.variational and not getattr(config.loss, "in_nats", False):
+    if model.bottleneck.variational and not config.loss.in_nats:
         hint = (
             "it takes grey values for probabilities" if model.loss.reads_logits else "loss=gaussian learns the variance"
         )

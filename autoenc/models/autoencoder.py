@@ -1,4 +1,4 @@
-"""The one model: an encoder, a bottleneck and a decoder, and what they are trained with."""
+"""The model: an encoder, a bottleneck, a decoder and a loss."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
 
 
 class AutoEncoderOutput(NamedTuple):
-    """What a model makes of a batch of images; the code first, then the reconstruction.
-
-    S is the number of codes that were sampled for an image: 1, but for bounds that take more.
-    """
+    """The model's output for a batch of images. S is the number of codes sampled for each image, usually 1."""
 
     code: Tensor
-    """(B, code_size): of a distribution, its mean."""
+    """(B, code_size); for a distribution, its mean."""
     reconstruction: Tensor
     """(S * B, C, H, W), in [0, 1] scale: all images from the first sample, then all from the second, ..."""
     raw: Tensor
@@ -31,26 +28,27 @@ class AutoEncoderOutput(NamedTuple):
     diagnostics: dict[str, Tensor]
     """The bottleneck's scalars for the epoch's metrics."""
     divergence: Tensor | None
-    """Of a variational bottleneck: the KL divergence in nats, broadcastable to (S, B)."""
+    """Variational bottlenecks only: the KL divergence in nats, broadcastable to (S, B)."""
 
 
 class Objective(NamedTuple):
-    """What training minimises, and what it is made of."""
+    """The training objective and its parts."""
 
     loss: Tensor
     """()."""
     parts: dict[str, Tensor]
-    """Scalars for the epoch's metrics, not differentiated; none where the reconstruction loss is all there is."""
+    """Scalars for the epoch's metrics, detached; empty if there is only the reconstruction loss."""
 
 
 class AutoEncoder(nn.Module):
-    """Any encoder and decoder that fit, with a bottleneck between.
+    """Any encoder and decoder that fit, with a bottleneck between them.
 
-    The encoder maps images (B, C, H, W) to features (B, F), with F = `bottleneck.feature_size`; the decoder maps codes
-    (B, code_size) to raw outputs (B, C, H, W). `output` says what the raw output means: `identity`, `sigmoid` or
-    `tanh`. With `tanh` the encoder is given images in [-1, 1]. The `loss` belongs to the model, since a likelihood may
-    have parameters of its own. A variational bottleneck adds nats only to nats: with a loss that is a mean over pixels
-    it takes the likelihood of which that loss is the mean.
+    The encoder maps images (B, C, H, W) to features (B, F), with F = `bottleneck.feature_size`. The decoder maps codes
+    (B, code_size) to raw outputs (B, C, H, W). `output` is the activation that maps these to images: `identity`,
+    `sigmoid` or `tanh`. With `tanh` the encoder receives images in [-1, 1].
+
+    The `loss` is part of the model, because a likelihood may have parameters. The KL term of a variational bottleneck
+    is in nats, so a loss that is an average over pixels is replaced by the likelihood of which it is the average.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class AutoEncoder(nn.Module):
     def forward(self, images: Tensor, *, draws: Tensor | None = None) -> AutoEncoderOutput:
         """Images (B, C, H, W) in [0, 1] to codes (B, code_size) and reconstructions (B, C, H, W).
 
-        `draws` are the random numbers of `draw`, for a code that is sampled; without them it is the mean.
+        `draws`, from `draw`, sample the code of a distribution. Without them it is the mean.
         """
         bottled = self.bottleneck(self.features(images), draws=draws)
         raw = self.decoder(bottled.samples.flatten(0, 1))  # (S, B, code_size) -> (S * B, C, H, W)
@@ -89,16 +87,16 @@ class AutoEncoder(nn.Module):
         )
 
     def draw(self, images: Tensor, *, generator: torch.Generator, samples: int | None = None) -> Tensor | None:
-        """The random numbers for sampling codes of images (B, C, H, W); None where the code is not random."""
+        """The random numbers for sampling codes of images (B, C, H, W); None if the code is not random."""
         like = images.new_empty(()).expand(len(images), self.bottleneck.feature_size)
         return self.bottleneck.draw(like, generator=generator, samples=samples)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] to what the bottleneck makes codes of, (B, F)."""
+        """Images (B, C, H, W) in [0, 1] to the bottleneck's input, (B, F)."""
         return self.encoder(self.output_range.to_model(images))  # type: ignore[no-any-return]
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] to codes (B, code_size): of a distribution, its mean."""
+        """Images (B, C, H, W) in [0, 1] to codes (B, code_size); for a distribution, its mean."""
         return self.bottleneck(self.features(images)).code  # type: ignore[no-any-return]
 
     def decode(self, code: Tensor) -> Tensor:
@@ -114,21 +112,22 @@ class AutoEncoder(nn.Module):
         corrupted: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Objective:
-        """What training minimises.
+        """The loss to minimise.
 
         Args:
-            output: what the model made of `given`.
+            output: the model's output for `given`.
             target: the clean images, (B, C, H, W).
-            given: what the model was given, (B, C, H, W), where that is not `target`.
-            corrupted: where it was corrupted, bool and broadcastable to (B, C, H, W).
-            generator: for penalties that are estimated at random.
+            given: the model's input, (B, C, H, W), if it is not `target`.
+            corrupted: where the noise changed it, bool and broadcastable to (B, C, H, W).
+            generator: for penalties that are random estimates.
         """
         if not self.bottleneck.penalizes:
             loss = self.loss(output.raw, output.reconstruction, target, corrupted=corrupted)
             return Objective(loss, {**output.diagnostics, **self.loss.diagnostics()})
         errors = self._errors(output, target=target, corrupted=corrupted)  # (S, B)
         penalty = output.penalty
-        further = self.bottleneck.further_penalty(self._passage(output, target, given=given, generator=generator))
+        passage = Passage(self, output, given=target if given is None else given, clean=target, generator=generator)
+        further = self.bottleneck.further_penalty(passage)
         if further is not None:
             penalty = penalty + further
         parts = {"reconstruction": errors.detach().mean(), "penalty": penalty.detach().mean()}
@@ -136,7 +135,7 @@ class AutoEncoder(nn.Module):
         return Objective(self.bottleneck.combine(errors, penalty).mean(), parts)
 
     def elbo(self, output: AutoEncoderOutput, *, target: Tensor) -> Tensor:
-        """The evidence lower bound in nats for each image, (B,), whatever the penalty's weight in training.
+        """The evidence lower bound in nats for each image, (B,), with weight 1 for the divergence.
 
         Kingma and Welling 2014, equation 3: the expected log-likelihood under sampled codes, minus the KL divergence
         from the prior. `output` has to be of sampled codes.
@@ -149,25 +148,12 @@ class AutoEncoder(nn.Module):
         samples = len(output.samples)
         if samples > 1:
             if corrupted is not None:
-                counts = not self.loss.emphasis.even
-                corrupted = _repeated(corrupted.expand_as(target), times=samples) if counts else None
+                corrupted = _repeated(corrupted.expand_as(target), times=samples)
             target = _repeated(target, times=samples)
         per_image: Tensor = self.loss.per_image(output.raw, output.reconstruction, target, corrupted=corrupted)
         return per_image.reshape(samples, -1)
 
-    def _passage(
-        self, output: AutoEncoderOutput, target: Tensor, *, given: Tensor | None, generator: torch.Generator | None
-    ) -> Passage:
-        return Passage(
-            encode=self.encode,
-            decode=self.decode,
-            given=target if given is None else given,
-            clean=target,
-            samples=output.samples,
-            generator=generator,
-        )
-
 
 def _repeated(images: Tensor, *, times: int) -> Tensor:
-    """(B, ...) to (times * B, ...), without a copy where that can be."""
+    """(B, ...) to (times * B, ...), without a copy if possible."""
     return images.unsqueeze(0).expand(times, *images.shape).flatten(0, 1)

@@ -1,25 +1,29 @@
-"""Layers that torch does not have, and where to find the weights of any encoder or decoder."""
+"""Layers that torch does not have, and functions that find or constrain the weights of an encoder or a decoder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from autoenc.settings import ConfigError
+
+LEAST_NORM = 1e-12
+"""The lower bound of the norm by which a weight column is divided."""
 
 
 class TiedLinear(nn.Module):
-    """An affine map by the transposed weights of another, with a bias of its own.
+    """An affine map by the transposed weights of another layer, with a bias of its own.
 
-    The weights stay where they are: they belong to `source`, and are listed, moved, saved and trained with it alone,
-    while gradients reach them through both uses. A copy of a model that holds both is tied as the model is.
+    The weights belong to `source`: only there are they listed, moved, saved and trained. Gradients reach them through
+    both uses. A deep copy of a model with both layers is tied in the same way.
 
     Args:
-        source: the layer from `in_features` to `out_features` of this name whose weights are read backwards.
-        inputs: how many numbers come in: as many as `source` puts out, or fewer. Only the first rows of its weights
-            are used then, as where a bottleneck asks for means and variances and hands on one number for both.
-        bias: whether there is one.
+        source: the layer whose weights are used transposed.
+        inputs: the number of inputs; only so many rows of the weights are used. A bottleneck may need means and
+            variances, and decode one number for both.
+        bias: whether there is a bias.
     """
 
     def __init__(self, source: nn.Linear, *, inputs: int, bias: bool = True) -> None:
@@ -28,7 +32,7 @@ class TiedLinear(nn.Module):
             raise ValueError(f"{inputs} inputs cannot be tied to {source.out_features} outputs")
         self.in_features = inputs
         self.out_features = source.in_features
-        self._source = (source,)  # in a tuple, where torch does not take it for a layer of this one
+        self._source = (source,)  # in a tuple, so that torch does not register it as a submodule
         self.bias = nn.Parameter(source.weight.new_zeros(self.out_features)) if bias else None
 
     @property
@@ -38,7 +42,7 @@ class TiedLinear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """(out_features, in_features): a view of the source's weights, which follow where it is changed in place."""
+        """(out_features, in_features): a view of the source's weights. In-place changes reach the source."""
         return self.source.weight[: self.in_features].T
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -46,36 +50,28 @@ class TiedLinear(nn.Module):
         return F.linear(inputs, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """What `print` tells of it."""
+        """For `print`."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class BatchNorm1d(nn.BatchNorm1d):
-    """torch's batch normalisation (Ioffe and Szegedy 2015), that can also train on a single image.
+    """Batch normalisation (Ioffe and Szegedy 2015) that can also train on a single image.
 
-    One value for each channel has no variance: torch refuses such a batch, and an epoch may well end in one. It is
-    normalised with the running statistics, as in eval mode, and leaves them as they are.
+    One value for each channel has no variance, and torch refuses such a batch, which an epoch may end with. Here it is
+    normalised with the running statistics, as in eval mode, without updating them.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
-        """(B, C) as it is shaped."""
-        return _by_running_statistics(self, input) if _has_one_value(input) else super().forward(input)
+        """(B, C), same shape."""
+        return super().forward(input) if input.numel() > input.shape[1] else _by_running_statistics(self, input)
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """torch's batch normalisation of maps, that can also train on a single image of a single pixel.
-
-    See `BatchNorm1d`.
-    """
+    """Batch normalisation of maps that can also train on a single image of one pixel. See `BatchNorm1d`."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """(B, C, H, W) as it is shaped."""
-        return _by_running_statistics(self, input) if _has_one_value(input) else super().forward(input)
-
-
-def _has_one_value(values: Tensor) -> bool:
-    """Whether there is one value for each channel, (B, C, ...)."""
-    return values.numel() == values.shape[1]
+        """(B, C, H, W), same shape."""
+        return super().forward(input) if input.numel() > input.shape[1] else _by_running_statistics(self, input)
 
 
 def _by_running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d, values: Tensor) -> Tensor:
@@ -84,61 +80,63 @@ def _by_running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d, values: Tensor
     )
 
 
+def at_least_float32(values: Tensor) -> Tensor:
+    """The values in float32, or unchanged if they are wider. For arithmetic that bfloat16 is too coarse for."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 WeightedLayer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d | TiedLinear
-"""A layer whose outputs are weighted sums of its inputs; `.weight` holds the weights, be they parametrized or tied."""
+"""A layer whose outputs are weighted sums of its inputs. `.weight` may be parametrized or tied."""
 
 
-def weighted_layers(module: nn.Module) -> list[tuple[str, WeightedLayer]]:
+def weighted_layers(module: nn.Module, *, prefix: str = "") -> list[tuple[str, WeightedLayer]]:
     """The layers with a weight matrix or kernels, with their names in `module`, in the order of the forward pass.
 
-    The order is that in which modules were registered, and ours are registered as they are run through.
+    This is the order of registration, which our models follow in their forward pass.
     """
-    return list(_weighted_layers(module, prefix=""))
-
-
-def first_weighted(module: nn.Module) -> WeightedLayer:
-    """The first layer of an encoder or a decoder that has a weight matrix or kernels.
-
-    Raises:
-        ValueError: there is none.
-    """
-    for _, layer in _weighted_layers(module, prefix=""):
-        return layer
-    raise ValueError(f"{type(module).__name__} has no layer with weights")
-
-
-def code_columns_dim(layer: WeightedLayer) -> int:
-    """The dimension of `layer.weight` that counts the inputs: a decoder's first layer has a code entry's weights there.
-
-    A weight matrix is (out, in) and a kernel (out, in, height, width); a transposed convolution's is (in, out, ...).
-    """
-    return 0 if isinstance(layer, nn.ConvTranspose2d) else 1
-
-
-class CodeColumns(NamedTuple):
-    """Where a decoder has the weights of each code entry."""
-
-    layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d
-    """The layer whose own parameter `weight` they are, and can be parametrized: of a tied decoder, the encoder's."""
-    dim: int
-    """The dimension of that weight which counts the code entries."""
-
-
-def code_columns(decoder: nn.Module) -> CodeColumns:
-    """The weights by which a decoder's first layer reads the code.
-
-    Raises:
-        ValueError: it has no layer with weights.
-    """
-    first = first_weighted(decoder)
-    if isinstance(first, TiedLinear):
-        return CodeColumns(first.source, 0)  # transposed: the rows of the source
-    return CodeColumns(first, code_columns_dim(first))
-
-
-def _weighted_layers(module: nn.Module, *, prefix: str) -> Iterator[tuple[str, WeightedLayer]]:
     if isinstance(module, WeightedLayer):
-        yield prefix, module  # and not what is inside: a parametrization may have layers, which are none of the model's
-        return
-    for name, child in module.named_children():
-        yield from _weighted_layers(child, prefix=f"{prefix}.{name}" if prefix else name)
+        return [(prefix, module)]  # without its children: a parametrization may have layers of its own
+    return [
+        layer
+        for name, child in module.named_children()
+        for layer in weighted_layers(child, prefix=f"{prefix}.{name}" if prefix else name)
+    ]
+
+
+def constrain_columns(decoder: nn.Module, *, code_size: int, key: str) -> None:
+    """Give the weights by which the decoder's first layer reads a code entry norm 1, for each entry.
+
+    If these weights are tied to the encoder's, they are constrained there, for both.
+
+    Raises:
+        ConfigError: at `key`, if the decoder's first layer has no such weights.
+    """
+    layers = weighted_layers(decoder)
+    if not layers:
+        raise ConfigError(key, f"it needs a decoder with weights, and {type(decoder).__name__} has none")
+    _, first = layers[0]
+    # The dimension of the code entries: matrices are (out, in) and kernels (out, in, height, width); those of a
+    # transposed convolution are (in, out, ...), and tied ones are stored as the encoder's.
+    owner = first.source if isinstance(first, TiedLinear) else first
+    dim = 0 if isinstance(first, (TiedLinear, nn.ConvTranspose2d)) else 1
+    if owner.weight.shape[dim] != code_size:
+        problem = f"the decoder's first weights are {tuple(owner.weight.shape)}, not a column for each of {code_size}"
+        raise ConfigError(key, f"{problem} code entries")
+    parametrize.register_parametrization(owner, "weight", UnitColumns(dim=dim))
+
+
+class UnitColumns(nn.Module):
+    """A parametrization that divides a weight by the norms of its slices along `dim`.
+
+    Only the directions of the trained weight's slices matter. A slice of zeros stays zero.
+    """
+
+    def __init__(self, *, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """A weight of any shape, same shape."""
+        others = [dim for dim in range(weight.ndim) if dim != self.dim]
+        norms: Tensor = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
+        return weight / norms.clamp_min(LEAST_NORM)

@@ -1,85 +1,62 @@
-"""What an architecture's `output` means: the way from images in [0, 1] to the model's own range, and back.
+"""The values of `architecture.output`: maps between images in [0, 1], the model's own range, and logits.
 
-Everything outside the model is in [0, 1]. A model that ends in a tanh works in [-1, 1]; one that ends in nothing works
-in [0, 1] but may leave it.
+Everything outside the model is in [0, 1]. A model that ends in a tanh works in [-1, 1]. A model that ends in no
+activation works in [0, 1], but its output may leave this range.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from autoenc.models.layers import at_least_float32
+
 OutputName = Literal["identity", "sigmoid", "tanh"]
 
-# A pixel that a model without a squashing end puts at or beyond 0 or 1 would have an infinite logit.
 LOGIT_MARGIN = 1e-6
+"""Pixels are clamped this far inside (0, 1) for their logit, which would be infinite at 0 and 1."""
 
 
-class OutputRange(Protocol):
-    """The maps between [0, 1], the model's own range, and logits; all elementwise, so shapes stay (B, C, H, W)."""
+class OutputRange(NamedTuple):
+    """Elementwise maps, so that shapes stay (B, C, H, W)."""
 
-    def to_model(self, images: Tensor) -> Tensor:
-        """Images in [0, 1] in the range that the encoder reads."""
-        ...
-
-    def to_images(self, raw: Tensor) -> Tensor:
-        """The decoder's raw output in [0, 1] scale."""
-        ...
-
-    def to_logits(self, raw: Tensor) -> Tensor:
-        """log(x / (1 - x)) of the reconstruction x, without going through x where that would lose digits."""
-        ...
+    to_model: Callable[[Tensor], Tensor]
+    """From images in [0, 1] to the range that the encoder reads."""
+    to_images: Callable[[Tensor], Tensor]
+    """From the decoder's raw output to [0, 1] scale."""
+    to_logits: Callable[[Tensor], Tensor]
+    """From the raw output to log(x / (1 - x)) of the reconstruction x, without losing digits in x."""
 
 
-class Identity:
-    """No squashing: the decoder's output is the reconstruction, and may leave [0, 1]."""
-
-    def to_model(self, images: Tensor) -> Tensor:
-        """The images as they are."""
-        return images
-
-    def to_images(self, raw: Tensor) -> Tensor:
-        """The raw output as it is."""
-        return raw
-
-    def to_logits(self, raw: Tensor) -> Tensor:
-        """The logit of the output clamped into (0, 1)."""
-        # Not in bfloat16, which rounds 1 - LOGIT_MARGIN to 1, whose logit is infinite.
-        return torch.logit(raw.to(torch.promote_types(raw.dtype, torch.float32)), eps=LOGIT_MARGIN)
+def _unchanged(values: Tensor) -> Tensor:
+    return values
 
 
-class Sigmoid:
-    """The decoder's output is a logit."""
-
-    def to_model(self, images: Tensor) -> Tensor:
-        """The images as they are."""
-        return images
-
-    def to_images(self, raw: Tensor) -> Tensor:
-        """The sigmoid of the raw output."""
-        return torch.sigmoid(raw)
-
-    def to_logits(self, raw: Tensor) -> Tensor:
-        """The raw output as it is."""
-        return raw
+def _clamped_logits(raw: Tensor) -> Tensor:
+    # Not in bfloat16, which rounds 1 - LOGIT_MARGIN to 1.
+    return torch.logit(at_least_float32(raw), eps=LOGIT_MARGIN)
 
 
-class Tanh:
-    """The model lives in [-1, 1]; mapped back to [0, 1], (tanh z + 1) / 2 = sigmoid(2 z)."""
-
-    def to_model(self, images: Tensor) -> Tensor:
-        """[0, 1] stretched to [-1, 1]."""
-        return 2 * images - 1
-
-    def to_images(self, raw: Tensor) -> Tensor:
-        """The tanh of the raw output, back in [0, 1]."""
-        return torch.sigmoid(2 * raw)
-
-    def to_logits(self, raw: Tensor) -> Tensor:
-        """Twice the raw output."""
-        return 2 * raw
+def _stretched(images: Tensor) -> Tensor:
+    """[0, 1] to [-1, 1]."""
+    return 2 * images - 1
 
 
-OUTPUT_RANGES: dict[OutputName, OutputRange] = {"identity": Identity(), "sigmoid": Sigmoid(), "tanh": Tanh()}
+def _doubled(raw: Tensor) -> Tensor:
+    """The logits of (tanh z + 1) / 2 = sigmoid(2 z)."""
+    return 2 * raw
+
+
+def _squashed(raw: Tensor) -> Tensor:
+    """(tanh z + 1) / 2: the tanh of the raw output, mapped back to [0, 1]."""
+    return torch.sigmoid(2 * raw)
+
+
+OUTPUT_RANGES: dict[OutputName, OutputRange] = {
+    "identity": OutputRange(to_model=_unchanged, to_images=_unchanged, to_logits=_clamped_logits),
+    "sigmoid": OutputRange(to_model=_unchanged, to_images=torch.sigmoid, to_logits=_unchanged),
+    "tanh": OutputRange(to_model=_stretched, to_images=_squashed, to_logits=_doubled),
+}

@@ -50,13 +50,13 @@ def work(task: JobTask) -> None:
 
 
 def _train(run_directory: RunDirectory, task: JobTask) -> None:
-    from autoenc.config import OF_EARLIER_RUNS, parse
+    from autoenc.config import DEFAULTS_OF_EARLIER_RUNS, parse
     from autoenc.experiment.preparation import Prepared, prepare
     from autoenc.experiment.run import run_experiment
 
     def prepared() -> Prepared:
         # The command decides on the tracker, never a folder, which may come from a stranger.
-        tracker = task.config.get("tracker", OF_EARLIER_RUNS["tracker"])
+        tracker = task.config.get("tracker", DEFAULTS_OF_EARLIER_RUNS["tracker"])
         return prepare(parse({**run_directory.config(), "tracker": tracker}), threads=task.threads)
 
     try:

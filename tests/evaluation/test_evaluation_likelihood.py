@@ -17,9 +17,7 @@ from autoenc.evaluation.likelihood import negative_log_likelihood
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import Bottleneck
-from autoenc.models.bottlenecks.gaussian import Gaussian
-from autoenc.models.bottlenecks.importance_weighted import ImportanceWeighted
+from autoenc.models.bottlenecks import BOTTLENECKS, Bottleneck
 from autoenc.models.losses import BinaryCrossEntropy, GaussianLikelihood, LearnedGaussianLikelihood, MeanSquaredError
 
 STD = 0.1
@@ -30,6 +28,15 @@ LIMIT = 15.0  # features become log variances by LIMIT * tanh(feature / LIMIT)
 def cpu(**fields: object) -> Device:
     values = {"threads": None, "precision": "float32", "channels_last": True, "compile": False, **fields}
     return DEVICES.parse({"name": "cpu", **values}).build()
+
+
+def gaussian(*, code_size: int = CODE_SIZE, **fields: float) -> Bottleneck:
+    values = {"beta": 1.0, "warmup_epochs": 0.0, "free_bits": 0.0, "samples": 1, **fields}
+    return BOTTLENECKS.parse({"name": "gaussian", **values}).build(code_size=code_size)
+
+
+def importance_weighted(*, samples: int) -> Bottleneck:
+    return BOTTLENECKS.parse({"name": "importance_weighted", "samples": samples}).build(code_size=CODE_SIZE)
 
 
 class LinearGaussian(NamedTuple):
@@ -70,7 +77,7 @@ class LinearGaussian(NamedTuple):
         return AutoEncoder(
             nn.Sequential(nn.Flatten(), encoder),
             nn.Sequential(decoder, nn.Unflatten(1, (1, 2, 3))),
-            bottleneck=Gaussian(code_size=CODE_SIZE, beta=1.0) if bottleneck is None else bottleneck,
+            bottleneck=gaussian() if bottleneck is None else bottleneck,
             loss=GaussianLikelihood(std=std),
         )
 
@@ -123,13 +130,13 @@ def test_the_elbo_is_the_likelihood_minus_the_divergence_from_the_posterior(
 def test_the_elbo_is_the_same_whatever_beta_was_trained_with(truth: LinearGaussian, beta: float) -> None:
     given = images(50)
     with_one = scores(truth.model(), given)
-    model = truth.model(bottleneck=Gaussian(code_size=CODE_SIZE, beta=beta, warmup_epochs=3.0, free_bits=9.0))
+    model = truth.model(bottleneck=gaussian(beta=beta, warmup_epochs=3.0, free_bits=9.0))
     with_beta = scores(model, given)
     assert with_beta["elbo_nats"] == with_one["elbo_nats"]
     assert with_beta["loss"] != pytest.approx(with_one["loss"])
-    several = truth.model(bottleneck=Gaussian(code_size=CODE_SIZE, beta=beta, samples=3))
+    several = truth.model(bottleneck=gaussian(beta=beta, samples=3))
     assert scores(several, given)["elbo_nats"] == with_one["elbo_nats"]
-    weighted = truth.model(bottleneck=ImportanceWeighted(code_size=CODE_SIZE, samples=5))
+    weighted = truth.model(bottleneck=importance_weighted(samples=5))
     assert scores(weighted, given)["elbo_nats"] == with_one["elbo_nats"]
 
 
@@ -172,11 +179,11 @@ def test_only_a_variational_model_has_an_elbo() -> None:
 
 def test_a_variational_model_takes_the_likelihood_of_which_its_loss_is_the_mean() -> None:
     for loss, words in [(MeanSquaredError(), "Gaussian"), (BinaryCrossEntropy(output="sigmoid"), "Bernoulli")]:
-        model = AutoEncoder(nn.Flatten(), nn.Identity(), bottleneck=Gaussian(code_size=3, beta=1.0), loss=loss)
+        model = AutoEncoder(nn.Flatten(), nn.Identity(), bottleneck=gaussian(code_size=3), loss=loss)
         assert words in model.loss.unit
         assert model.loss.in_nats
     own = LearnedGaussianLikelihood(std=0.2, min_std=0.1, shape=())
-    model = AutoEncoder(nn.Flatten(), nn.Identity(), bottleneck=Gaussian(code_size=3, beta=1.0), loss=own)
+    model = AutoEncoder(nn.Flatten(), nn.Identity(), bottleneck=gaussian(code_size=3), loss=own)
     assert model.loss is own
 
 
@@ -191,7 +198,7 @@ def test_the_objective_of_many_samples_is_computed_in_parts(
 
     def found() -> dict[str, float]:
         decoded.clear()
-        model = truth.model(bottleneck=ImportanceWeighted(code_size=CODE_SIZE, samples=3), shift=1.0)
+        model = truth.model(bottleneck=importance_weighted(samples=3), shift=1.0)
         model.decoder.register_forward_hook(lambda decoder, given, output: decoded.append(len(output)))
         return scores(model, images(11), noise=Masking(probability=0.5, by="channel"))
 
@@ -210,7 +217,7 @@ def test_the_objective_of_many_samples_is_computed_in_parts(
 @pytest.mark.parametrize("weighted", [True, False])
 def test_with_the_exact_posterior_the_likelihood_is_exact(truth: LinearGaussian, samples: int, weighted: bool) -> None:
     # p(x | z) p(z) / p(z | x) is p(x) for every z.
-    bottleneck = ImportanceWeighted(code_size=CODE_SIZE, samples=2) if weighted else None
+    bottleneck = importance_weighted(samples=2) if weighted else None
     model, given = truth.model(bottleneck=bottleneck), images(40)
     found = negative_log_likelihood(model, given, device=cpu(), samples=samples)
     assert found == pytest.approx(-truth.log_likelihood(given).mean().item(), rel=1e-5)

@@ -1,4 +1,4 @@
-"""`architecture=residual`: blocks down and up, with residual connections inside each that can be switched off."""
+"""`architecture=residual`: blocks down and up, with optional residual connections inside each."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from autoenc.settings import PositiveInt
 class Residual(InitializedArchitecture):
     """Blocks of a step down, or up, and of residual layers at the new resolution (after He et al. 2016, CVPR).
 
-    A block is `skip = relu(step(x))` and then, `layers_per_block` times, `skip = relu(conv(skip) + skip)`, so that
-    channels match by themselves. Without `residual` the `+ skip` is left out and nothing else: as many parameters, and
-    at one seed the same first weights. With `batch_norm` a normalisation stands behind each convolution inside a block,
-    which then has no bias. A last kernel covers the smallest map, and the decoder mirrors the encoder, but for the full
-    resolution, where there is only the step to the image. The first weights are drawn by `initialization`.
+    A block is `skip = relu(step(x))` and then, `layers_per_block` times, `skip = relu(conv(skip) + skip)`. Without
+    `residual` only the `+ skip` is left out: the parameters and, for one seed, the initial weights are the same. With
+    `batch_norm` each convolution inside a block is normalised and has no bias. A last kernel covers the smallest map.
+    The decoder mirrors the encoder, except that the full resolution has only the step to the image.
     """
 
     channels: tuple[PositiveInt, ...]
@@ -36,10 +35,10 @@ class Residual(InitializedArchitecture):
     upsampling: Upsampling
 
     def assemble(self, image_shape: ImageShape, *, feature_size: int) -> EncoderDecoder:
-        """An encoder (B, C, H, W) to (B, feature_size), a decoder (B, code_size) to (B, C, H, W)."""
+        """See `InitializedArchitecture`."""
         channels = [image_shape[0], *self.channels]
         sizes = halved_sizes(image_shape[1:], times=len(self.channels))
-        bias = not self.batch_norm  # in a block; the normalisation has one
+        bias = not self.batch_norm  # in a block, where the normalisation has one
         down = [
             self._block([step_down(inputs, outputs, bias=bias)], channels=outputs)
             for inputs, outputs in pairwise(channels)
@@ -53,8 +52,8 @@ class Residual(InitializedArchitecture):
         return EncoderDecoder(encoder, self._decoder(channels[::-1], sizes=sizes[::-1]))
 
     def _decoder(self, channels: Sequence[int], *, sizes: Sequence[Size]) -> nn.Sequential:
-        """From the code (B, code_size) by maps of these channels and sizes, the last of which is the image."""
-        biases = [not self.batch_norm] * len(self.channels) + [True]  # nothing follows on the last step
+        """From the code (B, code_size) through maps of these channels and sizes; the last is the image."""
+        biases = [not self.batch_norm] * len(self.channels) + [True]  # nothing follows the last step
         covering = nn.ConvTranspose2d(self.code_size, channels[0], sizes[0], bias=biases[0])
         steps: list[list[nn.Module]] = [[covering]]  # -> (B, channels[0], *sizes[0])
         neighbours = zip(pairwise(channels), pairwise(sizes), biases[1:], strict=True)
@@ -66,7 +65,7 @@ class Residual(InitializedArchitecture):
         return nn.Sequential(unflatten, *blocks, *steps[-1])  # -> (B, C, H, W)
 
     def _block(self, step: Sequence[nn.Module], *, channels: int) -> nn.Sequential:
-        """A step to another resolution and to `channels`, and residual layers there."""
+        """A step to another resolution and to `channels`, then residual layers."""
         norm = [BatchNorm2d(channels)] if self.batch_norm else []
         layers = [
             ResidualLayer(channels, residual=self.residual, batch_norm=self.batch_norm)
@@ -76,7 +75,7 @@ class Residual(InitializedArchitecture):
 
 
 class ResidualLayer(nn.Module):
-    """`relu(conv(x) + x)`, with a convolution 3 x 3 that keeps channels and size; without the `+ x` where it is off."""
+    """`relu(conv(x) + x)`, with a convolution 3 x 3 that keeps channels and size. The `+ x` is optional."""
 
     def __init__(self, channels: int, *, residual: bool, batch_norm: bool) -> None:
         super().__init__()
@@ -85,10 +84,10 @@ class ResidualLayer(nn.Module):
         self.residual = residual
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(B, C, H, W) as it is shaped."""
+        """(B, C, H, W), same shape."""
         changed = self.change(maps)
         return F.relu(changed + maps if self.residual else changed)
 
     def extra_repr(self) -> str:
-        """What `print` tells of it."""
+        """For `print`."""
         return f"residual={self.residual}"

@@ -1,9 +1,9 @@
-"""Half the resolution and back: the steps that every convolutional architecture is made of."""
+"""Steps of convolutional architectures: half the resolution, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,19 +14,17 @@ Size = tuple[int, int]
 Upsampling = Literal["transposed", "nearest", "bilinear", "pixel_shuffle"]
 """How a step up doubles the resolution:
 
-- `transposed`: a transposed convolution 3 x 3 of stride 2. Its kernels overlap unevenly, on every other row and column,
-  which leaves checkerboards (Odena et al. 2016, Distill, "Deconvolution and checkerboard artifacts").
-- `nearest`, `bilinear`: every pixel four times, or interpolated, and a convolution 3 x 3 after that (the same, section
+- `transposed`: a transposed convolution 3 x 3 of stride 2. Its kernels overlap on every other row and column, which
+  leaves checkerboards (Odena et al. 2016, Distill, "Deconvolution and checkerboard artifacts").
+- `nearest`, `bilinear`: each pixel four times, or interpolated, then a convolution 3 x 3 (the same source, section
   "Better upsampling").
 - `pixel_shuffle`: a convolution 3 x 3 to four times the channels, which become the four pixels of each (Shi et al.
-  2016, CVPR, section 3.2); see `SubPixelConv2d`.
-
-All have as many weights, but for `pixel_shuffle`, which has four times as many.
+  2016, CVPR, section 3.2). It has four times as many weights as the others.
 """
 
 
 def halved_sizes(size: Sequence[int], *, times: int) -> list[Size]:
-    """The sizes that `times` steps down lead through, from `size` on: each half of the one before, rounded up."""
+    """`size` and the sizes after each of `times` steps down: half of the size before, rounded up."""
     height, width = size
     sizes = [(height, width)]
     for _ in range(times):
@@ -44,11 +42,20 @@ def step_up(
     inputs: int, outputs: int, *, small: Size, large: Size, upsampling: Upsampling, bias: bool = True
 ) -> list[nn.Module]:
     """Layers from (B, inputs, *small) to (B, outputs, *large), where half of `large`, rounded up, is `small`."""
-    return _STEPS_UP[upsampling](_Step(inputs, outputs, small, large, bias))
+    doubled = (2 * small[0], 2 * small[1])
+    crop = [] if large == doubled else [Crop(large)]
+    if upsampling == "transposed":
+        # Without output padding, this transposed convolution gives 2 n - 1 pixels from n.
+        padding = (large[0] - doubled[0] + 1, large[1] - doubled[1] + 1)
+        return [nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=padding, bias=bias)]
+    if upsampling == "pixel_shuffle":
+        return [SubPixelConv2d(inputs, outputs, bias=bias), *crop]
+    doubling = nn.Upsample(scale_factor=2, mode=upsampling, align_corners=False if upsampling == "bilinear" else None)
+    return [doubling, *crop, nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)]
 
 
 class Crop(nn.Module):
-    """The upper left corner of a map: what is left where the doubled size is one too large."""
+    """The upper left corner of a map, for a doubled size that is one too large."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -59,14 +66,14 @@ class Crop(nn.Module):
         return maps[..., : self.size[0], : self.size[1]]
 
     def extra_repr(self) -> str:
-        """What `print` tells of it."""
+        """For `print`."""
         return f"{self.size}"
 
 
 class SubPixelConv2d(nn.Conv2d):
     """A convolution 3 x 3 to four times the channels, which are rearranged into twice the resolution.
 
-    Four kernels stand beside one another for each output channel; `architectures.initialization` starts them out equal.
+    Each output channel has four consecutive kernels. `architectures.initialization` starts them equal.
     """
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
@@ -75,49 +82,3 @@ class SubPixelConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
         """(B, inputs, H, W) to (B, outputs, 2 H, 2 W)."""
         return F.pixel_shuffle(super().forward(input), 2)
-
-
-class _Step(NamedTuple):
-    """A step up: channels before and after, sizes before and after."""
-
-    inputs: int
-    outputs: int
-    small: Size
-    large: Size
-    bias: bool
-
-    def convolution(self) -> nn.Conv2d:
-        """From the channels before to those after, at any size."""
-        return nn.Conv2d(self.inputs, self.outputs, 3, padding=1, bias=self.bias)
-
-    def crop(self) -> list[nn.Module]:
-        """From twice `small` to `large`."""
-        return [] if self.large == (2 * self.small[0], 2 * self.small[1]) else [Crop(self.large)]
-
-
-def _transposed(step: _Step) -> list[nn.Module]:
-    # A transposed convolution of this kind gives 2 n - 1 pixels from n, plus the output padding.
-    padding = (step.large[0] - (2 * step.small[0] - 1), step.large[1] - (2 * step.small[1] - 1))
-    return [
-        nn.ConvTranspose2d(step.inputs, step.outputs, 3, stride=2, padding=1, output_padding=padding, bias=step.bias)
-    ]
-
-
-def _nearest(step: _Step) -> list[nn.Module]:
-    return [nn.Upsample(scale_factor=2, mode="nearest"), *step.crop(), step.convolution()]
-
-
-def _bilinear(step: _Step) -> list[nn.Module]:
-    return [nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False), *step.crop(), step.convolution()]
-
-
-def _pixel_shuffle(step: _Step) -> list[nn.Module]:
-    return [SubPixelConv2d(step.inputs, step.outputs, bias=step.bias), *step.crop()]
-
-
-_STEPS_UP: dict[Upsampling, Callable[[_Step], list[nn.Module]]] = {
-    "transposed": _transposed,
-    "nearest": _nearest,
-    "bilinear": _bilinear,
-    "pixel_shuffle": _pixel_shuffle,
-}

@@ -1,4 +1,4 @@
-"""Bottlenecks: what happens between the encoder's features and the code that is decoded."""
+"""Bottlenecks: what turns the encoder's features into the code that is decoded."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from autoenc.models.bottlenecks.bottleneck import (
     Plain,
     PlainSettings,
 )
-from autoenc.models.bottlenecks.contractive import Contractive, ContractiveSettings
-from autoenc.models.bottlenecks.gaussian import Gaussian, GaussianSettings
-from autoenc.models.bottlenecks.importance_weighted import ImportanceWeighted, ImportanceWeightedSettings
-from autoenc.models.bottlenecks.regularized import Regularized, RegularizedSettings
-from autoenc.models.bottlenecks.sparse import Sparse, SparseSettings
-from autoenc.models.bottlenecks.top_k import TopK, TopKSettings
-from autoenc.models.bottlenecks.vector_quantized import VectorQuantized, VectorQuantizedSettings
-from autoenc.models.bottlenecks.wasserstein import Wasserstein, WassersteinSettings
+from autoenc.models.bottlenecks.contractive import ContractiveSettings
+from autoenc.models.bottlenecks.regularized import RegularizedSettings
+from autoenc.models.bottlenecks.sparse import SparseSettings, TopKSettings
+from autoenc.models.bottlenecks.variational import GaussianSettings, ImportanceWeightedSettings, Variational
+from autoenc.models.bottlenecks.vector_quantized import VectorQuantizedSettings
+from autoenc.models.bottlenecks.wasserstein import WassersteinSettings
 from autoenc.registry import Registry
 
 __all__ = [
@@ -25,16 +23,9 @@ __all__ = [
     "Bottleneck",
     "BottleneckOutput",
     "BottleneckSettings",
-    "Contractive",
-    "Gaussian",
-    "ImportanceWeighted",
     "Passage",
     "Plain",
-    "Regularized",
-    "Sparse",
-    "TopK",
-    "VectorQuantized",
-    "Wasserstein",
+    "Variational",
 ]
 
 BOTTLENECKS: Registry[BottleneckSettings] = Registry(

@@ -1,100 +1,132 @@
-"""What every bottleneck is: the contract, and its simplest case."""
+"""The contract of a bottleneck and of its settings, and the plain bottleneck."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from autoenc.registry import Choice
+
+if TYPE_CHECKING:
+    from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
+
 
 class BottleneckOutput(NamedTuple):
-    """What a bottleneck makes of a batch of features."""
+    """The codes of a batch of features, and their penalty."""
 
     code: Tensor
-    """The code that stands for an image, (B, code_size): of a distribution, its mean."""
+    """The code of each image, (B, code_size); for a distribution, its mean."""
     samples: Tensor
     """The codes to decode, (S, B, code_size); S is 1 where there is nothing to sample."""
     penalty: Tensor
-    """What is added to the reconstruction loss, (B,), or (S, B) where it differs between samples."""
+    """Added to the reconstruction loss: (B,), or (S, B) where it differs between samples."""
     diagnostics: dict[str, Tensor]
-    """Scalars worth a place in the epoch's metrics, not differentiated."""
+    """Scalars for the epoch's metrics, detached."""
     divergence: Tensor | None = None
-    """Of a variational bottleneck: the KL divergence from the prior in nats, (B,), or its estimates (S, B), whatever
-    weight the penalty has."""
+    """Variational bottlenecks only: the unweighted KL divergence from the prior in nats, (B,), or estimates (S, B)."""
 
 
 class Passage(NamedTuple):
-    """A batch on its way through a model, for a penalty that takes more than the features."""
+    """A batch on its way through a model, for penalties that need more than the features."""
 
-    encode: Callable[[Tensor], Tensor]
-    """From images (B, C, H, W) in [0, 1] to codes (B, code_size), differentiable twice where the layers are."""
-    decode: Callable[[Tensor], Tensor]
-    """From codes (B, code_size) to images (B, C, H, W) in [0, 1] scale."""
+    model: AutoEncoder
+    output: AutoEncoderOutput
+    """The model's, for `given`."""
     given: Tensor
-    """The images that the encoder was given, with noise if there is any; (B, C, H, W) in [0, 1]."""
+    """The model's input, with noise if there is any, (B, C, H, W) in [0, 1]."""
     clean: Tensor
-    """The same without the noise."""
-    samples: Tensor
-    """The codes that were decoded, (S, B, code_size)."""
+    """The same images without noise."""
     generator: torch.Generator | None
-    """Where a random estimate draws from."""
+    """The source of random estimates."""
 
 
 class Bottleneck(nn.Module):
-    """From features to codes, and from reconstruction losses and penalties to what is minimised.
+    """Turns features into codes, and combines reconstruction losses and penalties into the objective.
 
-    A bottleneck is made for codes of `code_size` numbers and asks the encoder for `feature_size` features.
+    Args:
+        settings: the choice's settings, if it has any. Each class annotates the type of its own.
+        code_size: the number of entries of a code.
     """
 
     penalizes: ClassVar[bool] = True
-    """False where the penalty is always zero: a step is short enough to notice the sum."""
+    """False if the penalty is always zero. Then no step computes the sum."""
     variational: ClassVar[bool] = False
-    """Whether the objective is a bound on the likelihood: then the loss has to be in nats, and there is an ELBO."""
-    penalty_unit: str = "none"
-    """The unit of the penalty, as it is added."""
+    """Whether the objective is a bound on the likelihood. Then the loss has to be in nats, and there is an ELBO."""
     diagnostic_units: ClassVar[dict[str, str]] = {}
-    """The unit of each of the diagnostics."""
+    """The unit of each diagnostic."""
 
-    def __init__(self, *, code_size: int) -> None:
+    settings: Any
+
+    def __init__(self, settings: BottleneckSettings | None = None, *, code_size: int) -> None:
         super().__init__()
+        self.settings = settings
         self.code_size = code_size
 
     @property
     def feature_size(self) -> int:
-        """How many features the encoder must give."""
+        """The number of features that the encoder must give."""
         return self.code_size
 
+    @property
+    def penalty_unit(self) -> str:
+        """The unit of the weighted penalty."""
+        return "none"
+
     def constrain(self, *, encoder: nn.Module, decoder: nn.Module) -> None:
-        """Called once, when the model is put together: the place to parametrize its layers."""
+        """Parametrize the model's layers where the bottleneck needs it. Called once, by the model's constructor."""
 
     def begin_step(self, *, epoch: float) -> None:
-        """Called before each training step; `epoch` counts from 0, with fractions. For what is warmed up."""
+        """Prepare a training step, for example a warm-up. `epoch` counts from 0, with fractions."""
 
     def draw(self, features: Tensor, *, generator: torch.Generator, samples: int | None = None) -> Tensor | None:  # noqa: ARG002
-        """The random numbers that `forward` takes for a batch like `features` (only its shape, type and device count).
+        """The random numbers that `forward` takes for a batch like `features`; None where nothing is random.
 
-        None where nothing is random. `samples` asks for another number of codes an image than training uses.
+        Only the shape, type and device of `features` matter. `samples` overrides the number of codes per image.
         """
         return None
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
-        """Features (B, feature_size) to codes; without `draws` the code is what stands for the image, its mean."""
+        """Features (B, feature_size) to codes. Without `draws`, the code of a distribution is its mean."""
         raise NotImplementedError
 
     def further_penalty(self, passage: Passage) -> Tensor | None:  # noqa: ARG002
-        """A penalty, (B,) or (), that takes more than features: computed for training and for validation only."""
+        """A penalty, (B,) or (), that needs more than the features. Computed for training and validation only."""
         return None
 
     def objective_unit(self, loss_unit: str) -> str:
-        """What `combine` makes of a reconstruction loss of this unit."""
+        """The unit of the objective, given that of the reconstruction loss."""
         return f"{loss_unit}, plus {self.penalty_unit}" if self.penalizes else loss_unit
 
     def combine(self, errors: Tensor, penalty: Tensor) -> Tensor:
-        """What is minimised for each image, (B,), of reconstruction losses (S, B) and penalties (B,) or (S, B)."""
+        """The objective of each image, (B,), from reconstruction losses (S, B) and penalties (B,) or (S, B)."""
         return (errors + penalty).mean(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BottleneckSettings(Choice):
+    """The base class of a bottleneck's settings: the entries of `BOTTLENECKS`."""
+
+    module: ClassVar[type[Bottleneck]]
+    """What `build` makes."""
+
+    @property
+    def variational(self) -> bool:
+        """See `Bottleneck`."""
+        return self.module.variational
+
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:
+        """Refuse an architecture's settings that do not fit this bottleneck.
+
+        Raises:
+            ConfigError: with the key to change.
+        """
+
+    def build(self, *, code_size: int) -> Bottleneck:
+        """The bottleneck for codes of this size."""
+        return self.module(self, code_size=code_size)
 
 
 class Plain(Bottleneck):
@@ -103,34 +135,13 @@ class Plain(Bottleneck):
     penalizes = False
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:  # noqa: ARG002
-        """(B, code_size) as it is, at no penalty."""
+        """(B, code_size), unchanged."""
         no_penalty = features.new_zeros(())
         return BottleneckOutput(features, features.unsqueeze(0), penalty=no_penalty, diagnostics={})
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlainSettings:
+class PlainSettings(BottleneckSettings):
     """`bottleneck=plain`."""
 
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:
-        """It goes with everything."""
-
-    def build(self, *, code_size: int) -> Bottleneck:
-        """The bottleneck."""
-        return Plain(code_size=code_size)
-
-
-class BottleneckSettings(Protocol):
-    """What an entry of the table offers: a frozen dataclass."""
-
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:
-        """Refuse an architecture's settings that do not go with this bottleneck.
-
-        Raises:
-            ConfigError: with the key to change.
-        """
-        ...
-
-    def build(self, *, code_size: int) -> Bottleneck:
-        """The bottleneck."""
-        ...
+    module = Plain

@@ -1,4 +1,4 @@
-"""`bottleneck=sparse`: few entries of the code are far from zero."""
+"""`bottleneck=sparse` and `bottleneck=top_k`: codes with few active entries."""
 
 from __future__ import annotations
 
@@ -7,37 +7,32 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput
-from autoenc.models.bottlenecks.precision import at_least_float32
-from autoenc.models.bottlenecks.unit_columns import constrain_columns
-from autoenc.settings import ConfigError, NonNegativeFloat
-
-SparsityKind = Literal["l1", "relative_l1", "kl"]
-MeanActivity = Annotated[float, Gt(0), Lt(1)]
+from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings
+from autoenc.models.layers import at_least_float32, constrain_columns
+from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
 
 NEAR_ZERO = 0.01
-"""Of the root mean square of a batch's code: what is under it counts as zero."""
+"""Code entries below this share of the batch's root mean square count as zero."""
 
 TINY = 1e-6
-"""A mean activity or a unit's root mean square is taken for at least this."""
+"""The lower bound of a mean activity and of an entry's root mean square."""
 
 
 class Sparse(Bottleneck):
-    """The features are the code, at a price for each entry that is not zero.
+    """The features are the code. The penalty is `weight` times a sum over the code's entries.
 
-    - `l1`: `weight` times the sum over the code of absolute values. So that codes cannot shrink to nothing while the
-      decoder's weights grow, the weights that leave a code entry in the decoder's first layer have norm 1, as in
-      dictionary learning (Olshausen and Field 1997, Vision Research 37). That holds the scale of a decoder of one
-      layer; a deeper one can make up for smaller codes further on.
-    - `relative_l1`: `weight` times the sum over the code of absolute values, each divided by the root mean square of
-      its entry over the batch. Its mean over the batch, for each entry between 0 and 1, is the square root of Treves
-      and Rolls' lifetime sparseness (1991, Network 2). No entry's scale changes it, so that it holds for any decoder.
-    - `kl`: `weight` times the sum over the code of KL(target || a), a the entry's mean over the batch, both taken for
-      the probabilities of a coin: target log(target / a) + (1 - target) log((1 - target) / (1 - a)), after Lee,
-      Ekanadham and Ng 2007, NeurIPS, as in Ng's lecture notes "Sparse autoencoder", section 3. For codes in (0, 1).
+    - `l1`: absolute values. The decoder's first layer gets weight columns of norm 1, one for each code entry, as in
+      dictionary learning (Olshausen and Field 1997, Vision Research 37). Otherwise codes would shrink while the
+      decoder's weights grow. A deeper decoder can still make up for smaller codes in later layers.
+    - `relative_l1`: absolute values, each divided by the root mean square of its entry over the batch. Its mean over
+      the batch is the square root of Treves and Rolls' lifetime sparseness (1991, Network 2), from 0 to 1 for each
+      entry. It does not depend on an entry's scale, so it works with any decoder.
+    - `kl`: KL(target || a) between two coins, where a is the entry's mean over the batch: target log(target / a) +
+      (1 - target) log((1 - target) / (1 - a)). After Lee, Ekanadham and Ng 2007, NeurIPS, as in Ng's lecture notes
+      "Sparse autoencoder", section 3. It needs codes in (0, 1).
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {
@@ -46,50 +41,44 @@ class Sparse(Bottleneck):
         "silent_units": "share of the code's entries that are so near zero for every image of a batch",
     }
 
-    def __init__(self, *, code_size: int, kind: SparsityKind, weight: float, target: float) -> None:
-        super().__init__(code_size=code_size)
-        self.kind = kind
-        self.weight = weight
-        self.target = target
-        self.penalty_unit = {
-            "l1": f"{weight:g} times the sum of the code's absolute values",
-            "relative_l1": f"{weight:g} times the sum of the code's absolute values, relative to a batch's",
-            "kl": f"{weight:g} times nats, summed over the code's entries",
-        }[kind]
+    settings: SparseSettings
+
+    @property
+    def penalty_unit(self) -> str:
+        """Depends on the kind."""
+        unit = {
+            "l1": "the sum of the code's absolute values",
+            "relative_l1": "the sum of the code's absolute values, relative to a batch's",
+            "kl": "nats, summed over the code's entries",
+        }[self.settings.kind]
+        return f"{self.settings.weight:g} times {unit}"
 
     def constrain(self, *, encoder: nn.Module, decoder: nn.Module) -> None:  # noqa: ARG002
-        """Give the decoder columns of norm 1 where the penalty needs them."""
-        if self.kind == "l1":
+        """Give the decoder columns of norm 1 if the penalty needs them."""
+        if self.settings.kind == "l1":
             constrain_columns(decoder, code_size=self.code_size, key="bottleneck.kind")
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:  # noqa: ARG002
-        """(B, code_size) as it is."""
+        """(B, code_size), unchanged."""
         code = at_least_float32(features)
-        penalty = self.weight * _PENALTIES[self.kind](code, self.target)
+        penalty = self.settings.weight * self._price(code)
         return BottleneckOutput(features, features.unsqueeze(0), penalty=penalty, diagnostics=_diagnostics(code))
 
-
-def _absolute(code: Tensor, target: float) -> Tensor:  # noqa: ARG001
-    """(B,)."""
-    return code.abs().sum(1)
-
-
-def _relative(code: Tensor, target: float) -> Tensor:  # noqa: ARG001
-    """(B,)."""
-    # Not the root of a mean of squares: its derivative is not finite at an entry that is zero for every image.
-    norms: Tensor = torch.linalg.vector_norm(code, dim=0)
-    return (code.abs() / (norms / math.sqrt(len(code))).clamp_min(TINY)).sum(1)
-
-
-def _divergence(code: Tensor, target: float) -> Tensor:
-    """()."""
-    activity = code.mean(0).clamp(TINY, 1 - TINY)  # (code_size,)
-    on = target * (math.log(target) - activity.log())
-    off = (1 - target) * (math.log1p(-target) - torch.log1p(-activity))
-    return (on + off).sum()
-
-
-_PENALTIES = {"l1": _absolute, "relative_l1": _relative, "kl": _divergence}
+    def _price(self, code: Tensor) -> Tensor:
+        """The unweighted penalty of codes (B, code_size), (B,); of `kl`, ()."""
+        match self.settings.kind:
+            case "l1":
+                return code.abs().sum(1)
+            case "relative_l1":
+                # The root of a mean of squares has no finite derivative for an entry that is zero in every image.
+                norms: Tensor = torch.linalg.vector_norm(code, dim=0)
+                return (code.abs() / (norms / math.sqrt(len(code))).clamp_min(TINY)).sum(1)
+            case "kl":
+                target = self.settings.target
+                activity = code.mean(0).clamp(TINY, 1 - TINY)  # (code_size,)
+                on = target * (math.log(target) - activity.log())
+                off = (1 - target) * (math.log1p(-target) - torch.log1p(-activity))
+                return (on + off).sum()
 
 
 def _diagnostics(code: Tensor) -> dict[str, Tensor]:
@@ -103,21 +92,72 @@ def _diagnostics(code: Tensor) -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparseSettings:
+class SparseSettings(BottleneckSettings):
     """`bottleneck=sparse`."""
 
-    kind: SparsityKind
+    module = Sparse
+
+    kind: Literal["l1", "relative_l1", "kl"]
     weight: NonNegativeFloat
-    """What the penalty is multiplied by before it is added to the reconstruction loss."""
-    target: MeanActivity
-    """Of `kind: kl`, the mean activity that each entry is to have."""
+    """The weight of the penalty."""
+    target: Annotated[float, Gt(0), Lt(1)]
+    """For `kl`: the mean activity that each entry should have."""
 
     def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
         """`kl` needs codes that are probabilities."""
         if self.kind == "kl" and code_activation != "sigmoid":
-            problem = "bottleneck.kind=kl takes a code's entries for probabilities; set it to sigmoid"
+            problem = "bottleneck.kind=kl needs code entries that are probabilities; set it to sigmoid"
             raise ConfigError("architecture.code_activation", problem, value=code_activation)
 
-    def build(self, *, code_size: int) -> Bottleneck:
-        """The bottleneck."""
-        return Sparse(code_size=code_size, kind=self.kind, weight=self.weight, target=self.target)
+
+class TopK(Bottleneck):
+    """Keeps the `k` largest features and sets the others to 0: Makhzani and Frey 2014, ICLR, section 2.
+
+    Largest by value, not by absolute value. The gradient reaches only the kept features. Eval mode keeps `test_k`,
+    which the authors found better somewhat larger than `k` (their alpha k).
+    """
+
+    penalizes = False
+    diagnostic_units: ClassVar[dict[str, str]] = {
+        "active_units": "entries of an image's code that are not 0, mean",
+        "unused_units": "share of the code's entries that are 0 for every image of a batch",
+    }
+
+    settings: TopKSettings
+
+    def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:  # noqa: ARG002
+        """(B, code_size), with k entries (in eval mode test_k) kept."""
+        largest = features.topk(self.settings.k if self.training else self.settings.test_k, dim=1)
+        code = torch.zeros_like(features).scatter(1, largest.indices, largest.values)
+        active = code.detach() != 0
+        diagnostics = {
+            "active_units": active.float().sum(1).mean(),
+            "unused_units": 1 - active.any(0).float().mean(),
+        }
+        return BottleneckOutput(code, code.unsqueeze(0), penalty=code.new_zeros(()), diagnostics=diagnostics)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopKSettings(BottleneckSettings):
+    """`bottleneck=top_k`."""
+
+    module = TopK
+
+    k: PositiveInt
+    """Entries of the code that are kept in training."""
+    test_factor: Annotated[float, Ge(1)]
+    """Eval mode keeps this many times as many, rounded."""
+
+    @property
+    def test_k(self) -> int:
+        """Entries that are kept in eval mode."""
+        return round(self.test_factor * self.k)
+
+    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+        """The code has to have that many entries."""
+        if self.k > code_size:
+            problem = f"a code of {code_size} entries has fewer; lower it or raise architecture.code_size"
+            raise ConfigError("bottleneck.k", problem, value=self.k)
+        if self.test_k > code_size:
+            problem = f"it keeps {self.test_k} of {code_size} entries; at most {code_size / self.k:g} fits"
+            raise ConfigError("bottleneck.test_factor", problem, value=self.test_factor)

@@ -1,4 +1,4 @@
-"""`bottleneck=vector_quantized`: codes made of vectors out of a learnt codebook."""
+"""`bottleneck=vector_quantized`: codes made of vectors from a learned codebook."""
 
 from __future__ import annotations
 
@@ -9,32 +9,26 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput
-from autoenc.models.bottlenecks.precision import at_least_float32
+from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings
+from autoenc.models.layers import at_least_float32
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt, ProperFraction
-
-CodebookSize = Annotated[int, Ge(2)]
 
 SMOOTHING = 1e-5
 """Laplace smoothing of the counts."""
 
 
 class VectorQuantized(Bottleneck):
-    """The features, cut into vectors, each replaced by the nearest of `codebook_size` entries of one codebook.
+    """Cuts the features into vectors and replaces each by the nearest of `codebook_size` entries of one codebook.
 
-    Van den Oord et al. 2017, NeurIPS. Where the authors have a vector for each place of a map, the code of code_size
-    numbers is cut into code_size / vector_size of them, so that it can take codebook_size ** (code_size / vector_size)
-    values. The gradient passes to the features as if they had not been replaced (section 3.2). The penalty is
-    `commitment` times the squared distance of features from entries, meaned over the code's numbers (the third term of
-    equation 3).
+    Van den Oord et al. 2017, NeurIPS; here the vectors are parts of the code, not places of a map. The gradient passes
+    to the features unchanged (section 3.2). The penalty is `commitment` times the squared distance of features from
+    entries, averaged over the code's numbers (the third term of equation 3).
 
-    The codebook learns in training mode and where draws are given, by exponential moving averages (appendix A.1): of
-    the number of vectors that were nearest to an entry, and of their sum; the entry is their quotient, counts smoothed
-    as (n + s) / (N + K s) * N. It begins with vectors of the first batch. An entry whose count falls below
-    `restart_below` times the mean count becomes a vector of the batch, with the mean count. All of that is held in
-    buffers, which checkpoints have. A step that is skipped because it is not finite has reached them nevertheless; the
-    run ends without saving it.
+    The codebook learns in training mode when draws are given, by exponential moving averages (appendix A.1) of the
+    number and the sum of the vectors nearest to an entry. An entry is their quotient, with counts smoothed as
+    (n + s) / (N + K s) * N. The codebook starts as vectors of the first batch. An entry whose count falls below
+    `restart_below` times the average becomes a vector of the batch, with the average count. Checkpoints save all this.
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {
@@ -43,43 +37,36 @@ class VectorQuantized(Bottleneck):
         "quantization_error": "squared distance of features from codebook entries, mean over the code's numbers",
     }
 
+    settings: VectorQuantizedSettings
     codebook: Tensor
     counts: Tensor
     sums: Tensor
     begun: Tensor
 
-    def __init__(
-        self,
-        *,
-        code_size: int,
-        vector_size: int,
-        codebook_size: int,
-        commitment: float,
-        decay: float,
-        restart_below: float,
-    ) -> None:
-        super().__init__(code_size=code_size)
-        self.vector_size = vector_size
-        self.codebook_size = codebook_size
-        self.commitment = commitment
-        self.decay = decay
-        self.restart_below = restart_below
-        self.penalty_unit = f"{commitment:g} times the squared distance to the codebook, mean over the code's numbers"
-        # Not from torch's own generator, which draws the layers' weights next: they are to be those of other models.
-        anything = torch.Generator().manual_seed(derived_seed(0, "codebook"))
-        self.register_buffer("codebook", torch.randn(codebook_size, vector_size, generator=anything))  # (K, D)
-        self.register_buffer("counts", torch.ones(codebook_size))  # (K,)
+    def __init__(self, settings: VectorQuantizedSettings, *, code_size: int) -> None:
+        super().__init__(settings, code_size=code_size)
+        self.codebook_size = settings.codebook_size
+        # Not from torch's global generator, so that the layers' weights are those of other bottlenecks.
+        generator = torch.Generator().manual_seed(derived_seed(0, "codebook"))
+        codebook = torch.randn(self.codebook_size, settings.vector_size, generator=generator)
+        self.register_buffer("codebook", codebook)  # (K, D)
+        self.register_buffer("counts", torch.ones(self.codebook_size))  # (K,)
         self.register_buffer("sums", self.codebook.clone())  # (K, D)
         self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
 
+    @property
+    def penalty_unit(self) -> str:
+        """With its weight."""
+        return f"{self.settings.commitment:g} times the squared distance to the codebook, mean over the code's numbers"
+
     def draw(self, features: Tensor, *, generator: torch.Generator, samples: int | None = None) -> Tensor | None:  # noqa: ARG002
-        """Which vectors of the batch may become entries, (codebook_size,), each as seldom twice as can be.
+        """The indices of the batch's vectors that may become entries, (codebook_size,), repeated as little as possible.
 
         None in eval mode, where nothing is random.
         """
         if not self.training:
             return None
-        vectors = len(features) * self.code_size // self.vector_size
+        vectors = len(features) * self.code_size // self.settings.vector_size
         orders = [
             torch.randperm(vectors, generator=generator, device=features.device)
             for _ in range(-(-self.codebook_size // vectors))
@@ -87,45 +74,48 @@ class VectorQuantized(Bottleneck):
         return torch.cat(orders)[: self.codebook_size]
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
-        """(B, code_size) to the same made of codebook entries; with `draws` in training mode, the codebook learns."""
+        """(B, code_size) to codes made of codebook entries. With `draws` in training mode, the codebook learns."""
         features = at_least_float32(features)
-        vectors = self._vectors(features.detach())  # (N, D), N = B * groups
+        vectors = features.detach().reshape(-1, self.settings.vector_size)  # (N, D), N = B * groups
         learns = self.training and draws is not None
         if learns:
             self._begin(vectors[draws], count=len(vectors))
         nearest = self._nearest(vectors)  # (N,)
         entries = self.codebook[nearest].view_as(features)
-        chosen = _one_hot(nearest, like=self.codebook)  # (N, K)
+        # One-hot rows, (N, K). Not by `F.one_hot`, which synchronises with the device to check its input.
+        chosen = self.codebook.new_zeros(len(nearest), self.codebook_size).scatter(1, nearest.unsqueeze(1), 1.0)
         if learns:
             self._learn(vectors, chosen=chosen, restarts=vectors[draws])
+        shares = chosen.mean(0)  # of the entries in the batch, (K,)
         distances = (features - entries).square().mean(1)  # (B,)
-        code = entries + (features - features.detach())  # the entries to the last digit, the gradient of the features
+        code = entries + (features - features.detach())  # exactly the entries, with the gradient of the features
         return BottleneckOutput(
             code,
             code.unsqueeze(0),
-            penalty=self.commitment * distances,
-            diagnostics={**_use(chosen.mean(0)), "quantization_error": distances.detach().mean()},
+            penalty=self.settings.commitment * distances,
+            diagnostics={
+                "perplexity": torch.exp(torch.special.entr(shares).sum()),
+                "unused_entries": (shares == 0).float().mean(),
+                "quantization_error": distances.detach().mean(),
+            },
         )
 
     def indices(self, features: Tensor) -> Tensor:
-        """Which entries replace features (B, code_size): whole numbers (B, code_size / vector_size)."""
-        features = at_least_float32(features.detach())
-        return self._nearest(self._vectors(features)).view(len(features), -1)
-
-    def _vectors(self, features: Tensor) -> Tensor:
-        return features.reshape(-1, self.vector_size)
+        """The indices of the entries that replace features (B, code_size), (B, code_size / vector_size)."""
+        vectors = at_least_float32(features.detach()).reshape(-1, self.settings.vector_size)
+        return self._nearest(vectors).view(len(features), -1)
 
     @torch.no_grad()
     def _nearest(self, vectors: Tensor) -> Tensor:
-        """The entry that is nearest to each vector (N, D), (N,)."""
-        with torch.autocast(vectors.device.type, enabled=False):  # products of bfloat16 are no distances
-            # The squared distances, but for the vectors' own squares, which are the same for all entries.
+        """The index of the nearest entry for vectors (N, D), (N,)."""
+        with torch.autocast(vectors.device.type, enabled=False):  # bfloat16 is too coarse for distances
+            # Squared distances without the vectors' own squares, which are the same for all entries.
             distances = self.codebook.square().sum(1) - 2 * vectors @ self.codebook.T  # (N, K)
         return distances.argmin(1)
 
     @torch.no_grad()
     def _begin(self, first: Tensor, *, count: int) -> None:
-        """Make vectors (K, D) of a batch of `count` the codebook, unless it has begun to learn."""
+        """Start the codebook as vectors (K, D) of a batch of `count`, unless it has started to learn."""
         used = count / self.codebook_size
         self.codebook.copy_(torch.where(self.begun, self.codebook, first))
         self.sums.copy_(torch.where(self.begun, self.sums, first * used))
@@ -134,12 +124,12 @@ class VectorQuantized(Bottleneck):
 
     @torch.no_grad()
     def _learn(self, vectors: Tensor, *, chosen: Tensor, restarts: Tensor) -> None:
-        """Move the codebook by vectors (N, D) and their entries (N, K); dead ones become `restarts` (K, D)."""
+        """Update the codebook with vectors (N, D) and their entries (N, K). Dead entries become `restarts` (K, D)."""
         with torch.autocast(vectors.device.type, enabled=False):
-            self.counts.lerp_(chosen.sum(0), 1 - self.decay)
-            self.sums.lerp_(chosen.T @ vectors, 1 - self.decay)
+            self.counts.lerp_(chosen.sum(0), 1 - self.settings.decay)
+            self.sums.lerp_(chosen.T @ vectors, 1 - self.settings.decay)
         mean = self.counts.mean()
-        dead = self.counts < self.restart_below * mean  # (K,)
+        dead = self.counts < self.settings.restart_below * mean  # (K,)
         self.counts.copy_(torch.where(dead, mean, self.counts))
         self.sums.copy_(torch.where(dead.unsqueeze(1), restarts * mean, self.sums))
         total = self.counts.sum()
@@ -147,47 +137,25 @@ class VectorQuantized(Bottleneck):
         self.codebook.copy_(self.sums / smoothed.unsqueeze(1))
 
 
-def _one_hot(indices: Tensor, *, like: Tensor) -> Tensor:
-    """A one at each of indices (N,) and zeros elsewhere, (N, K), K as many as `like` is long."""
-    return like.new_zeros(len(indices), len(like)).scatter(1, indices.unsqueeze(1), 1.0)
-
-
-def _use(shares: Tensor) -> dict[str, Tensor]:
-    """Of the entries' shares in a batch, (K,)."""
-    return {
-        "perplexity": torch.exp(torch.special.entr(shares).sum()),
-        "unused_entries": (shares == 0).float().mean(),
-    }
-
-
 @dataclass(frozen=True, kw_only=True)
-class VectorQuantizedSettings:
+class VectorQuantizedSettings(BottleneckSettings):
     """`bottleneck=vector_quantized`."""
 
+    module = VectorQuantized
+
     vector_size: PositiveInt
-    """How many numbers of the code are replaced together."""
-    codebook_size: CodebookSize
-    """How many vectors there are to choose from."""
+    """Numbers of the code that are replaced together."""
+    codebook_size: Annotated[int, Ge(2)]
+    """Entries of the codebook."""
     commitment: NonNegativeFloat
-    """What the squared distance of features from the codebook is multiplied by."""
+    """The weight of the features' squared distance from the codebook."""
     decay: ProperFraction
-    """How much of the moving averages a step leaves."""
+    """The decay of the moving averages in a step."""
     restart_below: ProperFraction
-    """The share of the mean use under which an entry counts as dead; 0 for no restarts."""
+    """The share of the average use below which an entry counts as dead; 0 for no restarts."""
 
     def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
-        """The code must be cut without a rest."""
+        """The code has to be a whole number of vectors."""
         if code_size % self.vector_size != 0:
-            problem = f"architecture.code_size={code_size} cannot be cut into vectors of that size; change either"
+            problem = f"architecture.code_size={code_size} is not a multiple of it; change either"
             raise ConfigError("bottleneck.vector_size", problem, value=self.vector_size)
-
-    def build(self, *, code_size: int) -> Bottleneck:
-        """The bottleneck."""
-        return VectorQuantized(
-            code_size=code_size,
-            vector_size=self.vector_size,
-            codebook_size=self.codebook_size,
-            commitment=self.commitment,
-            decay=self.decay,
-            restart_below=self.restart_below,
-        )

@@ -8,20 +8,20 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput
-from autoenc.models.bottlenecks.precision import at_least_float32
+from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings
+from autoenc.models.layers import at_least_float32
 from autoenc.settings import ConfigError, NonNegativeFloat
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""The kernel is a sum over these; the authors' own choice."""
+"""The kernel is a sum over these; the authors' choice."""
 
 
 class Wasserstein(Bottleneck):
-    """The features are the code; that codes are not spread as N(0, I) has a price.
+    """The features are the code. The penalty is the distance of a batch's codes from N(0, I).
 
     Tolstikhin et al. 2018, ICLR, algorithm 2 (WAE-MMD): `weight` times the squared maximum mean discrepancy between a
-    batch's codes and as many draws from N(0, I), by `squared_discrepancy`. The encoder is deterministic. Without draws
-    there is nothing to compare with, and no penalty; nor is there in a batch of one image.
+    batch's codes and as many draws from N(0, I). The encoder is deterministic. Without draws, or for a single image,
+    there is no penalty.
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {
@@ -29,10 +29,12 @@ class Wasserstein(Bottleneck):
         "code_variance": "variance of the code's entries over a batch, mean over the entries; that of N(0, I) is 1",
     }
 
-    def __init__(self, *, code_size: int, weight: float) -> None:
-        super().__init__(code_size=code_size)
-        self.weight = weight
-        self.penalty_unit = f"{weight:g} times the squared maximum mean discrepancy of a batch"
+    settings: WassersteinSettings
+
+    @property
+    def penalty_unit(self) -> str:
+        """With its weight."""
+        return f"{self.settings.weight:g} times the squared maximum mean discrepancy of a batch"
 
     def draw(self, features: Tensor, *, generator: torch.Generator, samples: int | None = None) -> Tensor:  # noqa: ARG002
         """From N(0, I), (B, code_size), whatever `samples`: an image has one code."""
@@ -40,29 +42,28 @@ class Wasserstein(Bottleneck):
         return torch.randn(shape, generator=generator, dtype=features.dtype, device=features.device)
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
-        """(B, code_size) as it is; `draws` (B, code_size) are the prior's, for the penalty."""
+        """(B, code_size), unchanged; `draws` (B, code_size) are the prior's, for the penalty."""
         code = at_least_float32(features)
         discrepancy = code.new_zeros(()) if draws is None else squared_discrepancy(code, draws)
         diagnostics = {"mmd": discrepancy.detach(), "code_variance": code.detach().var(0, correction=0).mean()}
-        return BottleneckOutput(features, features.unsqueeze(0), self.weight * discrepancy, diagnostics)
+        return BottleneckOutput(features, features.unsqueeze(0), self.settings.weight * discrepancy, diagnostics)
 
 
 def squared_discrepancy(codes: Tensor, draws: Tensor) -> Tensor:
     """An estimate of the squared maximum mean discrepancy between two distributions, (), from n of each, (n, d).
 
-    Gretton et al. 2012, JMLR 13, equation 3, the U-statistic: without bias, so that it is 0 in expectation where the
-    distributions are the same, and can be below. Its kernel is the inverse multiquadratic c / (c + |x - y|^2), summed
-    over c = scale * 2 d, where 2 d is the expected squared distance between two draws from N(0, I).
+    Gretton et al. 2012, JMLR 13, equation 3: the U-statistic. It is unbiased, so it can be below 0. The kernel is the
+    inverse multiquadratic c / (c + |x - y|^2), summed over c = scale * 2 d, where 2 d is the expected squared distance
+    between two draws from N(0, I).
     """
     count, size = codes.shape
     if count < 2:
         return (codes - codes).sum()
-    with torch.autocast(codes.device.type, enabled=False):  # products of bfloat16 are no distances
+    with torch.autocast(codes.device.type, enabled=False):  # bfloat16 is too coarse for distances
         both = torch.cat([codes, draws.to(codes.dtype)])  # (2 n, d)
         squares = both.square().sum(1)
         distances = (squares[:, None] + squares - 2 * both @ both.T).clamp_min(0)  # (2 n, 2 n)
-    # Between the two samples there are n^2 pairs, which stand there twice; within each n (n - 1), without those of a
-    # point and itself.
+    # There are n^2 pairs between the samples, each listed twice, and n (n - 1) pairs of different points within each.
     weights = codes.new_full(distances.shape, -1 / count**2)
     weights[:count, :count] = weights[count:, count:] = 1 / (count * (count - 1))
     weights.fill_diagonal_(0)
@@ -71,18 +72,16 @@ def squared_discrepancy(codes: Tensor, draws: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WassersteinSettings:
+class WassersteinSettings(BottleneckSettings):
     """`bottleneck=wasserstein`."""
 
+    module = Wasserstein
+
     weight: NonNegativeFloat
-    """What the squared discrepancy is multiplied by."""
+    """The weight of the squared discrepancy."""
 
     def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
-        """Codes must be free to be spread as N(0, I)."""
+        """Codes have to be free to take any value."""
         if code_activation != "identity":
-            problem = "bottleneck=wasserstein wants codes that are spread as N(0, I); set it to identity"
+            problem = "bottleneck=wasserstein needs codes that can be spread as N(0, I); set it to identity"
             raise ConfigError("architecture.code_activation", problem, value=code_activation)
-
-    def build(self, *, code_size: int) -> Bottleneck:
-        """The bottleneck."""
-        return Wasserstein(code_size=code_size, weight=self.weight)

@@ -1,12 +1,18 @@
-"""Reconstruction losses: how far a reconstruction is from the clean image."""
+"""Reconstruction losses: the distance of a reconstruction from the clean image."""
 
 from __future__ import annotations
 
-from autoenc.models.losses.bernoulli import BernoulliLikelihood, BernoulliSettings
 from autoenc.models.losses.continuous_bernoulli import ContinuousBernoulliLikelihood, ContinuousBernoulliSettings
-from autoenc.models.losses.gaussian import GaussianLikelihood, GaussianSettings, LearnedGaussianLikelihood
-from autoenc.models.losses.laplace import LaplaceLikelihood, LaplaceSettings
-from autoenc.models.losses.loss import EVEN, Emphasis, EmphasisSettings, Loss, LossSettings
+from autoenc.models.losses.likelihoods import (
+    BernoulliLikelihood,
+    BernoulliSettings,
+    GaussianLikelihood,
+    GaussianSettings,
+    LaplaceLikelihood,
+    LaplaceSettings,
+    LearnedGaussianLikelihood,
+)
+from autoenc.models.losses.loss import Emphasis, Loss, LossSettings
 from autoenc.models.losses.pixel_means import (
     BceSettings,
     BinaryCrossEntropy,
@@ -18,13 +24,11 @@ from autoenc.models.losses.pixel_means import (
 from autoenc.registry import Registry
 
 __all__ = [
-    "EVEN",
     "LOSSES",
     "BernoulliLikelihood",
     "BinaryCrossEntropy",
     "ContinuousBernoulliLikelihood",
     "Emphasis",
-    "EmphasisSettings",
     "GaussianLikelihood",
     "LaplaceLikelihood",
     "LearnedGaussianLikelihood",

@@ -1,25 +1,23 @@
-"""What every loss is: the contract."""
+"""The contract of a reconstruction loss and of its settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from autoenc.models.output_ranges import OutputName, OutputRange
-from autoenc.settings import ConfigError, NonNegativeFloat
-
-ImageShape = tuple[int, int, int]
-"""(C, H, W)."""
+from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName, OutputRange
+from autoenc.registry import Choice
+from autoenc.settings import ConfigError
 
 
 class Emphasis(NamedTuple):
-    """How much the error of a pixel counts, by whether the noise corrupted it.
+    """The weights of a pixel's error, by whether the noise corrupted it.
 
-    Vincent et al. 2010, JMLR 11, section 5: alpha times the corrupted pixels' part of the loss, plus beta times the
-    others'. Nothing is divided by the weights.
+    Vincent et al. 2010, JMLR 11, section 5: alpha times the loss of the corrupted pixels plus beta times that of the
+    others, without dividing by the weights.
     """
 
     corrupted: float
@@ -27,45 +25,45 @@ class Emphasis(NamedTuple):
 
     @property
     def even(self) -> bool:
-        """Whether every pixel counts as one."""
+        """Whether every pixel has weight 1."""
         return self.corrupted == self.kept == 1
 
-    @property
-    def uneven_key(self) -> str:
-        """The name of the weight that is not 1: the key to name in an error."""
-        return "corrupted_weight" if self.corrupted != 1 else "kept_weight"
+    def error(self, problem: str) -> ConfigError:
+        """An error at the key of the weight that is not 1."""
+        key, value = ("corrupted_weight", self.corrupted) if self.corrupted != 1 else ("kept_weight", self.kept)
+        return ConfigError(f"loss.{key}", problem, value=value)
 
-    @property
-    def uneven_weight(self) -> float:
-        """That weight."""
-        return self.corrupted if self.corrupted != 1 else self.kept
-
-    def refuse(self) -> None:
-        """Raise a ConfigError where pixels count differently: what is left is then no likelihood."""
+    def require_even(self) -> None:
+        """Refuse weights where a likelihood is needed."""
         if not self.even:
-            problem = "it must be 1 with a variational bottleneck: that needs a likelihood, and a weighted one is none"
-            raise ConfigError(f"loss.{self.uneven_key}", problem, value=self.uneven_weight)
+            raise self.error("it must be 1 with a variational bottleneck: a weighted likelihood is not a likelihood")
 
 
 EVEN = Emphasis(1.0, 1.0)
 
 
 class Loss(nn.Module):
-    """A loss of (raw output, reconstruction, target), each (B, C, H, W); the target is in [0, 1].
+    """A loss of (raw output, reconstruction, target), each (B, C, H, W), with the target in [0, 1].
 
-    `per_pixel` is all that a loss has to have; `forward`, the mean over the batch, may be one kernel instead.
+    A subclass needs only `unit` and `per_pixel`. It may override `forward` by a faster mean.
+
+    Args:
+        output: the architecture's `output`; required by losses that read logits.
+        emphasis: the weights of corrupted and other pixels.
     """
 
     unit: str
     reads_logits: ClassVar[bool] = False
-    """Whether it has no gradient where an output without a squashing end leaves (0, 1)."""
+    """Whether it is computed from logits. It then has no gradient where `output: identity` leaves (0, 1)."""
     in_nats: ClassVar[bool] = False
-    """Whether it is a negative log-likelihood, summed over the pixels of an image; else it is a mean over them."""
+    """Whether it is a negative log-likelihood, summed over an image's pixels. Otherwise it is averaged over them."""
     diagnostic_units: ClassVar[dict[str, str]] = {}
-    """The unit of each of the diagnostics that a loss of this class may have."""
+    """The unit of each diagnostic that this class may report."""
 
-    def __init__(self, *, emphasis: Emphasis = EVEN) -> None:
+    def __init__(self, *, output: OutputName | None = None, emphasis: Emphasis = EVEN) -> None:
         super().__init__()
+        assert output is not None or not self.reads_logits, "a loss that reads logits needs `output`"
+        self.output: OutputName = output or "identity"
         self.emphasis = emphasis
         if not emphasis.even:
             weights = f"corrupted pixels times {emphasis.corrupted:g}, others times {emphasis.kept:g}"
@@ -75,75 +73,75 @@ class Loss(nn.Module):
         """The loss of each pixel, (B, C, H, W)."""
         raise NotImplementedError
 
+    def logits(self, raw: Tensor) -> Tensor:
+        """The logits of the reconstruction, (B, C, H, W)."""
+        return OUTPUT_RANGES[self.output].to_logits(raw)
+
     def per_image(
         self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
     ) -> Tensor:
-        """The loss of each image, (B,), in the unit named by `unit`.
+        """The loss of each image, (B,), in the unit `unit`.
 
-        `corrupted`, bool and broadcastable to (B, C, H, W), says where the noise changed the input; without it nothing
-        counts as corrupted.
+        `corrupted`, bool and broadcastable to (B, C, H, W), marks where the noise changed the input; None: nowhere.
         """
-        losses = self._weighted(self.per_pixel(raw, reconstruction, target), corrupted).flatten(1)
+        losses = self.per_pixel(raw, reconstruction, target)
+        if not self.emphasis.even:
+            alpha, beta = self.emphasis
+            losses = losses * (beta if corrupted is None else torch.where(corrupted, alpha, beta))
+        losses = losses.flatten(1)
         return losses.sum(1) if self.in_nats else losses.mean(1)
 
     def forward(
         self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
     ) -> Tensor:
-        """The mean of `per_image` over the batch, ()."""
+        """The average of `per_image` over the batch, ()."""
         return self.per_image(raw, reconstruction, target, corrupted=corrupted).mean()
 
     def likelihood(self) -> Loss:
-        """The loss in nats an image of which this one is a mean over pixels, but for a constant; itself if in nats.
+        """The loss in nats of which this one is the average over pixels, up to a constant; itself if in nats.
 
         Raises:
             ConfigError: there is none.
         """
         if self.in_nats:
             return self
-        problem = "a variational bottleneck adds nats to it, and it is no likelihood, nor the mean of one"
+        problem = "a variational bottleneck needs a likelihood in nats, and this loss is not the mean of one"
         raise ConfigError("loss.name", problem, value=type(self).__name__)
 
     def means(self, output_range: OutputRange) -> OutputRange:
-        """How a model with this loss makes images of its output: another way than `output_range`'s where the output is
-        a parameter of the likelihood, and its mean is another number.
+        """The output range of a model with this loss.
+
+        It differs from `output_range` where the output is a parameter of the likelihood and not its mean.
         """
         return output_range
 
     def diagnostics(self) -> dict[str, Tensor]:
-        """Scalars worth a place in the epoch's metrics, not differentiated: what the loss itself has learnt."""
+        """Scalars for the epoch's metrics, detached: what the loss itself has learned."""
         return {}
-
-    def _weighted(self, losses: Tensor, corrupted: Tensor | None) -> Tensor:
-        if self.emphasis.even:
-            return losses
-        if corrupted is None:
-            return losses * self.emphasis.kept
-        return losses * torch.where(corrupted, self.emphasis.corrupted, self.emphasis.kept)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmphasisSettings:
-    """The fields of every loss that is a mean over pixels."""
+class LossSettings(Choice):
+    """The base class of a loss's settings: the entries of `LOSSES`."""
 
-    corrupted_weight: NonNegativeFloat
-    """What the error of a pixel that the noise corrupted is multiplied by."""
-    kept_weight: NonNegativeFloat
-    """The same for the others."""
+    module: ClassVar[type[Loss]]
+    """What `build` makes."""
+
+    @property
+    def in_nats(self) -> bool:
+        """See `Loss`."""
+        return self.module.in_nats
+
+    @property
+    def reads_logits(self) -> bool:
+        """See `Loss`."""
+        return self.module.reads_logits
 
     @property
     def emphasis(self) -> Emphasis:
-        """Both."""
-        return Emphasis(self.corrupted_weight, self.kept_weight)
+        """The weights of corrupted and other pixels."""
+        return EVEN
 
-
-class LossSettings(Protocol):
-    """What an entry of the table offers: a frozen dataclass."""
-
-    @property
-    def emphasis(self) -> Emphasis:
-        """How much corrupted and other pixels count."""
-        ...
-
-    def build(self, *, output: OutputName, image_shape: ImageShape) -> Loss:
+    def build(self, *, output: OutputName, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
         """The loss of a model whose architecture has this `output`, for images (C, H, W)."""
-        ...
+        return self.module(output=output, emphasis=self.emphasis)

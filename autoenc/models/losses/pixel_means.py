@@ -1,120 +1,110 @@
-"""Losses that are means over the pixels of an image."""
+"""Losses that are averages over the pixels of an image: mse, l1 and bce."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from autoenc.models.losses.bernoulli import BernoulliLikelihood
-from autoenc.models.losses.gaussian import GaussianLikelihood
-from autoenc.models.losses.laplace import LaplaceLikelihood
-from autoenc.models.losses.loss import EVEN, Emphasis, EmphasisSettings, ImageShape, Loss
-from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
+from autoenc.models.losses.likelihoods import BernoulliLikelihood, GaussianLikelihood, LaplaceLikelihood
+from autoenc.models.losses.loss import Emphasis, Loss, LossSettings
+from autoenc.settings import NonNegativeFloat
 
 
-class MeanSquaredError(Loss):
+class PixelMean(Loss):
+    """A loss that is one of torch's functions, which without emphasis averages in one kernel."""
+
+    function: ClassVar[Callable[..., Tensor]]
+    """Of the reconstruction, or of its logits, and the target."""
+
+    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+        """(B, C, H, W)."""
+        return self._reduced(raw, reconstruction, target, reduction="none")
+
+    def forward(
+        self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
+    ) -> Tensor:
+        """()."""
+        if self.emphasis.even:
+            return self._reduced(raw, reconstruction, target, reduction="mean")
+        return super().forward(raw, reconstruction, target, corrupted=corrupted)
+
+    def _reduced(self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, reduction: str) -> Tensor:
+        return self.function(self.logits(raw) if self.reads_logits else reconstruction, target, reduction=reduction)
+
+
+class MeanSquaredError(PixelMean):
     """The squared difference."""
 
     unit = "mean squared error per pixel"
-
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
-        """(B, C, H, W)."""
-        return F.mse_loss(reconstruction, target, reduction="none")
-
-    def forward(
-        self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
-    ) -> Tensor:
-        """()."""
-        if self.emphasis.even:
-            return F.mse_loss(reconstruction, target)
-        return super().forward(raw, reconstruction, target, corrupted=corrupted)
+    function = staticmethod(F.mse_loss)
 
     def likelihood(self) -> Loss:
         """The Gaussian of variance 1/2, whose exponent is the squared difference."""
-        self.emphasis.refuse()
+        self.emphasis.require_even()
         return GaussianLikelihood(std=math.sqrt(0.5))
 
 
-class MeanAbsoluteError(Loss):
+class MeanAbsoluteError(PixelMean):
     """The absolute difference."""
 
     unit = "mean absolute error per pixel"
-
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
-        """(B, C, H, W)."""
-        return F.l1_loss(reconstruction, target, reduction="none")
-
-    def forward(
-        self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
-    ) -> Tensor:
-        """()."""
-        if self.emphasis.even:
-            return F.l1_loss(reconstruction, target)
-        return super().forward(raw, reconstruction, target, corrupted=corrupted)
+    function = staticmethod(F.l1_loss)
 
     def likelihood(self) -> Loss:
         """The Laplace distribution of scale 1, whose exponent is the absolute difference."""
-        self.emphasis.refuse()
+        self.emphasis.require_even()
         return LaplaceLikelihood(scale=1.0)
 
 
-class BinaryCrossEntropy(Loss):
-    """-t log x - (1 - t) log(1 - x), from logits.
-
-    On grey targets its least value is not 0 but the entropy of the target.
-    """
+class BinaryCrossEntropy(PixelMean):
+    """-t log x - (1 - t) log(1 - x), from logits. Its minimum for a grey target is the target's entropy, not 0."""
 
     unit = "binary cross-entropy per pixel, in nats"
     reads_logits = True
-
-    def __init__(self, *, output: OutputName, emphasis: Emphasis = EVEN) -> None:
-        super().__init__(emphasis=emphasis)
-        self.output = output
-        self.output_range = OUTPUT_RANGES[output]
-
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
-        """(B, C, H, W)."""
-        return F.binary_cross_entropy_with_logits(self.output_range.to_logits(raw), target, reduction="none")
-
-    def forward(
-        self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
-    ) -> Tensor:
-        """()."""
-        if self.emphasis.even:
-            return F.binary_cross_entropy_with_logits(self.output_range.to_logits(raw), target)
-        return super().forward(raw, reconstruction, target, corrupted=corrupted)
+    function = staticmethod(F.binary_cross_entropy_with_logits)
 
     def likelihood(self) -> Loss:
         """The Bernoulli distribution, without a constant."""
-        self.emphasis.refuse()
+        self.emphasis.require_even()
         return BernoulliLikelihood(output=self.output)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MseSettings(EmphasisSettings):
+class PixelMeanSettings(LossSettings):
+    """The settings of each of these losses."""
+
+    corrupted_weight: NonNegativeFloat
+    """The weight of the error of a pixel that the noise corrupted."""
+    kept_weight: NonNegativeFloat
+    """The weight of the other pixels."""
+
+    @property
+    def emphasis(self) -> Emphasis:
+        """Both weights."""
+        return Emphasis(self.corrupted_weight, self.kept_weight)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MseSettings(PixelMeanSettings):
     """`loss=mse`."""
 
-    def build(self, *, output: OutputName, image_shape: ImageShape) -> Loss:  # noqa: ARG002
-        """The loss."""
-        return MeanSquaredError(emphasis=self.emphasis)
+    module = MeanSquaredError
 
 
 @dataclass(frozen=True, kw_only=True)
-class L1Settings(EmphasisSettings):
+class L1Settings(PixelMeanSettings):
     """`loss=l1`."""
 
-    def build(self, *, output: OutputName, image_shape: ImageShape) -> Loss:  # noqa: ARG002
-        """The loss."""
-        return MeanAbsoluteError(emphasis=self.emphasis)
+    module = MeanAbsoluteError
 
 
 @dataclass(frozen=True, kw_only=True)
-class BceSettings(EmphasisSettings):
+class BceSettings(PixelMeanSettings):
     """`loss=bce`."""
 
-    def build(self, *, output: OutputName, image_shape: ImageShape) -> Loss:  # noqa: ARG002
-        """The loss, computed from the logits that `output` leads to."""
-        return BinaryCrossEntropy(output=output, emphasis=self.emphasis)
+    module = BinaryCrossEntropy

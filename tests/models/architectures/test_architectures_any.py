@@ -1,25 +1,23 @@
-"""Architectures: that any goes with any, and that every combination has the right shapes, ends and gradients."""
+"""Architectures: every one fits every image shape, and has the right shapes, ends and gradients."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from autoenc.models.architectures import ARCHITECTURES, Architecture, ImageShape
-from autoenc.models.architectures.architecture import CodeActivation
-from autoenc.models.architectures.initialization import InitializedArchitecture
+from autoenc.models.architectures import ARCHITECTURES, ImageShape
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.layers import weighted_layers
 from autoenc.models.output_ranges import OutputName
 from autoenc.settings import ConfigError
-from tests.models.architectures.architecture_cases import CASES, OF_ITS_OWN, SHAPES, Case, architecture, build, shipped
+from tests.models.architectures.architecture_cases import CASES, OF_ITS_OWN, SHAPES, Case, architecture, build
 
 OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
-CODE_ACTIVATIONS: tuple[CodeActivation, ...] = get_args(CodeActivation)
+CODE_ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
 
 
 def test_the_choices() -> None:
@@ -38,13 +36,6 @@ def test_every_case_fits_every_shape(case: Case, image_shape: ImageShape) -> Non
         assert result.raw.isfinite().all()
 
 
-@pytest.mark.parametrize("image_shape", SHAPES[:4], ids=str)
-@pytest.mark.parametrize("name", OF_ITS_OWN)
-def test_what_is_shipped_fits_every_shape(name: str, image_shape: ImageShape) -> None:
-    model = build(shipped(name), image_shape)
-    assert model(torch.rand(2, *image_shape)).reconstruction.shape == (2, *image_shape)
-
-
 @pytest.mark.parametrize("image_shape", [(1, 8, 8), (1, 1, 1)], ids=str)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_batch_of_one_image_trains(case: Case, image_shape: ImageShape) -> None:
@@ -54,15 +45,6 @@ def test_a_batch_of_one_image_trains(case: Case, image_shape: ImageShape) -> Non
     F.mse_loss(model(images).reconstruction, images).backward()
     assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
     assert all(buffer.isfinite().all() for buffer in model.buffers())
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_gradients_reach_every_parameter(case: Case) -> None:
-    model = build(architecture(case.name, **case.fields, code_size=16), (1, 29, 31))
-    images = torch.rand(16, 1, 29, 31)
-    F.mse_loss(model(images).reconstruction, images).backward()
-    still = [key for key, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
-    assert still == []
 
 
 @pytest.mark.parametrize("image_shape", SHAPES, ids=str)
@@ -86,7 +68,7 @@ def test_gradients_reach_every_parameter_by_every_output_and_code_activation(
     [("identity", None, None), ("relu", 0, None), ("sigmoid", 0, 1), ("tanh", -1, 1)],
 )
 def test_the_code_activation_acts_on_the_code(
-    name: str, activation: CodeActivation, low: float | None, high: float | None
+    name: str, activation: str, low: float | None, high: float | None
 ) -> None:
     functions = {"identity": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
     images = 20 * torch.rand(8, 1, 8, 8)  # bright, so that the bounds are met
@@ -131,55 +113,24 @@ def test_pixels_keep_their_places() -> None:
     torch.testing.assert_close(model(images).reconstruction, images)
 
 
+NUMBER, CHOICE = "it must be a whole number of at least 1", "it must be one of"
+
+
 @pytest.mark.parametrize(
-    ("name", "fields", "message"),
+    ("name", "key", "value", "message"),
     [
-        (
-            "conv",
-            {"channels": [16, 0]},
-            "architecture.channels=[16, 0]: it must be a list, each item a whole number of at least 1",
-        ),
-        ("linear", {"code_size": 0}, "architecture.code_size=0: it must be a whole number of at least 1"),
-        (
-            "linear",
-            {"output": "softmax"},
-            "architecture.output=softmax: it must be one of identity, sigmoid, tanh",
-        ),
-        (
-            "linear",
-            {"code_activation": "gelu"},
-            "architecture.code_activation=gelu: it must be one of identity, relu, sigmoid, tanh",
-        ),
-        (
-            "linear",
-            {"initialization": "zeros"},
-            "architecture.initialization=zeros: it must be one of torch_default, xavier, kaiming",
-        ),
-        (
-            "residual",
-            {"upsampling": "cubic"},
-            "architecture.upsampling=cubic: it must be one of transposed, nearest, bilinear, pixel_shuffle",
-        ),
-        (
-            "residual",
-            {"layers_per_block": 0},
-            "architecture.layers_per_block=0: it must be a whole number of at least 1",
-        ),
-        ("mlp", {"dropout": 1.0}, "architecture.dropout=1.0: it must be a number of at least 0 and below 1"),
-        (
-            "mlp",
-            {"activation": "swish"},
-            "architecture.activation=swish: it must be one of relu, leaky_relu, elu, gelu, tanh, sigmoid, identity",
-        ),
+        ("conv", "channels", [16, 0], "it must be a list, each item a whole number of at least 1"),
+        ("linear", "code_size", 0, NUMBER),
+        ("linear", "output", "softmax", f"{CHOICE} identity, sigmoid, tanh"),
+        ("linear", "code_activation", "gelu", f"{CHOICE} identity, relu, sigmoid, tanh"),
+        ("linear", "initialization", "zeros", f"{CHOICE} torch_default, xavier, kaiming"),
+        ("residual", "upsampling", "cubic", f"{CHOICE} transposed, nearest, bilinear, pixel_shuffle"),
+        ("residual", "layers_per_block", 0, NUMBER),
+        ("mlp", "dropout", 1.0, "it must be a number of at least 0 and below 1"),
+        ("mlp", "activation", "swish", f"{CHOICE} relu, leaky_relu, elu, gelu, tanh, sigmoid, identity"),
     ],
 )
-def test_wrong_fields_are_refused(name: str, fields: dict[str, Any], message: str) -> None:
+def test_wrong_fields_are_refused(name: str, key: str, value: object, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        architecture(name, **fields)
-    assert str(caught.value) == message
-
-
-def test_the_base_classes_build_nothing() -> None:
-    for settings in (Architecture, InitializedArchitecture):
-        with pytest.raises(NotImplementedError):
-            settings(code_size=1, code_activation="identity", output="identity").build((1, 8, 8), feature_size=1)
+        architecture(name, **{key: value})
+    assert str(caught.value) == f"architecture.{key}={value}: {message}"

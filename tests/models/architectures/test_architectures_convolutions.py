@@ -20,7 +20,6 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.layers import weighted_layers
 from tests.models.architectures.architecture_cases import (
     CONVOLUTIONAL,
-    SHAPES,
     UPSAMPLINGS,
     architecture,
     build,
@@ -43,41 +42,6 @@ def matrix_of(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> T
     return function(torch.eye(size).view(size, *shape)).flatten(1).T
 
 
-# --- a convolution and its transpose ---
-
-
-@pytest.mark.parametrize(
-    ("kernel", "stride", "padding", "size"),
-    [
-        (3, 1, 0, (5, 5)),
-        (3, 1, 1, (5, 4)),
-        (3, 2, 1, (7, 7)),
-        (3, 2, 1, (8, 8)),  # which takes output padding on the way back
-        (3, 2, 1, (7, 8)),
-        (2, 3, 0, (7, 6)),
-        (5, 1, 0, (5, 5)),  # covers the map
-    ],
-)
-def test_a_convolution_and_its_transposed_convolution_are_one_matrix_and_its_transpose(
-    kernel: int, stride: int, padding: int, size: Size
-) -> None:
-    torch.manual_seed(0)
-    convolution = nn.Conv2d(2, 3, kernel, stride=stride, padding=padding, bias=False)
-    height, width = convolution(torch.zeros(1, 2, *size)).shape[2:]
-    missing = [
-        large - ((small - 1) * stride - 2 * padding + kernel)
-        for large, small in zip(size, (height, width), strict=True)
-    ]
-    transposed = nn.ConvTranspose2d(
-        3, 2, kernel, stride=stride, padding=padding, output_padding=(missing[0], missing[1]), bias=False
-    )
-    with torch.no_grad():
-        transposed.weight.copy_(convolution.weight)
-    matrix = matrix_of(convolution, (2, *size))
-    assert matrix.shape == (3 * height * width, 2 * size[0] * size[1])
-    torch.testing.assert_close(matrix_of(transposed, (3, height, width)), matrix.T)
-
-
 @pytest.mark.parametrize(("small", "large"), SIZES)
 def test_a_transposed_step_up_is_the_transpose_of_the_step_down(small: Size, large: Size) -> None:
     down = step_down(2, 3, bias=False)
@@ -85,9 +49,6 @@ def test_a_transposed_step_up_is_the_transpose_of_the_step_down(small: Size, lar
     with torch.no_grad():
         up.weight.copy_(down.weight)  # type: ignore[operator]
     torch.testing.assert_close(matrix_of(up, (3, *small)), matrix_of(down, (2, *large)).T)
-
-
-# --- steps up ---
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -160,8 +121,8 @@ def test_pixel_shuffle_starts_as_a_nearest_neighbour_upsampling() -> None:
 
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-@pytest.mark.parametrize("depth", [0, 1, 3, 6])
-@pytest.mark.parametrize("image_shape", SHAPES, ids=str)
+@pytest.mark.parametrize("depth", [1, 6])
+@pytest.mark.parametrize("image_shape", [(1, 29, 31), (1, 1, 1)], ids=str)
 def test_any_depth_fits_any_shape(image_shape: ImageShape, depth: int, name: str, upsampling: Upsampling) -> None:
     model = build(architecture(name, channels=[2] * depth, upsampling=upsampling), image_shape)
     assert model(torch.rand(2, *image_shape)).reconstruction.shape == (2, *image_shape)

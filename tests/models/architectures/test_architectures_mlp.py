@@ -110,7 +110,7 @@ def test_tied_to_an_encoder_of_means_and_variances_it_uses_the_means() -> None:
 def test_a_code_with_more_entries_than_features_cannot_be_tied() -> None:
     with pytest.raises(ConfigError) as caught:
         architecture("mlp", code_size=3, tied=True).build((1, 2, 2), feature_size=2)
-    problem = "codes of 3 entries have no weights to share with 2 features"
+    problem = "codes of 3 entries cannot share the weights of 2 features"
     assert str(caught.value) == f"architecture.tied=true: {problem}"
 
 

@@ -11,12 +11,21 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal
 
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import BOTTLENECKS, Gaussian, ImportanceWeighted
-from autoenc.models.bottlenecks.diagonal_gaussian import DiagonalGaussian
+from autoenc.models.bottlenecks.variational import (
+    DiagonalGaussian,
+    Gaussian,
+    GaussianSettings,
+    ImportanceWeighted,
+    ImportanceWeightedSettings,
+)
 from autoenc.models.losses import LOSSES
-from autoenc.settings import ConfigError
 
 STD = 0.6
+GAUSSIAN = Gaussian(GaussianSettings(beta=1.0, warmup_epochs=0.0, free_bits=0.0, samples=1), code_size=2)
+
+
+def importance_weighted(samples: int) -> ImportanceWeighted:
+    return ImportanceWeighted(ImportanceWeightedSettings(samples=samples), code_size=2)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -38,7 +47,7 @@ class LinearGaussian(NamedTuple):
         model = AutoEncoder(
             encoder,
             decoder,
-            bottleneck=ImportanceWeighted(code_size=2, samples=samples),
+            bottleneck=importance_weighted(samples),
             loss=loss.build(output="identity", image_shape=(1, 2, 2)),
         ).double()
         return cls(model, torch.rand(3, 1, 2, 2, generator=generator(), dtype=torch.float64))
@@ -76,24 +85,12 @@ def test_at_one_sample_it_is_the_elbo_with_a_sampled_divergence() -> None:
 
 
 @torch.no_grad()
-def test_at_one_sample_its_expectation_is_that_of_the_gaussian_bottleneck() -> None:
-    system = LinearGaussian.build(samples=1)
-    bounds = torch.stack([system.bound(seed=seed).mean() for seed in range(400)])
-    gaussian = AutoEncoder(
-        system.model.encoder, system.model.decoder, bottleneck=Gaussian(code_size=2, beta=1.0), loss=system.model.loss
-    )
-    draws = gaussian.draw(system.images, generator=generator(), samples=20_000)
-    elbo = gaussian.elbo(gaussian(system.images, draws=draws), target=system.images).mean()
-    assert abs(bounds.mean() - elbo) < 4 * bounds.std() / math.sqrt(len(bounds)) + 0.01
-
-
-@torch.no_grad()
 def test_the_bound_rises_with_the_samples_and_stays_below_the_likelihood() -> None:
     likelihood = LinearGaussian.build(samples=1).log_likelihood().mean()
     means, errors = [], []
     for samples in (1, 4, 40):
         system = LinearGaussian.build(samples=samples)
-        bounds = torch.stack([system.bound(seed=seed).mean() for seed in range(800)])
+        bounds = torch.stack([system.bound(seed=seed).mean() for seed in range(300)])
         means.append(bounds.mean().item())
         errors.append(bounds.std().item() / math.sqrt(len(bounds)))
     for first in range(2):
@@ -108,27 +105,8 @@ def test_with_many_samples_it_is_the_likelihood() -> None:
     torch.testing.assert_close(bound, system.log_likelihood(), atol=0.01, rtol=0)
 
 
-@torch.no_grad()
-def test_the_log_ratio_lets_samples_come_in_chunks() -> None:
-    """As an estimate of the likelihood from more samples than fit in memory takes them."""
-    system = LinearGaussian.build(samples=5)
-    model, images = system
-    features = model.encoder(images)
-    draws = model.draw(images, generator=generator(), samples=12)
-    assert draws is not None
-    bottleneck = model.bottleneck
-    assert isinstance(bottleneck, ImportanceWeighted)
-    logs = []
-    for chunk in draws.split(5):
-        output = model(images, draws=chunk)
-        ratio = bottleneck.log_ratio(features, samples=output.samples)
-        logs.append(-(model._errors(output, target=images, corrupted=None) + ratio))
-    together = torch.logsumexp(torch.cat(logs), 0) - math.log(12)
-    torch.testing.assert_close(together, system.bound(seed=0, samples=12))
-
-
 def test_it_is_finite_where_likelihoods_are_not() -> None:
-    bottleneck = ImportanceWeighted(code_size=2, samples=2)
+    bottleneck = importance_weighted(2)
     errors = torch.tensor([[5000.0], [5001.0]])
     expected = 5000 - math.log((1 + math.exp(-1)) / 2)
     assert bottleneck.combine(errors, torch.zeros(2, 1)).item() == pytest.approx(expected)
@@ -137,32 +115,23 @@ def test_it_is_finite_where_likelihoods_are_not() -> None:
 def test_the_gradient_weighs_samples_by_their_importance() -> None:
     errors = torch.tensor([[1.0], [2.0], [4.0]], requires_grad=True)
     penalty = torch.tensor([[0.5], [0.0], [0.0]])
-    ImportanceWeighted(code_size=2, samples=3).combine(errors, penalty).sum().backward()
+    importance_weighted(3).combine(errors, penalty).sum().backward()
     assert errors.grad is not None
     torch.testing.assert_close(errors.grad, torch.softmax(-(errors + penalty).detach(), 0))
 
 
 def test_as_many_samples_are_drawn_outside_training() -> None:
-    bottleneck = ImportanceWeighted(code_size=2, samples=7).eval()
+    bottleneck = importance_weighted(7).eval()
     assert bottleneck.draw(torch.zeros(3, 4), generator=generator()).shape == (7, 3, 2)
 
 
 def test_its_divergence_is_the_closed_form_whatever_was_drawn() -> None:
     features = torch.randn(3, 4, generator=generator())
-    bottleneck = ImportanceWeighted(code_size=2, samples=7)
+    bottleneck = importance_weighted(7)
     sampled = bottleneck(features, draws=bottleneck.draw(features, generator=generator()))
-    expected = Gaussian(code_size=2, beta=1.0)(features)
+    expected = GAUSSIAN(features)
     assert torch.equal(sampled.divergence, expected.divergence)
     assert sampled.penalty.shape == (7, 3)
     without = bottleneck(features)
     assert torch.equal(without.penalty, expected.penalty)
     assert torch.equal(without.samples, expected.samples)
-
-
-def test_a_squashed_mean_is_refused() -> None:
-    settings = BOTTLENECKS.parse({"name": "importance_weighted", "samples": 5})
-    settings.check(code_size=3, code_activation="identity", tied=False)
-    with pytest.raises(ConfigError, match=r"^architecture\.code_activation=tanh: bottleneck=importance_weighted"):
-        settings.check(code_size=3, code_activation="tanh", tied=False)
-    with pytest.raises(ConfigError, match=r"^bottleneck\.samples=0"):
-        BOTTLENECKS.parse({"name": "importance_weighted", "samples": 0})

@@ -1,3 +1,5 @@
+"""The regularized autoencoder's penalties, against sums and Jacobians by torch."""
+
 from __future__ import annotations
 
 import copy
@@ -9,9 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import BOTTLENECKS
+from autoenc.models.bottlenecks import BOTTLENECKS, Passage
 from autoenc.models.layers import TiedLinear
-from autoenc.settings import ConfigError
 
 SETTINGS = {"name": "regularized", "code_weight": 0.5, "decoder_penalty": "l2", "decoder_weight": 0.1, "probes": 1}
 
@@ -38,7 +39,7 @@ def build(**fields: Any) -> AutoEncoder:
 
 def further(model: AutoEncoder, *, seed: int = 0) -> Tensor | None:
     output = copy.deepcopy(model).eval()(images())
-    passage = model._passage(output, images(), given=None, generator=generator(seed))
+    passage = Passage(model, output, given=images(), clean=images(), generator=generator(seed))
     return model.bottleneck.further_penalty(passage)
 
 
@@ -73,8 +74,8 @@ def test_the_gradient_penalty_is_the_squared_norm_of_the_full_jacobian_in_expect
     tested = copy.deepcopy(model).eval()
     rows = [jacobian(tested.decode, code.unsqueeze(0)).reshape(9, 2) for code in tested.encode(images())]
     exact = 0.1 * torch.stack(rows).square().sum((1, 2))
-    estimates = torch.stack([further(model, seed=seed).detach() for seed in range(300)])  # type: ignore[union-attr]
-    errors = estimates.std(0) / 300**0.5
+    estimates = torch.stack([further(model, seed=seed).detach() for seed in range(200)])  # type: ignore[union-attr]
+    errors = estimates.std(0) / 200**0.5
     assert ((estimates.mean(0) - exact).abs() < 4 * errors).all()
     assert (errors < 0.1 * exact).all()
     many = further(build(decoder_penalty="gradient", probes=3000))
@@ -83,7 +84,7 @@ def test_the_gradient_penalty_is_the_squared_norm_of_the_full_jacobian_in_expect
 
 def test_encoder_and_decoder_learn_from_the_gradient_penalty() -> None:
     model = build(decoder_penalty="gradient", probes=4)
-    passage = model._passage(model(images()), images(), given=None, generator=generator())
+    passage = Passage(model, model(images()), given=images(), clean=images(), generator=generator())
     before = copy.deepcopy(model.state_dict())
     penalty = model.bottleneck.further_penalty(passage)
     assert penalty is not None
@@ -107,18 +108,3 @@ def test_it_can_be_measured_without_gradients(decoder_penalty: str) -> None:
     assert torch.equal(expected, measured)
     assert expected.requires_grad
     assert not measured.requires_grad
-
-
-def test_the_unit_says_which_penalty_it_is() -> None:
-    unit = BOTTLENECKS.parse(SETTINGS).build(code_size=2).penalty_unit
-    assert unit == "0.5 times half the code's squared length + 0.1 times the sum of the decoder's squared weights"
-    other = BOTTLENECKS.parse({**SETTINGS, "decoder_penalty": "gradient", "probes": 3}).build(code_size=2)
-    assert other.penalty_unit.endswith("0.1 times the squared norm of d pixel / d code, estimated with probes=3")
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("code_weight", -1), ("decoder_penalty", "none"), ("decoder_weight", -1), ("probes", 0)]
-)
-def test_what_is_out_of_range_is_refused(key: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=rf"^bottleneck\.{key}="):
-        BOTTLENECKS.parse({**SETTINGS, key: value})

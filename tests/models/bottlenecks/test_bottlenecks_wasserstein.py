@@ -1,3 +1,5 @@
+"""The Wasserstein penalty: by hand, in expectation, and what is learned from it."""
+
 from __future__ import annotations
 
 from itertools import permutations
@@ -8,7 +10,6 @@ from torch import Tensor
 
 from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.bottlenecks.wasserstein import SCALES, squared_discrepancy
-from autoenc.settings import ConfigError
 
 SETTINGS = {"name": "wasserstein", "weight": 2.0}
 
@@ -50,12 +51,6 @@ def test_it_is_zero_in_expectation_for_the_same_distribution_and_can_be_below() 
     values = discrepancies(mean=0.0, std=1.0)
     assert abs(values.mean()) < 3 * values.std() / len(values) ** 0.5
     assert values.min() < 0
-
-
-@pytest.mark.parametrize(("mean", "std"), [(0.5, 1.0), (0.0, 0.5), (0.0, 2.0)])
-def test_it_tells_another_mean_and_another_spread(mean: float, std: float) -> None:
-    values = discrepancies(mean=mean, std=std, batches=100)
-    assert values.mean() > 10 * values.std() / len(values) ** 0.5
 
 
 def test_learning_from_it_spreads_codes_as_the_prior() -> None:
@@ -100,13 +95,3 @@ def test_where_there_is_nothing_to_compare_with_there_is_no_penalty(count: int) 
     bottleneck = BOTTLENECKS.parse(SETTINGS).build(code_size=3)
     output = bottleneck(codes, draws=torch.randn(1, 3) if count == 1 else None)
     assert output.penalty.item() == 0
-
-
-@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
-def test_a_squashed_code_is_refused(activation: str) -> None:
-    settings = BOTTLENECKS.parse(SETTINGS)
-    settings.check(code_size=3, code_activation="identity", tied=False)
-    with pytest.raises(ConfigError, match=rf"^architecture\.code_activation={activation}: .*set it to identity"):
-        settings.check(code_size=3, code_activation=activation, tied=False)
-    with pytest.raises(ConfigError, match=r"^bottleneck\.weight=-1"):
-        BOTTLENECKS.parse({**SETTINGS, "weight": -1})

@@ -1,4 +1,4 @@
-"""Losses that are means over pixels: against numbers by hand, torch's own functions, and numerical gradients."""
+"""Losses averaged over pixels: against numbers by hand, torch's functions, and numerical gradients."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from autoenc.models.losses import (
     Emphasis,
     Loss,
     LossSettings,
-    MeanAbsoluteError,
-    MeanSquaredError,
 )
 from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
 from autoenc.settings import ConfigError
@@ -42,12 +40,6 @@ def some_batch(output: OutputName, *, dtype: torch.dtype = torch.float64) -> tup
     raw = raw.sigmoid() if output == "identity" else raw
     target = torch.rand(5, 2, 3, 4, generator=generator, dtype=dtype)
     return raw, OUTPUT_RANGES[output].to_images(raw), target
-
-
-def test_the_choices() -> None:
-    assert isinstance(loss_named("mse", output="sigmoid"), MeanSquaredError)
-    assert isinstance(loss_named("l1", output="sigmoid"), MeanAbsoluteError)
-    assert isinstance(loss_named("bce", output="sigmoid"), BinaryCrossEntropy)
 
 
 @pytest.mark.parametrize(
@@ -83,17 +75,6 @@ def test_against_torch(name: str, reference: Callable[[Tensor, Tensor], Tensor],
     torch.testing.assert_close(loss.per_image(raw, reconstruction, target), each)
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("name", NAMES)
-def test_forward_is_the_mean_of_per_image(name: str, output: OutputName) -> None:
-    batch = some_batch(output)
-    loss = loss_named(name, output=output)
-    per_image = loss.per_image(*batch)
-    assert per_image.shape == (5,)
-    assert loss(*batch).shape == ()
-    torch.testing.assert_close(loss(*batch), per_image.mean())
-
-
 def test_a_loss_that_gives_only_per_pixel_has_the_rest() -> None:
     class Excess(Loss):
         unit = "how much too bright"
@@ -110,30 +91,8 @@ def test_a_loss_that_gives_only_per_pixel_has_the_rest() -> None:
     assert Excess()(*given).item() == 0.4375
     assert Nats().per_image(*given).tolist() == [0.5, 1.25]
     assert Nats().likelihood().in_nats
-    with pytest.raises(ConfigError, match="no likelihood"):
+    with pytest.raises(ConfigError, match="needs a likelihood in nats"):
         Excess().likelihood()
-
-
-def test_the_base_class_measures_nothing() -> None:
-    image = torch.zeros(1, 1, 1, 1)
-    with pytest.raises(NotImplementedError):
-        Loss()(image, image, image)
-
-
-@pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("name", NAMES)
-def test_gradients(name: str, output: OutputName) -> None:
-    raw, _, target = some_batch(output)
-    loss = loss_named(name, output=output)
-
-    def mean(raw: Tensor) -> Tensor:
-        return loss(raw, OUTPUT_RANGES[output].to_images(raw), target)  # type: ignore[no-any-return]
-
-    def each(raw: Tensor) -> Tensor:
-        return loss.per_image(raw, OUTPUT_RANGES[output].to_images(raw), target)
-
-    assert torch.autograd.gradcheck(mean, raw.requires_grad_())
-    assert torch.autograd.gradcheck(each, raw.requires_grad_())
 
 
 def test_cross_entropy_of_extreme_logits_keeps_its_digits() -> None:
@@ -155,23 +114,6 @@ def test_cross_entropy_of_the_identity_is_finite_at_and_beyond_the_edges(pixel: 
     assert loss(raw, raw, right).item() == pytest.approx(0, abs=1e-5)
     assert loss(raw, raw, wrong).item() == pytest.approx(-math.log(1e-6), rel=1e-2)
     torch.testing.assert_close(loss(raw, raw, wrong), loss.per_image(raw, raw, wrong).mean())
-
-
-@pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("grey", [0.1, 0.5, 0.9])
-def test_cross_entropy_on_grey_targets_is_least_at_their_entropy(grey: float, output: OutputName) -> None:
-    reconstruction = torch.linspace(0.01, 0.99, 99, dtype=torch.float64).reshape(99, 1, 1, 1)
-    logits = torch.logit(reconstruction)
-    raw = {"identity": reconstruction, "sigmoid": logits, "tanh": logits / 2}[output]
-    values = BinaryCrossEntropy(output=output).per_image(raw, reconstruction, torch.full_like(raw, grey))
-    entropy = -grey * math.log(grey) - (1 - grey) * math.log(1 - grey)
-    assert values.min().item() == pytest.approx(entropy)
-    assert reconstruction[values.argmin()].item() == pytest.approx(grey)
-
-
-@pytest.mark.parametrize(("name", "words"), [("mse", "squared"), ("l1", "absolute"), ("bce", "nats")])
-def test_units_are_named(name: str, words: str) -> None:
-    assert words in loss_named(name, output="sigmoid").unit
 
 
 # --- emphasis: Vincent et al. 2010, section 5 ---
@@ -200,21 +142,6 @@ def test_emphasis_by_hand(name: str, first: float, second: float) -> None:
     torch.testing.assert_close(found, torch.tensor([first, second], dtype=torch.float64))
     mean = loss(reconstruction, reconstruction, target, corrupted=corrupted)
     assert mean.item() == pytest.approx((first + second) / 2)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_corrupted_and_kept_parts_add_up(name: str) -> None:
-    batch = some_batch("sigmoid")
-    corrupted = torch.rand(5, 2, 3, 4, generator=torch.Generator().manual_seed(2)) < 0.4
-
-    def value(*, alpha: float, beta: float) -> Tensor:
-        loss = loss_named(name, output="sigmoid", corrupted=alpha, kept=beta)
-        return loss.per_image(*batch, corrupted=corrupted)
-
-    whole = loss_named(name, output="sigmoid").per_image(*batch)
-    torch.testing.assert_close(value(alpha=1, beta=0) + value(alpha=0, beta=1), whole)
-    torch.testing.assert_close(value(alpha=2, beta=2), 2 * whole)
-    assert not value(alpha=1, beta=0).allclose(value(alpha=0, beta=1))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -281,12 +208,7 @@ def test_the_likelihoods_unit_names_it(name: str, unit: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    ("corrupted", "kept", "complaint"),
-    [(2.0, 1.0, "corrupted_weight=2.0"), (1.0, 0.5, "kept_weight=0.5"), (2.0, 2.0, "corrupted_weight=2.0")],
-)
-def test_with_weighted_pixels_there_is_no_likelihood(name: str, corrupted: float, kept: float, complaint: str) -> None:
-    loss = loss_named(name, output="sigmoid", corrupted=corrupted, kept=kept)
-    with pytest.raises(ConfigError, match=rf"^loss.{complaint}: it must be 1") as error:
-        loss.likelihood()
-    assert "\n" not in str(error.value)
+def test_with_weighted_pixels_there_is_no_likelihood(name: str) -> None:
+    for weights, complaint in (({"corrupted": 2.0}, "corrupted_weight=2.0"), ({"kept": 0.5}, "kept_weight=0.5")):
+        with pytest.raises(ConfigError, match=rf"^loss.{complaint}: it must be 1"):
+            loss_named(name, output="sigmoid", **weights).likelihood()
