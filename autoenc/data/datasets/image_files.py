@@ -50,7 +50,7 @@ class Found(NamedTuple):
     others: Counter[str]
 
 
-def find_pictures(folder: Path, *, recursive: bool = True) -> Found:
+def find_pictures(folder: Path) -> Found:
     """The pictures in `folder` and its folders, found by their suffixes. Hidden files are skipped.
 
     Raises:
@@ -67,7 +67,7 @@ def find_pictures(folder: Path, *, recursive: bool = True) -> Found:
             folders.clear()
             continue
         seen.add(identity)
-        folders[:] = [entry for entry in folders if recursive and not entry.startswith(".")]
+        folders[:] = [entry for entry in folders if not entry.startswith(".")]
         for entry in (entry for entry in files if not entry.startswith(".")):
             suffix = os.path.splitext(entry)[1].lower()  # noqa: PTH122  (faster, for a million names)
             if suffix in SUFFIXES:

@@ -334,12 +334,12 @@ def lock_held(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Set when the log says that a download waits."""
+    """Set when the log says that a download waits; nothing else may be logged."""
     event = threading.Event()
 
     def info(message: str, *arguments: object) -> None:
-        if message.startswith("waiting for another process"):
-            event.set()
+        assert message.startswith("waiting for another process")
+        event.set()
 
     monkeypatch.setattr(download.logger, "info", info)
     return event

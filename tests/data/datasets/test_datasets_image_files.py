@@ -320,14 +320,13 @@ def touch(folder: Path, *names: str) -> None:
         path.touch()
 
 
-def names(folder: Path, *, recursive: bool = True) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in find_pictures(folder, recursive=recursive).pictures]
+def names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in find_pictures(folder).pictures]
 
 
 def test_pictures_are_found_by_their_suffixes_and_sorted(tmp_path: Path) -> None:
     touch(tmp_path, "b.PNG", "a.jpg", "b/z.gif", "b/deeper/y.tiff", "notes.txt", "a.jpg.bak", "png", "c/README")
     assert names(tmp_path) == ["a.jpg", "b/deeper/y.tiff", "b/z.gif", "b.PNG"]
-    assert names(tmp_path, recursive=False) == ["a.jpg", "b.PNG"]
     assert find_pictures(tmp_path).others == {".txt": 1, ".bak": 1, "": 2}
 
 

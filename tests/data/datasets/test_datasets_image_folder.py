@@ -234,7 +234,7 @@ def test_unreadable_pictures_are_skipped_on_request(tmp_path: Path, caplog: pyte
     damage(tmp_path, *bad)
     splits = build(tmp_path, unreadable="skip")
     assert brightness(splits) == {name: value for name, value in painted.items() if name not in bad}
-    assert set(classes(splits).values()) == {"a", "b"}
+    assert all(class_name == name[0] for name, class_name in classes(splits).items())
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert warning.getMessage().startswith("skipping 13 of 40 pictures, which cannot be read: ")
     assert all(f"{name} (" in warning.getMessage() for name in bad)
