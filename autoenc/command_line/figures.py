@@ -23,9 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="figures.py", description=DESCRIPTION)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
     parser.add_argument("picture", nargs="*", metavar="PICTURE", help="codes, kernels, ... (default: all)")
-    parser.add_argument(
-        "--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA"
-    )
+    parser.add_argument("--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA")
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute (default: auto)"
     )

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoenc.pictures import Codebook, stored_numbers
+from autoenc.pictures import stored_numbers
+from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.stored_numbers import stored_arrays
 from autoenc.runs import Limits
 

@@ -13,7 +13,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
-import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import FigureImage
@@ -22,40 +21,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import autoenc
-from autoenc.pictures import draw_loss_curves, draw_progress, draw_reconstructions
 from autoenc.pictures.axis_ticks import integer_ticks, number, value_axis
-from autoenc.pictures.image_grid import ColorScale, ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.loss_curves import loss_curves_figure
+from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.loss_curves import draw_loss_curves, loss_curves_figure
 from autoenc.pictures.page import house_style, text_width, wrapped
-from autoenc.pictures.reconstructions import evenly_chosen
 
-SHAPES = [(1, 8, 8), (1, 28, 28), (1, 29, 31), (3, 32, 32)]
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
-
-
-def random_images(count: int, shape: tuple[int, int, int], *, seed: int = 0) -> NDArray[np.float64]:
-    levels = np.random.default_rng(seed).integers(0, 256, (count, *shape))
-    return levels / 255
 
 
 def page_of(path: Path) -> NDArray[np.uint8]:
     return np.asarray(Image.open(path).convert("RGB"))
-
-
-def places(page: NDArray[np.uint8], image: NDArray[np.float64]) -> list[tuple[int, int, int]]:
-    """Where (top, left, scale) the image (C, H, W) stands on the page with every pixel a uniform block."""
-    pixels = np.broadcast_to(np.rint(255 * image.transpose(1, 2, 0)).astype(np.uint8), (*image.shape[1:], 3))
-    lines = [row.tobytes() for row in page]
-    found = []
-    for scale in range(1, 41):
-        blocks = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
-        first = blocks[0].tobytes()
-        height, width = blocks.shape[:2]
-        for top in range(page.shape[0] - height + 1):
-            at = lines[top].find(first)
-            if at >= 0 and np.array_equal(page[top : top + height, at // 3 : at // 3 + width], blocks):
-                found.append((top, at // 3, scale))
-    return found
 
 
 def history(train: Sequence[float | None], validation: Sequence[float | None] | None = None) -> list[dict[str, Any]]:
@@ -89,49 +64,6 @@ def boxes(texts: Sequence[Text]) -> list[Any]:
 
 
 # Grids of images
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_each_pixel_is_a_sharp_block_in_its_own_row_and_column(tmp_path: Path, shape: tuple[int, int, int]) -> None:
-    path = tmp_path / "reconstructions.png"
-    rows = [random_images(4, shape, seed=seed) for seed in range(3)]
-    originals, noisy, made = rows
-    draw_reconstructions(originals, noisy=noisy, reconstructions=made, path=path, title="t", captions=list("abcd"))
-    page = page_of(path)
-    found = np.array([[places(page, image) for image in row] for row in rows])
-    assert found.shape == (3, 4, 1, 3)  # rows x columns x once each x (top, left, scale)
-    tops, lefts, scales = found[:, :, 0].transpose(2, 0, 1)
-    assert len(np.unique(scales)) == 1
-    assert scales[0, 0] * max(shape) >= 64
-    assert (np.diff(tops, axis=0) > scales[0, 0] * shape[1]).all()
-    assert (tops == tops[:, :1]).all()
-    assert (np.diff(lefts, axis=1) > scales[0, 0] * shape[2]).all()
-    assert (lefts == lefts[:1]).all()
-
-
-def test_values_are_shown_as_they_are_and_not_stretched(tmp_path: Path) -> None:
-    dim = 0.25 + 0.25 * random_images(3, (1, 8, 8))  # neither black nor white
-    draw_progress(dim, snapshots=[(0, dim / 2)], path=tmp_path / "p.png", title="t", captions=None)
-    page = page_of(tmp_path / "p.png")
-    assert all(len(places(page, image)) == 1 for image in (*dim, *(dim / 2)))
-
-
-def test_the_error_is_absolute_and_darker_where_it_is_larger(tmp_path: Path) -> None:
-    clean = np.full((3, 3, 8, 8), 0.5)
-    made = clean.copy()
-    made[0, :, :, :4] += 0.4
-    made[0, :, :, 4:] -= 0.4
-    made[1, 0] += 0.3
-    made[1, 1] -= 0.3  # in two of three channels: 0.2 in the mean
-    draw_reconstructions(clean, reconstructions=made, path=tmp_path / "r.png", title="t", captions=None)
-    scale = ColorScale("", "Reds", low=0, high=0.4)
-    page = page_of(tmp_path / "r.png")
-    for error in (0.4, 0.2, 0.0):
-        color = scale.pixels(np.array([error]))[0] / 255
-        found = places(page, np.broadcast_to(color[:, None, None], (3, 8, 8)))
-        assert any(scale >= 8 for _, _, scale in found)  # the colour bar has all of these colours too, on a few pixels
-    grey = np.asarray(Image.fromarray(scale.pixels(np.linspace(0, 0.4, 50))[None]).convert("L"), dtype=int)[0]
-    assert (np.diff(grey) < 0).all()
 
 
 def grid(
@@ -172,14 +104,6 @@ def test_narrow_images_leave_room_for_whole_words() -> None:
     )
 
 
-def test_what_leaves_the_scale_is_clipped(tmp_path: Path) -> None:
-    clean = random_images(3, (1, 8, 8))
-    noisy = 3 * clean - 1
-    draw_reconstructions(clean, noisy=noisy, reconstructions=clean, path=tmp_path / "r.png", title="t", captions=None)
-    page = page_of(tmp_path / "r.png")
-    assert all(len(places(page, image.clip(0, 1))) == 1 for image in noisy)
-
-
 @pytest.mark.parametrize(("rows", "count"), [(4, 1), (4, 10), (4, 20), (9, 10), (9, 20), (2, 50), (9, 100)])
 def test_images_stay_apart_on_the_page_and_large_enough(rows: int, count: int) -> None:
     figure = grid(rows, count)
@@ -195,132 +119,6 @@ def test_images_stay_apart_on_the_page_and_large_enough(rows: int, count: int) -
 
 def test_a_large_image_is_not_shrunk() -> None:
     assert grid(2, 2, shape=(40, 2500)).images[0].get_size() == (40, 2500)
-
-
-def test_a_single_image_is_laid_out_sideways(tmp_path: Path) -> None:
-    image = random_images(2, (1, 28, 28))
-    path = tmp_path / "r.png"
-    draw_reconstructions(image[:1], reconstructions=image[1:], path=path, title="t", captions=["Ankle boot"])
-    page = page_of(path)
-    (first,), (second,) = places(page, image[0]), places(page, image[1])
-    assert first[0] == second[0]
-    assert first[1] < second[1]
-    assert page.shape[1] > page.shape[0]
-
-
-def drawn_texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts of every figure that is saved from here on."""
-    texts: list[str] = []
-    saved = Figure.savefig
-
-    def savefig(figure: Figure, *arguments: Any, **settings: Any) -> None:
-        saved(figure, *arguments, **settings)
-        texts.extend(written(figure))  # now, as ticks get their labels when they are drawn
-
-    monkeypatch.setattr(Figure, "savefig", savefig)
-    return texts
-
-
-def test_reconstructions_say_what_they_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = drawn_texts(monkeypatch)
-    clean = torch.full((3, 1, 8, 8), 0.5)
-    made = clean + torch.tensor([0.1, 0.01, 0.0])[:, None, None, None]
-    noisy = clean + 0.6
-    path = tmp_path / "r.png"
-    draw_reconstructions(
-        clean, noisy=noisy, reconstructions=made, path=path, title=r"$\no$ digit", captions=["a", "b", "c"]
-    )
-    expected = [
-        r"$\no$ digit",
-        "original",
-        "noisy input",
-        "(clipped to 0…1)",
-        "reconstruction",
-        "error",
-        "a",
-        "b",
-        "c",
-    ]
-    assert set(expected) <= set(texts)
-    assert texts.count("(clipped to 0…1)") == 1
-    assert {"MSE", "0.0100", "1e-4", "0.0000"} <= set(texts)
-    assert any("absolute error" in text for text in texts)
-    assert any(text.startswith("0.1") for text in texts)  # the end of the colour bar
-
-
-def test_what_is_not_a_number_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = drawn_texts(monkeypatch)
-    clean = random_images(2, (3, 8, 8))
-    made = clean.copy()
-    made[1, 0, 0, 0] = np.nan
-    draw_reconstructions(clean, reconstructions=made, path=tmp_path / "r.png", title="t", captions=None)
-    assert {"(not a number: white)", "not finite", "0.0000"} <= set(texts)
-    assert any("mean over channels" in text for text in texts)
-
-
-def test_progress_shows_eight_of_many_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = drawn_texts(monkeypatch)
-    clean = random_images(8, (1, 8, 8))
-    snapshots = [(epoch, clean) for epoch in range(51)]
-    draw_progress(clean, snapshots=snapshots, path=tmp_path / "p.png", title="t", captions=FASHION[:8])
-    labels = [text for text in texts if text.startswith(("epoch", "before"))]
-    assert labels == ["before training", *(f"epoch {epoch}" for epoch in (7, 14, 21, 29, 36, 43, 50))]
-    assert "t (8 of 51 snapshots)" in [text.replace("\N{NO-BREAK SPACE}", " ") for text in texts]
-
-
-def test_progress_with_few_snapshots_shows_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = drawn_texts(monkeypatch)
-    images = [random_images(3, (1, 8, 8), seed=seed) for seed in range(3)]
-    path = tmp_path / "p.png"
-    draw_progress(images[0], snapshots=[(5, images[1]), (10, images[2])], path=path, title="t", captions=None)
-    assert texts == ["t", "original", "epoch 5", "epoch 10"]
-    tops = [places(page_of(path), row[0])[0][0] for row in images]
-    assert tops == sorted(tops)
-
-
-@pytest.mark.parametrize(("count", "most"), [(1, 8), (8, 8), (9, 8), (51, 8), (1000, 2)])
-def test_evenly_chosen_keeps_first_and_last(count: int, most: int) -> None:
-    chosen = evenly_chosen(count, most=most)
-    assert chosen[0] == 0
-    assert chosen[-1] == count - 1
-    assert len(chosen) == min(count, most)
-    assert max(np.diff(chosen), default=1) - min(np.diff(chosen), default=1) <= 1
-
-
-GOOD = np.zeros((2, 1, 8, 8))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"originals": np.zeros((8, 8))}, r"originals: expected images of shape \(N, C, H, W\).*not \(8, 8\)"),
-        ({"originals": np.zeros((2, 2, 8, 8))}, "one or three channels"),
-        ({"originals": np.zeros((0, 1, 8, 8))}, "at least one image"),
-        ({"originals": np.zeros((2, 1, 8, 8), dtype=np.uint8)}, "floats on the .0, 1. scale, not uint8"),
-        (
-            {"reconstructions": np.zeros((3, 1, 8, 8))},
-            r"reconstructions: .*originals, \(2, 1, 8, 8\), not \(3, 1, 8, 8\)",
-        ),
-        ({"noisy": np.zeros((2, 1, 8, 9))}, "noisy: expected the shape of the originals"),
-        ({"captions": ["one"]}, "captions: expected one for each of 2 images, not 1"),
-    ],
-)
-def test_images_that_do_not_fit_are_refused(tmp_path: Path, wrong: dict[str, Any], message: str) -> None:
-    given: dict[str, Any] = {"originals": GOOD, "reconstructions": GOOD, "captions": None, **wrong}
-    with pytest.raises(ValueError, match=message):
-        draw_reconstructions(given.pop("originals"), path=tmp_path / "r.png", title="t", **given)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("epochs", [[], [1, 1], [2, 1]])
-def test_snapshots_out_of_order_are_refused(tmp_path: Path, epochs: list[int]) -> None:
-    with pytest.raises(ValueError, match="snapshots: expected at least one, in the order of their epochs"):
-        draw_progress(GOOD, snapshots=[(e, GOOD) for e in epochs], path=tmp_path / "p.png", title="t", captions=None)
-
-
-def test_a_snapshot_of_another_shape_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="snapshot of epoch 3: expected the shape of the originals"):
-        draw_progress(GOOD, snapshots=[(3, GOOD[:1])], path=tmp_path / "p.png", title="t", captions=None)
 
 
 # Loss curves
@@ -549,11 +347,11 @@ def test_the_callers_style_neither_changes_nor_matters(tmp_path: Path) -> None:
 def test_neither_pyplot_nor_the_backend_is_touched(tmp_path: Path) -> None:
     program = f"""
 import sys, numpy, pathlib, matplotlib
-from autoenc.pictures import draw_loss_curves, draw_progress, draw_reconstructions
+from autoenc.pictures.loss_curves import draw_loss_curves
+from autoenc.pictures.reconstructions import Reconstructions
 images, path = numpy.zeros((3, 1, 8, 8)), pathlib.Path({str(tmp_path / "x.png")!r})
 draw_loss_curves([{{"epoch": 1, "train/loss": 1}}], path=path, loss_label="loss", best_epoch=None, title="t")
-draw_reconstructions(images, reconstructions=images, path=path, title="t", captions=None)
-draw_progress(images, snapshots=[(1, images)], path=path, title="t", captions=None)
+Reconstructions(clean=images, given=images, final=images, captions=("a", "b", "c")).write_figure(path, title="t")
 assert "matplotlib.pyplot" not in sys.modules, "pyplot"
 assert "torch" not in sys.modules, "torch"
 assert dict.__getitem__(matplotlib.rcParams, "backend") == "svg", "backend"
@@ -563,12 +361,6 @@ assert dict.__getitem__(matplotlib.rcParams, "backend") == "svg", "backend"
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def test_a_letter_that_the_font_lacks_stops_nothing(tmp_path: Path) -> None:
-    images = random_images(3, (1, 8, 8))
-    captions = ["\N{CJK UNIFIED IDEOGRAPH-732B}", "b", "c"]
-    draw_progress(images, snapshots=[(1, images)], path=tmp_path / "p.png", title="t", captions=captions)
 
 
 def test_wrapping() -> None:
