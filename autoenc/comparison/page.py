@@ -80,9 +80,9 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
     value = setting(config, settings.against)
     if value is None:
         hint = nearest(settings.against, _numbers(config))
-        raise ConfigError("comparison.against", f"a run has no number of this key{hint}", value=settings.against)
+        raise ConfigError("comparison.against", f"runs have no number with this key{hint}", value=settings.against)
     if not is_number(value):
-        problem = f"it must be the key of a number, and of a run it is {said(value)}"
+        problem = f"it must be the key of a number, but a run has {said(value)}"
         raise ConfigError("comparison.against", problem, value=settings.against)
 
 

@@ -24,7 +24,7 @@ BAR = "#12355b"
 FEW = 64  # codes: up to so many, bars have gaps between them
 LINE = (
     "How much each code of the codebook is used on the test images, the most used first. Dashed: if all were used "
-    "alike. Perplexity: the number of codes that, used alike, would say as much. Dead: used by no test image."
+    "equally. Perplexity: the number of equally used codes with the same entropy. Dead: used by no test image."
 )
 
 

@@ -120,14 +120,8 @@ def code_page(
 ) -> PanelPage:
     """A page with room for axes with codes on them, a legend, and a count of the codes that are left out.
 
-    Args:
-        layout: of the axes.
-        finite: the finite codes (N, D) of each of the layout's windows.
-        total: the number of all codes.
-        headings: of the panels.
-        columns: how many panels stand side by side.
-        title: of the page.
-        notes: further sentences for the line below the title.
+    `finite` are the finite codes (N, D) of each of the layout's windows, `total` is the number of all codes. The
+    `notes` are further sentences for the line below the title.
     """
     beyond = sum(int(seen.outside(points).sum()) for points, seen in zip(finite, layout.windows, strict=True))
     odd = total - sum(len(points) for points in finite)

@@ -44,7 +44,7 @@ class Gradients(Picture):
     after: NDArray[np.float64]
     """Of the trained model, (L,)."""
     images: int
-    """Over how many training images the gradient is the mean."""
+    """The number of training images that the gradient is averaged over."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -73,7 +73,7 @@ class Gradients(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A row a layer, with two dots on an axis that all panels share."""
+        """Draw a row for each layer, with two dots on an axis that all panels share."""
         columns = columns_of(panels)
         width = WIDTHS[columns]
         column = text_width(HEADS[0], SMALL) + SPACE
@@ -203,7 +203,7 @@ def _write(page: Page, picture: Gradients, *, layout: RowLayout, right: int, top
 
 
 def _written(value: float) -> str:
-    """Two digits, and a power of ten where that is shorter: `0.15`, `1.5e-3`."""
+    """Two digits, and a power of ten if that is shorter: `0.15`, `1.5e-3`."""
     if not np.isfinite(value):
         return "\N{INFINITY}" if np.isinf(value) else "NaN"
     if value == 0 or 0.01 <= value < 99.5:

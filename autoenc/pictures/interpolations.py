@@ -24,14 +24,14 @@ MAX_NAME = 160  # pixels of a class's name, then it is wrapped
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interpolations(Picture):
-    """Real images and, between two of them, what the decoder makes of the codes on the line from one to the other."""
+    """Test images and, between two of them, decoded codes on the line from one code to the other."""
 
     kind: ClassVar[str] = "interpolations"
 
     starts: NDArray[Any]
     """(R, C, H, W) in [0, 1]: the test images that the lines begin at."""
     images: NDArray[Any]
-    """(R, S, C, H, W) in [0, 1] scale: decoded at even steps, the codes of the two ends among them."""
+    """(R, S, C, H, W) in [0, 1] scale: decoded at even steps, including the codes of both ends."""
     ends: NDArray[Any]
     """(R, C, H, W) in [0, 1]."""
     start_names: tuple[str, ...]
@@ -68,11 +68,11 @@ class Interpolations(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A row for each line, the real images at its ends, with their classes' names."""
+        """Draw a row for each line, with the test images and their classes at its ends."""
         said = remark(*(panel.picture.images for panel in panels))
         line = (
-            "At both ends test images; between them, decoded, the codes at even steps on the straight line from the "
-            f"first one's code to the last one's. {said}"
+            "At both ends, test images. Between them, decoded codes at even steps on the straight line from one "
+            f"image's code to the other's. {said}"
         )
         return image_strips(
             [_block(panel) for panel in panels],

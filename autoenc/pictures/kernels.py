@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 MOST_SHOWN = 64
 QUANTILE = 0.995
 GAP = 6  # between kernels
-ROOM = 1800  # pixels that the panels of a row may be wide in all
-ROOM_HEIGHT = 1000  # that a single row of panels may be high
+ROOM = 1800  # pixels: the width of all panels in a row
+ROOM_HEIGHT = 1000  # of a single row of panels
 MOST_SIDE = 150  # of a kernel
 
 
@@ -216,11 +216,11 @@ def _grid(kernels: NDArray[np.float32], *, width: int, height: int) -> _Grid:
 
 
 def _line(*, colored: bool) -> str:
-    colors = "middle grey 0, each colour by itself" if colored else "blue below 0, white 0, red above"
+    colors = "middle grey 0, each colour separately" if colored else "blue below 0, white 0, red above"
     return (
         f"Kernels of the encoder's first layer, all on one scale: {colors}; clipped at the 99.5 % quantile of "
-        "|weight| (the largest of the panels'). Crossed out: dead, the kernel's unit is constant on the test images or "
-        "varies less than a millionth of the median unit. Roughness: 1 white noise, 0 constant."
+        "|weight| (the largest of the panels'). Crossed out: dead kernels, whose unit is constant on the test images, "
+        "or varies less than a millionth as much as the median unit. Roughness: 1 white noise, 0 constant."
     )
 
 

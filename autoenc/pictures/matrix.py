@@ -1,4 +1,4 @@
-"""A convolution and its transpose as the matrices they are."""
+"""A convolution and its transpose, written as matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 IMAGE_SIDE = 8  # pixels; a larger kernel has an image of its own size
 
-ROOM = 1500  # pixels that the panels of a row may be wide in all
+ROOM = 1500  # pixels: the width of all panels in a row
 ROOM_HEIGHT = 800
 GAP = 48  # between the pictures of a panel
 KERNEL_SIDE = 200  # pixels that a kernel is wide, about
@@ -31,9 +31,9 @@ MOST_SCALE = 16
 LEAST_TEXT = 200  # pixels of width for the text under a picture
 TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 LINE = (
-    "The convolution as a matrix from the pixels of a small image to the numbers that come out, beside the matrix of "
-    "the transposed convolution with the same kernel, which leads back: one is the other, flipped over its diagonal. "
-    "Every row of the first holds the kernel once. Blue below 0, white 0, red above; biases are left out."
+    "The convolution as a matrix from the pixels of a small image to its outputs, next to the matrix of the transposed "
+    "convolution with the same kernel, which maps back: one is the other, flipped over its diagonal. Every row of the "
+    "first holds the kernel once. Blue below 0, white 0, red above; biases are left out."
 )
 
 
@@ -131,22 +131,23 @@ class Matrix(Picture):
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw the kernel and both matrices of each panel, all on one scale."""
         columns = columns_of(panels)
-        layouts = [_layout(panel.picture, width=ROOM // columns) for panel in panels]
+        drawn = [_pieces(panel.picture, width=ROOM // columns) for panel in panels]
+        heights = [max(piece.bottom for piece in pieces) for pieces in drawn]
         limit = max(float(np.abs(panel.picture.kernel).max()) for panel in panels) or 1.0
         scale = ColorScale("weight", "RdBu_r", low=-limit, high=limit)
         page, corners, side = panel_page(
             [panel.heading for panel in panels],
-            width=max(layout.width for layout in layouts),
-            height=max(LEAST_HEIGHT, *(layout.height for layout in layouts)),
+            width=max(piece.right for pieces in drawn for piece in pieces),
+            height=max(LEAST_HEIGHT, *heights),
             columns=columns,
             title=title,
             line=LINE,
             side=SIDE,
         )
-        for layout, corner in zip(layouts, corners, strict=True):
-            for piece in layout.pieces:
+        for pieces, corner in zip(drawn, corners, strict=True):
+            for piece in pieces:
                 _draw(page, piece, corner=corner, scale=scale)
-        draw_color_bar(page, scale, left=side.left, top=side.top, height=min(500, layouts[0].height))
+        draw_color_bar(page, scale, left=side.left, top=side.top, height=min(500, heights[0]))
         return page.figure
 
 
@@ -160,9 +161,9 @@ class _Piece(NamedTuple):
     text: str
 
     @property
-    def width(self) -> int:
-        """Of the picture."""
-        return int(self.scale * self.values.shape[1])
+    def right(self) -> int:
+        """The right edge of the image and its text."""
+        return self.left + max(self.scale * int(self.values.shape[1]), LEAST_TEXT)
 
     @property
     def foot(self) -> int:
@@ -175,14 +176,8 @@ class _Piece(NamedTuple):
         return self.foot + block_height(self.text, SMALL)
 
 
-class _Layout(NamedTuple):
-    pieces: list[_Piece]
-    width: int
-    height: int
-
-
-def _layout(picture: Matrix, *, width: int) -> _Layout:
-    """The convolution, the kernel below it, where there is room, and the transposed convolution at the right."""
+def _pieces(picture: Matrix, *, width: int) -> list[_Piece]:
+    """The convolution, the kernel below it, and the transposed convolution to the right of both."""
     outputs, inputs = picture.convolution.shape
     scale = max(1, min((width - GAP) // (inputs + outputs), ROOM_HEIGHT // max(inputs, outputs), MOST_SCALE))
 
@@ -195,10 +190,9 @@ def _layout(picture: Matrix, *, width: int) -> _Layout:
     kernel_scale = max(1, KERNEL_SIDE // max(picture.kernel.shape))
     kernel = piece(picture.kernel, "the kernel", scale=kernel_scale, top=convolution.bottom + GAP // 2)
     text = f"transposed convolution: {inputs} pixels (down) from {outputs} numbers (across)"
-    left = max(convolution.width, LEAST_TEXT) + GAP
+    left = convolution.right + GAP
     transposed = piece(picture.transposed, text, scale=scale, left=left)
-    pieces = [convolution, kernel, transposed]
-    return _Layout(pieces, left + max(transposed.width, LEAST_TEXT), max(placed.bottom for placed in pieces))
+    return [convolution, kernel, transposed]
 
 
 def _draw(page: Page, piece: _Piece, *, corner: Corner, scale: ColorScale) -> None:

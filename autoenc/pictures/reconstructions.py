@@ -1,4 +1,4 @@
-"""Test images next to what one autoencoder, or several, make of them."""
+"""Test images next to their reconstructions by one autoencoder, or several."""
 
 from __future__ import annotations
 

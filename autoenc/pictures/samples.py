@@ -1,4 +1,4 @@
-"""What the decoder makes of codes that no image had."""
+"""Images decoded from random codes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_FULL = 64  # numbers in the longest code whose mixture has full covariances
 LEAST_DEVIATION = 1e-6  # of a number that varies, relative to the one that varies most
 LEAST_VARIANCE = 1e-4  # added to each component's variances, relative to the number's own, which may be constant in it
 
-MOST_ABOVE = 5  # so many panels have their two blocks above one another; more have them side by side
+MOST_ABOVE = 5  # panels: up to so many have one of their two blocks above the other, more have both side by side
 ACROSS = 8  # images in a row
 
 OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)
@@ -105,8 +105,8 @@ class Samples(Picture):
         images = [part for panel in panels for part in (panel.picture.prior_images, panel.picture.mixture_images)]
         line = (
             "Images decoded from random codes. The numbers are mean log-likelihoods of the test images' codes, in nats "
-            f"per dimension. Under N(0, I), codes that are spread like it have {number(OF_ITSELF)}; a higher number "
-            f"says that they are crowded near the origin, a lower one that they lie elsewhere. {remark(*images)}"
+            f"per dimension. Codes that are distributed as N(0, I) have {number(OF_ITSELF)} under N(0, I). A higher "
+            f"number means that they crowd near the origin, a lower one that they lie elsewhere. {remark(*images)}"
         )
         return image_strips(
             blocks,

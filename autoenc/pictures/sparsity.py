@@ -31,8 +31,8 @@ THICKNESS = 0.36  # of a bar, in rows
 
 LINE = (
     "Mean over the test images, layer by layer from the image to the code. Light: the share of activations that are "
-    "exactly 0. Dark: Hoyer's sparsity of the activations, 0 where all are equally large and 1 where one alone is not "
-    "0; normal random numbers have 0.2."
+    "exactly 0. Dark: Hoyer's sparsity of the activations: 0 if all are equally large, 1 if only one is not 0; normal "
+    "random numbers have 0.2."
 )
 
 

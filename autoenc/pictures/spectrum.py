@@ -1,4 +1,4 @@
-"""The spectrum of what a decoder makes, where checkerboards show as peaks."""
+"""The spectrum of a decoder's images, where checkerboards show as peaks."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ NAMES = ("originals", "reconstructions", "untrained decoder")
 COLORS = ("#6b6b6b", "#12355b", "#d55e00")
 DASHES = ("--", "-", ":")
 LINE = (
-    "Mean power of each frequency, horizontal and vertical, in test images, in their reconstructions, and in what the "
-    "untrained decoder makes of random codes, each relative to its own mean. Overlaps that repeat every second pixel "
+    "Mean power of each frequency, horizontal and vertical, in test images, in their reconstructions, and in random "
+    "codes decoded by the untrained decoder, each relative to its own mean. Overlaps that repeat every second pixel "
     "leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), (0, 1/2) and (1/2, 1/2) is "
     "above that of the neighbours, 1/16 away; 0 where the spectrum is smooth. Right: the mean over the other direction."
 )
@@ -51,7 +51,7 @@ class Spectrum(Picture):
     originals: NDArray[np.float64]
     reconstructions: NDArray[np.float64]
     untrained: NDArray[np.float64]
-    """Of what the decoder made of random codes before training."""
+    """Of random codes, decoded before training."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -155,7 +155,7 @@ def _layout(picture: Spectrum) -> _Layout:
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Relative to the mean power; where there is none, far below."""
+    """Decibels relative to the mean power; minus infinity without power."""
     mean = power.mean()
     if not mean > 0:
         return np.full_like(power, -np.inf)

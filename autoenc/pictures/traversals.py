@@ -31,11 +31,11 @@ class Traversals(Picture):
     images: NDArray[Any]
     """(D, S, C, H, W) in [0, 1] scale: dimension by dimension, from the lowest value to the highest."""
     code_values: NDArray[Any]
-    """(D, S), the values that the number was given."""
+    """(D, S), the values of that number."""
     dimensions: tuple[int, ...]
     """Which numbers of the code, counted from 0, by falling standard deviation."""
     standard_deviations: tuple[float, ...]
-    """Theirs over the test images."""
+    """Their standard deviations over the test images."""
     code_size: int
     original: NDArray[Any]
     """(C, H, W) in [0, 1], the test image."""
@@ -121,7 +121,7 @@ def _which(picture: Traversals) -> str:
 
 
 def _range(values: NDArray[Any]) -> str:
-    """The lowest and the highest value, to three digits of what lies between."""
+    """The lowest and the highest value, to three digits of their difference."""
     low, high = float(values[0]), float(values[-1])
     if not high > low:
         return _written(low)

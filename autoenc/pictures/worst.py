@@ -32,7 +32,7 @@ class Worst(Picture):
     clean: NDArray[Any]
     """(K, C, H, W) in [0, 1]."""
     given: NDArray[Any]
-    """(K, C, H, W): what the model was given; without noise, the same."""
+    """(K, C, H, W): the model's input, the same as `clean` without noise."""
     reconstructions: NDArray[Any]
     """(K, C, H, W) in [0, 1] scale."""
     errors: NDArray[Any]
@@ -40,9 +40,9 @@ class Worst(Picture):
     names: tuple[str, ...]
     """The images' classes, (K,)."""
     noisy: bool
-    """Whether the model was given noisy images."""
+    """Whether the model's inputs were noisy."""
     count: int
-    """How many test images there are in all."""
+    """The number of all test images."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -99,7 +99,7 @@ def _largest(errors: Tensor) -> Tensor:
 
 
 def _rows(label: str, picture: Worst, *, ranks: slice) -> list[ImageRow]:
-    """Some of a panel's images; the classes stand under the originals, the errors under the reconstructions."""
+    """Some of a panel's images, with the classes under the originals and the errors under the reconstructions."""
     start = f"{label} \N{MIDDLE DOT} " if label else ""
     parts = {"original": picture.clean, "noisy input": picture.given, "reconstruction": picture.reconstructions}
     if not picture.noisy:
@@ -121,7 +121,7 @@ def _line(pictures: Sequence[Worst], *, count: int) -> str:
     noisy = {picture.noisy for picture in pictures}
     source = ", from the noisy input" if noisy == {True} else ""
     if len(noisy) == 2:
-        source = ", from the noisy input where there is noise"
+        source = ", with noise from the noisy input"
     which = f"The {count} largest errors of {pictures[0].count:,} test images"
-    which += ", of each run its own" if len(pictures) > 1 else ""
-    return f"{which}. Under a reconstruction its squared error per pixel{source}, against the clean image."
+    which += ", separately for each run" if len(pictures) > 1 else ""
+    return f"{which}. Below each reconstruction, its squared error per pixel{source}, against the clean image."

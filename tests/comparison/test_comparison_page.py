@@ -27,11 +27,11 @@ SWEEP = [*TINY, "hydra.sweep.dir=sweep", "training.epochs=1", "-m"]
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
-        ({"a": {"b": "x"}}, "it must be the key of a number, and of a run it is x$"),
-        ({"a": {"b": True}}, "it must be the key of a number, and of a run it is true$"),
-        ({"a": {}}, "a run has no number of this key$"),
-        ({"a": 3}, "a run has no number of this key"),
-        ({"a": {"bb": 3, "c": "b"}}, r"a run has no number of this key \(did you mean 'a.bb'\?\)$"),
+        ({"a": {"b": "x"}}, "it must be the key of a number, but a run has x$"),
+        ({"a": {"b": True}}, "it must be the key of a number, but a run has true$"),
+        ({"a": {}}, "runs have no number with this key$"),
+        ({"a": 3}, "runs have no number with this key"),
+        ({"a": {"bb": 3, "c": "b"}}, r"runs have no number with this key \(did you mean 'a.bb'\?\)$"),
     ],
 )
 @pytest.mark.parametrize("picture", ["error_against", "loss_curves"])  # a mistake is one where nothing reads it, too

@@ -91,7 +91,7 @@ def test_errors_that_are_not_finite_are_left_out_and_counted() -> None:
     values[0] = np.nan
     values[101:] = np.inf
     figure = draw(errors(errors=values))
-    assert "102 errors are not finite, and left out." in all_of(figure)
+    assert "102 errors are not finite and left out." in all_of(figure)
     assert "no finite error" in all_of(figure)
     assert len(bars(figure.axes[0])) == 2
     assert "no finite error" in all_of(draw(errors(errors=np.full(202, np.nan))))

@@ -69,8 +69,8 @@ def test_each_panel_has_its_own_ten() -> None:
     figure = draw(Panel("a", worst(20)), Panel("b", worst(12, noisy=False)))
     assert len(levels(figure)) == 50
     text = all_of(figure)
-    assert "The 10 largest errors of 1,234 test images, of each run its own." in text
-    assert "from the noisy input where there is noise" in text
+    assert "The 10 largest errors of 1,234 test images, separately for each run." in text
+    assert "with noise from the noisy input" in text
     assert "a \N{MIDDLE DOT} noisy input" in text
     assert "b \N{MIDDLE DOT} noisy input" not in text
 

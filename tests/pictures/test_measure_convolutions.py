@@ -129,15 +129,6 @@ def test_the_spectra_are_those_of_originals_reconstructions_and_the_untrained_de
     assert found.untrained[32, 32] == pytest.approx(1 + 4 * window.sum() ** 2 / (window**2).sum(), rel=0.05)
 
 
-def test_it_is_the_same_each_time_and_draws_nothing_of_the_callers() -> None:
-    model = striped(0.5)
-    subject = subject_of(model, train=LARGE, test=LARGE, has_upsampling=True)
-    random = torch.get_rng_state()
-    first, second = measured(Spectrum, subject), measured(Spectrum, subject)
-    np.testing.assert_array_equal(first.untrained, second.untrained)
-    assert torch.equal(torch.get_rng_state(), random)
-
-
 def test_only_of_models_with_upsampling_and_of_images_that_are_large_enough() -> None:
     model = striped(0.5)
     assert Spectrum.measure(subject_of(model, train=LARGE, test=LARGE)) is None

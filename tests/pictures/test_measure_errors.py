@@ -10,10 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoenc.data.noise import Gaussian
-from autoenc.evaluation.batches import batches, fetch
-from autoenc.evaluation.metrics import METRICS
-from autoenc.evaluation.scores import measure
+from autoenc.evaluation.batches import batches
 from autoenc.pictures.error_by_class import ErrorByClass
 from autoenc.pictures.subject import Subject
 from autoenc.pictures.worst import Worst
@@ -75,22 +72,6 @@ def test_noise_is_on_the_input_and_not_on_the_target() -> None:
     by_class = measured(ErrorByClass, subject)
     assert by_class.noisy
     assert np.allclose(by_class.errors, errors_of(subject) + 2 * 0.25 / 16, atol=1e-6)
-
-
-def test_the_noise_is_that_of_the_measured_error() -> None:
-    subject = pixel_subject(noise=Gaussian(std=0.3, clip=True, by="channel"))
-    by_class = measured(ErrorByClass, subject)
-    scores = fetch(
-        measure(
-            subject.model,
-            subject.splits.test.images,
-            device=subject.device,
-            noise=subject.noise,
-            split="test",
-            metrics=[METRICS["mse"]],
-        )
-    )
-    assert by_class.errors.mean() == pytest.approx(scores["noisy_mse"], rel=1e-5)
 
 
 def test_errors_by_class_are_those_of_every_test_image() -> None:

@@ -78,14 +78,6 @@ def test_the_mixture_has_the_shape_of_the_codes(coded: Coded) -> None:
     assert int((nearest.diff() != 0).sum()) > 15  # not component after component, of which there are ten
 
 
-def test_it_is_the_same_each_time(coded: Coded) -> None:
-    decoded = coded(normal(300, 2), normal(100, 2, seed=1))
-    first, second = measured(Samples, pixel_subject()), measured(Samples, pixel_subject())
-    assert torch.equal(decoded[0], decoded[2])
-    assert torch.equal(decoded[1], decoded[3])
-    assert first.mixture_log_likelihood == second.mixture_log_likelihood
-
-
 def test_a_number_that_never_varies_stays_and_does_not_count(coded: Coded) -> None:
     def with_seven(codes: Tensor) -> Tensor:
         return torch.cat([codes, torch.full((len(codes), 1), 7.0)], dim=1)
