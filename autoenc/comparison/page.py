@@ -124,12 +124,12 @@ def _at(picture: Picture, epochs: Sequence[int] | None) -> Picture:
 def _loss_curves(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
     histories = [(record.label, record.history) for record in records]
     labels = [record.unit("test.loss") or "loss" for record in records]
-    return pictures.loss_curves_beside(histories, loss_label=labels, title="Loss by epoch")
+    return pictures.loss_curves_by_run(histories, loss_label=labels, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
     rows = [(record.label, _scores(record, settings.metric)) for record in records]
-    return pictures.final_losses(rows, metric_label=_metric_label(records, settings.metric), title="Final errors")
+    return pictures.scores_by_run(rows, metric_label=_metric_label(records, settings.metric), title="Final errors")
 
 
 def _metric_label(records: Sequence[RunRecord], metric: str) -> str:
@@ -154,7 +154,7 @@ def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -
     if metric == "mse" and key == "architecture.code_size":
         found = {place: record.metrics.get("test.pca_mse") for record, place in zip(records, places, strict=True)}
         baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]
-    return pictures.error_against(
+    return pictures.error_by_setting(
         points,
         x_label=key,
         metric_label=_metric_label(records, metric),

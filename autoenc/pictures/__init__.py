@@ -8,24 +8,23 @@ from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.codes import Codes
 from autoenc.pictures.codes_over_epochs import CodesOverEpochs
 from autoenc.pictures.decoder_grid import DecoderGrid
-from autoenc.pictures.error_against import error_against
 from autoenc.pictures.error_by_class import ErrorByClass
-from autoenc.pictures.final_losses import final_losses
+from autoenc.pictures.error_by_setting import error_by_setting
 from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.interpolations import Interpolations
 from autoenc.pictures.kernels import Kernels
-from autoenc.pictures.loss_curves import draw_loss_curves
-from autoenc.pictures.loss_curves_beside import loss_curves_beside
+from autoenc.pictures.loss_curves import draw_loss_curves, loss_curves_by_run
 from autoenc.pictures.matrix import Matrix
 from autoenc.pictures.page import house_style
+from autoenc.pictures.panels import save_stacked
 from autoenc.pictures.picture import Panel, Picture
 from autoenc.pictures.reconstructions import draw_progress, draw_reconstructions
 from autoenc.pictures.reconstructions_beside import Progress, Reconstructions
 from autoenc.pictures.samples import Samples
+from autoenc.pictures.scores_by_run import scores_by_run
 from autoenc.pictures.search_history import draw_search
 from autoenc.pictures.sparsity import Sparsity
 from autoenc.pictures.spectrum import Spectrum
-from autoenc.pictures.stacked import save_stacked
 from autoenc.pictures.traversals import Traversals
 from autoenc.pictures.worst import Worst
 
@@ -53,11 +52,11 @@ __all__ = [
     "draw_progress",
     "draw_reconstructions",
     "draw_search",
-    "error_against",
-    "final_losses",
+    "error_by_setting",
     "house_style",
-    "loss_curves_beside",
+    "loss_curves_by_run",
     "save_stacked",
+    "scores_by_run",
 ]
 
 PICTURES: dict[str, type[Picture]] = {

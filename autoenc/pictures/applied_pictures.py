@@ -1,4 +1,4 @@
-"""A person's own pictures beside what a model makes of them."""
+"""What a model makes of a user's images, and the distribution of their errors."""
 
 from __future__ import annotations
 
@@ -7,21 +7,33 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_grid import ColorScale, ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import as_pixels, check_images, remark
-from autoenc.pictures.page import house_style, save
+from autoenc.pictures.axis_ticks import ValueAxis, value_axis
+from autoenc.pictures.charts import FOOT
+from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.image_pixels import ColorScale, as_pixels, check_images, error_text, remark
+from autoenc.pictures.page import LABEL, MARGIN, house_style, line_height, save
+from autoenc.pictures.panels import SPACE, panel_page
 
 NO_TEXTS = ColumnTexts("", ())
 
+WIDTH, HEIGHT = 1600 - 2 * MARGIN, 780  # of a histogram
+FEWEST_BINS, MOST_BINS = 12, 60
+FEW = 30  # so few images are drawn as a line each
+FIRST, ORDINARY, ORDINARY_EDGE = "#d55e00", "#b9cbe0", "#12355b"
+
 
 class ScoredPictures(NamedTuple):
-    """Some pictures and their errors."""
+    """Some images and their errors."""
 
     names: Sequence[str]
     images: NDArray[Any]
-    """(N, C, H, W), floats in [0, 1] scale, C being 1 or 3."""
+    """(N, C, H, W), floats in [0, 1], C being 1 or 3."""
     reconstructions: NDArray[Any]
     """(N, C, H, W)."""
     errors: Sequence[float]
@@ -31,20 +43,19 @@ class ScoredPictures(NamedTuple):
 def draw_denoised(
     given: NDArray[Any], *, denoised: NDArray[Any], captions: Sequence[str], path: Path, title: str
 ) -> None:
-    """Rows: noisy pictures as they were given, what a model made of them, and what it changed; a column a picture.
+    """Three rows: noisy images, what a model made of them, and what it changed; one column for each image.
 
-    Images are (N, C, H, W), floats in [0, 1] scale, C being 1 or 3. What leaves [0, 1] is clipped to be shown, and the
-    row's label says so.
+    Images are (N, C, H, W), floats in [0, 1], C being 1 or 3. Rows whose values had to be clipped have a remark.
 
     Raises:
-        ValueError: they are not such.
-        OSError: the picture cannot be written; an old one is kept.
+        ValueError: the arrays are not such images.
+        OSError: the picture cannot be written; an older one stays as it was.
     """
     given, denoised = np.asarray(given), np.asarray(denoised)
     check_images(given, name="given", dimensions=4)
     check_images(denoised, name="denoised", dimensions=4)
     change = _change(given, denoised)
-    scale = _scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", [change])
+    scale = _color_scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", [change])
     rows = [_row("given", given), _row("denoised", denoised), ImageRow("change", scale.pixels(change))]
     with house_style():
         texts = ColumnTexts("", tuple(captions))
@@ -52,57 +63,143 @@ def draw_denoised(
 
 
 def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None, path: Path, title: str) -> None:
-    """Above the pictures with the largest errors, below as many with the smallest; a column one of each.
+    """The images with the largest errors above as many with the smallest, with names, reconstructions and errors.
 
-    Over and under them stand their names and errors; below each stand its reconstruction and where the error is. Of few
-    pictures, all are among the oddest, and there are no ordinary ones.
+    If there are too few images for both, all are among the oddest, and `ordinary` is None.
 
     Raises:
-        ValueError: the images are not such, or the oddest are not as many as the ordinary.
-        OSError: the picture cannot be written; an old one is kept.
+        ValueError: the arrays are not images, or there are not as many ordinary ones as oddest.
+        OSError: the picture cannot be written; an older one stays as it was.
     """
-    parts = [oddest] if ordinary is None else [oddest, ordinary]
-    for part in parts:
+    parts = {"picture": oddest} if ordinary is None else {"oddest": oddest, "most ordinary": ordinary}
+    for part in parts.values():
         check_images(part.images, name="images", dimensions=4)
         check_images(part.reconstructions, name="reconstructions", dimensions=4)
         if len(part.names) != len(oddest.names):
             raise ValueError(f"ordinary: expected {len(oddest.names)} pictures, not {len(part.names)}")
-    changes = [_change(part.images, part.reconstructions) for part in parts]
-    scale = _scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", changes)
+    errors = [_change(part.images, part.reconstructions) for part in parts.values()]
+    scale = _color_scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", errors)
     rows = []
-    labels = ["picture"] if ordinary is None else ["oddest", "most ordinary"]
-    for label, part, change in zip(labels, parts, changes, strict=True):
+    for (label, part), error in zip(parts.items(), errors, strict=True):
         rows.append(_row(label, part.images))
         rows.append(_row("reconstruction", part.reconstructions))
-        rows.append(ImageRow("error", scale.pixels(change)))
-    texts = [ColumnTexts("", tuple(map(_caption, part.names, part.errors))) for part in parts]
+        rows.append(ImageRow("error", scale.pixels(error)))
     with house_style():
-        notes = NO_TEXTS if ordinary is None else texts[1]
-        save(image_grid(rows, title=title, captions=texts[0], notes=notes, color_scale=scale), path)
+        notes = NO_TEXTS if ordinary is None else _captions(ordinary)
+        save(image_grid(rows, title=title, captions=_captions(oddest), notes=notes, color_scale=scale), path)
 
 
 def _row(label: str, images: NDArray[Any]) -> ImageRow:
-    return ImageRow("\n".join(filter(None, (label, remark(images)))), as_pixels(images))
+    return ImageRow(f"{label}\n{remark(images)}".strip(), as_pixels(images))
 
 
 def _change(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.float64]:
-    """(N, H, W): the mean over channels of the absolute difference."""
+    """(N, H, W): the absolute difference, averaged over channels."""
     change: NDArray[np.float64] = np.abs(after.astype(np.float64) - before).mean(axis=1)
     return change
 
 
-def _scale(label: str, changes: Sequence[NDArray[np.float64]]) -> ColorScale:
-    """From 0 to the largest change, rounded up to a number that reads well."""
+def _color_scale(label: str, changes: Sequence[NDArray[np.float64]]) -> ColorScale:
+    """From 0 to the largest change, rounded up to a round number."""
     largest = max(*(float(change.max()) for change in changes), 1 / 255)  # less than a grey level is no change
     power = 10 ** np.floor(np.log10(largest))
     high = next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
     return ColorScale(label, "Reds", low=0, high=float(high))
 
 
-def _caption(name: str, error: float) -> str:
-    return f"{name}\n{_short(error)}"
+def _captions(part: ScoredPictures) -> ColumnTexts:
+    texts = [
+        f"{name}\nMSE\N{NO-BREAK SPACE}{error_text(error)}" for name, error in zip(part.names, part.errors, strict=True)
+    ]
+    return ColumnTexts("", tuple(texts))
 
 
-def _short(error: float) -> str:
-    written = f"{error:.4f}" if error >= 0.001 or error == 0 else f"{error:.0e}".replace("e-0", "e-")
-    return f"MSE\N{NO-BREAK SPACE}{written}"
+class TwoNames(NamedTuple):
+    """The names of two sets of images."""
+
+    first: str
+    ordinary: str
+
+
+def draw_error_histograms(
+    errors: NDArray[np.float64],
+    *,
+    ordinary: NDArray[np.float64],
+    names: TwoNames,
+    path: Path,
+    title: str,
+    line: str,
+) -> None:
+    """Draw two histograms of mean squared errors, (N,) and (M,), each as shares of its own set, on one axis.
+
+    The axis is logarithmic unless an error is zero. Up to 30 errors of the first set are drawn as a line each. `line`
+    explains the picture.
+
+    Raises:
+        ValueError: a set is empty, or an error is not finite.
+        OSError: the picture cannot be written; an older one stays as it was.
+    """
+    with house_style():
+        save(error_histograms_figure(errors, ordinary=ordinary, names=names, title=title, line=line), path)
+
+
+def error_histograms_figure(
+    errors: NDArray[np.float64], *, ordinary: NDArray[np.float64], names: TwoNames, title: str, line: str
+) -> Figure:
+    """The figure of `draw_error_histograms`; call it inside `house_style`."""
+    for name, values in (("errors", errors), ("ordinary", ordinary)):
+        if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+            raise ValueError(f"{name}: expected finite errors (N,), at least one, not {values.shape}")
+    scale = value_axis(np.concatenate([errors, ordinary]), unit="")
+    page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=line)
+    legend = line_height(LABEL) + SPACE
+    left, foot = 2 * line_height(LABEL) + 2 * SPACE, FOOT + (line_height(LABEL) if scale.note else 0)
+    place = page.rectangle(
+        left=corner.left + left, top=corner.top + legend, width=WIDTH - left - MARGIN, height=HEIGHT - legend - foot
+    )
+    axes = page.figure.add_axes(place)
+    scale.put_across(axes)
+    label = "error of a picture: mean over pixels of the squared error, pixels in [0, 1]"
+    axes.set_xlabel(f"{label}\n{scale.note}".strip())
+    axes.set_ylabel("share of the pictures (%)")
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    edges = _edges(scale, count=min(len(ordinary), len(errors)) if len(errors) > FEW else len(ordinary))
+    axes.stairs(_shares(ordinary, edges), edges, fill=True, color=ORDINARY)
+    axes.stairs(_shares(ordinary, edges), edges, color=ORDINARY_EDGE, linewidth=2.2)
+    if len(errors) > FEW:
+        axes.stairs(_shares(errors, edges), edges, color=FIRST, linestyle="--", linewidth=2.2)
+    for error in errors if len(errors) <= FEW else ():
+        axes.axvline(float(error), ymax=0.5, color=FIRST, linestyle="--", linewidth=2.2)
+    axes.set_ylim(bottom=0)
+    _add_legend(axes, names, counts=(len(errors), len(ordinary)))
+    return page.figure
+
+
+def _edges(scale: ValueAxis, *, count: int) -> NDArray[np.float64]:
+    """Bins that are equally wide on the axis; more of them for more images."""
+    bins = int(np.clip(round(2 * count**0.5), FEWEST_BINS, MOST_BINS))
+    spaced = np.geomspace if scale.name == "log" else np.linspace
+    return np.asarray(spaced(scale.low, scale.high, bins + 1), dtype=np.float64)
+
+
+def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The percentage of the values in each bin."""
+    return np.asarray(100 * np.histogram(values, bins=edges)[0] / len(values))
+
+
+def _add_legend(axes: Axes, names: TwoNames, *, counts: tuple[int, int]) -> None:
+    """Above the axes, where it covers nothing."""
+    first = Line2D([], [], color=FIRST, linestyle="--", linewidth=2.2)
+    ordinary = Patch(facecolor=ORDINARY, edgecolor=ORDINARY_EDGE, linewidth=2.2)
+    each = ", a line for each" if counts[0] <= FEW else ""
+    axes.legend(
+        [first, ordinary],
+        [f"{names.first}: {counts[0]:,}{each}", f"{names.ordinary}: {counts[1]:,}"],
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.2,
+        ncols=2,
+        frameon=False,
+        fontsize=LABEL,
+    )

@@ -1,7 +1,6 @@
-"""Blocks of images in strips, several blocks on a page: for pictures whose images are not in plain columns.
+"""Blocks of images in strips, several blocks on a page, for images that are not in plain columns.
 
-All lengths are pixels of the page. As in `image_grid`, an image's pixel becomes a whole number of them, the same
-throughout.
+All lengths are pixels of the page. As in `image_grid`, each pixel of an image becomes a square of them.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autoenc.pictures.page import house_style, save
-from autoenc.pictures.stored_numbers import stored_arrays
-from autoenc.runs import write_atomically
+from autoenc.runs import Limits, opened_archive, write_atomically
 
 _VALUES = "<values>"  # the name of no field
+_LIMITS = Limits(file_bytes=2**28, array_bytes=2**28, members=64)  # our own files take a few megabytes
 
 PictureType = TypeVar("PictureType", bound="Picture")
 
@@ -72,7 +72,8 @@ class Picture:
             ValueError: it is not such a file, or a huge one.
         """
         try:
-            arrays: dict[str, Any] = stored_arrays(path)
+            with opened_archive(path, limits=_LIMITS) as archive:
+                arrays: dict[str, Any] = {name: archive.array(name) for name in archive.names}
             values = json.loads(str(arrays.pop(_VALUES)))
             listed = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**arrays, **listed)

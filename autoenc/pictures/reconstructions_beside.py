@@ -11,9 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.distinct_inputs import Given, grouped, input_label
 from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import as_pixels, check_images, error_text, remark
+from autoenc.pictures.image_pixels import Given, as_pixels, check_images, error_text, grouped, input_label, remark
 from autoenc.pictures.picture import Panel, Picture
 from autoenc.pictures.reconstructions import (
     MAX_EPOCHS_SHOWN,

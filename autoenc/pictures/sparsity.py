@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis
+from autoenc.pictures.charts import row_axes, row_layout
 from autoenc.pictures.page import SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.row_charts import row_axes, row_layout
 
 WIDTHS = {1: 1400, 2: 950}  # of the panels beside one another; of more, the last
 LEAST_WIDTH = 640

@@ -13,8 +13,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.pictures.applied_pictures import ScoredPictures, draw_denoised, draw_odd_pictures
-from autoenc.pictures.error_histograms import TwoNames, draw_error_histograms, error_histograms_figure
+from autoenc.pictures.applied_pictures import ScoredPictures, TwoNames, draw_error_histograms, error_histograms_figure, draw_denoised, draw_odd_pictures
 from autoenc.pictures.page import house_style
 
 NAMES = TwoNames("photos", "the run's test split")

@@ -13,12 +13,12 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from autoenc.pictures.error_against import Point, error_against
-from autoenc.pictures.final_losses import FinalLosses, final_losses
-from autoenc.pictures.line_labels import spread
-from autoenc.pictures.loss_curves_beside import MOST_HEIGHT, loss_curves_beside
+from autoenc.pictures.error_by_setting import Point, error_by_setting as error_against
+from autoenc.pictures.scores_by_run import scores_by_run as final_losses
+from autoenc.pictures.charts import spread
+from autoenc.pictures.loss_curves import MOST_HEIGHT, loss_curves_by_run as loss_curves_beside
 from autoenc.pictures.page import FRAME, Page, house_style, save
-from autoenc.pictures.stacked import save_stacked, stacked
+from autoenc.pictures.panels import save_stacked, stacked
 from tests.pictures.pages import all_of, check_layout, drawn, written
 
 UNIT = "mean squared error per pixel"
@@ -289,7 +289,7 @@ def final(*given: tuple[str, dict[str, float | None]]) -> Figure:
 
 def test_a_row_a_run_in_the_order_given() -> None:
     figure = final(
-        FinalLosses("second", {"train": 0.02, "validation": None, "test": 0.03}),  # type: ignore[arg-type]
+        ("second", {"train": 0.02, "validation": None, "test": 0.03}),
         ("first", {"train": 0.01, "validation": 0.012, "test": math.nan}),
     )
     found = lines(figure)

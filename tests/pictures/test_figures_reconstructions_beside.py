@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from autoenc.pictures import draw_progress, draw_reconstructions
-from autoenc.pictures.distinct_inputs import Given, grouped, input_label
+from autoenc.pictures.image_pixels import Given, grouped, input_label
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.reconstructions_beside import Progress, Reconstructions
 from tests.pictures.pages import check_layout

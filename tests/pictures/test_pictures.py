@@ -24,8 +24,9 @@ from PIL import Image
 import autoenc
 from autoenc.pictures import draw_loss_curves, draw_progress, draw_reconstructions
 from autoenc.pictures.axis_ticks import integer_ticks, number, value_axis
-from autoenc.pictures.image_grid import ColorScale, ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.loss_curves import loss_curves_figure
+from autoenc.pictures.image_pixels import ColorScale
+from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.loss_curves import loss_curves_of_run as loss_curves_figure
 from autoenc.pictures.page import house_style, text_width, wrapped
 from autoenc.pictures.reconstructions import evenly_chosen
 
