@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
@@ -154,10 +151,10 @@ def error_histograms_figure(
     page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=line)
     legend = line_height(LABEL) + SPACE
     left, foot = 2 * line_height(LABEL) + 2 * SPACE, FOOT + (line_height(LABEL) if scale.note else 0)
-    place = page.rectangle(
+    rectangle = page.rectangle(
         left=corner.left + left, top=corner.top + legend, width=WIDTH - left - MARGIN, height=HEIGHT - legend - foot
     )
-    axes = page.figure.add_axes(place)
+    axes = page.figure.add_axes(rectangle)
     scale.put_across(axes)
     label = "error of a picture: mean over pixels of the squared error, pixels in [0, 1]"
     axes.set_xlabel(f"{label}\n{scale.note}".strip())
@@ -165,14 +162,27 @@ def error_histograms_figure(
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     edges = _edges(scale, count=min(len(ordinary), len(errors)) if len(errors) > FEW else len(ordinary))
-    axes.stairs(_shares(ordinary, edges), edges, fill=True, color=ORDINARY)
-    axes.stairs(_shares(ordinary, edges), edges, color=ORDINARY_EDGE, linewidth=2.2)
+    axes.stairs(
+        _shares(ordinary, edges),
+        edges,
+        fill=True,
+        facecolor=ORDINARY,
+        edgecolor=ORDINARY_EDGE,
+        linewidth=2.2,
+        label=f"{names.ordinary}: {len(ordinary):,}",
+    )
+    first: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
+    label = f"{names.first}: {len(errors):,}"
     if len(errors) > FEW:
-        axes.stairs(_shares(errors, edges), edges, color=FIRST, linestyle="--", linewidth=2.2)
-    for error in errors if len(errors) <= FEW else ():
-        axes.axvline(float(error), ymax=0.5, color=FIRST, linestyle="--", linewidth=2.2)
+        axes.stairs(_shares(errors, edges), edges, label=label, **first)
+    else:
+        for error in errors:
+            axes.axvline(float(error), ymax=0.5, label=f"{label}, a line for each", **first)
     axes.set_ylim(bottom=0)
-    _add_legend(axes, names, counts=(len(errors), len(ordinary)))
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[:2], labels[:2], loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=LABEL
+    )
     return page.figure
 
 
@@ -186,20 +196,3 @@ def _edges(scale: ValueAxis, *, count: int) -> NDArray[np.float64]:
 def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """The percentage of the values in each bin."""
     return np.asarray(100 * np.histogram(values, bins=edges)[0] / len(values))
-
-
-def _add_legend(axes: Axes, names: TwoNames, *, counts: tuple[int, int]) -> None:
-    """Above the axes, where it covers nothing."""
-    first = Line2D([], [], color=FIRST, linestyle="--", linewidth=2.2)
-    ordinary = Patch(facecolor=ORDINARY, edgecolor=ORDINARY_EDGE, linewidth=2.2)
-    each = ", a line for each" if counts[0] <= FEW else ""
-    axes.legend(
-        [first, ordinary],
-        [f"{names.first}: {counts[0]:,}{each}", f"{names.ordinary}: {counts[1]:,}"],
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        borderaxespad=0.2,
-        ncols=2,
-        frameon=False,
-        fontsize=LABEL,
-    )

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from autoenc.pictures.axis_ticks import ValueAxis
-from autoenc.pictures.page import LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
+from autoenc.pictures.page import DPI, LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, Corner
 
 FOOT = line_height(SMALL) + line_height(LABEL) + SPACE
@@ -200,12 +200,10 @@ def row_axes(page: Page, layout: RowLayout, *, panel: int, corner: Corner, scale
     left, height = corner.left + layout.names_width + SPACE, len(names) * layout.row_height
     axes = page.figure.add_axes(page.rectangle(left=left, top=corner.top, width=layout.axes_width, height=height))
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_yticks([])
+    axes.set_yticks(range(len(names)), names, multialignment="right")
+    axes.tick_params(axis="y", length=0, pad=SPACE * 72 / DPI)
     scale.put_across(axes)
     axes.set_xlabel(layout.label)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    for row, name in enumerate(names):
-        y = corner.top + layout.middle(row)
-        page.text(name, x=left - SPACE, y=y, size=SMALL, horizontal="right", vertical="center")
     return axes

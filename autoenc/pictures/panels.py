@@ -54,7 +54,7 @@ def panel_page(
     line = wrapped(line, width=page_width - 2 * MARGIN, size=SMALL)
     headings = [wrapped(heading, width=width, size=LABEL) for heading in headings]
     line_top = MARGIN + (block_height(title, TITLE) + SPACE // 2 if title else 0)
-    top = first_top = line_top + (block_height(line, SMALL) + SPACE if line else 0)
+    top = first_top = line_top + (block_height(line, SMALL) + SPACE if line else SPACE // 2)
     corners: list[Corner] = []
     heads: list[Corner] = []
     for start in range(0, len(headings), columns):

@@ -22,7 +22,6 @@ from autoenc.pictures.panels import GUTTER, SPACE, Corner, panel_page, save_stac
 WIDTH = 1600 - 2 * MARGIN
 HEIGHT = 560  # of the history
 PANEL_HEIGHT = 440
-COLUMNS = 3
 MARK = 16  # pixels above the axes, for half a marker at their edge
 BESIDE = 140  # pixels of a panel's width for the ticks and the label of the upright axis, about
 SPREAD = 0.5  # the share of a choice's width over which its trials are spread
@@ -60,6 +59,11 @@ class Setting(NamedTuple):
     """All choices; None for a number."""
     importance: float | None
     """From 0 to 1; None if unknown."""
+
+    @property
+    def heading(self) -> str:
+        """Its name and its importance."""
+        return self.name if self.importance is None else f"{self.name}\nimportance {self.importance:.0%}"
 
 
 def draw_search(
@@ -129,11 +133,12 @@ def search_settings(
     values = _values(tried)
     upright = value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale)
     upright = replace(upright, note="")  # the history above has the note
-    width, columns = _columns(settings)
+    columns = _columns(settings)
+    width = _width(columns)
     names = [_choice_names(setting, width=width) for setting in settings]
     lines = max((len(name.splitlines()) for labels in names for name in labels), default=1)
     page, corners, _ = panel_page(
-        [_heading(setting) for setting in settings],
+        [setting.heading for setting in settings],
         width=width,
         height=PANEL_HEIGHT + (lines - 1) * line_height(SMALL),
         columns=columns,
@@ -158,22 +163,18 @@ def search_settings(
     return page.figure
 
 
-class _Columns(NamedTuple):
-    width: int
+def _columns(settings: Sequence[Setting]) -> int:
+    """2, or 3 if there are so many panels and the longest words of the choices have room."""
+    words = [
+        (part.strip(), setting) for setting in settings for choice in setting.choices or () for part in pieces(choice)
+    ]
+    fits = all(text_width(word, SMALL) <= _room(setting, width=_width(3)) for word, setting in words)
+    return 3 if len(settings) >= 3 and fits else 2
+
+
+def _width(columns: int) -> int:
     """Of a panel."""
-    number: int
-
-
-def _columns(settings: Sequence[Setting]) -> _Columns:
-    """As many panels in a row as leave enough width for the longest words of the choices."""
-    most = min(COLUMNS, max(2, len(settings)))
-    found = [_Columns((WIDTH - (count - 1) * GUTTER) // count, count) for count in range(most, 1, -1)]
-    return next((columns for columns in found if all(_fits(setting, columns.width) for setting in settings)), found[-1])
-
-
-def _fits(setting: Setting, width: int) -> bool:
-    parts = [part.strip() for choice in setting.choices or [] for part in pieces(choice)]
-    return max((text_width(part, SMALL) for part in parts), default=0) <= _room(setting, width=width)
+    return (WIDTH - (columns - 1) * GUTTER) // columns
 
 
 def _room(setting: Setting, *, width: int) -> float:
@@ -192,31 +193,16 @@ def _values(tried: Sequence[Tried]) -> NDArray[np.float64]:
 def _draw_trials(axes: Axes, across: NDArray[np.float64], tried: Sequence[Tried], *, higher_is_better: bool) -> None:
     values = _values(tried)
     done = np.isfinite(values)
-    colors = _COLORS(np.linspace(0, 1, len(tried))[done])
-    axes.scatter(
-        across[done], values[done], c=colors, s=70, edgecolors="white", linewidths=0.8, zorder=3, label="finished"
-    )
+    style: dict[str, Any] = {"s": 70, "edgecolors": "white", "linewidths": 0.8, "zorder": 3, "label": "finished"}
+    axes.scatter(across[done], values[done], c=_COLORS(np.linspace(0, 1, len(tried))[done]), **style)
     best = int(np.nanargmax(values) if higher_is_better else np.nanargmin(values))
     draw_ring(axes, across[best], values[best], color=BEST)
-    low, high = axes.get_ylim()
+    worst = axes.get_ylim()[0 if higher_is_better else 1]
     for state, (marker, color) in _LOST.items():
         places = across[[trial.state == state for trial in tried]]
+        style = {"color": color, "markersize": 10, "markeredgewidth": 2, "clip_on": False, "zorder": 4, "label": state}
         if len(places):
-            axes.plot(
-                places,
-                np.full(len(places), low if higher_is_better else high),
-                marker,
-                color=color,
-                markersize=10,
-                markeredgewidth=2,
-                clip_on=False,
-                label=state,
-                zorder=4,
-            )
-
-
-def _heading(setting: Setting) -> str:
-    return setting.name if setting.importance is None else f"{setting.name}\nimportance {setting.importance:.0%}"
+            axes.plot(places, np.full(len(places), worst), marker, **style)
 
 
 def _places(setting: Setting) -> list[float]:
