@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 import torch
+from autoenc.portraits import ALWAYS, PORTRAITS
 from torch import Tensor
 
 from autoenc.config import GROUPS, ExperimentConfig, PictureKind, parse
@@ -18,7 +19,6 @@ from autoenc.data.datasets import SplitSettings
 from autoenc.data.noise import SaltAndPepper
 from autoenc.models.architectures.fully_connected import FullyConnected
 from autoenc.models.losses.pixel_means import BceSettings
-from autoenc.portraits import ALWAYS, PORTRAITS
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import Sgd
 from autoenc.training.settings import TrainingSettings

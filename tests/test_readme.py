@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from autoenc.portraits import ALWAYS, PORTRAITS
 
 from autoenc.command_line import main
 from autoenc.command_line.compare import main as compare_main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.command_line.status import main as status_main
 from autoenc.config import GROUPS
-from autoenc.portraits import ALWAYS, PORTRAITS
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()

@@ -16,7 +16,7 @@ from autoenc.command_line.composition import Composer
 from autoenc.command_line.jobs import JobMaker, sweep_folder, varied, without_doubles
 from autoenc.command_line.report import shown
 from autoenc.comparison.labels import key_of, labels
-from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.page import ComparisonSettings
 from autoenc.evaluation.metrics import metric_names
 from autoenc.progress import steps
 from autoenc.settings import ConfigError, checked, listed, nearest

@@ -12,12 +12,12 @@ from autoenc.data.datasets import shown_indices
 from autoenc.data.datasets.binarization import draw as draw_binary
 from autoenc.environment import describe_environment
 from autoenc.evaluation.batches import as_floats, frozen_generator
+from autoenc.experiment.drawing import draw_finished_run
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.recording import Supervision
 from autoenc.experiment.scores import further_test_scores, health_of, score, summarise, units_of
 from autoenc.experiment.wording import announce, title_of
-from autoenc.pictures import draw_loss_curves
-from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
+from autoenc.pictures.subject import followed_images
 from autoenc.runs import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.trackers import TrackedRun, Tracker
@@ -44,7 +44,7 @@ def run(prepared: Prepared, run_directory: RunDirectory, *, supervision: Supervi
     total_seconds = seconds_before + time.perf_counter() - prepared.started
     summary = summarise(prepared, trainer, scores=scores, health=health, total_seconds=total_seconds)
     run_directory.write_summary(summary)
-    _draw(prepared, trainer, run_directory=run_directory)
+    draw_finished_run(prepared, trainer, run_directory=run_directory)
     return summary
 
 
@@ -81,7 +81,7 @@ def _build_trainer(
         train=stored.to(device.torch_device),
         validation=splits.validation.images.to(device.torch_device),
         shown=_shown_inputs(prepared),
-        scattered=scattered(splits, figures=config.figures).images.to(device.torch_device),
+        scattered=followed_images(splits.test.images, figures=config.figures).to(device.torch_device),
     )
     return Trainer(
         step,
@@ -94,28 +94,3 @@ def _build_trainer(
         tracker=tracker,
         interruption=interruption,
     )
-
-
-def _draw(prepared: Prepared, trainer: Trainer, *, run_directory: RunDirectory) -> None:
-    config, position = prepared.config, trainer.position
-    # From here on the device is waited for: training is over.
-    run_directory.figures.mkdir(exist_ok=True)
-    draw_loss_curves(
-        run_directory.metrics(),
-        path=run_directory.figures / "loss_curves.png",
-        loss_label=units_of(prepared)["loss"],
-        best_epoch=position.best_epoch,
-        title=title_of(config),
-    )
-    snapshots = sorted(trainer.snapshots.items())
-    subject = Subject(
-        model=trainer.model,
-        config=config,
-        splits=prepared.splits,
-        device=prepared.device,
-        code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots if len(snapshot.codes)},
-        shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots},
-    )
-    kinds = None if config.figures is None else [*ALWAYS, *config.figures]
-    epoch = position.best_epoch or position.epoch
-    draw_portraits(subject, folder=run_directory.figures, kinds=kinds, title=title_of(config), epoch=epoch)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
 from autoenc.pictures.charts import FOOT
 from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import ColorScale, as_pixels, check_images, error_text, remark
+from autoenc.pictures.image_pixels import ColorScale, as_pixels, error_text, remark
 from autoenc.pictures.page import LABEL, MARGIN, house_style, line_height, save
 from autoenc.pictures.panels import SPACE, panel_page
 
@@ -45,12 +45,8 @@ def draw_denoised(
     Images are (N, C, H, W), floats in [0, 1], C being 1 or 3. Rows whose values had to be clipped have a remark.
 
     Raises:
-        ValueError: the arrays are not such images.
         OSError: the picture cannot be written; an older one stays as it was.
     """
-    given, denoised = np.asarray(given), np.asarray(denoised)
-    check_images(given, name="given", dimensions=4)
-    check_images(denoised, name="denoised", dimensions=4)
     change = _change(given, denoised)
     scale = _color_scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", [change])
     rows = [_row("given", given), _row("denoised", denoised), ImageRow("change", scale.pixels(change))]
@@ -62,18 +58,12 @@ def draw_denoised(
 def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None, path: Path, title: str) -> None:
     """The images with the largest errors above as many with the smallest, with names, reconstructions and errors.
 
-    If there are too few images for both, all are among the oddest, and `ordinary` is None.
+    There are equally many of both. Of too few images, all are among the oddest, and `ordinary` is None.
 
     Raises:
-        ValueError: the arrays are not images, or there are not as many ordinary ones as oddest.
         OSError: the picture cannot be written; an older one stays as it was.
     """
     parts = {"picture": oddest} if ordinary is None else {"oddest": oddest, "most ordinary": ordinary}
-    for part in parts.values():
-        check_images(part.images, name="images", dimensions=4)
-        check_images(part.reconstructions, name="reconstructions", dimensions=4)
-        if len(part.names) != len(oddest.names):
-            raise ValueError(f"ordinary: expected {len(oddest.names)} pictures, not {len(part.names)}")
     errors = [_change(part.images, part.reconstructions) for part in parts.values()]
     scale = _color_scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", errors)
     rows = []
@@ -127,13 +117,12 @@ def draw_error_histograms(
     title: str,
     line: str,
 ) -> None:
-    """Draw two histograms of mean squared errors, (N,) and (M,), each as shares of its own set, on one axis.
+    """Draw two histograms of finite mean squared errors, (N,) and (M,), each as shares of its own set, on one axis.
 
     The axis is logarithmic unless an error is zero. Up to 30 errors of the first set are drawn as a line each. `line`
     explains the picture.
 
     Raises:
-        ValueError: a set is empty, or an error is not finite.
         OSError: the picture cannot be written; an older one stays as it was.
     """
     with house_style():
@@ -144,9 +133,6 @@ def error_histograms_figure(
     errors: NDArray[np.float64], *, ordinary: NDArray[np.float64], names: TwoNames, title: str, line: str
 ) -> Figure:
     """The figure of `draw_error_histograms`; call it inside `house_style`."""
-    for name, values in (("errors", errors), ("ordinary", ordinary)):
-        if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-            raise ValueError(f"{name}: expected finite errors (N,), at least one, not {values.shape}")
     scale = value_axis(np.concatenate([errors, ordinary]), unit="")
     page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=line)
     legend = line_height(LABEL) + SPACE

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from autoenc.pictures.class_colors import Legend, legend
 from autoenc.pictures.code_axes import Box, Cloud, Window, histograms, scatter, ticks
@@ -95,18 +92,6 @@ def code_axes(
         foot=line_height(SMALL) + SPACE + max(block_height(label, LABEL) for label in across) + SPACE,
         legend=legend(names, height=rows * height) if scattered and len(names) > 1 else None,
     )
-
-
-def check_codes(
-    points: NDArray[Any], labels: NDArray[Any], *, class_names: Sequence[str], axis_labels: Sequence[str]
-) -> None:
-    """Refuse points (..., N, D) and labels (N,) that do not fit each other or the names."""
-    if points.ndim < 2 or points.shape[-1] not in (1, 2) or len(axis_labels) != points.shape[-1]:
-        raise ValueError(f"points: expected one or two numbers each, and an axis label for each, not {points.shape}")
-    if labels.shape != points.shape[-2:-1]:
-        raise ValueError(f"labels: expected one for each of {points.shape[-2]} points, not {labels.shape}")
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(class_names):
-        raise ValueError(f"labels: expected indices into {len(class_names)} class names, not up to {labels.max()}")
 
 
 def shared_names(names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

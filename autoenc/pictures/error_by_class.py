@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +18,9 @@ from autoenc.pictures.image_pixels import error_text
 from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture
+
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
 
 WIDTH = 1300  # of the axes
 MAX_NAME = 260  # pixels of a class's name, then it is wrapped
@@ -40,15 +43,18 @@ class ErrorByClass(Picture):
     noisy: bool
     """Whether the model was given noisy images."""
 
-    def __post_init__(self) -> None:
-        if self.errors.ndim != 1 or self.labels.shape != self.errors.shape or not len(self.errors):
-            raise ValueError(
-                f"errors: expected (N,), as many as labels, not {self.errors.shape} and {self.labels.shape}"
-            )
-        if not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
-            raise ValueError(
-                f"labels: expected indices into {len(self.class_names)} names, not up to {self.labels.max()}"
-            )
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Measure the error of every test image; None if the test images are of fewer than two classes."""
+        labels = subject.splits.test.labels
+        if len(labels.unique()) < 2:
+            return None
+        return cls(
+            errors=np.concatenate([batch.errors.numpy() for batch in subject.scored_test_batches()]),
+            labels=labels.numpy(),
+            class_names=tuple(subject.splits.class_names),
+            noisy=subject.noise.corrupts,
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:

@@ -41,13 +41,6 @@ def remark(*images: NDArray[Any]) -> str:
     return ""
 
 
-def check_images(images: NDArray[Any], *, name: str, dimensions: int) -> None:
-    """Refuse arrays that do not have so many dimensions, end in (C, H, W), and hold at least one image."""
-    if images.ndim != dimensions or images.shape[-3] not in (1, 3) or images.size == 0:
-        expected = "(" + "N, " * (dimensions - 3) + "C, H, W)"
-        raise ValueError(f"{name}: expected images {expected} with one or three channels, not {images.shape}")
-
-
 def error_text(value: float) -> str:
     """A squared error per pixel, short enough for a place under an image."""
     if not np.isfinite(value):

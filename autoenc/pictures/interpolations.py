@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_pixels import as_pixels, check_images, remark
+from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.image_strips import Block, Strip, image_strips
 from autoenc.pictures.page import LABEL, wrapped
 from autoenc.pictures.picture import Panel, Picture
 
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
+ROWS, STEPS = 5, 9
 MOST_COLUMNS = 2
 MAX_NAME = 160  # pixels of a class's name, then it is wrapped
 
@@ -34,12 +38,33 @@ class Interpolations(Picture):
     """Their classes, (R,)."""
     end_names: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        check_images(self.starts, name="starts", dimensions=4)
-        check_images(self.images, name="images", dimensions=5)
-        rows = {len(part) for part in (self.starts, self.images, self.ends, self.start_names, self.end_names)}
-        if self.ends.shape != self.starts.shape or len(rows) > 1:
-            raise ValueError(f"ends: expected as many as starts and names, not {self.ends.shape}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Go from the first of the shown images to the second, from the third to the fourth, and so on, in 9 steps.
+
+        Returns:
+            None with fewer than two images.
+        """
+        import torch
+
+        from autoenc.pictures.subject import stored
+
+        images, names = subject.shown, subject.shown_names
+        starts = slice(0, min(2 * ROWS, len(images) // 2 * 2), 2)
+        ends = slice(1, starts.stop, 2)
+        if not starts.stop:
+            return None
+        codes = subject.shown_codes  # (K, code_size)
+        shares = torch.linspace(0, 1, STEPS)[:, None]  # (S, 1)
+        path = torch.lerp(codes[starts, None], codes[ends, None], shares)  # (R, S, code_size)
+        made = subject.decode(path.flatten(0, 1))
+        return cls(
+            starts=stored(images[starts]),
+            images=stored(made).reshape(*path.shape[:2], *made.shape[1:]),
+            ends=stored(images[ends]),
+            start_names=names[starts],
+            end_names=names[ends],
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +54,6 @@ def draw_loss_curves(
     the axis (see `value_axis`). Values that are missing or not finite leave a gap.
 
     Raises:
-        ValueError: there are no rows, their epochs do not rise, or `best_epoch` is not among them.
         OSError: the picture cannot be written; an older one stays as it was.
     """
     with house_style():
@@ -64,7 +62,6 @@ def draw_loss_curves(
 
 def loss_curves_of_run(history: Sequence[Row], *, loss_label: str, best_epoch: int | None, title: str) -> Figure:
     """The figure of `draw_loss_curves`; call it inside `house_style`."""
-    _check(history, best_epoch=best_epoch)
     train = _Curve.of("train/loss", history, name="train", color=TRAIN, marker="o")
     validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
     curves = [curve for curve in (train, validation) if curve.ends]
@@ -78,7 +75,7 @@ def loss_curves_of_run(history: Sequence[Row], *, loss_label: str, best_epoch: i
 
 
 def loss_curves_by_run(
-    histories: Sequence[tuple[str, Sequence[Row]]], *, loss_label: str | Sequence[str], title: str
+    histories: Sequence[tuple[str, Sequence[Row]]], *, loss_labels: Sequence[str], title: str
 ) -> Figure:
     """The losses of several runs by epoch, in one chart for each unit of the loss; call it inside `house_style`.
 
@@ -86,23 +83,20 @@ def loss_curves_by_run(
     says so. The scale is as in `value_axis`. Values that are missing or not finite leave a gap.
 
     Args:
-        histories: of each run a name and the rows of its metrics.jsonl: `epoch`, `train/loss`, and `validation/loss`
-            if there is a validation split.
-        loss_label: the loss and its unit, of all runs or one for each.
+        histories: of each run a name and the rows of its metrics.jsonl: `epoch`, `train/loss`, and perhaps
+            `validation/loss`.
+        loss_labels: of each run the loss and its unit.
         title: of the page.
 
     Raises:
-        ValueError: there is no run, a run has no epoch, or there is not one `loss_label` for each run.
+        ValueError: there is no run, or a run has no epoch.
     """
     if not histories or not all(rows for _, rows in histories):
         raise ValueError("histories: expected at least one run, each with at least one epoch")
-    labels = [loss_label] * len(histories) if isinstance(loss_label, str) else list(loss_label)
-    if len(labels) != len(histories):
-        raise ValueError(f"loss_label: expected one for each of {len(histories)} runs, not {len(labels)}")
     runs = [_curves_of_run(name, rows, index=index) for index, (name, rows) in enumerate(histories)]
     charts = [
-        _chart([run for run, label in zip(runs, labels, strict=True) if label == unit], unit=unit)
-        for unit in dict.fromkeys(labels)
+        _chart([run for run, label in zip(runs, loss_labels, strict=True) if label == unit], unit=unit)
+        for unit in dict.fromkeys(loss_labels)
     ]
     width = WIDTH if len(charts) == 1 else LEAST_WIDTH
     height = max(HEIGHT, *(names_height(chart.names) + FOOT for chart in charts))
@@ -177,14 +171,6 @@ class _Chart(NamedTuple):
     names: list[LineLabel]
     remark: str = ""
     """If not all runs are named."""
-
-
-def _check(history: Sequence[Row], *, best_epoch: int | None) -> None:
-    epochs = [int(row["epoch"] or 0) for row in history]
-    if not epochs or any(later <= earlier for earlier, later in itertools.pairwise(epochs)):
-        raise ValueError(f"history: expected at least one row, in the order of their epochs, not epochs {epochs}")
-    if best_epoch is not None and best_epoch not in epochs:
-        raise ValueError(f"best_epoch={best_epoch}: expected an epoch of the history, {epochs[0]} to {epochs[-1]}")
 
 
 def _curves_of_run(name: str, rows: Sequence[Row], *, index: int) -> list[_Curve]:

@@ -75,12 +75,7 @@ def panel_page(
 
 
 def save_stacked(figures: Sequence[Figure], path: Path, *, title: str) -> None:
-    """Write the figures under one another as one PNG with a title, whole or not at all.
-
-    Raises:
-        ValueError: there is no figure.
-        OSError: the file cannot be written; an older one stays as it was.
-    """
+    """Write the figures under one another as one PNG with a title; OSError leaves an older file as it was."""
     content = io.BytesIO()
     Image.fromarray(stacked(figures, title=title)).save(content, format="png", dpi=(DPI, DPI))
     write_atomically(path, content.getvalue())
@@ -88,8 +83,6 @@ def save_stacked(figures: Sequence[Figure], path: Path, *, title: str) -> None:
 
 def stacked(figures: Sequence[Figure], *, title: str) -> NDArray[np.uint8]:
     """The pixels (H, W, 3) of the figures under one another, without resampling, left-aligned on white."""
-    if not figures:
-        raise ValueError("figures: expected at least one")
     with house_style():
         pages = [_pixels(figure) for figure in figures]
         width = max(page.shape[1] for page in pages)

@@ -43,14 +43,7 @@ def scores_by_run(rows: Sequence[tuple[str, Scores]], *, metric_label: str, titl
         metric_label: the metric and its unit.
         title: of the page.
         scale: the metric's scale (see `value_axis`).
-
-    Raises:
-        ValueError: there is no row, or a split of another name.
     """
-    wrong = sorted({split for _, scores in rows for split in scores} - set(LOOKS))
-    if not rows or wrong:
-        expected = f"expected at least one, with numbers of {', '.join(LOOKS)}"
-        raise ValueError(f"rows: {expected}, not {', '.join(wrong) or 'none'}")
     splits = [split for split in LOOKS if any(np.isfinite(_value(scores, split)) for _, scores in rows)]
     heads = [f"{LOOKS[split].sign} {split}" for split in splits]
     column = max(text_width(text, SMALL) for text in (*heads, "1.234e\N{MINUS SIGN}5")) + SPACE

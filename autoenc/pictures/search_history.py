@@ -76,10 +76,9 @@ def draw_search(
     path: Path,
     scale: str = "log",
 ) -> None:
-    """Write both charts under one another as one picture.
+    """Write both charts under one another as one picture. At least one trial has finished.
 
     Raises:
-        ValueError: no trial has finished.
         OSError: the picture cannot be written; an older one stays as it was.
     """
     objective: dict[str, Any] = {"metric_label": metric_label, "higher_is_better": higher_is_better, "scale": scale}
@@ -90,11 +89,7 @@ def draw_search(
 
 
 def search_history(tried: Sequence[Tried], *, metric_label: str, higher_is_better: bool, scale: str = "log") -> Figure:
-    """The objective by trial, with the best so far; call it inside `house_style`.
-
-    Raises:
-        ValueError: no trial has finished.
-    """
+    """The objective by trial, with the best so far; call it inside `house_style`."""
     values = _values(tried)
     best = (np.fmax if higher_is_better else np.fmin).accumulate(values)  # NaN until the first that finished
     upright = value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale)
@@ -125,11 +120,7 @@ def search_settings(
     higher_is_better: bool,
     scale: str = "log",
 ) -> Figure:
-    """The objective against each setting; call it inside `house_style`.
-
-    Raises:
-        ValueError: no trial has finished.
-    """
+    """The objective against each setting; call it inside `house_style`."""
     values = _values(tried)
     upright = value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale)
     upright = replace(upright, note="")  # the history above has the note
@@ -184,10 +175,7 @@ def _room(setting: Setting, *, width: int) -> float:
 
 def _values(tried: Sequence[Tried]) -> NDArray[np.float64]:
     """The objectives, (T,), NaN where there is none."""
-    found = np.array([np.nan if trial.value is None else trial.value for trial in tried], dtype=np.float64)
-    if not np.isfinite(found).any():
-        raise ValueError("tried: expected at least one trial that has finished")
-    return found
+    return np.array([np.nan if trial.value is None else trial.value for trial in tried], dtype=np.float64)
 
 
 def _draw_trials(axes: Axes, across: NDArray[np.float64], tried: Sequence[Tried], *, higher_is_better: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +17,14 @@ from autoenc.pictures.image_pixels import SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.power_spectra import checkerboard
+from autoenc.pictures.power_spectra import LEAST_SIDE, checkerboard, power_spectrum
+from autoenc.seeds import derived_seed
+
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
+MOST = 2000  # test images
+RANDOM_CODES = 500
 
 DECIBELS_SHOWN = 70
 CHART = 520  # pixels that the profile is wide
@@ -45,10 +52,30 @@ class Spectrum(Picture):
     untrained: NDArray[np.float64]
     """Of what the decoder made of random codes before training."""
 
-    def __post_init__(self) -> None:
-        for name, power in zip(NAMES, self.powers, strict=True):
-            if power.ndim != 2 or power.shape[0] != power.shape[1] or power.shape[0] % 16:
-                raise ValueError(f"{name}: expected a spectrum (F, F), F a multiple of 16, not {power.shape}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """The spectra of the first 2,000 test images, their reconstructions, and 500 images by the untrained decoder.
+
+        Reconstructions and not their errors, in which the detail that is lost covers what was added. A trained decoder
+        has learnt to counteract the pattern on its training images. The untrained one, decoding random codes from
+        N(0, I), shows what its layers alone leave.
+
+        Returns:
+            None for an architecture without upsampling, or images too small to tell their frequencies apart.
+        """
+        import torch
+
+        if not subject.has_upsampling or min(subject.splits.image_shape[1:]) < LEAST_SIDE:
+            return None
+        generator = torch.Generator().manual_seed(derived_seed(0, "random codes of the spectrum"))
+        codes = torch.randn(RANDOM_CODES, subject.model.bottleneck.code_size, generator=generator)
+        with torch.no_grad():
+            made = subject.untrained().decode(codes.to(subject.device.torch_device)).float().cpu()
+        return cls(
+            originals=power_spectrum(subject.splits.test.images[:MOST].numpy() / 255),
+            reconstructions=power_spectrum(subject.reconstructions(subject.test_images[:MOST]).numpy()),
+            untrained=power_spectrum(made.numpy()),
+        )
 
     @property
     def powers(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -57,12 +84,12 @@ class Spectrum(Picture):
 
     @property
     def checkerboard(self) -> float:
-        """The number of the picture: see `checkerboard`, of the reconstructions, in decibels."""
+        """The checkerboard number of the reconstructions, in decibels."""
         return checkerboard(self.reconstructions)
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A row a panel: the three spectra, and their profiles in a chart; all on one scale."""
+        """Draw a row for each panel: the three spectra, and their profiles in a chart; all on one scale."""
         spectra = [[_decibels(power) for power in panel.picture.powers] for panel in panels]
         scale = _color_scale([power for panel in spectra for power in panel])
         layout = _layout(panels[0].picture)

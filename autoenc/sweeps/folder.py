@@ -12,7 +12,7 @@ from typing import Any
 import filelock
 
 from autoenc.comparison.labels import key_of, labels
-from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.page import ComparisonSettings
 from autoenc.comparison.sweep_file import FILE, Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError

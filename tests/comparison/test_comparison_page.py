@@ -11,8 +11,7 @@ from PIL import Image
 
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
-from autoenc.comparison.page import check_comparison, draw_comparison
-from autoenc.comparison.settings import ComparedPicture, ComparisonSettings
+from autoenc.comparison.page import ComparedPicture, ComparisonSettings, check_comparison, draw_comparison
 from autoenc.comparison.sweep import compare_sweep, finished_runs
 from autoenc.comparison.sweep_file import Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.pictures import Codebook

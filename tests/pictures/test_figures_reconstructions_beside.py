@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from autoenc.pictures.reconstructions_beside import Progress, Reconstructions
 from matplotlib.figure import Figure
 from matplotlib.image import FigureImage
 from matplotlib.text import Text
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from autoenc.pictures import draw_progress, draw_reconstructions
 from autoenc.pictures.image_pixels import Given, grouped, input_label
 from autoenc.pictures.picture import Panel
-from autoenc.pictures.reconstructions_beside import Progress, Reconstructions
 from tests.pictures.pages import check_layout
 
 Draw = Callable[..., Figure]

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from autoenc.portraits.subject import Subject
 from torch import Tensor, nn
 
 from autoenc.config import ExperimentConfig
@@ -15,7 +16,6 @@ from autoenc.data.datasets import Split, Splits
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Plain
-from autoenc.portraits.subject import Subject
 
 MakeSubject = Callable[..., Subject]
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
+from autoenc.portraits.subject import Subject
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor
@@ -18,7 +19,6 @@ from autoenc.data.datasets import Split, Splits
 from autoenc.data.noise import NOISES, Noise
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.portraits.subject import Subject
 from tests.conftest import REPOSITORY
 
 CPU = Device(torch_device=torch.device("cpu"), threads=1, precision="float32", channels_last=False, compile=False)

@@ -8,12 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-
 from autoenc.portraits.code_space import central_range, drawn, principal_plane
 from autoenc.portraits.codes import codes
 from autoenc.portraits.codes_over_epochs import codes_over_epochs
 from autoenc.portraits.subject import Subject
+from torch import Tensor, nn
 
 MakeSubject = Callable[..., Subject]
 

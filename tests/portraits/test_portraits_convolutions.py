@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from autoenc.portraits.matrix import Geometry, as_matrices, matrix
+from autoenc.portraits.spectrum import spectrum
 from torch import Tensor, nn
 
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures.power_spectra import checkerboard, power_spectrum
-from autoenc.portraits.matrix import Geometry, as_matrices, matrix
-from autoenc.portraits.spectrum import spectrum
 from tests.portraits.subjects import images_of, subject_from, subject_of
 
 SMALL = images_of(20, 1, 8, 8)

@@ -7,12 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
 from autoenc.portraits.decoder_grid import decoder_grid
 from autoenc.portraits.interpolations import interpolations
 from autoenc.portraits.subject import Subject
 from autoenc.portraits.traversals import traversals
+from torch import nn
 
 MakeSubject = Callable[..., Subject]
 

@@ -9,16 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from autoenc.portraits import reconstruction_errors
+from autoenc.portraits.error_by_class import error_by_class
+from autoenc.portraits.subject import Subject
+from autoenc.portraits.worst import worst
 from torch import Tensor, nn
 
 from autoenc.data.noise import Gaussian
 from autoenc.evaluation.batches import batches, fetch
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
-from autoenc.portraits import reconstruction_errors
-from autoenc.portraits.error_by_class import error_by_class
-from autoenc.portraits.subject import Subject
-from autoenc.portraits.worst import worst
 
 MakeSubject = Callable[..., Subject]
 

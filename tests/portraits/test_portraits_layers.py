@@ -7,6 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from autoenc.portraits.codebook import codebook
+from autoenc.portraits.gradients import gradients
+from autoenc.portraits.kernels import kernels
+from autoenc.portraits.sparsity import hoyer, sparsity
 from torch import Tensor, nn
 
 from autoenc.data.noise import NOISES
@@ -15,10 +19,6 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
 from autoenc.models.layers import TiedLinear
 from autoenc.models.losses import MeanSquaredError
-from autoenc.portraits.codebook import codebook
-from autoenc.portraits.gradients import gradients
-from autoenc.portraits.kernels import kernels
-from autoenc.portraits.sparsity import hoyer, sparsity
 from tests.conftest import REPOSITORY
 from tests.portraits.subjects import CPU, images_of, subject_from, subject_of
 

@@ -9,10 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-
 from autoenc.portraits.samples import samples
 from autoenc.portraits.subject import Subject
+from torch import Tensor
 
 MakeSubject = Callable[..., Subject]
 

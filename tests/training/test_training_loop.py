@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from autoenc.portraits import Subject
+from autoenc.portraits.reconstructions import reconstructions
 from torch import Tensor
 
 from autoenc.command_line import main
-from autoenc.portraits import Subject
-from autoenc.portraits.reconstructions import reconstructions
 from autoenc.runs import RunDirectory
 from autoenc.training.checkpoints import load_last
 from autoenc.training.step import TrainingStep
