@@ -173,12 +173,14 @@ def _scores(record: RunRecord, metric: str) -> dict[str, float]:
 
 
 def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
-    from autoenc.pictures.error_by_setting import error_by_setting
+    from autoenc.pictures.error_by_setting import Point, error_by_setting
 
     key, metric = settings.against or "", settings.metric
     places = [float(setting(record.config, key)) for record in records]
     points = [
-        (_series(record, key=key), place, record.metrics.get(f"test.{metric}"), record.metrics.get(f"train.{metric}"))
+        Point(
+            _series(record, key=key), place, record.metrics.get(f"test.{metric}"), record.metrics.get(f"train.{metric}")
+        )
         for record, place in zip(records, places, strict=True)
     ]
     baseline = None
@@ -190,7 +192,6 @@ def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -
         x_label=key,
         metric_label=_metric_label(records, metric),
         baseline=baseline,
-        baseline_label="PCA, test",
         title=f"Error against {key}",
         scale=_scale(metric),
     )

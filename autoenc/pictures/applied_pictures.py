@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
-from autoenc.pictures.charts import FOOT
+from autoenc.pictures.charts import chart_axes
 from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
 from autoenc.pictures.image_pixels import ColorScale, as_pixels, error_text, remark
 from autoenc.pictures.page import LABEL, MARGIN, house_style, line_height, save
-from autoenc.pictures.panels import SPACE, panel_page
+from autoenc.pictures.panels import SPACE, Corner, panel_page
 
 NO_TEXTS = ColumnTexts("", ())
 
@@ -101,75 +101,57 @@ def _captions(part: ScoredPictures) -> ColumnTexts:
     return ColumnTexts("", tuple(texts))
 
 
-class TwoNames(NamedTuple):
-    """The names of two sets of images."""
-
-    first: str
-    ordinary: str
-
-
 def draw_error_histograms(
     errors: NDArray[np.float64],
     *,
     ordinary: NDArray[np.float64],
-    names: TwoNames,
+    names: tuple[str, str],
     path: Path,
     title: str,
     line: str,
 ) -> None:
     """Draw two histograms of finite mean squared errors, (N,) and (M,), each as shares of its own set, on one axis.
 
-    The axis is logarithmic unless an error is zero. Up to 30 errors of the first set are drawn as a line each. `line`
-    explains the picture.
+    The axis is logarithmic unless an error is zero. Up to 30 errors of the first set are drawn as a line each. `names`
+    are those of the two sets; `line` explains the picture.
 
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
     """
-    with house_style():
-        save(error_histograms_figure(errors, ordinary=ordinary, names=names, title=title, line=line), path)
-
-
-def error_histograms_figure(
-    errors: NDArray[np.float64], *, ordinary: NDArray[np.float64], names: TwoNames, title: str, line: str
-) -> Figure:
-    """The figure of `draw_error_histograms`; call it inside `house_style`."""
+    few = len(errors) <= FEW
     scale = value_axis(np.concatenate([errors, ordinary]), unit="")
-    page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=line)
-    legend = line_height(LABEL) + SPACE
-    left, foot = 2 * line_height(LABEL) + 2 * SPACE, FOOT + (line_height(LABEL) if scale.note else 0)
-    rectangle = page.rectangle(
-        left=corner.left + left, top=corner.top + legend, width=WIDTH - left - MARGIN, height=HEIGHT - legend - foot
-    )
-    axes = page.figure.add_axes(rectangle)
-    scale.put_across(axes)
+    edges = _edges(scale, count=len(ordinary) if few else min(len(ordinary), len(errors)))
+    shares = [100 * np.histogram(values, bins=edges)[0] / len(values) for values in (errors, ordinary)]
+    highest = max(share.max() for share in shares[1 if few else 0 :])
     label = "error of a picture: mean over pixels of the squared error, pixels in [0, 1]"
-    axes.set_xlabel(f"{label}\n{scale.note}".strip())
-    axes.set_ylabel("share of the pictures (%)")
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
-    edges = _edges(scale, count=min(len(ordinary), len(errors)) if len(errors) > FEW else len(ordinary))
-    axes.stairs(
-        _shares(ordinary, edges),
-        edges,
-        fill=True,
-        facecolor=ORDINARY,
-        edgecolor=ORDINARY_EDGE,
-        linewidth=2.2,
-        label=f"{names.ordinary}: {len(ordinary):,}",
-    )
-    first: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
-    label = f"{names.first}: {len(errors):,}"
-    if len(errors) > FEW:
-        axes.stairs(_shares(errors, edges), edges, label=label, **first)
-    else:
-        for error in errors:
-            axes.axvline(float(error), ymax=0.5, label=f"{label}, a line for each", **first)
-    axes.set_ylim(bottom=0)
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(
-        handles[:2], labels[:2], loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=LABEL
-    )
-    return page.figure
+    legend = line_height(LABEL) + SPACE
+    with house_style():
+        page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=line)
+        axes = chart_axes(
+            page,
+            Corner(corner.left, corner.top + legend),
+            width=WIDTH,
+            height=HEIGHT - legend,
+            upright=replace(value_axis(np.array([0, highest]), unit="", scale="linear"), low=0),
+            across=scale,
+            labels=("share of the pictures (%)", f"{label} {scale.note}".strip()),
+        )
+        face: dict[str, Any] = {
+            "facecolor": ORDINARY,
+            "edgecolor": ORDINARY_EDGE,
+            "label": f"{names[1]}: {len(ordinary):,}",
+        }
+        axes.stairs(shares[1], edges, fill=True, linewidth=2.2, **face)
+        first: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
+        if few:
+            for error in errors:
+                axes.axvline(error, ymax=0.5, label=f"{names[0]}: {len(errors):,}, a line for each", **first)
+        else:
+            axes.stairs(shares[0], edges, label=f"{names[0]}: {len(errors):,}", **first)
+        handles, labels = axes.get_legend_handles_labels()
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+        axes.legend(handles[:2], labels[:2], frameon=False, fontsize=LABEL, **place)
+        save(page.figure, path)
 
 
 def _edges(scale: ValueAxis, *, count: int) -> NDArray[np.float64]:
@@ -177,8 +159,3 @@ def _edges(scale: ValueAxis, *, count: int) -> NDArray[np.float64]:
     bins = int(np.clip(round(2 * count**0.5), FEWEST_BINS, MOST_BINS))
     spaced = np.geomspace if scale.name == "log" else np.linspace
     return np.asarray(spaced(scale.low, scale.high, bins + 1), dtype=np.float64)
-
-
-def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The percentage of the values in each bin."""
-    return np.asarray(100 * np.histogram(values, bins=edges)[0] / len(values))

@@ -42,25 +42,23 @@ def look(index: int) -> Look:
 
 
 class Legend(NamedTuple):
-    """A legend in columns."""
+    """A legend in columns; sizes in pixels."""
 
     names: list[str]
     rows: int
-    widths: list[int]
-    """Of the columns."""
+    column_width: int
 
     @property
     def width(self) -> int:
-        """In pixels, without the space around it."""
-        return sum(self.widths) + SPACE * (len(self.widths) - 1)
+        """Without the space around it."""
+        return -(-len(self.names) // self.rows) * (self.column_width + SPACE) - SPACE
 
 
 def legend(names: Sequence[str], *, height: int, most_name: int = MAX_NAME) -> Legend:
     """A legend of all names, at most `height` pixels high if possible; call it inside `house_style`."""
     written = [wrapped(name, width=most_name, size=SMALL) for name in names]
     rows = max(1, height // _entry_height(written))
-    columns = [written[start : start + rows] for start in range(0, len(written), rows)]
-    return Legend(written, rows, [MARK + max(text_width(name, SMALL) for name in column) for column in columns])
+    return Legend(written, rows, MARK + max(text_width(name, SMALL) for name in written))
 
 
 def draw_legend(page: Page, laid_out: Legend, *, corner: Corner) -> None:
@@ -68,10 +66,10 @@ def draw_legend(page: Page, laid_out: Legend, *, corner: Corner) -> None:
     height = _entry_height(laid_out.names)
     for index, name in enumerate(laid_out.names):
         column, row = divmod(index, laid_out.rows)
-        left = corner.left + sum(laid_out.widths[:column]) + SPACE * column
+        left = corner.left + column * (laid_out.column_width + SPACE)
         middle = corner.top + (row + 0.5) * height
         color, marker = look(index)
-        page.mark(x=left + MARK // 3, y=middle, marker=marker, color=color, size=9)
+        page.line([(left + MARK // 3, middle)], color=color, width=9, marker=marker)
         page.text(name, x=left + MARK, y=middle, size=SMALL, vertical="center")
 
 

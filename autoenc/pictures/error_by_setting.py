@@ -19,6 +19,7 @@ from autoenc.pictures.panels import panel_page
 WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800  # the least height: the chart grows with the names of the series
 MOST_NAME = 420  # pixels of a series' name beside its line, then it is wrapped
 WIDE = 8  # times the smallest: settings with such a range are drawn on a logarithmic axis
+BASELINE = "PCA, test"
 LINE = (
     "Solid: test; dashed: training. Each mark is a run; where runs share a setting, the line goes through their mean."
 )
@@ -34,13 +35,12 @@ class Point(NamedTuple):
 
 
 def error_by_setting(
-    points: Sequence[tuple[str, float, float | None, float | None]],
+    points: Sequence[Point],
     *,
     x_label: str,
     metric_label: str,
     title: str,
     baseline: Sequence[tuple[float, float]] | None,
-    baseline_label: str = "PCA",
     scale: str = "log",
 ) -> Figure:
     """Test and training errors by series against a number, with a baseline; call it inside `house_style`.
@@ -51,18 +51,17 @@ def error_by_setting(
     Raises:
         ValueError: there is no point with a finite error.
     """
-    runs = [Point(*point) for point in points]
     series = []
-    for index, name in enumerate(dict.fromkeys(run.series for run in runs)):
+    for index, name in enumerate(dict.fromkeys(run.series for run in points)):
         tests, trains = (
-            [(run.x, getattr(run, split)) for run in runs if run.series == name] for split in Point._fields[2:]
+            [(run.x, getattr(run, split)) for run in points if run.series == name] for split in Point._fields[2:]
         )
         series.append(_Series(name, _finite(tests), _finite(trains), *look(index)))
     series = [line for line in series if len(line.test) + len(line.train)]
     if not series:
         raise ValueError("points: expected at least one with a finite error")
     if baseline is not None:
-        series.append(_Series(baseline_label, _finite(baseline), np.zeros((0, 2)), INK, ""))
+        series.append(_Series(BASELINE, _finite(baseline), np.zeros((0, 2)), INK, ""))
     names = [line.label for line in series]
     found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
     settings = np.unique(found[:, 0]).tolist()

@@ -41,12 +41,7 @@ Row = Mapping[str, float | int | None]
 
 
 def draw_loss_curves(
-    history: Sequence[Row],
-    *,
-    path: Path,
-    loss_label: str,
-    best_epoch: int | None,
-    title: str,
+    history: Sequence[Row], *, path: Path, loss_label: str, best_epoch: int | None, title: str
 ) -> None:
     """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`, and mark the best epoch.
 
@@ -56,22 +51,17 @@ def draw_loss_curves(
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
     """
-    with house_style():
-        save(loss_curves_of_run(history, loss_label=loss_label, best_epoch=best_epoch, title=title), path)
-
-
-def loss_curves_of_run(history: Sequence[Row], *, loss_label: str, best_epoch: int | None, title: str) -> Figure:
-    """The figure of `draw_loss_curves`; call it inside `house_style`."""
     train = _Curve.of("train/loss", history, name="train", color=TRAIN, marker="o")
     validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
     curves = [curve for curve in (train, validation) if curve.ends]
-    names = [curve.label(width=MOST_NAME[0]) for curve in curves]
-    page = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line="")
-    chart = _Chart(loss_label, curves or [train], names)
-    axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
-    if best_epoch is not None:
-        _mark_best(axes, curves, best_epoch=best_epoch)
-    return page.page.figure
+    with house_style():
+        names = [curve.label(width=MOST_NAME[0]) for curve in curves]
+        page = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line="")
+        chart = _Chart(loss_label, curves or [train], names)
+        axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
+        if best_epoch is not None:
+            _mark_best(axes, curves, best_epoch=best_epoch)
+        save(page.page.figure, path)
 
 
 def loss_curves_by_run(

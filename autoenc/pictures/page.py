@@ -93,16 +93,12 @@ class Page:
             baseline = y - above + (number + BASELINE) * line_height(size)
             self.figure.text(x, baseline, line, transform=self._pixels, fontsize=size, ha=horizontal, va="baseline")
 
-    def mark(self, *, x: float, y: float, marker: str, color: str, size: float) -> None:
-        """Draw one of matplotlib's markers, `size` points wide."""
-        line = Line2D([x], [y], linestyle="none", marker=marker, markersize=size, color=color)
+    def line(self, points: Sequence[tuple[float, float]], *, color: str, width: float, marker: str = "") -> None:
+        """Draw a line through points (x, y) over images; of one point its marker. The width is in points."""
+        xs, ys = zip(*points, strict=True)
+        line = Line2D(xs, ys, color=color, linewidth=width, marker=marker, markersize=width)
         line.set_transform(self._pixels)
         self.figure.add_artist(line)
-
-    def line(self, points: Sequence[tuple[float, float]], *, color: str, width: float) -> None:
-        """Draw a line through points (x, y), `width` points wide, over images."""
-        xs, ys = zip(*points, strict=True)
-        self.figure.add_artist(Line2D(xs, ys, transform=self._pixels, color=color, linewidth=width))
 
     def image(self, pixels: NDArray[np.uint8], *, left: int, top: int, scale: int) -> None:
         """Draw an image (H, W, 3) with each pixel as a sharp block of scale x scale.
