@@ -11,14 +11,14 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from autoenc.portraits import ALWAYS, PORTRAITS
 from torch import Tensor
 
-from autoenc.config import GROUPS, ExperimentConfig, PictureKind, parse
+from autoenc.config import GROUPS, ExperimentConfig, PictureName, parse
 from autoenc.data.datasets import SplitSettings
 from autoenc.data.noise import SaltAndPepper
 from autoenc.models.architectures.fully_connected import FullyConnected
 from autoenc.models.losses.pixel_means import BceSettings
+from autoenc.pictures import PICTURES
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import Sgd
 from autoenc.training.settings import TrainingSettings
@@ -364,7 +364,7 @@ def test_an_unknown_picture_is_answered_with_those_there_are() -> None:
 
 
 def test_the_pictures_that_can_be_asked_for_are_those_there_are() -> None:
-    assert {*get_args(PictureKind), *ALWAYS} == set(PORTRAITS)
+    assert set(get_args(PictureName)) == {name for name, entry in PICTURES.items() if not entry.always}
 
 
 @pytest.mark.parametrize(

@@ -198,8 +198,10 @@ def _draw_band(page: Page, rows: Sequence[ImageRow], *, layout: _Layout, band: i
     left, top = corner.left + layout.left, corner.top + layout.captions.height
 
     def write(texts: ColumnTexts, *, y: int, vertical: str) -> None:
+        if not texts.texts:
+            return
         page.text(texts.label, x=left - SPACE, y=y, size=SMALL, horizontal="right", vertical=vertical)
-        for column, index in enumerate(chosen if texts.texts else ()):
+        for column, index in enumerate(chosen):
             middle = left + column * layout.column_width + (layout.column_width - GAP) / 2
             page.text(texts.texts[index], x=middle, y=y, size=SMALL, horizontal="center", vertical=vertical)
 

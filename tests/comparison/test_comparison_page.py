@@ -14,7 +14,7 @@ from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import ComparedPicture, ComparisonSettings, check_comparison, draw_comparison
 from autoenc.comparison.sweep import compare_sweep, finished_runs
 from autoenc.comparison.sweep_file import Sweep, SweepJob, read_sweep, write_sweep
-from autoenc.pictures import Codebook
+from autoenc.pictures.codebook import Codebook
 from autoenc.runs import read_runs
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import SUMMARY, make_run
@@ -121,7 +121,7 @@ def test_figures_of_a_run_refuses_what_it_cannot_do(elsewhere: Path, capsys: pyt
     for arguments, message in (
         (["nowhere"], "error: RUN=nowhere: there is no such folder"),
         (["run", "cods"], "error: PICTURE=cods: there is no such picture (did you mean 'codes'?)"),
-        (["run", "kernels", "--tsne"], "error: --tsne: it is for the picture codes"),
+        (["run", "kernels", "--tsne"], "error: --tsne: it applies to the picture codes"),
     ):
         assert figures_main(arguments) == 2
         assert message in capsys.readouterr().err

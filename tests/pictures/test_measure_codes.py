@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
-from autoenc.portraits.code_space import central_range, drawn, principal_plane
-from autoenc.portraits.codes import codes
-from autoenc.portraits.codes_over_epochs import codes_over_epochs
-from autoenc.portraits.subject import Subject
-from torch import Tensor, nn
+from torch import Tensor
 
-MakeSubject = Callable[..., Subject]
+from autoenc.pictures import codes as codes_module
+from autoenc.pictures.code_space import principal_plane, random_indices
+from autoenc.pictures.codes import Codes
+from autoenc.pictures.codes_over_epochs import CodesOverEpochs
+from tests.pictures.subjects import measured, pixel_subject, spoil_codes
 
 
 def stretched(count: int = 500) -> Tensor:
@@ -24,10 +21,9 @@ def stretched(count: int = 500) -> Tensor:
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_one_number_or_two_are_drawn_as_they_are(make_subject: MakeSubject, size: int) -> None:
-    subject = make_subject(size)
-    picture = codes(subject)
-    assert picture is not None
+def test_one_number_or_two_are_drawn_as_they_are(size: int) -> None:
+    subject = pixel_subject(size)
+    picture = measured(Codes, subject)
     pixels = subject.splits.test.images.flatten(1)[:, :size] / 255
     assert np.allclose(picture.points, pixels.numpy(), atol=1e-6)
     assert picture.labels.tolist() == subject.splits.test.labels.tolist()
@@ -53,7 +49,6 @@ def test_codes_that_are_not_finite_do_not_spoil_the_projection() -> None:
     coded = stretched()
     broken = torch.cat([coded, torch.full((2, 3), torch.nan), torch.full((1, 3), torch.inf)])
     assert principal_plane(broken).shares == principal_plane(coded).shares
-    assert torch.equal(central_range(broken), central_range(coded))
     projected = principal_plane(broken).project(broken)
     assert np.isfinite(projected[:-3]).all()
     assert not np.isfinite(projected[-3:]).any()
@@ -63,36 +58,31 @@ def test_codes_that_never_vary_have_a_plane() -> None:
     assert principal_plane(torch.ones(5, 3)).shares == (0, 0)
 
 
-def test_a_projection_says_so(make_subject: MakeSubject) -> None:
-    picture = codes(make_subject(5))
-    assert picture is not None
+def test_a_projection_says_so() -> None:
+    picture = measured(Codes, pixel_subject(5))
     assert picture.points.shape == (60, 2)
     assert picture.axis_labels[1].startswith("principal component 2, ")
     assert picture.notes == ("All 60 test images.", "Codes of 5 numbers are projected.")
 
 
-def test_of_many_images_some_are_drawn(make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[codes.__module__], "MOST", 20)
-    subject = make_subject()
-    picture = codes(subject)
-    assert picture is not None
+def test_of_many_images_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codes_module, "MOST", 20)
+    subject = pixel_subject()
+    picture = measured(Codes, subject)
     assert picture.points.shape == (20, 2)
     assert picture.notes == ("20 of 60 test images.",)
-    chosen = drawn(subject.splits.test, most=20)
-    assert picture.labels.tolist() == chosen.labels.tolist()
-    assert len(set(chosen.labels.tolist())) == 3
-    assert torch.equal(chosen.images, drawn(subject.splits.test, most=20).images)
-    assert np.allclose(picture.points, chosen.images.flatten(1)[:, :2].numpy() / 255, atol=1e-6)
+    chosen = random_indices(60, most=20)
+    assert picture.labels.tolist() == (chosen % 3).tolist()
+    assert set(picture.labels.tolist()) == {0, 1, 2}
+    assert np.allclose(picture.points, subject.test_images[chosen].flatten(1)[:, :2].numpy() / 255, atol=1e-6)
 
 
-def test_tsne_on_demand_keeps_neighbours_and_is_the_same_each_time(make_subject: MakeSubject) -> None:
-    subject = make_subject(3, projection="tsne")
+def test_tsne_on_demand_keeps_neighbours_and_is_the_same_each_time() -> None:
+    subject = pixel_subject(3, projection="tsne")
     halves = subject.splits.test.images  # two clouds: dark images and light ones
     halves[::2] //= 8
     halves[1::2] = 255 - halves[1::2] // 8
-    picture, again = codes(subject), codes(subject)
-    assert picture is not None
-    assert again is not None
+    picture, again = measured(Codes, subject), measured(Codes, subject)
     assert picture.axis_labels == ("t-SNE 1", "t-SNE 2")
     assert "By t-SNE from 3 numbers (perplexity 19.7)" in picture.notes[1]
     assert np.array_equal(picture.points, again.points)
@@ -101,28 +91,25 @@ def test_tsne_on_demand_keeps_neighbours_and_is_the_same_each_time(make_subject:
     assert middles > max(np.linalg.norm(part - part.mean(axis=0), axis=1).max() for part in (dark, light))
 
 
-def test_two_numbers_need_no_tsne(make_subject: MakeSubject) -> None:
-    picture = codes(make_subject(2, projection="tsne"))
-    assert picture is not None
+def test_two_numbers_need_no_tsne() -> None:
+    picture = measured(Codes, pixel_subject(2, projection="tsne"))
     assert picture.axis_labels == ("code 1", "code 2")
 
 
-def test_tsne_leaves_out_what_is_not_finite(make_subject: MakeSubject) -> None:
-    subject = make_subject(3, projection="tsne")
-    nn.init.constant_(list(subject.model.encoder.parameters())[1], torch.nan)
-    picture = codes(subject)
-    assert picture is not None
+def test_tsne_leaves_out_what_is_not_finite() -> None:
+    subject = pixel_subject(3, projection="tsne")
+    spoil_codes(subject)
+    picture = measured(Codes, subject)
     assert not np.isfinite(picture.points).any()
 
 
-def test_one_image_is_no_scatter(make_subject: MakeSubject) -> None:
-    assert codes(make_subject(test=1)) is None
+def test_one_image_is_no_scatter() -> None:
+    assert Codes.measure(pixel_subject(test=1)) is None
 
 
-def test_snapshots_are_projected_as_the_last_of_them(make_subject: MakeSubject) -> None:
+def test_snapshots_are_projected_as_the_last_of_them() -> None:
     last = stretched(50)
-    picture = codes_over_epochs(make_subject(3, code_snapshots={10: last, 0: torch.zeros(50, 3), 5: last / 2}))
-    assert picture is not None
+    picture = measured(CodesOverEpochs, pixel_subject(3, code_snapshots={10: last, 0: torch.zeros(50, 3), 5: last / 2}))
     assert picture.epochs == (0, 5, 10)
     plane = principal_plane(last)
     assert np.allclose(picture.points[2], plane.project(last))
@@ -134,14 +121,13 @@ def test_snapshots_are_projected_as_the_last_of_them(make_subject: MakeSubject) 
     assert "principal components of the last epoch" in picture.notes[1]
 
 
-def test_snapshots_of_two_numbers_are_as_they_are(make_subject: MakeSubject) -> None:
+def test_snapshots_of_two_numbers_are_as_they_are() -> None:
     first, last = torch.rand(4, 2), torch.rand(4, 2)
-    picture = codes_over_epochs(make_subject(2, code_snapshots={1: first, 2: last}))
-    assert picture is not None
+    picture = measured(CodesOverEpochs, pixel_subject(2, code_snapshots={1: first, 2: last}))
     assert np.array_equal(picture.points, torch.stack([first, last]).numpy())
     assert len(picture.notes) == 1
 
 
-def test_one_snapshot_does_not_move(make_subject: MakeSubject) -> None:
-    assert codes_over_epochs(make_subject(code_snapshots={5: torch.rand(4, 2)})) is None
-    assert codes_over_epochs(make_subject()) is None
+def test_one_snapshot_does_not_move() -> None:
+    assert CodesOverEpochs.measure(pixel_subject(code_snapshots={5: torch.rand(4, 2)})) is None
+    assert CodesOverEpochs.measure(pixel_subject()) is None

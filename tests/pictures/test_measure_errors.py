@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from autoenc.portraits import reconstruction_errors
-from autoenc.portraits.error_by_class import error_by_class
-from autoenc.portraits.subject import Subject
-from autoenc.portraits.worst import worst
-from torch import Tensor, nn
+from torch import Tensor
 
 from autoenc.data.noise import Gaussian
 from autoenc.evaluation.batches import batches, fetch
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
-
-MakeSubject = Callable[..., Subject]
+from autoenc.pictures.error_by_class import ErrorByClass
+from autoenc.pictures.subject import Subject
+from autoenc.pictures.worst import Worst
+from tests.pictures.subjects import measured, pixel_subject, spoil_codes
 
 
 class Brightened(NamedTuple):
@@ -45,10 +42,9 @@ def errors_of(subject: Subject) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return errors
 
 
-def test_the_worst_are_the_largest_errors_in_order(make_subject: MakeSubject) -> None:
-    subject = make_subject()
-    picture = worst(subject)
-    assert picture is not None
+def test_the_worst_are_the_largest_errors_in_order() -> None:
+    subject = pixel_subject()
+    picture = measured(Worst, subject)
     expected = errors_of(subject)
     order = np.argsort(-expected)[:20]
     assert np.allclose(picture.errors, expected[order], atol=1e-6)
@@ -60,72 +56,64 @@ def test_the_worst_are_the_largest_errors_in_order(make_subject: MakeSubject) ->
     assert (picture.noisy, picture.count) == (False, 60)
 
 
-def test_the_worst_of_several_batches_are_the_worst_of_all(
-    make_subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = worst(make_subject())
+def test_the_worst_of_several_batches_are_the_worst_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Worst.measure(pixel_subject())
     monkeypatch.setattr(sys.modules[batches.__module__], "BATCH_SIZE", 7)
-    parts = worst(make_subject())
+    parts = Worst.measure(pixel_subject())
     assert whole is not None
     assert parts is not None
     assert np.array_equal(whole.clean, parts.clean)
     assert whole.names == parts.names
-    assert len(list(reconstruction_errors.reconstructed(make_subject()))) == 9
+    assert len(list(pixel_subject().scored_test_batches())) == 9
 
 
-def test_noise_is_on_the_input_and_not_on_the_target(make_subject: MakeSubject) -> None:
-    subject = make_subject(noise=Brighter())
-    picture = worst(subject)
-    assert picture is not None
+def test_noise_is_on_the_input_and_not_on_the_target() -> None:
+    subject = pixel_subject(noise=Brighter())
+    picture = measured(Worst, subject)
     assert picture.noisy
     assert np.allclose(picture.given, picture.clean + np.float16(0.5), atol=2e-3)
-    by_class = error_by_class(subject)
-    assert by_class is not None
+    by_class = measured(ErrorByClass, subject)
     assert by_class.noisy
     assert np.allclose(by_class.errors, errors_of(subject) + 2 * 0.25 / 16, atol=1e-6)
 
 
-def test_the_noise_is_that_of_the_measured_error(make_subject: MakeSubject) -> None:
-    subject = make_subject(noise=Gaussian(std=0.3, clip=True, by="channel"))
-    by_class = error_by_class(subject)
-    assert by_class is not None
-    measured = fetch(
+def test_the_noise_is_that_of_the_measured_error() -> None:
+    subject = pixel_subject(noise=Gaussian(std=0.3, clip=True, by="channel"))
+    by_class = measured(ErrorByClass, subject)
+    scores = fetch(
         measure(
             subject.model,
             subject.splits.test.images,
             device=subject.device,
-            noise=subject.config.noise,
+            noise=subject.noise,
             split="test",
             metrics=[METRICS["mse"]],
         )
     )
-    assert by_class.errors.mean() == pytest.approx(measured["noisy_mse"], rel=1e-5)
+    assert by_class.errors.mean() == pytest.approx(scores["noisy_mse"], rel=1e-5)
 
 
-def test_errors_by_class_are_those_of_every_test_image(make_subject: MakeSubject) -> None:
-    subject = make_subject()
-    picture = error_by_class(subject)
-    assert picture is not None
+def test_errors_by_class_are_those_of_every_test_image() -> None:
+    subject = pixel_subject()
+    picture = measured(ErrorByClass, subject)
     assert np.allclose(picture.errors, errors_of(subject), atol=1e-6)
     assert picture.labels.tolist() == subject.splits.test.labels.tolist()
     assert picture.class_names == subject.splits.class_names
     assert not picture.noisy
 
 
-def test_one_class_is_not_compared(make_subject: MakeSubject) -> None:
-    assert error_by_class(make_subject(classes=1)) is None
+def test_one_class_is_not_compared() -> None:
+    assert ErrorByClass.measure(pixel_subject(classes=1)) is None
 
 
-def test_few_images_and_none(make_subject: MakeSubject) -> None:
-    picture = worst(make_subject(test=4))
-    assert picture is not None
+def test_few_images_and_none() -> None:
+    picture = measured(Worst, pixel_subject(test=4))
     assert len(picture.errors) == 4
-    assert worst(make_subject(test=0)) is None
+    assert Worst.measure(pixel_subject(test=0)) is None
 
 
-def test_what_is_not_finite_is_worst(make_subject: MakeSubject) -> None:
-    subject = make_subject()
-    nn.init.constant_(list(subject.model.encoder.parameters())[1], torch.inf)
-    picture = worst(subject)
-    assert picture is not None
+def test_what_is_not_finite_is_worst() -> None:
+    subject = pixel_subject()
+    spoil_codes(subject, torch.inf)
+    picture = measured(Worst, subject)
     assert not np.isfinite(picture.errors).any()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from autoenc.portraits.matrix import Geometry, as_matrices, matrix
-from autoenc.portraits.spectrum import spectrum
 from torch import Tensor, nn
 
 from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import Plain
+from autoenc.pictures.matrix import Matrix
 from autoenc.pictures.power_spectra import checkerboard, power_spectrum
-from tests.portraits.subjects import images_of, subject_from, subject_of
+from autoenc.pictures.spectrum import Spectrum
+from tests.pictures.subjects import images_of, measured, subject_from, subject_of
 
 SMALL = images_of(20, 1, 8, 8)
 LARGE = images_of(40, 1, 28, 28)
@@ -20,7 +21,7 @@ LARGE = images_of(40, 1, 28, 28)
 # The matrix
 
 
-def by_hand(kernel: Tensor, *, side: int, geometry: Geometry) -> Tensor:
+def by_hand(kernel: Tensor, *, side: int, geometry: tuple[int, int, int]) -> Tensor:
     """The convolution's matrix, entry by entry from its definition."""
     stride, padding, dilation = geometry
     height, width = ((side + 2 * padding - dilation * (length - 1) - 1) // stride + 1 for length in kernel.shape)
@@ -36,33 +37,32 @@ def by_hand(kernel: Tensor, *, side: int, geometry: Geometry) -> Tensor:
 @pytest.mark.parametrize(
     ("shape", "geometry"),
     [
-        ((3, 3), Geometry(2, 1, 1)),
-        ((3, 3), Geometry(1, 1, 1)),
-        ((3, 3), Geometry(1, 0, 1)),
-        ((4, 4), Geometry(2, 1, 1)),
-        ((5, 2), Geometry(3, 2, 1)),
-        ((3, 3), Geometry(1, 2, 2)),
-        ((1, 1), Geometry(2, 0, 1)),
-        ((8, 8), Geometry(1, 0, 1)),
+        ((3, 3), (2, 1, 1)),
+        ((3, 3), (1, 1, 1)),
+        ((3, 3), (1, 0, 1)),
+        ((4, 4), (2, 1, 1)),
+        ((5, 2), (3, 2, 1)),
+        ((3, 3), (1, 2, 2)),
+        ((1, 1), (2, 0, 1)),
+        ((8, 8), (1, 0, 1)),
     ],
 )
 def test_a_convolution_and_its_transpose_are_one_matrix_and_its_transpose(
-    shape: tuple[int, int], geometry: Geometry
+    shape: tuple[int, int], geometry: tuple[int, int, int]
 ) -> None:
+    stride, padding, dilation = geometry
     kernel = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = as_matrices(kernel, geometry=geometry)
+    found = Matrix.of(kernel, stride=stride, padding=padding, dilation=dilation)
     expected = by_hand(kernel, side=8, geometry=geometry).numpy()
     np.testing.assert_allclose(found.convolution, expected, atol=1e-12)
     np.testing.assert_allclose(found.transposed, expected.T, atol=1e-12)
     assert found.deviation < 1e-12
-    assert (found.side, found.stride, found.padding) == (8, geometry.stride, geometry.padding)
+    assert (found.side, found.stride, found.padding) == (8, stride, padding)
 
 
 def test_a_larger_kernel_has_an_image_of_its_size() -> None:
-    assert as_matrices(torch.ones(11, 11, dtype=torch.float64), geometry=Geometry(1, 0, 1)).convolution.shape == (
-        1,
-        121,
-    )
+    found = Matrix.of(torch.ones(11, 11, dtype=torch.float64), stride=1, padding=0, dilation=1)
+    assert found.convolution.shape == (1, 121)
 
 
 def test_the_strongest_kernel_of_the_first_layer_is_shown() -> None:
@@ -71,7 +71,9 @@ def test_the_strongest_kernel_of_the_first_layer_is_shown() -> None:
         layer.weight[2, 1] *= 10
     decoder = nn.Sequential(nn.Linear(48, 128), nn.Unflatten(1, (2, 8, 8)))
     images = images_of(5, 2, 8, 8)
-    found = matrix(subject_of(AutoEncoder(nn.Sequential(layer, nn.Flatten()), decoder), train=images, test=images))
+    found = Matrix.measure(
+        subject_of(AutoEncoder(nn.Sequential(layer, nn.Flatten()), decoder), train=images, test=images)
+    )
     assert found is not None
     np.testing.assert_allclose(found.kernel, layer.weight[2, 1].detach().numpy())
     assert found.convolution.shape == (16, 64)
@@ -90,7 +92,7 @@ def test_the_strongest_kernel_of_the_first_layer_is_shown() -> None:
 )
 def test_other_first_layers_have_no_matrix(layer: nn.Module) -> None:
     model = AutoEncoder(nn.Sequential(layer, nn.Flatten()), nn.Identity())
-    assert matrix(subject_of(model, train=SMALL, test=SMALL)) is None
+    assert Matrix.measure(subject_of(model, train=SMALL, test=SMALL)) is None
 
 
 # The spectrum
@@ -108,11 +110,14 @@ class Striped(nn.Module):
         return code.reshape(-1, 1, 28, 28) + self.amplitude * board
 
 
+def striped(amplitude: float) -> AutoEncoder:
+    return AutoEncoder(nn.Flatten(), Striped(amplitude), bottleneck=Plain(code_size=784))
+
+
 def test_the_spectra_are_those_of_originals_reconstructions_and_the_untrained_decoder() -> None:
-    model, before = (AutoEncoder(nn.Flatten(), Striped(amplitude)) for amplitude in (0.5, 2.0))
-    subject = subject_of(model, train=LARGE, test=LARGE, untrained=before, upsampling="transposed", code_size=784)
-    found = spectrum(subject)
-    assert found is not None
+    model, before = (striped(amplitude) for amplitude in (0.5, 2.0))
+    subject = subject_of(model, train=LARGE, test=LARGE, untrained=before, has_upsampling=True)
+    found = measured(Spectrum, subject)
     originals = LARGE.numpy() / 255
     np.testing.assert_allclose(found.originals, power_spectrum(originals))
     board = (-1.0) ** np.add.outer(np.arange(28), np.arange(28))
@@ -125,20 +130,18 @@ def test_the_spectra_are_those_of_originals_reconstructions_and_the_untrained_de
 
 
 def test_it_is_the_same_each_time_and_draws_nothing_of_the_callers() -> None:
-    model = AutoEncoder(nn.Flatten(), Striped(0.5))
-    subject = subject_of(model, train=LARGE, test=LARGE, upsampling="nearest", code_size=784)
+    model = striped(0.5)
+    subject = subject_of(model, train=LARGE, test=LARGE, has_upsampling=True)
     random = torch.get_rng_state()
-    first, second = spectrum(subject), spectrum(subject)
-    assert first is not None
-    assert second is not None
+    first, second = measured(Spectrum, subject), measured(Spectrum, subject)
     np.testing.assert_array_equal(first.untrained, second.untrained)
     assert torch.equal(torch.get_rng_state(), random)
 
 
 def test_only_of_models_with_upsampling_and_of_images_that_are_large_enough() -> None:
-    model = AutoEncoder(nn.Flatten(), Striped(0.5))
-    assert spectrum(subject_of(model, train=LARGE, test=LARGE, code_size=784)) is None
-    assert spectrum(subject_of(model, train=SMALL, test=SMALL, upsampling="nearest", code_size=64)) is None
+    model = striped(0.5)
+    assert Spectrum.measure(subject_of(model, train=LARGE, test=LARGE)) is None
+    assert Spectrum.measure(subject_of(model, train=SMALL, test=SMALL, has_upsampling=True)) is None
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "nearest", "bilinear", "pixel_shuffle"])
@@ -148,7 +151,7 @@ def test_an_untrained_decoder_leaves_checkerboards_by_transposed_convolutions_al
     subject = subject_from(*overrides, f"architecture.upsampling={upsampling}", train=LARGE, test=LARGE)
     torch.manual_seed(1)
     random = torch.get_rng_state()
-    found = spectrum(subject)
+    found = Spectrum.measure(subject)
     assert torch.equal(torch.get_rng_state(), random)  # though a model was built
     assert found is not None
     assert (checkerboard(found.untrained) > 8) == (upsampling == "transposed")

@@ -7,10 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from autoenc.portraits.codebook import codebook
-from autoenc.portraits.gradients import gradients
-from autoenc.portraits.kernels import kernels
-from autoenc.portraits.sparsity import hoyer, sparsity
 from torch import Tensor, nn
 
 from autoenc.data.noise import NOISES
@@ -19,8 +15,12 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
 from autoenc.models.layers import TiedLinear
 from autoenc.models.losses import MeanSquaredError
+from autoenc.pictures.codebook import Codebook
+from autoenc.pictures.gradients import Gradients
+from autoenc.pictures.kernels import Kernels
+from autoenc.pictures.sparsity import Sparsity, hoyer
 from tests.conftest import REPOSITORY
-from tests.portraits.subjects import CPU, images_of, subject_from, subject_of
+from tests.pictures.subjects import CPU, images_of, measured, subject_from, subject_of
 
 SIDE = 4
 PIXELS = SIDE * SIDE
@@ -49,8 +49,7 @@ def test_rows_of_a_matrix_are_kernels_in_the_images_shape() -> None:
     train, test = images_of(50, 3, 4, 5), images_of(50, 3, 4, 5, seed=1)
     layer = nn.Linear(60, 7)
     model = AutoEncoder(nn.Sequential(nn.Flatten(), layer), flat_decoder(7, pixels=60, shape=(3, 4, 5)))
-    found = kernels(subject_of(model, train=train, test=test))
-    assert found is not None
+    found = measured(Kernels, subject_of(model, train=train, test=test))
     assert found.kernels.shape == (7, 3, 4, 5)
     np.testing.assert_array_equal(found.kernels.reshape(7, 60), layer.weight.detach().numpy())
     assert (found.count, found.dead_count, found.note) == (7, 0, "")
@@ -62,8 +61,7 @@ def test_kernels_of_a_convolution() -> None:
     fill(layer.bias, torch.tensor([9.0, 9, -99, 9, 9]))
     train = TRAIN.clone()
     train[:, :, 0, 0] = 0
-    found = kernels(subject_of(model, train=train, test=TEST))
-    assert found is not None
+    found = measured(Kernels, subject_of(model, train=train, test=TEST))
     np.testing.assert_array_equal(found.kernels, layer.weight.detach().numpy())
     assert found.dead.tolist() == [False, False, True, False, False]
     assert found.note == ""  # a kernel has no pixel of its own
@@ -78,14 +76,12 @@ def test_pixels_that_are_always_black_are_told_and_left_out() -> None:
     smooth = torch.ones(3, PIXELS)
     smooth[:, :8] = before.encoder[1].weight[:, :8].detach()  # type: ignore[index]
     fill(model.encoder[1].weight, smooth)  # type: ignore[index]
-    found = kernels(subject_of(model, train=train, test=TEST, untrained=before))
-    assert found is not None
+    found = measured(Kernels, subject_of(model, train=train, test=TEST, untrained=before))
     assert found.note == "8 pixels are black in every training image: their weights never moved"
     assert found.roughness == 0
     smooth[0, 0] += 0.1
     fill(model.encoder[1].weight, smooth)  # type: ignore[index]
-    moved = kernels(subject_of(model, train=train, test=TEST, untrained=before))
-    assert moved is not None
+    moved = measured(Kernels, subject_of(model, train=train, test=TEST, untrained=before))
     assert moved.note == "8 pixels are black in every training image; they do not count in the roughness"
     assert moved.roughness == 0
 
@@ -94,19 +90,18 @@ def test_pixels_that_a_draw_may_light_are_not_black() -> None:
     model = model_of(nn.Flatten(), nn.Linear(PIXELS, 3), code_size=3)
     train = TRAIN.clone()
     train[:, :, 0] = 0
-    found = kernels(subject_of(model, train=train, test=TEST, train_probabilities=TRAIN))
-    assert found is not None
+    found = measured(Kernels, subject_of(model, train=train, test=TEST, train_probabilities=TRAIN))
     assert found.note == ""
 
 
 def test_a_model_without_such_a_layer_has_no_kernels() -> None:
-    assert kernels(subject_of(model_of(nn.Flatten(), code_size=PIXELS), train=TRAIN, test=TEST)) is None
+    assert Kernels.measure(subject_of(model_of(nn.Flatten(), code_size=PIXELS), train=TRAIN, test=TEST)) is None
     halved = model_of(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(4, 3), code_size=3)
-    assert kernels(subject_of(halved, train=TRAIN, test=TEST)) is None
+    assert Kernels.measure(subject_of(halved, train=TRAIN, test=TEST)) is None
     two = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(12, 2))
     images = images_of(50, 2, SIDE, SIDE)
     model = AutoEncoder(two, flat_decoder(2, pixels=2 * PIXELS, shape=(2, SIDE, SIDE)))
-    assert kernels(subject_of(model, train=images, test=images)) is None
+    assert Kernels.measure(subject_of(model, train=images, test=images)) is None
 
 
 # Sparsity
@@ -144,7 +139,7 @@ def test_the_sparsity_of_known_activations() -> None:
     fill(layer.bias, torch.tensor([3.0, -1, 4, -1]))
     model = model_of(nn.Flatten(), layer, nn.ReLU(), nn.Linear(4, 3), nn.Sigmoid(), code_size=3)
     fill(model.encoder[3].weight, 0.0)  # type: ignore[index]
-    found = sparsity(subject_of(model, train=TRAIN, test=TEST.repeat(8, 1, 1, 1)))
+    found = Sparsity.measure(subject_of(model, train=TRAIN, test=TEST.repeat(8, 1, 1, 1)))
     assert found.layers == ("layer 1 (ReLU)", "code (Sigmoid)")
     assert found.zeros.tolist() == [0.5, 0]
     assert found.hoyer[0] == pytest.approx((2 - 7 / 5) / (2 - 1), abs=1e-6)
@@ -157,7 +152,7 @@ def test_it_is_the_mean_over_images_of_all_batches() -> None:
     fill(layer.weight, torch.eye(PIXELS))
     fill(layer.bias, -0.5)
     model = model_of(nn.Flatten(), layer, nn.ReLU(), code_size=PIXELS)
-    found = sparsity(subject_of(model, train=TRAIN, test=test))
+    found = Sparsity.measure(subject_of(model, train=TRAIN, test=test))
     codes = (test.flatten(1) / 255 - 0.5).relu()
     assert found.layers == ("code (ReLU)",)
     assert found.zeros[0] == pytest.approx((codes == 0).float().mean().item())
@@ -165,7 +160,9 @@ def test_it_is_the_mean_over_images_of_all_batches() -> None:
 
 
 def test_a_code_of_one_number_has_no_hoyer() -> None:
-    found = sparsity(subject_of(model_of(nn.Flatten(), nn.Linear(PIXELS, 1), code_size=1), train=TRAIN, test=TEST))
+    found = Sparsity.measure(
+        subject_of(model_of(nn.Flatten(), nn.Linear(PIXELS, 1), code_size=1), train=TRAIN, test=TEST)
+    )
     assert np.isnan(found.hoyer).all()
 
 
@@ -183,19 +180,18 @@ def test_gradients_of_a_linear_model_are_those_on_paper() -> None:
         nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE))),
         loss=MeanSquaredError(),
     )
-    found = gradients(subject_of(model, train=TRAIN, test=TEST, untrained=before))
-    assert found is not None
+    found = measured(Gradients, subject_of(model, train=TRAIN, test=TEST, untrained=before))
     assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [
         f"encoder 1: 16 {ARROW} 3",
         f"decoder 1: 3 {ARROW} 16",
     ]
     assert found.images == 300  # two batches, of which the second is smaller
     x = TRAIN.flatten(1).double() / 255
-    for shown, measured in ((model, found.after), (before, found.before)):
+    for shown, norms in ((model, found.after), (before, found.before)):
         down, up = (module.weight.detach().double() for module in (shown.encoder[1], shown.decoder[0]))  # type: ignore[index]
         error = 2 * (x @ down.T @ up.T - x) / x.numel()
         on_paper = [(up.T @ error.T @ x).norm().item(), (error.T @ x @ down.T).norm().item()]
-        assert measured == pytest.approx(on_paper, rel=1e-4)
+        assert norms == pytest.approx(on_paper, rel=1e-4)
 
 
 def test_the_target_is_the_clean_image_and_the_input_the_noisy_one() -> None:
@@ -204,11 +200,10 @@ def test_the_target_is_the_clean_image_and_the_input_the_noisy_one() -> None:
         nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE))),
     )
     masked = NOISES.parse({"name": "masking", "probability": 1.0, "by": "channel"})
-    found = gradients(subject_of(model, train=TRAIN, test=TEST, noise=masked))
-    assert found is not None
+    found = measured(Gradients, subject_of(model, train=TRAIN, test=TEST, noise=masked))
     assert found.after.tolist() == [0, 0]  # nothing comes in
     half = NOISES.parse({"name": "masking", "probability": 0.5, "by": "channel"})
-    once, again = (gradients(subject_of(model, train=TRAIN, test=TEST, noise=half)) for _ in range(2))
+    once, again = (Gradients.measure(subject_of(model, train=TRAIN, test=TEST, noise=half)) for _ in range(2))
     assert once is not None
     assert again is not None
     assert once.after.tolist() == again.after.tolist() == once.before.tolist()
@@ -226,7 +221,7 @@ def test_nothing_is_left_behind() -> None:
     subject = subject_of(model, train=TRAIN, test=TEST)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     random = torch.get_rng_state()
-    assert gradients(subject) is not None
+    assert Gradients.measure(subject) is not None
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not any(module.training for module in model.modules())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
@@ -236,8 +231,9 @@ def test_nothing_is_left_behind() -> None:
 def test_tied_weights_stand_once_with_both_uses() -> None:
     first = nn.Linear(PIXELS, 3, bias=False)
     tied = nn.Sequential(TiedLinear(first, inputs=3, bias=False), nn.Unflatten(1, (1, SIDE, SIDE)))
-    found = gradients(subject_of(AutoEncoder(nn.Sequential(nn.Flatten(), first), tied), train=TRAIN, test=TEST))
-    assert found is not None
+    found = measured(
+        Gradients, subject_of(AutoEncoder(nn.Sequential(nn.Flatten(), first), tied), train=TRAIN, test=TEST)
+    )
     assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [f"encoder 1: 16 {ARROW} 3 (tied)"]
     x, weight = TRAIN.flatten(1).double() / 255, first.weight.detach().double()
     error = 2 * (x @ weight.T @ weight - x) / x.numel()
@@ -248,8 +244,7 @@ def test_tied_weights_stand_once_with_both_uses() -> None:
 def test_convolutions_are_named_by_channels_and_kernel() -> None:
     encoder = nn.Sequential(nn.Conv2d(1, 2, (3, 2)), nn.Flatten(), nn.Linear(12, 2))
     decoder = nn.Sequential(nn.Unflatten(1, (2, 1, 1)), nn.ConvTranspose2d(2, 1, SIDE))
-    found = gradients(subject_of(AutoEncoder(encoder, decoder), train=TRAIN, test=TEST))
-    assert found is not None
+    found = measured(Gradients, subject_of(AutoEncoder(encoder, decoder), train=TRAIN, test=TEST))
     assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [
         f"encoder 1: 1 {ARROW} 2, 3 {TIMES} 2",
         f"encoder 2: 12 {ARROW} 2",
@@ -259,29 +254,27 @@ def test_convolutions_are_named_by_channels_and_kernel() -> None:
 
 def test_a_model_without_weights_has_no_gradients() -> None:
     model = AutoEncoder(nn.Flatten(), nn.Unflatten(1, (1, SIDE, SIDE)))
-    assert gradients(subject_of(model, train=TRAIN, test=TEST)) is None
+    assert Gradients.measure(subject_of(model, train=TRAIN, test=TEST)) is None
 
 
 BOTTLENECKS = sorted(path.stem for path in (REPOSITORY / "conf" / "bottleneck").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("bottleneck", BOTTLENECKS)
-def test_portraits_of_every_bottleneck(bottleneck: str) -> None:
+def test_pictures_of_every_bottleneck(bottleneck: str) -> None:
     activation = ["architecture.code_activation=sigmoid"] if bottleneck == "sparse" else []
     images = images_of(40, 1, 8, 8)
     overrides = ["architecture=fully_connected", "architecture.hidden_sizes=[6]", "architecture.code_size=8"]
     further = ["bottleneck.k=2"] if bottleneck == "top_k" else []
     subject = subject_from(f"bottleneck={bottleneck}", *overrides, *activation, *further, train=images, test=images)
-    found = gradients(subject)
-    assert found is not None
+    found = measured(Gradients, subject)
     assert np.isfinite(found.before).all()
     np.testing.assert_array_equal(found.before, found.after)  # it has not been trained
     assert (found.after > 0).all()
-    assert sparsity(subject).layers[0] == "layer 1 (ReLU)"
-    shown = kernels(subject)
-    assert shown is not None
+    assert Sparsity.measure(subject).layers[0] == "layer 1 (ReLU)"
+    shown = measured(Kernels, subject)
     assert shown.kernels.shape == (6, 1, 8, 8)
-    assert (codebook(subject) is not None) == (bottleneck == "vector_quantized")
+    assert (Codebook.measure(subject) is not None) == (bottleneck == "vector_quantized")
 
 
 # The codebook
@@ -306,7 +299,6 @@ def test_the_uses_of_a_codebook_are_counted_on_the_test_images() -> None:
     fill(layer.weight, torch.tensor([[2.0], [0.0]]) / PIXELS)
     fill(layer.bias, 0.0)
     model = AutoEncoder(nn.Sequential(nn.Flatten(), layer), flat_decoder(2), bottleneck=Rounded(code_size=2))
-    found = codebook(subject_of(model, train=TRAIN, test=test))
-    assert found is not None
+    found = measured(Codebook, subject_of(model, train=TRAIN, test=test))
     assert found.uses.tolist() == [16, 0, 4]  # the second number is 0 for all, the first 2 for four images
     assert found.dead == 1

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
-from autoenc.portraits.decoder_grid import decoder_grid
-from autoenc.portraits.interpolations import interpolations
-from autoenc.portraits.subject import Subject
-from autoenc.portraits.traversals import traversals
-from torch import nn
 
-MakeSubject = Callable[..., Subject]
+from autoenc.pictures.decoder_grid import DecoderGrid
+from autoenc.pictures.interpolations import Interpolations
+from autoenc.pictures.subject import Subject
+from autoenc.pictures.traversals import Traversals
+from tests.pictures.subjects import measured, pixel_subject, spoil_codes
 
 
 def pixels(subject: Subject) -> torch.Tensor:
@@ -21,10 +18,9 @@ def pixels(subject: Subject) -> torch.Tensor:
     return subject.splits.test.images.flatten(1) / 255
 
 
-def test_the_grid_spans_the_central_codes_and_each_image_is_that_of_its_code(make_subject: MakeSubject) -> None:
-    subject = make_subject()
-    picture = decoder_grid(subject)
-    assert picture is not None
+def test_the_grid_spans_the_central_codes_and_each_image_is_that_of_its_code() -> None:
+    subject = pixel_subject()
+    picture = measured(DecoderGrid, subject)
     low, high = np.quantile(pixels(subject)[:, :2].numpy(), [0.025, 0.975], axis=0)
     assert picture.images.shape == (20, 20, 1, 4, 4)
     assert picture.across[[0, -1]] == pytest.approx([low[0], high[0]], abs=1e-6)
@@ -35,30 +31,27 @@ def test_the_grid_spans_the_central_codes_and_each_image_is_that_of_its_code(mak
     assert (picture.images.reshape(20, 20, 16)[..., 2:] == 0).all()
 
 
-def test_a_single_number_makes_a_row(make_subject: MakeSubject) -> None:
-    picture = decoder_grid(make_subject(1))
-    assert picture is not None
+def test_a_single_number_makes_a_row() -> None:
+    picture = measured(DecoderGrid, pixel_subject(1))
     assert picture.images.shape == (1, 20, 1, 4, 4)
     assert np.allclose(picture.images[0, :, 0, 0, 0], picture.across, atol=1e-3)
     assert picture.code_size == 1
 
 
-def test_a_number_that_never_varies_still_has_a_grid(make_subject: MakeSubject) -> None:
-    subject = make_subject()
+def test_a_number_that_never_varies_still_has_a_grid() -> None:
+    subject = pixel_subject()
     subject.splits.test.images[:, :, 0, 1] = 51
-    picture = decoder_grid(subject)
-    assert picture is not None
+    picture = measured(DecoderGrid, subject)
     assert picture.up[[0, -1]] == pytest.approx([0.7, -0.3], abs=1e-6)
 
 
-def test_three_numbers_have_no_grid(make_subject: MakeSubject) -> None:
-    assert decoder_grid(make_subject(3)) is None
+def test_three_numbers_have_no_grid() -> None:
+    assert DecoderGrid.measure(pixel_subject(3)) is None
 
 
-def test_lines_go_evenly_from_one_shown_image_to_the_next(make_subject: MakeSubject) -> None:
-    subject = make_subject(16, classes=10)  # as many numbers as pixels: decoding a code gives the image
-    picture = interpolations(subject)
-    assert picture is not None
+def test_lines_go_evenly_from_one_shown_image_to_the_next() -> None:
+    subject = pixel_subject(16, classes=10)  # as many numbers as pixels: decoding a code gives the image
+    picture = measured(Interpolations, subject)
     assert picture.start_names == tuple(f"class {index}" for index in (0, 2, 4, 6, 8))
     assert picture.end_names == tuple(f"class {index}" for index in (1, 3, 5, 7, 9))
     assert picture.images.shape == (5, 9, 1, 4, 4)
@@ -69,25 +62,23 @@ def test_lines_go_evenly_from_one_shown_image_to_the_next(make_subject: MakeSubj
     assert np.allclose(picture.images[:, 2], quarter, atol=2e-3)
 
 
-def test_the_ends_are_test_images_and_not_their_reconstructions(make_subject: MakeSubject) -> None:
-    subject = make_subject(2)
-    picture = interpolations(subject)
-    assert picture is not None
+def test_the_ends_are_test_images_and_not_their_reconstructions() -> None:
+    subject = pixel_subject(2)
+    picture = measured(Interpolations, subject)
     assert np.allclose(picture.ends[0].ravel(), pixels(subject)[1], atol=1e-3)
     assert not np.allclose(picture.images[0, -1].ravel(), pixels(subject)[1], atol=1e-3)
 
 
-def test_one_image_has_no_line(make_subject: MakeSubject) -> None:
-    assert interpolations(make_subject(test=1)) is None
+def test_one_image_has_no_line() -> None:
+    assert Interpolations.measure(pixel_subject(test=1)) is None
 
 
-def test_each_number_is_varied_alone(make_subject: MakeSubject) -> None:
-    subject = make_subject(3)
+def test_each_number_is_varied_alone() -> None:
+    subject = pixel_subject(3)
     images = subject.splits.test.images
     images[:, 0, 0, 1] //= 4  # the second number varies least
     images[:, 0, 0, 2] = 64 + images[:, 0, 0, 2] // 2
-    picture = traversals(subject)
-    assert picture is not None
+    picture = measured(Traversals, subject)
     coded = pixels(subject)[:, :3].numpy()
     assert picture.dimensions == (0, 2, 1)
     assert picture.standard_deviations == pytest.approx(coded.std(axis=0)[[0, 2, 1]], rel=1e-4)
@@ -105,16 +96,15 @@ def test_each_number_is_varied_alone(make_subject: MakeSubject) -> None:
     assert (picture.name, picture.code_size) == ("class 0", 3)
 
 
-def test_at_most_sixteen_numbers_are_varied(make_subject: MakeSubject) -> None:
-    picture = traversals(make_subject(20))
-    assert picture is not None
+def test_at_most_sixteen_numbers_are_varied() -> None:
+    picture = measured(Traversals, pixel_subject(20))
     assert len(picture.dimensions) == 16
     assert picture.code_size == 20
     assert list(picture.standard_deviations) == sorted(picture.standard_deviations, reverse=True)
 
 
-def test_codes_that_are_not_finite_have_nothing_to_show(make_subject: MakeSubject) -> None:
-    subject = make_subject()
-    nn.init.constant_(list(subject.model.encoder.parameters())[1], torch.nan)
-    assert traversals(subject) is None
-    assert decoder_grid(subject) is None
+def test_codes_that_are_not_finite_have_nothing_to_show() -> None:
+    subject = pixel_subject()
+    spoil_codes(subject)
+    assert Traversals.measure(subject) is None
+    assert DecoderGrid.measure(subject) is None
