@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autoenc.comparison.labels import setting
 from autoenc.comparison.wording import is_number, said
+from autoenc.evaluation.metrics import find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
 from autoenc.settings import ConfigError, NonNegativeInt, nearest
@@ -49,7 +50,7 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
         OSError: the page cannot be written.
     """
     from autoenc.pictures.page import house_style
-    from autoenc.pictures.stacked import save_stacked
+    from autoenc.pictures.panels import save_stacked
 
     for record in records:
         if "error_against" in settings.pictures:
@@ -140,18 +141,19 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
 
 
 def _loss_curves(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
-    from autoenc.pictures.loss_curves_beside import loss_curves_beside
+    from autoenc.pictures.loss_curves import loss_curves_by_run
 
     histories = [(record.label, record.history) for record in records]
     labels = [record.unit("test.loss") or "loss" for record in records]
-    return loss_curves_beside(histories, loss_label=labels, title="Loss by epoch")
+    return loss_curves_by_run(histories, loss_labels=labels, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
-    from autoenc.pictures.final_losses import final_losses
+    from autoenc.pictures.scores_by_run import scores_by_run
 
     rows = [(record.label, _scores(record, settings.metric)) for record in records]
-    return final_losses(rows, metric_label=_metric_label(records, settings.metric), title="Final errors")
+    label, scale = _metric_label(records, settings.metric), _scale(settings.metric)
+    return scores_by_run(rows, metric_label=label, title="Final errors", scale=scale)
 
 
 def _metric_label(records: Sequence[RunRecord], metric: str) -> str:
@@ -160,31 +162,38 @@ def _metric_label(records: Sequence[RunRecord], metric: str) -> str:
     return f"{metric}: {unit.partition(',')[0]}"
 
 
+def _scale(metric: str) -> str:
+    found = find_metric(f"test.{metric}")
+    return found.scale if found else "log"
+
+
 def _scores(record: RunRecord, metric: str) -> dict[str, float]:
     found = {split: record.metrics.get(f"{split}.{metric}") for split in reversed(SPLITS)}
     return {split: value for split, value in found.items() if value is not None}
 
 
 def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
-    from autoenc.pictures.error_against import error_against
+    from autoenc.pictures.error_by_setting import Point, error_by_setting
 
     key, metric = settings.against or "", settings.metric
     places = [float(setting(record.config, key)) for record in records]
     points = [
-        (_series(record, key=key), place, record.metrics.get(f"test.{metric}"), record.metrics.get(f"train.{metric}"))
+        Point(
+            _series(record, key=key), place, record.metrics.get(f"test.{metric}"), record.metrics.get(f"train.{metric}")
+        )
         for record, place in zip(records, places, strict=True)
     ]
     baseline = None
     if metric == "mse" and key == "architecture.code_size":
         found = {place: record.metrics.get("test.pca_mse") for record, place in zip(records, places, strict=True)}
         baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]
-    return error_against(
+    return error_by_setting(
         points,
         x_label=key,
         metric_label=_metric_label(records, metric),
         baseline=baseline,
-        baseline_label="PCA, test",
         title=f"Error against {key}",
+        scale=_scale(metric),
     )
 
 

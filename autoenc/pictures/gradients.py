@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
+from autoenc.pictures.charts import RowLayout, row_axes, row_layout
 from autoenc.pictures.page import SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of
-from autoenc.pictures.row_charts import RowLayout, row_axes, row_layout
 
 if TYPE_CHECKING:
     from torch import Tensor

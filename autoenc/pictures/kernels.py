@@ -11,8 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.color_bars import LEAST_HEIGHT, SIDE, draw_color_bar
-from autoenc.pictures.image_grid import ColorScale
+from autoenc.pictures.image_pixels import LEAST_HEIGHT, SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import INK, Page
 from autoenc.pictures.panels import Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of, evenly_chosen

@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.color_bars import LEAST_HEIGHT, SIDE, draw_color_bar
-from autoenc.pictures.image_grid import ColorScale
+from autoenc.pictures.image_pixels import LEAST_HEIGHT, SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import SMALL, Page, block_height, wrapped
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of

@@ -10,9 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.distinct_inputs import Given, Group, grouped, input_label
-from autoenc.pictures.image_grid import ColorScale, ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import as_pixels, error_text, remark
+from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.image_pixels import ColorScale, Given, Group, as_pixels, error_text, grouped, input_label, remark
 from autoenc.pictures.picture import Panel, Picture
 
 if TYPE_CHECKING:

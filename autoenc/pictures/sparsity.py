@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis
+from autoenc.pictures.charts import row_axes, row_layout
 from autoenc.pictures.page import SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of
-from autoenc.pictures.row_charts import row_axes, row_layout
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
-from autoenc.pictures.color_bars import SIDE, draw_color_bar
-from autoenc.pictures.image_grid import ColorScale
-from autoenc.pictures.line_labels import LEADER, LineLabel, label_lines
+from autoenc.pictures.charts import LEADER, LineLabel, label_lines
+from autoenc.pictures.image_pixels import SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture

@@ -13,8 +13,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.pictures.distinct_inputs import Given, grouped, input_label
-from autoenc.pictures.image_grid import ColorScale
+from autoenc.pictures.image_pixels import ColorScale, Given, grouped, input_label
 from autoenc.pictures.picture import Panel, evenly_chosen
 from autoenc.pictures.progress import Progress
 from autoenc.pictures.reconstructions import Reconstructions
