@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, integer_ticks, value_axis
-from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width
+from autoenc.pictures.charts import chart_axes
+from autoenc.pictures.page import INK
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of
 
@@ -75,13 +76,18 @@ class Codebook(Picture):
         scale = _from_zero(max(float(shares.max()) for shares in percents))
         headings = [panel.heading for panel in panels]
         page, corners, _ = panel_page(headings, width=width, height=height, columns=columns, title=title, line=LINE)
-        left = line_height(LABEL) + max(text_width(tick, SMALL) for tick in scale.labels) + SPACE
-        foot = line_height(SMALL) + line_height(LABEL) + SPACE
         for shares, corner in zip(percents, corners, strict=True):
-            place = page.rectangle(
-                left=corner.left + left, top=corner.top, width=width - left - SPACE, height=height - foot
+            labels = ("share of uses (%)", "code, by rank")
+            axes = chart_axes(
+                page,
+                corner,
+                width=width - SPACE,
+                height=height,
+                upright=scale,
+                across=_ranks(len(shares)),
+                labels=labels,
             )
-            _draw(page.figure.add_axes(place), shares, scale=scale)
+            _draw(axes, shares)
         return page.figure
 
 
@@ -91,19 +97,15 @@ def _from_zero(high: float) -> ValueAxis:
     return ValueAxis("linear", 0.0, axis.high, [tick for tick in axis.ticks if tick >= 0], minor_ticks=[], note="")
 
 
-def _draw(axes: Axes, percents: NDArray[np.float64], *, scale: ValueAxis) -> None:
+def _ranks(count: int) -> ValueAxis:
+    ticks = [float(tick) for tick in integer_ticks(1, count, most=7)]
+    return ValueAxis("linear", 0.5, count + 0.5, ticks, minor_ticks=[], note="")
+
+
+def _draw(axes: Axes, percents: NDArray[np.float64]) -> None:
     places = np.arange(1, len(percents) + 1)
     if len(percents) <= FEW:
         axes.bar(places, percents, width=0.8, color=BAR)
     else:
         axes.stairs(percents, np.append(places, len(percents) + 1) - 0.5, fill=True, color=BAR)
     axes.axhline(100 / len(percents), color=INK, linestyle="--", linewidth=1.4)
-    axes.set_xlim(0.5, len(percents) + 0.5)
-    ticks = integer_ticks(1, len(percents), most=7)
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_ylim(scale.low, scale.high)
-    axes.set_yticks(scale.ticks, scale.labels)
-    axes.set_xlabel("code, by rank")
-    axes.set_ylabel("share of uses (%)")
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)

@@ -210,14 +210,11 @@ def _draw_profiles(
         left=corner.left + layout.lefts[-1], top=corner.top + layout.head, width=CHART, height=layout.side
     )
     axes: Axes = page.figure.add_axes(place)
+    values.put_on(axes)
+    axes.set_ylabel("power, dB")
     axes.set_xlim(0, 0.5)
     axes.set_xticks([0, 0.125, 0.25, 0.375, 0.5], ["0", "1/8", "1/4", "3/8", "1/2"])
-    axes.set_xlabel("frequency, cycles a pixel", size=LABEL)
-    axes.set_ylim(values.low, values.high)
-    axes.set_yticks(values.ticks, values.labels)
-    axes.set_ylabel("power, dB", size=LABEL)
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
+    axes.set_xlabel("frequency, cycles a pixel")
     for frequency in (0.25, 0.5):
         axes.axvline(frequency, color=GRID, linewidth=3, zorder=0)
     labels = []
