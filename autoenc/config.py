@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -16,6 +16,7 @@ from autoenc.models.architectures import ARCHITECTURES, Architecture
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, BottleneckSettings
 from autoenc.models.losses import LOSSES, LossSettings
+from autoenc.pictures import PICTURES
 from autoenc.registry import Registry
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, check_keys, checked, field_names, listed
@@ -25,23 +26,10 @@ from autoenc.training.optimizers import OPTIMIZERS, OptimizerSettings
 from autoenc.training.schedules import SCHEDULES, Schedule
 from autoenc.training.training_settings import TrainingSettings
 
-PictureKind = Literal[
-    "codebook",
-    "codes",
-    "codes_over_epochs",
-    "decoder_grid",
-    "error_by_class",
-    "gradients",
-    "interpolations",
-    "kernels",
-    "matrix",
-    "samples",
-    "sparsity",
-    "spectrum",
-    "traversals",
-    "worst",
-]
-"""The pictures that a run may be asked for."""
+if TYPE_CHECKING:
+    PictureName = str
+else:  # the pictures that a run may be asked for; pydantic refuses any other name
+    PictureName = Literal[tuple(sorted(name for name, entry in PICTURES.items() if not entry.always))]
 
 GROUPS: dict[str, Registry[Any]] = {
     registry.group: registry
@@ -86,8 +74,8 @@ class ExperimentConfig:
     tracker: TrackerSettings
     training: TrainingSettings
     evaluation: EvaluationSettings
-    figures: tuple[PictureKind, ...] | None
-    """The pictures to draw next to the curves and reconstructions; None: all that apply."""
+    figures: tuple[PictureName, ...] | None
+    """The pictures to draw besides the loss curves and reconstructions; None for all that apply to the model."""
     seed: int
     data_dir: Path
     values: Mapping[str, Any]
@@ -117,7 +105,7 @@ class _TopLevel:
 
     seed: NonNegativeInt
     data_dir: str
-    figures: tuple[PictureKind, ...] | None
+    figures: tuple[PictureName, ...] | None
 
 
 _NODES: dict[str, type[Any]] = {"training": TrainingSettings, "evaluation": EvaluationSettings}

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from autoenc.command_line.composition import NO_PART_OF_A_RUN
 from autoenc.command_line.our_configs import register_our_configs
-from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.page import ComparisonSettings
 from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
 from autoenc.registry import Registry
 from autoenc.settings import checked, field_names

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoenc.config import GROUPS, ExperimentConfig, PictureKind, parse
+from autoenc.config import GROUPS, ExperimentConfig, PictureName, parse
 from autoenc.data.datasets import Dataset
 from autoenc.data.noise import SaltAndPepper
 from autoenc.models.architectures.fully_connected import FullyConnected
 from autoenc.models.losses.pixel_means import BceSettings
-from autoenc.portraits import ALWAYS, PORTRAITS
+from autoenc.pictures import PICTURES
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import Sgd
 from autoenc.training.training_settings import TrainingSettings
@@ -280,8 +280,8 @@ def test_an_unknown_picture_is_answered_with_the_choices() -> None:
     assert "codes" in message_of(changed({"figures": ["cods"]}))
 
 
-def test_the_pictures_that_a_config_allows_are_in_the_table() -> None:
-    assert {*get_args(PictureKind), *ALWAYS} == set(PORTRAITS)
+def test_the_pictures_that_can_be_asked_for_are_those_there_are() -> None:
+    assert set(get_args(PictureName)) == {name for name, entry in PICTURES.items() if not entry.always}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from autoenc.command_line.compare import main as compare_main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.command_line.status import main as status_main
 from autoenc.config import GROUPS
-from autoenc.portraits import ALWAYS, PORTRAITS
+from autoenc.pictures import PICTURES
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -159,7 +159,9 @@ def test_the_pictures_of_a_run_are_drawn_as_it_says(elsewhere: Path) -> None:
     for arguments in commands:
         assert figures_main(arguments) == 0
     table = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ", README.split("## Pictures")[1], re.MULTILINE)
-    assert {name for cell in table for name in re.findall(r"`(\w+)`", cell)} == set(PORTRAITS) - set(ALWAYS)
+    assert {name for cell in table for name in re.findall(r"`(\w+)`", cell)} == {
+        name for name, entry in PICTURES.items() if not entry.always
+    }
 
 
 def test_its_pictures_and_files_are_there() -> None:

@@ -15,8 +15,8 @@ from autoenc.application.destinations import OVERVIEW, PictureFolder
 from autoenc.application.picture_files import printable
 from autoenc.application.source import Batch, Source, check_finite, for_each_batch
 from autoenc.experiment.announcement import title_of
-from autoenc.pictures import draw_reconstructions
 from autoenc.pictures.applied_pictures import draw_denoised
+from autoenc.pictures.reconstructions import Reconstructions
 from autoenc.trained_model import TrainedModel
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,9 @@ def reconstruct(run: TrainedModel, source: Source, folder: Path, *, batch_size: 
     """Write each picture's reconstruction, and `overview.png`: the first ones, what is made of them, and the error."""
 
     def draw(given: Tensor, made: Tensor, captions: list[str], path: Path, title: str) -> None:
-        draw_reconstructions(given, reconstructions=made, captions=captions, path=path, title=title)
+        images = given.numpy()
+        picture = Reconstructions(clean=images, given=images, final=made.numpy(), captions=tuple(captions))
+        picture.write_figure(path, title=title)
 
     _write_made(run, source, folder, batch_size=batch_size, doing="reconstructing", draw=draw)
 

@@ -23,8 +23,7 @@ from autoenc.application.pictures_made import caption
 from autoenc.application.source import Batch, Source, check_finite, counted, for_each_batch
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
 from autoenc.experiment.announcement import title_of
-from autoenc.pictures.applied_pictures import ScoredPictures, draw_odd_pictures
-from autoenc.pictures.error_histograms import TwoNames, draw_error_histograms
+from autoenc.pictures.applied_pictures import ScoredPictures, draw_error_histograms, draw_odd_pictures
 from autoenc.runs import write_atomically
 from autoenc.trained_model import TrainedModel
 
@@ -172,7 +171,7 @@ def _draw(run: TrainedModel, yours: _Measured, ordinary: _Measured, *, files: Sc
     draw_error_histograms(
         yours.errors,
         ordinary=ordinary.errors,
-        names=TwoNames(caption(yours.description), caption(ordinary.description)),
+        names=(caption(yours.description), caption(ordinary.description)),
         path=files.histogram,
         title=title_of(run.config),
         line=line,

@@ -12,18 +12,18 @@ from autoenc.progress import TerminalHandler, console
 from autoenc.settings import ConfigError
 
 DESCRIPTION = """\
-Draw the pictures of a finished run into its folder of figures: all that mean something for its model, or those that
-are named. Beside each picture lie its numbers, as NAME.npz. Of a sweep, draw the page that compares its runs anew; the
-pictures that are named are drawn for each run before.
+Draw the pictures of a finished run into its folder of figures: all that apply to its model, or those that are named.
+The numbers of each picture are stored next to it, as NAME.npz. For a sweep, draw the page that compares its runs again,
+after drawing the named pictures for each run.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw as the command line says; returns the exit code."""
+    """Draw what the command line names; returns the exit code."""
     parser = argparse.ArgumentParser(prog="figures.py", description=DESCRIPTION)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
     parser.add_argument("picture", nargs="*", metavar="PICTURE", help="codes, kernels, ... (default: all)")
-    parser.add_argument("--tsne", action="store_true", help="bring codes of many numbers to a plane by t-SNE, not PCA")
+    parser.add_argument("--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA")
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute (default: auto)"
     )
@@ -34,18 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _draw(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
     from autoenc.comparison.sweep import compare_sweep, finished_runs
-    from autoenc.gallery import draw_gallery
+    from autoenc.experiment.drawing import redraw_run
     from autoenc.runs import SWEEP_FILE
 
-    kinds = options.picture or None
+    names = options.picture or None
     runs = [options.run]
     is_sweep = (options.run / SWEEP_FILE).is_file()
     if is_sweep:
-        runs = finished_runs(options.run) if kinds else []
-        if options.tsne and not kinds:
+        runs = finished_runs(options.run) if names else []
+        if options.tsne and not names:
             raise ConfigError("--tsne", "name the pictures to draw for each run, codes among them")
     for run in runs:
-        drawn = draw_gallery(run, kinds=kinds, projection="tsne" if options.tsne else "pca", device=options.device)
+        drawn = redraw_run(run, names=names, projection="tsne" if options.tsne else "pca", device=options.device)
         for path in drawn:
             console.print(str(path), soft_wrap=True)
     if is_sweep:

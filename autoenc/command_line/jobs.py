@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from autoenc.command_line.composition import Composer, task_values
-from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.page import ComparisonSettings
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.identity import folder_name, identity

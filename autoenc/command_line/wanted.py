@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from autoenc.command_line.composition import Composer
 from autoenc.command_line.jobs import JobMaker, sweep_folder, varied, without_doubles
 from autoenc.comparison.labels import key_of, labels
-from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.page import ComparisonSettings
 from autoenc.evaluation.metrics import metric_names
 from autoenc.experiment.closing_report import shown
 from autoenc.progress import steps

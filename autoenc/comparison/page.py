@@ -1,33 +1,57 @@
-"""The one page that a comparison ends with: its pictures under one another."""
+"""The page of pictures that a sweep ends with, and the `comparison` node of the config that describes it."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from autoenc import pictures
 from autoenc.comparison.labels import setting
-from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.wording import is_number, said
-from autoenc.pictures import PICTURES, Panel, Picture, Progress
+from autoenc.evaluation.metrics import find_metric
+from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
-from autoenc.settings import ConfigError, nearest
+from autoenc.settings import ConfigError, NonNegativeInt, nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    ComparedPicture = str
+else:
+    CHARTS = ("loss_curves", "final_losses", "error_against")  # drawn from what a run recorded, not from stored numbers
+    ComparedPicture = Literal[(*CHARTS, *(name for name, entry in PICTURES.items() if entry.compared))]
+
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComparisonSettings:
+    """The `comparison` node of the config. No run depends on it, so no run's config has it."""
+
+    title: str | None
+    """Heading of the page; null for one that tells what varies."""
+    pictures: tuple[ComparedPicture, ...]
+    """Drawn one below another. A picture is left out, with a note in the log, for runs without its numbers."""
+    metric: str
+    """From `summary.json`: the error in the table and the charts."""
+    against: str | None
+    """For `error_against`: the key of the numeric setting on the horizontal axis."""
+    epochs: tuple[NonNegativeInt, ...] | None
+    """For `progress`: the epochs to show; null for all that were kept."""
+
+
 def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSettings, title: str, path: Path) -> bool:
-    """Write the page of finished runs, with their whole histories; returns whether there was anything to draw.
+    """Write the page of finished runs; returns whether there was anything to draw.
 
     Raises:
-        ConfigError: `against` names no numeric setting of these runs, or `metric` nothing that was measured.
-        OSError: it cannot be written.
+        ConfigError: `against` is not a numeric setting of these runs, or `metric` was not measured.
+        OSError: the page cannot be written.
     """
+    from autoenc.pictures.page import house_style
+    from autoenc.pictures.panels import save_stacked
+
     for record in records:
         if "error_against" in settings.pictures:
             check_comparison(record.config, settings=settings)
@@ -35,31 +59,31 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
             measured = [name.removeprefix("test.") for name in record.metrics if name.startswith("test.")]
             problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
             raise ConfigError("comparison.metric", problem, value=settings.metric)
-    with pictures.house_style():
-        drawn = [_figure_or_reason(kind, records, settings=settings) for kind in settings.pictures]
-        pages = [figure for figure in drawn if figure is not None]
-        if pages:
-            pictures.save_stacked(pages, path, title=title)
-    return bool(pages)
+    with house_style():
+        drawn = [_figure_or_warning(name, records, settings=settings) for name in settings.pictures]
+        figures = [figure for figure in drawn if figure is not None]
+        if figures:
+            save_stacked(figures, path, title=title)
+    return bool(figures)
 
 
 def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings) -> None:
-    """Refuse what a run of this config could not be compared by, before it is trained.
+    """Refuse a comparison that a run of this config cannot be part of, before it is trained.
 
     Raises:
-        ConfigError: `against` names no numeric setting of it.
+        ConfigError: `against` is not a numeric setting of the run.
     """
     if settings.against is None:
         if "error_against" in settings.pictures:
-            problem = "error_against needs the key of a numeric setting, as architecture.code_size"
+            problem = "error_against needs the key of a numeric setting, such as architecture.code_size"
             raise ConfigError("comparison.against", problem, value=None)
         return
     value = setting(config, settings.against)
     if value is None:
         hint = nearest(settings.against, _numbers(config))
-        raise ConfigError("comparison.against", f"a run has no number of this key{hint}", value=settings.against)
+        raise ConfigError("comparison.against", f"runs have no number with this key{hint}", value=settings.against)
     if not is_number(value):
-        problem = f"it must be the key of a number, and of a run it is {said(value)}"
+        problem = f"it must be the key of a number, but a run has {said(value)}"
         raise ConfigError("comparison.against", problem, value=settings.against)
 
 
@@ -74,41 +98,40 @@ def _numbers(config: Mapping[str, Any], *, below: str = "") -> list[str]:
     return found
 
 
-def _figure_or_reason(kind: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
-    """The picture; None, with a word in the log, where these runs cannot stand beside one another in it."""
+def _figure_or_warning(name: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
+    """The picture; None, with a warning, if it cannot be drawn of these runs together."""
     try:
-        return _figure(kind, records, settings=settings)
+        return _CHARTS[name](records, settings) if name in _CHARTS else _picture(name, records, epochs=settings.epochs)
     except ValueError as error:
-        log.warning("The picture '%s' is left out: %s", kind, error)
+        log.warning("The picture '%s' is left out: %s", name, error)
         return None
 
 
-def _figure(kind: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
-    if kind in _CHARTS:
-        return _CHARTS[kind](records, settings)
-    files: list[tuple[str, Path]] = []
-    for record in records:
-        folder = record.path / "figures"
-        path = folder / f"{kind}.npz"
-        if path.exists() and not folder.is_symlink():
-            files.append((record.label, path))
-        else:
-            log.info("%s has no numbers of the picture '%s'.", record.label, kind)
-    return _figure_of_files(kind, files, epochs=settings.epochs) if files else None
+def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] | None) -> Figure | None:
+    """The picture of the numbers next to the runs' drawings; None if no run has any.
 
-
-def _figure_of_files(kind: str, files: Sequence[tuple[str, Path]], *, epochs: Sequence[int] | None) -> Figure:
-    """The picture of numbers that anyone may have written: well-formed files, with arrays of any shape, size and type.
-
-    What an array of no rows or of seven dimensions leads numpy and matplotlib to is an error of whatever kind, and of
-    some of them only when it is drawn. None is a reason for a sweep to be without its page.
+    A stranger may have written them: well-formed files with arrays of any shape, size and type. These lead numpy and
+    matplotlib to errors of any kind, some of them only when the figure is drawn, which must not cost a sweep its page.
 
     Raises:
         ValueError: it cannot be drawn.
     """
+    from autoenc.pictures.picture import Panel, Picture
+    from autoenc.pictures.progress import Progress
+
+    panels: list[Panel[Picture]] = []
     try:
-        panels = [Panel(label, _at(PICTURES[kind].load(path), epochs)) for label, path in files]
-        figure = PICTURES[kind].figure(panels, title=_TITLES[kind])
+        for record in records:
+            path = record.path / "figures" / f"{name}.npz"
+            if path.exists() and not path.parent.is_symlink():
+                picture = picture_class(name).load(path)
+                chosen = picture.only(epochs) if epochs is not None and isinstance(picture, Progress) else picture
+                panels.append(Panel(record.label, chosen))
+            else:
+                log.info("%s has no numbers of the picture '%s'.", record.label, name)
+        if not panels:
+            return None
+        figure = picture_class(name).figure(panels, title=PICTURES[name].title)
         figure.draw_without_rendering()
     except ValueError:
         raise
@@ -117,25 +140,31 @@ def _figure_of_files(kind: str, files: Sequence[tuple[str, Path]], *, epochs: Se
     return figure
 
 
-def _at(picture: Picture, epochs: Sequence[int] | None) -> Picture:
-    return picture if epochs is None or not isinstance(picture, Progress) else picture.only(epochs)
-
-
 def _loss_curves(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
+    from autoenc.pictures.loss_curves import loss_curves_by_run
+
     histories = [(record.label, record.history) for record in records]
     labels = [record.unit("test.loss") or "loss" for record in records]
-    return pictures.loss_curves_beside(histories, loss_label=labels, title="Loss by epoch")
+    return loss_curves_by_run(histories, loss_labels=labels, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
+    from autoenc.pictures.scores_by_run import scores_by_run
+
     rows = [(record.label, _scores(record, settings.metric)) for record in records]
-    return pictures.final_losses(rows, metric_label=_metric_label(records, settings.metric), title="Final errors")
+    label, scale = _metric_label(records, settings.metric), _scale(settings.metric)
+    return scores_by_run(rows, metric_label=label, title="Final errors", scale=scale)
 
 
 def _metric_label(records: Sequence[RunRecord], metric: str) -> str:
-    """What stands along an axis: the name and the first words of the unit."""
+    """The label of an axis: the metric and the first words of its unit."""
     unit = records[0].unit(f"test.{metric}") or metric
     return f"{metric}: {unit.partition(',')[0]}"
+
+
+def _scale(metric: str) -> str:
+    found = find_metric(f"test.{metric}")
+    return found.scale if found else "log"
 
 
 def _scores(record: RunRecord, metric: str) -> dict[str, float]:
@@ -144,28 +173,32 @@ def _scores(record: RunRecord, metric: str) -> dict[str, float]:
 
 
 def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
+    from autoenc.pictures.error_by_setting import Point, error_by_setting
+
     key, metric = settings.against or "", settings.metric
     places = [float(setting(record.config, key)) for record in records]
     points = [
-        (_series(record, key=key), place, record.metrics.get(f"test.{metric}"), record.metrics.get(f"train.{metric}"))
+        Point(
+            _series(record, key=key), place, record.metrics.get(f"test.{metric}"), record.metrics.get(f"train.{metric}")
+        )
         for record, place in zip(records, places, strict=True)
     ]
     baseline = None
     if metric == "mse" and key == "architecture.code_size":
         found = {place: record.metrics.get("test.pca_mse") for record, place in zip(records, places, strict=True)}
         baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]
-    return pictures.error_against(
+    return error_by_setting(
         points,
         x_label=key,
         metric_label=_metric_label(records, metric),
         baseline=baseline,
-        baseline_label="PCA, test",
         title=f"Error against {key}",
+        scale=_scale(metric),
     )
 
 
 def _series(record: RunRecord, *, key: str) -> str:
-    """What a run is called without its place on the axis: the parts of its label that do not tell the number."""
+    """A run's label without the setting on the axis."""
     name = f"{key.rpartition('.')[2].replace('_', ' ')} "
     rest = [part for part in record.label.split(", ") if not part.startswith(name)]
     return ", ".join(rest) or "the runs"
@@ -175,19 +208,4 @@ _CHARTS: dict[str, Callable[[Sequence[RunRecord], ComparisonSettings], Figure | 
     "loss_curves": _loss_curves,
     "final_losses": _final_losses,
     "error_against": _error_against,
-}
-
-_TITLES = {
-    "reconstructions": "The same test images, reconstructed",
-    "progress": "Reconstructions as training went on",
-    "codes": "Codes of the test images",
-    "decoder_grid": "The decoder over its plane of codes",
-    "error_by_class": "Test error by class",
-    "gradients": "Gradient by layer",
-    "kernels": "Kernels of the first layer",
-    "matrix": "A convolution as a matrix",
-    "samples": "Samples",
-    "sparsity": "How sparse the activations are",
-    "spectrum": "Spectrum of the reconstructions",
-    "codebook": "Use of the codebook",
 }

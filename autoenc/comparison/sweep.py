@@ -9,9 +9,8 @@ from pathlib import Path
 from autoenc.comparison.blocks import Wanted, comparison_blocks
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import write_csv
-from autoenc.comparison.page import draw_comparison
+from autoenc.comparison.page import ComparisonSettings, draw_comparison
 from autoenc.comparison.report import write_report
-from autoenc.comparison.settings import ComparisonSettings
 from autoenc.comparison.terminal import print_blocks
 from autoenc.comparison.view import arrange
 from autoenc.progress import console

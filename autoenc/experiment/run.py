@@ -15,11 +15,11 @@ from autoenc.environment import describe_environment
 from autoenc.evaluation.batches import as_floats, frozen_generator
 from autoenc.experiment.announcement import announce, title_of
 from autoenc.experiment.closing_report import report
+from autoenc.experiment.drawing import draw_finished_run
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.status import recorded
 from autoenc.experiment.summary import summarize, units_of
-from autoenc.pictures import draw_loss_curves
-from autoenc.portraits import ALWAYS, Subject, draw_portraits, scattered
+from autoenc.pictures.subject import followed_images
 from autoenc.runs import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.trackers import TrackedRun, Tracker
@@ -56,7 +56,7 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         total_seconds = seconds_before + time.perf_counter() - prepared.started
         summary = summarize(prepared, trainer.state, total_seconds=total_seconds)
         run_directory.write_summary(summary)
-        _draw(prepared, trainer.state, run_directory=run_directory)
+        draw_finished_run(prepared, trainer.state, run_directory=run_directory)
     report(summary, run_directory)
     return summary
 
@@ -85,7 +85,9 @@ def _build_trainer(
     )
     state = TrainingState(
         step,
-        snapshot_images=SnapshotImages(_shown_inputs(prepared), scattered(splits, figures=config.figures).images),
+        snapshot_images=SnapshotImages(
+            _shown_inputs(prepared), followed_images(splits.test.images, figures=config.figures)
+        ),
         image_count=len(splits.train),
         batch_size=config.training.batch_size,
         seed=config.seed,
@@ -108,28 +110,3 @@ def _shown_inputs(prepared: Prepared) -> Tensor:
     config, device, splits, _, _ = prepared
     clean = as_floats(splits.test.images[shown_indices(splits.test.labels)], device=device)
     return config.noise(clean, generator=frozen_generator(device, split="shown")).images
-
-
-def _draw(prepared: Prepared, state: TrainingState, *, run_directory: RunDirectory) -> None:
-    config, position = prepared.config, state.position
-    # Training is over: from here on, synchronizing with the device costs nothing.
-    run_directory.figures.mkdir(exist_ok=True)
-    draw_loss_curves(
-        run_directory.metrics(),
-        path=run_directory.figures / "loss_curves.png",
-        loss_label=units_of(prepared)["loss"],
-        best_epoch=position.best_epoch,
-        title=title_of(config),
-    )
-    snapshots = sorted(state.snapshots.items())
-    subject = Subject(
-        model=prepared.model,
-        config=config,
-        splits=prepared.splits,
-        device=prepared.device,
-        code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots if len(snapshot.codes)},
-        shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots},
-    )
-    kinds = None if config.figures is None else [*ALWAYS, *config.figures]
-    epoch = position.best_epoch or position.epoch
-    draw_portraits(subject, folder=run_directory.figures, kinds=kinds, title=title_of(config), epoch=epoch)

@@ -1,84 +1,94 @@
-"""Pictures of a run, fit for a lecture: the only importer of matplotlib.
+"""The table of pictures, and the loop that draws them.
 
-Every function takes plain values (arrays or CPU tensors, numbers, a path) and writes one picture, whole or not at all,
-or makes a figure of it. They share no state with pyplot and leave the caller's rcParams and backend alone.
+One file a picture, of the picture's name, measures its numbers and draws them. To add a picture, write its file and add
+it to `PICTURES`. The table itself imports neither torch nor matplotlib, so that the command line can read it.
 """
 
-from autoenc.pictures.codebook import Codebook
-from autoenc.pictures.codes import Codes
-from autoenc.pictures.codes_over_epochs import CodesOverEpochs
-from autoenc.pictures.decoder_grid import DecoderGrid
-from autoenc.pictures.error_against import error_against
-from autoenc.pictures.error_by_class import ErrorByClass
-from autoenc.pictures.final_losses import final_losses
-from autoenc.pictures.gradients import Gradients
-from autoenc.pictures.interpolations import Interpolations
-from autoenc.pictures.kernels import Kernels
-from autoenc.pictures.loss_curves import draw_loss_curves
-from autoenc.pictures.loss_curves_beside import loss_curves_beside
-from autoenc.pictures.matrix import Matrix
-from autoenc.pictures.page import house_style
-from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.reconstructions import draw_progress, draw_reconstructions
-from autoenc.pictures.reconstructions_beside import Progress, Reconstructions
-from autoenc.pictures.samples import Samples
-from autoenc.pictures.search_history import draw_search
-from autoenc.pictures.sparsity import Sparsity
-from autoenc.pictures.spectrum import Spectrum
-from autoenc.pictures.stacked import save_stacked
-from autoenc.pictures.traversals import Traversals
-from autoenc.pictures.worst import Worst
+from __future__ import annotations
 
-__all__ = [
-    "PICTURES",
-    "Codebook",
-    "Codes",
-    "CodesOverEpochs",
-    "DecoderGrid",
-    "ErrorByClass",
-    "Gradients",
-    "Interpolations",
-    "Kernels",
-    "Matrix",
-    "Panel",
-    "Picture",
-    "Progress",
-    "Reconstructions",
-    "Samples",
-    "Sparsity",
-    "Spectrum",
-    "Traversals",
-    "Worst",
-    "draw_loss_curves",
-    "draw_progress",
-    "draw_reconstructions",
-    "draw_search",
-    "error_against",
-    "final_losses",
-    "house_style",
-    "loss_curves_beside",
-    "save_stacked",
-]
+import importlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-PICTURES: dict[str, type[Picture]] = {
-    picture.kind: picture
-    for picture in (
-        Codebook,
-        Codes,
-        CodesOverEpochs,
-        DecoderGrid,
-        ErrorByClass,
-        Gradients,
-        Interpolations,
-        Kernels,
-        Matrix,
-        Samples,
-        Sparsity,
-        Spectrum,
-        Traversals,
-        Worst,
-        Progress,
-        Reconstructions,
-    )
+if TYPE_CHECKING:
+    from autoenc.pictures.picture import Picture
+    from autoenc.pictures.subject import Subject
+
+__all__ = ["PICTURES", "PictureEntry", "draw_pictures", "picture_class"]
+
+log = logging.getLogger(__name__)
+
+
+class PictureEntry(NamedTuple):
+    """What is known of a picture without importing it."""
+
+    class_name: str
+    title: str
+    """Its heading where several runs are compared."""
+    always: bool = False
+    """Every run draws it, whatever its `figures` are."""
+    over_epochs: bool = False
+    """It shows the whole training, so that its title names no epoch."""
+    compared: bool = True
+    """`comparison.pictures` may name it."""
+
+
+PICTURES = {
+    "reconstructions": PictureEntry("Reconstructions", "The same test images, reconstructed", always=True),
+    "progress": PictureEntry("Progress", "Reconstructions as training went on", always=True, over_epochs=True),
+    "worst": PictureEntry("Worst", "The largest errors", compared=False),
+    "error_by_class": PictureEntry("ErrorByClass", "Test error by class"),
+    "codes": PictureEntry("Codes", "Codes of the test images"),
+    "codes_over_epochs": PictureEntry("CodesOverEpochs", "Codes as training went on", over_epochs=True, compared=False),
+    "decoder_grid": PictureEntry("DecoderGrid", "The decoder over its plane of codes"),
+    "interpolations": PictureEntry("Interpolations", "Interpolations between test images", compared=False),
+    "traversals": PictureEntry("Traversals", "Each number of a code, varied", compared=False),
+    "samples": PictureEntry("Samples", "Samples"),
+    "codebook": PictureEntry("Codebook", "Use of the codebook"),
+    "kernels": PictureEntry("Kernels", "Kernels of the first layer"),
+    "matrix": PictureEntry("Matrix", "A convolution as a matrix", compared=False),
+    "sparsity": PictureEntry("Sparsity", "How sparse the activations are"),
+    "gradients": PictureEntry("Gradients", "Gradient by layer"),
+    "spectrum": PictureEntry("Spectrum", "Spectrum of the reconstructions"),
 }
-"""Every kind of picture whose numbers are kept beside it, by its name."""
+"""Every picture whose numbers are stored next to it, by name, in the order in which they are drawn."""
+
+
+def picture_class(name: str) -> type[Picture]:
+    """Import the class of a picture in the table."""
+    module = importlib.import_module(f"{__name__}.{name}")
+    return cast("type[Picture]", getattr(module, PICTURES[name].class_name))
+
+
+def draw_pictures(
+    subject: Subject, *, folder: Path, names: Sequence[str] | None, title: str, epoch: int | None
+) -> list[Path]:
+    """Measure and draw pictures into a folder.
+
+    Args:
+        subject: the trained model and its images.
+        folder: made if it does not exist.
+        names: from `PICTURES`; None draws every picture that applies to the model.
+        title: the heading of each picture.
+        epoch: whose weights the model has, for the heading; None if unknown.
+
+    Returns:
+        The paths of the pictures. A picture that does not apply is left out, with a warning if it was named.
+
+    Raises:
+        OSError: a picture cannot be written.
+    """
+    from autoenc.progress import steps
+
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for name in steps(list(PICTURES) if names is None else names, name="pictures"):
+        picture = picture_class(name).measure(subject)
+        if picture is not None:
+            of_one_epoch = epoch is not None and not PICTURES[name].over_epochs
+            paths.append(picture.draw(folder, title=f"{title}, epoch {epoch}" if of_one_epoch else title))
+        elif names is not None:
+            log.warning("The picture '%s' does not apply to this model and is not drawn.", name)
+    return paths

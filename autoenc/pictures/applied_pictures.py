@@ -1,27 +1,36 @@
-"""A person's own pictures beside what a model makes of them."""
+"""What a model makes of a user's images, and the distribution of their errors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_grid import ColorScale, ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import as_pixels, check_images, remark
-from autoenc.pictures.page import house_style, save
+from autoenc.pictures.axis_ticks import ValueAxis, value_axis
+from autoenc.pictures.charts import chart_axes
+from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.image_pixels import ColorScale, as_pixels, error_text, remark
+from autoenc.pictures.page import LABEL, MARGIN, house_style, line_height, save
+from autoenc.pictures.panels import SPACE, Corner, panel_page
 
 NO_TEXTS = ColumnTexts("", ())
 
+WIDTH, HEIGHT = 1600 - 2 * MARGIN, 780  # of a histogram
+FEWEST_BINS, MOST_BINS = 12, 60
+FEW = 30  # so few images are drawn as a line each
+FIRST, ORDINARY, ORDINARY_EDGE = "#d55e00", "#b9cbe0", "#12355b"
+
 
 class ScoredPictures(NamedTuple):
-    """Some pictures and their errors."""
+    """Some images and their errors."""
 
     names: Sequence[str]
     images: NDArray[Any]
-    """(N, C, H, W), floats in [0, 1] scale, C being 1 or 3."""
+    """(N, C, H, W), floats in [0, 1], C being 1 or 3."""
     reconstructions: NDArray[Any]
     """(N, C, H, W)."""
     errors: Sequence[float]
@@ -31,20 +40,15 @@ class ScoredPictures(NamedTuple):
 def draw_denoised(
     given: NDArray[Any], *, denoised: NDArray[Any], captions: Sequence[str], path: Path, title: str
 ) -> None:
-    """Rows: noisy pictures as they were given, what a model made of them, and what it changed; a column a picture.
+    """Three rows: noisy images, what a model made of them, and what it changed; one column for each image.
 
-    Images are (N, C, H, W), floats in [0, 1] scale, C being 1 or 3. What leaves [0, 1] is clipped to be shown, and the
-    row's label says so.
+    Images are (N, C, H, W), floats in [0, 1], C being 1 or 3. Rows whose values had to be clipped have a remark.
 
     Raises:
-        ValueError: they are not such.
-        OSError: the picture cannot be written; an old one is kept.
+        OSError: the picture cannot be written; an older one stays as it was.
     """
-    given, denoised = np.asarray(given), np.asarray(denoised)
-    check_images(given, name="given", dimensions=4)
-    check_images(denoised, name="denoised", dimensions=4)
     change = _change(given, denoised)
-    scale = _scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", [change])
+    scale = _color_scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", [change])
     rows = [_row("given", given), _row("denoised", denoised), ImageRow("change", scale.pixels(change))]
     with house_style():
         texts = ColumnTexts("", tuple(captions))
@@ -52,57 +56,106 @@ def draw_denoised(
 
 
 def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None, path: Path, title: str) -> None:
-    """Above the pictures with the largest errors, below as many with the smallest; a column one of each.
+    """The images with the largest errors above as many with the smallest, with names, reconstructions and errors.
 
-    Over and under them stand their names and errors; below each stand its reconstruction and where the error is. Of few
-    pictures, all are among the oddest, and there are no ordinary ones.
+    There are equally many of both. Of too few images, all are among the oddest, and `ordinary` is None.
 
     Raises:
-        ValueError: the images are not such, or the oddest are not as many as the ordinary.
-        OSError: the picture cannot be written; an old one is kept.
+        OSError: the picture cannot be written; an older one stays as it was.
     """
-    parts = [oddest] if ordinary is None else [oddest, ordinary]
-    for part in parts:
-        check_images(part.images, name="images", dimensions=4)
-        check_images(part.reconstructions, name="reconstructions", dimensions=4)
-        if len(part.names) != len(oddest.names):
-            raise ValueError(f"ordinary: expected {len(oddest.names)} pictures, not {len(part.names)}")
-    changes = [_change(part.images, part.reconstructions) for part in parts]
-    scale = _scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", changes)
+    parts = {"picture": oddest} if ordinary is None else {"oddest": oddest, "most ordinary": ordinary}
+    errors = [_change(part.images, part.reconstructions) for part in parts.values()]
+    scale = _color_scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", errors)
     rows = []
-    labels = ["picture"] if ordinary is None else ["oddest", "most ordinary"]
-    for label, part, change in zip(labels, parts, changes, strict=True):
+    for (label, part), error in zip(parts.items(), errors, strict=True):
         rows.append(_row(label, part.images))
         rows.append(_row("reconstruction", part.reconstructions))
-        rows.append(ImageRow("error", scale.pixels(change)))
-    texts = [ColumnTexts("", tuple(map(_caption, part.names, part.errors))) for part in parts]
+        rows.append(ImageRow("error", scale.pixels(error)))
     with house_style():
-        notes = NO_TEXTS if ordinary is None else texts[1]
-        save(image_grid(rows, title=title, captions=texts[0], notes=notes, color_scale=scale), path)
+        notes = NO_TEXTS if ordinary is None else _captions(ordinary)
+        save(image_grid(rows, title=title, captions=_captions(oddest), notes=notes, color_scale=scale), path)
 
 
 def _row(label: str, images: NDArray[Any]) -> ImageRow:
-    return ImageRow("\n".join(filter(None, (label, remark(images)))), as_pixels(images))
+    return ImageRow(f"{label}\n{remark(images)}".strip(), as_pixels(images))
 
 
 def _change(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.float64]:
-    """(N, H, W): the mean over channels of the absolute difference."""
+    """(N, H, W): the absolute difference, averaged over channels."""
     change: NDArray[np.float64] = np.abs(after.astype(np.float64) - before).mean(axis=1)
     return change
 
 
-def _scale(label: str, changes: Sequence[NDArray[np.float64]]) -> ColorScale:
-    """From 0 to the largest change, rounded up to a number that reads well."""
+def _color_scale(label: str, changes: Sequence[NDArray[np.float64]]) -> ColorScale:
+    """From 0 to the largest change, rounded up to a round number."""
     largest = max(*(float(change.max()) for change in changes), 1 / 255)  # less than a grey level is no change
     power = 10 ** np.floor(np.log10(largest))
     high = next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
     return ColorScale(label, "Reds", low=0, high=float(high))
 
 
-def _caption(name: str, error: float) -> str:
-    return f"{name}\n{_short(error)}"
+def _captions(part: ScoredPictures) -> ColumnTexts:
+    texts = [
+        f"{name}\nMSE\N{NO-BREAK SPACE}{error_text(error)}" for name, error in zip(part.names, part.errors, strict=True)
+    ]
+    return ColumnTexts("", tuple(texts))
 
 
-def _short(error: float) -> str:
-    written = f"{error:.4f}" if error >= 0.001 or error == 0 else f"{error:.0e}".replace("e-0", "e-")
-    return f"MSE\N{NO-BREAK SPACE}{written}"
+def draw_error_histograms(
+    errors: NDArray[np.float64],
+    *,
+    ordinary: NDArray[np.float64],
+    names: tuple[str, str],
+    path: Path,
+    title: str,
+    line: str,
+) -> None:
+    """Draw two histograms of finite mean squared errors, (N,) and (M,), each as shares of its own set, on one axis.
+
+    The axis is logarithmic unless an error is zero. Up to 30 errors of the first set are drawn as a line each. `names`
+    are those of the two sets; `line` explains the picture.
+
+    Raises:
+        OSError: the picture cannot be written; an older one stays as it was.
+    """
+    few = len(errors) <= FEW
+    scale = value_axis(np.concatenate([errors, ordinary]), unit="")
+    edges = _edges(scale, count=len(ordinary) if few else min(len(ordinary), len(errors)))
+    shares = [100 * np.histogram(values, bins=edges)[0] / len(values) for values in (errors, ordinary)]
+    highest = max(share.max() for share in shares[1 if few else 0 :])
+    label = "error of a picture: mean over pixels of the squared error, pixels in [0, 1]"
+    legend = line_height(LABEL) + SPACE
+    with house_style():
+        page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=line)
+        axes = chart_axes(
+            page,
+            Corner(corner.left, corner.top + legend),
+            width=WIDTH,
+            height=HEIGHT - legend,
+            upright=replace(value_axis(np.array([0, highest]), unit="", scale="linear"), low=0),
+            across=scale,
+            labels=("share of the pictures (%)", f"{label} {scale.note}".strip()),
+        )
+        face: dict[str, Any] = {
+            "facecolor": ORDINARY,
+            "edgecolor": ORDINARY_EDGE,
+            "label": f"{names[1]}: {len(ordinary):,}",
+        }
+        axes.stairs(shares[1], edges, fill=True, linewidth=2.2, **face)
+        first: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
+        if few:
+            for error in errors:
+                axes.axvline(error, ymax=0.5, label=f"{names[0]}: {len(errors):,}, a line for each", **first)
+        else:
+            axes.stairs(shares[0], edges, label=f"{names[0]}: {len(errors):,}", **first)
+        handles, labels = axes.get_legend_handles_labels()
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+        axes.legend(handles[:2], labels[:2], frameon=False, fontsize=LABEL, **place)
+        save(page.figure, path)
+
+
+def _edges(scale: ValueAxis, *, count: int) -> NDArray[np.float64]:
+    """Bins that are equally wide on the axis; more of them for more images."""
+    bins = int(np.clip(round(2 * count**0.5), FEWEST_BINS, MOST_BINS))
+    spaced = np.geomspace if scale.name == "log" else np.linspace
+    return np.asarray(spaced(scale.low, scale.high, bins + 1), dtype=np.float64)

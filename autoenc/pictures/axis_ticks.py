@@ -1,12 +1,13 @@
-"""Which numbers stand along an axis.
+"""The scale, limits and ticks of an axis.
 
-Matplotlib's own ticks of a logarithmic axis are powers of ten: of a loss that falls from 0.04 to 0.02 it labels none,
-or crowds all of the minor ones. Here the ticks are chosen once, from the limits of a picture that will not be zoomed.
+On a logarithmic axis, matplotlib's own ticks are powers of ten. Of a loss that falls from 0.04 to 0.02 they label none,
+or crowd all minor ones. Here the ticks are chosen once, from the limits of a picture that will not be zoomed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,17 +15,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-FEWEST, MOST = 4, 9  # labelled ticks of a value axis
-NARROWEST = 0.01  # of the value: a curve that varies less is drawn as the flat line it is
-HEADROOM, FOOTROOM = 0.05, 0.14  # of the curves' span; the foot has room for a label below every curve
+from autoenc.pictures.page import SMALL, text_width
 
-# Words of what is a logarithm already, or has an upper end. Ratios of such values mean nothing, nor does a logarithm.
-NEVER_LOGARITHMIC = ("decibel", "nats", "likelihood", "structural similarity", "psnr", "ssim", "elbo")
+FEWEST, MOST = 4, 9  # labelled ticks of a value axis
+NARROWEST = 0.01  # of the value: a curve that varies less is drawn flat
+HEADROOM, FOOTROOM = 0.05, 0.14  # of the curves' span; the foot has room for a label below every curve
+SETTING_ROOM = 0.05  # at both ends of the axis of a setting
+APART = 12  # pixels between the labels of a horizontal axis
+
+LOGARITHMIC_UNITS = ("decibel", "nats")  # logarithms already: their ratios mean nothing
 
 
 @dataclass(frozen=True)
 class ValueAxis:
-    """A value axis: its scale (`log` or `linear`), limits and ticks, and why it is not logarithmic where it is not."""
+    """The scale (`log` or `linear`), limits and ticks of an axis, and why it is not logarithmic if it is not."""
 
     name: str
     low: float
@@ -35,16 +39,21 @@ class ValueAxis:
 
     @property
     def labels(self) -> list[str]:
-        """The ticks as they are written."""
-        written = [f"{tick:.10g}" for tick in self.ticks]
+        """The texts of the ticks."""
+        written = [f"{tick:.6g}" for tick in self.ticks]
         alike = self.name == "linear" or self.ticks[-1] < 10 * self.ticks[0]
         if alike and not any("e" in text for text in written):  # 0.0200 and 0.0205, as in a table
-            decimals = max(len(text.partition(".")[2]) for text in written)
+            decimals = max((len(text.partition(".")[2]) for text in written), default=0)
             written = [f"{tick:.{decimals}f}" for tick in self.ticks]
         return [_plain(text) for text in written]
 
+    def share(self, value: float) -> float:
+        """The place of a value on the axis, from 0 to 1."""
+        low, high, at = (math.log(x) if self.name == "log" else x for x in (self.low, self.high, value))
+        return (at - low) / (high - low)
+
     def put_on(self, axes: Axes) -> None:
-        """Make it the vertical axis of `axes`, with lines across at its ticks."""
+        """Make it the vertical axis of `axes`, with grid lines at its ticks."""
         axes.set_yscale(self.name)
         axes.set_ylim(self.low, self.high)
         axes.set_yticks(self.ticks, self.labels)
@@ -52,26 +61,59 @@ class ValueAxis:
         axes.grid(axis="y")
         axes.set_axisbelow(True)
 
-    def share(self, value: float) -> float:
-        """How far up the axis a value stands, from 0 to 1."""
-        low, high, at = (math.log(x) if self.name == "log" else x for x in (self.low, self.high, value))
-        return (at - low) / (high - low)
+    def put_across(self, axes: Axes) -> None:
+        """Make it the horizontal axis of `axes`. Ticks whose labels have no room become minor ticks."""
+        axes.set_xscale(self.name)
+        axes.set_xlim(self.low, self.high)
+        width = axes.get_window_extent().width
+        labelled: dict[float, str] = {}
+        free = -math.inf
+        for tick, label in zip(self.ticks, self.labels, strict=True):
+            center, half = self.share(tick) * width, text_width(label, SMALL) / 2
+            if center - half >= free:
+                labelled[tick] = label
+                free = center + half + APART
+        axes.set_xticks(list(labelled), list(labelled.values()))
+        minor = [tick for tick in (*self.ticks, *self.minor_ticks) if tick not in labelled]
+        axes.set_xticks(minor, [""] * len(minor), minor=True)
 
 
-def value_axis(values: NDArray[np.float64], *, unit: str) -> ValueAxis:
-    """The axis for finite values; of no values, from 0 to 1.
+def value_axis(values: NDArray[np.float64], *, unit: str, scale: str = "log") -> ValueAxis:
+    """The axis of finite values (N,); from 0 to 1 if there are none.
 
-    It is logarithmic where all are above zero: of errors the ratios count. Decibels and nats, which `unit` says in
-    words that they are, are logarithms already and are never drawn so.
+    It is logarithmic if all values are above zero, because the ratios of errors matter. It is linear if the metric's
+    `scale` is, and in units that are logarithms already: decibels and nats.
     """
     if not len(values):
         return _linear(0, 1, note="")
     low, high = float(values.min()), float(values.max())
-    if any(word in unit.lower() for word in NEVER_LOGARITHMIC):
+    if scale == "linear" or any(word in unit.lower() for word in LOGARITHMIC_UNITS):
         return _linear(low, high, note="")
     if low <= 0:
         return _linear(low, high, note="linear axis: not all values are above 0")
     return _logarithmic(low, high)
+
+
+def setting_axis(values: Sequence[float], *, logarithmic: bool, ticks: Sequence[float] | None = None) -> ValueAxis:
+    """The axis of a setting's numbers, with some room at both ends; without `ticks`, at round numbers."""
+    low, high = min(values), max(values)
+    first, last = (math.log10(end) if logarithmic else end for end in (low, high))
+    room = SETTING_ROOM * (last - first) or (0.1 if logarithmic else 0.5)
+    first, last = first - room, last + room
+    if logarithmic:
+        first, last = 10**first, 10**last
+    if ticks is None and logarithmic:
+        ticks = _log_ticks(first, last)
+    elif ticks is None:
+        ticks = _even_ticks(first, last, most=6, integer=all(value == round(value) for value in values))
+    return ValueAxis("log" if logarithmic else "linear", first, last, list(ticks), minor_ticks=[], note="")
+
+
+def integer_axis(first: int, last: int) -> ValueAxis:
+    """The axis of epochs or trials."""
+    room = 0.02 * (last - first) or 0.5
+    ticks = [float(tick) for tick in integer_ticks(first, last)]
+    return ValueAxis("linear", first - room, last + room, ticks, minor_ticks=[], note="")
 
 
 def number(value: float) -> str:
@@ -89,27 +131,26 @@ def integer_ticks(first: int, last: int, *, most: int = 11) -> list[int]:
 
 
 def _linear(low: float, high: float, *, note: str) -> ValueAxis:
-    least = NARROWEST * max(abs(low), abs(high)) or 1.0
-    widened = max(0.0, least - (high - low)) / 2
-    low, high = low - widened, high + widened
-    span = high - low
-    low, high = low - FOOTROOM * span, high + HEADROOM * span
-    return ValueAxis("linear", low, high, _even_ticks(low, high), minor_ticks=[], note=note)
+    low, high = _widened(low, high, least=NARROWEST * max(abs(low), abs(high)) or 1.0)
+    return ValueAxis("linear", low, high, _even_ticks(low, high, most=MOST - 2), minor_ticks=[], note=note)
 
 
 def _logarithmic(low: float, high: float) -> ValueAxis:
-    least = math.log10(1 + NARROWEST)
-    bottom, top = math.log10(low), math.log10(high)
-    widened = max(0.0, least - (top - bottom)) / 2
-    bottom, top = bottom - widened, top + widened
-    span = top - bottom
-    low, high = 10 ** (bottom - FOOTROOM * span), 10 ** (top + HEADROOM * span)
-    minor = _multiples(range(2, 10), low, high) if 1 <= math.log10(high / low) <= MOST else []
+    bottom, top = _widened(math.log10(low), math.log10(high), least=math.log10(1 + NARROWEST))
+    low, high = 10**bottom, 10**top
+    minor = _multiples(range(2, 10), low, high) if 1 <= top - bottom <= MOST else []
     return ValueAxis("log", low, high, _log_ticks(low, high), minor_ticks=minor, note="")
 
 
+def _widened(low: float, high: float, *, least: float) -> tuple[float, float]:
+    """The limits of an axis for values from low to high."""
+    widened = max(0.0, least - (high - low)) / 2
+    low, high = low - widened, high + widened
+    return low - FOOTROOM * (high - low), high + HEADROOM * (high - low)
+
+
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Powers of ten; where they are too few, also 2 and 5 times these, and so on down to even steps."""
+    """Powers of ten; if they are too few, also 2 and 5 times these, and so on down to even steps."""
     decades = _multiples((1,), low, high)
     if len(decades) > MOST:
         return decades[:: -(-len(decades) // MOST)]
@@ -117,17 +158,17 @@ def _log_ticks(low: float, high: float) -> list[float]:
         ticks = _multiples(factors, low, high)
         if len(ticks) >= FEWEST:
             return ticks
-    return _even_ticks(low, high)
+    return _even_ticks(low, high, most=MOST - 2)
 
 
-def _multiples(factors: range | tuple[float, ...], low: float, high: float) -> list[float]:
+def _multiples(factors: Sequence[float], low: float, high: float) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found = (float(f"{factor}e{power}") for power in powers for factor in factors)
     return [tick for tick in found if low <= tick <= high]
 
 
-def _even_ticks(low: float, high: float) -> list[float]:
-    found = MaxNLocator(nbins=MOST - 2, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+def _even_ticks(low: float, high: float, *, most: int, integer: bool = False) -> list[float]:
+    found = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10], integer=integer).tick_values(low, high)
     return [float(tick) for tick in found if low <= tick <= high]
 
 

@@ -1,4 +1,4 @@
-"""Colours and markers of classes, and the legend that names them."""
+"""Colours and markers of classes and runs, and a legend for them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 from autoenc.pictures.page import LABEL, SMALL, Page, line_height, text_width, wrapped
 from autoenc.pictures.panels import Corner
 
-# Ten colours that stay apart for the colour-blind: M. A. Petroff, Accessible Color Sequences for Data Visualization,
-# arXiv:2107.02270, table 1. In another order: the three greys are far apart, and so are neighbours in lightness.
+# Ten colours that the colour-blind can tell apart: M. A. Petroff, Accessible Color Sequences for Data Visualization,
+# arXiv:2107.02270, table 1. Reordered: the three greys are far apart, and neighbours differ in lightness.
 _COLORS = (
     "#3f90da",
     "#bd1f01",
@@ -30,48 +30,46 @@ SPACE = 18  # between the columns of a legend
 
 
 class Look(NamedTuple):
-    """How a class is drawn."""
+    """The colour and marker of a class."""
 
     color: str
     marker: str
 
 
 def look(index: int) -> Look:
-    """The look of a class: ten colours, then the same colours with another marker; 70 in all, then again the first."""
+    """The look of a class: ten colours, then the same colours with another marker; after 70 it starts again."""
     return Look(_COLORS[index % len(_COLORS)], _MARKERS[index // len(_COLORS) % len(_MARKERS)])
 
 
 class Legend(NamedTuple):
-    """A legend in columns, laid out for a given height."""
+    """A legend in columns; sizes in pixels."""
 
     names: list[str]
     rows: int
-    widths: list[int]
-    """Of the columns."""
+    column_width: int
 
     @property
     def width(self) -> int:
-        """Pixels, without the space around."""
-        return sum(self.widths) + SPACE * (len(self.widths) - 1)
+        """Without the space around it."""
+        return -(-len(self.names) // self.rows) * (self.column_width + SPACE) - SPACE
 
 
 def legend(names: Sequence[str], *, height: int, most_name: int = MAX_NAME) -> Legend:
-    """A legend of all names, at most `height` pixels high where that is possible; to be asked in `house_style`."""
+    """A legend of all names, at most `height` pixels high if possible; call it inside `house_style`."""
     written = [wrapped(name, width=most_name, size=SMALL) for name in names]
     rows = max(1, height // _entry_height(written))
-    columns = [written[start : start + rows] for start in range(0, len(written), rows)]
-    return Legend(written, rows, [MARK + max(text_width(name, SMALL) for name in column) for column in columns])
+    return Legend(written, rows, MARK + max(text_width(name, SMALL) for name in written))
 
 
 def draw_legend(page: Page, laid_out: Legend, *, corner: Corner) -> None:
-    """Markers and names, the first at the corner."""
+    """Draw markers and names, the first at the corner."""
     height = _entry_height(laid_out.names)
     for index, name in enumerate(laid_out.names):
         column, row = divmod(index, laid_out.rows)
-        left = corner.left + sum(laid_out.widths[:column]) + SPACE * column
+        left = corner.left + column * (laid_out.column_width + SPACE)
         middle = corner.top + (row + 0.5) * height
         color, marker = look(index)
-        page.mark(x=left + MARK // 3, y=middle, marker=marker, color=color, size=9)
+        page.line([(left + MARK // 3, middle)], color=color, width=9, marker=marker)
         page.text(name, x=left + MARK, y=middle, size=SMALL, vertical="center")
 
 

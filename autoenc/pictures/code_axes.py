@@ -1,6 +1,6 @@
-"""Axes with the codes of images on them: a scatter of two numbers, or a histogram by class of one.
+"""Axes with the codes of images: a scatter of two numbers, or a histogram of one number for each class.
 
-Codes are (N, 2) or (N, 1), in the order of their labels (N,); what is not finite has been taken out.
+Codes are (N, 2) or (N, 1), with their classes (N,). Codes that are not finite have been left out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from autoenc.pictures.charts import write_in_middle
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.page import DPI, INK, LABEL, SMALL, Page, line_height, text_width, wrapped
 
@@ -24,7 +25,7 @@ LARGE = 700  # axes so high have names in larger letters
 
 
 class Box(NamedTuple):
-    """Where axes are, in pixels of the page."""
+    """The place of axes, in pixels of the page."""
 
     left: int
     top: int
@@ -32,32 +33,32 @@ class Box(NamedTuple):
     height: int
 
     def axes(self, page: Page) -> Axes:
-        """Empty axes there."""
+        """Empty axes at this place."""
         return page.figure.add_axes(page.rectangle(left=self.left, top=self.top, width=self.width, height=self.height))
 
 
 class Cloud(NamedTuple):
-    """Points (N, 1) or (N, 2), all finite, and their classes (N,)."""
+    """Finite points (N, 1) or (N, 2) and their classes (N,)."""
 
     points: NDArray[np.float64]
     labels: NDArray[Any]
 
     @classmethod
     def of(cls, points: NDArray[Any], labels: NDArray[Any]) -> Cloud:
-        """Those of the points that are finite."""
+        """The finite ones of these points."""
         kept = np.isfinite(points).all(axis=-1)
         return cls(points[kept].astype(np.float64), labels[kept])
 
 
 class Window(NamedTuple):
-    """The part of the plane, or of the line, that is drawn: (D,) each."""
+    """The part of the plane or the line that is drawn: (D,) each."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
     @property
     def dimensions(self) -> int:
-        """Of the points: one or two."""
+        """1 or 2."""
         return len(self.low)
 
     @property
@@ -67,11 +68,11 @@ class Window(NamedTuple):
         return float(size[0] / size[-1])
 
     def outside(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which points (..., D) are not in it."""
+        """Which points (..., D) are outside."""
         return np.asarray(((points < self.low) | (points > self.high)).any(axis=-1))
 
     def shaped(self, aspect: float) -> Window:
-        """The window, widened or heightened around its middle to that aspect; a line as it is."""
+        """The window enlarged around its middle to that aspect; a line stays as it is."""
         if self.dimensions == 1:
             return self
         middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
@@ -81,11 +82,11 @@ class Window(NamedTuple):
 
 
 def window(points: NDArray[np.float64]) -> Window:
-    """A window for points (N, D) that a few codes far out do not shrink: their central 99 %, or all if near to that."""
+    """A window for points (N, D) that few outliers do not shrink: their central 99 %, or all if that is little more."""
     if not len(points):
         return Window(-np.ones(points.shape[1]), np.ones(points.shape[1]))
     low, high = np.percentile(points, [TAIL, 100 - TAIL], axis=0)
-    least = 1e-6 * np.maximum(np.abs(low), np.abs(high)) + 1e-12  # codes that are all the same have a place too
+    least = 1e-6 * np.maximum(np.abs(low), np.abs(high)) + 1e-12  # for codes that are all the same
     reach = np.maximum(0.25 * (high - low), least)
     low, high = np.maximum(points.min(axis=0), low - reach), np.minimum(points.max(axis=0), high + reach)
     room = ROOM * np.maximum(high - low, 2 * least)
@@ -96,11 +97,10 @@ def window(points: NDArray[np.float64]) -> Window:
 def scatter(
     page: Page, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box, axis_labels: Sequence[str]
 ) -> None:
-    """Axes with the points in the colours of their classes, and the classes' names, or none of them, where these are.
+    """Axes with the points in the colours of their classes, and the names of the classes at their medians, if any.
 
-    Points beyond the window stand on its border.
-
-    The window has the box's aspect (`Window.shaped`), so that one unit is as long across as it is up.
+    Points outside the window are drawn on its border. The window has the aspect of the box (`Window.shaped`), so both
+    axes have the same unit length.
     """
     axes = box.axes(page)
     axes.set_xlim(seen.low[0], seen.high[0])
@@ -116,13 +116,14 @@ def scatter(
     _draw_points(axes, shown, box=box)
     if names:
         _write_names(axes, shown, names=names, seen=seen, box=box)
-    _say_if_empty(axes, cloud)
+    if not len(cloud.points):
+        write_in_middle(axes, "no finite code to draw")
 
 
 def histograms(
     page: Page, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box, axis_labels: Sequence[str]
 ) -> None:
-    """Axes with a histogram for each class above the next class's, named at the left; heights are shares of a class."""
+    """Axes with a histogram for each class, one above the other; heights are shares of the class."""
     axes = box.axes(page)
     edges = np.linspace(seen.low[0], seen.high[0], BINS + 1)
     values = np.clip(cloud.points[:, 0], edges[0], edges[-1])
@@ -141,41 +142,27 @@ def histograms(
     axes.set_xlabel(wrapped(axis_labels[0], width=box.width, size=LABEL))
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    _say_if_empty(axes, cloud)
-
-
-def tick_width(seen: Window, *, names: Sequence[str], height: int) -> int:
-    """Pixels that what stands left of axes of this height is wide: numbers, or the names of classes."""
-    written = ticks(seen.low[1], seen.high[1], pixels=height)[1] if seen.dimensions == 2 else names
-    return max((text_width(text, SMALL) for text in written), default=0)
+    if not len(cloud.points):
+        write_in_middle(axes, "no finite code to draw")
 
 
 def ticks(low: float, high: float, *, pixels: int) -> tuple[list[float], list[str]]:
-    """Round numbers from low to high, and how they are written."""
+    """Round numbers from low to high, and their texts."""
     locator = MaxNLocator(nbins=max(2, min(9, pixels // 110)), steps=[1, 2, 5, 10])
     ticks = [float(tick) for tick in locator.tick_values(float(low), float(high)) if low <= tick <= high]
     return ticks, [f"{tick:.6g}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
 
 
-def _marker_size(count: int, *, box: Box) -> float:
-    """The area of a marker in square points, so that a cloud of so many points is neither thin nor a blot."""
-    pixels = 0.35 * box.width * box.height / max(count, 1)  # a third of the axes' area, shared out
-    return float(np.clip(pixels, 5, 90)) * (72 / DPI) ** 2
-
-
-def _say_if_empty(axes: Axes, cloud: Cloud) -> None:
-    if not len(cloud.points):
-        axes.text(0.5, 0.5, "no finite code to draw", transform=axes.transAxes, ha="center", size=LABEL)
-
-
 def _draw_points(axes: Axes, cloud: Cloud, *, box: Box) -> None:
-    """In a random order, always the same: in the order of the classes the last would hide the others."""
+    """In a fixed random order: in the order of the classes, the last would hide the others."""
     order = np.random.default_rng(0).permutation(len(cloud.points))
     points, labels = cloud.points[order], cloud.labels[order]
     looks = [look(int(label)) for label in labels]
     markers = np.array([found.marker for found in looks])
-    size = _marker_size(len(points), box=box)
     colors = np.array([found.color for found in looks])
+    # The markers share a third of the axes' area, so that the cloud is neither thin nor a blot.
+    pixels = float(np.clip(0.35 * box.width * box.height / max(len(points), 1), 5, 90))
+    size = pixels * (72 / DPI) ** 2  # in square points
     for marker in dict.fromkeys(markers.tolist()):
         chosen = markers == marker
         axes.scatter(
@@ -191,7 +178,7 @@ def _draw_points(axes: Axes, cloud: Cloud, *, box: Box) -> None:
 
 
 def _write_names(axes: Axes, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box) -> None:
-    """Each class's name at the median of its codes, or beside it where another name is there."""
+    """Each class's name at the median of its codes, or next to it if another name is there."""
     present = [index for index in range(len(names)) if (cloud.labels == index).any()]
     if not present:
         return
@@ -214,8 +201,7 @@ def apart(
 ) -> NDArray[np.float64]:
     """The centres (K, 2) of boxes of these sizes (K, 2), pushed until no two overlap, as far as the page allows."""
     places = np.clip(places, sizes / 2, page - sizes / 2)
-    # Two boxes at one place have no direction away from one another: a hair's breadth gives them one.
-    places += 1e-3 * np.random.default_rng(0).standard_normal(places.shape)
+    places += 1e-3 * np.random.default_rng(0).standard_normal(places.shape)  # boxes at one place need a direction
     for _ in range(rounds):
         offset = places[:, None] - places[None]  # (K, K, 2)
         overlap = (sizes[:, None] + sizes[None]) / 2 - np.abs(offset)

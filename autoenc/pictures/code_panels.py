@@ -1,25 +1,22 @@
-"""How large axes with codes on them are, and what stands around them."""
+"""Panels with axes of codes: their size, their texts, and their legend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from autoenc.pictures.class_colors import Legend, legend
-from autoenc.pictures.code_axes import Box, Cloud, Window, histograms, scatter, tick_width
+from autoenc.pictures.code_axes import Box, Cloud, Window, histograms, scatter, ticks
 from autoenc.pictures.page import LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, Corner
 
-MOST_ROW, LEAST_ROW = 80, line_height(SMALL) + 4  # of a class in a histogram
-MOST_COVERED = 0.15  # of the axes, by names
+MOST_ROW, LEAST_ROW = 80, line_height(SMALL) + 4  # the height of a class in a histogram
+MOST_COVERED = 0.15  # the share of the axes that names may cover
 
 
 @dataclass(frozen=True)
 class CodeAxes:
-    """Axes of one size in all panels, with a window each; `left` and `foot` are for their ticks and names."""
+    """Axes of one size in all panels, each with its window; `left` and `foot` have room for ticks and labels."""
 
     names: tuple[str, ...]
     windows: list[Window]
@@ -41,22 +38,22 @@ class CodeAxes:
 
     @property
     def side(self) -> int:
-        """What the legend needs at the right of the panels."""
+        """The width of the legend to the right of the panels."""
         return self.legend.width if self.legend else 0
 
     @property
     def named(self) -> bool:
-        """Whether there are names to be written among the points, and room for them."""
+        """Whether the classes' names are written among the points: there are several, and they have room."""
         area = sum((text_width(name, SMALL) + 8) * line_height(SMALL) for name in self.names)
         return len(self.names) > 1 and area <= MOST_COVERED * self.axes_width * self.axes_height
 
     @property
     def scattered(self) -> bool:
-        """Whether there is a scatter, rather than histograms only."""
+        """Whether there is a scatter, not only histograms."""
         return any(seen.dimensions == 2 for seen in self.windows)
 
     def draw(self, page: Page, cloud: Cloud, *, seen: Window, corner: Corner, axis_labels: Sequence[str]) -> None:
-        """The axes of the panel whose content begins at the corner, with a cloud of points on them."""
+        """Draw the points of the panel that begins at the corner."""
         box = Box(corner.left + self.left, corner.top, self.axes_width, self.axes_height)
         names = self.names if self.named or seen.dimensions == 1 else ()
         draw = scatter if seen.dimensions == 2 else histograms
@@ -72,16 +69,17 @@ def code_axes(
     aspect: float,
     rows: int = 1,
 ) -> CodeAxes:
-    """Axes about `height` pixels high, and `aspect` times as wide; to be asked inside `house_style`.
+    """Axes about `height` pixels high and `aspect` times as wide, with a legend as high as `rows` rows of them.
 
-    The legend may be as high as so many rows of axes.
+    Call it inside `house_style`.
     """
     scattered = any(seen.dimensions == 2 for seen in windows)
     width = round(height * aspect)
     if not scattered:
         height = len(names) * max(LEAST_ROW, min(MOST_ROW, height // len(names)))
     shaped = [seen.shaped(width / height) for seen in windows]
-    wide = [tick_width(seen, names=names, height=height) for seen in shaped]
+    numbers = [ticks(seen.low[1], seen.high[1], pixels=height)[1] if seen.dimensions == 2 else names for seen in shaped]
+    wide = [text_width(text, SMALL) for texts in numbers for text in texts]
     across = [wrapped(labels[0], width=width, size=LABEL) for labels in axis_labels]
     up = [wrapped(labels[1], width=height, size=LABEL) for labels in axis_labels if len(labels) == 2]
     ups = max((block_height(label, LABEL) for label in up), default=0)
@@ -90,33 +88,21 @@ def code_axes(
         windows=shaped,
         axes_width=width,
         axes_height=height,
-        left=max(wide) + SPACE + (ups + SPACE if ups else 0),
+        left=max(wide, default=0) + SPACE + (ups + SPACE if ups else 0),
         foot=line_height(SMALL) + SPACE + max(block_height(label, LABEL) for label in across) + SPACE,
         legend=legend(names, height=rows * height) if scattered and len(names) > 1 else None,
     )
 
 
-def check_codes(
-    points: NDArray[Any], labels: NDArray[Any], *, class_names: Sequence[str], axis_labels: Sequence[str]
-) -> None:
-    """Refuse points (..., N, D) and labels (N,) that do not fit one another, or the names."""
-    if points.ndim < 2 or points.shape[-1] not in (1, 2) or len(axis_labels) != points.shape[-1]:
-        raise ValueError(f"points: expected one or two numbers each, and an axis label for each, not {points.shape}")
-    if labels.shape != points.shape[-2:-1]:
-        raise ValueError(f"labels: expected one for each of {points.shape[-2]} points, not {labels.shape}")
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(class_names):
-        raise ValueError(f"labels: expected indices into {len(class_names)} class names, not up to {labels.max()}")
-
-
 def shared_names(names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The class names that all panels have; ValueError if they have not the same."""
+    """The class names of all panels; ValueError if they differ."""
     if len(set(names)) > 1:
         raise ValueError("the panels show images of different classes")
     return names[0]
 
 
 def explanation(layout: CodeAxes) -> str:
-    """What is seen, in words."""
+    """What the picture shows, in words."""
     classes = len(layout.names) > 1
     if layout.scattered:
         text = "A point is the code of a test image" + (", its colour the class" if classes else "")
@@ -128,14 +114,9 @@ def explanation(layout: CodeAxes) -> str:
 
 
 def left_out(*, odd: int, beyond: int, of: int) -> str:
-    """Sentences on how many codes are not finite, or lie beyond the axes; empty where there are none."""
+    """Sentences on how many codes lie beyond the axes or are not finite; empty if there are none."""
     text = ""
-    if beyond:
-        text += f" {_are(beyond, of=of)} beyond the axes, drawn on their border."
-    if odd:
-        text += f" {_are(odd, of=of)} not finite, and left out."
+    for count, fate in ((beyond, "beyond the axes, drawn on their border"), (odd, "not finite, and left out")):
+        if count:
+            text += f" {count:,} of {of:,} codes {'is' if count == 1 else 'are'} {fate}."
     return text
-
-
-def _are(count: int, *, of: int) -> str:
-    return f"{count:,} of {of:,} codes {'is' if count == 1 else 'are'}"

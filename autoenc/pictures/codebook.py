@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,34 +12,39 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, integer_ticks, value_axis
-from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width
+from autoenc.pictures.charts import chart_axes
+from autoenc.pictures.page import INK
 from autoenc.pictures.panels import SPACE, panel_page
-from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.picture import Panel, Picture, columns_of
 
-WIDTHS = {1: 1400, 2: 950}  # of the panels beside one another; of more, the last
-LEAST_WIDTH = 640
-HEIGHTS = {1: 620}
-LEAST_HEIGHT = 420
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
+WIDTHS = {1: 1400, 2: 950, 3: 640}  # of a panel, by how many stand side by side
 BAR = "#12355b"
-FEW = 64  # codes: as many bars have gaps between them
+FEW = 64  # codes: up to so many, bars have gaps between them
 LINE = (
     "How much each code of the codebook is used on the test images, the most used first. Dashed: if all were used "
-    "alike. Perplexity: the number of codes that, used alike, would say as much. Dead: used by no test image."
+    "equally. Perplexity: the number of equally used codes with the same entropy. Dead: used by no test image."
 )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Codebook(Picture):
-    """The number of uses of each code."""
+    """The number of uses of each code on the test images."""
 
     kind: ClassVar[str] = "codebook"
 
     uses: NDArray[np.int64]
-    """By code, (K,), in the codebook's order."""
+    """(K,), in the codebook's order."""
 
-    def __post_init__(self) -> None:
-        if self.uses.ndim != 1 or self.uses.sum() <= 0 or (self.uses < 0).any():
-            raise ValueError(f"uses: expected a count for each code, not all of them 0, not {self.uses}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Count the uses; None for a bottleneck without a codebook."""
+        from autoenc.evaluation.health import codebook_uses
+
+        uses = codebook_uses(subject.model, subject.test_images, device=subject.device)
+        return None if uses is None else cls(uses=uses.numpy())
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -60,47 +65,47 @@ class Codebook(Picture):
     @property
     def remark(self) -> str:
         """The numbers in words."""
-        dead = f"{self.dead} dead" if self.dead else "none dead"
-        return f"{len(self.uses)} codes, {dead}; perplexity {self.perplexity:.1f}"
+        return f"{len(self.uses)} codes, {self.dead or 'none'} dead; perplexity {self.perplexity:.1f}"
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Bars, by share of uses, on one vertical scale."""
-        columns = {4: 2}.get(len(panels), min(3, len(panels)))
-        width, height = WIDTHS.get(columns, LEAST_WIDTH), HEIGHTS.get(len(panels), LEAST_HEIGHT)
+        """Draw a bar for each code, by share of uses, on one vertical scale."""
+        columns = columns_of(panels)
+        width, height = WIDTHS[columns], 620 if len(panels) == 1 else 420
         percents = [100 * panel.picture.shares for panel in panels]
         scale = _from_zero(max(float(shares.max()) for shares in percents))
-        headings = ["\n".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels]
+        headings = [panel.heading for panel in panels]
         page, corners, _ = panel_page(headings, width=width, height=height, columns=columns, title=title, line=LINE)
-        left = line_height(LABEL) + max(text_width(tick, SMALL) for tick in scale.labels) + SPACE
-        foot = line_height(SMALL) + line_height(LABEL) + SPACE
         for shares, corner in zip(percents, corners, strict=True):
-            place = page.rectangle(
-                left=corner.left + left, top=corner.top, width=width - left - SPACE, height=height - foot
+            labels = ("share of uses (%)", "code, by rank")
+            axes = chart_axes(
+                page,
+                corner,
+                width=width - SPACE,
+                height=height,
+                upright=scale,
+                across=_ranks(len(shares)),
+                labels=labels,
             )
-            _draw(page.figure.add_axes(place), shares, scale=scale)
+            _draw(axes, shares)
         return page.figure
 
 
 def _from_zero(high: float) -> ValueAxis:
-    """A linear axis from 0 on: bars stand on it."""
+    """A linear axis that begins at 0, where the bars stand."""
     axis = value_axis(np.array([0.0, high]), unit="")
     return ValueAxis("linear", 0.0, axis.high, [tick for tick in axis.ticks if tick >= 0], minor_ticks=[], note="")
 
 
-def _draw(axes: Axes, percents: NDArray[np.float64], *, scale: ValueAxis) -> None:
+def _ranks(count: int) -> ValueAxis:
+    ticks = [float(tick) for tick in integer_ticks(1, count, most=7)]
+    return ValueAxis("linear", 0.5, count + 0.5, ticks, minor_ticks=[], note="")
+
+
+def _draw(axes: Axes, percents: NDArray[np.float64]) -> None:
     places = np.arange(1, len(percents) + 1)
     if len(percents) <= FEW:
         axes.bar(places, percents, width=0.8, color=BAR)
     else:
         axes.stairs(percents, np.append(places, len(percents) + 1) - 0.5, fill=True, color=BAR)
     axes.axhline(100 / len(percents), color=INK, linestyle="--", linewidth=1.4)
-    axes.set_xlim(0.5, len(percents) + 0.5)
-    ticks = integer_ticks(1, len(percents), most=7)
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_ylim(scale.low, scale.high)
-    axes.set_yticks(scale.ticks, scale.labels)
-    axes.set_xlabel("code, by rank")
-    axes.set_ylabel("share of uses (%)")
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""Where the codes of the test images go as training goes on: a moving picture, or a strip of still ones."""
+"""Where the codes of the test images move during training: an animation, or a strip of stills."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,14 +14,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.pictures.class_colors import draw_legend
 from autoenc.pictures.code_axes import Cloud, Window, window
-from autoenc.pictures.code_panels import CodeAxes, check_codes, code_axes, explanation, left_out, shared_names
+from autoenc.pictures.code_panels import CodeAxes, code_axes, shared_names
+from autoenc.pictures.codes import code_page
 from autoenc.pictures.page import Page, house_style
-from autoenc.pictures.panels import Corner, PanelPage, panel_page
-from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.reconstructions import evenly_chosen
+from autoenc.pictures.panels import Corner, PanelPage
+from autoenc.pictures.picture import Panel, Picture, evenly_chosen
 from autoenc.runs import write_atomically
+
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
 
 MOST_FRAMES = 30
 FRAME, LAST_FRAME = 400, 3000  # milliseconds that a frame stays
@@ -48,10 +50,37 @@ class CodesOverEpochs(Picture):
     notes: tuple[str, ...]
     """Sentences: which images these are, and how their codes were projected."""
 
-    def __post_init__(self) -> None:
-        if self.points.ndim != 3 or len(self.points) != len(self.epochs) or not self.epochs:
-            raise ValueError(f"points: expected those of {len(self.epochs)} epochs, not {self.points.shape}")
-        check_codes(self.points, self.labels, class_names=self.class_names, axis_labels=self.axis_labels)
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Place the codes of each snapshot, those of more than two numbers on the last epoch's principal components.
+
+        Returns:
+            None with fewer than two snapshots.
+        """
+        import torch
+
+        from autoenc.pictures.code_space import principal_plane, unprojected
+
+        epochs = sorted(subject.code_snapshots)
+        if len(epochs) < 2:
+            return None
+        codes = torch.stack([subject.code_snapshots[epoch].float().cpu() for epoch in epochs])  # (E, M, code_size)
+        count, size = codes.shape[1:]
+        notes = [f"The first {count:,} test images."]
+        if size <= 2:
+            points, axis_labels, _ = unprojected(codes)
+        else:
+            plane = principal_plane(codes[-1])
+            points, axis_labels = np.stack([plane.project(part) for part in codes]), plane.axis_labels
+            notes.append(f"Codes of {size} numbers are projected on the principal components of the last epoch's.")
+        return cls(
+            epochs=tuple(epochs),
+            points=points,
+            labels=subject.splits.test.labels[:count].numpy(),
+            class_names=tuple(subject.splits.class_names),
+            axis_labels=axis_labels,
+            notes=tuple(notes),
+        )
 
     def draw(self, folder: Path, *, title: str) -> Path:
         """Write `codes_over_epochs.gif`, at most 30 frames of which the last stays longer, and the `.npz`."""
@@ -64,7 +93,7 @@ class CodesOverEpochs(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Still pictures of a few epochs, evenly chosen, on the same axes; panels stand under one another."""
+        """Draw a few epochs of each panel, evenly chosen, on the same axes, one panel below another."""
         pictures = [panel.picture for panel in panels]
         most = MOST_STILLS if len(panels) == 1 else MOST_STILLS_BESIDE
         chosen = [evenly_chosen(len(picture.epochs), most=most) for picture in pictures]
@@ -84,13 +113,19 @@ class CodesOverEpochs(Picture):
         return page.page.figure
 
     def frames(self, *, title: str) -> Iterator[Figure]:
-        """A figure for each frame, all of one size; to be made inside `house_style`."""
+        """Draw the frames of the animation, all of one size, inside `house_style`."""
         layout = _layout([self], height=FRAME_HEIGHT, rows=1)
         for index in evenly_chosen(len(self.epochs), most=MOST_FRAMES):
             still = _Still("", self, index, layout.windows[0])
             page = _page(layout, [self], headings=[still.heading], columns=1, title=title)
             still.draw(page.page, layout=layout, corner=page.corners[0])
             yield page.page.figure
+
+    @property
+    def finite_points(self) -> NDArray[np.float64]:
+        """The finite codes of all epochs, (M, D)."""
+        points = self.points.reshape(-1, self.points.shape[-1]).astype(np.float64)
+        return points[np.isfinite(points).all(axis=1)]
 
 
 class _Still(NamedTuple):
@@ -113,7 +148,7 @@ class _Still(NamedTuple):
 
 def _layout(pictures: Sequence[CodesOverEpochs], *, height: int, rows: int) -> CodeAxes:
     return code_axes(
-        [window(_all(picture)) for picture in pictures],
+        [window(picture.finite_points) for picture in pictures],
         names=shared_names([picture.class_names for picture in pictures]),
         axis_labels=[picture.axis_labels for picture in pictures],
         height=height,
@@ -125,31 +160,18 @@ def _layout(pictures: Sequence[CodesOverEpochs], *, height: int, rows: int) -> C
 def _page(
     layout: CodeAxes, pictures: Sequence[CodesOverEpochs], *, headings: Sequence[str], columns: int, title: str
 ) -> PanelPage:
-    points = [_all(picture) for picture in pictures]
-    total = sum(picture.points[..., 0].size for picture in pictures)
-    odd = total - sum(len(part) for part in points)
-    beyond = sum(int(seen.outside(part).sum()) for part, seen in zip(points, layout.windows, strict=True))
-    notes = dict.fromkeys(note for picture in pictures for note in picture.notes)
-    own = ["Each row has axes of its own."] if len(pictures) > 1 else []
-    line = " ".join([explanation(layout), *own, *notes])
-    page = panel_page(
-        headings,
-        width=layout.width,
-        height=layout.height,
+    return code_page(
+        layout,
+        [picture.finite_points for picture in pictures],
+        total=sum(picture.points[..., 0].size for picture in pictures),
+        headings=headings,
         columns=columns,
         title=title,
-        line=line + left_out(odd=odd, beyond=beyond, of=total),
-        side=layout.side,
+        notes=[
+            *(["Each row has axes of its own."] if len(pictures) > 1 else []),
+            *dict.fromkeys(note for picture in pictures for note in picture.notes),
+        ],
     )
-    if layout.legend:
-        draw_legend(page.page, layout.legend, corner=page.side)
-    return page
-
-
-def _all(picture: CodesOverEpochs) -> NDArray[np.float64]:
-    """The finite codes of all epochs, (M, D)."""
-    points = picture.points.reshape(-1, picture.points.shape[-1]).astype(np.float64)
-    return points[np.isfinite(points).all(axis=1)]
 
 
 def _as_image(figure: Figure) -> Image.Image:
@@ -160,7 +182,7 @@ def _as_image(figure: Figure) -> Image.Image:
 
 
 def _as_gif(frames: Sequence[Image.Image]) -> bytes:
-    """The frames with the last one's palette: one for each frame would make the colours flicker."""
+    """The frames with the last one's palette: a palette for each frame would make the colours flicker."""
     palette = frames[-1].quantize(256)
     indexed = [_indexed(frame, palette=palette) for frame in frames]
     content = io.BytesIO()
@@ -176,9 +198,9 @@ def _as_gif(frames: Sequence[Image.Image]) -> bytes:
 
 
 def _indexed(frame: Image.Image, *, palette: Image.Image) -> Image.Image:
-    """A frame in the palette's colours, the white of the page exactly so.
+    """A frame in the palette's colours, with an exact white.
 
-    Pillow looks colours up by their first six bits, which makes white a grey beside it.
+    Pillow looks colours up by their first six bits, which would turn white into a light grey.
     """
     found = np.array(frame.quantize(palette=palette, dither=Image.Dither.NONE))  # (H, W)
     colors = np.array(palette.getpalette(), dtype=np.int64).reshape(-1, 3)

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.code_axes import Box, ticks
-from autoenc.pictures.image_pixels import as_pixels, check_images, remark
+from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.page import LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import GUTTER, SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture
 
-MAX_WIDTH, MAX_HEIGHT = 2100, 1150  # of all maps beside one another, and of one; passed where a pixel would be lost
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autoenc.pictures.subject import Subject
+
+STEPS = 20
+MOST_PIXELS = 1600  # along a side of the grid: of large images there are fewer
+
+MAX_WIDTH, MAX_HEIGHT = 2100, 1150  # of all maps side by side, and of one; exceeded where a pixel would be lost
 MOST_COLUMNS = 3
 LEFT_ABOUT = 110  # what the axis left of a map takes, about: it is measured once the scale is known
+FOOT = 2 * SPACE + line_height(SMALL) + line_height(LABEL)  # below a map: ticks and the axis's name
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,35 +37,58 @@ class DecoderGrid(Picture):
     kind: ClassVar[str] = "decoder_grid"
 
     images: NDArray[Any]
-    """(R, S, C, H, W) in [0, 1] scale; the first row is that of the highest second number. One row for a line."""
+    """(R, S, C, H, W) in [0, 1] scale. The first row has the highest second number. One row for codes of one number."""
     across: NDArray[Any]
     """(S,): the codes' first number, rising."""
     up: NDArray[Any]
-    """(R,): the codes' second number, falling; of a line (1,), and means nothing."""
+    """(R,): the codes' second number, falling; (1,) and unused for codes of one number."""
     code_size: int
     """1 or 2."""
 
-    def __post_init__(self) -> None:
-        check_images(self.images, name="images", dimensions=5)
-        if self.images.shape[:2] != (len(self.up), len(self.across)):
-            raise ValueError(f"images: expected {len(self.up)} x {len(self.across)} of them, not {self.images.shape}")
-        if self.code_size not in (1, 2) or (self.code_size == 1 and len(self.up) != 1):
-            raise ValueError(f"code_size={self.code_size}: expected 1 with a single row, or 2")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Decode 20 x 20 codes over the central 95 % of the test codes' two numbers, or 20 codes of one number.
+
+        Returns:
+            None if codes have more than two numbers, or none is finite.
+        """
+        import torch
+
+        from autoenc.pictures.code_space import central_range
+        from autoenc.pictures.subject import stored
+
+        codes = subject.finite_test_codes
+        size = codes.shape[1]
+        if size > 2 or not len(codes):
+            return None
+        steps = max(2, min(STEPS, MOST_PIXELS // max(subject.splits.image_shape[1:])))
+        low, high = central_range(codes)  # (code_size,) each
+        across = _even(low[0], high[0], steps=steps)
+        up = _even(low[1], high[1], steps=steps).flip(0) if size == 2 else torch.zeros(1)
+        grid = torch.cartesian_prod(up, across).flip(1)  # (R * S, 2), row by row: the second number falls
+        images = subject.decode(grid[:, :size].contiguous())
+        return cls(
+            images=stored(images).reshape(len(up), len(across), *images.shape[1:]),
+            across=across.numpy(),
+            up=up.numpy(),
+            code_size=size,
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A map for each panel, on axes with the codes; each panel's axes are its own."""
+        """Draw a map for each panel, on its own axes with the codes."""
         pictures = [panel.picture for panel in panels]
         columns = 1 if all(picture.code_size == 1 for picture in pictures) else min(len(panels), MOST_COLUMNS)
         maps = [_Map.of(picture) for picture in pictures]
-        widest = max(found.pixels.shape[1] for found in maps) + LEFT_ABOUT + GUTTER
-        columns = max(1, min(columns, (MAX_WIDTH + GUTTER) // widest))
-        scale = _scale(maps, columns=columns)
+        height, width = (max(found.pixels.shape[axis] for found in maps) for axis in (0, 1))
+        columns = max(1, min(columns, (MAX_WIDTH + GUTTER) // (width + LEFT_ABOUT + GUTTER)))
+        room = (MAX_WIDTH - (columns - 1) * GUTTER) // columns - LEFT_ABOUT
+        scale = max(1, min(room // width, MAX_HEIGHT // height))
         left = max(found.left(scale=scale) for found in maps)
         page = panel_page(
             [panel.label for panel in panels],
-            width=left + scale * max(found.pixels.shape[1] for found in maps),
-            height=scale * max(found.pixels.shape[0] for found in maps) + FOOT,
+            width=left + scale * width,
+            height=scale * height + FOOT,
             columns=columns,
             title=title,
             line=_line(pictures),
@@ -66,7 +98,13 @@ class DecoderGrid(Picture):
         return page.page.figure
 
 
-FOOT = 2 * SPACE + line_height(SMALL) + line_height(LABEL)  # below a map: ticks and the axis's name
+def _even(low: Tensor, high: Tensor, *, steps: int) -> Tensor:
+    """Even steps from low to high, (steps,); around a number that never varies, from 0.5 below to 0.5 above."""
+    import torch
+
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    return torch.linspace(float(low), float(high), steps)
 
 
 class _Map(NamedTuple):
@@ -112,14 +150,6 @@ def _edges(values: NDArray[Any]) -> tuple[float, float]:
     first, last = float(values[0]), float(values[-1])
     half = (last - first) / (len(values) - 1) / 2 if last > first else 0.5
     return first - half, last + half
-
-
-def _scale(maps: Sequence[_Map], *, columns: int) -> int:
-    """Pixels of the page to a pixel of an image: as many as leave room, and at least one."""
-    width, height = (max(found.pixels.shape[axis] for found in maps) for axis in (1, 0))
-    room = (MAX_WIDTH - (columns - 1) * GUTTER) // columns - LEFT_ABOUT
-    scale: int = max(1, min(room // width, MAX_HEIGHT // height))
-    return scale
 
 
 def _line(pictures: Sequence[DecoderGrid]) -> str:

@@ -1,10 +1,10 @@
-"""How the test error is distributed over the images of each class."""
+"""The distribution of the test error over the images of each class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,11 +19,15 @@ from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width, wr
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture
 
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
 WIDTH = 1300  # of the axes
 MAX_NAME = 260  # pixels of a class's name, then it is wrapped
 THICKEST, THINNEST = 34, 16  # of a box: of a single run, of one among many
 BETWEEN = 16  # classes
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SINGLE = "#7da7d0"  # the boxes of a single run
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,21 +42,24 @@ class ErrorByClass(Picture):
     """(N,), indices into `class_names`."""
     class_names: tuple[str, ...]
     noisy: bool
-    """Whether the model was given noisy images."""
+    """Whether the model's inputs were noisy."""
 
-    def __post_init__(self) -> None:
-        if self.errors.ndim != 1 or self.labels.shape != self.errors.shape or not len(self.errors):
-            raise ValueError(
-                f"errors: expected (N,), as many as labels, not {self.errors.shape} and {self.labels.shape}"
-            )
-        if not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
-            raise ValueError(
-                f"labels: expected indices into {len(self.class_names)} names, not up to {self.labels.max()}"
-            )
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Measure the error of every test image; None if the test images are of fewer than two classes."""
+        labels = subject.splits.test.labels
+        if len(labels.unique()) < 2:
+            return None
+        return cls(
+            errors=np.concatenate([batch.errors.numpy() for batch in subject.scored_test_batches()]),
+            labels=labels.numpy(),
+            class_names=tuple(subject.splits.class_names),
+            noisy=subject.noise.corrupts,
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A row for all images and for each class, in it a box for each panel, all on one axis from zero.
+        """Draw a row for all images and for each class, in it a box for each panel, all on one axis from zero.
 
         Raises:
             ValueError: the panels' images are of different classes.
@@ -89,19 +96,16 @@ class ErrorByClass(Picture):
         return page.figure
 
 
-SINGLE = "#7da7d0"  # the boxes of a single run
-
-
 class _Row(NamedTuple):
     """A class, or all images."""
 
     name: str
     quantiles: list[NDArray[np.float64]]
-    """Of each panel, (5,); NaN where no error is finite."""
+    """Of each panel, (5,); NaN if no error is finite."""
 
 
 def _rows(pictures: Sequence[ErrorByClass]) -> list[_Row]:
-    """All images, then class after class, without those that have no images."""
+    """All images, then class after class, without classes that have no images."""
     names = shared_names([picture.class_names for picture in pictures])
     rows = [_row("all", [np.ones(len(picture.labels), dtype=np.bool_) for picture in pictures], pictures)]
     for index, name in enumerate(names):
@@ -123,7 +127,7 @@ def _row(name: str, chosen: Sequence[NDArray[np.bool_]], pictures: Sequence[Erro
 def _prepare(axes: Axes, rows: Sequence[_Row], *, noisy: set[bool]) -> None:
     values = np.array([row.quantiles for row in rows])  # (rows, panels, 5)
     largest = float(values[np.isfinite(values)].max(initial=0)) or 1.0
-    limit = (1.18 if values.shape[1] == 1 else 1.04) * largest  # a single box has its median written beside it
+    limit = (1.18 if values.shape[1] == 1 else 1.04) * largest  # a single box has its median next to it
     axes.set_xlim(0, limit)
     axes.set_xticks(*ticks(0, limit, pixels=WIDTH))
     source = " from the noisy input" if noisy == {True} else ""
@@ -159,7 +163,7 @@ def _line(pictures: Sequence[ErrorByClass]) -> str:
     if len(noisy) == 2:
         source = ", of runs with noise from the noisy image against the clean one"
     odd = sum(int((~np.isfinite(picture.errors)).sum()) for picture in pictures)
-    said = f" {odd:,} errors are not finite, and left out." if odd else ""
+    said = f" {odd:,} errors are not finite and left out." if odd else ""
     return (
         f"Test error{source}: a box reaches from the lower to the upper quartile of a class's images, the thick line "
         f"is the median, the thin lines reach from 5 % to 95 %.{said}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,14 +12,21 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
+from autoenc.pictures.charts import RowLayout, row_axes, row_layout
 from autoenc.pictures.page import SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
-from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.row_charts import RowLayout, row_axes, row_layout
+from autoenc.pictures.picture import Panel, Picture, columns_of
 
-WIDTHS = {1: 1400, 2: 960}  # of the panels beside one another; of more, the last
-LEAST_WIDTH = 660
-AXIS = "norm of the gradient"
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autoenc.models.autoencoder import AutoEncoder
+    from autoenc.models.layers import WeightedLayer
+    from autoenc.pictures.subject import Subject
+
+BATCH, BATCHES = 256, 4
+WIDTHS = {1: 1400, 2: 960, 3: 660}  # of a panel, by how many stand side by side
+ARROW, TIMES, NO_BREAK = "\N{RIGHTWARDS ARROW}", "\N{MULTIPLICATION SIGN}", "\N{NO-BREAK SPACE}"
 BEFORE, AFTER = "#d55e00", "#12355b"
 HEADS = ("\N{WHITE SQUARE} before", "\N{BLACK CIRCLE} after")
 
@@ -37,18 +44,38 @@ class Gradients(Picture):
     after: NDArray[np.float64]
     """Of the trained model, (L,)."""
     images: int
-    """Over how many training images the gradient is the mean."""
+    """The number of training images that the gradient is averaged over."""
 
-    def __post_init__(self) -> None:
-        if not self.layers or not len(self.layers) == len(self.before) == len(self.after):
-            sizes = f"{len(self.layers)}, {len(self.before)} and {len(self.after)}"
-            raise ValueError(f"layers, before and after: expected as many of each, at least one, not {sizes}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Measure the norm of the objective's mean gradient on the first 1,024 training images.
+
+        In eval mode (batch normalisation uses its running statistics, dropout is off), with noise and sampled codes
+        that are the same in every run. No gradient stays on the parameters. For parametrized weights it is the gradient
+        with respect to the weights as they are used. Tied weights are listed once, with the sum over both uses.
+
+        Returns:
+            None for a model without weights.
+        """
+        from autoenc.evaluation.batches import as_floats
+
+        layers = _layers(subject.model)
+        if not layers:
+            return None
+        stored = subject.splits.train.images[: BATCH * BATCHES]
+        images = as_floats(stored, device=subject.device)  # (N, C, H, W)
+        return cls(
+            layers=tuple(layer.name for layer in layers),
+            before=_norms(subject.untrained(), images, subject=subject),
+            after=_norms(subject.model, images, subject=subject),
+            images=len(images),
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A row a layer, with two dots on an axis that all panels share."""
-        columns = {4: 2}.get(len(panels), min(3, len(panels)))
-        width = WIDTHS.get(columns, LEAST_WIDTH)
+        """Draw a row for each layer, with two dots on an axis that all panels share."""
+        columns = columns_of(panels)
+        width = WIDTHS[columns]
         column = text_width(HEADS[0], SMALL) + SPACE
         layout = row_layout(
             [panel.picture.layers for panel in panels],
@@ -56,7 +83,7 @@ class Gradients(Picture):
             most_name=width // 4,
             least_height=line_height(SMALL) + 18,
             columns_width=2 * column,
-            label=AXIS,
+            label="norm of the gradient",
         )
         head = line_height(SMALL)
         page, corners, _ = panel_page(
@@ -74,6 +101,60 @@ class Gradients(Picture):
             _draw(axes, panel.picture)
             _write(page, panel.picture, layout=layout, right=left + width, top=corner.top, column=column)
         return page.figure
+
+
+class _Layer(NamedTuple):
+    name: str
+    layer: WeightedLayer
+
+
+def _layers(model: AutoEncoder) -> list[_Layer]:
+    """The layers with weights of their own, in the order of the forward pass."""
+    from autoenc.models.layers import TiedLinear, weighted_layers
+
+    tied = {id(layer.source) for layer in model.modules() if isinstance(layer, TiedLinear)}
+    return [
+        _Layer(f"{part} {number}: {_described(layer)}" + (" (tied)" if id(layer) in tied else ""), layer)
+        for part, module in (("encoder", model.encoder), ("decoder", model.decoder))
+        for number, (_, layer) in enumerate(weighted_layers(module), start=1)
+        if not isinstance(layer, TiedLinear)
+    ]
+
+
+def _described(layer: WeightedLayer) -> str:
+    """`784 -> 128`, or `1 -> 16, 3 x 3`, with spaces that do not break a line in the wrong place."""
+    from torch import nn
+
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        height, width = layer.kernel_size
+        kind = " transposed" if layer.transposed else ""
+        channels = f"{layer.in_channels}{NO_BREAK}{ARROW}{NO_BREAK}{layer.out_channels}"
+        return f"{channels}, {height}{NO_BREAK}{TIMES}{NO_BREAK}{width}{kind}"
+    return f"{layer.in_features}{NO_BREAK}{ARROW}{NO_BREAK}{layer.out_features}"
+
+
+def _norms(model: AutoEncoder, images: Tensor, *, subject: Subject) -> NDArray[np.float64]:
+    """The norm of the gradient with respect to each layer's weights, (L,)."""
+    import torch
+    from torch.nn.utils import parametrize
+
+    from autoenc.evaluation.batches import frozen_generator
+
+    noise = frozen_generator(subject.device, split="gradients")
+    codes = frozen_generator(subject.device, split="gradients, codes")
+    layers = [layer.layer for layer in _layers(model)]
+    totals: list[Tensor] = []
+    for clean in images.split(BATCH):
+        given, corrupted = subject.noise(clean, generator=noise)
+        draws = model.draw(given, generator=codes)
+        with torch.enable_grad(), parametrize.cached():  # so that these weights are those of the forward pass
+            weights = [layer.weight for layer in layers]
+            output = model(given, draws=draws)
+            objective = model.objective(output, target=clean, given=given, corrupted=corrupted, generator=codes)
+            found = torch.autograd.grad(objective.loss, weights, allow_unused=True, materialize_grads=True)
+        shares = [gradient * (len(clean) / len(images)) for gradient in found]
+        totals = [total + share for total, share in zip(totals, shares, strict=True)] if totals else shares
+    return np.array([float(total.float().norm()) for total in totals])  # synchronises
 
 
 def _line(images: int) -> str:
@@ -122,7 +203,7 @@ def _write(page: Page, picture: Gradients, *, layout: RowLayout, right: int, top
 
 
 def _written(value: float) -> str:
-    """Two digits, and a power of ten where that is shorter: `0.15`, `1.5e-3`."""
+    """Two digits, and a power of ten if that is shorter: `0.15`, `1.5e-3`."""
     if not np.isfinite(value):
         return "\N{INFINITY}" if np.isinf(value) else "NaN"
     if value == 0 or 0.01 <= value < 99.5:

@@ -1,17 +1,31 @@
-"""Images in [0, 1] as the bytes that stand on a page, and a word where that is not the whole truth."""
+"""Arrays as pixels: images in [0, 1] as bytes, numbers by a colour scale, and which runs were given the same images."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
+from autoenc.pictures.page import SMALL, Page, wrapped
+
+BAR_WIDTH = 22
+SIDE = 150
+"""Pixels that an upright colour bar with its ticks and a label of two lines is wide."""
+LEAST_HEIGHT = 200  # of a colour bar
+SEPARATOR = ", "  # between the parts of a run's label
 
 
 def as_pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
-    """Images (..., C, H, W) in [0, 1], with 1 or 3 channels, as (..., H, W, 3) bytes.
+    """Images (..., C, H, W) in [0, 1] with 1 or 3 channels as bytes (..., H, W, 3).
 
-    What leaves [0, 1] is clipped, what is not a number is white.
+    Values outside [0, 1] are clipped; NaN becomes white.
     """
     shown = np.nan_to_num(images.astype(np.float64), nan=1).clip(0, 1)
     pixels = np.moveaxis(np.rint(255 * shown).astype(np.uint8), -3, -1)
@@ -19,7 +33,7 @@ def as_pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def remark(*images: NDArray[Any]) -> str:
-    """What `as_pixels` had to do to show these, in brackets; empty where they are shown as they are."""
+    """How `as_pixels` changes these images, in brackets; empty if it shows them as they are."""
     if any(np.isnan(part).any() for part in images):
         return "(not a number: white)"
     if any((part < 0).any() or (part > 1).any() for part in images):
@@ -27,15 +41,88 @@ def remark(*images: NDArray[Any]) -> str:
     return ""
 
 
-def check_images(images: NDArray[Any], *, name: str, dimensions: int) -> None:
-    """Refuse what is not an array of so many dimensions that ends in (C, H, W), with at least one image in it."""
-    if images.ndim != dimensions or images.shape[-3] not in (1, 3) or images.size == 0:
-        expected = "(" + "N, " * (dimensions - 3) + "C, H, W)"
-        raise ValueError(f"{name}: expected images {expected} with one or three channels, not {images.shape}")
-
-
 def error_text(value: float) -> str:
-    """A squared error per pixel, short enough to stand under an image."""
+    """A squared error per pixel, short enough for a place under an image."""
     if not np.isfinite(value):
         return "not finite"
     return f"{value:.4f}" if value >= 0.001 or value == 0 else f"{value:.0e}".replace("e-0", "e-")
+
+
+@dataclass(frozen=True)
+class ColorScale:
+    """A matplotlib colour map for numbers from `low` to `high`, and what the numbers are."""
+
+    label: str
+    colors: str
+    low: float
+    high: float
+
+    def pixels(self, values: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """The colours of values (..., W) as bytes (..., W, 3)."""
+        share = np.atleast_1d((values - self.low) / (self.high - self.low))
+        colors = np.asarray(mpl.colormaps[self.colors](share, bytes=True), dtype=np.uint8)
+        return colors[..., :3]
+
+
+def draw_color_bar(page: Page, scale: ColorScale, *, left: int, top: int, height: int = 0, width: int = 0) -> None:
+    """A colour bar with ticks and label: upright with the given height, or lying with the given width."""
+    length = width or max(LEAST_HEIGHT, height)
+    sides = {"width": length, "height": BAR_WIDTH} if width else {"width": BAR_WIDTH, "height": length}
+    axes = page.figure.add_axes(page.rectangle(left=left, top=top, **sides))
+    values = ScalarMappable(Normalize(scale.low, scale.high), cmap=scale.colors)
+    ticks = MaxNLocator(nbins=5, steps=[1, 2, 5, 10])
+    bar = page.figure.colorbar(values, cax=axes, orientation="horizontal" if width else "vertical", ticks=ticks)
+    bar.outline.set_edgecolor(axes.spines["left"].get_edgecolor())
+    bar.set_label(wrapped(scale.label, width=length, size=SMALL), size=SMALL)
+
+
+class Given(NamedTuple):
+    """The images that a run was given."""
+
+    label: str
+    """Of the run: parts such as `seed 1`, separated by commas."""
+    images: NDArray[Any]
+
+
+class Group(NamedTuple):
+    """Runs that were given the same images."""
+
+    members: list[int]
+    labels: list[str]
+
+
+def grouped(runs: Sequence[Given]) -> list[Group]:
+    """Group runs whose images are equal bit for bit; groups and members keep their order."""
+    found: list[Group] = []
+    for index, run in enumerate(runs):
+        for group in found:
+            if np.array_equal(runs[group.members[0]].images, run.images, equal_nan=True):
+                group.members.append(index)
+                group.labels.append(run.label)
+                break
+        else:
+            found.append(Group([index], [run.label]))
+    return found
+
+
+def input_label(group: Group, groups: Sequence[Group]) -> str:
+    """`noisy input`, and if there are several inputs, which.
+
+    It names what the group's labels share and not all labels have. If there is nothing, or if another group shares it
+    too, it names the first label and how many more there are.
+    """
+    if len(groups) == 1:
+        return "noisy input"
+    everywhere = _shared([label for other in groups for label in other.labels])
+    others = [_shared(other.labels) for other in groups if other is not group]
+    own = [part for part in _shared(group.labels) if part not in everywhere]
+    if not own or any(set(own) <= set(other) for other in others):
+        more = len(group.labels) - 1
+        own = [group.labels[0] + (f" and {more} more" if more else "")]
+    return f"noisy input \N{MIDDLE DOT} {SEPARATOR.join(own)}"
+
+
+def _shared(labels: Sequence[str]) -> list[str]:
+    """The parts that are in every label."""
+    parts = [label.split(SEPARATOR) for label in labels]
+    return [part for part in parts[0] if all(part in other for other in parts)]

@@ -4,50 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_pixels import as_pixels, check_images, remark
+from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.image_strips import Block, Strip, image_strips
 from autoenc.pictures.page import LABEL, wrapped
 from autoenc.pictures.picture import Panel, Picture
 
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
+ROWS, STEPS = 5, 9
 MOST_COLUMNS = 2
 MAX_NAME = 160  # pixels of a class's name, then it is wrapped
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interpolations(Picture):
-    """Real images and, between two of them, what the decoder makes of the codes on the line from one to the other."""
+    """Test images and, between two of them, decoded codes on the line from one code to the other."""
 
     kind: ClassVar[str] = "interpolations"
 
     starts: NDArray[Any]
     """(R, C, H, W) in [0, 1]: the test images that the lines begin at."""
     images: NDArray[Any]
-    """(R, S, C, H, W) in [0, 1] scale: decoded at even steps, the codes of the two ends among them."""
+    """(R, S, C, H, W) in [0, 1] scale: decoded at even steps, including the codes of both ends."""
     ends: NDArray[Any]
     """(R, C, H, W) in [0, 1]."""
     start_names: tuple[str, ...]
     """Their classes, (R,)."""
     end_names: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        check_images(self.starts, name="starts", dimensions=4)
-        check_images(self.images, name="images", dimensions=5)
-        rows = {len(part) for part in (self.starts, self.images, self.ends, self.start_names, self.end_names)}
-        if self.ends.shape != self.starts.shape or len(rows) > 1:
-            raise ValueError(f"ends: expected as many as starts and names, not {self.ends.shape}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Go from the first of the shown images to the second, from the third to the fourth, and so on, in 9 steps.
+
+        Returns:
+            None with fewer than two images.
+        """
+        import torch
+
+        from autoenc.pictures.subject import stored
+
+        images, names = subject.shown, subject.shown_names
+        starts = slice(0, min(2 * ROWS, len(images) // 2 * 2), 2)
+        ends = slice(1, starts.stop, 2)
+        if not starts.stop:
+            return None
+        codes = subject.shown_codes  # (K, code_size)
+        shares = torch.linspace(0, 1, STEPS)[:, None]  # (S, 1)
+        path = torch.lerp(codes[starts, None], codes[ends, None], shares)  # (R, S, code_size)
+        made = subject.decode(path.flatten(0, 1))
+        return cls(
+            starts=stored(images[starts]),
+            images=stored(made).reshape(*path.shape[:2], *made.shape[1:]),
+            ends=stored(images[ends]),
+            start_names=names[starts],
+            end_names=names[ends],
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A row for each line, the real images at its ends, with their classes' names."""
+        """Draw a row for each line, with the test images and their classes at its ends."""
         said = remark(*(panel.picture.images for panel in panels))
         line = (
-            "At both ends test images; between them, decoded, the codes at even steps on the straight line from the "
-            f"first one's code to the last one's. {said}"
+            "At both ends, test images. Between them, decoded codes at even steps on the straight line from one "
+            f"image's code to the other's. {said}"
         )
         return image_strips(
             [_block(panel) for panel in panels],

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.color_bars import LEAST_HEIGHT, SIDE, draw_color_bar
-from autoenc.pictures.image_grid import ColorScale
+from autoenc.pictures.image_pixels import LEAST_HEIGHT, SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import INK, Page
 from autoenc.pictures.panels import Corner, panel_page
-from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.reconstructions import evenly_chosen
+from autoenc.pictures.picture import Panel, Picture, columns_of, evenly_chosen
+
+if TYPE_CHECKING:
+    from autoenc.models.autoencoder import AutoEncoder
+    from autoenc.pictures.subject import Subject
 
 MOST_SHOWN = 64
 QUANTILE = 0.995
 GAP = 6  # between kernels
-ROOM = 1800  # pixels that the panels of a row may be wide in all
-ROOM_HEIGHT = 1000  # that a single row of panels may be high
+ROOM = 1800  # pixels: the width of all panels in a row
+ROOM_HEIGHT = 1000  # of a single row of panels
 MOST_SIDE = 150  # of a kernel
 
 
@@ -36,14 +39,43 @@ class Kernels(Picture):
     dead: NDArray[np.bool_]
     """Which of them are dead, (K,)."""
     count: int
-    """How many kernels the layer has."""
+    """The number of kernels of the layer."""
     dead_count: int
     limit: float
     """The 99.5 % quantile of the absolute value of all weights of the layer."""
     roughness: float
-    """See `roughness`; NaN where it is not defined."""
+    """See `roughness`; NaN if undefined."""
     note: str
-    """What else is to be said under the heading."""
+    """A further sentence for the heading, or nothing."""
+
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """The kernels of a convolution, or the rows of a weight matrix on the whole image, each in the image's shape.
+
+        If a matrix reads a pixel (of a channel) that is black in every training image, the weights of that pixel do not
+        count in the roughness: unless noise lights the pixel, their gradient is zero and they stay as initialised.
+
+        Returns:
+            None for an encoder without weights, or whose first layer does not read the image itself.
+        """
+        from torch import nn
+
+        from autoenc.evaluation.health import first_layer_dead
+        from autoenc.models.layers import weighted_layers
+
+        dead = first_layer_dead(subject.model, subject.test_images, device=subject.device)
+        weights = None if dead is None else _first_weights(subject.model, subject=subject)
+        if dead is None or weights is None:
+            return None
+        black, note = np.zeros(weights.shape[1:], dtype=np.bool_), ""  # (C, H, W)
+        if isinstance(weighted_layers(subject.model.encoder)[0][1], nn.Linear):
+            # Every image that may be drawn counts, if they are drawn from probabilities.
+            drawn_from = subject.splits.train_probabilities
+            black = ((subject.splits.train.images if drawn_from is None else drawn_from).amax(0) == 0).cpu().numpy()
+        if black.any():
+            initial = _first_weights(subject.untrained(), subject=subject)
+            note = _note(black, never_moved=np.array_equal(weights[:, black], initial[:, black]))  # type: ignore[index]
+        return cls.of(weights, dead=dead.numpy(), ignored=black, note=note)
 
     @classmethod
     def of(cls, kernels: NDArray[Any], *, dead: NDArray[np.bool_], ignored: NDArray[np.bool_], note: str) -> Self:
@@ -51,15 +83,10 @@ class Kernels(Picture):
 
         Args:
             kernels: of 1 channel or 3.
-            dead: which of them, (N,).
-            ignored: weights that have no part in the roughness, (C, H, W).
+            dead: which of them are dead, (N,).
+            ignored: weights that do not count in the roughness, (C, H, W).
             note: a sentence for the panel, or nothing.
         """
-        if kernels.ndim != 4 or kernels.shape[1] not in (1, 3) or kernels.size == 0:
-            expected = "at least one kernel, (N, C, H, W), of one or three channels"
-            raise ValueError(f"kernels: expected {expected}, not {kernels.shape}")
-        if dead.shape != kernels.shape[:1] or ignored.shape != kernels.shape[1:]:
-            raise ValueError(f"dead {dead.shape} and ignored {ignored.shape} do not fit kernels {kernels.shape}")
         shown = evenly_chosen(len(kernels), most=MOST_SHOWN)
         finite = np.abs(kernels[np.isfinite(kernels)])
         return cls(
@@ -74,16 +101,15 @@ class Kernels(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Grids of kernels, all on one scale."""
+        """Draw a grid of kernels for each panel, all on one scale."""
         pictures = [panel.picture for panel in panels]
         limit = max(picture.limit for picture in pictures) or 1.0
-        columns = {4: 2}.get(len(panels), min(3, len(panels)))
+        columns = columns_of(panels)
         rows = -(-len(panels) // columns)
         grids = [_grid(picture.kernels, width=ROOM // columns, height=ROOM_HEIGHT // rows) for picture in pictures]
-        headings = ["\n".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels]
         colored = any(picture.kernels.shape[1] == 3 for picture in pictures)
         laid_out = panel_page(
-            headings,
+            [panel.heading for panel in panels],
             width=max(grid.width for grid in grids),
             height=max(LEAST_HEIGHT, *(grid.height for grid in grids)),
             columns=columns,
@@ -110,16 +136,37 @@ class Kernels(Picture):
         return "\n".join(filter(None, ["; ".join(parts), self.note]))
 
 
+def _first_weights(model: AutoEncoder, *, subject: Subject) -> NDArray[np.float32] | None:
+    """The weights of the encoder's first layer, (units, C, height, width), or None if they are not pictures."""
+    from torch import nn
+
+    from autoenc.models.layers import weighted_layers
+
+    layer, image_shape = weighted_layers(model.encoder)[0][1], subject.splits.image_shape
+    weights = layer.weight.detach().float().cpu()
+    if isinstance(layer, nn.Linear) and weights[0].numel() == math.prod(image_shape):
+        weights = weights.unflatten(1, image_shape)
+    drawable = isinstance(layer, nn.Linear | nn.Conv2d) and weights.ndim == 4 and weights.shape[1] in (1, 3)
+    return weights.contiguous().numpy() if drawable else None
+
+
+def _note(black: NDArray[np.bool_], *, never_moved: bool) -> str:
+    count = int(black.all(0).sum())
+    said = f"{count} pixels are" if count != 1 else "1 pixel is"
+    fate = ": their weights never moved" if never_moved else "; they do not count in the roughness"
+    return f"{said} black in every training image{fate}"
+
+
 def roughness(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> float:
     """How rough kernels (N, C, H, W) look: 1 for white noise, 0 for constants, 2 for a checkerboard.
 
-    Of one kernel: the mean squared difference of horizontal and vertical neighbours (both in one mean), over twice the
-    mean square. Of white noise, whose neighbours differ by twice their variance, it is 1 in expectation, exactly so for
-    weights from a normal distribution and for kernels of any size. Weights that are `ignored`, (C, H, W), count in
-    neither mean, nor do their pairs.
+    For one kernel: the mean squared difference of horizontal and vertical neighbours (both in one mean), divided by
+    twice the mean square. White noise, whose neighbours differ by twice their variance, has 1 in expectation: exactly
+    so for normally distributed weights and kernels of any size. Weights that are `ignored`, (C, H, W), and their pairs
+    count in neither mean.
 
     Returns:
-        the median over the kernels that are not zero; NaN where there is none, or not one pair of neighbours.
+        The median over the kernels that are not zero; NaN if there is none, or no pair of neighbours.
     """
     weights = kernels.astype(np.float64)
     counted = ~ignored
@@ -144,7 +191,7 @@ class _Grid(NamedTuple):
 
 
 def _grid(kernels: NDArray[np.float32], *, width: int, height: int) -> _Grid:
-    """The grid in which the kernels are largest; of several, one without gaps, and then the one most like the room."""
+    """The grid in which kernels are largest; among several one without gaps, then the one most like the room."""
     count, _, kernel_height, kernel_width = kernels.shape
 
     def with_columns(columns: int) -> _Grid:
@@ -159,25 +206,20 @@ def _grid(kernels: NDArray[np.float32], *, width: int, height: int) -> _Grid:
     grids = [with_columns(columns) for columns in range(1, count + 1)]
     scale = max(grid.scale for grid in grids)
     largest = [grid for grid in grids if grid.scale == scale]
-    return min(largest, key=lambda grid: (_overflow(grid, width), -count % grid.columns, _unlike(grid, width / height)))
 
+    def cost(grid: _Grid) -> tuple[int, int, float]:
+        overflow = max(0, grid.width - width)  # kernels larger than the room, at a pixel for each weight
+        return overflow, -count % grid.columns, abs(math.log(grid.width / grid.height / (width / height)))
 
-def _overflow(grid: _Grid, width: int) -> int:
-    """Pixels beyond the room: kernels larger than it, of a pixel each, can still be many."""
-    return max(0, grid.width - width)
-
-
-def _unlike(grid: _Grid, ratio: float) -> float:
-    """How far the shape of a grid is from that of the room."""
-    return abs(float(np.log(grid.width / grid.height / ratio)))
+    return min(largest, key=cost)
 
 
 def _line(*, colored: bool) -> str:
-    colors = "middle grey 0, each colour by itself" if colored else "blue below 0, white 0, red above"
+    colors = "middle grey 0, each colour separately" if colored else "blue below 0, white 0, red above"
     return (
         f"Kernels of the encoder's first layer, all on one scale: {colors}; clipped at the 99.5 % quantile of "
-        "|weight| (the largest of the panels'). Crossed out: dead, the kernel's unit is constant on the test images or "
-        "varies less than a millionth of the median unit. Roughness: 1 white noise, 0 constant."
+        "|weight| (the largest of the panels'). Crossed out: dead kernels, whose unit is constant on the test images, "
+        "or varies less than a millionth as much as the median unit. Roughness: 1 white noise, 0 constant."
     )
 
 

@@ -1,193 +1,225 @@
-"""The loss of both splits against the epoch."""
+"""The loss by epoch, of one run or of several."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.axis_ticks import ValueAxis, integer_ticks, number, value_axis
-from autoenc.pictures.page import (
-    INK,
-    LABEL,
-    MARGIN,
-    SMALL,
-    TITLE,
-    Page,
-    block_height,
-    house_style,
-    line_height,
-    save,
-    text_width,
-    wrapped,
+from autoenc.pictures.axis_ticks import integer_axis, number, value_axis
+from autoenc.pictures.charts import (
+    FOOT,
+    LineLabel,
+    chart_axes,
+    draw_ring,
+    label_lines,
+    names_height,
+    names_width,
+    write_in_middle,
 )
+from autoenc.pictures.class_colors import look
+from autoenc.pictures.page import FRAME, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
+from autoenc.pictures.panels import SPACE, Corner, PanelPage, panel_page
 
-WIDTH, HEIGHT = 1600, 900
-MOST_MARKERS = 30  # beyond this many epochs, markers would run together into a thick line
-SPACE = 12
+WIDTH, LEAST_WIDTH = 1600 - 2 * MARGIN, 1000 - 2 * MARGIN  # of a single chart, and of one of several
+HEIGHT, MOST_HEIGHT = 800, 1900  # a chart grows with the names beside it; at the most, it names the best runs only
+MOST_NAME = (420, 560)  # pixels of a run's name beside its curve; the larger if the names would be too high
+MARKS = 8  # on a curve, about
+TRAIN, VALIDATION = "#12355b", "#d55e00"
+LINE = (
+    "Solid: validation loss, with its last value; dashed: training loss. A run without a validation split has its "
+    "training loss solid."
+)
 
 Row = Mapping[str, float | int | None]
 
 
 def draw_loss_curves(
-    history: Sequence[Row],
-    *,
-    path: Path,
-    loss_label: str,
-    best_epoch: int | None,
-    title: str,
+    history: Sequence[Row], *, path: Path, loss_label: str, best_epoch: int | None, title: str
 ) -> None:
-    """Draw `train/loss` and, where the rows have it, `validation/loss` against `epoch`, the best epoch marked.
+    """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`, and mark the best epoch.
 
-    `history` are the rows of metrics.jsonl; `loss_label` names the loss and its unit, which decides on the
-    axis (see `value_axis`). A value that is missing or not finite leaves a gap.
+    `history` are the rows of metrics.jsonl. `loss_label` names the loss and its unit, which decides on the scale of
+    the axis (see `value_axis`). Values that are missing or not finite leave a gap.
 
     Raises:
-        ValueError: there are no rows, their epochs do not rise, or `best_epoch` is not among them.
-        OSError: the picture cannot be written; an old one is kept.
+        OSError: the picture cannot be written; an older one stays as it was.
     """
+    train = _Curve.of("train/loss", history, name="train", color=TRAIN, marker="o")
+    validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
+    curves = [curve for curve in (train, validation) if curve.ends]
     with house_style():
-        save(loss_curves_figure(history, loss_label=loss_label, best_epoch=best_epoch, title=title), path)
+        names = [curve.label(width=MOST_NAME[0]) for curve in curves]
+        page = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line="")
+        chart = _Chart(loss_label, curves or [train], names)
+        axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
+        if best_epoch is not None:
+            _mark_best(axes, curves, best_epoch=best_epoch)
+        save(page.page.figure, path)
 
 
-def loss_curves_figure(history: Sequence[Row], *, loss_label: str, best_epoch: int | None, title: str) -> Figure:
-    """The picture before it is saved; to be made inside `house_style`."""
-    epochs = _epochs(history, best_epoch=best_epoch)
-    curves = [curve for curve in _curves(history) if np.isfinite(curve.values).any()]
-    values = np.concatenate([curve.values for curve in curves]) if curves else np.array([])
-    scale = value_axis(values[np.isfinite(values)], unit=loss_label)
-    page = Page(width=WIDTH, height=HEIGHT)
-    axes = _axes(page, title=title, label=loss_label, scale=scale, curve_labels=[curve.label for curve in curves])
-    _set_epochs(axes, epochs)
-    for curve in curves:
-        _draw_curve(axes, epochs, curve)
-    _label_curves(axes, curves, scale=scale)
-    if best_epoch is not None:
-        _mark_best(axes, epochs, curves, best_epoch=best_epoch)
-    return page.figure
+def loss_curves_by_run(
+    histories: Sequence[tuple[str, Sequence[Row]]], *, loss_labels: Sequence[str], title: str
+) -> Figure:
+    """The losses of several runs by epoch, in one chart for each unit of the loss; call it inside `house_style`.
+
+    A chart grows with the names of its runs. Of very many runs it names the best, those with the lowest last loss, and
+    says so. The scale is as in `value_axis`. Values that are missing or not finite leave a gap.
+
+    Args:
+        histories: of each run a name and the rows of its metrics.jsonl: `epoch`, `train/loss`, and perhaps
+            `validation/loss`.
+        loss_labels: of each run the loss and its unit.
+        title: of the page.
+
+    Raises:
+        ValueError: there is no run, or a run has no epoch.
+    """
+    if not histories or not all(rows for _, rows in histories):
+        raise ValueError("histories: expected at least one run, each with at least one epoch")
+    runs = [_curves_of_run(name, rows, index=index) for index, (name, rows) in enumerate(histories)]
+    charts = [
+        _chart([run for run, label in zip(runs, loss_labels, strict=True) if label == unit], unit=unit)
+        for unit in dict.fromkeys(loss_labels)
+    ]
+    width = WIDTH if len(charts) == 1 else LEAST_WIDTH
+    height = max(HEIGHT, *(names_height(chart.names) + FOOT for chart in charts))
+    line = " ".join([LINE, *(chart.remark for chart in charts if chart.remark)])
+    page = panel_page([""] * len(charts), width=width, height=height, columns=2, title=title, line=line)
+    for chart, corner in zip(charts, page.corners, strict=True):
+        _draw_chart(page, chart, corner=corner, width=width, height=height)
+    return page.page.figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Curve:
-    """A split's losses, (E,), with NaN for a gap. The two differ in lightness, dashes and markers, not in hue alone."""
+    """Losses by epoch, (E,) each, NaN for a gap."""
 
     name: str
-    values: NDArray[np.float64]
+    epochs: NDArray[np.int64]
+    losses: NDArray[np.float64]
     color: str
-    dashes: str
     marker: str
+    dashes: str = "-"
+    thin: bool = False
+    shift: int = 0
+    """Of the first marker: where curves run together, their markers stand side by side."""
+
+    @classmethod
+    def of(cls, key: str, rows: Sequence[Row], **style: Any) -> Self:
+        losses = np.array([np.nan if row.get(key) is None else row[key] for row in rows], dtype=np.float64)
+        epochs = np.array([int(row["epoch"] or 0) for row in rows])
+        return cls(epochs=epochs, losses=np.where(np.isfinite(losses), losses, np.nan), **style)
+
+    @property
+    def finite(self) -> NDArray[np.bool_]:
+        return np.isfinite(self.losses)
+
+    @property
+    def ends(self) -> bool:
+        """Whether it has a last value."""
+        return bool(self.finite.any())
 
     @property
     def last(self) -> float:
-        return float(self.values[np.isfinite(self.values)][-1])
+        return float(self.losses[self.finite][-1])
 
-    @property
-    def label(self) -> str:
-        return f"{self.name} {number(self.last)}"
+    def label(self, *, width: int) -> LineLabel:
+        """Its name with the last value."""
+        return LineLabel(wrapped(f"{self.name} {number(self.last)}", width=width, size=SMALL), self.last, self.color)
 
-
-def _epochs(history: Sequence[Row], *, best_epoch: int | None) -> NDArray[np.int64]:
-    epochs = [int(row["epoch"] or 0) for row in history]
-    if not epochs or any(later <= earlier for earlier, later in itertools.pairwise(epochs)):
-        raise ValueError(f"history: expected at least one row, in the order of their epochs, not epochs {epochs}")
-    if best_epoch is not None and best_epoch not in epochs:
-        raise ValueError(f"best_epoch={best_epoch}: expected an epoch of the history, {epochs[0]} to {epochs[-1]}")
-    return np.array(epochs)
-
-
-def _curves(history: Sequence[Row]) -> list[_Curve]:
-    def values(key: str) -> NDArray[np.float64]:
-        found = (row.get(key) for row in history)
-        numbers = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
-        return np.where(np.isfinite(numbers), numbers, np.nan)
-
-    train = _Curve("train", values("train/loss"), color="#12355b", dashes="-", marker="o")
-    validation = _Curve("validation", values("validation/loss"), color="#d55e00", dashes="--", marker="s")
-    return [train, validation]
-
-
-def _axes(page: Page, *, title: str, label: str, scale: ValueAxis, curve_labels: Sequence[str]) -> Axes:
-    """Axes as large as the texts around them leave room for."""
-    title = wrapped(title, width=page.width - 2 * MARGIN, size=TITLE)
-    page.text(title, x=MARGIN, y=MARGIN, size=TITLE)
-    top = MARGIN + block_height(title, TITLE) + 2 * SPACE
-    height = page.height - top - (MARGIN + line_height(LABEL) + line_height(SMALL) + SPACE)
-    label = wrapped("\n".join(filter(None, (label, scale.note))), width=height, size=LABEL)
-    left = MARGIN + block_height(label, LABEL) + max(text_width(tick, SMALL) for tick in scale.labels) + 2 * SPACE
-    right = MARGIN + SPACE + max((text_width(curve_label, LABEL) for curve_label in curve_labels), default=0)
-    place = page.rectangle(left=left, top=top, width=page.width - left - right, height=height)
-    axes = page.figure.add_axes(place)
-    axes.set_ylabel(label)
-    scale.put_on(axes)
-    return axes
-
-
-def _set_epochs(axes: Axes, epochs: NDArray[np.int64]) -> None:
-    first, last = int(epochs[0]), int(epochs[-1])
-    padding = 0.02 * (last - first) or 0.5
-    axes.set_xlim(first - padding, last + padding)
-    ticks = integer_ticks(first, last)
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_xlabel("epoch")
-
-
-def _draw_curve(axes: Axes, epochs: NDArray[np.int64], curve: _Curve) -> None:
-    finite = np.isfinite(curve.values)
-    before, after = np.append(False, finite[:-1]), np.append(finite[1:], False)
-    alone = finite & ~before & ~after  # no line leads to it: without a marker it would not be seen
-    axes.plot(
-        epochs,
-        curve.values,
-        color=curve.color,
-        linestyle=curve.dashes,
-        linewidth=2.2,
-        marker=curve.marker,
-        markersize=6,
-        markevery=finite if len(epochs) <= MOST_MARKERS else alone,
-        label=curve.name,
-    )
-
-
-def _label_curves(axes: Axes, curves: Sequence[_Curve], *, scale: ValueAxis) -> None:
-    """Name each curve at its right end, and keep two names apart whose curves end together."""
-    if not curves:
-        axes.text(0.5, 0.5, "no finite value to draw", transform=axes.transAxes, ha="center", size=LABEL)
-    height = axes.get_window_extent().height
-    apart = line_height(LABEL) / height
-    heights = [scale.share(curve.last) for curve in curves]
-    if len(heights) == 2 and abs(heights[0] - heights[1]) < apart:
-        middle, up = sum(heights) / 2, np.sign(heights[0] - heights[1]) or 1
-        heights = [middle + up * apart / 2, middle - up * apart / 2]
-    for curve, y in zip(curves, heights, strict=True):
-        axes.annotate(
-            curve.label,
-            xy=(1, y),
-            xycoords="axes fraction",
-            xytext=(SPACE, 0),
-            textcoords="offset pixels",
-            verticalalignment="center",
-            color=curve.color,
-            size=LABEL,
+    def draw(self, axes: Axes) -> None:
+        every = max(1, len(self.epochs) // MARKS)
+        marked = (np.arange(len(self.epochs)) - self.shift) % every == 0
+        before, after = np.append(False, self.finite[:-1]), np.append(self.finite[1:], False)
+        alone = ~before & ~after  # no line leads to it: without a marker it would be invisible
+        axes.plot(
+            self.epochs,
+            self.losses,
+            color=self.color,
+            linestyle=self.dashes,
+            linewidth=1.4 if self.thin else 2.2,
+            alpha=0.7 if self.thin else 1,
+            marker=self.marker,
+            markersize=7,
+            markevery=self.finite & (marked | alone),
+            label=self.name,
         )
 
 
-def _mark_best(axes: Axes, epochs: NDArray[np.int64], curves: Sequence[_Curve], *, best_epoch: int) -> None:
-    """A ring around the best value (validation's, where there is one), and a line down to its label at the foot."""
-    index = int(np.flatnonzero(epochs == best_epoch)[0])
-    found = [curve.values[index] for curve in curves if np.isfinite(curve.values[index])]
+class _Chart(NamedTuple):
+    """The curves of losses in one unit."""
+
+    unit: str
+    curves: list[_Curve]
+    names: list[LineLabel]
+    remark: str = ""
+    """If not all runs are named."""
+
+
+def _curves_of_run(name: str, rows: Sequence[Row], *, index: int) -> list[_Curve]:
+    """The loss that carries the name, then the training loss if that is another one."""
+    color, marker = look(index)
+    style = {"name": name, "color": color, "marker": marker, "shift": index}
+    validation = _Curve.of("validation/loss", rows, **style)
+    if not validation.ends:
+        return [_Curve.of("train/loss", rows, **style)]
+    return [validation, _Curve.of("train/loss", rows, name="_train", color=color, marker="", dashes="--", thin=True)]
+
+
+def _chart(runs: Sequence[list[_Curve]], *, unit: str) -> _Chart:
+    """Name as many runs as the highest chart has room for, in wider and therefore lower names if needed."""
+    ended = sorted((run for run in runs if run[0].ends), key=lambda run: run[0].last)
+    for width in MOST_NAME:
+        names = [run[0].label(width=width) for run in ended]
+        if names_height(names) <= MOST_HEIGHT - FOOT:
+            break
+    while len(names) > 1 and names_height(names) > MOST_HEIGHT - FOOT:
+        names.pop()
+    unnamed = [run for run in runs if run not in ended[: len(names)]]
+    grey = [replace(run[0], color=FRAME, marker="", thin=True) for run in unnamed]
+    curves = [curve for run in runs if run not in unnamed for curve in run]
+    remark = f"Of {len(ended)} runs the {len(names)} best are named, by this last value; the others are grey."
+    return _Chart(unit, grey + curves, names, remark if len(names) < len(ended) else "")
+
+
+def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, height: int) -> Axes:
+    values = np.concatenate([curve.losses[curve.finite] for curve in chart.curves])
+    scale = value_axis(values, unit=chart.unit)
+    epochs = np.concatenate([curve.epochs for curve in chart.curves])
+    axes = chart_axes(
+        page.page,
+        corner,
+        width=width,
+        height=height,
+        upright=scale,
+        across=integer_axis(int(epochs.min()), int(epochs.max())),
+        labels=(chart.unit, "epoch"),
+        right=names_width(chart.names),
+    )
+    for curve in chart.curves:
+        curve.draw(axes)
+    if not len(values):
+        write_in_middle(axes, "no finite value to draw")
+    label_lines(axes, chart.names, scale=scale)
+    return axes
+
+
+def _mark_best(axes: Axes, curves: Sequence[_Curve], *, best_epoch: int) -> None:
+    """A ring around the best value, validation's if there is one, and a line down to its label at the foot."""
+    found = [float(loss) for curve in curves for loss in curve.losses[curve.epochs == best_epoch] if np.isfinite(loss)]
     label = f"best: epoch {best_epoch}" + (f", {number(found[-1])}" if found else "")
-    height = found[-1] if found else axes.get_ylim()[1]
-    axes.vlines(best_epoch, axes.get_ylim()[0], height, color=INK, linewidth=1, linestyle=":")
+    low, high = axes.get_ylim()
+    axes.vlines(best_epoch, low, found[-1] if found else high, color=INK, linewidth=1, linestyle=":")
     if found:
-        _draw_ring(axes, best_epoch, height)
-    left, right = axes.get_xlim()
-    leftwards = best_epoch > (left + right) / 2
+        draw_ring(axes, best_epoch, found[-1], color=INK)
+    leftwards = best_epoch > sum(axes.get_xlim()) / 2
     axes.annotate(
         label,
         xy=(best_epoch, 0),
@@ -197,20 +229,5 @@ def _mark_best(axes: Axes, epochs: NDArray[np.int64], curves: Sequence[_Curve], 
         horizontalalignment="right" if leftwards else "left",
         verticalalignment="bottom",
         size=LABEL,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},  # over a grid line
-    )
-
-
-def _draw_ring(axes: Axes, epoch: int, value: float) -> None:
-    axes.plot(
-        [epoch],
-        [value],
-        linestyle="none",
-        marker="o",
-        markersize=15,
-        markerfacecolor="none",
-        markeredgewidth=2.2,
-        color=INK,
-        label="best",
-        zorder=3,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},  # hides the grid line behind it
     )

@@ -1,22 +1,28 @@
-"""A convolution and its transpose as the matrices they are."""
+"""A convolution and its transpose, written as matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.color_bars import LEAST_HEIGHT, SIDE, draw_color_bar
-from autoenc.pictures.image_grid import ColorScale
+from autoenc.pictures.image_pixels import LEAST_HEIGHT, SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import SMALL, Page, block_height, wrapped
 from autoenc.pictures.panels import SPACE, Corner, panel_page
-from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.picture import Panel, Picture, columns_of
 
-ROOM = 1500  # pixels that the panels of a row may be wide in all
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autoenc.pictures.subject import Subject
+
+IMAGE_SIDE = 8  # pixels; a larger kernel has an image of its own size
+
+ROOM = 1500  # pixels: the width of all panels in a row
 ROOM_HEIGHT = 800
 GAP = 48  # between the pictures of a panel
 KERNEL_SIDE = 200  # pixels that a kernel is wide, about
@@ -24,9 +30,9 @@ MOST_SCALE = 16
 LEAST_TEXT = 200  # pixels of width for the text under a picture
 TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 LINE = (
-    "The convolution as a matrix from the pixels of a small image to the numbers that come out, beside the matrix of "
-    "the transposed convolution with the same kernel, which leads back: one is the other, flipped over its diagonal. "
-    "Every row of the first holds the kernel once. Blue below 0, white 0, red above; biases are left out."
+    "The convolution as a matrix from the pixels of a small image to its outputs, next to the matrix of the transposed "
+    "convolution with the same kernel, which maps back: one is the other, flipped over its diagonal. Every row of the "
+    "first holds the kernel once. Blue below 0, white 0, red above; biases are left out."
 )
 
 
@@ -47,10 +53,63 @@ class Matrix(Picture):
     stride: int
     padding: int
 
-    def __post_init__(self) -> None:
-        if self.kernel.ndim != 2 or self.convolution.ndim != 2 or self.transposed.shape != self.convolution.shape[::-1]:
-            shapes = f"{self.kernel.shape}, {self.convolution.shape} and {self.transposed.shape}"
-            raise ValueError(f"expected a kernel, a matrix, and one of the transposed shape, not {shapes}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """The encoder's first layer, without its bias, from one channel of a small image to one of its outputs.
+
+        It is the kernel with the largest norm.
+
+        Returns:
+            None unless the first layer is a convolution, padded with zeros and the same in both directions.
+        """
+        from torch import nn
+
+        from autoenc.models.layers import weighted_layers
+
+        layer = next((layer for _, layer in weighted_layers(subject.model.encoder)), None)
+        if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+            return None
+        geometry = (layer.stride, layer.padding, layer.dilation)
+        if any(len(set(pair)) > 1 for pair in geometry):
+            return None
+        kernels = layer.weight.detach().cpu().double().flatten(0, 1)  # (outputs * inputs, h, w)
+        stride, padding, dilation = (int(pair[0]) for pair in geometry)
+        largest = kernels[kernels.flatten(1).norm(dim=1).argmax()]
+        return cls.of(largest, stride=stride, padding=padding, dilation=dilation)
+
+    @classmethod
+    def of(cls, kernel: Tensor, *, stride: int, padding: int, dilation: int) -> Self:
+        """The matrices of a kernel (h, w), in double precision.
+
+        Each is found by applying the convolution, and the transposed convolution, to every image with a single 1.
+        """
+        import torch
+        import torch.nn.functional as F
+
+        def unit_images(height: int, width: int) -> Tensor:
+            return torch.eye(height * width, dtype=torch.float64).reshape(-1, 1, height, width)
+
+        side = max(IMAGE_SIDE, *(dilation * (length - 1) + 1 for length in kernel.shape))
+        weight = kernel[None, None]
+        seen = F.conv2d(unit_images(side, side), weight, stride=stride, padding=padding, dilation=dilation)
+        height, width = seen.shape[2:]
+        # With a stride, images of several sizes have outputs of one size. So the way back has to be told the size.
+        missing = [
+            side - ((count - 1) * stride - 2 * padding + dilation * (length - 1) + 1)
+            for count, length in zip((height, width), kernel.shape, strict=True)
+        ]
+        images = unit_images(height, width)
+        back = F.conv_transpose2d(
+            images, weight, stride=stride, padding=padding, dilation=dilation, output_padding=missing
+        )
+        return cls(
+            kernel=kernel.numpy(),
+            convolution=seen.flatten(1).T.numpy().copy(),
+            transposed=back.flatten(1).T.numpy().copy(),
+            side=side,
+            stride=stride,
+            padding=padding,
+        )
 
     @property
     def deviation(self) -> float:
@@ -60,8 +119,7 @@ class Matrix(Picture):
     @property
     def remark(self) -> str:
         """The numbers in words."""
-        sizes = (f"{height}{TIMES}{width}" for height, width in (self.kernel.shape, (self.side, self.side)))
-        kernel, image = sizes
+        kernel, image = (f"{height}{TIMES}{width}" for height, width in (self.kernel.shape, (self.side, self.side)))
         deviation = f"{self.deviation:.1e}" if self.deviation else "0"
         return (
             f"kernel {kernel}, stride {self.stride}, padding {self.padding}, image {image}\n"
@@ -70,29 +128,30 @@ class Matrix(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """The kernel, the matrix and the other matrix, all on one scale."""
-        columns = {4: 2}.get(len(panels), min(3, len(panels)))
-        layouts = [_layout(panel.picture, width=ROOM // columns) for panel in panels]
+        """Draw the kernel and both matrices of each panel, all on one scale."""
+        columns = columns_of(panels)
+        drawn = [_pieces(panel.picture, width=ROOM // columns) for panel in panels]
+        heights = [max(piece.bottom for piece in pieces) for pieces in drawn]
         limit = max(float(np.abs(panel.picture.kernel).max()) for panel in panels) or 1.0
         scale = ColorScale("weight", "RdBu_r", low=-limit, high=limit)
         page, corners, side = panel_page(
-            ["\n".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels],
-            width=max(layout.width for layout in layouts),
-            height=max(LEAST_HEIGHT, *(layout.height for layout in layouts)),
+            [panel.heading for panel in panels],
+            width=max(piece.right for pieces in drawn for piece in pieces),
+            height=max(LEAST_HEIGHT, *heights),
             columns=columns,
             title=title,
             line=LINE,
             side=SIDE,
         )
-        for layout, corner in zip(layouts, corners, strict=True):
-            for piece in layout.pieces:
+        for pieces, corner in zip(drawn, corners, strict=True):
+            for piece in pieces:
                 _draw(page, piece, corner=corner, scale=scale)
-        draw_color_bar(page, scale, left=side.left, top=side.top, height=min(500, layouts[0].height))
+        draw_color_bar(page, scale, left=side.left, top=side.top, height=min(500, heights[0]))
         return page.figure
 
 
 class _Piece(NamedTuple):
-    """One of the three pictures and the text under it; lengths in pixels of the page, places within the panel."""
+    """One of a panel's three images and the text under it; lengths in pixels of the page, places within the panel."""
 
     values: NDArray[np.float64]
     scale: int
@@ -101,9 +160,9 @@ class _Piece(NamedTuple):
     text: str
 
     @property
-    def width(self) -> int:
-        """Of the picture."""
-        return int(self.scale * self.values.shape[1])
+    def right(self) -> int:
+        """The right edge of the image and its text."""
+        return self.left + max(self.scale * int(self.values.shape[1]), LEAST_TEXT)
 
     @property
     def foot(self) -> int:
@@ -116,14 +175,8 @@ class _Piece(NamedTuple):
         return self.foot + block_height(self.text, SMALL)
 
 
-class _Layout(NamedTuple):
-    pieces: list[_Piece]
-    width: int
-    height: int
-
-
-def _layout(picture: Matrix, *, width: int) -> _Layout:
-    """The convolution, the kernel below it, where there is room, and the transposed convolution at the right."""
+def _pieces(picture: Matrix, *, width: int) -> list[_Piece]:
+    """The convolution, the kernel below it, and the transposed convolution to the right of both."""
     outputs, inputs = picture.convolution.shape
     scale = max(1, min((width - GAP) // (inputs + outputs), ROOM_HEIGHT // max(inputs, outputs), MOST_SCALE))
 
@@ -136,10 +189,9 @@ def _layout(picture: Matrix, *, width: int) -> _Layout:
     kernel_scale = max(1, KERNEL_SIDE // max(picture.kernel.shape))
     kernel = piece(picture.kernel, "the kernel", scale=kernel_scale, top=convolution.bottom + GAP // 2)
     text = f"transposed convolution: {inputs} pixels (down) from {outputs} numbers (across)"
-    left = max(convolution.width, LEAST_TEXT) + GAP
+    left = convolution.right + GAP
     transposed = piece(picture.transposed, text, scale=scale, left=left)
-    pieces = [convolution, kernel, transposed]
-    return _Layout(pieces, left + max(transposed.width, LEAST_TEXT), max(placed.bottom for placed in pieces))
+    return [convolution, kernel, transposed]
 
 
 def _draw(page: Page, piece: _Piece, *, corner: Corner, scale: ColorScale) -> None:

@@ -1,4 +1,4 @@
-"""The house style of all pictures, a page addressed in pixels, and the way to disk."""
+"""The style of all pictures, a page measured in pixels, text widths, and the way to disk."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from numpy.typing import NDArray
 
 from autoenc.runs import write_atomically
 
-# A power of two: a page of so many pixels is then exactly as many pixels in matplotlib's inches, without rounding.
+# A power of two, so that whole pixels are exact in matplotlib's inches.
 DPI = 128
 
-# Points. Nothing is smaller than SMALL: text that does not fit is wrapped, or the page grows, but it never shrinks.
+# Points. No text is smaller than SMALL: long text is wrapped, or the page grows.
 TITLE, LABEL, SMALL = 17, 14, 12
 
 INK, FRAME, GRID = "#1a1a1a", "#8c8c8c", "#d9d9d9"
 MARGIN = 24  # pixels around everything
-BASELINE = 0.76  # of a line's height: what of it is above the baseline
+BASELINE = 0.76  # the share of a line's height above the baseline
 
 _STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that a picture is the same on every machine
+    "font.family": "DejaVu Sans",  # comes with matplotlib: pictures are the same on every machine
     "font.size": LABEL,
     "axes.labelsize": LABEL,
     "xtick.labelsize": SMALL,
     "ytick.labelsize": SMALL,
-    "text.parse_math": False,  # a title or a class name may hold a dollar sign
+    "text.parse_math": False,  # a title or a class name may contain a dollar sign
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": FRAME,
@@ -55,22 +55,18 @@ _STYLE = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """The style in which everything here is drawn and saved; the caller's own style is set aside and comes back."""
+    """Draw and save in our own style; the caller's rcParams are restored afterwards."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
-        # A class may be named in a script that the font lacks. The empty box in the picture says so; a warning for each
-        # letter, which could even stop a finished run under `-W error`, would not say more.
+        # The font may lack the script of a class name. The picture shows empty boxes; a warning for each letter would
+        # add nothing, and under `-W error` it would stop a finished run.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as a PNG, whole or not at all.
-
-    Raises:
-        OSError: it cannot be written; whatever stood at `path` is still there, and nothing else is left.
-    """
+    """Write the figure as a PNG, whole or not at all; OSError leaves an older file as it was."""
     content = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(content, format="png", dpi=DPI)
@@ -78,7 +74,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 class Page:
-    """A white figure on which all places are whole pixels, counted from the top left corner."""
+    """A white figure whose coordinates are pixels from its top left corner."""
 
     def __init__(self, *, width: int, height: int) -> None:
         self.width = width
@@ -89,35 +85,31 @@ class Page:
     def text(
         self, text: str, *, x: float, y: float, size: float, horizontal: str = "left", vertical: str = "top"
     ) -> None:
-        """Write text, of one or more lines; `vertical` says which part of it is at y: its top, center or bottom."""
+        """Write one or more lines of text with their `vertical` part (top, center or bottom) at y."""
         above = {"top": 0.0, "center": 0.5, "bottom": 1.0}[vertical] * block_height(text, size)
-        # Line by line on given baselines: matplotlib places the box around the ink, so that of two texts side by side
-        # the one with a g or p in it would stand higher.
+        # Each line has its own baseline. Matplotlib places the box around the ink, so of two texts side by side the one
+        # with a g or p in it would stand higher.
         for number, line in enumerate(text.splitlines()):
             baseline = y - above + (number + BASELINE) * line_height(size)
             self.figure.text(x, baseline, line, transform=self._pixels, fontsize=size, ha=horizontal, va="baseline")
 
-    def mark(self, *, x: float, y: float, marker: str, color: str, size: float) -> None:
-        """Put one of matplotlib's markers, `size` points wide, as a legend needs it."""
-        line = Line2D([x], [y], linestyle="none", marker=marker, markersize=size, color=color)
+    def line(self, points: Sequence[tuple[float, float]], *, color: str, width: float, marker: str = "") -> None:
+        """Draw a line through points (x, y) over images; of one point its marker. The width is in points."""
+        xs, ys = zip(*points, strict=True)
+        line = Line2D(xs, ys, color=color, linewidth=width, marker=marker, markersize=width)
         line.set_transform(self._pixels)
         self.figure.add_artist(line)
 
-    def line(self, points: Sequence[tuple[float, float]], *, color: str, width: float) -> None:
-        """Draw a line through points (x, y), `width` points wide, over images."""
-        xs, ys = zip(*points, strict=True)
-        self.figure.add_artist(Line2D(xs, ys, transform=self._pixels, color=color, linewidth=width))
-
     def image(self, pixels: NDArray[np.uint8], *, left: int, top: int, scale: int) -> None:
-        """Put an image (H, W, 3) with its corner at a point, each pixel as a sharp block of scale x scale.
+        """Draw an image (H, W, 3) with each pixel as a sharp block of scale x scale.
 
-        The blocks are made here and copied to the page one to one. An image in axes would be resampled to wherever
-        the axes' corners fall, which blurs or widens single rows of pixels unless both are whole to the last bit.
+        The blocks are copied to the page one to one. An image in axes would be resampled, which blurs or widens single
+        rows of pixels.
         """
         blocks = pixels.repeat(scale, axis=0).repeat(scale, axis=1)  # (scale H, scale W, 3)
         height, width = blocks.shape[:2]
         self.figure.figimage(blocks, xo=left, yo=self.height - top - height, origin="upper")
-        # One pixel wide and wholly outside the image: a white image has an edge too, and no pixel is covered.
+        # One pixel wide and just outside the image: white images have an edge, and no pixel is covered.
         frame = Rectangle(
             (left - 0.5, top - 0.5),
             width + 1,
@@ -126,12 +118,12 @@ class Page:
             transform=self._pixels,
             linewidth=72 / DPI,
             edgecolor=FRAME,
-            snap=False,  # snapping would move these lines, which are exactly on pixels, half a pixel into the image
+            snap=False,  # snapping would move these lines half a pixel into the image
         )
         self.figure.add_artist(frame)
 
     def rectangle(self, *, left: float, top: float, width: float, height: float) -> tuple[float, float, float, float]:
-        """The place of axes as matplotlib wants it: left, bottom, width and height in parts of the figure."""
+        """The place of axes as matplotlib expects it: left, bottom, width and height as shares of the figure."""
         bottom = self.height - top - height
         return (left / self.width, bottom / self.height, width / self.width, height / self.height)
 
@@ -142,22 +134,22 @@ def line_height(size: float) -> int:
 
 
 def block_height(text: str, size: float) -> int:
-    """Pixels that a text of one or more lines is high; none for no text."""
+    """The height of a text in pixels; 0 for an empty text."""
     return line_height(size) * len(text.splitlines())
 
 
 def text_width(text: str, size: float) -> int:
-    """Pixels that the longest line of a text is wide; to be asked inside `house_style`."""
+    """The width of a text's longest line in pixels; call it inside `house_style`."""
     return max((_line_width(line, size) for line in text.splitlines()), default=0)
 
 
 def wrapped(text: str, *, width: float, size: float) -> str:
-    """The text broken into lines of at most `width` pixels: between words, after / - _, and inside a word at need."""
+    """Break the text into lines of at most `width` pixels: between words, after / - _, or inside long words."""
     return "\n".join(_filled(line, width=width, size=size) for line in text.splitlines())
 
 
 def pieces(text: str) -> list[str]:
-    """The parts between which a text may be broken."""
+    """The parts between which a text may be broken into lines."""
     return [piece for piece in re.split(r"(?<=[ /_-])", text) if piece]
 
 
@@ -172,7 +164,7 @@ def _filled(line: str, *, width: float, size: float) -> str:
     return "\n".join(filled.strip() for filled in lines)
 
 
-@functools.lru_cache(maxsize=4096)  # the frames of a moving picture have the same texts, again and again
+@functools.lru_cache(maxsize=4096)  # the frames of an animation repeat the same texts
 def _line_width(line: str, size: float) -> int:
     font = FontProperties(size=size)
     width, _, _ = _ruler().get_text_width_height_descent(line, font, False)  # type: ignore[no-untyped-call]

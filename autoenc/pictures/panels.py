@@ -1,15 +1,25 @@
-"""Panels of one size on a page: a title, a line that says what is seen, a heading over each panel."""
+"""The layout of every page: a title, a line of explanation, panels with headings; and pages under one another."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from autoenc.pictures.page import LABEL, MARGIN, SMALL, TITLE, Page, block_height, wrapped
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from autoenc.pictures.page import DPI, LABEL, MARGIN, SMALL, TITLE, Page, block_height, house_style, wrapped
+from autoenc.runs import write_atomically
 
 LEAST_WIDTH = 900  # of a page, so that a title has room
 SPACE = 12
 GUTTER = 36  # between panels
+HEADING = 1.25 * TITLE  # of a page with several figures
 
 
 class Corner(NamedTuple):
@@ -26,25 +36,25 @@ class PanelPage(NamedTuple):
     corners: list[Corner]
     """Of each panel, below its heading."""
     side: Corner
-    """Of the room at the right of the panels."""
+    """Of the room to the right of the panels."""
 
 
 def panel_page(
     headings: Sequence[str], *, width: int, height: int, columns: int, title: str, line: str, side: int = 0
 ) -> PanelPage:
-    """Room for as many panels of `width` x `height` as there are headings, `columns` of them beside one another.
+    """Make a page with a panel of `width` x `height` pixels for each heading, `columns` of them in a row.
 
-    At the right of them `side` pixels are left for what concerns them all. To be made inside `house_style`.
+    To the right of the panels, `side` pixels stay free for a legend or a colour bar. Call it inside `house_style`.
     """
     columns = min(columns, len(headings))
     inner = columns * width + (columns - 1) * GUTTER + (side + GUTTER if side else 0)
     page_width = max(LEAST_WIDTH, inner + 2 * MARGIN)
     title = wrapped(title, width=page_width - 2 * MARGIN, size=TITLE)
-    line = line.replace(" %", "\N{NO-BREAK SPACE}%")  # not at the beginning of a line
+    line = line.replace(" %", "\N{NO-BREAK SPACE}%")  # no line starts with a percent sign
     line = wrapped(line, width=page_width - 2 * MARGIN, size=SMALL)
     headings = [wrapped(heading, width=width, size=LABEL) for heading in headings]
     line_top = MARGIN + (block_height(title, TITLE) + SPACE // 2 if title else 0)
-    top = first_top = line_top + (block_height(line, SMALL) + SPACE if line else 0)
+    top = first_top = line_top + (block_height(line, SMALL) + SPACE if line else SPACE // 2)
     corners: list[Corner] = []
     heads: list[Corner] = []
     for start in range(0, len(headings), columns):
@@ -62,3 +72,33 @@ def panel_page(
         page.text(heading, x=corner.left, y=corner.top, size=LABEL)
     right = MARGIN + columns * (width + GUTTER)
     return PanelPage(page, corners, Corner(right, first_top + (corners[0].top - heads[0].top)))
+
+
+def save_stacked(figures: Sequence[Figure], path: Path, *, title: str) -> None:
+    """Write the figures under one another as one PNG with a title; OSError leaves an older file as it was."""
+    content = io.BytesIO()
+    Image.fromarray(stacked(figures, title=title)).save(content, format="png", dpi=(DPI, DPI))
+    write_atomically(path, content.getvalue())
+
+
+def stacked(figures: Sequence[Figure], *, title: str) -> NDArray[np.uint8]:
+    """The pixels (H, W, 3) of the figures under one another, without resampling, left-aligned on white."""
+    with house_style():
+        pages = [_pixels(figure) for figure in figures]
+        width = max(page.shape[1] for page in pages)
+        if title:
+            text = wrapped(title, width=width - 2 * MARGIN, size=HEADING)
+            page = Page(width=width, height=MARGIN + block_height(text, HEADING))
+            page.text(text, x=MARGIN, y=MARGIN, size=HEADING)
+            pages.insert(0, _pixels(page.figure))
+    return np.concatenate(
+        [np.pad(page, ((0, 0), (0, width - page.shape[1]), (0, 0)), constant_values=255) for page in pages]
+    )
+
+
+def _pixels(figure: Figure) -> NDArray[np.uint8]:
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]
+    return drawn[..., :3].copy()

@@ -1,4 +1,4 @@
-"""What a picture shows, as numbers: drawn for one run, kept beside the drawing, and drawn again beside other runs'."""
+"""A picture: numbers that are measured, stored next to the drawing, and drawn alone or next to other runs'."""
 
 from __future__ import annotations
 
@@ -7,52 +7,70 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from autoenc.pictures.page import house_style, save
-from autoenc.pictures.stored_numbers import stored_arrays
-from autoenc.runs import write_atomically
+from autoenc.runs import Limits, opened_archive, write_atomically
 
-_VALUES = "<values>"  # the name of no field
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
+_VALUES = "<values>"  # not the name of a field
+_LIMITS = Limits(file_bytes=2**28, array_bytes=2**28, members=64)  # our own files take a few megabytes
 
 PictureType = TypeVar("PictureType", bound="Picture")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
-    """A frozen dataclass whose fields are arrays, texts, numbers, or tuples of texts or numbers.
+    """Base of the pictures: frozen dataclasses of arrays, texts, numbers, and tuples of texts or numbers.
 
-    `save` writes them to an `.npz` beside the drawing, so that a comparison, or a person, can draw them anew without
-    the model; `load` reads it back and executes nothing.
+    Only `measure` imports torch, so that runs are compared without it.
     """
 
     kind: ClassVar[str]
-    """The name of the picture: `figures/<kind>.png`."""
+    """The picture's name in the table: it is drawn to `figures/<kind>.png`."""
+
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """The numbers of a trained model; None if the picture does not apply to it."""
+        raise NotImplementedError
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """The panels beside one another on one page and on one scale; to be made inside `house_style`.
+        """Draw panels on one page and one scale, inside `house_style`.
 
-        Of a single panel the label is empty. Raises ValueError where the panels cannot stand beside one another.
+        Raises:
+            ValueError: the panels cannot be compared.
         """
         raise NotImplementedError
 
-    def draw(self, folder: Path, *, title: str) -> Path:
-        """Write `<kind>.png` and `<kind>.npz` into the folder, each whole or not at all; returns the picture's path.
+    @property
+    def remark(self) -> str:
+        """The numbers in words, for the panel's heading."""
+        return ""
 
-        Raises:
-            OSError: they cannot be written.
-        """
+    def own_figure(self, *, title: str) -> Figure:
+        """Draw this picture alone, inside `house_style`."""
+        return type(self).figure([Panel("", self)], title=title)
+
+    def write_figure(self, path: Path, *, title: str) -> None:
+        """Write the drawing as a PNG, completely or not at all; OSError if that fails."""
         with house_style():
-            save(type(self).figure([Panel("", self)], title=title), folder / f"{self.kind}.png")
-        self.save(folder / f"{self.kind}.npz")
-        return folder / f"{self.kind}.png"
+            save(self.own_figure(title=title), path)
+
+    def draw(self, folder: Path, *, title: str) -> Path:
+        """Write `<kind>.png` and `<kind>.npz` into the folder and return the drawing's path; OSError if that fails."""
+        path = folder / f"{self.kind}.png"
+        self.write_figure(path, title=title)
+        self.save(path.with_suffix(".npz"))
+        return path
 
     def save(self, path: Path) -> None:
-        """Write the numbers; OSError if that cannot be done, and then nothing is left."""
+        """Write the numbers as an `.npz`, completely or not at all; OSError if that fails."""
         arrays: dict[str, Any] = {}
         values: dict[str, Any] = {}
         for field in fields(self):
@@ -65,14 +83,15 @@ class Picture:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """What `save` wrote.
+        """Read what `save` wrote. The file may come from a stranger: nothing in it is executed.
 
         Raises:
-            OSError: there is no such file.
-            ValueError: it is not such a file, or a huge one.
+            OSError: the file does not exist or cannot be read.
+            ValueError: the file is damaged, too large, or holds something else.
         """
         try:
-            arrays: dict[str, Any] = stored_arrays(path)
+            with opened_archive(path, limits=_LIMITS) as archive:
+                arrays: dict[str, Any] = {name: archive.array(name) for name in archive.names}
             values = json.loads(str(arrays.pop(_VALUES)))
             listed = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**arrays, **listed)
@@ -83,7 +102,22 @@ class Picture:
 
 
 class Panel(NamedTuple, Generic[PictureType]):
-    """One run's numbers in a picture of several."""
+    """One run's numbers in a picture of several runs; the label is empty if there is only one."""
 
     label: str
     picture: PictureType
+
+    @property
+    def heading(self) -> str:
+        """The label, and the picture's remark below it."""
+        return "\n".join(filter(None, [self.label, self.picture.remark]))
+
+
+def columns_of(panels: Sequence[Panel[Any]]) -> int:
+    """How many panels stand side by side: up to three, or four as two by two."""
+    return 2 if len(panels) == 4 else min(3, len(panels))
+
+
+def evenly_chosen(count: int, *, most: int) -> list[int]:
+    """At most `most` (two or more) of the indices below `count`, evenly spaced, the first and the last among them."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most))})

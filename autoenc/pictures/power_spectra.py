@@ -1,4 +1,4 @@
-"""The mean power spectrum of images, and how much it tells of checkerboards."""
+"""The mean power spectrum of images, and the strength of checkerboards in it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NEIGHBOUR = 1 / 16
 def power_spectrum(images: NDArray[Any]) -> NDArray[np.float64]:
     """The mean power of each frequency of images (N, C, H, W), (F, F), from 0 upwards as `numpy.fft` has them.
 
-    Of each channel of each image the mean (weighted by the window) is taken off; a Hann window over the whole image
-    keeps its edges from standing for frequencies; the squared magnitudes of the discrete Fourier transform are divided
-    by the sum of the window's squares, so that white noise has its variance at every frequency. The transform is padded
-    with zeros to F, 64 or the next multiple of 64 above the image's longer side, so that 1/4 and 1/2 cycles a pixel are
-    among its frequencies, k / F. The first axis is the vertical frequency.
+    The mean of each channel of each image (weighted by the window) is subtracted. A Hann window over the whole image
+    keeps its edges from showing up as frequencies. The squared magnitudes of the discrete Fourier transform are divided
+    by the sum of the window's squares: white noise has its variance at every frequency. The transform is padded with
+    zeros to F, the next multiple of 64 that is not below the image's longer side, so that 1/4 and 1/2 cycles a pixel
+    are among its frequencies, k / F. The first axis is the vertical frequency.
 
     Raises:
-        ValueError: they are not such images, or a side is shorter than 24 pixels.
+        ValueError: the images have another shape, or a side is shorter than 24 pixels.
     """
     if images.ndim != 4 or images.size == 0 or min(images.shape[2:]) < LEAST_SIDE:
         expected = f"images (N, C, H, W) with sides of at least {LEAST_SIDE} pixels"
@@ -45,17 +45,17 @@ def power_spectrum(images: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def checkerboard(power: NDArray[np.float64]) -> float:
-    """How much a power spectrum (F, F) sticks out at half the sampling frequency, in decibels.
+    """How far a power spectrum (F, F) sticks out at half the sampling frequency, in decibels.
 
     At each of (1/2, 0), (0, 1/2) and (1/2, 1/2) cycles a pixel: 10 log10 of the power there, less the mean of 10 log10
     of the power at the eight neighbours that are 1/16 away in one direction or in both. The mean of the three. An
     upsampling by two whose kernels overlap unevenly multiplies the picture with a pattern of period two (Odena et al.
-    2016), which copies its low frequencies to just these places. The neighbours lie symmetrically, so that it is 0 for
-    a spectrum whose logarithm is smooth, that is linear over this distance. One that falls steeply right up to 1/2,
-    beyond which it rises again, reads a little below 0: compare with the originals' number.
+    2016), which copies its low frequencies to these three places. The neighbours lie symmetrically, so that a spectrum
+    whose logarithm is linear over this distance has 0. One that falls steeply up to 1/2, beyond which it rises again,
+    has a little less than 0: compare with the originals' number.
 
     Returns:
-        decibels; NaN where there is no power at one of these frequencies or their neighbours.
+        Decibels; NaN without power at one of these frequencies or their neighbours.
     """
     size = len(power)
     step, half = round(NEIGHBOUR * size), size // 2
@@ -75,5 +75,5 @@ def checkerboard(power: NDArray[np.float64]) -> float:
 
 
 def _hann(length: int) -> NDArray[np.float64]:
-    """Without the zeros at its ends, which would leave out a row."""
+    """A Hann window without the zeros at its ends, which would leave out a row."""
     return np.asarray(np.hanning(length + 2)[1:-1], dtype=np.float64)

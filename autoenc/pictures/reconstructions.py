@@ -1,142 +1,170 @@
-"""Images beside what the autoencoder makes of them: at the end, and through training."""
+"""Test images next to their reconstructions by one autoencoder, or several."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_grid import ColorScale, ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import as_pixels, error_text, remark
-from autoenc.pictures.page import house_style, save
+from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.image_pixels import ColorScale, Given, Group, as_pixels, error_text, grouped, input_label, remark
+from autoenc.pictures.picture import Panel, Picture
 
 if TYPE_CHECKING:
-    import torch
+    from autoenc.pictures.subject import Subject
 
-    Images: TypeAlias = NDArray[Any] | torch.Tensor
-
-MAX_EPOCHS_SHOWN = 8
-NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
-NO_TEXTS = ColumnTexts("", ())
+MOST_RUNS, MOST_RUNS_AND_INPUTS = 24, 32  # of more runs, the best are shown
 
 
-def draw_reconstructions(
-    originals: Images,
-    *,
-    noisy: Images | None = None,
-    reconstructions: Images,
-    path: Path,
-    title: str,
-    captions: Sequence[str] | None,
-) -> None:
-    """Rows: the originals, their noisy versions if there are any, the reconstructions, the error; a column an image.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reconstructions(Picture):
+    """Test images, the model's inputs, and its outputs."""
 
-    Images are (N, C, H, W) floats on the [0, 1] scale, C being 1 or 3. What leaves [0, 1] is clipped to be shown, and
-    the row's label says so; the errors are those of the values as they are. Under each column stands its mean squared
-    error over pixels and channels.
+    kind: ClassVar[str] = "reconstructions"
 
-    Raises:
-        ValueError: the images are not such, their shapes differ, or there are not N captions.
-        OSError: the picture cannot be written; an old one is kept.
-    """
-    clean = _checked(originals, name="originals")
-    made = _checked(reconstructions, name="reconstructions", like=clean)
-    rows = [_image_row("original", clean)]
-    if noisy is not None:
-        rows.append(_image_row("noisy input", _checked(noisy, name="noisy", like=clean)))
-    # Absolute error on one hue from light to dark, not signed error on a diverging map: the two ends of a diverging map
-    # are equally dark, so that in grey print too bright and too dark look alike while seeming to differ.
-    error = np.abs(made - clean).mean(axis=1)  # (N, H, W)
-    scale = ColorScale(
-        "absolute error of a pixel, |reconstruction \N{MINUS SIGN} original|" + _over_channels(clean),
-        "Reds",
-        low=0,
-        high=_error_limit(error),
-    )
-    rows += [_image_row("reconstruction", made), ImageRow("error", scale.pixels(np.nan_to_num(error, nan=np.inf)))]
-    squared = ((made - clean) ** 2).mean(axis=(1, 2, 3))  # (N,)
-    notes = ColumnTexts("MSE", tuple(error_text(value) for value in squared))
-    with house_style():
-        grid = image_grid(rows, title=title, captions=_captions(captions, clean), notes=notes, color_scale=scale)
-        save(grid, path)
+    clean: NDArray[Any]
+    """(K, C, H, W) in [0, 1]."""
+    given: NDArray[Any]
+    """(K, C, H, W): the model's input, the same as `clean` without noise."""
+    final: NDArray[Any]
+    """(K, C, H, W) in [0, 1] scale."""
+    captions: tuple[str, ...]
+    """The images' classes, (K,)."""
 
+    @classmethod
+    def measure(cls, subject: Subject) -> Self:
+        """Reconstruct the shown images, with noise if the model was trained on noise."""
+        import torch
 
-def draw_progress(
-    originals: Images,
-    *,
-    snapshots: Sequence[tuple[int, Images]],
-    path: Path,
-    title: str,
-    captions: Sequence[str] | None,
-) -> None:
-    """Rows: the originals, then their reconstructions after each snapshot's epoch; a column an image.
+        from autoenc.evaluation.batches import frozen_generator
 
-    Of many snapshots eight are shown, evenly chosen, the first and the last among them, and the title says so. Epoch 0
-    is the untrained model. Images are as in `draw_reconstructions`.
-
-    Raises:
-        ValueError: as in `draw_reconstructions`, or there are no snapshots, or their epochs do not rise.
-        OSError: the picture cannot be written; an old one is kept.
-    """
-    clean = _checked(originals, name="originals")
-    epochs = [epoch for epoch, _ in snapshots]
-    if not epochs or any(later <= earlier for earlier, later in itertools.pairwise(epochs)):
-        raise ValueError(
-            f"snapshots: expected at least one, in the order of their epochs, not those of epochs {epochs}"
+        clean = subject.shown
+        given = subject.noise(clean, generator=frozen_generator(subject.device, split="shown")).images
+        with torch.no_grad(), subject.device.autocast():
+            final = subject.model(given).reconstruction.float()
+        return cls(
+            clean=clean.cpu().numpy(),
+            given=given.cpu().numpy(),
+            final=final.cpu().numpy(),
+            captions=subject.shown_names,
         )
-    rows = [_image_row("original", clean)]
-    shown = [snapshots[index] for index in evenly_chosen(len(snapshots), most=MAX_EPOCHS_SHOWN)]
-    for epoch, images in shown:
-        made = _checked(images, name=f"snapshot of epoch {epoch}", like=clean)
-        rows.append(_image_row(f"epoch {epoch}" if epoch else "before training", made))
-    if len(shown) < len(snapshots):
-        left_out = f"({len(shown)} of {len(snapshots)} snapshots)"
-        title = f"{title} {left_out.replace(' ', NO_BREAK_SPACE)}"
-    with house_style():
-        grid = image_grid(rows, title=title, captions=_captions(captions, clean), notes=NO_TEXTS, color_scale=None)
-        save(grid, path)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the inputs differ from the clean images."""
+        return not np.array_equal(self.given, self.clean)
+
+    @property
+    def squared_errors(self) -> NDArray[np.float64]:
+        """The mean squared error of each image, (K,)."""
+        return squared_errors(self.final, self.clean)
+
+    def own_figure(self, *, title: str) -> Figure:
+        """Draw the originals, their noisy versions if there are any, the reconstructions, and the errors."""
+        # Absolute error on one hue from light to dark, not signed error on a diverging map, both ends of which are
+        # equally dark: in grey print, too bright and too dark would look alike.
+        error = np.abs(self.final.astype(np.float64) - self.clean).mean(axis=1)  # (K, H, W)
+        over = ", mean over channels" if self.clean.shape[1] > 1 else ""
+        label = f"absolute error of a pixel, |reconstruction \N{MINUS SIGN} original|{over}"
+        scale = ColorScale(label, "Reds", low=0, high=_rounded_up(error))
+        rows = [image_row("original", self.clean)]
+        if self.noisy:
+            rows.append(image_row("noisy input", self.given))
+        rows.append(image_row("reconstruction", self.final))
+        rows.append(ImageRow("error", scale.pixels(np.nan_to_num(error, nan=np.inf))))
+        return image_grid(
+            rows,
+            title=title,
+            captions=ColumnTexts("", self.captions),
+            notes=ColumnTexts("MSE", tuple(error_text(value) for value in self.squared_errors)),
+            color_scale=scale,
+        )
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """Draw the originals, then each panel's reconstructions with the errors below; of very many panels, the best.
+
+        With noise, panels with the same inputs stand together, below these inputs.
+
+        Raises:
+            ValueError: the panels do not show the same images.
+        """
+        check_same_images(panels)
+        finals = [panel.picture.final for panel in panels]
+        best = best_panels(panels, finals, most=MOST_RUNS)
+        if len(best.panels) + len(_by_input(best.panels)) > MOST_RUNS_AND_INPUTS:
+            best = best_panels(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
+        groups = _by_input(best.panels)
+        rows = [image_row("original", panels[0].picture.clean)]
+        for group in groups:
+            members = [best.panels[member] for member in group.members]
+            below = [_reconstructed(label, picture) for label, picture in members]
+            if members[0].picture.noisy:
+                below.insert(0, image_row(input_label(group, groups), members[0].picture.given))
+            rows.append(replace(below[0], begins=len(groups) > 1))
+            rows += below[1:]
+        return shared_grid(rows, panels, title=title, line=best.remark)
 
 
-def evenly_chosen(count: int, *, most: int) -> list[int]:
-    """At most `most` (two or more) of the indices below `count`, evenly spread, the first and the last among them."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most))})
+def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[Group]:
+    return grouped([Given(panel.label, panel.picture.given) for panel in panels])
 
 
-def _checked(images: Images, *, name: str, like: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    array = np.asarray(images)
-    if array.ndim != 4 or array.shape[1] not in (1, 3) or array.size == 0:
-        expected = "images of shape (N, C, H, W), with at least one image and one or three channels"
-        raise ValueError(f"{name}: expected {expected}, not {array.shape}")
-    if like is not None and array.shape != like.shape:
-        raise ValueError(f"{name}: expected the shape of the originals, {like.shape}, not {array.shape}")
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"{name}: expected floats on the [0, 1] scale, not {array.dtype}")
-    return array.astype(np.float64)
+def _reconstructed(label: str, picture: Reconstructions) -> ImageRow:
+    errors = picture.squared_errors
+    name = f"{label or 'reconstruction'}\nmean MSE {error_text(float(errors.mean()))}"
+    return image_row(name, picture.final, notes=tuple(error_text(float(value)) for value in errors))
 
 
-def _image_row(label: str, images: NDArray[np.float64]) -> ImageRow:
-    """The images as they are shown, with a word in the label when that is not as they are."""
-    return ImageRow(f"{label}\n{remark(images)}".strip(), as_pixels(images))
-
-
-def _captions(captions: Sequence[str] | None, images: NDArray[np.float64]) -> ColumnTexts:
-    if captions is None:
-        return NO_TEXTS
-    if len(captions) != len(images):
-        raise ValueError(f"captions: expected one for each of {len(images)} images, not {len(captions)}")
-    return ColumnTexts("", tuple(str(caption) for caption in captions))
-
-
-def _over_channels(images: NDArray[np.float64]) -> str:
-    return ", mean over channels" if images.shape[1] > 1 else ""
-
-
-def _error_limit(error: NDArray[np.float64]) -> float:
-    """The end of the error's scale: the largest error, rounded up to a number that reads well."""
+def _rounded_up(error: NDArray[np.float64]) -> float:
+    """The end of the error's scale: the largest error, rounded up to a number that is easy to read."""
     largest = max(float(error[np.isfinite(error)].max(initial=0)), 1 / 255)  # less than a grey level is no error
     power = 10 ** np.floor(np.log10(largest))
     return float(next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9)))
+
+
+class BestPanels(NamedTuple):
+    """The panels that are shown, in the order given."""
+
+    panels: list[Panel[Any]]
+    remark: str
+    """Which panels were left out."""
+
+
+def best_panels(panels: Sequence[Panel[Any]], made: Sequence[NDArray[Any]], *, most: int) -> BestPanels:
+    """Those whose images `made`, (K, C, H, W) each, are nearest to the clean ones; NaN is farthest."""
+    if len(panels) <= most:
+        return BestPanels(list(panels), "")
+    errors = [squared_errors(images, panel.picture.clean).mean() for panel, images in zip(panels, made, strict=True)]
+    kept = sorted(np.argsort(np.nan_to_num(errors, nan=np.inf), kind="stable")[:most].tolist())
+    remark = f"Of {len(panels)} runs the {most} best, by the mean MSE of these images, are shown."
+    return BestPanels([panels[index] for index in kept], remark)
+
+
+def squared_errors(made: NDArray[Any], clean: NDArray[Any]) -> NDArray[np.float64]:
+    """The mean squared error of each image over pixels and channels, (K,)."""
+    errors: NDArray[np.float64] = ((made.astype(np.float64) - clean) ** 2).mean(axis=(1, 2, 3))
+    return errors
+
+
+def check_same_images(panels: Sequence[Panel[Any]]) -> None:
+    """Refuse panels whose clean images or captions differ."""
+    first = panels[0].picture
+    for _, picture in panels[1:]:
+        if picture.captions != first.captions or not np.array_equal(picture.clean, first.clean):
+            raise ValueError("the panels show different test images")
+
+
+def image_row(label: str, images: NDArray[Any], *, notes: tuple[str, ...] = (), begins: bool = False) -> ImageRow:
+    """A row of images (K, C, H, W) whose label tells if values had to be clipped."""
+    return ImageRow(f"{label}\n{remark(images)}".strip(), as_pixels(images), notes=notes, begins=begins)
+
+
+def shared_grid(rows: Sequence[ImageRow], panels: Sequence[Panel[Any]], *, title: str, line: str) -> Figure:
+    """Draw rows of the same images, below the captions that all panels share."""
+    captions = ColumnTexts("", panels[0].picture.captions)
+    return image_grid(rows, title=title, captions=captions, notes=ColumnTexts("", ()), color_scale=None, line=line)

@@ -1,21 +1,39 @@
-"""What the decoder makes of codes that no image had."""
+"""Images decoded from random codes."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import number
-from autoenc.pictures.image_pixels import as_pixels, check_images, remark
+from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.image_strips import Block, Strip, image_strips
 from autoenc.pictures.picture import Panel, Picture
+from autoenc.seeds import derived_seed
 
-MOST_ABOVE = 5  # so many panels have their two blocks above one another; more have them side by side
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
+    from torch import Tensor
+
+    from autoenc.pictures.subject import Subject
+
+SAMPLES = 64
+SEED = derived_seed(0, "samples") % 2**32
+MOST_FITTED = 10_000  # training codes
+COMPONENTS = 10
+FEWEST = 20  # codes for each component: of fewer training codes there are fewer components
+MOST_FULL = 64  # numbers in the longest code whose mixture has full covariances
+LEAST_DEVIATION = 1e-6  # of a number that varies, relative to the one that varies most
+LEAST_VARIANCE = 1e-4  # added to each component's variances, relative to the number's own, which may be constant in it
+
+MOST_ABOVE = 5  # panels: up to so many have one of their two blocks above the other, more have both side by side
 ACROSS = 8  # images in a row
 
 OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)
@@ -37,15 +55,48 @@ class Samples(Picture):
     mixture_log_likelihood: float
     """The same under the mixture."""
     mixture: str
-    """What the mixture is: "10 Gaussians with full covariances, fitted to 10,000 training codes"."""
+    """A description: "a mixture of 10 Gaussians with full covariances, fitted to 10,000 training codes"."""
 
-    def __post_init__(self) -> None:
-        check_images(self.prior_images, name="prior_images", dimensions=4)
-        check_images(self.mixture_images, name="mixture_images", dimensions=4)
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Decode codes from N(0, I), and from a mixture of Gaussians fitted to training codes.
+
+        The mixture is that of P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10
+        components with full covariances, or with diagonal ones for codes longer than 64 numbers. Log-likelihoods leave
+        out the numbers that never vary, because these have no density.
+
+        Returns:
+            None if too few codes are finite to fit a mixture, or none of their numbers varies.
+        """
+        import torch
+
+        from autoenc.pictures.code_space import random_indices
+        from autoenc.pictures.subject import finite, stored
+
+        images = subject.splits.train.images
+        fitted_on = finite(subject.codes(images[random_indices(len(images), most=MOST_FITTED)]))
+        held_out = subject.finite_test_codes
+        if len(fitted_on) < 2 or not len(held_out):
+            return None
+        deviations = fitted_on.std(dim=0, correction=0)
+        varying = deviations > LEAST_DEVIATION * deviations.amax()
+        if not varying.any():
+            return None
+        mixture = _Mixture.fitted(fitted_on, varying=varying)
+        generator = torch.Generator().manual_seed(SEED)
+        prior = torch.randn(SAMPLES, fitted_on.shape[1], generator=generator)
+        mean_square = held_out[:, varying].double().square().mean()
+        return cls(
+            prior_images=stored(subject.decode(prior)),
+            mixture_images=stored(subject.decode(mixture.draw(SAMPLES))),
+            prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
+            mixture_log_likelihood=mixture.log_likelihood(held_out),
+            mixture=f"{mixture.description}, fitted to {len(fitted_on):,} training codes",
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Two blocks of images for each panel, with a line over each that says where their codes come from."""
+        """Draw two blocks of images for each panel, with a heading that says where their codes come from."""
         pairs = [_pair(panel.label, panel.picture) for panel in panels]
         above = 1 < len(panels) <= MOST_ABOVE
         blocks = (
@@ -54,8 +105,8 @@ class Samples(Picture):
         images = [part for panel in panels for part in (panel.picture.prior_images, panel.picture.mixture_images)]
         line = (
             "Images decoded from random codes. The numbers are mean log-likelihoods of the test images' codes, in nats "
-            f"per dimension. Under N(0, I), codes that are spread like it have {number(OF_ITSELF)}; a higher number "
-            f"says that they are crowded near the origin, a lower one that they lie elsewhere. {remark(*images)}"
+            f"per dimension. Codes that are distributed as N(0, I) have {number(OF_ITSELF)} under N(0, I). A higher "
+            f"number means that they crowd near the origin, a lower one that they lie elsewhere. {remark(*images)}"
         )
         return image_strips(
             blocks,
@@ -63,6 +114,62 @@ class Samples(Picture):
             title=title,
             line=line.strip(),
         )
+
+
+class _Mixture(NamedTuple):
+    """A mixture of Gaussians of the numbers that vary, each divided by its standard deviation; the others are fixed."""
+
+    model: GaussianMixture
+    mean: Tensor
+    """(code_size,), doubles, as are the deviations."""
+    deviations: Tensor
+    varying: Tensor
+    """bool (code_size,)."""
+
+    @classmethod
+    def fitted(cls, codes: Tensor, *, varying: Tensor) -> _Mixture:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
+        size, components = int(varying.sum()), max(1, min(COMPONENTS, len(codes) // FEWEST))
+        full = size <= MOST_FULL and len(codes) > 2 * components * size
+        model = GaussianMixture(
+            components, covariance_type="full" if full else "diag", reg_covar=LEAST_VARIANCE, random_state=SEED
+        )
+        mean, deviations = codes.double().mean(dim=0), codes.double().std(dim=0, correction=0)
+        fitted = cls(model, mean, deviations, varying)
+        with warnings.catch_warnings():
+            # After a hundred rounds it is good enough to draw from, and the likelihood tells how good.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(fitted._standardized(codes))
+        return fitted
+
+    @property
+    def description(self) -> str:
+        components = self.model.n_components
+        shape = {"full": "full", "diag": "diagonal"}[self.model.covariance_type]
+        if components == 1:
+            return f"a Gaussian with {shape} covariance"
+        return f"a mixture of {components} Gaussians with {shape} covariances"
+
+    def draw(self, count: int) -> Tensor:
+        """Random codes, (count, code_size)."""
+        import torch
+
+        values, _ = self.model.sample(count)  # component after component
+        order = np.random.default_rng(SEED).permutation(count)
+        codes = self.mean.repeat(count, 1)
+        codes[:, self.varying] += torch.from_numpy(values[order]) * self.deviations[self.varying]
+        return codes.float()
+
+    def log_likelihood(self, codes: Tensor) -> float:
+        """The mean log-density of codes (N, code_size), in nats per dimension that varies."""
+        scale = self.deviations[self.varying].log().sum()
+        return float((self.model.score(self._standardized(codes)) - scale) / int(self.varying.sum()))
+
+    def _standardized(self, codes: Tensor) -> NDArray[np.float64]:
+        scaled = (codes.double() - self.mean)[:, self.varying] / self.deviations[self.varying]
+        return scaled.numpy()
 
 
 def _pair(label: str, picture: Samples) -> tuple[Block, Block]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,21 +13,26 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis
+from autoenc.pictures.charts import row_axes, row_layout
 from autoenc.pictures.page import SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, panel_page
-from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.row_charts import row_axes, row_layout
+from autoenc.pictures.picture import Panel, Picture, columns_of
 
-WIDTHS = {1: 1400, 2: 950}  # of the panels beside one another; of more, the last
-LEAST_WIDTH = 640
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autoenc.evaluation.health import Activation
+    from autoenc.pictures.subject import Subject
+
+WIDTHS = {1: 1400, 2: 950, 3: 640}  # of a panel, by how many stand side by side
 TICKS = [0, 0.25, 0.5, 0.75, 1]
 ZEROS, HOYER = "#8fb8de", "#12355b"
 THICKNESS = 0.36  # of a bar, in rows
 
 LINE = (
     "Mean over the test images, layer by layer from the image to the code. Light: the share of activations that are "
-    "exactly 0. Dark: Hoyer's sparsity of the activations, 0 where all are equally large and 1 where one alone is not "
-    "0; normal random numbers have 0.2."
+    "exactly 0. Dark: Hoyer's sparsity of the activations: 0 if all are equally large, 1 if only one is not 0; normal "
+    "random numbers have 0.2."
 )
 
 
@@ -40,18 +46,29 @@ class Sparsity(Picture):
     zeros: NDArray[np.float64]
     """The share of activations that are exactly zero, (L,)."""
     hoyer: NDArray[np.float64]
-    """Hoyer's sparsity, (L,); NaN where it is not defined."""
+    """Hoyer's sparsity, (L,); NaN if undefined."""
 
-    def __post_init__(self) -> None:
-        if not self.layers or not len(self.layers) == len(self.zeros) == len(self.hoyer):
-            sizes = f"{len(self.layers)}, {len(self.zeros)} and {len(self.hoyer)}"
-            raise ValueError(f"layers, zeros and hoyer: expected as many of each, at least one, not {sizes}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self:
+        """Measure each nonlinearity of the encoder, and the code, on the clean test images."""
+        from autoenc.evaluation.health import observed
+
+        layers: list[_Layer] = []
+        for observation in observed(subject.model, subject.test_images, device=subject.device, decoder=False):
+            layers = layers or [_Layer(activation) for activation in observation.activations]
+            for layer, activation in zip(layers, observation.activations, strict=True):
+                layer.add(activation.values)
+        return cls(
+            layers=tuple(layer.name for layer in layers),
+            zeros=np.array([layer.zeros for layer in layers]),
+            hoyer=np.array([layer.hoyer for layer in layers]),
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Two bars a layer, each with its number."""
-        columns = {4: 2}.get(len(panels), min(3, len(panels)))
-        width = WIDTHS.get(columns, LEAST_WIDTH)
+        """Draw two bars for each layer, each with its number."""
+        columns = columns_of(panels)
+        width = WIDTHS[columns]
         layout = row_layout(
             [panel.picture.layers for panel in panels],
             width=width,
@@ -69,6 +86,49 @@ class Sparsity(Picture):
             axes = row_axes(page, layout, panel=index, corner=corner, scale=scale)
             _draw(axes, panel.picture)
         return page.figure
+
+
+class _Layer:
+    """A layer's sums over the images."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.name = activation.name.removeprefix("encoder ")
+        self._zeros = 0
+        self._entries = 0
+        self._hoyer = 0.0
+        self._images = 0
+
+    def add(self, values: Tensor) -> None:
+        """Add the values of a batch, (B, units) or (B, units, H, W)."""
+        flat = values.flatten(1)
+        self._zeros += int((flat == 0).sum())  # synchronises, as do the next lines
+        self._entries += flat.numel()
+        measured = hoyer(flat)
+        measured = measured[measured.isfinite()]
+        self._hoyer += float(measured.double().sum())
+        self._images += len(measured)
+
+    @property
+    def zeros(self) -> float:
+        """The share of exact zeros."""
+        return self._zeros / self._entries
+
+    @property
+    def hoyer(self) -> float:
+        """The mean over the images for which it is defined."""
+        return self._hoyer / self._images if self._images else math.nan
+
+
+def hoyer(values: Tensor) -> Tensor:
+    """Hoyer's sparsity of each row of (B, n), (B,): 0 if all entries are equally large, 1 if only one is not zero.
+
+    Hoyer 2004, JMLR 5, section 3.1: (sqrt(n) - |x|_1 / |x|_2) / (sqrt(n) - 1). NaN for a row of zeros or of one entry.
+    """
+    root = math.sqrt(values.shape[1])
+    if root == 1:
+        return values.new_full((len(values),), math.nan)
+    ratio: Tensor = values.abs().sum(1) / values.norm(dim=1)  # 0 / 0 for zeros
+    return (root - ratio) / (root - 1)
 
 
 def _draw(axes: Axes, picture: Sparsity) -> None:

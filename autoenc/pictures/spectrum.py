@@ -1,10 +1,10 @@
-"""The spectrum of what a decoder makes, where checkerboards show as peaks."""
+"""The spectrum of a decoder's images, where checkerboards show as peaks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,13 +12,19 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
-from autoenc.pictures.color_bars import SIDE, draw_color_bar
-from autoenc.pictures.image_grid import ColorScale
-from autoenc.pictures.line_labels import LEADER, LineLabel, label_lines
+from autoenc.pictures.charts import LEADER, LineLabel, label_lines
+from autoenc.pictures.image_pixels import SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.power_spectra import checkerboard
+from autoenc.pictures.power_spectra import LEAST_SIDE, checkerboard, power_spectrum
+from autoenc.seeds import derived_seed
+
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
+MOST = 2000  # test images
+RANDOM_CODES = 500
 
 DECIBELS_SHOWN = 70
 CHART = 520  # pixels that the profile is wide
@@ -28,8 +34,8 @@ NAMES = ("originals", "reconstructions", "untrained decoder")
 COLORS = ("#6b6b6b", "#12355b", "#d55e00")
 DASHES = ("--", "-", ":")
 LINE = (
-    "Mean power of each frequency, horizontal and vertical, in test images, in their reconstructions, and in what the "
-    "untrained decoder makes of random codes, each relative to its own mean. Overlaps that repeat every second pixel "
+    "Mean power of each frequency, horizontal and vertical, in test images, in their reconstructions, and in random "
+    "codes decoded by the untrained decoder, each relative to its own mean. Overlaps that repeat every second pixel "
     "leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), (0, 1/2) and (1/2, 1/2) is "
     "above that of the neighbours, 1/16 away; 0 where the spectrum is smooth. Right: the mean over the other direction."
 )
@@ -44,12 +50,32 @@ class Spectrum(Picture):
     originals: NDArray[np.float64]
     reconstructions: NDArray[np.float64]
     untrained: NDArray[np.float64]
-    """Of what the decoder made of random codes before training."""
+    """Of random codes, decoded before training."""
 
-    def __post_init__(self) -> None:
-        for name, power in zip(NAMES, self.powers, strict=True):
-            if power.ndim != 2 or power.shape[0] != power.shape[1] or power.shape[0] % 16:
-                raise ValueError(f"{name}: expected a spectrum (F, F), F a multiple of 16, not {power.shape}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """The spectra of the first 2,000 test images, their reconstructions, and 500 images by the untrained decoder.
+
+        Reconstructions and not their errors, in which the detail that is lost covers what was added. A trained decoder
+        has learnt to counteract the pattern on its training images. The untrained one, decoding random codes from
+        N(0, I), shows what its layers alone leave.
+
+        Returns:
+            None for an architecture without upsampling, or images too small to tell their frequencies apart.
+        """
+        import torch
+
+        if not subject.has_upsampling or min(subject.splits.image_shape[1:]) < LEAST_SIDE:
+            return None
+        generator = torch.Generator().manual_seed(derived_seed(0, "random codes of the spectrum"))
+        codes = torch.randn(RANDOM_CODES, subject.model.bottleneck.code_size, generator=generator)
+        with torch.no_grad():
+            made = subject.untrained().decode(codes.to(subject.device.torch_device)).float().cpu()
+        return cls(
+            originals=power_spectrum(subject.test_images[:MOST].cpu().numpy() / 255),
+            reconstructions=power_spectrum(subject.reconstructions(subject.test_images[:MOST]).numpy()),
+            untrained=power_spectrum(made.numpy()),
+        )
 
     @property
     def powers(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -58,12 +84,12 @@ class Spectrum(Picture):
 
     @property
     def checkerboard(self) -> float:
-        """The number of the picture: see `checkerboard`, of the reconstructions, in decibels."""
+        """The checkerboard number of the reconstructions, in decibels."""
         return checkerboard(self.reconstructions)
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A row a panel: the three spectra, and their profiles in a chart; all on one scale."""
+        """Draw a row for each panel: the three spectra, and their profiles in a chart; all on one scale."""
         spectra = [[_decibels(power) for power in panel.picture.powers] for panel in panels]
         scale = _color_scale([power for panel in spectra for power in panel])
         layout = _layout(panels[0].picture)
@@ -128,7 +154,7 @@ def _layout(picture: Spectrum) -> _Layout:
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Relative to the mean power; where there is none, far below."""
+    """Decibels relative to the mean power; minus infinity without power."""
     mean = power.mean()
     if not mean > 0:
         return np.full_like(power, -np.inf)
@@ -184,14 +210,11 @@ def _draw_profiles(
         left=corner.left + layout.lefts[-1], top=corner.top + layout.head, width=CHART, height=layout.side
     )
     axes: Axes = page.figure.add_axes(place)
+    values.put_on(axes)
+    axes.set_ylabel("power, dB")
     axes.set_xlim(0, 0.5)
     axes.set_xticks([0, 0.125, 0.25, 0.375, 0.5], ["0", "1/8", "1/4", "3/8", "1/2"])
-    axes.set_xlabel("frequency, cycles a pixel", size=LABEL)
-    axes.set_ylim(values.low, values.high)
-    axes.set_yticks(values.ticks, values.labels)
-    axes.set_ylabel("power, dB", size=LABEL)
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
+    axes.set_xlabel("frequency, cycles a pixel")
     for frequency in (0.25, 0.5):
         axes.axvline(frequency, color=GRID, linewidth=3, zorder=0)
     labels = []

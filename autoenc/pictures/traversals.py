@@ -1,20 +1,24 @@
-"""What each number of a code does to the image, the others held."""
+"""What each number of a code does to the image while the others are fixed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_pixels import as_pixels, check_images, remark
+from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.image_strips import Block, Strip, image_strips
 from autoenc.pictures.picture import Panel, Picture
 
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
+ROWS, STEPS = 16, 11
 MOST_COLUMNS = 3
 
 
@@ -27,11 +31,11 @@ class Traversals(Picture):
     images: NDArray[Any]
     """(D, S, C, H, W) in [0, 1] scale: dimension by dimension, from the lowest value to the highest."""
     code_values: NDArray[Any]
-    """(D, S), the values that the number was given."""
+    """(D, S), the values of that number."""
     dimensions: tuple[int, ...]
     """Which numbers of the code, counted from 0, by falling standard deviation."""
     standard_deviations: tuple[float, ...]
-    """Theirs over the test images."""
+    """Their standard deviations over the test images."""
     code_size: int
     original: NDArray[Any]
     """(C, H, W) in [0, 1], the test image."""
@@ -40,20 +44,45 @@ class Traversals(Picture):
     name: str
     """Its class."""
 
-    def __post_init__(self) -> None:
-        check_images(self.images, name="images", dimensions=5)
-        check_images(self.original, name="original", dimensions=3)
-        expected = (len(self.dimensions), self.images.shape[1])
-        if self.code_values.shape != expected or self.images.shape[0] != len(self.dimensions):
-            raise ValueError(
-                f"code_values: expected {expected} for images {self.images.shape}, not {self.code_values.shape}"
-            )
-        if len(self.standard_deviations) != len(self.dimensions):
-            raise ValueError(f"standard_deviations: expected {len(self.dimensions)}")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Vary each number of the first shown image's code from its 2.5 % to its 97.5 % quantile over the test images.
+
+        Of more than 16 numbers those of the largest variance, the largest first.
+
+        Returns:
+            None if no code is finite.
+        """
+        import torch
+
+        from autoenc.pictures.code_space import central_range
+        from autoenc.pictures.subject import stored
+
+        codes = subject.finite_test_codes
+        code = subject.shown_codes[0]  # (code_size,)
+        if len(codes) < 2 or not code.isfinite().all():
+            return None
+        deviations = codes.std(dim=0, correction=0)
+        dimensions = deviations.argsort(descending=True, stable=True)[:ROWS]
+        low, high = central_range(codes)[:, dimensions]  # (D,) each
+        values = torch.lerp(low[:, None], high[:, None], torch.linspace(0, 1, STEPS))  # (D, S)
+        varied = code.repeat(len(dimensions), STEPS, 1)  # (D, S, code_size)
+        varied.scatter_(2, dimensions[:, None, None].expand(-1, STEPS, 1), values[..., None])
+        made = subject.decode(torch.cat([code[None], varied.flatten(0, 1)]))
+        return cls(
+            images=stored(made[1:]).reshape(len(dimensions), STEPS, *made.shape[1:]),
+            code_values=values.numpy(),
+            dimensions=tuple(dimensions.tolist()),
+            standard_deviations=tuple(deviations[dimensions].tolist()),
+            code_size=len(code),
+            original=stored(subject.shown[0]),
+            reconstruction=stored(made[0]),
+            name=subject.shown_names[0],
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """A row for each dimension of the code; above them the test image and its reconstruction."""
+        """Draw a row for each dimension of the code; above them the test image and its reconstruction."""
         said = remark(*(panel.picture.images for panel in panels))
         line = (
             "First row: a test image and its reconstruction. Below, in each row one number of its code (counted from "
@@ -92,7 +121,7 @@ def _which(picture: Traversals) -> str:
 
 
 def _range(values: NDArray[Any]) -> str:
-    """The lowest and the highest value, to three digits of what lies between."""
+    """The lowest and the highest value, to three digits of their difference."""
     low, high = float(values[0]), float(values[-1])
     if not high > low:
         return _written(low)

@@ -1,19 +1,25 @@
-"""The test images that were reconstructed worst."""
+"""The test images with the largest errors."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_grid import ImageRow, image_grid
-from autoenc.pictures.image_pixels import as_pixels, check_images, error_text, remark
+from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.image_pixels import as_pixels, error_text, remark
 from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.reconstructions import NO_TEXTS
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autoenc.pictures.subject import Subject
+
+COUNT = 20
 ACROSS = 10  # images in a row; of several panels no more are shown of each
 
 
@@ -26,7 +32,7 @@ class Worst(Picture):
     clean: NDArray[Any]
     """(K, C, H, W) in [0, 1]."""
     given: NDArray[Any]
-    """(K, C, H, W): what the model was given; without noise, the same."""
+    """(K, C, H, W): the model's input, the same as `clean` without noise."""
     reconstructions: NDArray[Any]
     """(K, C, H, W) in [0, 1] scale."""
     errors: NDArray[Any]
@@ -34,23 +40,45 @@ class Worst(Picture):
     names: tuple[str, ...]
     """The images' classes, (K,)."""
     noisy: bool
-    """Whether the model was given noisy images."""
+    """Whether the model's inputs were noisy."""
     count: int
-    """How many test images there are in all."""
+    """The number of all test images."""
 
-    def __post_init__(self) -> None:
-        check_images(self.clean, name="clean", dimensions=4)
-        for name, images in {"given": self.given, "reconstructions": self.reconstructions}.items():
-            if images.shape != self.clean.shape:
-                raise ValueError(
-                    f"{name}: expected the shape of the clean images, {self.clean.shape}, not {images.shape}"
-                )
-        if self.errors.shape != self.clean.shape[:1] or len(self.names) != len(self.clean):
-            raise ValueError(f"errors: expected one, and a name, for each of {len(self.clean)} images")
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Find the 20 largest errors; an error that is not finite is the largest of all.
+
+        Returns:
+            None without test images.
+        """
+        import torch
+
+        from autoenc.pictures.subject import ScoredBatch, stored
+
+        test = subject.splits.test
+        if not len(test):
+            return None
+        parts, indices, seen = [], [], 0
+        for batch in subject.scored_test_batches():
+            largest = _largest(batch.errors)
+            parts.append([part[largest] for part in batch])
+            indices.append(seen + largest)
+            seen += len(batch.errors)
+        candidates = ScoredBatch(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        chosen = _largest(candidates.errors)
+        return cls(
+            clean=stored(candidates.clean[chosen]),
+            given=stored(candidates.given[chosen]),
+            reconstructions=stored(candidates.made[chosen]),
+            errors=candidates.errors[chosen].numpy(),
+            names=subject.names_of(test.labels[torch.cat(indices)[chosen]]),
+            noisy=subject.noise.corrupts,
+            count=len(test),
+        )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Originals, noisy inputs and reconstructions, with the class under the first and the error under the last."""
+        """Draw originals with their class, noisy inputs, and reconstructions with their error."""
         count = min(len(panel.picture.errors) for panel in panels)
         across = min(count, ACROSS)
         count = count - count % across if len(panels) == 1 else across  # whole rows
@@ -58,15 +86,20 @@ class Worst(Picture):
         return image_grid(
             [row for panel in panels for part in ranks for row in _rows(panel.label, panel.picture, ranks=part)],
             title=title,
-            captions=NO_TEXTS,
-            notes=NO_TEXTS,
+            captions=ColumnTexts("", ()),
+            notes=ColumnTexts("", ()),
             color_scale=None,
             line=_line([panel.picture for panel in panels], count=count),
         )
 
 
+def _largest(errors: Tensor) -> Tensor:
+    """The places of the 20 largest errors (N,), the largest first."""
+    return errors.nan_to_num(nan=math.inf).argsort(descending=True, stable=True)[:COUNT]
+
+
 def _rows(label: str, picture: Worst, *, ranks: slice) -> list[ImageRow]:
-    """Some of a panel's images; the classes stand under the originals, the errors under the reconstructions."""
+    """Some of a panel's images, with the classes under the originals and the errors under the reconstructions."""
     start = f"{label} \N{MIDDLE DOT} " if label else ""
     parts = {"original": picture.clean, "noisy input": picture.given, "reconstruction": picture.reconstructions}
     if not picture.noisy:
@@ -88,7 +121,7 @@ def _line(pictures: Sequence[Worst], *, count: int) -> str:
     noisy = {picture.noisy for picture in pictures}
     source = ", from the noisy input" if noisy == {True} else ""
     if len(noisy) == 2:
-        source = ", from the noisy input where there is noise"
+        source = ", with noise from the noisy input"
     which = f"The {count} largest errors of {pictures[0].count:,} test images"
-    which += ", of each run its own" if len(pictures) > 1 else ""
-    return f"{which}. Under a reconstruction its squared error per pixel{source}, against the clean image."
+    which += ", separately for each run" if len(pictures) > 1 else ""
+    return f"{which}. Below each reconstruction, its squared error per pixel{source}, against the clean image."

@@ -13,7 +13,7 @@ from typing import Any
 import filelock
 
 from autoenc.comparison.labels import key_of, labels
-from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.page import ComparisonSettings
 from autoenc.runs import SWEEP_FILE, RunDirectory, Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import Job, with_all_keys

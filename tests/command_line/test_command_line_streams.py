@@ -16,7 +16,7 @@ import pytest
 
 from autoenc.command_line import main
 from autoenc.command_line.status import main as status
-from autoenc.comparison.settings import ComparisonSettings
+from autoenc.comparison.page import ComparisonSettings
 from autoenc.comparison.sweep import compare_sweep
 from autoenc.runs import RunDirectory, Sweep, SweepJob, write_sweep
 from tests.comparison.run_folders import make_run

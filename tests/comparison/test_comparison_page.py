@@ -11,10 +11,9 @@ from PIL import Image
 
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
-from autoenc.comparison.page import check_comparison, draw_comparison
-from autoenc.comparison.settings import ComparedPicture, ComparisonSettings
+from autoenc.comparison.page import ComparedPicture, ComparisonSettings, check_comparison, draw_comparison
 from autoenc.comparison.sweep import compare_sweep, finished_runs
-from autoenc.pictures import Codebook
+from autoenc.pictures.codebook import Codebook
 from autoenc.runs import Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import SUMMARY, make_run
@@ -27,11 +26,11 @@ SWEEP = [*TINY, "hydra.sweep.dir=sweep", "training.epochs=1", "-m"]
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
-        ({"a": {"b": "x"}}, "it must be the key of a number, and of a run it is x$"),
-        ({"a": {"b": True}}, "it must be the key of a number, and of a run it is true$"),
-        ({"a": {}}, "a run has no number of this key$"),
-        ({"a": 3}, "a run has no number of this key"),
-        ({"a": {"bb": 3, "c": "b"}}, r"a run has no number of this key \(did you mean 'a.bb'\?\)$"),
+        ({"a": {"b": "x"}}, "it must be the key of a number, but a run has x$"),
+        ({"a": {"b": True}}, "it must be the key of a number, but a run has true$"),
+        ({"a": {}}, "runs have no number with this key$"),
+        ({"a": 3}, "runs have no number with this key"),
+        ({"a": {"bb": 3, "c": "b"}}, r"runs have no number with this key \(did you mean 'a.bb'\?\)$"),
     ],
 )
 @pytest.mark.parametrize("picture", ["error_against", "loss_curves"])  # a mistake is one where nothing reads it, too
@@ -121,7 +120,7 @@ def test_figures_of_a_run_refuses_what_it_cannot_do(elsewhere: Path, capsys: pyt
     for arguments, message in (
         (["nowhere"], "error: RUN=nowhere: there is no such folder"),
         (["run", "cods"], "error: PICTURE=cods: there is no such picture (did you mean 'codes'?)"),
-        (["run", "kernels", "--tsne"], "error: --tsne: it is for the picture codes"),
+        (["run", "kernels", "--tsne"], "error: --tsne: it applies to the picture codes"),
     ):
         assert figures_main(arguments) == 2
         assert message in capsys.readouterr().err

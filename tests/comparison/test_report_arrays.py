@@ -57,11 +57,10 @@ def test_numbers_are_read_as_they_were_saved(tmp_path: Path, dtype: str, order: 
 
 
 def test_what_our_own_pictures_save_is_read(tmp_path: Path) -> None:
-    from autoenc.pictures import PICTURES
+    from autoenc.pictures.reconstructions import Reconstructions
 
     images = np.random.default_rng(0).random((2, 1, 4, 4)).astype(np.float32)
-    kind = PICTURES["reconstructions"]
-    picture = kind(clean=images, given=images, final=images / 2, captions=("a", "b"))  # type: ignore[call-arg]
+    picture = Reconstructions(clean=images, given=images, final=images / 2, captions=("a", "b"))
     picture.save(tmp_path / "reconstructions.npz")
     found = read_arrays(tmp_path / "reconstructions.npz", inside=tmp_path, dimensions={"clean": 4, "final": 4})
     assert np.array_equal(found.arrays["final"], images / 2)

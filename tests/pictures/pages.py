@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import FigureImage
 from matplotlib.text import Text
 
 from autoenc.pictures.page import house_style
+from autoenc.pictures.picture import Panel, Picture
 
 
 def drawn(make: Callable[[], Figure]) -> Figure:
@@ -57,3 +61,19 @@ def check_layout(figure: Figure) -> None:
         assert box.y1 <= figure.bbox.y1, text
     for (one, box), (other, other_box) in itertools.combinations(boxes, 2):
         assert not box.overlaps(other_box), f"{one!r} overlaps {other!r}"
+
+
+def draw(*pictures: Picture | Panel[Any]) -> Figure:
+    """Pictures on one page, drawn; several without labels are called run 0, run 1, ..."""
+    panels = [
+        picture if isinstance(picture, Panel) else Panel(f"run {index}" if len(pictures) > 1 else "", picture)
+        for index, picture in enumerate(pictures)
+    ]
+    return drawn(lambda: type(panels[0].picture).figure(panels, title="a title"))
+
+
+def levels(figure: Figure) -> list[int]:
+    """The first pixel of each image, from left to right and from the top down."""
+    found = [image for image in figure.images if isinstance(image, FigureImage)]
+    ordered = sorted(found, key=lambda image: (-int(image.oy), int(image.ox)))
+    return [int(np.asarray(image.get_array())[0, 0, 0]) for image in ordered]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from autoenc.pictures import codes_over_epochs
 from autoenc.pictures.codes_over_epochs import CodesOverEpochs
 from autoenc.pictures.page import house_style
 from autoenc.pictures.picture import Panel
-
-Draw = Callable[..., Figure]
+from tests.pictures.pages import draw
 
 
 def moving(epochs: int = 3, *, dimensions: int = 2, count: int = 40, **changed: Any) -> CodesOverEpochs:
@@ -92,7 +90,7 @@ def test_of_many_epochs_thirty_become_frames(monkeypatch: pytest.MonkeyPatch) ->
     assert said == ["before training", "epoch 20", "epoch 40"]
 
 
-def test_the_still_picture_shows_eight_epochs_or_five_of_each_panel(draw: Draw) -> None:
+def test_the_still_picture_shows_eight_epochs_or_five_of_each_panel() -> None:
     alone = draw(moving(12))
     assert len(alone.axes) == 8
     beside = draw(Panel("a", moving(12)), Panel("b", dataclasses.replace(moving(2), points=10 * moving(2).points)))
@@ -113,16 +111,3 @@ def test_single_numbers_are_histograms(tmp_path: Path) -> None:
     again = CodesOverEpochs.load(tmp_path / "c.npz")
     assert again.epochs == (0, 5)
     assert np.array_equal(again.points, picture.points)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"epochs": (0, 5)}, "points: expected those of 2 epochs"),
-        ({"points": np.zeros((3, 40))}, "points: expected those of 3 epochs"),
-        ({"labels": np.zeros(3, dtype=int)}, "labels: expected one for each of 40 points"),
-    ],
-)
-def test_what_does_not_fit_is_refused(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        dataclasses.replace(moving(), **wrong)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
 
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.error_by_class import ErrorByClass
 from autoenc.pictures.picture import Panel
-
-Draw = Callable[..., Figure]
+from tests.pictures.pages import all_of, draw
 
 
 def errors(**changed: Any) -> ErrorByClass:
@@ -39,11 +34,7 @@ def bars(axes: Axes) -> list[tuple[float, float, float]]:
     return [(box.get_x(), box.get_x() + box.get_width(), box.get_y() + box.get_height() / 2) for box in boxes]
 
 
-def said(figure: Figure) -> str:
-    return " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
-
-
-def test_a_box_reaches_from_quartile_to_quartile(draw: Draw) -> None:
+def test_a_box_reaches_from_quartile_to_quartile() -> None:
     (axes,) = draw(errors()).axes
     assert [text.get_text() for text in axes.get_yticklabels()] == [
         "all\n202 images",
@@ -61,15 +52,15 @@ def test_a_box_reaches_from_quartile_to_quartile(draw: Draw) -> None:
     assert axes.get_xlim()[0] == 0
 
 
-def test_the_median_is_written_beside_a_single_box(draw: Draw) -> None:
+def test_the_median_is_written_beside_a_single_box() -> None:
     figure = draw(errors())
-    assert "median 0.5000" in said(figure)
-    assert "median 0.2500" in said(figure)
+    assert "median 0.5000" in all_of(figure)
+    assert "median 0.2500" in all_of(figure)
     box = figure.axes[0].get_window_extent()
     assert all(text.get_window_extent().x1 <= box.x1 for text in figure.axes[0].texts)
 
 
-def test_runs_stand_in_one_row_each_in_its_colour(draw: Draw) -> None:
+def test_runs_stand_in_one_row_each_in_its_colour() -> None:
     half = errors(errors=errors().errors / 2)
     figure = draw(Panel("conv", errors()), Panel("linear", half))
     (axes,) = figure.axes
@@ -86,27 +77,27 @@ def test_runs_stand_in_one_row_each_in_its_colour(draw: Draw) -> None:
     assert all(above[1] <= below[0] for above, below in itertools.pairwise(heights))
 
 
-def test_what_is_measured_is_said(draw: Draw) -> None:
-    assert "noisy" not in said(draw(errors()))
+def test_what_is_measured_is_all_of() -> None:
+    assert "noisy" not in all_of(draw(errors()))
     noisy = draw(errors(noisy=True))
-    assert "squared error per pixel from the noisy input, pixels in [0, 1]" in said(noisy)
-    assert "of the noisy image against the clean one" in said(noisy)
-    mixed = said(draw(Panel("a", errors()), Panel("b", errors(noisy=True))))
+    assert "squared error per pixel from the noisy input, pixels in [0, 1]" in all_of(noisy)
+    assert "of the noisy image against the clean one" in all_of(noisy)
+    mixed = all_of(draw(Panel("a", errors()), Panel("b", errors(noisy=True))))
     assert "of runs with noise from the noisy image" in mixed
 
 
-def test_errors_that_are_not_finite_are_left_out_and_counted(draw: Draw) -> None:
+def test_errors_that_are_not_finite_are_left_out_and_counted() -> None:
     values = errors().errors.copy()
     values[0] = np.nan
     values[101:] = np.inf
     figure = draw(errors(errors=values))
-    assert "102 errors are not finite, and left out." in said(figure)
-    assert "no finite error" in said(figure)
+    assert "102 errors are not finite and left out." in all_of(figure)
+    assert "no finite error" in all_of(figure)
     assert len(bars(figure.axes[0])) == 2
-    assert "no finite error" in said(draw(errors(errors=np.full(202, np.nan))))
+    assert "no finite error" in all_of(draw(errors(errors=np.full(202, np.nan))))
 
 
-def test_sixty_two_classes_and_names_have_room(draw: Draw) -> None:
+def test_sixty_two_classes_and_names_have_room() -> None:
     labels = np.arange(620) % 62
     picture = errors(errors=labels / 1000, labels=labels, class_names=tuple(f"a long name {i}" for i in range(62)))
     ticks = [text.get_window_extent() for text in draw(picture).axes[0].get_yticklabels()]
@@ -115,26 +106,6 @@ def test_sixty_two_classes_and_names_have_room(draw: Draw) -> None:
     assert all(box.x0 >= 0 for box in ticks)
 
 
-def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
-    picture = errors()
-    assert picture.draw(tmp_path, title="t") == tmp_path / "error_by_class.png"
-    again = ErrorByClass.load(tmp_path / "error_by_class.npz")
-    assert np.array_equal(again.errors, picture.errors)
-    assert again.noisy is False
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"labels": np.zeros(3, dtype=int)}, r"errors: expected \(N,\), as many as labels"),
-        ({"labels": np.full(202, 3)}, "labels: expected indices into 3 names, not up to 3"),
-    ],
-)
-def test_what_does_not_fit_is_refused(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        errors(**wrong)
-
-
-def test_other_classes_cannot_stand_beside_one_another(draw: Draw) -> None:
+def test_other_classes_cannot_stand_beside_one_another() -> None:
     with pytest.raises(ValueError, match="different classes"):
         draw(Panel("a", errors()), Panel("b", errors(class_names=("a", "b", "c"))))

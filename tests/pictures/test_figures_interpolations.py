@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import FigureImage
 from matplotlib.text import Text
 
 from autoenc.pictures.interpolations import Interpolations
 from autoenc.pictures.picture import Panel
-
-Draw = Callable[..., Figure]
+from tests.pictures.pages import draw
 
 
 def lines(rows: int = 3, steps: int = 5, **changed: Any) -> Interpolations:
@@ -41,7 +37,7 @@ def placed(figure: Figure) -> list[tuple[int, int, int]]:
     )
 
 
-def test_a_row_goes_from_image_to_image(draw: Draw) -> None:
+def test_a_row_goes_from_image_to_image() -> None:
     figure = draw(lines())
     assert [level for _, _, level in placed(figure)] == list(range(21))
     rows = [placed(figure)[start : start + 7] for start in (0, 7, 14)]
@@ -49,7 +45,7 @@ def test_a_row_goes_from_image_to_image(draw: Draw) -> None:
     assert gaps[0] == gaps[-1] > gaps[1] == gaps[2]  # the images themselves stand apart from what is decoded
 
 
-def test_names_stand_at_both_ends_of_their_row(draw: Draw) -> None:
+def test_names_stand_at_both_ends_of_their_row() -> None:
     figure = draw(lines())
     for row, start in enumerate((0, 7, 14)):
         (foot, left, _), (_, right, _) = placed(figure)[start], placed(figure)[start + 6]
@@ -63,21 +59,7 @@ def test_names_stand_at_both_ends_of_their_row(draw: Draw) -> None:
     assert written.count("image") == 2
 
 
-def test_panels_have_their_labels(draw: Draw) -> None:
+def test_panels_have_their_labels() -> None:
     figure = draw(Panel("conv", lines()), Panel("linear", lines()))
     assert len(placed(figure)) == 42
     assert {"conv", "linear"} <= {text.get_text() for text in figure.texts}
-
-
-def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
-    picture = lines()
-    assert picture.draw(tmp_path, title="t") == tmp_path / "interpolations.png"
-    again = Interpolations.load(tmp_path / "interpolations.npz")
-    assert np.array_equal(again.images, picture.images)
-    assert again.end_names == picture.end_names
-
-
-@pytest.mark.parametrize("wrong", [{"ends": lines(2).ends}, {"start_names": ("a",)}, {"images": lines(2).images}])
-def test_what_does_not_fit_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="ends: expected as many as starts and names"):
-        lines(**wrong)

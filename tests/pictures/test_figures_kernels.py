@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from autoenc.pictures.kernels import MOST_SHOWN, Kernels, roughness
-from autoenc.pictures.picture import Panel
-from tests.pictures.pages import all_of, check_layout, drawn
+from tests.pictures.pages import all_of, check_layout, draw
 
 
 def noise(*shape: int, seed: int = 0) -> NDArray[np.float64]:
@@ -30,12 +28,6 @@ def picture(kernels: NDArray[Any], *, dead: NDArray[np.bool_] | None = None, not
     return Kernels.of(kernels, dead=dead, ignored=none_of(*kernels.shape[1:]), note=note)
 
 
-def figure(*pictures: Kernels) -> Figure:
-    labels = [""] if len(pictures) == 1 else [f"run {index}" for index in range(len(pictures))]
-    panels = [Panel(label, shown) for label, shown in zip(labels, pictures, strict=True)]
-    return drawn(lambda: Kernels.figure(panels, title="a title"))
-
-
 def blocks(found: Figure) -> list[NDArray[np.uint8]]:
     return [np.asarray(image.get_array()) for image in found.findobj(FigureImage)]
 
@@ -45,11 +37,7 @@ def blocks(found: Figure) -> list[NDArray[np.uint8]]:
 
 def test_white_noise_has_a_roughness_of_one() -> None:
     assert roughness(noise(400, 1, 20, 20), ignored=none_of(1, 20, 20)) == pytest.approx(1, abs=0.02)
-    assert roughness(5 * noise(400, 3, 20, 20), ignored=none_of(3, 20, 20)) == pytest.approx(1, abs=0.02)
-
-
-def test_in_expectation_it_is_one_in_a_kernel_of_any_size() -> None:
-    each = [roughness(kernel[None], ignored=none_of(1, 3, 3)) for kernel in noise(4000, 1, 3, 3)]
+    each = [roughness(5 * kernel[None], ignored=none_of(3, 3, 3)) for kernel in noise(2000, 3, 3, 3)]
     assert np.mean(each) == pytest.approx(1, abs=0.02)
 
 
@@ -110,7 +98,7 @@ def test_sixty_four_of_many_are_shown_evenly_chosen() -> None:
     assert set(np.diff(chosen)) <= {3, 4}
     assert (shown.dead == (chosen % 2 == 1)).all()
     assert (shown.count, shown.dead_count) == (200, 100)
-    assert "64 of 200 kernels, evenly chosen; 100 dead" in all_of(figure(shown))
+    assert "64 of 200 kernels, evenly chosen; 100 dead" in all_of(draw(shown))
 
 
 def test_the_limit_is_the_quantile_of_all_weights_and_the_dead_are_not_rough() -> None:
@@ -129,7 +117,7 @@ def test_white_is_zero_on_one_scale_for_all_panels() -> None:
     small[0, 0, 0] = [-1, 1, 0, 0, 0, 0, 0, 0]
     large[0, 0, 0] = [-10, 10, 5, -5, 0, 0, 0, 0]
     first, second = (
-        block[:, ::scale][:1] for block in blocks(figure(picture(small), picture(large))) for scale in [len(block) // 8]
+        block[:, ::scale][:1] for block in blocks(draw(picture(small), picture(large))) for scale in [len(block) // 8]
     )
     colors = [tuple(int(value) for value in pixel) for pixel in second[0]]
     blue, red, pale_red, pale_blue, zero = colors[:5]
@@ -146,7 +134,7 @@ def test_kernels_of_colours_are_grey_at_zero() -> None:
     kernels = np.zeros((1, 3, 8, 8))
     kernels[0, 0, 0, 0] = kernels[0, :, 0, 1] = 1
     kernels[0, :, 0, 2] = -1
-    (block,) = blocks(figure(picture(kernels)))
+    (block,) = blocks(draw(picture(kernels)))
     scale = len(block) // 8
     red, white, black, grey = block[0, [0, scale, 2 * scale, 3 * scale]].tolist()
     assert grey == [128, 128, 128]
@@ -156,7 +144,7 @@ def test_kernels_of_colours_are_grey_at_zero() -> None:
 
 def test_the_dead_are_crossed_out_and_no_others() -> None:
     dead = np.array([False, True, False, True, False, False])
-    found = figure(picture(noise(6, 1, 4, 4), dead=dead))
+    found = draw(picture(noise(6, 1, 4, 4), dead=dead))
     lines = [artist for artist in found.artists if isinstance(artist, Line2D)]
     boxes = [line.get_transform().transform(line.get_xydata()) for line in lines]
     corners = {tuple(np.round([*box.min(0), *box.max(0)]).astype(int).tolist()) for box in boxes}
@@ -166,10 +154,12 @@ def test_the_dead_are_crossed_out_and_no_others() -> None:
     assert corners == places
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 16, 64, 100])
-@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 3, 3), (3, 32, 32), (1, 29, 31), (1, 1, 1), (3, 5, 3)])
+@pytest.mark.parametrize(
+    ("count", "shape"),
+    [(1, (1, 28, 28)), (2, (3, 32, 32)), (7, (1, 29, 31)), (16, (3, 5, 3)), (64, (1, 1, 1)), (100, (1, 28, 28))],
+)
 def test_pages_of_any_kernels_fit(count: int, shape: tuple[int, int, int]) -> None:
-    found = figure(picture(noise(count, *shape)))
+    found = draw(picture(noise(count, *shape)))
     check_layout(found)
     assert found.bbox.width <= 2200
     assert found.bbox.height <= 1500
@@ -180,10 +170,10 @@ def test_pages_of_any_kernels_fit(count: int, shape: tuple[int, int, int]) -> No
     assert (widths % shape[2] == 0).all()
 
 
-@pytest.mark.parametrize("count", [2, 3, 4, 6])
+@pytest.mark.parametrize("count", [2, 4, 6])
 def test_panels_beside_one_another_fit(count: int) -> None:
     note = "67 pixels are black in every training image: their weights never moved"
-    found = figure(*(picture(noise(128, 1, 28, 28, seed=seed), note=note) for seed in range(count)))
+    found = draw(*(picture(noise(128, 1, 28, 28, seed=seed), note=note) for seed in range(count)))
     check_layout(found)
     assert found.bbox.width <= 2200
     assert all_of(found).count(note) == count
@@ -194,34 +184,7 @@ def test_weights_that_are_not_finite_stop_nothing() -> None:
     kernels = noise(4, 1, 3, 3)
     kernels[1, 0, 0, 0] = np.nan
     kernels[2, 0, 0, 0] = np.inf
-    found = figure(picture(kernels))
+    found = draw(picture(kernels))
     assert len(blocks(found)) == 4
-    figure(picture(np.full((2, 1, 3, 3), np.nan)))
-    figure(picture(np.zeros((2, 1, 3, 3))))
-
-
-def test_saved_and_loaded(tmp_path: Path) -> None:
-    shown = picture(noise(100, 1, 5, 5), dead=np.arange(100) % 3 == 0, note="a note")
-    path = shown.draw(tmp_path, title="t")
-    assert path == tmp_path / "kernels.png"
-    again = Kernels.load(tmp_path / "kernels.npz")
-    assert np.array_equal(again.kernels, shown.kernels)
-    assert np.array_equal(again.dead, shown.dead)
-    assert again.remark == shown.remark
-
-
-@pytest.mark.parametrize(
-    ("kernels", "dead", "ignored", "message"),
-    [
-        (np.zeros((2, 3, 3)), none_of(2), none_of(3, 3), r"\(N, C, H, W\).*not \(2, 3, 3\)"),
-        (np.zeros((2, 4, 3, 3)), none_of(2), none_of(4, 3, 3), "one or three channels"),
-        (np.zeros((0, 1, 3, 3)), none_of(0), none_of(1, 3, 3), "at least one kernel"),
-        (np.zeros((2, 1, 3, 3)), none_of(3), none_of(1, 3, 3), "do not fit"),
-        (np.zeros((2, 1, 3, 3)), none_of(2), none_of(1, 3, 4), "do not fit"),
-    ],
-)
-def test_what_does_not_fit_is_refused(
-    kernels: NDArray[Any], dead: NDArray[np.bool_], ignored: NDArray[np.bool_], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        Kernels.of(kernels, dead=dead, ignored=ignored, note="")
+    draw(picture(np.full((2, 1, 3, 3), np.nan)))
+    draw(picture(np.zeros((2, 1, 3, 3))))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from matplotlib.image import FigureImage
 
 from autoenc.pictures.matrix import Matrix
-from autoenc.pictures.picture import Panel
-from tests.pictures.pages import all_of, check_layout, drawn
+from tests.pictures.pages import all_of, check_layout, draw
 
 
 def matrix(outputs: int = 16, *, kernel: int = 3, off: float = 0.0) -> Matrix:
@@ -22,22 +18,16 @@ def matrix(outputs: int = 16, *, kernel: int = 3, off: float = 0.0) -> Matrix:
     return Matrix(kernel=weights, convolution=values, transposed=other, side=8, stride=2, padding=1)
 
 
-def figure(*pictures: Matrix) -> Figure:
-    labels = [""] if len(pictures) == 1 else [f"run {index}" for index in range(len(pictures))]
-    panels = [Panel(label, shown) for label, shown in zip(labels, pictures, strict=True)]
-    return drawn(lambda: Matrix.figure(panels, title="a title"))
-
-
 def test_the_largest_deviation_is_stated() -> None:
     assert matrix().deviation == 0
-    assert "largest deviation from the other's transpose: 0" in all_of(figure(matrix()))
+    assert "largest deviation from the other's transpose: 0" in all_of(draw(matrix()))
     assert matrix(off=-0.25).deviation == pytest.approx(0.25)
-    assert "transpose: 2.5e-01" in all_of(figure(matrix(off=-0.25)))
+    assert "transpose: 2.5e-01" in all_of(draw(matrix(off=-0.25)))
 
 
 def test_both_matrices_and_the_kernel_are_drawn_pixel_by_pixel() -> None:
     shown = matrix(off=2.0)
-    convolution, kernel, transposed = (np.asarray(image.get_array()) for image in figure(shown).findobj(FigureImage))
+    convolution, kernel, transposed = (np.asarray(image.get_array()) for image in draw(shown).findobj(FigureImage))
     scale = convolution.shape[1] // 64
     assert convolution.shape == (16 * scale, 64 * scale, 3)
     assert transposed.shape == (64 * scale, 16 * scale, 3)
@@ -46,25 +36,9 @@ def test_both_matrices_and_the_kernel_are_drawn_pixel_by_pixel() -> None:
     assert np.argwhere(differs).tolist() == [[3, 0]]
 
 
-@pytest.mark.parametrize("outputs", [1, 4, 16, 64])
-@pytest.mark.parametrize("kernel", [1, 3, 7])
-@pytest.mark.parametrize("panels", [1, 2, 3, 4])
+@pytest.mark.parametrize(("outputs", "kernel", "panels"), [(1, 7, 1), (64, 3, 2), (16, 1, 3), (4, 3, 4)])
 def test_panels_fit(outputs: int, kernel: int, panels: int) -> None:
-    found = figure(*(matrix(outputs, kernel=kernel) for _ in range(panels)))
+    found = draw(*(matrix(outputs, kernel=kernel) for _ in range(panels)))
     check_layout(found)
     assert found.bbox.width <= 2300
     assert found.bbox.height <= 2300
-
-
-def test_saved_and_loaded(tmp_path: Path) -> None:
-    matrix(off=1).draw(tmp_path, title="t")
-    again = Matrix.load(tmp_path / "matrix.npz")
-    assert again.deviation == pytest.approx(1)
-    assert again.remark == matrix(off=1).remark
-
-
-def test_a_matrix_that_cannot_be_the_transpose_is_refused() -> None:
-    with pytest.raises(ValueError, match="transposed shape"):
-        Matrix(
-            kernel=np.ones((3, 3)), convolution=np.ones((4, 6)), transposed=np.ones((4, 6)), side=8, stride=1, padding=0
-        )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from matplotlib.image import FigureImage
 from numpy.typing import NDArray
 
-from autoenc.pictures.picture import Panel
 from autoenc.pictures.power_spectra import checkerboard, power_spectrum
 from autoenc.pictures.spectrum import Spectrum
-from tests.pictures.pages import all_of, check_layout, drawn
+from tests.pictures.pages import all_of, check_layout, draw
 
 SIDE = 32
 Floats = NDArray[np.float64]
@@ -33,10 +29,6 @@ def smooth(count: int = 300, *, side: int = SIDE, seed: int = 0) -> Floats:
 
 def board(side: int = SIDE) -> Floats:
     return np.asarray((-1.0) ** np.add.outer(np.arange(side), np.arange(side)))
-
-
-def columns(period: int, *, side: int = SIDE) -> Floats:
-    return np.broadcast_to(np.where(np.arange(side) % period == 0, 1.0, 0.0), (side, side))
 
 
 # The spectrum
@@ -82,7 +74,7 @@ def test_images_that_are_too_small_are_refused(shape: tuple[int, ...]) -> None:
 # The number
 
 
-@pytest.mark.parametrize("side", [24, 28, 32, 64])
+@pytest.mark.parametrize("side", [24, 32])
 def test_it_is_zero_for_a_smooth_spectrum(side: int) -> None:
     assert checkerboard(power_spectrum(noise(1000, height=side, width=side))) == pytest.approx(0, abs=0.3)
     assert checkerboard(power_spectrum(smooth(1000, side=side))) == pytest.approx(0, abs=0.3)
@@ -98,7 +90,7 @@ def test_it_is_the_definition() -> None:
     assert checkerboard(10 ** (decibels / 10)) == pytest.approx(6 - 2 * 8 / 8 / 3)
 
 
-@pytest.mark.parametrize("amplitude", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("amplitude", [0.1, 1.0])
 def test_an_added_checkerboard_counts_by_its_power(amplitude: float) -> None:
     # Noise of variance 1 and a wave of this amplitude: |sum of the window|^2 / sum of its squares is its gain. Only one
     # of three frequencies has it; the window's own spectrum, known as well, reaches the neighbours.
@@ -109,25 +101,6 @@ def test_an_added_checkerboard_counts_by_its_power(amplitude: float) -> None:
     found = {step: 10 * np.log10(1 + amplitude**2 * reaches[step]) for step in steps}
     expected = (found.pop((0, 0)) - np.mean(list(found.values()))) / 3
     assert checkerboard(power_spectrum(images)) == pytest.approx(expected, abs=0.15)
-
-
-def test_a_picture_times_a_checkerboard_shows_more_the_stronger_it_is() -> None:
-    # x (1 + a c) has the spectrum of x, and a^2 times the same around (1/2, 1/2).
-    images = smooth(1000)
-    numbers = [checkerboard(power_spectrum(images * (1 + a * board()))) for a in (0, 0.03, 0.1, 0.3, 1)]
-    assert numbers[0] == pytest.approx(0, abs=0.3)
-    assert numbers == sorted(numbers)
-    assert numbers[-1] > 1
-    before, after = power_spectrum(images), power_spectrum(images * (1 + 0.3 * board()))
-    window = np.outer(np.hanning(SIDE + 2)[1:-1], np.hanning(SIDE + 2)[1:-1])
-    at_zero = np.mean((images * window).sum((1, 2, 3)) ** 2) / (window**2).sum()
-    assert after[32, 32] - before[32, 32] == pytest.approx(0.09 * at_zero, rel=0.05)
-
-
-def test_stripes_of_either_direction_count() -> None:
-    images = smooth(1000)
-    for pattern in (columns(2), columns(2).T):
-        assert checkerboard(power_spectrum(images * (1 + pattern))) > 1
 
 
 def test_without_power_it_is_undefined() -> None:
@@ -145,15 +118,9 @@ def picture(seed: int = 0) -> Spectrum:
     )
 
 
-def figure(*pictures: Spectrum) -> Figure:
-    labels = [""] if len(pictures) == 1 else [f"run {index}" for index in range(len(pictures))]
-    panels = [Panel(label, shown) for label, shown in zip(labels, pictures, strict=True)]
-    return drawn(lambda: Spectrum.figure(panels, title="a title"))
-
-
-@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 3])
 def test_rows_of_spectra_fit(count: int) -> None:
-    found = figure(*(picture(seed) for seed in range(count)))
+    found = draw(*(picture(seed) for seed in range(count)))
     check_layout(found)
     assert found.bbox.width <= 2200
     images = found.findobj(FigureImage)
@@ -163,7 +130,7 @@ def test_rows_of_spectra_fit(count: int) -> None:
 
 def test_zero_is_in_the_middle_and_the_numbers_are_told() -> None:
     shown = picture()
-    found = figure(shown)
+    found = draw(shown)
     original, reconstruction, untrained = (
         np.asarray(image.get_array())[::4, ::4] for image in found.findobj(FigureImage)
     )
@@ -179,14 +146,14 @@ def test_zero_is_in_the_middle_and_the_numbers_are_told() -> None:
 def test_the_vertical_axis_points_up() -> None:
     tall = power_spectrum(noise(5) + 3 * np.cos(2 * np.pi * np.add.outer(np.arange(SIDE), np.arange(SIDE)) / 8))
     shown = Spectrum(originals=tall, reconstructions=tall, untrained=tall)
-    pixels = np.asarray(figure(shown).findobj(FigureImage)[0].get_array())[::4, ::4].sum(axis=2, dtype=int)
+    pixels = np.asarray(draw(shown).findobj(FigureImage)[0].get_array())[::4, ::4].sum(axis=2, dtype=int)
     assert pixels[32 - 8, 32 + 8] == pixels.max()  # (1/8, 1/8) is at the upper right
     assert pixels[32 - 8, 32 - 8] < pixels.max()
 
 
 def test_profiles_are_means_over_the_other_direction() -> None:
     shown = picture()
-    (chart,) = (axes for axes in figure(shown).axes if axes.get_ylabel() == "power, dB")
+    (chart,) = (axes for axes in draw(shown).axes if axes.get_ylabel() == "power, dB")
     lines = {line.get_label(): line for line in chart.lines}
     assert {"originals", "reconstructions", "untrained decoder"} <= set(lines)
     x, y = lines["reconstructions"].get_xydata().T  # type: ignore[union-attr]
@@ -197,18 +164,6 @@ def test_profiles_are_means_over_the_other_direction() -> None:
 
 def test_spectra_that_are_zero_or_not_finite_stop_nothing() -> None:
     ones, zeros, none = np.ones((64, 64)), np.zeros((64, 64)), np.full((64, 64), np.nan)
-    found = figure(Spectrum(originals=ones, reconstructions=none, untrained=zeros))
+    found = draw(Spectrum(originals=ones, reconstructions=none, untrained=zeros))
     assert "reconstructions undefined dB" in all_of(found)
-    figure(Spectrum(originals=none, reconstructions=none, untrained=none))
-
-
-def test_saved_and_loaded(tmp_path: Path) -> None:
-    shown = picture()
-    shown.draw(tmp_path, title="t")
-    assert Spectrum.load(tmp_path / "spectrum.npz").checkerboard == shown.checkerboard
-
-
-def test_a_spectrum_of_another_shape_is_refused() -> None:
-    good = np.ones((64, 64))
-    with pytest.raises(ValueError, match="reconstructions: expected a spectrum"):
-        Spectrum(originals=good, reconstructions=np.ones((64, 32)), untrained=good)
+    draw(Spectrum(originals=none, reconstructions=none, untrained=none))

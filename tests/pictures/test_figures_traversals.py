@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.image import FigureImage
 from matplotlib.text import Text
 
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.traversals import Traversals
-
-Draw = Callable[..., Figure]
+from tests.pictures.pages import draw, levels
 
 
 def rows(count: int = 3, steps: int = 5, **changed: Any) -> Traversals:
@@ -34,18 +30,11 @@ def rows(count: int = 3, steps: int = 5, **changed: Any) -> Traversals:
     return Traversals(**{**fields, **changed})
 
 
-def levels(figure: Figure) -> list[int]:
-    """Of the images from left to right and from the top down."""
-    found = [image for image in figure.images if isinstance(image, FigureImage)]
-    ordered = sorted(found, key=lambda image: (-int(image.oy), int(image.ox)))
-    return [int(np.asarray(image.get_array())[0, 0, 0]) for image in ordered]
-
-
 def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text)]
 
 
-def test_rows_are_dimensions_below_the_image(draw: Draw) -> None:
+def test_rows_are_dimensions_below_the_image() -> None:
     figure = draw(rows())
     assert levels(figure) == [254, 253, *range(15)]
     written = texts(figure)
@@ -61,35 +50,14 @@ def test_rows_are_dimensions_below_the_image(draw: Draw) -> None:
     ("count", "expected"),
     [(1, "the only number of the code"), (2, "both numbers of the code"), (3, "all 3 numbers of the code")],
 )
-def test_all_numbers_are_said_to_be_all(draw: Draw, count: int, expected: str) -> None:
+def test_all_numbers_are_said_to_be_all(count: int, expected: str) -> None:
     assert f"{expected}, image of class" in " ".join(texts(draw(rows(count, code_size=count))))
 
 
-def test_of_several_panels_every_other_image_is_shown(draw: Draw) -> None:
+def test_of_several_panels_every_other_image_is_shown() -> None:
     figure = draw(Panel("a", rows(1)), Panel("b", rows(1)))
     assert levels(figure) == [254, 253, 254, 253, 0, 2, 4, 0, 2, 4]
 
 
-def test_a_number_that_never_varies_has_one_value(draw: Draw) -> None:
+def test_a_number_that_never_varies_has_one_value() -> None:
     assert "0.500" in texts(draw(rows(1, code_values=np.full((1, 5), 0.5))))
-
-
-def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
-    picture = rows()
-    assert picture.draw(tmp_path, title="t") == tmp_path / "traversals.png"
-    again = Traversals.load(tmp_path / "traversals.npz")
-    assert np.array_equal(again.code_values, picture.code_values)
-    assert again.dimensions == (4, 0, 7)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"code_values": np.zeros((3, 4))}, r"code_values: expected \(3, 5\)"),
-        ({"dimensions": (1,)}, "code_values: expected"),
-        ({"standard_deviations": (1.0,)}, "standard_deviations: expected 3"),
-    ],
-)
-def test_what_does_not_fit_is_refused(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        rows(**wrong)

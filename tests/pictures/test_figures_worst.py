@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
-from matplotlib.figure import Figure
 from matplotlib.image import FigureImage
-from matplotlib.text import Text
 
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.worst import Worst
-
-Draw = Callable[..., Figure]
+from tests.pictures.pages import all_of, draw, levels
 
 
 def worst(count: int = 3, **changed: Any) -> Worst:
@@ -37,28 +31,17 @@ def worst(count: int = 3, **changed: Any) -> Worst:
     return Worst(**{**fields, **changed})
 
 
-def levels(figure: Figure) -> list[int]:
-    """Of the images from left to right and from the top down."""
-    found = [image for image in figure.images if isinstance(image, FigureImage)]
-    ordered = sorted(found, key=lambda image: (-int(image.oy), int(image.ox)))
-    return [int(np.asarray(image.get_array())[0, 0, 0]) for image in ordered]
-
-
-def said(figure: Figure) -> str:
-    return " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
-
-
-def test_rows_are_originals_inputs_and_reconstructions(draw: Draw) -> None:
+def test_rows_are_originals_inputs_and_reconstructions() -> None:
     figure = draw(worst())
     assert levels(figure) == [0, 1, 2, 100, 101, 102, 200, 201, 202]
-    text = said(figure)
+    text = all_of(figure)
     assert "The 3 largest errors of 1,234 test images." in text
     assert "from the noisy input, against the clean image" in text
     for expected in ("class 0", "class 2", "0.5000", "0.3750", "0.2500"):
         assert expected in text
 
 
-def test_notes_stand_under_their_images(draw: Draw) -> None:
+def test_notes_stand_under_their_images() -> None:
     figure = draw(worst())
     for note, level in (("class 1", 1), ("0.3750", 201)):
         (text,) = (text for text in figure.texts if text.get_text() == note)
@@ -69,49 +52,28 @@ def test_notes_stand_under_their_images(draw: Draw) -> None:
         assert 0 < int(image.oy) - box.y1 < 20
 
 
-def test_without_noise_there_are_no_inputs(draw: Draw) -> None:
+def test_without_noise_there_are_no_inputs() -> None:
     figure = draw(worst(noisy=False))
     assert levels(figure) == [0, 1, 2, 200, 201, 202]
-    assert "noisy" not in said(figure)
+    assert "noisy" not in all_of(figure)
 
 
-def test_twenty_stand_in_two_rows_of_ten(draw: Draw) -> None:
+def test_twenty_stand_in_two_rows_of_ten() -> None:
     figure = draw(worst(20, noisy=False))
     assert levels(figure) == [*range(10), *range(200, 210), *range(10, 20), *range(210, 220)]
-    assert "The 20 largest" in said(figure)
-    assert "The 10 largest" in said(draw(worst(14)))  # whole rows
+    assert "The 20 largest" in all_of(figure)
+    assert "The 10 largest" in all_of(draw(worst(14)))  # whole rows
 
 
-def test_each_panel_has_its_own_ten(draw: Draw) -> None:
+def test_each_panel_has_its_own_ten() -> None:
     figure = draw(Panel("a", worst(20)), Panel("b", worst(12, noisy=False)))
     assert len(levels(figure)) == 50
-    text = said(figure)
-    assert "The 10 largest errors of 1,234 test images, of each run its own." in text
-    assert "from the noisy input where there is noise" in text
+    text = all_of(figure)
+    assert "The 10 largest errors of 1,234 test images, separately for each run." in text
+    assert "with noise from the noisy input" in text
     assert "a \N{MIDDLE DOT} noisy input" in text
     assert "b \N{MIDDLE DOT} noisy input" not in text
 
 
-def test_an_error_that_is_not_finite_is_said(draw: Draw) -> None:
-    assert "not finite" in said(draw(worst(errors=np.array([np.nan, 0.5, 0.25]))))
-
-
-def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
-    picture = worst()
-    assert picture.draw(tmp_path, title="t") == tmp_path / "worst.png"
-    again = Worst.load(tmp_path / "worst.npz")
-    assert np.array_equal(again.errors, picture.errors)
-    assert again.noisy is True
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"given": np.zeros((2, 1, 8, 8))}, "given: expected the shape of the clean images"),
-        ({"errors": np.zeros(2)}, "errors: expected one, and a name, for each of 3 images"),
-        ({"names": ("a",)}, "errors: expected one, and a name"),
-    ],
-)
-def test_what_does_not_fit_is_refused(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        worst(**wrong)
+def test_an_error_that_is_not_finite_is_all_of() -> None:
+    assert "not finite" in all_of(draw(worst(errors=np.array([np.nan, 0.5, 0.25]))))

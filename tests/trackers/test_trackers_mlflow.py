@@ -265,7 +265,7 @@ def test_a_failed_run_says_why_until_it_is_taken_up_and_finishes(
         raise RuntimeError("no\nink")
 
     with monkeypatch.context() as patched:
-        patched.setattr("autoenc.experiment.run.draw_portraits", broken)
+        patched.setattr("autoenc.experiment.drawing.draw_pictures", broken)
         patched.setattr(background, "UNFINISHED_WAIT", 60.0)
         train("tracker=mlflow", exit_code=1)
     run = only_run(store())

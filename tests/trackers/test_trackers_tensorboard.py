@@ -124,7 +124,7 @@ def test_a_failed_run_says_so_until_it_is_taken_up_and_finishes(train: Train, mo
         raise RuntimeError("no\nink")
 
     with monkeypatch.context() as patched:
-        patched.setattr("autoenc.experiment.run.draw_portraits", broken)
+        patched.setattr("autoenc.experiment.drawing.draw_pictures", broken)
         run = train("tracker=tensorboard", exit_code=1)
     reader = read(run)
     assert status(reader) == api_pb2.STATUS_FAILURE

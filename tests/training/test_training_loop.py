@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from autoenc.command_line import main
-from autoenc.portraits import Subject
-from autoenc.portraits.reconstructions import reconstructions
+from autoenc.pictures.reconstructions import Reconstructions
+from autoenc.pictures.subject import Subject
 from autoenc.runs import RunDirectory
 from autoenc.training.checkpoints import load_last
 from autoenc.training.step import TrainingStep
@@ -211,7 +211,7 @@ def test_a_second_signal_stops_at_once(train: Train, monkeypatch: pytest.MonkeyP
 def test_killed_while_the_pictures_are_drawn(
     train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autoenc.experiment.run.draw_portraits", lambda *_, **__: kill())
+    monkeypatch.setattr("autoenc.experiment.drawing.draw_pictures", lambda *_, **__: kill())
     with pytest.raises(Killed):
         train()
     monkeypatch.undo()
@@ -360,11 +360,11 @@ def test_a_full_disk_is_reported_and_leaves_no_half_checkpoint(
 
 def test_pictures_show_what_was_scored_in_bfloat16_too(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Subject] = []
-    monkeypatch.setattr("autoenc.experiment.run.draw_portraits", lambda subject, **_: drawn.append(subject))
+    monkeypatch.setattr("autoenc.experiment.drawing.draw_pictures", lambda subject, **_: drawn.append(subject))
     run = train("device.precision=bfloat16", "dataset.validation_fraction=0")
     checkpoint = load_last(run / "checkpoints")
     assert checkpoint is not None
-    final = torch.from_numpy(reconstructions(drawn[0]).final)
+    final = torch.from_numpy(Reconstructions.measure(drawn[0]).final)
     assert torch.equal(final, checkpoint.trainer["snapshot:3"])
 
 

@@ -10,6 +10,7 @@ import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunDirectory, RunRecord, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.search.outcome import SPLIT
@@ -55,7 +56,9 @@ def write_report(study: Study, *, folder: Path, metric: str) -> SearchReport:
     if best is None:
         return SearchReport(None, f"None of {len(trials)} trials has finished.", None)
     label = f"{SPLIT} {metric}" + (f": {values['unit']}" if values["unit"] else "")
-    picture = _draw(study, trials, importances=importances, label=label, path=folder / PICTURE)
+    known = find_metric(f"{SPLIT}.{metric}")
+    scale = known.scale if known else "log"
+    picture = _draw(study, trials, importances=importances, label=label, scale=scale, path=folder / PICTURE)
     said = " ".join(f"{key}={value}" for key, value in best.params.items())
     finished = sum(trial.state == "finished" for trial in trials)
     of = f"{finished} trials" if finished == len(trials) else f"{finished} finished trials of {len(trials)}"
@@ -110,7 +113,9 @@ def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
     return {key.lstrip("+"): float(found[key]) for key in study.space if key in found}
 
 
-def _draw(study: Study, trials: list[Trial], *, importances: dict[str, float] | None, label: str, path: Path) -> Path:
+def _draw(
+    study: Study, trials: list[Trial], *, importances: dict[str, float] | None, label: str, scale: str, path: Path
+) -> Path:
     from autoenc.pictures.search_history import Setting, Tried, draw_search
 
     ended = [trial for trial in trials if trial.state != "running"]
@@ -128,6 +133,7 @@ def _draw(study: Study, trials: list[Trial], *, importances: dict[str, float] | 
         [Tried(trial.number, trial.state, trial.value) for trial in ended if trial.state != "running"],
         settings,
         metric_label=label,
+        scale=scale,
         higher_is_better=study.direction == "maximize",
         title=f"{path.parent.name}: a search of {len(ended)} trials",
         path=path,

@@ -1,0 +1,103 @@
+"""Draw the pictures of a run: at its end, and again later."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from autoenc.config import ExperimentConfig
+from autoenc.data.datasets import Splits
+from autoenc.devices import Device, plain_device
+from autoenc.experiment.announcement import title_of
+from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.summary import units_of
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.pictures import PICTURES, draw_pictures
+from autoenc.pictures.loss_curves import draw_loss_curves
+from autoenc.pictures.subject import Subject
+from autoenc.runs import RunDirectory
+from autoenc.settings import ConfigError, listed, nearest
+from autoenc.trained_model import load_run
+from autoenc.training.checkpoints import load_last
+from autoenc.training.state import Snapshot, TrainingState, stored_snapshots
+
+
+def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory: RunDirectory) -> None:
+    """Draw the loss curves and the pictures that the config names, of the trained model."""
+    config, position = prepared.config, state.position
+    # Training is over: from here on, synchronizing with the device costs nothing.
+    run_directory.figures.mkdir(exist_ok=True)
+    draw_loss_curves(
+        run_directory.metrics(),
+        path=run_directory.figures / "loss_curves.png",
+        loss_label=units_of(prepared)["loss"],
+        best_epoch=position.best_epoch,
+        title=title_of(config),
+    )
+    always = [name for name, entry in PICTURES.items() if entry.always]
+    subject = _subject(
+        prepared.model, config, splits=prepared.splits, device=prepared.device, snapshots=state.snapshots
+    )
+    names = None if config.figures is None else [*always, *config.figures]
+    epoch = position.best_epoch or position.epoch
+    draw_pictures(subject, folder=run_directory.figures, names=names, title=title_of(config), epoch=epoch)
+
+
+def redraw_run(
+    run: Path, *, names: Sequence[str] | None, projection: Literal["pca", "tsne"], device: str
+) -> list[Path]:
+    """Draw pictures of a finished run into its `figures` folder.
+
+    Args:
+        run: the folder of a run that has a checkpoint.
+        names: from `PICTURES`; None draws every picture that applies to the model.
+        projection: how codes of more than two numbers are projected to a plane.
+        device: where to compute: a choice of the group `device`.
+
+    Returns:
+        The paths of the pictures. One that does not apply to the model is left out, with a warning.
+
+    Raises:
+        ValueError: the run or a picture does not exist, or the run's data is not available.
+    """
+    RunDirectory.open(run, key="RUN")
+    if projection == "tsne" and names is not None and "codes" not in names:
+        raise ConfigError("--tsne", "it applies to the picture codes, which is not among those named")
+    unknown = [name for name in names or () if name not in PICTURES]
+    if unknown:
+        problem = f"there is no such picture{nearest(unknown[0], PICTURES)}; there are {listed(PICTURES)}"
+        raise ConfigError("PICTURE", problem, value=unknown[0])
+    used = plain_device(device)
+    trained = load_run(run, device=used.torch_device)
+    config = trained.config
+    checkpoint = load_last(RunDirectory(run).checkpoints)
+    snapshots = {} if checkpoint is None else stored_snapshots(checkpoint)
+    epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
+    splits = config.dataset.build(data_dir=config.data_dir).to(used.torch_device)
+    subject = _subject(trained.model, config, splits=splits, device=used, snapshots=snapshots, projection=projection)
+    return draw_pictures(subject, folder=run / "figures", names=names, title=title_of(config), epoch=epoch)
+
+
+def _subject(
+    model: AutoEncoder,
+    config: ExperimentConfig,
+    *,
+    splits: Splits,
+    device: Device,
+    snapshots: Mapping[int, Snapshot],
+    projection: Literal["pca", "tsne"] = "pca",
+) -> Subject:
+    return Subject(
+        model=model,
+        build_untrained=functools.partial(config.build_model, image_shape=splits.image_shape),
+        noise=config.noise,
+        has_upsampling=hasattr(config.architecture, "upsampling"),
+        splits=splits,
+        test_images=splits.test.images,
+        device=device,
+        code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots.items() if len(snapshot.codes)},
+        shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots.items()},
+        projection=projection,
+    )

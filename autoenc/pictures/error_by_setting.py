@@ -1,0 +1,132 @@
+"""The errors of many runs against a numeric setting in which they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.axis_ticks import number, setting_axis, value_axis
+from autoenc.pictures.charts import FOOT, LineLabel, chart_axes, label_lines, names_height, names_width
+from autoenc.pictures.class_colors import look
+from autoenc.pictures.page import INK, MARGIN, SMALL, wrapped
+from autoenc.pictures.panels import panel_page
+
+WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800  # the least height: the chart grows with the names of the series
+MOST_NAME = 420  # pixels of a series' name beside its line, then it is wrapped
+WIDE = 8  # times the smallest: settings with such a range are drawn on a logarithmic axis
+BASELINE = "PCA, test"
+LINE = (
+    "Solid: test; dashed: training. Each mark is a run; where runs share a setting, the line goes through their mean."
+)
+
+
+class Point(NamedTuple):
+    """A run."""
+
+    series: str
+    x: float
+    test: float | None
+    train: float | None
+
+
+def error_by_setting(
+    points: Sequence[Point],
+    *,
+    x_label: str,
+    metric_label: str,
+    title: str,
+    baseline: Sequence[tuple[float, float]] | None,
+    scale: str = "log",
+) -> Figure:
+    """Test and training errors by series against a number, with a baseline; call it inside `house_style`.
+
+    The setting's axis is logarithmic if its numbers are above zero and have a wide range. The errors' axis is as in
+    `value_axis`, of the metric's `scale`. Errors that are missing or not finite are left out.
+
+    Raises:
+        ValueError: there is no point with a finite error.
+    """
+    series = []
+    for index, name in enumerate(dict.fromkeys(run.series for run in points)):
+        tests, trains = (
+            [(run.x, getattr(run, split)) for run in points if run.series == name] for split in Point._fields[2:]
+        )
+        series.append(_Series(name, _finite(tests), _finite(trains), *look(index)))
+    series = [line for line in series if len(line.test) + len(line.train)]
+    if not series:
+        raise ValueError("points: expected at least one with a finite error")
+    if baseline is not None:
+        series.append(_Series(BASELINE, _finite(baseline), np.zeros((0, 2)), INK, ""))
+    names = [line.label for line in series]
+    found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
+    settings = np.unique(found[:, 0]).tolist()
+    upright = value_axis(found[:, 1], unit=metric_label, scale=scale)
+    height = max(HEIGHT, names_height(names) + FOOT)
+    page, (corner,), _ = panel_page([""], width=WIDTH, height=height, columns=1, title=title, line=LINE)
+    axes = chart_axes(
+        page,
+        corner,
+        width=WIDTH,
+        height=height,
+        upright=upright,
+        across=setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings),
+        labels=(metric_label, x_label),
+        right=names_width(names),
+    )
+    for line in series:
+        line.draw(axes)
+    label_lines(axes, names, scale=upright)
+    return page.figure
+
+
+class _Series(NamedTuple):
+    """A line: its points (N, 2), x and error, by x. A baseline has no marker and no training errors."""
+
+    name: str
+    test: NDArray[np.float64]
+    train: NDArray[np.float64]
+    color: str
+    marker: str
+
+    @property
+    def label(self) -> LineLabel:
+        """Its name with the mean error at the greatest x."""
+        last = float(_means(self.test if len(self.test) else self.train)[-1, 1])
+        text = wrapped(f"{self.name} {number(last)}".strip(), width=MOST_NAME, size=SMALL)
+        return LineLabel(text, last, self.color)
+
+    def draw(self, axes: Axes) -> None:
+        if not self.marker:
+            axes.plot(*self.test.T, color=self.color, linestyle=(0, (6, 3)), linewidth=2, label=self.name)
+            return
+        for split, points, dashes, alpha in (("train", self.train, "--", 0.7), ("test", self.test, "-", 1.0)):
+            if not len(points):
+                continue
+            axes.plot(*_means(points).T, color=self.color, linestyle=dashes, linewidth=2.2 * alpha, alpha=alpha)
+            axes.plot(
+                *points.T,
+                color=self.color,
+                linestyle="none",
+                marker=self.marker,
+                markersize=8,
+                markerfacecolor=self.color if split == "test" else "white",
+                markeredgecolor=self.color,
+                label=f"{self.name} {split}".strip(),
+            )
+
+
+def _finite(pairs: Sequence[tuple[float, float | None]]) -> NDArray[np.float64]:
+    """Those with a finite error, (N, 2), by x."""
+    kept = sorted((float(x), float(error)) for x, error in pairs if error is not None and np.isfinite(error))
+    return np.array(kept, dtype=np.float64).reshape(-1, 2)
+
+
+def _means(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M, 2): the mean error at each x."""
+    settings = np.unique(points[:, 0])
+    return np.array([[setting, points[points[:, 0] == setting, 1].mean()] for setting in settings])

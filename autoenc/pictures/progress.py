@@ -1,0 +1,101 @@
+"""Reconstructions of the same test images at several epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.picture import Panel, Picture, evenly_chosen
+from autoenc.pictures.reconstructions import best_panels, check_same_images, image_row, shared_grid
+
+if TYPE_CHECKING:
+    from autoenc.pictures.subject import Subject
+
+MOST_EPOCHS = 8
+MOST_RUNS = 12  # of more runs, the best are shown
+MOST_ROWS = 16  # of reconstructions, but at least two epochs of each panel
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Progress(Picture):
+    """Test images and their reconstructions at several epochs."""
+
+    kind: ClassVar[str] = "progress"
+
+    clean: NDArray[Any]
+    """(K, C, H, W) in [0, 1]."""
+    epochs: tuple[int, ...]
+    """Rising; 0 is before training."""
+    snapshots: NDArray[Any]
+    """(E, K, C, H, W) in [0, 1] scale."""
+    captions: tuple[str, ...]
+    """The images' classes, (K,)."""
+
+    @classmethod
+    def measure(cls, subject: Subject) -> Self | None:
+        """Collect the reconstructions that training kept; None if it kept none."""
+        if not subject.shown_snapshots:
+            return None
+        epochs = sorted(subject.shown_snapshots)
+        return cls(
+            clean=subject.shown.cpu().numpy(),
+            epochs=tuple(epochs),
+            snapshots=np.stack([subject.shown_snapshots[epoch].numpy() for epoch in epochs]),
+            captions=subject.shown_names,
+        )
+
+    def only(self, epochs: Sequence[int]) -> Self:
+        """The same picture with those of these epochs that it has.
+
+        Raises:
+            ValueError: it has none of them.
+        """
+        kept = [index for index, epoch in enumerate(self.epochs) if epoch in set(epochs)]
+        if not kept:
+            raise ValueError(f"epochs: there are reconstructions of {_listed(self.epochs)}, not of {_listed(epochs)}")
+        return replace(self, epochs=tuple(self.epochs[index] for index in kept), snapshots=self.snapshots[kept])
+
+    def own_figure(self, *, title: str) -> Figure:
+        """Draw the originals and a row for each epoch; of many epochs eight, evenly chosen, as the title then says."""
+        shown = evenly_chosen(len(self.epochs), most=MOST_EPOCHS)
+        if len(shown) < len(self.epochs):
+            left_out = f"({len(shown)} of {len(self.epochs)} snapshots)"
+            title = f"{title} " + left_out.replace(" ", "\N{NO-BREAK SPACE}")
+        rows = [image_row("original", self.clean)]
+        rows += [image_row(_when(self.epochs[index]), self.snapshots[index]) for index in shown]
+        return shared_grid(rows, [Panel("", self)], title=title, line="")
+
+    @classmethod
+    def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
+        """Draw the originals, then for each epoch that all panels share a row for each panel; of many, some.
+
+        Raises:
+            ValueError: the panels do not show the same images, or share no epoch.
+        """
+        check_same_images(panels)
+        epochs = sorted(set.intersection(*(set(panel.picture.epochs) for panel in panels)))
+        if not epochs:
+            raise ValueError("epochs: the panels have no epoch in common")
+        last = [panel.picture.snapshots[panel.picture.epochs.index(epochs[-1])] for panel in panels]
+        best = best_panels(panels, last, most=MOST_RUNS)
+        most = max(2, min(MOST_EPOCHS, MOST_ROWS // len(best.panels)))
+        rows = [image_row("original", panels[0].picture.clean)]
+        for epoch in (epochs[index] for index in evenly_chosen(len(epochs), most=most)):
+            for number, (label, picture) in enumerate(best.panels):
+                made = picture.snapshots[picture.epochs.index(epoch)]
+                name = " \N{MIDDLE DOT} ".join(filter(None, [_when(epoch), label]))
+                rows.append(image_row(name, made, begins=number == 0))
+        return shared_grid(rows, panels, title=title, line=best.remark)
+
+
+def _when(epoch: int) -> str:
+    return f"epoch {epoch}" if epoch else "before training"
+
+
+def _listed(epochs: Sequence[int]) -> str:
+    return "epochs " + ", ".join(str(epoch) for epoch in epochs)

@@ -1,0 +1,144 @@
+"""What pictures are taken of: a trained model, its images, and what was kept of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autoenc.data.datasets import Splits, shown_indices
+from autoenc.data.noise import Noise
+from autoenc.devices import Device
+from autoenc.evaluation.batches import as_floats, batches, frozen_generator
+from autoenc.models.autoencoder import AutoEncoder
+
+MOST_FOLLOWED = 1000
+"""How many test images' codes are kept during training."""
+
+
+def followed_images(test_images: Tensor, *, figures: Sequence[str] | None) -> Tensor:
+    """The test images (N, C, H, W) whose codes training keeps for `codes_over_epochs`: the first 1,000.
+
+    None of them if `figures` does not name that picture, because every checkpoint stores the codes. `figures=None`
+    names every picture.
+    """
+    followed = figures is None or "codes_over_epochs" in figures
+    return test_images[: MOST_FOLLOWED if followed else 0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A trained model and everything that its pictures may show."""
+
+    model: AutoEncoder
+    """In eval mode, on the device."""
+    build_untrained: Callable[[], AutoEncoder]
+    """Builds the model with the run's initial weights, on the CPU."""
+    noise: Noise
+    has_upsampling: bool
+    """Whether the architecture has a way of upsampling to choose."""
+    splits: Splits
+    """On the CPU."""
+    test_images: Tensor
+    """Those of the test split, uint8 (N, C, H, W), on the device."""
+    device: Device
+    code_snapshots: Mapping[int, Tensor]
+    """By epoch, the codes (M, code_size) of the `followed_images`, on the CPU; epoch 0 is before training."""
+    shown_snapshots: Mapping[int, Tensor]
+    """By epoch, the reconstructions (K, C, H, W) of the `shown` images, on the CPU."""
+    projection: Literal["pca", "tsne"] = "pca"
+    """How codes of more than two numbers are projected to a plane."""
+
+    @cached_property
+    def shown_indices(self) -> Tensor:
+        """Which test images the pictures show, (K,): the same in every run on a dataset."""
+        return shown_indices(self.splits.test.labels)
+
+    @property
+    def shown(self) -> Tensor:
+        """The shown test images, (K, C, H, W) in [0, 1], on the device."""
+        return as_floats(self.test_images[self.shown_indices], device=self.device)
+
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """The names of their classes, (K,)."""
+        return self.names_of(self.splits.test.labels[self.shown_indices])
+
+    @property
+    def shown_codes(self) -> Tensor:
+        """Their codes, (K, code_size), on the CPU."""
+        return self.codes(self.test_images[self.shown_indices])
+
+    def names_of(self, labels: Tensor) -> tuple[str, ...]:
+        """The names of classes, (N,)."""
+        return tuple(self.splits.class_names[label] for label in labels.tolist())
+
+    @cached_property
+    def finite_test_codes(self) -> Tensor:
+        """The finite codes of all clean test images, (N, code_size), on the CPU."""
+        return finite(self.codes(self.test_images))
+
+    def codes(self, images: Tensor) -> Tensor:
+        """The codes (N, code_size) of uint8 images (N, C, H, W), on the CPU."""
+        return self._by_batches(images, self.model.encode)
+
+    def reconstructions(self, images: Tensor) -> Tensor:
+        """The reconstructions (N, C, H, W), in [0, 1] scale, of uint8 images, on the CPU."""
+        return self._by_batches(images, lambda batch: self.model(batch).reconstruction)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images (N, C, H, W) in [0, 1] scale from codes (N, code_size), on the CPU."""
+        with torch.no_grad(), self.device.autocast():
+            return self.model.decode(codes.to(self.device.torch_device)).float().cpu()
+
+    def scored_test_batches(self) -> Iterator[ScoredBatch]:
+        """The test images with their errors, as `summary.json` has them: `noisy_mse` with noise, `mse` without."""
+        generator = frozen_generator(self.device, split="test")
+        for clean in batches(self.test_images, device=self.device):
+            given = self.noise(clean, generator=generator).images if self.noise.corrupts else clean
+            with torch.no_grad(), self.device.autocast():
+                made = self.model(given).reconstruction.float()
+            errors = (made - clean).square().flatten(1).mean(1)
+            yield ScoredBatch(clean.cpu(), given.cpu(), made.cpu(), errors.cpu())
+
+    def untrained(self) -> AutoEncoder:
+        """The model with its initial weights, on the device and in eval mode; the same on the same version of torch."""
+        with torch.random.fork_rng():  # building draws the weights; the caller's random numbers stay untouched
+            model = self.build_untrained()
+        self.device.place(model)
+        return model.eval()
+
+    def _by_batches(self, images: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        images = images.to(self.device.torch_device)
+        with torch.no_grad(), self.device.autocast():
+            return torch.cat([function(batch).float().cpu() for batch in batches(images, device=self.device)])
+
+
+class ScoredBatch(NamedTuple):
+    """A batch of test images and what the model made of them, on the CPU."""
+
+    clean: Tensor
+    """(B, C, H, W) in [0, 1]."""
+    given: Tensor
+    """(B, C, H, W): the model's input, with noise if the model was trained on noise."""
+    made: Tensor
+    """(B, C, H, W) in [0, 1] scale."""
+    errors: Tensor
+    """(B,): the mean squared error of each reconstruction against the clean image."""
+
+
+def finite(codes: Tensor) -> Tensor:
+    """Those of the codes (N, code_size) whose numbers are all finite."""
+    return codes[codes.isfinite().all(dim=1)]
+
+
+def stored(images: Tensor) -> NDArray[np.float16]:
+    """Images as a picture stores them: half precision keeps all of 256 grey levels apart."""
+    kept: NDArray[np.float16] = images.detach().cpu().half().numpy()
+    return kept

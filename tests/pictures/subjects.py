@@ -1,0 +1,113 @@
+"""Subjects of models made by hand, whose pictures are known, and of whole configs, untrained."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from typing import Any, TypeVar
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from autoenc.command_line.composition import NO_PART_OF_A_RUN
+from autoenc.command_line.our_configs import register_our_configs
+from autoenc.config import parse
+from autoenc.data.datasets import Split, Splits
+from autoenc.data.noise import NOISES
+from autoenc.devices import Device
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import Plain
+from autoenc.pictures.picture import Picture
+from autoenc.pictures.subject import Subject
+from tests.conftest import REPOSITORY
+
+CPU = Device(torch_device=torch.device("cpu"), threads=1, precision="float32", channels_last=False, compile=False)
+
+
+PictureType = TypeVar("PictureType", bound=Picture)
+
+
+def measured(kind: type[PictureType], subject: Subject) -> PictureType:
+    """A picture that applies to its subject."""
+    picture = kind.measure(subject)
+    assert picture is not None
+    return picture
+
+
+def images_of(*shape: int, seed: int = 0) -> Tensor:
+    """Random uint8 images of a shape (N, C, H, W)."""
+    return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+
+
+def subject_of(
+    model: AutoEncoder,
+    *,
+    train: Tensor,
+    test: Tensor,
+    untrained: AutoEncoder | None = None,
+    train_probabilities: Tensor | None = None,
+    classes: int = 3,
+    **changed: Any,
+) -> Subject:
+    """A subject of a model made by hand; `untrained` is the same model before training. The classes take turns."""
+
+    def split(images: Tensor) -> Split:
+        return Split(images, torch.arange(len(images)) % classes)
+
+    names = tuple(f"class {index}" for index in range(classes))
+    before = copy.deepcopy(model if untrained is None else untrained)
+    fields: dict[str, Any] = {
+        "model": model.eval(),
+        "build_untrained": lambda: copy.deepcopy(before),
+        "noise": NOISES.parse({"name": "none"}),
+        "has_upsampling": False,
+        "splits": Splits(split(train), split(train[:0]), split(test), names, train_probabilities),
+        "test_images": test,
+        "device": CPU,
+        "code_snapshots": {},
+        "shown_snapshots": {},
+    }
+    return Subject(**{**fields, **changed})
+
+
+def pixel_subject(code_size: int = 2, *, train: int = 200, test: int = 60, **changed: Any) -> Subject:
+    """A subject whose codes are the first of 16 pixels; the decoder puts them back and leaves the others black."""
+    encoder, decoder = nn.Linear(16, code_size), nn.Linear(code_size, 16)
+    with torch.no_grad():
+        encoder.weight.copy_(torch.eye(code_size, 16))
+        decoder.weight.copy_(torch.eye(16, code_size))
+        encoder.bias.zero_()
+        decoder.bias.zero_()
+    model = AutoEncoder(
+        nn.Sequential(nn.Flatten(), encoder),
+        nn.Sequential(decoder, nn.Unflatten(1, (1, 4, 4))),
+        bottleneck=Plain(code_size=code_size),
+    )
+    return subject_of(model, train=images_of(train, 1, 4, 4), test=images_of(test, 1, 4, 4, seed=2), **changed)
+
+
+def spoil_codes(subject: Subject, value: float = torch.nan) -> None:
+    """Make every code of a `pixel_subject` this value."""
+    nn.init.constant_(list(subject.model.encoder.parameters())[1], value)
+
+
+def subject_from(*overrides: str, train: Tensor, test: Tensor, **changed: Any) -> Subject:
+    """The subject of the model that `train.py` would build for this command line, untrained, with other images."""
+    register_our_configs()
+    with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
+        given = compose("config", overrides=["device=cpu", "data_dir=/data", *overrides])
+        values = OmegaConf.to_container(given, resolve=True)
+    assert isinstance(values, dict)
+    config = parse({str(key): value for key, value in values.items() if key not in NO_PART_OF_A_RUN})
+    build = functools.partial(config.build_model, image_shape=Split(test, torch.arange(len(test))).image_shape)
+    return subject_of(
+        build(),
+        train=train,
+        test=test,
+        build_untrained=build,
+        noise=config.noise,
+        has_upsampling=hasattr(config.architecture, "upsampling"),
+        **changed,
+    )

@@ -1,0 +1,288 @@
+"""Reconstructions and their progress: of one run, and of several runs below one another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import FigureImage
+from matplotlib.text import Text
+from numpy.typing import NDArray
+from PIL import Image
+
+from autoenc.pictures.image_pixels import ColorScale, Given, grouped, input_label
+from autoenc.pictures.picture import Panel, evenly_chosen
+from autoenc.pictures.progress import Progress
+from autoenc.pictures.reconstructions import Reconstructions
+from tests.pictures.pages import all_of, check_layout, draw, drawn, written
+
+
+def flat(*levels: int) -> NDArray[np.float32]:
+    """Images of one grey level each, (N, 1, 8, 8)."""
+    grey = (np.array(levels) / 255).astype(np.float32)[:, None, None, None]
+    return np.broadcast_to(grey, (len(levels), 1, 8, 8)).copy()
+
+
+def final(*levels: int, **changed: Any) -> Reconstructions:
+    fields: dict[str, Any] = {
+        "clean": flat(0, 1, 2),
+        "given": flat(0, 1, 2),
+        "final": flat(*levels),
+        "captions": ("cat", "dog", "eel"),
+    }
+    return Reconstructions(**{**fields, **changed})
+
+
+def progress(*epochs: int, first: int = 100) -> Progress:
+    """In epoch e images of the levels `first` + e and so on."""
+    snapshots = np.stack([flat(first + epoch, first + epoch + 1, first + epoch + 2) for epoch in epochs])
+    return Progress(clean=flat(0, 1, 2), epochs=epochs, snapshots=snapshots, captions=("cat", "dog", "eel"))
+
+
+def rows(figure: Figure) -> list[list[int]]:
+    """The grey levels of the images, row by row."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for image in figure.images:
+        assert isinstance(image, FigureImage)
+        found.setdefault(-int(image.oy), []).append((int(image.ox), int(np.asarray(image.get_array())[0, 0, 0])))
+    return [[level for _, level in sorted(found[top])] for top in sorted(found)]
+
+
+# One run
+
+
+def random_images(count: int, shape: tuple[int, int, int], *, seed: int = 0) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape)) / 255
+
+
+def alone(picture: Reconstructions | Progress) -> Figure:
+    return drawn(lambda: picture.own_figure(title=r"$\no$ digit"))
+
+
+def page_of(picture: Reconstructions | Progress, folder: Path) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(picture.draw(folder, title="t")).convert("RGB"))
+
+
+def places(page: NDArray[np.uint8], image: NDArray[Any]) -> list[tuple[int, int, int]]:
+    """Where (top, left, scale) the image (C, H, W) stands on the page with every pixel a uniform block."""
+    pixels = np.broadcast_to(np.rint(255 * image.transpose(1, 2, 0)).astype(np.uint8), (*image.shape[1:], 3))
+    lines = [row.tobytes() for row in page]
+    found = []
+    for scale in range(1, 41):
+        blocks = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+        first = blocks[0].tobytes()
+        height, width = blocks.shape[:2]
+        for top in range(page.shape[0] - height + 1):
+            at = lines[top].find(first)
+            if at >= 0 and np.array_equal(page[top : top + height, at // 3 : at // 3 + width], blocks):
+                found.append((top, at // 3, scale))
+    return found
+
+
+@pytest.mark.parametrize("shape", [(1, 29, 31), (3, 8, 8)])
+def test_each_pixel_is_a_sharp_block_in_its_own_row_and_column(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    rows = [random_images(3, shape), 0.25 + 0.25 * random_images(3, shape, seed=1), random_images(3, shape, seed=2)]
+    page = page_of(Reconstructions(clean=rows[0], given=rows[1], final=rows[2], captions=("a", "b", "c")), tmp_path)
+    found = np.array([[places(page, image) for image in row] for row in rows])  # the second row is not stretched
+    assert found.shape == (3, 3, 1, 3)  # rows x columns x once each x (top, left, scale)
+    tops, lefts, scales = found[:, :, 0].transpose(2, 0, 1)
+    assert len(np.unique(scales)) == 1
+    assert scales[0, 0] * max(shape) >= 64
+    assert (np.diff(tops, axis=0) > scales[0, 0] * shape[1]).all()
+    assert (tops == tops[:, :1]).all()
+    assert (np.diff(lefts, axis=1) > scales[0, 0] * shape[2]).all()
+    assert (lefts == lefts[:1]).all()
+
+
+def test_the_error_is_absolute_and_darker_where_it_is_larger() -> None:
+    clean = np.full((3, 3, 8, 8), 0.5)
+    made = clean.copy()
+    made[0, :, :, :4] += 0.4
+    made[0, :, :, 4:] -= 0.4
+    made[1, 0] += 0.3
+    made[1, 1] -= 0.3  # in two of three channels: 0.2 in the mean
+    figure = alone(final(clean=clean, given=clean, final=made))
+    scale = ColorScale("", "Reds", low=0, high=0.4)
+    errors = [np.asarray(image.get_array()) for image in figure.findobj(FigureImage)][-3:]
+    for image, error in zip(errors, (0.4, 0.2, 0.0), strict=True):
+        assert (image == scale.pixels(np.array([error]))[0]).all()
+    grey = np.asarray(Image.fromarray(scale.pixels(np.linspace(0, 0.4, 50))[None]).convert("L"), dtype=int)[0]
+    assert (np.diff(grey) < 0).all()
+    assert "absolute error of a pixel, |reconstruction \N{MINUS SIGN} original|, mean over channels" in all_of(figure)
+
+
+def test_reconstructions_say_what_they_show() -> None:
+    clean = np.full((3, 1, 8, 8), 0.5)
+    made = clean + np.array([0.1, 0.01, 0.0])[:, None, None, None]
+    figure = alone(final(clean=clean, given=clean + 0.6, final=made))
+    said = written(figure)
+    labels = ["original", "noisy input", "(clipped to 0…1)", "reconstruction", "error", "cat", "dog", "eel"]
+    assert {r"$\no$ digit", *labels, "MSE", "0.0100", "1e-4", "0.0000"} <= set(said)
+    assert said.count("(clipped to 0…1)") == 1
+    assert "noisy input" not in written(alone(final(1, 2, 3)))
+
+
+def test_what_is_not_a_number_is_said() -> None:
+    made = flat(0, 1, 2)
+    made[1, 0, 0, 0] = np.nan
+    assert {"(not a number: white)", "not finite", "0.0000"} <= set(written(alone(final(final=made))))
+
+
+def test_progress_shows_eight_of_many_snapshots() -> None:
+    figure = alone(progress(*range(51)))
+    labels = [text for text in written(figure) if text.startswith(("epoch", "before"))]
+    assert labels == ["before training", *(f"epoch {epoch}" for epoch in (7, 14, 21, 29, 36, 43, 50))]
+    assert "digit (8 of 51 snapshots)" in all_of(figure)
+    assert [row[0] for row in rows(alone(progress(5, 10)))] == [0, 105, 110]
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 8), (9, 8), (51, 8), (1000, 2)])
+def test_evenly_chosen_keeps_first_and_last(count: int, most: int) -> None:
+    chosen = evenly_chosen(count, most=most)
+    assert chosen[0] == 0
+    assert chosen[-1] == count - 1
+    assert len(chosen) == min(count, most)
+    assert max(np.diff(chosen), default=1) - min(np.diff(chosen), default=1) <= 1
+
+
+def test_a_letter_that_the_font_lacks_stops_nothing() -> None:
+    alone(final(1, 2, 3, captions=("\N{CJK UNIFIED IDEOGRAPH-732B}", "b", "c")))
+
+
+# Several runs
+
+
+def test_several_runs_have_a_row_each_with_their_errors() -> None:
+    figure = draw(Panel("conv", final(0, 1, 2)), Panel("linear", final(0, 1, 104)))
+    assert rows(figure) == [[0, 1, 2], [0, 1, 2], [0, 1, 104]]
+    said = written(figure)
+    assert {"original", "conv", "linear", "cat", "dog", "eel"} <= set(said)
+    assert "mean MSE 0.0000" in said
+    assert "mean MSE 0.0533" in said  # (102 / 255) ** 2 / 3
+    assert said.count("0.0000") == 5
+    assert said.count("0.1600") == 1
+
+
+def test_the_same_noisy_input_is_shown_once() -> None:
+    given = flat(9, 9, 9)
+    figure = draw(Panel("conv", final(1, 1, 1, given=given)), Panel("linear", final(2, 2, 2, given=given)))
+    assert rows(figure) == [[0, 1, 2], [9, 9, 9], [1, 1, 1], [2, 2, 2]]
+    assert "noisy input" in written(figure)
+
+
+def test_different_noisy_inputs_stand_above_what_was_made_of_them() -> None:
+    figure = draw(
+        Panel("salt", final(1, 1, 1, given=flat(9, 9, 9))),
+        Panel("none", final(2, 2, 2)),
+        Panel("gaussian", final(3, 3, 3, given=flat(8, 8, 8))),
+    )
+    assert rows(figure) == [[0, 1, 2], [9, 9, 9], [1, 1, 1], [2, 2, 2], [8, 8, 8], [3, 3, 3]]
+    assert {"noisy input \N{MIDDLE DOT} salt", "noisy input \N{MIDDLE DOT} gaussian"} <= set(written(figure))
+
+
+def test_each_noisy_input_is_shown_once_with_what_its_runs_have_in_common() -> None:
+    panels = [
+        Panel(f"mlp, seed {seed}, {noise}", final(10 * seed + level, 1, 1, given=flat(level, level, level)))
+        for seed in (1, 2)
+        for noise, level in (("salt", 9), ("blur, weak", 8))
+    ]
+    figure = draw(*panels)
+    assert rows(figure)[0] == [0, 9, 19, 29, 8, 18, 28]  # so many rows of three images are laid out sideways
+    noisy = [text for text in written(figure) if text.startswith("noisy input")]
+    assert noisy == ["noisy input \N{MIDDLE DOT} salt", "noisy input \N{MIDDLE DOT} blur, weak"]
+
+
+def test_inputs_whose_runs_have_nothing_in_common_are_named_by_the_first() -> None:
+    groups = grouped([Given(label, flat(level)) for label, level in (("a", 1), ("b", 2), ("c", 1), ("d", 1))])
+    assert [group.members for group in groups] == [[0, 2, 3], [1]]
+    assert [input_label(group, groups) for group in groups] == [
+        "noisy input \N{MIDDLE DOT} a and 2 more",
+        "noisy input \N{MIDDLE DOT} b",
+    ]
+
+
+@pytest.mark.parametrize(("count", "images"), [(3, 10), (12, 1), (12, 4), (40, 10)])
+def test_long_names_leave_the_images_their_room(count: int, images: int) -> None:
+    name = "architecture fully connected, code activation sigmoid, learning rate 0.001, noise probability 0.1, seed "
+    clean, noisy = flat(*range(images)), [flat(*[level] * images) for level in (100, 101)]
+    captions = tuple(f"class {index}" for index in range(images))
+    figure = draw(
+        *(
+            Panel(f"{name}{index}", final(clean=clean, given=noisy[index % 2], final=clean, captions=captions))
+            for index in range(count)
+        )
+    )
+    check_layout(figure)
+    sizes = {np.asarray(image.get_array()).shape[1] for image in figure.images}
+    assert min(sizes) >= 72
+    headings = [text for text in figure.findobj(Text) if "mean MSE 0" in text.get_text()]
+    assert len(headings) <= 24
+    boxes = [text.get_window_extent() for text in headings]
+    beside = [(one, other) for one in boxes for other in boxes if one.x0 < other.x0 and abs(one.y0 - other.y0) < 2]
+    assert all(other.x0 - one.x1 > 10 for one, other in beside)
+    assert max(image.ox for image in figure.images) > 0.5 * figure.bbox.width  # type: ignore[attr-defined]
+
+
+def test_of_many_runs_the_best_are_shown() -> None:
+    said = "Of 30 runs the 24 best, by the mean MSE of these images, are shown."
+    figure = draw(*(Panel(f"run {index}", final(130 - index, 1, 2)) for index in range(30)))
+    shown = {level for row in rows(figure) for level in row}
+    assert {101, 124} <= shown
+    assert 125 not in shown
+    assert said in " ".join(written(figure))
+    noisy = draw(*(Panel(f"run {index}", final(9, 1, 2, given=flat(index, 1, 1))) for index in range(40, 80)))
+    assert "Of 40 runs the 16 best" in " ".join(written(noisy))
+    through = draw(*(Panel(f"run {index}", progress(0, 5, first=100 - index)) for index in range(30)))
+    assert "Of 30 runs the 12 best" in " ".join(written(through))
+    levels = {level for row in rows(through) for level in row}
+    assert 71 in levels
+    assert max(levels) == 82 + 5 + 2  # of the twelfth from the end, at the last epoch, the third image
+
+
+def test_a_single_image_is_laid_out_sideways() -> None:
+    one = {"clean": flat(0), "given": flat(0), "captions": ("cat",)}
+    figure = draw(Panel("conv", final(102, **one)), Panel("linear", final(51, **one)))
+    assert rows(figure) == [[0, 102, 51]]
+    assert {"0.1600", "0.0400"} <= set(written(figure))
+
+
+def test_progress_of_several_runs_is_that_of_the_epochs_they_share() -> None:
+    figure = draw(Panel("conv", progress(0, 5, 10)), Panel("linear", progress(0, 7, 10, first=200)))
+    assert [row[0] for row in rows(figure)] == [0, 100, 200, 110, 210]
+    labels = [text for text in written(figure) if "\N{MIDDLE DOT}" in text]
+    assert labels == [
+        "before training \N{MIDDLE DOT} conv",
+        "before training \N{MIDDLE DOT} linear",
+        "epoch 10 \N{MIDDLE DOT} conv",
+        "epoch 10 \N{MIDDLE DOT} linear",
+    ]
+
+
+def test_of_many_epochs_some_are_shown() -> None:
+    figure = draw(*(Panel(label, progress(*range(20))) for label in "abcd"))
+    first = rows(figure)[0]  # seventeen rows of three images each are laid out sideways
+    assert [level - 100 for level in first[1::4]] == [0, 6, 13, 19]
+
+
+def test_only_some_epochs() -> None:
+    picture = progress(0, 5, 10).only([10, 5, 15])
+    assert picture.epochs == (5, 10)
+    assert picture.snapshots[:, 0, 0, 0, 0] * 255 == pytest.approx([105, 110])
+    with pytest.raises(ValueError, match="there are reconstructions of epochs 0, 5, not of epochs 7, 8"):
+        progress(0, 5).only([7, 8])
+
+
+@pytest.mark.parametrize(
+    ("panels", "message"),
+    [
+        ([final(1, 1, 1), final(1, 1, 1, clean=flat(9, 9, 9))], "the panels show different test images"),
+        ([final(1, 1, 1), final(1, 1, 1, captions=("a", "b", "c"))], "the panels show different test images"),
+        ([progress(0, 5), progress(1, 6)], "the panels have no epoch in common"),
+    ],
+)
+def test_what_cannot_stand_beside_one_another(panels: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw(*(Panel(str(index), panel) for index, panel in enumerate(panels)))

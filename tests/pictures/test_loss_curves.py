@@ -1,0 +1,241 @@
+"""The loss by epoch, of one run and of several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures import loss_curves
+from autoenc.pictures.axis_ticks import number
+from autoenc.pictures.loss_curves import MOST_HEIGHT, Row, draw_loss_curves, loss_curves_by_run
+from autoenc.pictures.page import FRAME
+from tests.pictures.pages import all_of, check_layout, drawn, written
+
+UNIT = "mean squared error per pixel"
+Draw = Callable[..., Figure]
+
+
+def rows(*losses: float | None, validation: Sequence[float | None] = ()) -> list[Row]:
+    made: list[dict[str, float | int | None]] = [
+        {"epoch": epoch, "train/loss": loss} for epoch, loss in enumerate(losses, start=1)
+    ]
+    for row, loss in zip(made, validation, strict=False):
+        row["validation/loss"] = loss
+    return list(made)
+
+
+def falling(last: float, *, epochs: int = 20) -> list[Row]:
+    losses = [last * (1 + 5 / epoch) for epoch in range(1, epochs + 1)]
+    return rows(*losses, validation=[1.1 * loss for loss in losses])
+
+
+def lines(figure: Figure, index: int = 0) -> dict[str, NDArray[np.float64]]:
+    """The points (E, 2) of each named line."""
+    found = {str(line.get_label()): np.asarray(line.get_xydata()) for line in figure.axes[index].lines}
+    return {name: points for name, points in found.items() if not name.startswith("_")}
+
+
+def named(figure: Figure, start: str) -> Any:
+    """The text that starts so."""
+    (found,) = (text for text in figure.axes[0].texts if text.get_text().startswith(start))
+    return found
+
+
+@pytest.fixture
+def of_run(monkeypatch: pytest.MonkeyPatch) -> Draw:
+    """The figure of `draw_loss_curves`, drawn but not saved."""
+
+    def draw(history: Sequence[Row], *, best_epoch: int | None = None, loss_label: str = UNIT) -> Figure:
+        figures: list[Figure] = []
+        monkeypatch.setattr(loss_curves, "save", lambda figure, _: figures.append(drawn(lambda: figure)))
+        draw_loss_curves(history, path=Path("x.png"), loss_label=loss_label, best_epoch=best_epoch, title="a title")
+        return figures[0]
+
+    return draw
+
+
+def by_run(*histories: tuple[str, Sequence[Row]], units: Sequence[str] = ()) -> Figure:
+    labels = list(units) or [UNIT] * len(histories)
+    return drawn(lambda: loss_curves_by_run(histories, loss_labels=labels, title="a title"))
+
+
+# One run
+
+
+def test_curves_pass_through_the_history_on_a_log_axis(of_run: Draw) -> None:
+    figure = of_run(rows(0.5, 0.1, 0.05, validation=[0.6, 0.2, 0.1]))
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "log"
+    assert lines(figure)["train"].tolist() == [[1, 0.5], [2, 0.1], [3, 0.05]]
+    assert lines(figure)["validation"].tolist() == [[1, 0.6], [2, 0.2], [3, 0.1]]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", UNIT)
+    assert {"a title", "train 0.05000", "validation 0.1000"} <= set(written(figure))
+    train, validation = axes.lines[:2]
+    assert train.get_linestyle() != validation.get_linestyle()
+    assert train.get_marker() != validation.get_marker()
+    check_layout(figure)
+
+
+@pytest.mark.parametrize("best", [1, 3, 5])
+def test_the_best_epoch_is_marked_on_the_validation_curve(of_run: Draw, best: int) -> None:
+    validation = [0.6, 0.3, 0.21, 0.25, 0.28]
+    figure = of_run(rows(0.5, 0.2, 0.1, 0.09, 0.08, validation=validation), best_epoch=best)
+    assert lines(figure)["best"].tolist() == [[best, validation[best - 1]]]
+    label, axes = named(figure, "best"), figure.axes[0]
+    assert label.get_text() == f"best: epoch {best}, {number(validation[best - 1])}"
+    box = label.get_window_extent()
+    assert axes.get_window_extent().x0 <= box.x0 < box.x1 <= axes.get_window_extent().x1
+    assert box.y1 < axes.transData.transform((1, 0.08))[1]  # below every curve
+
+
+def test_without_validation_there_is_one_curve_and_no_mark(of_run: Draw) -> None:
+    figure = of_run(rows(0.5, 0.2, validation=[None, None]))
+    assert list(lines(figure)) == ["train"]
+    assert not any("validation" in text or "best" in text for text in written(figure))
+
+
+def test_a_best_epoch_without_a_value_is_still_marked(of_run: Draw) -> None:
+    assert "best: epoch 1" in written(of_run(rows(None, 0.2, validation=[None, 0.3]), best_epoch=1))
+
+
+def test_a_single_epoch(of_run: Draw) -> None:
+    (axes,) = of_run(rows(0.5, validation=[0.6]), best_epoch=1).axes
+    assert axes.get_xticks().tolist() == [1]
+    assert axes.get_xlim()[0] < 1 < axes.get_xlim()[1]
+    assert [list(line.get_markevery()) for line in axes.lines[:2]] == [[True], [True]]  # type: ignore[arg-type]
+
+
+def test_a_gap_is_left_and_a_lone_point_is_seen(of_run: Draw) -> None:
+    losses: list[float | None] = [0.5] * 40
+    losses[11], losses[13], losses[20] = float("nan"), None, float("inf")
+    figure = of_run(rows(*losses))
+    assert np.flatnonzero(np.isnan(lines(figure)["train"][:, 1])).tolist() == [11, 13, 20]
+    marked = np.flatnonzero(np.asarray(figure.axes[0].lines[0].get_markevery())).tolist()
+    assert marked == [0, 5, 10, 12, 15, 25, 30, 35]
+
+
+def test_no_finite_value_at_all(of_run: Draw) -> None:
+    assert "no finite value to draw" in written(of_run(rows(math.nan, None)))
+    assert "no finite value to draw" in written(by_run(("b", rows(math.nan))))
+
+
+@pytest.mark.parametrize(("train", "validation"), [(0.2, 0.2), (0.2, 0.2001), (0.2001, 0.2)])
+def test_the_names_of_both_curves_do_not_overlap_and_keep_their_order(
+    of_run: Draw, train: float, validation: float
+) -> None:
+    figure = of_run(rows(0.9, train, validation=[0.9, validation]))
+    check_layout(figure)
+    first, second = (named(figure, name).get_window_extent() for name in ("train", "validation"))
+    assert (first.y0 > second.y0) == (train > validation)
+
+
+def test_long_texts_are_wrapped_onto_the_page(of_run: Draw) -> None:
+    check_layout(of_run(rows(1.0, -1.0), loss_label="a very long name of a loss " * 5))
+
+
+# Several runs
+
+
+def test_each_run_has_its_validation_loss_solid_and_its_training_loss_dashed() -> None:
+    figure = by_run(("conv", rows(0.5, 0.2, validation=[0.6, 0.3])), ("mlp", rows(0.4, 0.01)))
+    found = {name: points.tolist() for name, points in lines(figure).items()}
+    assert found == {"conv": [[1, 0.6], [2, 0.3]], "mlp": [[1, 0.4], [2, 0.01]]}
+    solid = {str(line.get_label()): line for line in figure.axes[0].lines}
+    (dashed,) = (line for line in figure.axes[0].lines if line.get_linestyle() == "--")
+    assert np.asarray(dashed.get_xydata()).tolist() == [[1, 0.5], [2, 0.2]]
+    assert dashed.get_color() == solid["conv"].get_color() != solid["mlp"].get_color()
+    assert {"conv 0.3000", "mlp 0.01000"} <= set(written(figure))
+    assert figure.axes[0].get_yscale() == "log"
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("epoch", UNIT)
+
+
+def test_twenty_runs_are_told_apart() -> None:
+    histories = [(f"noise.std={index / 10}, seed={index % 3}", falling(0.01 + 1e-5 * index)) for index in range(20)]
+    figure = by_run(*histories)
+    check_layout(figure)
+    looks = {(line.get_color(), line.get_marker()) for line in figure.axes[0].lines if line.get_linestyle() == "-"}
+    assert len({look for look in looks if look[1] != "None"}) == 20
+    assert all(name in all_of(figure) for name, _ in histories)
+
+
+def long_name(index: int, *, parts: int) -> str:
+    words = ["architecture fully connected", "code activation sigmoid", "learning rate 0.001", "noise probability 0.25"]
+    return ", ".join([*words[:parts], f"seed {index}"])
+
+
+@pytest.mark.parametrize(("count", "parts"), [(2, 4), (12, 0), (24, 2), (60, 0), (60, 4)])
+def test_names_stay_beside_their_axes_and_apart_however_many_there_are(count: int, parts: int) -> None:
+    histories = [(long_name(index, parts=parts), falling(0.01 + 1e-5 * (count - index))) for index in range(count)]
+    figure = by_run(*histories)
+    check_layout(figure)
+    (axes,) = figure.axes
+    box = axes.get_window_extent()
+    assert box.height <= MOST_HEIGHT
+    names = [text for text in axes.texts if "seed" in text.get_text()]
+    for name in names:
+        extent = name.get_window_extent()
+        assert box.y0 - 1 <= extent.y0 < extent.y1 <= box.y1 + 1
+        assert extent.x0 > box.x1
+    for line in axes.lines:
+        if line.get_label() == "_leader":
+            assert np.abs(np.asarray(line.get_ydata(), dtype=np.float64) - 0.5).max() <= 0.5
+    if count <= 24:
+        assert len(names) == count
+    else:
+        best = [name for name, _ in histories[::-1]][: len(names)]  # the last is the lowest
+        assert 20 <= len(names) < count or parts == 0
+        assert all(any(" ".join(text.get_text().split()).startswith(f"{name} ") for text in names) for name in best)
+        grey = {line.get_label() for line in axes.lines if line.get_color() == FRAME}
+        assert grey == {name for name, _ in histories} - set(best)
+    remark = f"Of {count} runs the {len(names)} best are named, by this last value; the others are grey."
+    assert (remark in all_of(figure)) == (len(names) < count)
+
+
+def test_names_of_several_charts_have_room() -> None:
+    units = [UNIT if index % 2 else "nats an image" for index in range(50)]
+    histories = [(long_name(index, parts=3), falling(0.01 + 1e-4 * index)) for index in range(50)]
+    check_layout(by_run(*histories, units=units))
+
+
+def test_a_name_stands_at_the_height_where_its_curve_ends() -> None:
+    figure = by_run(("high", falling(1.0)), ("low", falling(0.01)))
+    axes = figure.axes[0]
+    for name, end in (("high", 1.1 * 1.25), ("low", 0.011 * 1.25)):
+        box, height = named(figure, name).get_window_extent(), axes.transData.transform((1, end))[1]
+        assert box.y0 < height < box.y1
+        assert box.x0 > axes.get_window_extent().x1
+
+
+def test_other_units_have_charts_of_their_own() -> None:
+    runs = [("conv", falling(0.02)), ("vae", falling(100)), ("mlp", falling(0.03))]
+    figure = by_run(*runs, units=[UNIT, "nats an image", UNIT])
+    check_layout(figure)
+    assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, "nats an image"]
+    assert [axes.get_yscale() for axes in figure.axes] == ["log", "linear"]
+    assert [list(lines(figure, index)) for index in (0, 1)] == [["conv", "mlp"], ["vae"]]
+
+
+def test_runs_of_different_lengths_share_the_epochs() -> None:
+    figure = by_run(("short", falling(0.02, epochs=3)), ("long", falling(0.01, epochs=50)))
+    assert figure.axes[0].get_xlim() == pytest.approx((1 - 0.98, 50 + 0.98))
+
+
+def test_gaps_values_below_zero_and_a_run_without_values() -> None:
+    figure = by_run(("a", rows(0.5, math.nan, None, 0.1)), ("b", rows(math.inf, math.nan)), ("c", rows(-1.0, -2.0)))
+    assert np.isnan(lines(figure)["a"][1:3, 1]).all()
+    assert "linear axis: not all values are above 0" in all_of(figure)
+    check_layout(figure)
+
+
+def test_runs_without_a_history_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one run"):
+        by_run()
+    with pytest.raises(ValueError, match="at least one epoch"):
+        by_run(("a", rows(1.0)), ("b", []))

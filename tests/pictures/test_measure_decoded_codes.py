@@ -1,0 +1,110 @@
+"""What the decoder makes of codes: of a grid, of lines between images, of numbers varied one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from autoenc.pictures.decoder_grid import DecoderGrid
+from autoenc.pictures.interpolations import Interpolations
+from autoenc.pictures.subject import Subject
+from autoenc.pictures.traversals import Traversals
+from tests.pictures.subjects import measured, pixel_subject, spoil_codes
+
+
+def pixels(subject: Subject) -> torch.Tensor:
+    """The test images' pixels in [0, 1], (N, 16): the first are their codes."""
+    return subject.splits.test.images.flatten(1) / 255
+
+
+def test_the_grid_spans_the_central_codes_and_each_image_is_that_of_its_code() -> None:
+    subject = pixel_subject()
+    picture = measured(DecoderGrid, subject)
+    low, high = np.quantile(pixels(subject)[:, :2].numpy(), [0.025, 0.975], axis=0)
+    assert picture.images.shape == (20, 20, 1, 4, 4)
+    assert picture.across[[0, -1]] == pytest.approx([low[0], high[0]], abs=1e-6)
+    assert picture.up[[-1, 0]] == pytest.approx([low[1], high[1]], abs=1e-6)
+    assert np.allclose(np.diff(picture.across), np.diff(picture.across)[0], atol=1e-6)
+    assert np.allclose(picture.images[:, :, 0, 0, 0], picture.across[None, :], atol=1e-3)  # code 1 is the first pixel
+    assert np.allclose(picture.images[:, :, 0, 0, 1], picture.up[:, None], atol=1e-3)  # code 2 the second
+    assert (picture.images.reshape(20, 20, 16)[..., 2:] == 0).all()
+
+
+def test_a_single_number_makes_a_row() -> None:
+    picture = measured(DecoderGrid, pixel_subject(1))
+    assert picture.images.shape == (1, 20, 1, 4, 4)
+    assert np.allclose(picture.images[0, :, 0, 0, 0], picture.across, atol=1e-3)
+    assert picture.code_size == 1
+
+
+def test_a_number_that_never_varies_still_has_a_grid() -> None:
+    subject = pixel_subject()
+    subject.splits.test.images[:, :, 0, 1] = 51
+    picture = measured(DecoderGrid, subject)
+    assert picture.up[[0, -1]] == pytest.approx([0.7, -0.3], abs=1e-6)
+
+
+def test_three_numbers_have_no_grid() -> None:
+    assert DecoderGrid.measure(pixel_subject(3)) is None
+
+
+def test_lines_go_evenly_from_one_shown_image_to_the_next() -> None:
+    subject = pixel_subject(16, classes=10)  # as many numbers as pixels: decoding a code gives the image
+    picture = measured(Interpolations, subject)
+    assert picture.start_names == tuple(f"class {index}" for index in (0, 2, 4, 6, 8))
+    assert picture.end_names == tuple(f"class {index}" for index in (1, 3, 5, 7, 9))
+    assert picture.images.shape == (5, 9, 1, 4, 4)
+    assert np.allclose(picture.starts.reshape(5, 16), pixels(subject)[:10:2], atol=1e-3)
+    assert np.allclose(picture.images[:, 0], picture.starts, atol=1e-3)
+    assert np.allclose(picture.images[:, -1], picture.ends, atol=1e-3)
+    quarter = 0.75 * picture.starts.astype(float) + 0.25 * picture.ends.astype(float)
+    assert np.allclose(picture.images[:, 2], quarter, atol=2e-3)
+
+
+def test_the_ends_are_test_images_and_not_their_reconstructions() -> None:
+    subject = pixel_subject(2)
+    picture = measured(Interpolations, subject)
+    assert np.allclose(picture.ends[0].ravel(), pixels(subject)[1], atol=1e-3)
+    assert not np.allclose(picture.images[0, -1].ravel(), pixels(subject)[1], atol=1e-3)
+
+
+def test_one_image_has_no_line() -> None:
+    assert Interpolations.measure(pixel_subject(test=1)) is None
+
+
+def test_each_number_is_varied_alone() -> None:
+    subject = pixel_subject(3)
+    images = subject.splits.test.images
+    images[:, 0, 0, 1] //= 4  # the second number varies least
+    images[:, 0, 0, 2] = 64 + images[:, 0, 0, 2] // 2
+    picture = measured(Traversals, subject)
+    coded = pixels(subject)[:, :3].numpy()
+    assert picture.dimensions == (0, 2, 1)
+    assert picture.standard_deviations == pytest.approx(coded.std(axis=0)[[0, 2, 1]], rel=1e-4)
+    assert picture.images.shape == (3, 11, 1, 4, 4)
+    made = picture.images.reshape(3, 11, 16)[:, :, :3]
+    for row, dimension in enumerate(picture.dimensions):
+        low, high = np.quantile(coded[:, dimension], [0.025, 0.975])
+        expected = np.tile(coded[0], (11, 1))
+        expected[:, dimension] = np.linspace(low, high, 11)
+        assert np.allclose(made[row], expected, atol=1e-3)
+        assert np.allclose(picture.code_values[row], np.linspace(low, high, 11), atol=1e-5)
+    assert np.allclose(picture.original.ravel(), pixels(subject)[0], atol=1e-3)
+    assert np.allclose(picture.reconstruction.ravel()[:3], coded[0], atol=1e-3)
+    assert (picture.reconstruction.ravel()[3:] == 0).all()
+    assert (picture.name, picture.code_size) == ("class 0", 3)
+
+
+def test_at_most_sixteen_numbers_are_varied() -> None:
+    picture = measured(Traversals, pixel_subject(20))
+    assert len(picture.dimensions) == 16
+    assert picture.code_size == 20
+    assert list(picture.standard_deviations) == sorted(picture.standard_deviations, reverse=True)
+
+
+def test_codes_that_are_not_finite_have_nothing_to_show() -> None:
+    subject = pixel_subject()
+    spoil_codes(subject)
+    assert Traversals.measure(subject) is None
+    assert DecoderGrid.measure(subject) is None

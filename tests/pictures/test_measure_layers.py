@@ -1,0 +1,299 @@
+"""Portraits of weights and layers, on models whose numbers are known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from autoenc.data.noise import NOISES
+from autoenc.evaluation.batches import frozen_generator
+from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.models.layers import TiedLinear
+from autoenc.models.losses import MeanSquaredError
+from autoenc.pictures.codebook import Codebook
+from autoenc.pictures.gradients import Gradients
+from autoenc.pictures.kernels import Kernels
+from autoenc.pictures.sparsity import Sparsity, hoyer
+from tests.conftest import REPOSITORY
+from tests.pictures.subjects import CPU, images_of, measured, subject_from, subject_of
+
+SIDE = 4
+PIXELS = SIDE * SIDE
+TRAIN, TEST = images_of(300, 1, SIDE, SIDE), images_of(200, 1, SIDE, SIDE, seed=1)
+ARROW, TIMES = "\N{RIGHTWARDS ARROW}", "\N{MULTIPLICATION SIGN}"
+
+
+def flat_decoder(code_size: int, *, pixels: int = PIXELS, shape: tuple[int, ...] = (1, SIDE, SIDE)) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(code_size, pixels), nn.Unflatten(1, shape))
+
+
+def model_of(*encoder: nn.Module, code_size: int) -> AutoEncoder:
+    return AutoEncoder(nn.Sequential(*encoder), flat_decoder(code_size))
+
+
+def fill(tensor: Tensor | None, value: float | Tensor) -> None:
+    assert tensor is not None
+    with torch.no_grad():
+        tensor.copy_(torch.as_tensor(value))
+
+
+# Kernels
+
+
+def test_rows_of_a_matrix_are_kernels_in_the_images_shape() -> None:
+    train, test = images_of(50, 3, 4, 5), images_of(50, 3, 4, 5, seed=1)
+    layer = nn.Linear(60, 7)
+    model = AutoEncoder(nn.Sequential(nn.Flatten(), layer), flat_decoder(7, pixels=60, shape=(3, 4, 5)))
+    found = measured(Kernels, subject_of(model, train=train, test=test))
+    assert found.kernels.shape == (7, 3, 4, 5)
+    np.testing.assert_array_equal(found.kernels.reshape(7, 60), layer.weight.detach().numpy())
+    assert (found.count, found.dead_count, found.note) == (7, 0, "")
+
+
+def test_kernels_of_a_convolution() -> None:
+    layer = nn.Conv2d(1, 5, 3)
+    model = model_of(layer, nn.ReLU(), nn.Flatten(), nn.Linear(20, 2), code_size=2)
+    fill(layer.bias, torch.tensor([9.0, 9, -99, 9, 9]))
+    train = TRAIN.clone()
+    train[:, :, 0, 0] = 0
+    found = measured(Kernels, subject_of(model, train=train, test=TEST))
+    np.testing.assert_array_equal(found.kernels, layer.weight.detach().numpy())
+    assert found.dead.tolist() == [False, False, True, False, False]
+    assert found.note == ""  # a kernel has no pixel of its own
+
+
+def test_pixels_that_are_always_black_are_told_and_left_out() -> None:
+    train = TRAIN.clone()
+    train[:, :, :2] = 0  # the upper half
+    model = model_of(nn.Flatten(), nn.Linear(PIXELS, 3), code_size=3)
+    before = model_of(nn.Flatten(), nn.Linear(PIXELS, 3), code_size=3)
+    fill(before.encoder[1].weight, torch.randn(3, PIXELS))  # type: ignore[index]
+    smooth = torch.ones(3, PIXELS)
+    smooth[:, :8] = before.encoder[1].weight[:, :8].detach()  # type: ignore[index]
+    fill(model.encoder[1].weight, smooth)  # type: ignore[index]
+    found = measured(Kernels, subject_of(model, train=train, test=TEST, untrained=before))
+    assert found.note == "8 pixels are black in every training image: their weights never moved"
+    assert found.roughness == 0
+    smooth[0, 0] += 0.1
+    fill(model.encoder[1].weight, smooth)  # type: ignore[index]
+    moved = measured(Kernels, subject_of(model, train=train, test=TEST, untrained=before))
+    assert moved.note == "8 pixels are black in every training image; they do not count in the roughness"
+    assert moved.roughness == 0
+
+
+def test_pixels_that_a_draw_may_light_are_not_black() -> None:
+    model = model_of(nn.Flatten(), nn.Linear(PIXELS, 3), code_size=3)
+    train = TRAIN.clone()
+    train[:, :, 0] = 0
+    found = measured(Kernels, subject_of(model, train=train, test=TEST, train_probabilities=TRAIN))
+    assert found.note == ""
+
+
+def test_a_model_without_such_a_layer_has_no_kernels() -> None:
+    assert Kernels.measure(subject_of(model_of(nn.Flatten(), code_size=PIXELS), train=TRAIN, test=TEST)) is None
+    halved = model_of(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(4, 3), code_size=3)
+    assert Kernels.measure(subject_of(halved, train=TRAIN, test=TEST)) is None
+    two = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(12, 2))
+    images = images_of(50, 2, SIDE, SIDE)
+    model = AutoEncoder(two, flat_decoder(2, pixels=2 * PIXELS, shape=(2, SIDE, SIDE)))
+    assert Kernels.measure(subject_of(model, train=images, test=images)) is None
+
+
+# Sparsity
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1.0, 1, 1, 1], 0),
+        ([3.0, -3, 3, -3], 0),
+        ([0.0, 0, -2, 0], 1),
+        ([1.0, 1, 0, 0], (2 - math.sqrt(2)) / (2 - 1)),
+        ([3.0, 4, 0, 0], (2 - 7 / 5) / (2 - 1)),
+    ],
+)
+def test_hoyers_sparsity(values: list[float], expected: float) -> None:
+    assert hoyer(torch.tensor([values, [10 * value for value in values]])).tolist() == pytest.approx(
+        [expected] * 2, abs=1e-6
+    )
+
+
+def test_it_is_undefined_for_zeros_and_for_a_single_number() -> None:
+    assert hoyer(torch.tensor([[0.0, 0], [1, 0]])).isnan().tolist() == [True, False]
+    assert hoyer(torch.tensor([[2.0], [0]])).isnan().all()
+
+
+def test_the_sparsity_of_known_activations() -> None:
+    layer = nn.Linear(PIXELS, 4)
+    fill(layer.weight, 0.0)
+    fill(layer.bias, torch.tensor([3.0, -1, 4, -1]))
+    model = model_of(nn.Flatten(), layer, nn.ReLU(), nn.Linear(4, 3), nn.Sigmoid(), code_size=3)
+    fill(model.encoder[3].weight, 0.0)  # type: ignore[index]
+    found = Sparsity.measure(subject_of(model, train=TRAIN, test=TEST.repeat(8, 1, 1, 1)))
+    assert found.layers == ("layer 1 (ReLU)", "code (Sigmoid)")
+    assert found.zeros.tolist() == [0.5, 0]
+    assert found.hoyer[0] == pytest.approx((2 - 7 / 5) / (2 - 1), abs=1e-6)
+
+
+def test_it_is_the_mean_over_images_of_all_batches() -> None:
+    test = images_of(1500, 1, SIDE, SIDE)
+    test[:1200] = 0
+    layer = nn.Linear(PIXELS, PIXELS)
+    fill(layer.weight, torch.eye(PIXELS))
+    fill(layer.bias, -0.5)
+    model = model_of(nn.Flatten(), layer, nn.ReLU(), code_size=PIXELS)
+    found = Sparsity.measure(subject_of(model, train=TRAIN, test=test))
+    codes = (test.flatten(1) / 255 - 0.5).relu()
+    assert found.layers == ("code (ReLU)",)
+    assert found.zeros[0] == pytest.approx((codes == 0).float().mean().item())
+    assert found.hoyer[0] == pytest.approx(hoyer(codes[1200:]).mean().item(), abs=1e-5)  # of zeros there is none
+
+
+def test_a_code_of_one_number_has_no_hoyer() -> None:
+    found = Sparsity.measure(
+        subject_of(model_of(nn.Flatten(), nn.Linear(PIXELS, 1), code_size=1), train=TRAIN, test=TEST)
+    )
+    assert np.isnan(found.hoyer).all()
+
+
+# Gradients
+
+
+def test_gradients_of_a_linear_model_are_those_on_paper() -> None:
+    model = AutoEncoder(
+        nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 3, bias=False)),
+        nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE))),
+        loss=MeanSquaredError(),
+    )
+    before = AutoEncoder(
+        nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 3, bias=False)),
+        nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE))),
+        loss=MeanSquaredError(),
+    )
+    found = measured(Gradients, subject_of(model, train=TRAIN, test=TEST, untrained=before))
+    assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [
+        f"encoder 1: 16 {ARROW} 3",
+        f"decoder 1: 3 {ARROW} 16",
+    ]
+    assert found.images == 300  # two batches, of which the second is smaller
+    x = TRAIN.flatten(1).double() / 255
+    for shown, norms in ((model, found.after), (before, found.before)):
+        down, up = (module.weight.detach().double() for module in (shown.encoder[1], shown.decoder[0]))  # type: ignore[index]
+        error = 2 * (x @ down.T @ up.T - x) / x.numel()
+        on_paper = [(up.T @ error.T @ x).norm().item(), (error.T @ x @ down.T).norm().item()]
+        assert norms == pytest.approx(on_paper, rel=1e-4)
+
+
+def test_the_target_is_the_clean_image_and_the_input_the_noisy_one() -> None:
+    model = AutoEncoder(
+        nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 3, bias=False)),
+        nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE))),
+    )
+    masked = NOISES.parse({"name": "masking", "probability": 1.0, "by": "channel"})
+    found = measured(Gradients, subject_of(model, train=TRAIN, test=TEST, noise=masked))
+    assert found.after.tolist() == [0, 0]  # nothing comes in
+    half = NOISES.parse({"name": "masking", "probability": 0.5, "by": "channel"})
+    once, again = (Gradients.measure(subject_of(model, train=TRAIN, test=TEST, noise=half)) for _ in range(2))
+    assert once is not None
+    assert again is not None
+    assert once.after.tolist() == again.after.tolist() == once.before.tolist()
+    clean, generator = TRAIN / 255, frozen_generator(CPU, split="gradients")
+    noisy = torch.cat([half(batch, generator=generator).images for batch in clean.split(256)]).flatten(1).double()
+    down, up = (module.weight.detach().double() for module in (model.encoder[1], model.decoder[0]))  # type: ignore[index]
+    error = 2 * (noisy @ down.T @ up.T - clean.flatten(1)) / clean.numel()
+    on_paper = [(up.T @ error.T @ noisy).norm().item(), (error.T @ noisy @ down.T).norm().item()]
+    assert once.after == pytest.approx(on_paper, rel=1e-4)
+
+
+def test_nothing_is_left_behind() -> None:
+    encoder = (nn.Flatten(), nn.Linear(PIXELS, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))
+    model = model_of(*encoder, code_size=2)
+    subject = subject_of(model, train=TRAIN, test=TEST)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    random = torch.get_rng_state()
+    assert Gradients.measure(subject) is not None
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(module.training for module in model.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_tied_weights_stand_once_with_both_uses() -> None:
+    first = nn.Linear(PIXELS, 3, bias=False)
+    tied = nn.Sequential(TiedLinear(first, inputs=3, bias=False), nn.Unflatten(1, (1, SIDE, SIDE)))
+    found = measured(
+        Gradients, subject_of(AutoEncoder(nn.Sequential(nn.Flatten(), first), tied), train=TRAIN, test=TEST)
+    )
+    assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [f"encoder 1: 16 {ARROW} 3 (tied)"]
+    x, weight = TRAIN.flatten(1).double() / 255, first.weight.detach().double()
+    error = 2 * (x @ weight.T @ weight - x) / x.numel()
+    both = weight @ error.T @ x + (error.T @ x @ weight.T).T
+    assert found.after[0] == pytest.approx(both.norm().item(), rel=1e-4)
+
+
+def test_convolutions_are_named_by_channels_and_kernel() -> None:
+    encoder = nn.Sequential(nn.Conv2d(1, 2, (3, 2)), nn.Flatten(), nn.Linear(12, 2))
+    decoder = nn.Sequential(nn.Unflatten(1, (2, 1, 1)), nn.ConvTranspose2d(2, 1, SIDE))
+    found = measured(Gradients, subject_of(AutoEncoder(encoder, decoder), train=TRAIN, test=TEST))
+    assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [
+        f"encoder 1: 1 {ARROW} 2, 3 {TIMES} 2",
+        f"encoder 2: 12 {ARROW} 2",
+        f"decoder 1: 2 {ARROW} 1, 4 {TIMES} 4 transposed",
+    ]
+
+
+def test_a_model_without_weights_has_no_gradients() -> None:
+    model = AutoEncoder(nn.Flatten(), nn.Unflatten(1, (1, SIDE, SIDE)))
+    assert Gradients.measure(subject_of(model, train=TRAIN, test=TEST)) is None
+
+
+BOTTLENECKS = sorted(path.stem for path in (REPOSITORY / "conf" / "bottleneck").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("bottleneck", BOTTLENECKS)
+def test_pictures_of_every_bottleneck(bottleneck: str) -> None:
+    activation = ["architecture.code_activation=sigmoid"] if bottleneck == "sparse" else []
+    images = images_of(40, 1, 8, 8)
+    overrides = ["architecture=fully_connected", "architecture.hidden_sizes=[6]", "architecture.code_size=8"]
+    further = ["bottleneck.k=2"] if bottleneck == "top_k" else []
+    subject = subject_from(f"bottleneck={bottleneck}", *overrides, *activation, *further, train=images, test=images)
+    found = measured(Gradients, subject)
+    assert np.isfinite(found.before).all()
+    np.testing.assert_array_equal(found.before, found.after)  # it has not been trained
+    assert (found.after > 0).all()
+    assert Sparsity.measure(subject).layers[0] == "layer 1 (ReLU)"
+    shown = measured(Kernels, subject)
+    assert shown.kernels.shape == (6, 1, 8, 8)
+    assert (Codebook.measure(subject) is not None) == (bottleneck == "vector_quantized")
+
+
+# The codebook
+
+
+class Rounded(Bottleneck):
+    """Features rounded to one of three whole numbers."""
+
+    codebook_size = 3
+
+    def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
+        return BottleneckOutput(features, features.unsqueeze(0), features.new_zeros(()), {})
+
+    def indices(self, features: Tensor) -> Tensor:
+        return features.round().long().clamp(0, 2)
+
+
+def test_the_uses_of_a_codebook_are_counted_on_the_test_images() -> None:
+    test = torch.zeros(10, 1, SIDE, SIDE, dtype=torch.uint8)
+    test[:4] = 255
+    layer = nn.Linear(PIXELS, 2)
+    fill(layer.weight, torch.tensor([[2.0], [0.0]]) / PIXELS)
+    fill(layer.bias, 0.0)
+    model = AutoEncoder(nn.Sequential(nn.Flatten(), layer), flat_decoder(2), bottleneck=Rounded(code_size=2))
+    found = measured(Codebook, subject_of(model, train=TRAIN, test=test))
+    assert found.uses.tolist() == [16, 0, 4]  # the second number is 0 for all, the first 2 for four images
+    assert found.dead == 1

@@ -1,0 +1,120 @@
+"""What all pictures have in common: the style, the page, wrapping, stacking, and files that appear whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+import autoenc
+from autoenc.pictures.loss_curves import draw_loss_curves
+from autoenc.pictures.page import Page, house_style, save, text_width, wrapped
+from autoenc.pictures.panels import panel_page, save_stacked, stacked
+
+
+def draw(path: Path) -> None:
+    history = [{"epoch": epoch, "train/loss": 1 / epoch, "validation/loss": 2 / epoch} for epoch in (1, 2)]
+    draw_loss_curves(history, path=path, loss_label="loss", best_epoch=2, title="t")
+
+
+def page_of(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def plain(width: int, height: int, *, color: str) -> Figure:
+    page = Page(width=width, height=height)
+    page.figure.set_facecolor(color)
+    return page.figure
+
+
+def test_a_failed_write_keeps_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "loss_curves.png"
+    path.write_bytes(b"old")
+
+    def fail(file_descriptor: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no space left"):
+        draw(path)
+    assert [found.name for found in tmp_path.iterdir()] == ["loss_curves.png"]
+    assert path.read_bytes() == b"old"
+
+
+def test_the_callers_style_neither_changes_nor_matters(tmp_path: Path) -> None:
+    draw(tmp_path / "first.png")
+    with mpl.rc_context({"font.size": 33, "savefig.bbox": "tight", "figure.facecolor": "black", "lines.linewidth": 9}):
+        before = dict(mpl.rcParams)
+        draw(tmp_path / "second.png")
+        assert dict(mpl.rcParams) == before
+    assert np.array_equal(page_of(tmp_path / "first.png"), page_of(tmp_path / "second.png"))
+    picture = Image.open(tmp_path / "first.png")
+    assert (picture.format, picture.width, picture.getpixel((0, 0))) == ("PNG", 1600, (255, 255, 255, 255))
+    assert 850 <= picture.height <= 950  # as large as a slide
+
+
+def test_neither_pyplot_nor_the_backend_is_touched(tmp_path: Path) -> None:
+    program = f"""
+import sys, pathlib, matplotlib
+from autoenc.pictures.loss_curves import draw_loss_curves
+path = pathlib.Path({str(tmp_path / "x.png")!r})
+draw_loss_curves([{{"epoch": 1, "train/loss": 1}}], path=path, loss_label="loss", best_epoch=None, title="t")
+assert "matplotlib.pyplot" not in sys.modules, "pyplot"
+assert "torch" not in sys.modules, "torch"
+assert dict.__getitem__(matplotlib.rcParams, "backend") == "svg", "backend"
+"""
+    environment = {"MPLBACKEND": "svg", "MPLCONFIGDIR": str(tmp_path), "PATH": ""}
+    root = Path(autoenc.__file__).parents[1]
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_letter_that_the_font_lacks_stops_nothing(tmp_path: Path) -> None:
+    with house_style():
+        page = panel_page([""], width=100, height=50, columns=1, title="\N{CJK UNIFIED IDEOGRAPH-732B}", line="").page
+        save(page.figure, tmp_path / "p.png")
+
+
+def test_texts_are_wrapped_between_words_and_inside_long_ones() -> None:
+    with house_style():
+        assert wrapped("Ankle boot", width=90, size=12) == "Ankle\nboot"
+        assert wrapped("T-shirt/top", width=90, size=12) == "T-shirt/\ntop"
+        assert wrapped("one\ntwo", width=900, size=12) == "one\ntwo"
+        assert wrapped("", width=90, size=12) == ""
+        broken = wrapped("abcdefghij" * 3, width=90, size=12)
+        assert broken.replace("\n", "") == "abcdefghij" * 3
+        assert text_width(broken, 12) <= 90
+
+
+def test_figures_stand_under_one_another_as_they_are() -> None:
+    pixels = stacked([plain(30, 20, color="#ff0000"), plain(50, 10, color="#0000ff")], title="")
+    assert pixels.shape == (30, 50, 3)
+    assert (pixels[:20, :30] == [255, 0, 0]).all()
+    assert (pixels[:20, 30:] == 255).all()
+    assert (pixels[20:] == [0, 0, 255]).all()
+
+
+def test_a_stacked_figure_has_the_pixels_that_it_has_alone(tmp_path: Path) -> None:
+    with house_style():
+        figure = panel_page(["a heading"], width=300, height=50, columns=1, title="a title", line="a line").page.figure
+        save(figure, tmp_path / "alone.png")
+    assert np.array_equal(stacked([figure], title=""), page_of(tmp_path / "alone.png"))
+
+
+def test_the_title_stands_above_the_figures(tmp_path: Path) -> None:
+    save_stacked([plain(900, 100, color="#0000ff")], tmp_path / "s.png", title="a title " * 20)
+    pixels = page_of(tmp_path / "s.png")
+    above, below = pixels[:-100], pixels[-100:]
+    assert (below == [0, 0, 255]).all()
+    assert (above.min(axis=2) < 100).any()
+    assert (above[:, -20:] == 255).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.png"]

@@ -1,0 +1,187 @@
+"""The table of pictures, and what a run's pictures are taken of: which images, which weights, which noise."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from autoenc.command_line import main
+from autoenc.data.datasets import shown_indices
+from autoenc.evaluation.batches import frozen_generator
+from autoenc.experiment import drawing
+from autoenc.pictures import PICTURES, draw_pictures, picture_class
+from autoenc.pictures.code_space import principal_plane
+from autoenc.pictures.codes import Codes
+from autoenc.pictures.error_by_class import ErrorByClass
+from autoenc.pictures.gradients import Gradients
+from autoenc.pictures.progress import Progress
+from autoenc.pictures.reconstructions import Reconstructions
+from autoenc.pictures.samples import Samples
+from autoenc.pictures.subject import MOST_FOLLOWED, Subject, followed_images
+from autoenc.runs import RunDirectory
+from autoenc.trained_model import load_run
+from tests.conftest import TINY
+from tests.pictures.subjects import images_of, measured, subject_from
+
+
+class Drawn:
+    """What `draw_pictures` was called with."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def __call__(self, subject: Subject, **given: Any) -> list[Path]:
+        self.calls.append({"subject": subject, **given})
+        return []
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Drawn]:
+    """A run whose best epoch is not its last, with what its pictures, and those drawn again, are taken of."""
+    folder, drawn = tmp_path_factory.mktemp("runs") / "run", Drawn()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(drawing, "draw_pictures", drawn)
+        overrides = ["figures=[codes,codes_over_epochs]", "optimizer.learning_rate=0.3", "training.epochs=4"]
+        assert main([*TINY, *overrides, f"hydra.run.dir={folder}"]) == 0
+        drawing.redraw_run(folder, names=None, projection="pca", device="cpu")
+    return folder, drawn
+
+
+def arrays_of(picture: Any) -> dict[str, NDArray[Any]]:
+    return {field.name: np.asarray(getattr(picture, field.name)) for field in dataclasses.fields(picture)}
+
+
+def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(run: tuple[Path, Drawn]) -> None:
+    folder, drawn = run
+    call = drawn.calls[0]
+    subject: Subject = call["subject"]
+    trained = load_run(folder)
+    summary = RunDirectory(folder).summary()
+    assert summary is not None
+    assert summary["best_epoch"] < summary["epochs"]
+    assert (call["epoch"], call["names"]) == (
+        summary["best_epoch"],
+        ["reconstructions", "progress", "codes", "codes_over_epochs"],
+    )
+    for name, tensor in trained.model.state_dict().items():
+        assert torch.equal(subject.model.state_dict()[name], tensor)
+    splits = trained.config.dataset.build(data_dir=trained.config.data_dir)
+    assert torch.equal(subject.test_images, splits.test.images)
+    shown = splits.test.images[shown_indices(splits.test.labels)] / 255
+    given = trained.config.noise(shown, generator=frozen_generator(subject.device, split="shown")).images
+    picture = measured(Reconstructions, subject)
+    np.testing.assert_array_equal(picture.clean, shown.numpy())
+    np.testing.assert_array_equal(picture.given, given.numpy())
+    np.testing.assert_array_equal(picture.final, trained.reconstruct(given).numpy())
+    assert measured(Progress, subject).epochs == (0, 1, 2, 3, 4)
+    np.testing.assert_array_equal(measured(Progress, subject).snapshots[summary["best_epoch"]], picture.final)
+    errors = measured(ErrorByClass, subject).errors
+    assert errors.mean() == pytest.approx(summary["test"]["noisy_mse"], rel=1e-5)
+
+
+def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Drawn]) -> None:
+    subject: Subject = run[1].calls[0]["subject"]
+    test_codes = subject.model.encode(subject.test_images / 255).detach()
+    np.testing.assert_allclose(measured(Codes, subject).points, principal_plane(test_codes).project(test_codes), 1e-3)
+    train = len(subject.splits.train)
+    assert measured(Samples, subject).mixture.endswith(f"fitted to {train} training codes")
+    images = subject.splits.train.images / 255
+    given, corrupted = subject.noise(images, generator=frozen_generator(subject.device, split="gradients"))
+    output = subject.model(given)
+    objective = subject.model.objective(output, target=images, given=given, corrupted=corrupted)
+    first = next(parameter for name, parameter in subject.model.named_parameters() if name.endswith("weight"))
+    (gradient,) = torch.autograd.grad(objective.loss, [first])
+    picture = measured(Gradients, subject)
+    assert picture.images == train
+    assert picture.after[0] == pytest.approx(float(gradient.norm()), rel=1e-4)
+    assert picture.before[0] != pytest.approx(picture.after[0], rel=1e-3)
+
+
+def test_pictures_drawn_again_are_of_the_same_numbers(run: tuple[Path, Drawn]) -> None:
+    first, again = run[1].calls
+    assert again["names"] is None
+    assert (again["epoch"], again["title"]) == (first["epoch"], first["title"])
+    for name in PICTURES:
+        one, other = (picture_class(name).measure(call["subject"]) for call in (first, again))
+        assert (one is None) == (other is None)
+        if one is not None:
+            for field, value in arrays_of(one).items():
+                np.testing.assert_array_equal(arrays_of(other)[field], value, err_msg=f"{name}.{field}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "missing"),
+    [
+        (("architecture=conv", "architecture.channels=[4,4]", "architecture.code_size=2"), {"codebook"}),
+        (
+            ("architecture=mlp", "bottleneck=vector_quantized", "architecture.code_size=8"),
+            {"decoder_grid", "matrix", "spectrum"},
+        ),
+    ],
+)
+def test_every_picture_is_drawn_and_stored_under_its_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, overrides: tuple[str, ...], missing: set[str]
+) -> None:
+    images = images_of(30, 1, 28, 28)
+    codes = torch.rand(30, 2)
+    subject = subject_from(
+        *overrides,
+        train=images,
+        test=images,
+        code_snapshots={0: codes, 2: 2 * codes},
+        shown_snapshots={0: torch.rand(10, 1, 28, 28)},
+    )
+    names = [name for name in PICTURES if name in {"codebook", *missing} or "architecture=conv" in overrides]
+    paths = draw_pictures(subject, folder=tmp_path / "figures", names=names, title="t", epoch=1)
+    drawn = [name for name in names if name not in missing]
+    assert [path.name for path in paths] == [f"{n}.{'gif' if n == 'codes_over_epochs' else 'png'}" for n in drawn]
+    assert {record.message for record in caplog.records if record.levelname == "WARNING"} == {
+        f"The picture '{name}' does not apply to this model and is not drawn." for name in missing
+    }
+    for path in paths:
+        picture = picture_class(path.stem).measure(subject)
+        assert picture is not None
+        assert picture.kind == path.stem
+        stored = picture_class(path.stem).load(path.with_suffix(".npz"))
+        for field, value in arrays_of(picture).items():
+            np.testing.assert_array_equal(arrays_of(stored)[field], value)
+
+
+def test_the_title_names_the_epoch_except_over_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles: dict[str, str] = {}
+    for name in ("reconstructions", "progress"):
+        kind = picture_class(name)
+        monkeypatch.setattr(kind, "measure", lambda subject, kind=kind: kind.__new__(kind))
+        monkeypatch.setattr(
+            kind, "draw", lambda self, folder, *, title: titles.setdefault(self.kind, title) and folder / self.kind
+        )
+    subject: Any = None
+    draw_pictures(subject, folder=tmp_path, names=["reconstructions", "progress"], title="t", epoch=7)
+    assert titles == {"reconstructions": "t, epoch 7", "progress": "t"}
+
+
+@pytest.mark.parametrize(("figures", "count"), [(None, MOST_FOLLOWED), (["codes_over_epochs"], MOST_FOLLOWED), ([], 0)])
+def test_codes_are_followed_only_for_the_picture_that_shows_them(figures: list[str] | None, count: int) -> None:
+    images = images_of(MOST_FOLLOWED + 1, 1, 2, 2)
+    assert torch.equal(followed_images(images, figures=figures), images[:count])
+
+
+def test_the_table_and_stored_numbers_need_no_torch() -> None:
+    program = """
+import sys
+from autoenc.pictures import PICTURES, picture_class
+import autoenc.comparison.page
+assert not {"torch", "matplotlib"} & set(sys.modules)
+for name in PICTURES:
+    assert picture_class(name).kind == name
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)

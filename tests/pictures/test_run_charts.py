@@ -1,0 +1,159 @@
+"""Charts that compare runs: scores run by run, errors against a setting, and names at the ends of lines."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from autoenc.pictures.charts import spread
+from autoenc.pictures.error_by_setting import Point, error_by_setting
+from autoenc.pictures.scores_by_run import scores_by_run
+from tests.pictures.pages import all_of, check_layout, drawn, written
+
+
+def lines(figure: Figure) -> dict[str, list[list[float]]]:
+    """The points of each named line."""
+    found = {str(line.get_label()): np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines}
+    return {name: points for name, points in found.items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    ("places", "apart", "moved"),
+    [
+        ([0.2, 0.8], 0.1, [0.2, 0.8]),
+        ([0.5, 0.5], 0.1, [0.45, 0.55]),
+        ([0.52, 0.48], 0.1, [0.55, 0.45]),
+        ([0.0, 1.0], 0.1, [0.05, 0.95]),
+        ([0.0, 0.0, 0.0], 0.1, [0.05, 0.15, 0.25]),
+        ([0.4, 0.5, 0.55], 0.1, [0.3833, 0.4833, 0.5833]),
+        ([0.5, 0.5, 0.5], 0.5, [0, 0.5, 1]),
+        ([], 0.1, []),
+    ],
+)
+def test_names_are_moved_as_little_as_possible(places: list[float], apart: float, moved: list[float]) -> None:
+    assert spread(places, apart=apart) == pytest.approx(moved, abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_names_keep_apart_in_order_and_on_the_axis(seed: int) -> None:
+    places = np.random.default_rng(seed).random(15).tolist()
+    moved = spread(places, apart=0.06)
+    assert np.argsort(moved).tolist() == np.argsort(places).tolist()
+    assert np.diff(sorted(moved)).min() >= 0.06 - 1e-9
+    assert min(moved) >= 0.03 - 1e-9
+    assert max(moved) <= 0.97 + 1e-9
+
+
+def against(*points: Point, baseline: Sequence[tuple[float, float]] | None = None, scale: str = "log") -> Figure:
+    return drawn(
+        lambda: error_by_setting(
+            points, x_label="code size", metric_label="mse", title="a title", baseline=baseline, scale=scale
+        )
+    )
+
+
+def test_points_by_series_and_means_of_runs_with_the_same_setting() -> None:
+    figure = against(
+        Point("conv", 2, 0.4, 0.3),
+        Point("conv", 16, 0.1, 0.05),
+        Point("conv", 2, 0.2, None),
+        Point("mlp", 2, 0.5, None),
+        baseline=[(16, 0.15), (2, 0.6)],
+    )
+    found = lines(figure)
+    assert found["conv test"] == [[2, 0.2], [2, 0.4], [16, 0.1]]
+    assert found["conv train"] == [[2, 0.3], [16, 0.05]]
+    assert found["PCA, test"] == [[2, 0.6], [16, 0.15]]
+    means = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines]
+    assert [[2, pytest.approx(0.3)], [16, 0.1]] in means
+    assert {"conv 0.1000", "mlp 0.5000", "PCA, test 0.1500"} <= set(written(figure))
+    styles = {str(line.get_label()): line.get_linestyle() for line in figure.axes[0].lines}
+    assert styles["PCA, test"] == "--"
+    assert figure.axes[0].get_yscale() == "log"
+    check_layout(figure)
+
+
+@pytest.mark.parametrize(
+    ("settings", "scale"),
+    [
+        ([2, 4, 8, 16], "log"),
+        ([1, 2, 3, 4], "linear"),
+        ([0.0, 0.1, 1.0], "linear"),
+        ([0.01, 10], "log"),
+        ([5], "linear"),
+    ],
+)
+def test_the_axis_is_logarithmic_where_settings_reach_far(settings: list[float], scale: str) -> None:
+    figure = against(*(Point("", setting, 0.1, 0.1) for setting in settings))
+    (axes,) = figure.axes
+    assert axes.get_xscale() == scale
+    assert axes.get_xticks().tolist() == settings
+    assert axes.get_xlim()[0] < min(settings) <= max(settings) < axes.get_xlim()[1]
+    check_layout(figure)
+
+
+def test_a_linear_metric_has_a_linear_axis() -> None:
+    assert against(Point("a", 1, 20.0, 21.0), scale="linear").axes[0].get_yscale() == "linear"
+
+
+def test_settings_that_have_no_room_are_not_named() -> None:
+    figure = against(*(Point("a", setting, 0.1, None) for setting in np.linspace(1, 7, 200).tolist()))
+    check_layout(figure)
+    assert 5 < len(figure.axes[0].get_xticks()) < 30
+
+
+def test_a_chart_grows_with_the_names_of_its_series() -> None:
+    name = "architecture fully connected, code activation sigmoid, learning rate 0.001, noise probability 0.25, seed"
+    points = [Point(f"{name} {index}", x, 0.1 + 1e-4 * index, 0.1) for index in range(24) for x in (1, 10)]
+    figure = against(*points, baseline=[(1, 0.1), (10, 0.01)])
+    check_layout(figure)
+    assert figure.axes[0].get_window_extent().height > 1000
+
+
+def test_errors_that_are_missing_are_left_out() -> None:
+    figure = against(Point("a", 1, None, math.nan), Point("a", 2, 0.2, None), Point("b", 1, math.inf, None))
+    assert lines(figure) == {"a test": [[2, 0.2]]}
+    for points in ([], [Point("a", 1, None, None)]):
+        with pytest.raises(ValueError, match="at least one with a finite error"):
+            against(*points, baseline=[(1, 0.1)])
+
+
+def scores(*rows: tuple[str, dict[str, float | None]], scale: str = "log") -> Figure:
+    return drawn(lambda: scores_by_run(rows, metric_label="mean squared error", title="a title", scale=scale))
+
+
+def test_a_row_a_run_in_the_order_given() -> None:
+    figure = scores(
+        ("second", {"train": 0.02, "validation": None, "test": 0.03}),
+        ("first", {"train": 0.01, "validation": 0.012, "test": math.nan}),
+    )
+    found = lines(figure)
+    assert found["train"] == [[0.02, 0], [0.01, 1]]
+    assert found["validation"][1] == [0.012, 1]
+    assert found["test"][0] == [0.03, 0]
+    assert np.isnan(found["validation"][0][0])
+    texts = written(figure)
+    assert {"second", "first", "0.02000", "0.03000", "0.01000", "0.01200", "\N{EN DASH}", "not finite"} <= set(texts)
+    (axes,) = figure.axes
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["second", "first"]
+    check_layout(figure)
+
+
+def test_a_split_that_no_run_has_is_left_out() -> None:
+    figure = scores(("a", {"train": 1.0, "test": 2.0}), ("b", {"train": 1.0, "validation": None}), scale="linear")
+    assert set(lines(figure)) == {"train", "test"}
+    assert "validation" not in all_of(figure)
+    assert figure.axes[0].get_xscale() == "linear"
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_rows_fit(count: int) -> None:
+    name = "architecture=residual, noise.probability=0.25, code activation=sigmoid, "
+    splits = itertools.cycle(["test", "train"])
+    check_layout(scores(*((f"{name}seed={index}", {next(splits): 1e-3 * 2**index}) for index in range(count))))
