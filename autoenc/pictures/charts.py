@@ -49,18 +49,7 @@ def chart_axes(
 
 def draw_ring(axes: Axes, x: float, y: float, *, color: str) -> None:
     """A ring around the best point."""
-    axes.plot(
-        [x],
-        [y],
-        linestyle="none",
-        marker="o",
-        markersize=15,
-        markerfacecolor="none",
-        markeredgewidth=2.2,
-        color=color,
-        label="best",
-        zorder=3,
-    )
+    axes.plot(x, y, "o", ms=15, mfc="none", mew=2.2, color=color, label="best", zorder=3)
 
 
 def write_in_middle(axes: Axes, text: str) -> None:
