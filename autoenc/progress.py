@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar, cast
 
@@ -112,6 +113,12 @@ class TerminalHandler(logging.Handler):
             return
         style = "bold red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else ""
         console.print(Text(self.format(record), style=style), soft_wrap=True)
+
+
+def shown_path(path: Path) -> str:
+    """A path as a person is shown it: relative to the current folder if it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
 
 
 T = TypeVar("T")

@@ -16,8 +16,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from autoenc.command_line.composition import NO_PART_OF_A_RUN
-from autoenc.command_line.our_configs import register_our_configs
+from autoenc.command_line.compose import COMMAND_KEYS, register_configs
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
 from autoenc.registry import Registry
@@ -44,11 +43,11 @@ PRESETS = [(group, path.stem) for group in ("experiment", "variant") for path in
 @functools.cache
 def composed(*overrides: str) -> dict[str, Any]:
     """What `train.py` would parse for this command line."""
-    register_our_configs()
+    register_configs()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items() if key not in NO_PART_OF_A_RUN}
+    return {str(key): value for key, value in config.items() if key not in COMMAND_KEYS}
 
 
 def parsed(*overrides: str) -> ExperimentConfig:

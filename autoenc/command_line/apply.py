@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from autoenc.command_line.ending import exit_code
-from autoenc.command_line.our_configs import config_directory
+from autoenc.command_line.compose import config_directory
+from autoenc.command_line.exit_code import exit_code
 from autoenc.progress import TerminalHandler
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError

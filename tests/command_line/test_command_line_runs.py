@@ -62,7 +62,7 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
 
 def test_two_runs_of_the_same_time_get_two_folders(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for expected in (0, 2):
-        monkeypatch.setattr("autoenc.command_line.folders.LONGEST_TICK", 0.1)
+        monkeypatch.setattr("autoenc.command_line.output_folder.LONGEST_TICK", 0.1)
         assert main([*TINY, "training.epochs=1", "hydra.run.dir=runs/${now:%Y}"]) == expected
     for _ in range(2):
         assert main([*TINY, "training.epochs=1"]) == 0

@@ -11,8 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from autoenc.command_line.composition import NO_PART_OF_A_RUN
-from autoenc.command_line.our_configs import register_our_configs
+from autoenc.command_line.compose import COMMAND_KEYS, register_configs
 from autoenc.config import ExperimentConfig, parse
 from autoenc.data.datasets import Split, Splits
 from autoenc.data.noise import NOISES, Noise
@@ -66,12 +65,12 @@ def subject_of(
 
 def subject_from(*overrides: str, train: Tensor, test: Tensor) -> Subject:
     """What `train.py` would build for this command line, untrained, with other images."""
-    register_our_configs()
+    register_configs()
     with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
         given = compose("config", overrides=["device=cpu", "data_dir=/data", *overrides])
         values = OmegaConf.to_container(given, resolve=True)
     assert isinstance(values, dict)
-    config = parse({str(key): value for key, value in values.items() if key not in NO_PART_OF_A_RUN})
+    config = parse({str(key): value for key, value in values.items() if key not in COMMAND_KEYS})
     splits = splits_of(train, test)
     return Subject(
         model=config.build_model(image_shape=splits.image_shape).eval(),

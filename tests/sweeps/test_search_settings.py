@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from autoenc.command_line.our_configs import register_our_configs
+from autoenc.command_line.compose import register_configs
 from autoenc.settings import ConfigError, field_names
 from autoenc.sweeps.search.samplers import SAMPLERS
 from autoenc.sweeps.sweepers import SWEEPERS, Basic
@@ -28,7 +28,7 @@ def parsed(*texts: str) -> list[Override]:
 
 
 def composed(*overrides: str) -> dict[str, Any]:
-    register_our_configs()
+    register_configs()
     with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
         config = compose("config", overrides=list(overrides), return_hydra_config=True)
     values = OmegaConf.to_container(config.hydra.sweeper, resolve=True)

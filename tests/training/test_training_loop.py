@@ -323,7 +323,7 @@ def test_a_signal_outside_of_the_steps_is_heard_too(
 
 
 def test_a_signal_before_the_first_step_is_recorded(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autoenc.command_line.commands.run_job", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr("autoenc.experiment.run", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(SystemExit) as caught:
         train()
     assert caught.value.code == 143

@@ -11,7 +11,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from autoenc.command_line.our_configs import register_our_configs
+from autoenc.command_line.compose import register_configs
 from autoenc.data.noise import NOISES, Blur, Compose, Gaussian, Masking, Noise, NoNoise, Occlusion, SaltAndPepper
 from autoenc.settings import ConfigError
 
@@ -153,7 +153,7 @@ def test_an_unknown_or_missing_name_is_refused_with_the_choices() -> None:
 
 
 def from_command_line(*overrides: str) -> Compose:
-    register_our_configs()
+    register_configs()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         config = compose("config", overrides=["noise=compose", *overrides])
     values = OmegaConf.to_container(config.noise, resolve=True)
