@@ -8,11 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import hydra.version
-from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -24,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted
-from autoenc.command_line.hydra_internals import forget_stored_config
+from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 
@@ -48,12 +45,11 @@ def config_directory() -> Path:
 
 def register_configs(config_dir: str | None = None) -> None:
     """Let Hydra find our YAML, and the user's folder `config_dir`, wherever it composes."""
-    hydra.version.setbase("1.3")
     _ConfigFolders.config_dir = config_dir
     Plugins.instance().register(_ConfigFolders)
     for group in ("launcher", "sweeper"):  # Hydra would check ours, which have the same names, by its own schemas
         forget_stored_config(f"hydra/{group}")
-    OmegaConf.register_new_resolver("devices_here", _devices_here, replace=True)
+    register_resolver("devices_here", _devices_here)
 
 
 class _ConfigFolders(SearchPathPlugin):
@@ -94,10 +90,7 @@ class Composer:
         self.config_path = config_path or str(config_directory())
         """The folder of the main config, absolute."""
         register_configs(_absolute_folder(flags.config_dir, flag="--config-dir"))
-        GlobalHydra.instance().clear()
-        initialize_config_dir(self.config_path, job_name="train", version_base="1.3")
-        # `hydra.compose` refuses overrides with several values, which a sweep has; what it calls does not.
-        self._loader = GlobalHydra.instance().config_loader()
+        self._loader = initialize(self.config_path)
 
     @property
     def tracker_overrides(self) -> list[str]:
@@ -133,7 +126,7 @@ class Composer:
         """
         job = self._explaining(lambda kept: self._loader.load_sweep_config(config, kept), overrides)
         with open_dict(job):
-            job.hydra.job.id = job.hydra.job.num = number
+            job.hydra.job.id, job.hydra.job.num = str(number), number
         return job
 
     def parsed(self, overrides: Sequence[str]) -> list[Override]:

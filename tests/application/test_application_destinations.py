@@ -111,7 +111,7 @@ def test_an_interrupted_folder_has_whole_pictures(
             path.write_bytes(path.read_bytes()[:20])
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("autoenc.application.destinations.THREADS", 1)
+    monkeypatch.setattr("autoenc.application.reconstructions.THREADS", 1)
     monkeypatch.setattr(Image.Image, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
         do(finished, "images.npy", "out", batch_size=2)

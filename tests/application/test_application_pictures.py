@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import autoenc
-from autoenc.application.destinations import file_names
+from autoenc.application.reconstructions import file_names
 from autoenc.settings import ConfigError
 from tests.application.application_cases import Given, do, pixels, table
 
