@@ -13,10 +13,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from autoenc.command_line.compose import COMMAND_KEYS, register_configs
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
 from autoenc.registry import Registry
@@ -26,6 +24,7 @@ from autoenc.sweeps.search.samplers import SAMPLERS
 from autoenc.sweeps.settings import SweepSettings
 from autoenc.sweeps.sweepers import SWEEPERS
 from autoenc.training.settings import TrainingSettings
+from tests.composed import composed_values
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -40,14 +39,7 @@ NODES: dict[str, type[Any]] = {
 PRESETS = [(group, path.stem) for group in ("experiment", "variant") for path in sorted((CONF / group).glob("*.yaml"))]
 
 
-@functools.cache
-def composed(*overrides: str) -> dict[str, Any]:
-    """What `train.py` would parse for this command line."""
-    register_configs()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items() if key not in COMMAND_KEYS}
+composed = functools.cache(composed_values)
 
 
 def parsed(*overrides: str) -> ExperimentConfig:

@@ -158,7 +158,7 @@ def _read_names(path: Path, *, key: str, count: int) -> list[str]:
     if array.dtype.kind != "U" or array.shape != (count,):
         problem = f"names for {count} codes are texts ({count},), and these are {array.dtype} {array.shape}"
         raise ConfigError(key, problem, value=str(path))
-    return array.tolist()
+    return [str(name) for name in array]
 
 
 def _read_facts(path: Path, *, key: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,19 +33,10 @@ SHOWN = 10
 LOGGED = 5
 
 
-class ScoreFiles(NamedTuple):
-    """The files that scoring writes."""
-
-    table: Path
-    facts: Path
-    sheet: Path
-    histogram: Path
-
-
-def score_files(table: Path) -> ScoreFiles:
-    """The table, `X.csv`, and next to it `X.json`, `X.png` and `X_histogram.png`."""
+def score_files(table: Path) -> tuple[Path, Path, Path, Path]:
+    """The table, `X.csv`, and next to it the facts `X.json`, the sheet `X.png` and `X_histogram.png`."""
     histogram = table.with_name(f"{table.stem}_histogram.png")
-    return ScoreFiles(table, table.with_suffix(".json"), table.with_suffix(".png"), histogram)
+    return table, table.with_suffix(".json"), table.with_suffix(".png"), histogram
 
 
 def score(run: TrainedModel, source: ImageSource, table: Path, *, baseline: ImageSource, batch_size: int) -> float:
@@ -66,14 +57,18 @@ def score(run: TrainedModel, source: ImageSource, table: Path, *, baseline: Imag
         f"Mean squared error: {yours.errors.mean():.4g} (mean of {len(yours.errors):,}) against "
         f"{ordinary.errors.mean():.4g} (mean of {len(ordinary.errors):,}).",
     ]
-    files = score_files(table)
+    _, facts, sheet, histogram = score_files(table)
     table.parent.mkdir(parents=True, exist_ok=True)
-    _draw(run, yours, ordinary, files=files, headline=lines[0])
-    _write_facts(run, yours, ordinary, auroc=auroc, path=files.facts)
-    _write_table(yours, shares, path=files.table)
+    _draw(run, yours, ordinary, sheet=sheet, histogram=histogram, headline=lines[0])
+    _write_facts(run, yours, ordinary, auroc=auroc, path=facts)
+    _write_table(yours, shares, path=table)
     for line in lines:
         log.info("%s", line)
-    _log_oddest(yours, shares)
+    oddest = [
+        f"{printable(yours.names[at])} ({yours.errors[at]:.4g}, above {100 * shares[at]:.1f} %)"
+        for at in _order(yours)[:LOGGED]
+    ]
+    log.info("Oddest, with the error and the share of ordinary errors below it: %s.", ", ".join(oddest))
     return auroc
 
 
@@ -152,7 +147,15 @@ def _hint_at_inversion(yours: _Measured, ordinary: _Measured) -> None:
         )
 
 
-def _draw(run: TrainedModel, yours: _Measured, ordinary: _Measured, *, files: ScoreFiles, headline: str) -> None:
+def _order(measured: _Measured) -> list[int]:
+    """The indices of the pictures, the oddest first."""
+    indices: list[int] = np.argsort(-measured.errors, kind="stable").tolist()
+    return indices
+
+
+def _draw(
+    run: TrainedModel, yours: _Measured, ordinary: _Measured, *, sheet: Path, histogram: Path, headline: str
+) -> None:
     count = len(yours.names)
     few = count <= SHOWN
     each = count if few else min(SHOWN, count // 2)  # so that no picture is on both sides
@@ -160,14 +163,14 @@ def _draw(run: TrainedModel, yours: _Measured, ordinary: _Measured, *, files: Sc
     draw_odd_pictures(
         _scored(run, yours.oddest[:each]),
         ordinary=None if few else _scored(run, yours.most_ordinary[:each]),
-        path=files.sheet,
+        path=sheet,
         title=title,
     )
     draw_error_histograms(
         yours.errors,
         ordinary=ordinary.errors,
         names=TwoNames(caption(yours.description), caption(ordinary.description)),
-        path=files.histogram,
+        path=histogram,
         title=title_of(run.config),
         line=headline,
     )
@@ -187,7 +190,7 @@ def _write_table(yours: _Measured, shares: NDArray[np.float64], *, path: Path) -
     text = io.StringIO(newline="")
     rows = csv.writer(text)
     rows.writerow(["rank", "name", "mse", "psnr_db", "percentile"])
-    for rank, index in enumerate(np.argsort(-yours.errors, kind="stable").tolist(), start=1):
+    for rank, index in enumerate(_order(yours), start=1):
         error = yours.errors[index]
         psnr = -10 * np.log10(max(error, LEAST_SQUARED_ERROR))
         rows.writerow([rank, yours.names[index], f"{error:.7g}", f"{psnr:.3f}", f"{100 * shares[index]:.3f}"])
@@ -196,19 +199,10 @@ def _write_table(yours: _Measured, shares: NDArray[np.float64], *, path: Path) -
 
 
 def _write_facts(run: TrainedModel, yours: _Measured, ordinary: _Measured, *, auroc: float, path: Path) -> None:
-    described = {
-        key: {
-            "description": printable(found.description),
-            "count": len(found.names),
-            "mean_mse": float(found.errors.mean()),
-            "median_mse": float(np.median(found.errors)),
-            "mean_brightness": found.brightness,
-        }
-        for key, found in (("pictures", yours), ("ordinary", ordinary))
-    }
     facts = {
         "auroc": auroc,
-        **described,
+        "pictures": _described(yours),
+        "ordinary": _described(ordinary),
         "model": model_facts(run),
         "units": {
             "auroc": "share of all pairs in which the picture has a larger error than the ordinary one, ties half",
@@ -219,7 +213,11 @@ def _write_facts(run: TrainedModel, yours: _Measured, ordinary: _Measured, *, au
     write_atomically(path, json.dumps(facts, indent=2, allow_nan=False).encode() + b"\n")
 
 
-def _log_oddest(yours: _Measured, shares: NDArray[np.float64]) -> None:
-    order = np.argsort(-yours.errors, kind="stable")[:LOGGED].tolist()
-    oddest = [f"{printable(yours.names[at])} ({yours.errors[at]:.4g}, above {100 * shares[at]:.1f} %)" for at in order]
-    log.info("Oddest, with the error and the share of ordinary errors below it: %s.", ", ".join(oddest))
+def _described(measured: _Measured) -> dict[str, Any]:
+    return {
+        "description": printable(measured.description),
+        "count": len(measured.names),
+        "mean_mse": float(measured.errors.mean()),
+        "median_mse": float(np.median(measured.errors)),
+        "mean_brightness": measured.brightness,
+    }

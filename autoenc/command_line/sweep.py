@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from autoenc.command_line.compose import Composer
 from autoenc.command_line.exit_code import in_one_line
@@ -27,17 +27,10 @@ log = logging.getLogger(__name__)
 MOST_NAMED = 3
 """Of the jobs that did not finish; the table has all."""
 
-_COUNTED: dict[Action, str] = {
-    "leave": "left as they are",
-    "go_on": "go on from where they were stopped",
-    "again": "begin again",
-    "wait": "still running from before",
-    "begin": "new",
-}
-_LISTED: dict[Action, str] = {
-    "leave": "left as it is",
-    "go_on": "goes on",
-    "again": "begins again",
+_WORDS: dict[Action, str] = {
+    "leave": "left alone",
+    "go_on": "resumed",
+    "again": "begun again",
     "wait": "still running",
     "begin": "new",
 }
@@ -88,10 +81,10 @@ def preview(flags: argparse.Namespace, composer: Composer) -> str:
 
 def _listed_jobs(plan: SweepPlan) -> list[str]:
     actions = [plan.action(job.folder) for job in plan.jobs]
-    width = max(len(_LISTED[action]) for action in actions)
+    width = max(len(_WORDS[action]) for action in actions)
     longest = max(len(job.folder.name) for job in plan.jobs)
     lines = [
-        f"{_LISTED[action]:<{width}}  {job.folder.name:<{longest}}  {' '.join(plan.varying(job.overrides))}".rstrip()
+        f"{_WORDS[action]:<{width}}  {job.folder.name:<{longest}}  {' '.join(plan.varying(job.overrides))}".rstrip()
         for job, action in zip(plan.jobs, actions, strict=True)
     ]
     return [f"# {_counted(plan, actions)}.", *lines]
@@ -105,7 +98,7 @@ def _listed_examples(plan: SweepPlan) -> list[str]:
 
 def _counted(plan: SweepPlan, actions: Sequence[Action]) -> str:
     """How many jobs there are, where, and how many of them need what."""
-    counts = [f"{actions.count(action)} {words}" for action, words in _COUNTED.items() if action in actions]
+    counts = [f"{actions.count(action)} {words}" for action, words in _WORDS.items() if action in actions]
     jobs = "1 job" if len(plan.jobs) == 1 else f"{len(plan.jobs)} jobs"
     return f"{jobs} in {shown_path(plan.folder.path)}: {', '.join(counts)}"
 
@@ -135,7 +128,9 @@ def _begin(plan: SweepPlan, *, code: str, view: View) -> Course:
         undone.callback(launcher.close)
         source = plan.source()
         plan.folder.add(plan.jobs, code=code)
-        write_atomically(plan.folder.path / "multirun.yaml", plan.as_yaml.encode())  # as Hydra's own sweeps have it
+        write_atomically(
+            plan.folder.path / "multirun.yaml", OmegaConf.to_yaml(plan.config).encode()
+        )  # as Hydra's own sweeps have it
         undone.pop_all()
     for line in source.opening_words():
         log.info("%s", line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -41,34 +41,34 @@ class SweepPlan:
         if composer.resume is not None:
             raise ConfigError("resume", "one run at a time: it does not go with --multirun", value=str(composer.resume))
         configure_logging(config, node="hydra_logging")
-        self._composer, self._config = composer, config
-        self.settings, self._comparison = sweep_settings(config), comparison_settings(config)
-        _check_metric(self._comparison.metric)
+        self._composer, self.config = composer, config
+        self.settings = node_settings(config, "sweep", SweepSettings)
+        self._comparison = node_settings(config, "comparison", ComparisonSettings)
+        if (metric := self._comparison.metric) not in (known := metric_names(split="test")):
+            problem = f"there is no such metric{nearest(metric, known)}; there are {listed(known)}"
+            raise ConfigError("comparison.metric", problem, value=metric)
         self.launcher = LAUNCHERS.parse(plain(config.hydra.launcher))
         self.sweeper = SWEEPERS.parse(plain(config.hydra.sweeper))
         params = [f"{key}={value}" for key, value in (self.sweeper.params or {}).items()]
-        self.overrides: list[Override] = composer.parsed([*params, *config.hydra.overrides.task])
+        task = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # each job resolves `${seed}` itself
+        self.overrides: list[Override] = composer.parsed([*params, *map(str, cast("list[str]", task))])
         self.varied = varied(self.overrides)
         """The keys that are given several values."""
         self.launcher.check()
         if self.settings.name is None:
             config.sweep.name = _name(composer)
         self.folder = SweepFolder(_sweep_folder(config), comparison=self._comparison)
-        self._known: dict[str, Path] | None = None
+        self._known = known_folders(self.folder.path) if self.folder.path.is_dir() else {}
         examples = self.sweeper.examples(self.overrides)
         named = list(zip(examples, labels([of_the_run(overrides) for overrides in examples]), strict=True))
         jobs = [
             self._job(overrides, number=number, label=label)
             for number, (overrides, label) in enumerate(steps(named, name="Checking the jobs"))
         ]
-        self.jobs = _without_duplicates(jobs) if self.sweeper.knows_all_jobs else []
-        """The jobs that are known before the sweep begins; none of a search."""
         self._first_values = jobs[0].task.config
-
-    @property
-    def as_yaml(self) -> str:
-        """The config of the command."""
-        return OmegaConf.to_yaml(self._config)
+        unique = {job.identity: job for job in reversed(jobs)}  # two command lines may mean the same
+        self.jobs = list(unique.values())[::-1] if self.sweeper.knows_all_jobs else []
+        """The jobs that are known before the sweep begins; none of a search."""
 
     def action(self, folder: Path) -> Action:
         """What to do about the job in a folder."""
@@ -102,7 +102,7 @@ class SweepPlan:
         from autoenc.comparison.page import check_comparison
         from autoenc.config import parse
 
-        composed = self._composer.compose_job(self._config, overrides, number=number)
+        composed = self._composer.compose_job(self.config, overrides, number=number)
         parsed = parse(task_values(composed))
         parsed.device.build()
         parsed.tracker.require()
@@ -118,8 +118,6 @@ class SweepPlan:
         )
 
     def _folder_of(self, values: Mapping[str, Any], *, known_as: str, label: str) -> Path:
-        if self._known is None:
-            self._known = known_folders(self.folder.path) if self.folder.path.is_dir() else {}
         existing = self._known.get(known_as)
         if existing is None:
             found = self._known.get(identity(values, swept=()))
@@ -132,9 +130,8 @@ class SweepPlan:
 
     def _identity_in(self, folder: Path) -> str | None:
         """The identity of the config in a folder, if there is one."""
-        if not (folder / "config.yaml").is_file():
-            return None
-        return identity(RunDirectory(folder).config(), swept=self.varied)
+        has_config = (folder / "config.yaml").is_file()
+        return identity(RunDirectory(folder).config(), swept=self.varied) if has_config else None
 
     def _task(self, composed: DictConfig, values: Mapping[str, Any], *, folder: Path) -> JobTask:
         with open_dict(composed):
@@ -155,36 +152,16 @@ def varied(overrides: Sequence[Override]) -> list[str]:
     return [override.key_or_group for override in overrides if override.is_sweep_override()]
 
 
-def sweep_settings(config: DictConfig) -> SweepSettings:
-    """How a sweep treats its jobs.
+def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
+    """The checked settings of the node `sweep` or `comparison`.
 
     Raises:
         ConfigError: a key or value is wrong.
     """
-    return _settings(config, "sweep", SweepSettings)
-
-
-def comparison_settings(config: DictConfig) -> ComparisonSettings:
-    """How the runs of a sweep are compared at its end.
-
-    Raises:
-        ConfigError: a key or value is wrong.
-    """
-    return _settings(config, "comparison", ComparisonSettings)
-
-
-def _settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
     node = config.get(key)
     if not isinstance(node, DictConfig):
         raise ConfigError(key, "it must be a group of keys", value=node)
     return checked(settings, plain(node), key=key)
-
-
-def _check_metric(name: str) -> None:
-    known = metric_names(split="test")
-    if name not in known:
-        problem = f"there is no such metric{nearest(name, known)}; there are {listed(known)}"
-        raise ConfigError("comparison.metric", problem, value=name)
 
 
 def _name(composer: Composer) -> str:
@@ -204,8 +181,3 @@ def _sweep_folder(config: DictConfig) -> Path:
         problem = "a sweep names the folders of its jobs itself, by what varies"
         raise ConfigError("hydra.sweep.subdir", problem, value=config.hydra.sweep.subdir)
     return Path(str(config.hydra.sweep.dir)).absolute()
-
-
-def _without_duplicates(jobs: Sequence[Job]) -> list[Job]:
-    """Each job once: two command lines may mean the same."""
-    return list({job.identity: job for job in reversed(jobs)}.values())[::-1]

@@ -99,13 +99,16 @@ def _run(composer: Composer, config: DictConfig) -> int:
 
 def _check_command(composer: Composer, config: DictConfig) -> None:
     """Refuse what does not fit a single run."""
-    from autoenc.command_line.sweep_jobs import comparison_settings, sweep_settings
+    from autoenc.command_line.sweep_jobs import node_settings
+    from autoenc.comparison.settings import ComparisonSettings
+    from autoenc.sweeps.settings import SweepSettings
 
     for text in composer.overrides:
         key, _, value = text.partition("=")
         if key.lstrip("+").startswith("sweep."):
             raise ConfigError(key, "it is for a sweep, and without --multirun (-m) this is one run", value=value)
-    comparison_settings(config), sweep_settings(config)  # only a sweep reads them, but a mistake in them is refused
+    node_settings(config, "sweep", SweepSettings)  # only a sweep reads these two, but a mistake in them is refused
+    node_settings(config, "comparison", ComparisonSettings)
     if composer.resume is not None and RunDirectory(composer.resume).status().get("state") == "finished":
         raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
 

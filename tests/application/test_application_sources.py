@@ -17,7 +17,7 @@ from rich.console import Console
 import autoenc
 from autoenc.application.array_files import chunks, open_array
 from autoenc.application.image_batches import Fitting
-from autoenc.application.inputs import DatasetImages, Datasets
+from autoenc.application.inputs import Datasets, dataset_images
 from autoenc.data.datasets.binarization import Binarization
 from autoenc.data.datasets.digits import Digits
 from tests.application.application_cases import Given, do, names_in, told
@@ -165,7 +165,7 @@ def test_a_dataset_is_black_and_white_where_the_run_s_is(
 ) -> None:
     """Otherwise, an AUROC between the two would be one of grey and not grey."""
     caplog.set_level(logging.INFO)
-    found = DatasetImages.open(
+    found = dataset_images(
         f"digits:{split}",
         key="INPUT",
         fitting=Fitting(image_shape=(1, 8, 8), resize="stretch", invert=False),
@@ -173,8 +173,9 @@ def test_a_dataset_is_black_and_white_where_the_run_s_is(
         limit=None,
     )
     expected = getattr(digits(own).build(data_dir=Path()), split).images
-    assert torch.equal(found.images, expected)
-    assert (set(found.images.unique().tolist()) == {0, 255}) == (own != "none")
+    (batch,) = found.batches(len(expected))
+    assert torch.equal(batch.images, expected)
+    assert (set(expected.unique().tolist()) == {0, 255}) == (own != "none")
     message = f"digits is taken with dataset.binarization={own}, as the run's mnist is."
     assert (message in caplog.text) == told_so
 

@@ -79,9 +79,9 @@ MISTAKES = {
     "RUN images.npy codes --do encode": ["OUTPUT=codes", ".npz"],
     "RUN images.npy out --do decode": ["INPUT=images.npy", "codes for this model are numbers (N, 3)", "(6, 8, 8)"],
     "RUN nothing out --do decode": ["INPUT=nothing", "no such file"],
-    "RUN images.npy out --baseline digits": ["--baseline", "--do reconstruct has no use for it"],
-    "RUN codes.npz out --do decode --invert": ["--invert", "--do decode has no use for it"],
-    "RUN codes.npz out --do decode --unreadable skip": ["--unreadable", "has no use for it"],
+    "RUN images.npy out --baseline digits": ["--baseline", "--do reconstruct does not use it"],
+    "RUN codes.npz out --do decode --invert": ["--invert", "--do decode does not use it"],
+    "RUN codes.npz out --do decode --unreadable skip": ["--unreadable", "does not use it"],
     "RUN images.npy s.csv --do score --baseline nothing": ["--baseline=nothing", "no such dataset"],
     "RUN mnist out --data-dir .": ["mnist", "AUTOENC_DATA"],
 }

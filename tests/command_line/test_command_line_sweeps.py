@@ -62,7 +62,7 @@ def test_the_same_again_redoes_nothing_and_a_wider_one_adds(
     assert main([*QUICK, "seed=0,1"]) == 0
     before = {path: path.read_bytes() for path in SWEEP.glob("*/status.json")}
     assert main([*QUICK, "seed=0,1"]) == 0
-    assert "2 jobs in outputs/sweeps/s: 2 left as they are." in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 2 left alone." in capsys.readouterr().out
     assert main([*QUICK, "seed=1,2", "architecture.code_size=3,4"]) == 0
     assert "3 new" in capsys.readouterr().out
     after = {path: path.read_bytes() for path in SWEEP.glob("*/status.json")}
@@ -84,10 +84,10 @@ def test_what_a_sweep_would_do_can_be_seen_before(elsewhere: Path, capsys: pytes
     assert main([*command, "seed=0,1"]) == 0
     (there,) = SWEEP.glob("*-*")
     first, second = capsys.readouterr().out.splitlines()[1:]
-    assert first == f"left as it is  {there.name}  seed=0"
+    assert first == f"left alone  {there.name}  seed=0"
     assert second.split() == lines[1].split()
     assert main([*command, "seed=0,1", "sweep.rerun=all"]) == 0
-    assert "begins anew" in capsys.readouterr().out
+    assert "begun again" in capsys.readouterr().out
     assert main([*command, "seed=0,1", "architecture=nothing"]) == 2
     assert "there is no such choice" in capsys.readouterr().err
     assert main([*QUICK, "--cfg", "hydra"]) == 2
@@ -117,10 +117,10 @@ def test_a_failed_job_is_tried_again_and_what_it_left_is_kept(
     assert "RuntimeError: the noise was told to fail" in (raised / "train.log").read_text()
     assert state(jobs()["fault none"]) == "finished"
     assert main([*QUICK, *fault, "sweep.rerun=none"]) == 1
-    assert "3 left as they are" in capsys.readouterr().out
+    assert "3 left alone" in capsys.readouterr().out
     (elsewhere / "mended").touch()
     assert main([*QUICK, *fault]) == 0
-    assert "1 left as they are, 1 go on from where they were stopped, 1 begin anew" in capsys.readouterr().out
+    assert "1 left alone, 1 resumed, 1 begun again" in capsys.readouterr().out
     assert state(raised) == state(killed) == "finished"
     assert state(SWEEP / ".replaced" / f"{raised.name}.1") == "failed"
     assert main([*QUICK, *fault, "sweep.rerun=all"]) == 0
@@ -262,10 +262,10 @@ def test_training_all_anew_goes_on_after_an_interruption(
     assert {label: state(folder) for label, folder in jobs().items()} == {"seed 0": "finished", "seed 1": "interrupted"}
     capsys.readouterr()
     assert main(command) == 0
-    assert "2 jobs in outputs/sweeps/s: 1 left as they are, 1 go on from" in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 1 left alone, 1 resumed" in capsys.readouterr().out
     assert len(list(replaced.iterdir())) == 2
     assert main(command) == 0
-    assert "2 jobs in outputs/sweeps/s: 2 begin anew." in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 2 begun again." in capsys.readouterr().out
     assert len(list(replaced.iterdir())) == 4
 
 
@@ -275,10 +275,10 @@ def test_a_sweep_that_is_widened_by_the_device_adds_only_what_is_new(
     assert main([*QUICK, "seed=0,1", "device=cpu"]) == 0
     wider = [*QUICK, "seed=0,1", "device=cpu,auto"]
     assert main(wider) == 0
-    assert "4 jobs in outputs/sweeps/s: 2 left as they are, 2 new." in capsys.readouterr().out
+    assert "4 jobs in outputs/sweeps/s: 2 left alone, 2 new." in capsys.readouterr().out
     assert set(jobs()) == {f"{device}, seed {seed}" for device in ("cpu", "auto") for seed in (0, 1)}
     assert main(wider) == 0
-    assert "4 jobs in outputs/sweeps/s: 4 left as they are." in capsys.readouterr().out
+    assert "4 jobs in outputs/sweeps/s: 4 left alone." in capsys.readouterr().out
 
 
 def test_a_launcher_or_a_search_that_is_refused_leaves_no_folder(

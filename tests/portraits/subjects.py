@@ -7,18 +7,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import Tensor
 
-from autoenc.command_line.compose import COMMAND_KEYS, register_configs
 from autoenc.config import ExperimentConfig, parse
 from autoenc.data.datasets import Split, Splits
 from autoenc.data.noise import NOISES, Noise
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.portraits.subject import Subject
-from tests.conftest import REPOSITORY
+from tests.composed import composed_values
 
 CPU = Device(torch_device=torch.device("cpu"), threads=1, precision="float32", channels_last=False, compile=False)
 NO_NOISE: Noise = NOISES.parse({"name": "none"})
@@ -65,12 +62,7 @@ def subject_of(
 
 def subject_from(*overrides: str, train: Tensor, test: Tensor) -> Subject:
     """What `train.py` would build for this command line, untrained, with other images."""
-    register_configs()
-    with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
-        given = compose("config", overrides=["device=cpu", "data_dir=/data", *overrides])
-        values = OmegaConf.to_container(given, resolve=True)
-    assert isinstance(values, dict)
-    config = parse({str(key): value for key, value in values.items() if key not in COMMAND_KEYS})
+    config = parse(composed_values("device=cpu", "data_dir=/data", *overrides))
     splits = splits_of(train, test)
     return Subject(
         model=config.build_model(image_shape=splits.image_shape).eval(),

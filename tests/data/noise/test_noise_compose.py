@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from autoenc.command_line.compose import register_configs
 from autoenc.data.noise import NOISES, Blur, Compose, Gaussian, Masking, Noise, NoNoise, Occlusion, SaltAndPepper
 from autoenc.settings import ConfigError
+from tests.composed import composed_values
 
-CONF = Path(__file__).parents[2] / "conf"
 BLUR = Blur(std=1.0)
 SALT = SaltAndPepper(probability=0.3, salt=0.5, by="channel")
 PATCH = Occlusion(size=0.5, value=0.5)
@@ -153,12 +149,7 @@ def test_an_unknown_or_missing_name_is_refused_with_the_choices() -> None:
 
 
 def from_command_line(*overrides: str) -> Compose:
-    register_configs()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = compose("config", overrides=["noise=compose", *overrides])
-    values = OmegaConf.to_container(config.noise, resolve=True)
-    assert isinstance(values, dict)
-    noise = NOISES.parse({str(key): value for key, value in values.items()})
+    noise = NOISES.parse(composed_values("noise=compose", *overrides)["noise"])
     assert isinstance(noise, Compose)
     return noise
 
