@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,10 +29,12 @@ def open_array(path: Path, *, key: str, name: str) -> NDArray[Any]:
     """The array in a file, read-only and on disk; of an archive, the array `name`, or else the only one.
 
     Raises:
-        ConfigError: there is no such array, or it has other items than plain numbers or texts.
+        ConfigError: there is no such array, or its items are objects or records. Pickled objects are not loaded.
     """
+    array: NDArray[Any]
     with readable(path, key=key):
-        array = _mapped_member(path, key=key, name=name) if path.suffix.lower() == ".npz" else _mapped(path)
+        is_archive = path.suffix.lower() == ".npz"
+        array = _unpacked(path, key=key, name=name) if is_archive else open_memmap(path, mode="r")
     if array.dtype.names:
         raise ConfigError(key, f"it holds no plain numbers, but {array.dtype}", value=str(path))
     return array
@@ -70,12 +73,7 @@ def readable(path: Path, *, key: str) -> Iterator[None]:
         raise ConfigError(key, f"it is not a readable {path.suffix} file: {error}", value=str(path)) from error
 
 
-def _mapped(path: Path) -> NDArray[Any]:
-    array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # refuses pickled objects
-    return array
-
-
-def _mapped_member(path: Path, *, key: str, name: str) -> NDArray[Any]:
+def _unpacked(path: Path, *, key: str, name: str) -> NDArray[Any]:
     """An array of an archive, unpacked into a temporary file that is gone when the array is."""
     found = array_names(path, key=key)
     if name not in found and len(found) != 1:
@@ -88,7 +86,8 @@ def _mapped_member(path: Path, *, key: str, name: str) -> NDArray[Any]:
         unpacked = Path(folder) / "array.npy"
         with unpacked.open("wb") as file:
             shutil.copyfileobj(member, file)
-        return _mapped(unpacked)
+        array: NDArray[Any] = open_memmap(unpacked, mode="r")
+    return array
 
 
 def array_images(path: Path, *, key: str, fitting: Fitting, limit: int | None) -> ImageSource:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoenc.application.array_files import SUFFIXES, array_names, chunks, open_array
-from autoenc.application.image_batches import Batch, ImageSource, check_finite, for_each_batch, numbered
+from autoenc.application.image_batches import ImageSource, check_finite, numbered, read_batches
 from autoenc.runs import flush_folder
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel
@@ -36,22 +36,19 @@ _ROWS = 65_536
 
 def encode(run: TrainedModel, source: ImageSource, path: Path, *, batch_size: int) -> None:
     """Write the codes of all images, with their names, to an `.npz`; the code of a distribution is its mean."""
-    code_size = run.config.architecture.code_size
     names: list[str] = []
     # The codes are counted only at the end. Until then they are on the disk that the file will be on.
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     with tempfile.TemporaryFile(dir=folder) as collected:
-
-        def work(batch: Batch) -> None:
-            codes = run.encode(batch.images)  # (B, code_size)
-            check_finite(codes, names=batch.names)
-            names.extend(batch.names)
-            collected.write(codes.cpu().numpy().astype("<f4").tobytes())
-
-        for_each_batch(source, work, size=batch_size, task="encoding")
+        with read_batches(source, size=batch_size, task="encoding") as batches:
+            for batch in batches:
+                codes = run.encode(batch.images)  # (B, code_size)
+                check_finite(codes, names=batch.names)
+                names.extend(batch.names)
+                collected.write(codes.cpu().numpy().astype("<f4").tobytes())
         with _complete_file(path) as file, zipfile.ZipFile(file, "w") as archive:
             with archive.open("codes.npy", "w", force_zip64=True) as member:
-                _write_header(member, shape=(len(names), code_size), descr="<f4")
+                _write_header(member, shape=(len(names), run.config.architecture.code_size), descr="<f4")
                 collected.seek(0)
                 shutil.copyfileobj(collected, member)
             # Names are mostly padding; codes would hardly become smaller.

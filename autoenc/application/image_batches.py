@@ -108,12 +108,17 @@ def _scaled(images: Tensor, *, height: int, width: int) -> Tensor:
     return F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
 
 
-def for_each_batch(source: ImageSource, work: Callable[[Batch], None], *, size: int, task: str) -> None:
-    """Do the work on one batch after another; a bar shows the progress of the task."""
+@contextmanager
+def read_batches(source: ImageSource, *, size: int, task: str) -> Iterator[Iterator[Batch]]:
+    """The batches of a source; a bar shows the progress of the task."""
     with counting_bar(task, total=len(source.names)) as advance, closing(source.batches(size)) as batches:
-        for batch in batches:
-            work(batch)
-            advance(len(batch.names))
+
+        def counted_batches() -> Iterator[Batch]:
+            for batch in batches:
+                yield batch
+                advance(len(batch.names))
+
+        yield counted_batches()
 
 
 @contextmanager

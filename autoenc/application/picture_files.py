@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -57,8 +57,11 @@ def picture_files(
     def check() -> None:
         """Read all files once, at a small size: their headers alone prove too little."""
         if unreadable == "error":
-            with counting_bar("checking", total=len(paths)) as advance, closing(_read(paths, read_small)) as results:
-                report([result for result in _counted(results, advance) if isinstance(result, UnreadablePicture)])
+            with (
+                counting_bar("checking", total=len(paths)) as advance,
+                closing(_read(paths, read_small, advance=advance)) as results,
+            ):
+                report([result for result in results if isinstance(result, UnreadablePicture)])
 
     def batches(size: int) -> Generator[Batch, None, None]:
         """Full batches, except for the last; unreadable files are reported after all others."""
@@ -86,13 +89,9 @@ def _stacked(read: Sequence[tuple[str, Tensor]]) -> Batch:
     return Batch([name for name, _ in read], torch.stack([image for _, image in read]))
 
 
-def _counted(results: Iterable[Result], advance: Callable[[int], None]) -> Iterator[Result]:
-    for result in results:
-        advance(1)
-        yield result
-
-
-def _read(paths: Sequence[Path], read: Callable[[Path], Tensor]) -> Generator[Result, None, None]:
+def _read(
+    paths: Sequence[Path], read: Callable[[Path], Tensor], *, advance: Callable[[int], None] = lambda _: None
+) -> Generator[Result, None, None]:
     """The result of reading each file, in order; at most `AHEAD` are read in advance."""
 
     def attempt(path: Path) -> Result:
@@ -108,6 +107,7 @@ def _read(paths: Sequence[Path], read: Callable[[Path], Tensor]) -> Generator[Re
         for _ in paths:
             waiting.extend(threads.submit(attempt, path) for path in islice(left, AHEAD + 1 - len(waiting)))
             yield waiting.popleft().result()
+            advance(1)
     finally:
         threads.shutdown(cancel_futures=True)
 

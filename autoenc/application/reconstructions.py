@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from autoenc.application.codes import StoredCodes, model_facts
-from autoenc.application.image_batches import Batch, ImageSource, check_finite, counting_bar, for_each_batch
+from autoenc.application.image_batches import ImageSource, check_finite, counting_bar, read_batches
 from autoenc.data.datasets.pictures import SUFFIXES
 from autoenc.experiment import title_of
 from autoenc.pictures import draw_reconstructions
@@ -82,19 +82,18 @@ def _write_reconstructions(
     files = PictureFolder(folder, names=source.names)
     first: list[tuple[str, Tensor, Tensor]] = []
 
-    def work(batch: Batch) -> None:
-        made = run.reconstruct(batch.images)
-        check_finite(made, names=batch.names)
-        files.write(batch.names, made)
-        left = SHOWN - len(first)
-        # Copies: a view would keep the whole batch.
-        first.extend(zip(batch.names[:left], batch.floats[:left].clone(), made[:left].clone(), strict=False))
-
-    for_each_batch(source, work, size=batch_size, task=task)
-    names, given, made = zip(*first, strict=True)
+    with read_batches(source, size=batch_size, task=task) as batches:
+        for batch in batches:
+            made = run.reconstruct(batch.images)
+            check_finite(made, names=batch.names)
+            files.write(batch.names, made)
+            left = SHOWN - len(first)
+            # Copies: a view would keep the whole batch.
+            first.extend(zip(batch.names[:left], batch.floats[:left].clone(), made[:left].clone(), strict=False))
+    names, given, reconstructed = zip(*first, strict=True)
     which = "" if len(source.names) <= len(first) else f": the first {len(first)} of {len(source.names):,}"
     title = f"{title_of(run.config)}\n{printable(source.description)}{which}"
-    draw(torch.stack(given), torch.stack(made), [caption(name) for name in names], folder / OVERVIEW, title)
+    draw(torch.stack(given), torch.stack(reconstructed), [caption(name) for name in names], folder / OVERVIEW, title)
 
 
 def caption(name: str) -> str:

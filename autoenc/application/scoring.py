@@ -7,7 +7,6 @@ import io
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoenc.application.codes import model_facts
-from autoenc.application.image_batches import Batch, ImageSource, check_finite, counted, for_each_batch
+from autoenc.application.image_batches import Batch, ImageSource, check_finite, counted, read_batches
 from autoenc.application.reconstructions import caption
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
 from autoenc.experiment import title_of
@@ -90,8 +89,7 @@ class _Picked(NamedTuple):
     error: float
 
 
-@dataclass(eq=False)
-class _Measured:
+class _Measured(NamedTuple):
     """The errors of the pictures of one source, and its extremes."""
 
     description: str
@@ -107,24 +105,22 @@ class _Measured:
 
 
 def _measured(run: TrainedModel, source: ImageSource, *, batch_size: int, task: str) -> _Measured:
-    found = _Measured(source.description, [], np.empty(0), 0.0, [], [])
+    names: list[str] = []
     errors: list[NDArray[np.float64]] = []
     brightness = 0.0
-
-    def work(batch: Batch) -> None:
-        nonlocal brightness
-        scores = run.errors(batch.images)
-        check_finite(scores.unsqueeze(1), names=batch.names)
-        errors.append(scores.double().numpy())
-        found.names += batch.names
-        brightness += float(batch.floats.double().mean()) * len(batch.names)
-        found.oddest = _extremes(found.oddest, batch, scores, largest=True)
-        found.most_ordinary = _extremes(found.most_ordinary, batch, scores, largest=False)
-
-    for_each_batch(source, work, size=batch_size, task=task)
-    found.errors = np.concatenate(errors)
-    found.brightness = brightness / len(found.names)
-    return found
+    oddest: list[_Picked] = []
+    most_ordinary: list[_Picked] = []
+    with read_batches(source, size=batch_size, task=task) as batches:
+        for batch in batches:
+            scores = run.errors(batch.images)
+            check_finite(scores.unsqueeze(1), names=batch.names)
+            names += batch.names
+            errors.append(scores.double().numpy())
+            brightness += float(batch.floats.double().mean()) * len(batch.names)
+            oddest = _extremes(oddest, batch, scores, largest=True)
+            most_ordinary = _extremes(most_ordinary, batch, scores, largest=False)
+    brightness /= len(names)
+    return _Measured(source.description, names, np.concatenate(errors), brightness, oddest, most_ordinary)
 
 
 def _extremes(held: list[_Picked], batch: Batch, scores: Tensor, *, largest: bool) -> list[_Picked]:

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -22,8 +22,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
-from autoenc.runs import RunDirectory
-from autoenc.settings import ConfigError
+from autoenc.runs import RunDirectory, printable
+from autoenc.settings import ConfigError, checked
+
+SettingsType = TypeVar("SettingsType")
 
 RUN_CONFIG = "config_of_a_run"
 """The name that an earlier run's config has among Hydra's configs."""
@@ -182,7 +184,9 @@ class Composer:
             return
         ours = OmegaConf.load(config_directory() / "config.yaml")
         values = RunDirectory.open(source, key=key).config()
-        self.recorded_tracker = _printable_name(values.pop("tracker", None))
+        tracker = values.pop("tracker", None)
+        if isinstance(tracker, Mapping):
+            self.recorded_tracker = printable(str(tracker.get("name")))
         node = {"defaults": _RUN_DEFAULTS, "sweep": ours.sweep, "comparison": ours.comparison, **values}
         ConfigStore.instance().store(name=RUN_CONFIG, node=node)
         self.config_name = RUN_CONFIG
@@ -207,6 +211,18 @@ def plain(node: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
+def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
+    """The checked settings of the node `sweep` or `comparison`.
+
+    Raises:
+        ConfigError: a key or value is wrong.
+    """
+    node = config.get(key)
+    if not isinstance(node, DictConfig):
+        raise ConfigError(key, "it must be a group of keys", value=node)
+    return checked(settings, plain(node), key=key)
+
+
 def _check_sweep_override(override: Override, *, multirun: bool) -> None:
     if not override.is_sweep_override():
         return
@@ -228,12 +244,6 @@ def _folder(override: str, *, key: str) -> Path | None:
     if parsed.value() == "":
         raise ConfigError(key, "it names no folder", value="")
     return None if parsed.value() is None else Path(str(parsed.value())).expanduser()
-
-
-def _printable_name(node: object) -> str:
-    """The choice in a group of a stranger's config, if it is safe to show."""
-    name = node.get("name") if isinstance(node, Mapping) else None
-    return name if isinstance(name, str) and name.isidentifier() else "none"
 
 
 def _absolute_folder(folder: str | None, *, flag: str) -> str | None:

@@ -91,16 +91,11 @@ def _unknown_key(key: str, *, overrides: Sequence[str], compose: Compose, choice
     known = [str(key) for key in node if key != "hydra" and not (key == "name" and offered)]
     keys = known if parent else sorted({*known, *choices("")})
     where = f"{_labelled(parent, node)} has no such key" if parent else "there is no such key"
-    others = _choices_with(name, group=group, choices=offered, compose=compose)
+    nodes = {choice: OmegaConf.select(compose([f"{group}={choice}"]), group.replace("/", ".")) for choice in offered}
+    others = [choice for choice, other in nodes.items() if name in other]
     hint = f" (it is one of {group}={'|'.join(others)})" if others else nearest(name, keys)
     there_are = f"the keys are {listed(keys)}" if keys else "nor any other"
     return ConfigError(join(parent, name), f"{where}{hint}; {there_are}", value=value)
-
-
-def _choices_with(name: str, *, group: str, choices: list[str], compose: Compose) -> list[str]:
-    """The choices of a group that have the key."""
-    found = {choice: OmegaConf.select(compose([f"{group}={choice}"]), group.replace("/", ".")) for choice in choices}
-    return [choice for choice, node in found.items() if name in node]
 
 
 def _labelled(parent: str, node: DictConfig) -> str:

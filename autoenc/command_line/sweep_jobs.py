@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from autoenc.command_line.compose import Composer, plain, task_values
+from autoenc.command_line.compose import Composer, node_settings, plain, task_values
 from autoenc.command_line.output_folder import configure_logging, hydra_files, logging_settings
 from autoenc.comparison.labels import key_of, labels
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.evaluation.metrics import metric_names
 from autoenc.progress import steps
 from autoenc.runs import RunDirectory
-from autoenc.settings import ConfigError, checked, listed, nearest
+from autoenc.settings import ConfigError, listed, nearest
 from autoenc.sweeps.folder import SweepFolder, of_the_run
 from autoenc.sweeps.identity import folder_name, identity, sweep_name
 from autoenc.sweeps.launchers import LAUNCHERS
@@ -25,8 +25,6 @@ from autoenc.sweeps.settings import SweepSettings
 from autoenc.sweeps.source import Proposal, Source
 from autoenc.sweeps.sweepers import SWEEPERS
 from autoenc.sweeps.task import JobTask
-
-SettingsType = TypeVar("SettingsType")
 
 
 class SweepPlan:
@@ -150,18 +148,6 @@ class SweepPlan:
 def varied(overrides: Sequence[Override]) -> list[str]:
     """The keys that are given several values."""
     return [override.key_or_group for override in overrides if override.is_sweep_override()]
-
-
-def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
-    """The checked settings of the node `sweep` or `comparison`.
-
-    Raises:
-        ConfigError: a key or value is wrong.
-    """
-    node = config.get(key)
-    if not isinstance(node, DictConfig):
-        raise ConfigError(key, "it must be a group of keys", value=node)
-    return checked(settings, plain(node), key=key)
 
 
 def _name(composer: Composer) -> str:

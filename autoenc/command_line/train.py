@@ -14,12 +14,14 @@ from typing import Any
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from autoenc.command_line.compose import Composer, task_values
+from autoenc.command_line.compose import Composer, node_settings, task_values
 from autoenc.command_line.hydra_internals import parse_flags, show_text
 from autoenc.command_line.output_folder import claim_folder, configure_logging, open_log, write_hydra_files
+from autoenc.comparison.settings import ComparisonSettings
 from autoenc.progress import console, shown_path
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
+from autoenc.sweeps.settings import SweepSettings
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +101,6 @@ def _run(composer: Composer, config: DictConfig) -> int:
 
 def _check_command(composer: Composer, config: DictConfig) -> None:
     """Refuse what does not fit a single run."""
-    from autoenc.command_line.sweep_jobs import node_settings
-    from autoenc.comparison.settings import ComparisonSettings
-    from autoenc.sweeps.settings import SweepSettings
-
     for text in composer.overrides:
         key, _, value = text.partition("=")
         if key.lstrip("+").startswith("sweep."):
