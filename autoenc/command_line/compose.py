@@ -110,7 +110,7 @@ class Composer:
         """
         for text in self.overrides:
             group, _, choice = text.lstrip("+").partition(".name=")
-            if choice and choice in self.choices(group):
+            if choice and choice in self._open_choices(group):
                 raise ConfigError(f"{group}.name", f"a choice is made by {group}={choice}", value=choice)
         config = self._explaining(self._load, self.overrides)
         if multirun is None:
@@ -135,15 +135,19 @@ class Composer:
         """Overrides as Hydra reads them."""
         return list(OverridesParser.create(config_loader=self._loader).parse_overrides(list(overrides)))
 
+    def groups(self) -> list[str]:
+        """The groups, without Hydra's own."""
+        return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
+
     def choices(self, group: str) -> list[str]:
-        """The choices of a group, or the groups if `group` is empty; none for a key that is not a group."""
-        if not group:
-            groups = self._loader.get_group_options("", ObjectType.GROUP)
-            return sorted(name for name in groups if name != "hydra")
-        from_run = self.config_name == RUN_CONFIG and group != "tracker"  # a run's choices are made
-        if group == "hydra" or "." in group or from_run:
-            return []
-        return sorted(self._loader.get_group_options(group))
+        """The choices of a group; none for a key that is not a group."""
+        is_group = group not in {"", "hydra"} and "." not in group
+        return sorted(self._loader.get_group_options(group)) if is_group else []
+
+    def _open_choices(self, group: str) -> list[str]:
+        """The choices of a group that the command line can make; the groups if `group` is empty."""
+        from_run = self.config_name == RUN_CONFIG and group not in {"", "tracker"}  # a run's choices are made
+        return [] if from_run else self.choices(group) if group else self.groups()
 
     def _load(self, overrides: list[str]) -> DictConfig:
         return self._loader.load_configuration(
@@ -155,7 +159,7 @@ class Composer:
         try:
             config = compose(list(overrides))
         except (ValueError, HydraException, OmegaConfBaseException) as error:
-            raise explained(error, overrides=overrides, compose=compose, choices=self.choices) from error
+            raise explained(error, overrides=overrides, compose=compose, choices=self._open_choices) from error
         refuse_untrusted(config)
         return config
 
