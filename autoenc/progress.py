@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a live bar on a terminal, one plain line an epoch anywhere else."""
+"""What a person sees on the terminal: a live bar while a run trains, or one plain line an epoch in a pipe or file."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any, Self, TypeVar, cast
 
 from rich.console import Console
@@ -17,25 +17,27 @@ from rich.text import Text
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 0.25
-"""How often the bar is drawn anew at the most: drawing takes the time of several training steps."""
+"""The shortest time between two drawings of the bar: each takes as long as several training steps."""
+
+T = TypeVar("T")
 
 
 class LastingStream:
-    """A stream that costs nobody the work which writes to it: its terminal or its reader may go away, its disk be full.
+    """A stream whose write errors never interrupt the caller: its terminal or reader may go away, its disk be full.
 
-    What cannot be written is left out; the next is tried again. What cannot be encoded is written as its number.
+    Text that cannot be written is left out, and the next is tried again. Letters that cannot be encoded are escaped.
     """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self.lost: OSError | ValueError | None = None
-        """Why something is left out, the first time."""
+        """The first error."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or remember why not."""
+        """Write, or remember the error."""
         try:
             return self._stream.write(text)
         except UnicodeEncodeError as error:
@@ -44,92 +46,83 @@ class LastingStream:
             self.lost = self.lost or error
             return len(text)
 
-    def writelines(self, lines: Iterable[str]) -> None:
-        """Write, or remember why not."""
-        for line in lines:
-            self.write(line)
-
     def flush(self) -> None:
-        """Bring what was written to where it goes, or remember why not."""
+        """Flush, or remember the error."""
         try:
             self._stream.flush()
         except (OSError, ValueError) as error:
             self.lost = self.lost or error
 
     def let_go(self) -> None:
-        """Flush. Where something was left out, nothing more is tried, for Python would complain of it as it ends."""
+        """Flush. After an error, send the rest to nowhere, so that Python does not complain at its end."""
         self.flush()
         if self.lost is not None:
-            with contextlib.suppress(OSError, ValueError):  # what is closed, or has no number
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self._stream.fileno())
-                os.close(nowhere)
+            with contextlib.suppress(OSError, ValueError):  # it is closed, or has no file number
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, self._stream.fileno())
+                os.close(null)
 
 
 class _LastingConsole(Console):
-    """Writes to standard output as it is at the time, and never fails because of it."""
+    """Writes to what standard output is at the time, and never fails because of it."""
 
     @property
     def file(self) -> IO[str]:
-        """Where it writes."""
-        return cast("IO[str]", self._lasting)
+        """A `LastingStream`."""
+        stream = super().file
+        return stream if isinstance(stream, LastingStream) else cast("IO[str]", LastingStream(stream))
 
     @file.setter
     def file(self, new_file: IO[str]) -> None:
         self._file = new_file
 
     @property
-    def _lasting(self) -> LastingStream:
-        stream = super().file
-        return stream if isinstance(stream, LastingStream) else LastingStream(stream)
-
-    @property
     def lost(self) -> OSError | ValueError | None:
-        """Why something that a command printed is left out; None outside of one."""
-        return self._lasting.lost
+        """Why some of a command's output is missing; None outside of `exit_code`."""
+        return cast("LastingStream", self.file).lost
 
     def insist(self) -> None:
-        """For whoever has nothing to do but print: raise what kept it from that, unless its reader has seen enough.
+        """Raise the error that lost output, for a command that only prints. A reader that closed the pipe is no error.
 
         Raises:
             OSError, ValueError: a full disk, say, or a terminal that is gone.
         """
-        self._lasting.flush()
+        self.file.flush()
         if self.lost is not None and not isinstance(self.lost, BrokenPipeError):
             raise self.lost
 
 
 console = _LastingConsole(highlight=False)
-"""The terminal. Everything is written through it, so that lines appear above a live bar and not inside it."""
+"""The terminal. All output goes through it, so that lines appear above a live bar and not inside it."""
 
 
 class TerminalHandler(logging.Handler):
-    """Log records on the terminal, as bare messages. A live bar replaces the lines of the epochs."""
+    """Shows log records as bare messages. A live bar replaces the lines of the epochs."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
+        """Show a record."""
         if record.name == log.name and console.is_terminal:
             return
         style = "bold red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else ""
         console.print(Text(self.format(record), style=style), soft_wrap=True)
 
 
-T = TypeVar("T")
+def shown_path(path: Path) -> str:
+    """A path for a message: relative to the current folder if it is inside."""
+    return str(path.relative_to(Path.cwd())) if Path.cwd() in path.parents else str(path)
 
 
 def steps(items: Sequence[T], *, name: str) -> Iterator[T]:
-    """The items, with a bar on a terminal that says how many are done."""
+    """The items, with a bar on a terminal that counts them."""
     yield from track(items, description=name, console=console, transient=True, disable=not console.is_terminal)
 
 
 class TrainingProgress:
-    """The progress of one training, from the first step of a process to its last."""
+    """The progress of a training, from the first step of a process to its last."""
 
     def __init__(self, *, epochs: int, steps_per_epoch: int, steps_done: int) -> None:
-        self._epochs = epochs
-        self._steps_per_epoch = steps_per_epoch
-        self._steps = steps_done
-        self._images = 0
+        self._epochs, self._steps_per_epoch = epochs, steps_per_epoch
+        self._steps, self._images = steps_done, 0
         self._started = self._drawn = time.perf_counter()
         self._losses = ""
         self._bar = Progress(
@@ -139,32 +132,24 @@ class TrainingProgress:
             TimeRemainingColumn(),
             TextColumn("left"),
             console=console,
-            auto_refresh=False,  # a refreshing thread would take turns with the training
+            auto_refresh=False,  # a thread that refreshes would slow the training
             transient=True,
             disable=not console.is_terminal,
             expand=True,
         )
-        self._task = self._bar.add_task(
-            "",
-            total=epochs * steps_per_epoch,
-            completed=steps_done,
-            epoch=f"{steps_done // steps_per_epoch + 1}/{epochs}",
-            losses="",
-            speed="",
-        )
+        total = epochs * steps_per_epoch
+        self._task = self._bar.add_task("", total=total, completed=steps_done, epoch="", losses="", speed="")
 
     def __enter__(self) -> Self:
-        self._bar.start()
         self._draw()
+        self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def advance(self, images: int) -> None:
-        """A step with so many images has been asked of the device."""
+        """Count a step with this many images."""
         self._steps += 1
         self._images += images
         now = time.perf_counter()
@@ -173,23 +158,15 @@ class TrainingProgress:
             self._draw()
 
     def finish_epoch(self, row: Mapping[str, Any]) -> None:
-        """An epoch is done, and these are its metrics."""
+        """Show and log the metrics of an epoch, a row of `metrics.jsonl`."""
         names = {"train/loss": "train", "validation/loss": "validation"}
         found = {label: row[name] for name, label in names.items() if row.get(name) is not None}
         self._losses = "  ".join(f"{label} {value:.5g}" for label, value in found.items()) + "  "
-        log.info(
-            "epoch %d/%d  %s%.0f images/s  %.2f s",
-            row["epoch"],
-            self._epochs,
-            self._losses,
-            row["images_per_second"],
-            row["seconds"],
-        )
+        rest = (row["images_per_second"], row["seconds"])
+        log.info("epoch %d/%d  %s%.0f images/s  %.2f s", row["epoch"], self._epochs, self._losses, *rest)
         self._draw()
 
     def _draw(self) -> None:
-        if self._bar.disable:
-            return
         epoch = min(self._steps // self._steps_per_epoch + 1, self._epochs)
         speed = self._images / max(time.perf_counter() - self._started, 1e-9)
         self._bar.update(

@@ -179,7 +179,7 @@ def _model(options: argparse.Namespace) -> Any:
     import yaml
     from torch import nn
 
-    from autoenc.command_line.our_configs import config_directory
+    from autoenc.command_line.compose import config_directory
     from autoenc.models.architectures import ARCHITECTURES
 
     (architecture,) = options.architectures

@@ -1,23 +1,20 @@
-"""The YAML in `conf/`: Hydra composes every file, it parses, and it has exactly the fields of its settings class."""
+"""The YAML in `conf/`: every file is composed by Hydra and parsed, and says no more and no less than its settings."""
 
 from __future__ import annotations
 
 import ast
 import functools
-import inspect
 import itertools
 import sys
+import types
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from autoenc.command_line.composition import NO_PART_OF_A_RUN
-from autoenc.command_line.our_configs import register_our_configs
 from autoenc.comparison.page import ComparisonSettings
 from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
 from autoenc.registry import Registry
@@ -27,6 +24,7 @@ from autoenc.sweeps.search.samplers import SAMPLERS
 from autoenc.sweeps.settings import SweepSettings
 from autoenc.sweeps.sweepers import SWEEPERS
 from autoenc.training.training_settings import TrainingSettings
+from tests.composed import composed_values
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -41,14 +39,7 @@ NODES: dict[str, type[Any]] = {
 PRESETS = [(group, path.stem) for group in ("experiment", "variant") for path in sorted((CONF / group).glob("*.yaml"))]
 
 
-@functools.cache
-def composed(*overrides: str) -> dict[str, Any]:
-    """What `train.py` would parse for this command line."""
-    register_our_configs()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items() if key not in NO_PART_OF_A_RUN}
+composed = functools.cache(composed_values)
 
 
 def parsed(*overrides: str) -> ExperimentConfig:
@@ -56,13 +47,13 @@ def parsed(*overrides: str) -> ExperimentConfig:
 
 
 def contents(path: str) -> dict[str, Any]:
-    # Plain YAML would read 1e-3 as a string.
+    # OmegaConf's reading, which takes 1e-3 for a number; plain YAML takes it for a text.
     values = OmegaConf.to_container(OmegaConf.load(CONF / path), resolve=False)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
 
 
-def test_the_default_choices() -> None:
+def test_the_defaults_are_those_of_the_issue() -> None:
     config = composed()
     names = {group: config[group]["name"] for group in GROUPS}
     assert names == {
@@ -81,11 +72,10 @@ def test_the_default_choices() -> None:
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_every_choice_is_parsed_and_its_file_has_the_fields_of_its_class(group: str, choice: str) -> None:
-    settings = getattr(parsed(f"{group}={choice}"), group)
-    assert settings.name == choice
-    assert type(settings) is GROUPS[group].settings_class(choice)
-    assert set(contents(f"{group}/{choice}.yaml")) == {"name", *field_names(type(settings))}
+def test_every_choice_of_every_group_is_parsed(group: str, choice: str) -> None:
+    config = parsed(f"{group}={choice}")
+    assert config.values[group]["name"] == choice
+    assert type(getattr(config, group)) is GROUPS[group].settings_class(choice)
 
 
 @pytest.mark.parametrize(("group", "preset"), PRESETS)
@@ -103,17 +93,24 @@ def test_every_folder_is_a_group() -> None:
     assert folders == {*GROUPS, "experiment", "variant", "hydra"}
 
 
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_a_file_has_the_fields_of_its_class_and_no_others(group: str, choice: str) -> None:
+    values = contents(f"{group}/{choice}.yaml")
+    assert values.pop("name") == choice
+    assert set(values) == set(field_names(GROUPS[group].settings_class(choice)))
+
+
 @pytest.mark.parametrize("node", NODES)
-def test_a_node_has_the_fields_of_its_class(node: str) -> None:
+def test_a_node_has_the_fields_of_its_class_and_no_others(node: str) -> None:
     assert set(contents("config.yaml")[node]) == set(field_names(NODES[node]))
 
 
-def test_the_top_level_has_only_known_keys() -> None:
+def test_the_top_level_has_nothing_that_is_not_known() -> None:
     assert set(contents("config.yaml")) == {"defaults", *NODES, "figures", "seed", "data_dir", "resume", "rerun"}
 
 
 @pytest.mark.parametrize("preset", [name for group, name in PRESETS if group == "experiment"])
-def test_a_preset_names_what_to_look_for_and_what_would_refute_it(preset: str) -> None:
+def test_a_preset_says_what_to_look_for_and_what_would_refute_it(preset: str) -> None:
     lines = (CONF / "experiment" / f"{preset}.yaml").read_text(encoding="utf-8").splitlines()
     comment = "\n".join(itertools.takewhile(lambda line: line.startswith("#"), lines))
     assert "# Look for: " in comment
@@ -121,7 +118,7 @@ def test_a_preset_names_what_to_look_for_and_what_would_refute_it(preset: str) -
 
 
 @pytest.mark.parametrize("preset", [name for group, name in PRESETS if group == "experiment"])
-def test_the_runs_of_a_preset_draw_what_it_compares(preset: str) -> None:
+def test_what_a_preset_compares_is_what_its_runs_draw(preset: str) -> None:
     values = contents(f"experiment/{preset}.yaml")
     settings = checked(
         ComparisonSettings, contents("config.yaml")["comparison"] | values.get("comparison", {}), key="comparison"
@@ -143,7 +140,7 @@ OF_SWEEPS = {"launcher": LAUNCHERS, "sweeper": SWEEPERS, "sweeper/sampler": SAMP
 
 
 @pytest.mark.parametrize("group", OF_SWEEPS)
-def test_a_sweeps_groups_offer_what_their_registries_have(group: str) -> None:
+def test_what_a_sweep_offers_is_what_its_registries_have(group: str) -> None:
     registry: Registry[Any] = OF_SWEEPS[group]  # type: ignore[assignment]
     files = {path.stem: contents(f"hydra/{group}/{path.name}") for path in (CONF / "hydra" / group).glob("*.yaml")}
     assert sorted(files) == registry.names()
@@ -154,16 +151,17 @@ def test_a_sweeps_groups_offer_what_their_registries_have(group: str) -> None:
         assert set(values) | inner == set(field_names(registry.settings_class(choice)))
 
 
-def test_every_file_begins_with_a_comment_about_its_purpose() -> None:
-    for path in ALL_FILES:
-        lines = (CONF / path).read_text(encoding="utf-8").splitlines()
-        first, second = lines[1:3] if lines[0].startswith("# @package") else lines[:2]
-        assert first.startswith("# "), path
-        assert first.endswith((".", ":", "?")) or second.startswith("# "), path  # a sentence, which may continue
+@pytest.mark.parametrize("path", ALL_FILES)
+def test_every_file_begins_by_saying_what_it_is_about(path: str) -> None:
+    lines = (CONF / path).read_text(encoding="utf-8").splitlines()
+    if lines[0].startswith("# @package"):
+        lines = lines[1:]
+    assert lines[0].startswith("# ")
+    assert lines[0].endswith((".", ":", "?")) or lines[1].startswith("# ")  # a sentence, which may go on
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_the_choices_that_a_comment_lists_are_complete(group: str, choice: str) -> None:
+def test_choices_that_a_comment_lists_are_those_there_are(group: str, choice: str) -> None:
     text = (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
     for name, allowed in literal_fields(GROUPS[group].settings_class(choice)).items():
         (line,) = [line for line in text if line.startswith(f"{name}:")]
@@ -175,18 +173,18 @@ def literal_fields(settings: type[Any]) -> dict[str, tuple[str, ...]]:
     return {name: get_args(hints[name]) for name in field_names(settings) if get_origin(hints[name]) is Literal}
 
 
-# --- every option is read ---
+# --- no option that nothing reads ---
 
 
 def all_fields() -> list[tuple[str, str]]:
-    """(class, field) of every settings class."""
+    """(class, field) of every settings class that a config can lead to."""
     classes = [GROUPS[group].settings_class(choice) for group, choice in CHOICES]
     return sorted({(cls.__name__, name) for cls in [*classes, *NODES.values()] for name in field_names(cls)})
 
 
 @functools.cache
 def read_attributes() -> frozenset[str]:
-    """Every attribute that the package reads, except those of modules."""
+    """Every attribute that the package reads of something that is not a module."""
     found: set[str] = set()
     for path in (ROOT / "autoenc").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -196,9 +194,7 @@ def read_attributes() -> frozenset[str]:
 
 def attributes_of(tree: ast.Module, *, modules: set[str]) -> set[str]:
     reads = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)]
-    called = {
-        id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)
-    }  # `list.index(...)` is not a field
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}  # `list.index(...)` is no field
     return {
         node.attr
         for node in reads
@@ -212,27 +208,40 @@ def imported_names(tree: ast.Module) -> Iterable[str]:
             yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
 
 
-def test_every_setting_is_read_somewhere() -> None:
-    assert [(cls, field) for cls, field in all_fields() if field not in read_attributes()] == []
+@pytest.mark.parametrize(("cls", "field"), all_fields())
+def test_every_setting_is_read_somewhere(cls: str, field: str) -> None:
+    assert field in read_attributes()
 
 
 @pytest.mark.parametrize(
     ("group", "choice"),
-    [(group, choice) for group, choice in CHOICES if group not in {"dataset", "device", "tracker"}],
+    [(group, choice) for group, choice in CHOICES if group in {"noise", "optimizer", "schedule", "architecture"}],
 )
 def test_every_setting_of_its_own_is_read_in_the_module_of_its_class(group: str, choice: str) -> None:
     """Sharper than the test above, where one class's `probability` would stand in for another's."""
     settings = GROUPS[group].settings_class(choice)
-    tree = ast.parse(Path(str(sys.modules[settings.__module__].__file__)).read_text(encoding="utf-8"))
-    owners = ("self", "self.settings", "settings")
-    read = {
-        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node.value) in owners
+    module = sys.modules[settings.__module__]
+    assert isinstance(module, types.ModuleType)
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    (definition,) = [
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == settings.__qualname__
+    ]
+    declared = {
+        node.target.id
+        for node in definition.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
-    own = {name for name in field_names(settings) if name in inspect.get_annotations(settings)}
+    own = declared & set(field_names(settings))
+    read = {
+        node.attr
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    }
     assert own <= read
 
 
-# --- presets and the systems they reproduce ---
+# --- what the presets and the systems they reproduce promise ---
 
 
 @pytest.mark.parametrize(
@@ -248,7 +257,7 @@ def test_the_architectures_of_system_a_are_the_defaults(choice: str, fields: dic
 
 
 @pytest.mark.parametrize("architecture", ["fully_connected", "conv"])
-def test_the_experiment_of_system_a_has_its_settings(architecture: str) -> None:
+def test_the_experiment_of_system_a_is_to_the_letter(architecture: str) -> None:
     values = composed("experiment=linear_vs_conv", f"architecture={architecture}")
     assert values["architecture"] == contents(f"architecture/{architecture}.yaml")
     assert values["dataset"]["name"] == "fashion_mnist"
@@ -282,7 +291,7 @@ def test_the_data_folder_comes_from_the_environment(tmp_path: Path, monkeypatch:
     composed.cache_clear()
 
 
-def test_no_file_names_code_to_call() -> None:
+def test_no_file_names_code_of_ours_to_call() -> None:
     for path in ALL_FILES:
         text = (CONF / path).read_text(encoding="utf-8")
         assert "_target_" not in text, path

@@ -88,7 +88,7 @@ class Failing(io.StringIO):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "gone"), BrokenPipeError(), ValueError("closed")])
-def test_a_terminal_that_is_gone_stops_nobody(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_that_is_gone_does_not_stop_the_training(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Failing(error)
     monkeypatch.setattr(sys, "stdout", stream)
     run([ROW], refresh_seconds=0, monkeypatch=monkeypatch)
@@ -97,7 +97,7 @@ def test_a_terminal_that_is_gone_stops_nobody(error: Exception, monkeypatch: pyt
     assert stream.getvalue() == "again\n"
 
 
-def test_only_who_insists_hears_of_what_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_insist_raises_the_error_that_lost_output(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Failing(None)
     monkeypatch.setattr(sys, "stdout", LastingStream(stream))
     console.print("there")
@@ -111,7 +111,7 @@ def test_only_who_insists_hears_of_what_is_lost(monkeypatch: pytest.MonkeyPatch)
         console.insist()
 
 
-def test_a_reader_that_has_seen_enough_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_pipe_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", LastingStream(Failing(BrokenPipeError())))
     console.print("lost")
     assert console.lost is not None
@@ -119,7 +119,7 @@ def test_a_reader_that_has_seen_enough_is_no_loss(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("encoding", "written"), [("ascii", "caf\\xe9 \\u2014"), ("latin-1", "caf\xe9 \\u2014")])
-def test_a_letter_that_there_is_not_is_written_as_its_number(
+def test_letters_that_the_terminal_lacks_are_escaped(
     encoding: str, written: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A person's pictures, read from their files by several threads."""
+"""Pictures in files, read by several threads."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from autoenc.application.counting import counting
-from autoenc.application.fitting import Fitting
-from autoenc.application.source import Batch
+from autoenc.application.image_batches import Batch, Fitting, ImageSource, counting_bar
 from autoenc.data.datasets.image_files import UnreadablePicture, read_picture
+from autoenc.runs import printable
 from autoenc.settings import ConfigError
 
 log = logging.getLogger(__name__)
@@ -28,117 +27,98 @@ Unreadable = Literal["error", "skip"]
 
 THREADS = min(4, os.cpu_count() or 1)
 AHEAD = 256
-"""How many pictures are read before they are asked for."""
-MOST_TOLD = 10
+"""The most pictures that are read in advance."""
+MOST_LISTED = 10
 
 
-class _Attempt(NamedTuple):
-    place: int
-    """Among the paths."""
-    result: Tensor | UnreadablePicture
+Result = Tensor | UnreadablePicture
 
 
-@dataclass(frozen=True, kw_only=True)
-class PictureFiles:
+def picture_files(
+    *, key: str, root: Path, paths: Sequence[Path], fitting: Fitting, unreadable: Unreadable
+) -> ImageSource:
     """Pictures in files; their names are their paths below `root`, with slashes.
 
-    With `unreadable="error"` those that cannot be read are an error that lists them; with `skip` they are left out, and
-    listed in the log.
+    Args:
+        key: the option that named the files, for messages.
+        root: a folder.
+        paths: the files in it.
+        fitting: how pictures are brought to the model's shape.
+        unreadable: files that cannot be read are listed: with `error` in an error, with `skip`, which leaves them out,
+            in the log.
     """
+    names = [path.relative_to(root).as_posix() for path in paths]
+    read_small = partial(read_picture, channels=1, size=(1, 1), resize="stretch")
 
-    key: str
-    """What asked for them, for messages."""
-    root: Path
-    paths: Sequence[Path]
-    fitting: Fitting
-    unreadable: Unreadable
+    def report(problems: Sequence[UnreadablePicture]) -> None:
+        if problems:
+            _report(problems, count=len(paths), key=key, root=root, unreadable=unreadable)
 
-    @property
-    def description(self) -> str:
-        """The folder, or the only file."""
-        return str(self.paths[0] if len(self.paths) == 1 else self.root)
+    def check() -> None:
+        """Read all files once, at a small size: their headers alone prove too little."""
+        if unreadable == "error":
+            with (
+                counting_bar("checking", total=len(paths)) as advance,
+                closing(_read(paths, read_small, advance=advance)) as results,
+            ):
+                report([result for result in results if isinstance(result, UnreadablePicture)])
 
-    @cached_property
-    def names(self) -> Sequence[str]:
-        """The paths below `root`."""
-        return [path.relative_to(self.root).as_posix() for path in self.paths]
-
-    def check(self) -> None:
-        """Read all once, small, if they all have to be readable: their headers alone would promise too much.
-
-        Raises:
-            ConfigError: some cannot be read.
-        """
-        if self.unreadable == "skip":
-            return
+    def batches(size: int) -> Generator[Batch, None, None]:
+        """Full batches, except for the last; unreadable files are reported after all others."""
         problems: list[UnreadablePicture] = []
-        look = partial(read_picture, channels=1, size=(1, 1), resize="stretch")
-        with counting("checking", total=len(self.paths)) as advance, closing(self._attempts(look)) as attempts:
-            for attempt in attempts:
-                advance(1)
-                if isinstance(attempt.result, UnreadablePicture):
-                    problems.append(attempt.result)
-        self._tell(problems)
-
-    def batches(self, size: int) -> Generator[Batch, None, None]:
-        """In the order of the names; whole ones, but for the last.
-
-        Raises:
-            ConfigError: some, or all, cannot be read; after all others.
-        """
-        problems: list[UnreadablePicture] = []
-        names: list[str] = []
-        images: list[Tensor] = []
-        with closing(self._attempts(self.fitting.read)) as attempts:
-            for place, result in attempts:
+        read: list[tuple[str, Tensor]] = []
+        with closing(_read(paths, fitting.read)) as results:
+            for name, result in zip(names, results, strict=True):
                 if isinstance(result, UnreadablePicture):
                     problems.append(result)
-                    continue
-                names.append(self.names[place])
-                images.append(result)
-                if len(names) == size:
-                    yield Batch(names, torch.stack(images))
-                    names, images = [], []
-        if names:
-            yield Batch(names, torch.stack(images))
-        self._tell(problems)
+                else:
+                    read.append((name, result))
+                if len(read) == size:
+                    yield _stacked(read)
+                    read = []
+        if read:
+            yield _stacked(read)
+        report(problems)
 
-    def _attempts(self, read: Callable[[Path], Tensor]) -> Generator[_Attempt, None, None]:
-        """What reading each file leads to, in their order, with no more than some waiting to be fetched."""
+    return ImageSource(
+        description=str(paths[0] if len(paths) == 1 else root), names=names, batches=batches, check=check
+    )
 
-        def attempt(path: Path) -> Tensor | UnreadablePicture:
-            try:
-                return read(path)
-            except UnreadablePicture as problem:
-                return problem
 
-        waiting: deque[Future[Tensor | UnreadablePicture]] = deque()
-        threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pictures")
+def _stacked(read: Sequence[tuple[str, Tensor]]) -> Batch:
+    return Batch([name for name, _ in read], torch.stack([image for _, image in read]))
+
+
+def _read(
+    paths: Sequence[Path], read: Callable[[Path], Tensor], *, advance: Callable[[int], None] = lambda _: None
+) -> Generator[Result, None, None]:
+    """The result of reading each file, in order; at most `AHEAD` are read in advance."""
+
+    def attempt(path: Path) -> Result:
         try:
-            for index, path in enumerate(self.paths):
-                waiting.append(threads.submit(attempt, path))
-                if len(waiting) > AHEAD:
-                    yield _Attempt(index - AHEAD, waiting.popleft().result())
-            first = len(self.paths) - len(waiting)
-            for index in range(first, len(self.paths)):
-                yield _Attempt(index, waiting.popleft().result())
-        finally:
-            threads.shutdown(cancel_futures=True)
+            return read(path)
+        except UnreadablePicture as problem:
+            return problem
 
-    def _tell(self, problems: Sequence[UnreadablePicture]) -> None:
-        if not problems:
-            return
-        told = [printable(f"{problem.path.relative_to(self.root)} ({problem.reason})") for problem in problems]
-        count = f"{len(told):,} of {len(self.paths):,} pictures"
-        if self.unreadable == "skip" and len(told) < len(self.paths):
-            log.warning("Going without %s, which cannot be read: %s", count, ", ".join(told))
-            return
-        more = f" and {len(told) - MOST_TOLD:,} more" if len(told) > MOST_TOLD else ""
-        advice = "" if self.unreadable == "skip" else "; --unreadable skip goes without them"
-        problem = f"{count} cannot be read: {', '.join(told[:MOST_TOLD])}{more}{advice}"
-        raise ConfigError(self.key, problem, value=str(self.root))
+    waiting: deque[Future[Result]] = deque()
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pictures")
+    left = iter(paths)
+    try:
+        for _ in paths:
+            waiting.extend(threads.submit(attempt, path) for path in islice(left, AHEAD + 1 - len(waiting)))
+            yield waiting.popleft().result()
+            advance(1)
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
-def printable(text: str) -> str:
-    """A text that any terminal takes: a file's name may have bytes in it that are no characters."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+def _report(problems: Sequence[UnreadablePicture], *, count: int, key: str, root: Path, unreadable: Unreadable) -> None:
+    listed = [printable(f"{problem.path.relative_to(root)} ({problem.reason})") for problem in problems]
+    share = f"{len(listed):,} of {count:,} pictures"
+    if unreadable == "skip" and len(listed) < count:
+        log.warning("Going without %s, which cannot be read: %s", share, ", ".join(listed))
+        return
+    more = f" and {len(listed) - MOST_LISTED:,} more" if len(listed) > MOST_LISTED else ""
+    advice = "" if unreadable == "skip" else "; --unreadable skip goes without them"
+    problem = f"{share} cannot be read: {', '.join(listed[:MOST_LISTED])}{more}{advice}"
+    raise ConfigError(key, problem, value=str(root))

@@ -1,4 +1,4 @@
-"""What a person asked for, and its way to the function that does it."""
+"""What a person asks a trained model to do: checked, then input, model and output are brought together."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autoenc.application.codes import StoredCodes, check_codes_file
-from autoenc.application.dataset_images import Datasets
-from autoenc.application.destinations import check_apart, check_file, check_folder, check_suffix
-from autoenc.application.encoding import encode
-from autoenc.application.fitting import Fitting, check_fitting
-from autoenc.application.opening import check_source, open_source
-from autoenc.application.picture_files import Unreadable, printable
-from autoenc.application.pictures_made import decode, denoise, reconstruct
+from autoenc.application.codes import StoredCodes, check_codes_file, encode
+from autoenc.application.image_batches import Fitting, ImageSource, counted
+from autoenc.application.inputs import Datasets, check_input, open_input
+from autoenc.application.picture_files import Unreadable
+from autoenc.application.reconstructions import decode, denoise, reconstruct
 from autoenc.application.scoring import score, score_files
-from autoenc.application.source import Source, counted
 from autoenc.data.datasets import Dataset
 from autoenc.data.datasets.image_files import Resize
 from autoenc.devices import plain_device
+from autoenc.runs import printable
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
 
@@ -40,47 +37,58 @@ class Request:
 
     run: Path
     given: str
-    """INPUT: what `open_source` understands; for `decode`, a file of codes."""
+    """INPUT: see `open_input`; for `decode`, a file of codes."""
     output: Path
     do: Action
     device: str
     batch_size: int | None
-    """None for as many as make `MOST_PIXELS`."""
+    """None: as many images as have `MOST_PIXELS` values."""
     limit: int | None
     unreadable: Unreadable
     resize: Resize | None
-    """None for the way the run's own pictures came to their size, or stretched where they did not have to."""
+    """None: as the run's own pictures were resized, or stretched if they were not."""
     invert: bool
     baseline: str
-    """What is ordinary, for `score`; like `given`."""
+    """The ordinary pictures, for `score`; like `given`."""
     overwrite: bool
     data_dir: Path | None
-    """None for the run's own."""
+    """None: the run's own."""
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What is read, by its option."""
+        return {"INPUT": self.given, **({"--baseline": self.baseline} if self.do == "score" else {})}
+
+    @property
+    def outputs(self) -> Sequence[Path]:
+        """The files, or the folder, that are written."""
+        return score_files(self.output) if self.do == "score" else (self.output,)
 
 
 def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
     """Do what is asked for.
 
     Args:
-        request: it.
+        request: what to do.
         usual_dataset: from the name of a dataset to its usual settings.
 
     Raises:
-        ValueError: it cannot be done as it was asked; the message is one line.
-        OSError: something cannot be written.
+        ValueError: the request is impossible; the message is one line.
+        OSError: a file cannot be written.
     """
-    _check_output(request)
-    _check_given(request)
+    _check_outputs(request)
+    for key, text in request.inputs.items():
+        if request.do == "decode":
+            check_codes_file(Path(text).expanduser(), key=key)
+        else:
+            check_input(text, key=key)
+    # All of the above is fast; the model takes long to load.
     run = load_run(request.run, device=plain_device(request.device).torch_device)
-    _check_apart_from_training(request, run)
+    _check_model(request, run)
     log.info("The model of %s: %r.", request.run, run)
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))
-    if run.image_shape[0] not in {1, 3} and request.do != "encode":
-        problem = f"pictures are grey or coloured, and this model's have {run.image_shape[0]} channels"
-        raise ConfigError("--do", problem, value=request.do)
     if request.do == "decode":
-        code_size = run.config.architecture.code_size
-        path = Path(request.given).expanduser()
+        code_size, path = run.config.architecture.code_size, Path(request.given).expanduser()
         codes = StoredCodes.open(path, key="INPUT", code_size=code_size, limit=request.limit)
         decode(run, codes, request.output, batch_size=batch_size)
     else:
@@ -91,24 +99,19 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
 def _apply_to_pictures(
     run: TrainedModel, request: Request, *, usual_dataset: Callable[[str], Dataset], batch_size: int
 ) -> None:
-    own: Resize = getattr(run.config.dataset, "resize", "stretch")
-    resize = own if request.resize is None else request.resize
-    fitting = Fitting(image_shape=run.image_shape, resize=resize, invert=request.invert)
-    check_fitting(fitting)
-    data_dir = run.config.data_dir if request.data_dir is None else request.data_dir
     datasets = Datasets(
         usual=usual_dataset,
         own=run.config.dataset,
         own_name=run.config.values["dataset"]["name"],
-        data_dir=data_dir,
+        data_dir=run.config.data_dir if request.data_dir is None else request.data_dir,
     )
 
-    def opened(text: str, *, key: str, fitting: Fitting, limit: int | None) -> Source:
-        return open_source(
-            text, key=key, fitting=fitting, datasets=datasets, unreadable=request.unreadable, limit=limit
-        )
+    def opened(key: str, *, invert: bool, limit: int | None) -> ImageSource:
+        fitting = Fitting(image_shape=run.image_shape, resize=_resize(request, run), invert=invert)
+        text, unreadable = request.inputs[key], request.unreadable
+        return open_input(text, key=key, fitting=fitting, datasets=datasets, unreadable=unreadable, limit=limit)
 
-    source = opened(request.given, key="INPUT", fitting=fitting, limit=request.limit)
+    source = opened("INPUT", invert=request.invert, limit=request.limit)
     log.info("%s of %s.", counted(len(source.names)), printable(source.description))
     match request.do:
         case "reconstruct":
@@ -118,48 +121,61 @@ def _apply_to_pictures(
         case "encode":
             encode(run, source, request.output, batch_size=batch_size)
         case "score":
-            ordinary = Fitting(image_shape=run.image_shape, resize=resize, invert=False)
-            baseline = opened(request.baseline, key="--baseline", fitting=ordinary, limit=None)
+            baseline = opened("--baseline", invert=False, limit=None)
             score(run, source, request.output, baseline=baseline, batch_size=batch_size)
 
 
-def _written(request: Request) -> Sequence[Path]:
-    """The files, or the folder, that would be written."""
-    return score_files(request.output) if request.do == "score" else (request.output,)
+def _resize(request: Request, run: TrainedModel) -> Resize:
+    own: Resize = getattr(run.config.dataset, "resize", "stretch")
+    return own if request.resize is None else request.resize
 
 
-def _check_apart_from_training(request: Request, run: TrainedModel) -> None:
-    """What `run:test` is read from may be a folder of pictures, which are not to be replaced either."""
-    own = getattr(run.config.dataset, "path", None)
-    if own is not None:
-        for path in _written(request):
-            check_apart(path, given=own, key="the run's dataset.path")
-
-
-def _check_output(request: Request) -> None:
-    """Before anything that takes time."""
+def _check_outputs(request: Request) -> None:
+    """Refuse outputs that have a wrong name, exist, or are among the inputs."""
     suffix = {"encode": ".npz", "score": ".csv"}.get(request.do)
-    if suffix is not None:
-        check_suffix(request.output, suffix=suffix)
-    files = _written(request)
-    # First of all: of what is given, nobody is to be told that --overwrite replaces it.
-    for path in files:
-        for key, text in _given(request).items():
-            check_apart(path, given=text, key=key)
-    check = check_folder if suffix is None else check_file
-    for path in files:
-        check(path, overwrite=request.overwrite)
+    if suffix is not None and request.output.suffix.lower() != suffix:
+        raise _wrong_output(f"it must be the name of a {suffix} file", request.output)
+    for path in request.outputs:  # before the next check, which would recommend --overwrite
+        for key, text in request.inputs.items():
+            _check_apart(path, given=text, key=key)
+    for path in request.outputs:
+        if suffix is None:
+            _check_folder(path, overwrite=request.overwrite)
+        elif path.is_dir():
+            raise _wrong_output("this is a folder, and should be a file", path)
+        elif path.exists() and not request.overwrite:
+            raise _wrong_output("this file exists; --overwrite replaces it", path)
 
 
-def _check_given(request: Request) -> None:
-    """What can be known of it without the model, which takes long to load."""
-    if request.do == "decode":
-        check_codes_file(Path(request.given).expanduser(), key="INPUT")
-        return
-    for key, text in _given(request).items():
-        check_source(text, key=key)
+def _check_folder(path: Path, *, overwrite: bool) -> None:
+    if path.exists() and not path.is_dir():
+        raise _wrong_output("it is a file, and should be a folder for the pictures", path)
+    if path.is_dir() and not overwrite and any(path.iterdir()):
+        raise _wrong_output(
+            "this folder is not empty; --overwrite replaces the files in it that have the same names", path
+        )
 
 
-def _given(request: Request) -> dict[str, str]:
-    """What is read, by what asked for it."""
-    return {"INPUT": request.given, **({"--baseline": request.baseline} if request.do == "score" else {})}
+def _check_apart(path: Path, *, given: str, key: str) -> None:
+    """Refuse to write where the pictures are: they could be replaced, or the results taken for some of them."""
+    here, there = path.resolve(), Path(given).expanduser().resolve()
+    if there.exists() and (here == there or here in there.parents or there in here.parents):
+        raise _wrong_output(f"{key} is there too; the results need a place of their own", path)
+
+
+def _wrong_output(problem: str, path: Path) -> ConfigError:
+    return ConfigError("OUTPUT", problem, value=str(path))
+
+
+def _check_model(request: Request, run: TrainedModel) -> None:
+    """Refuse what does not fit the run or its model."""
+    own = getattr(run.config.dataset, "path", None)
+    if own is not None:  # `run:test` may be read from a folder of pictures, which must not be replaced either
+        for path in request.outputs:
+            _check_apart(path, given=own, key="the run's dataset.path")
+    if run.image_shape[0] not in {1, 3} and request.do != "encode":
+        problem = f"pictures are grey or coloured, and this model's have {run.image_shape[0]} channels"
+        raise ConfigError("--do", problem, value=request.do)
+    if request.invert and _resize(request, run) == "pad":  # the padding would become a white frame
+        problem = "pictures are padded with black before they are inverted; take --resize stretch or crop with --invert"
+        raise ConfigError("--resize", problem, value="pad")

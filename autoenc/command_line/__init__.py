@@ -1,59 +1,33 @@
-"""From the command line to a checked config and a folder of its own; a mistake becomes one line.
+"""From the command line to a checked config and a new output folder; a mistake becomes one line.
 
-Hydra 1.3 makes its output folder and writes into it before a program can look at the config, over an earlier run too.
-So the config is composed by Hydra and checked here, the folder is claimed, and only then does Hydra begin to write.
+Hydra's own main function writes into the output folder, even an earlier run's, before a program can check the config.
+So here Hydra only composes the config. This package checks it, claims the folder and writes Hydra's files.
 
-Nothing on the way of `--help`, `--cfg` and tab completion imports torch.
+Nothing on the path of `--help`, `--cfg` and tab completion imports torch.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
-from autoenc.command_line.ending import exit_code
+from autoenc.command_line.exit_code import exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the command line says; returns the exit code, as `exit_code` has it."""
-    handlers = list(logging.getLogger().handlers)
-    try:
-        return exit_code(lambda: _train_with_whole_errors(sys.argv[1:] if arguments is None else list(arguments)))
-    finally:
-        _close_handlers(but=handlers)
-        _forget_hydra()
-
-
-def _train_with_whole_errors(arguments: Sequence[str]) -> int:
-    """Without this variable Hydra prints errors in its own way, and exits."""
-    from autoenc.command_line.commands import train
-
-    before = os.environ.get("HYDRA_FULL_ERROR")
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        return train(arguments)
-    finally:
-        _restore("HYDRA_FULL_ERROR", before)
-
-
-def _forget_hydra() -> None:
+    """Train as the command line asks; returns the exit code (see `exit_code`)."""
     from hydra.core.global_hydra import GlobalHydra
 
-    GlobalHydra.instance().clear()
+    from autoenc.command_line.train import train
 
-
-def _restore(variable: str, value: str | None) -> None:
-    if value is None:
-        del os.environ[variable]
-    else:
-        os.environ[variable] = value
-
-
-def _close_handlers(*, but: list[logging.Handler]) -> None:
-    """Take off the handlers that Hydra put on: the next command in this process is not for this run's log."""
     root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if handler not in but]:
-        root.removeHandler(handler)
-        handler.close()
+    before = list(root.handlers)
+    try:
+        return exit_code(lambda: train(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        # The next command in this process must not write into this run's log.
+        for handler in [handler for handler in root.handlers if handler not in before]:
+            root.removeHandler(handler)
+            handler.close()
+        GlobalHydra.instance().clear()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoenc.command_line.ending import exit_code
+from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.blocks import Wanted, Words, comparison_blocks, group_metrics, section_groups, shown_keys
 from autoenc.comparison.columns import usual_metric

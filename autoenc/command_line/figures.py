@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoenc.command_line.ending import exit_code
+from autoenc.command_line.exit_code import exit_code
 from autoenc.progress import TerminalHandler, console
 from autoenc.settings import ConfigError
 

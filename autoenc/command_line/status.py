@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from autoenc.command_line.ending import exit_code
+from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.live import ENDED, live_table, remarks, rows_that_fit
 from autoenc.comparison.table import print_whole

@@ -1,19 +1,24 @@
-"""Many runs from one command line, and what they end with."""
+"""A sweep: many runs from one command line, then their comparison; or a preview of what it would do."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoenc.command_line.composition import Composer
-from autoenc.command_line.ending import in_one_line
-from autoenc.command_line.wanted import Wanted, what_is_wanted
-from autoenc.experiment.closing_report import shown
+from omegaconf import DictConfig, OmegaConf
+
+from autoenc.command_line.compose import Composer
+from autoenc.command_line.exit_code import in_one_line
+from autoenc.command_line.sweep_jobs import SweepPlan
+from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory, printable, write_atomically
+from autoenc.settings import ConfigError
 from autoenc.sweeps.driver import Course, View
+from autoenc.sweeps.plan import Action
 from autoenc.sweeps.source import Source
 from autoenc.sweeps.view import SweepView
 
@@ -22,95 +27,144 @@ log = logging.getLogger(__name__)
 MOST_NAMED = 3
 """Of the jobs that did not finish; the table has all."""
 
+_WORDS: dict[Action, str] = {
+    "leave": "left alone",
+    "go_on": "resumed",
+    "again": "begun again",
+    "wait": "still running",
+    "begin": "new",
+}
 
-def sweep(composer: Composer) -> int:
-    """Run every job that the command line asks for and that has not finished, and compare all; returns the exit code.
+
+def sweep(composer: Composer, config: DictConfig) -> int:
+    """Run every job that has not finished, and compare all; returns the exit code.
 
     Raises:
-        ConfigError: one of the jobs would be refused, or the sweep itself; nothing has been made then.
+        ConfigError: the sweep or one of its jobs is impossible; nothing has been written.
         SystemExit: it was interrupted, and its jobs have saved.
     """
     from autoenc.environment import describe_code
 
-    wanted, code = what_is_wanted(composer), describe_code()
-    with wanted.folder.locked(), SweepView(wanted.folder.path) as view:
-        if wanted.folder.begin_anew(wanted=wanted.settings.rerun == "all"):
-            log.info("Going on with sweep.rerun=all: what has been trained anew already is not trained once more.")
-        _announce(wanted, code=code)
-        course = _begin(wanted, code=code, view=view)
+    plan, code = SweepPlan(composer, config), describe_code()
+    with plan.folder.locked(), SweepView(plan.folder.path) as view:
+        if plan.folder.begin_anew(wanted=plan.settings.rerun == "all"):
+            log.info("Going on with sweep.rerun=all: jobs that it has trained already are not trained once more.")
+        _announce(plan, code=code)
+        course = _begin(plan, code=code, view=view)
         try:
             course.run()
         except SystemExit:
             view.interrupted()
             log.info("Interrupted. The same command goes on.")
             raise
-        wanted.folder.end_anew()
-        compared = _compare(wanted.folder.path, course.source)
-    log.info("The sweep is in %s", shown(wanted.folder.path))
+        plan.folder.end_anew()
+        compared = _compare(plan.folder.path, course.source)
+    log.info("The sweep is in %s", shown_path(plan.folder.path))
     return _exit_code(list(dict.fromkeys([*course.source.over_before(), *course.asked_for])), compared=compared)
 
 
-def _begin(wanted: Wanted, *, code: str, view: View) -> Course:
-    """The sweep, ready to run. What may refuse it comes first: then there is nothing in its folder."""
-    with contextlib.ExitStack() as undone:
-        launcher = wanted.launcher.build()
-        undone.callback(launcher.close)
-        source = wanted.source()
-        wanted.folder.add(wanted.jobs, code=code)
-        write_atomically(wanted.folder.path / "multirun.yaml", wanted.as_yaml.encode())  # as Hydra's own sweeps have it
-        undone.pop_all()
-    for line in source.opening_words():
-        log.info("%s", line)
-    return Course(
-        source=source,
-        launcher=launcher,
-        job_of=lambda proposal: wanted.job_of(proposal, code=code),
-        action=wanted.action,
-        view=view,
-    )
+def preview(flags: argparse.Namespace, composer: Composer) -> str:
+    """What a sweep would do about each job, its folder, and what it overrides. Nothing is written.
+
+    Raises:
+        ConfigError: the sweep is impossible, or the flags ask for more than its jobs.
+    """
+    for flag, value in {"--cfg": flags.cfg, "--package": flags.package, "--resolve": flags.resolve}.items():
+        if value and value != "job":
+            problem = "of a sweep (--multirun), --cfg job lists the jobs; without --multirun it shows one config"
+            raise ConfigError(flag, problem, value=None if value is True else value)
+    plan = SweepPlan(composer, composer.compose(multirun=True))
+    plan.folder.look()
+    plan.folder.begin_anew(wanted=plan.settings.rerun == "all")
+    return "\n".join(_listed_jobs(plan) if plan.jobs else _listed_examples(plan)) + "\n"
 
 
-def _announce(wanted: Wanted, *, code: str) -> None:
-    """What is there already, and what is to be done."""
-    found = wanted.actions()
-    if wanted.jobs:
-        log.info("%s.", wanted.counted(found))
-    before = wanted.folder.jobs
-    left = [job.folder.name for job, what in zip(wanted.jobs, found, strict=True) if what == "leave"]
+def _listed_jobs(plan: SweepPlan) -> list[str]:
+    actions = [plan.action(job.folder) for job in plan.jobs]
+    width = max(len(_WORDS[action]) for action in actions)
+    longest = max(len(job.folder.name) for job in plan.jobs)
+    lines = [
+        f"{_WORDS[action]:<{width}}  {job.folder.name:<{longest}}  {' '.join(plan.varying(job.overrides))}".rstrip()
+        for job, action in zip(plan.jobs, actions, strict=True)
+    ]
+    return [f"# {_counted(plan, actions)}.", *lines]
+
+
+def _listed_examples(plan: SweepPlan) -> list[str]:
+    examples = plan.sweeper.examples(plan.overrides)
+    headline = f"# A search in {shown_path(plan.folder.path)}, which chooses its jobs as it goes. Examples:"
+    return [headline, *dict.fromkeys(" ".join(plan.varying(example)) for example in examples)]
+
+
+def _counted(plan: SweepPlan, actions: Sequence[Action]) -> str:
+    """How many jobs there are, where, and how many of them need what."""
+    counts = [f"{actions.count(action)} {words}" for action, words in _WORDS.items() if action in actions]
+    jobs = "1 job" if len(plan.jobs) == 1 else f"{len(plan.jobs)} jobs"
+    return f"{jobs} in {shown_path(plan.folder.path)}: {', '.join(counts)}"
+
+
+def _announce(plan: SweepPlan, *, code: str) -> None:
+    """Log what is there already and what will be done."""
+    if not plan.jobs:
+        return
+    actions = [plan.action(job.folder) for job in plan.jobs]
+    log.info("%s.", _counted(plan, actions))
+    before = plan.folder.jobs
+    left = [job.folder.name for job, action in zip(plan.jobs, actions, strict=True) if action == "leave"]
     older = [name for name in left if name in before and before[name].code not in {code, ""}]
     if older:
         log.warning(
-            "%d of them finished by other code (%s; this is %s): sweep.rerun=all trains them anew.",
+            "%d of them finished by other code (%s; this is %s): sweep.rerun=all trains them again.",
             len(older),
             printable(before[older[0]].code),
             code,
         )
 
 
+def _begin(plan: SweepPlan, *, code: str, view: View) -> Course:
+    """The sweep, ready to run. What may fail comes first, so that nothing is left in its folder then."""
+    with contextlib.ExitStack() as undone:
+        launcher = plan.launcher.build()
+        undone.callback(launcher.close)
+        source = plan.source()
+        plan.folder.add(plan.jobs, code=code)
+        write_atomically(
+            plan.folder.path / "multirun.yaml", OmegaConf.to_yaml(plan.config).encode()
+        )  # as Hydra's own sweeps have it
+        undone.pop_all()
+    for line in source.opening_words():
+        log.info("%s", line)
+    return Course(
+        source=source,
+        launcher=launcher,
+        job_of=lambda proposal: plan.job_of(proposal, code=code),
+        action=plan.action,
+        view=view,
+    )
+
+
 def _compare(folder: Path, source: Source) -> bool:
-    """What the sweep came to, as a table, pictures and a report; whether that could be done. What is wrong loses no
-    run.
-    """
+    """Write the table, the pictures and the report; returns whether that worked. A failure here loses no run."""
     from autoenc.comparison.sweep import REPORT, compare_sweep
 
     try:
         page = compare_sweep(folder)
         lines = source.closing_words()
     except (ValueError, OSError) as error:
-        log.error("The runs are whole, but cannot be compared: %s", in_one_line(error))  # noqa: TRY400
+        log.error("The runs are complete, but cannot be compared: %s", in_one_line(error))  # noqa: TRY400
         return False
     for line in lines:
         log.info("%s", line)
     if page is not None:
-        log.info("Side by side: %s, and for a browser: %s", shown(page), shown(folder / REPORT))
+        log.info("Side by side: %s, and for a browser: %s", shown_path(page), shown_path(folder / REPORT))
     return True
 
 
 def _exit_code(folders: Sequence[Path], *, compared: bool) -> int:
-    """1 when a job did not finish: the folders tell, whatever ran the jobs."""
+    """1 if a job did not finish, as the folders tell."""
     failed = [folder for folder in folders if RunDirectory(folder).status().get("state") != "finished"]
     if failed:
-        names = ", ".join(shown(folder) for folder in failed[:MOST_NAMED])
+        names = ", ".join(shown_path(folder) for folder in failed[:MOST_NAMED])
         more = ", ..." if len(failed) > MOST_NAMED else ""
         sys.stderr.write(f"error: {len(failed)} of {len(folders)} jobs did not finish: {names}{more}\n")
     return 1 if failed or not compared else 0

@@ -1,4 +1,4 @@
-"""What a person is told of a run when it has ended."""
+"""What a person is told at the end of a run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory
 
 log = logging.getLogger(__name__)
 
 MOST_SENTENCES = 3
-"""Of what is found to be dead, saturated or collapsed; a network may have as many as it has layers."""
+"""Of the findings on health; a network may have as many as it has layers."""
 
 
 def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
-    """What a person wants to know at the end: how good, where, and how to do it again."""
+    """Log how good the model is, where the run's folder is, and how to run it again."""
     seconds, epochs = summary["seconds"]["training"], summary["epochs"]
     log.info("Trained %d epoch(s) in %.1f s, %.0f images/s.", epochs, seconds, summary["images_per_second"])
     best = summary["best_epoch"]
@@ -31,12 +32,12 @@ def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
     if summary["test"].get("pca_mse", math.inf) < summary["test"]["mse"]:
         log.warning("This is worse than PCA with as many components as the code has numbers.")
     _report_health(summary["health"]["words"])
-    log.info("Folder:    %s", shown(run_directory.path))
-    log.info("Run again: %s rerun=%s", command(), as_value(shown(run_directory.path)))
+    log.info("Folder:    %s", shown_path(run_directory.path))
+    log.info("Run again: %s rerun=%s", command(), as_value(shown_path(run_directory.path)))
 
 
 def _report_health(sentences: list[str]) -> None:
-    """The first of what was found to be dead, saturated or collapsed."""
+    """Log the first findings on dead, saturated or collapsed units."""
     for sentence in sentences[:MOST_SENTENCES]:
         log.info("%s.", sentence[:1].upper() + sentence[1:])
     if len(sentences) > MOST_SENTENCES:
@@ -46,15 +47,9 @@ def _report_health(sentences: list[str]) -> None:
 def command() -> str:
     """How this program was called, without its arguments."""
     called = Path(sys.argv[0])
-    return f"python {shlex.quote(shown(called))}" if called.suffix == ".py" else called.name
-
-
-def shown(path: Path) -> str:
-    """Relative to where one stands, if it is below."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
+    return f"python {shlex.quote(shown_path(called))}" if called.suffix == ".py" else called.name
 
 
 def as_value(text: str) -> str:
-    """A path as Hydra and a shell both read it."""
+    """A path as an override that both Hydra and a shell can read."""
     return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(f"'{text}'")

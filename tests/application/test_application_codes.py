@@ -12,7 +12,7 @@ import autoenc
 from tests.application.application_cases import Given, do, pixels, told
 
 
-@pytest.mark.parametrize("ahead", [0, 2, 256])
+@pytest.mark.parametrize("ahead", [0, 2])
 def test_codes_of_a_folder_are_those_of_the_arrays(
     finished: Path, given: Given, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -28,8 +28,8 @@ def test_codes_of_a_folder_are_those_of_the_arrays(
     assert facts["architecture"] == "linear"
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 10, 1000])
-def test_batches_do_not_show_in_the_codes(finished: Path, given: Given, batch_size: int) -> None:
+@pytest.mark.parametrize("batch_size", [3, 1000])
+def test_the_batch_size_does_not_change_the_codes(finished: Path, given: Given, batch_size: int) -> None:
     do(finished, "images.npy", "codes.npz", "encode", batch_size=batch_size)
     with np.load("codes.npz") as stored:
         expected = autoenc.load_run(finished).encode(given.images)
@@ -37,7 +37,7 @@ def test_batches_do_not_show_in_the_codes(finished: Path, given: Given, batch_si
         assert stored["names"].tolist() == [str(index) for index in range(10)]
 
 
-def test_encoding_and_decoding_is_reconstructing(finished: Path, given: Given) -> None:
+def test_encoding_and_decoding_equals_reconstructing(finished: Path, given: Given) -> None:
     do(finished, "pictures", "codes.npz", "encode")
     do(finished, "codes.npz", "decoded", "decode", batch_size=3)
     do(finished, "pictures", "reconstructed")
@@ -68,7 +68,7 @@ def test_codes_of_another_model_are_decoded_with_a_warning(
     assert "another model" in caplog.text
 
 
-def test_codes_that_name_other_people_s_files_are_refused(finished: Path, elsewhere: Path) -> None:
+def test_names_that_lead_out_of_the_folder_are_refused(finished: Path, elsewhere: Path) -> None:
     np.savez("codes.npz", codes=np.zeros((2, 3)), names=np.array(["a.png", "../../b.png"]))
     assert "leads out of the folder" in told(finished, "codes.npz", "out", "decode")
     assert not Path("out").exists()

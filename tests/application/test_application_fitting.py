@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from autoenc.application.fitting import Fitting
+from autoenc.application.image_batches import Fitting
 from autoenc.data.datasets.image_files import read_picture
 from tests.application.application_cases import Given, do, told
 

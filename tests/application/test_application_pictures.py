@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import autoenc
-from autoenc.application.destinations import file_names
+from autoenc.application.reconstructions import file_names
 from autoenc.settings import ConfigError
 from tests.application.application_cases import Given, do, pixels, table
 
@@ -72,7 +72,7 @@ def test_denoising_says_whether_it_was_trained_on_noise(
 ) -> None:
     caplog.set_level(logging.INFO)
     do(finished, "images.npy", "out", "denoise")
-    assert "trained to take away gaussian noise (std=" in caplog.text
+    assert "trained to remove gaussian noise (std=" in caplog.text
     made = autoenc.load_run(finished).reconstruct(given.images)
     np.testing.assert_allclose(pixels(Path("out/4.png")), (made[4, 0].clamp(0, 1) * 255).round(), atol=1)
     assert Path("out/overview.png").exists()

@@ -18,18 +18,11 @@ from autoenc.runs import RunDirectory
 from tests.application.application_cases import Given, do, table
 
 
-def test_the_auroc_is_that_of_a_ranking_by_hand() -> None:
+def test_the_auroc_of_a_ranking_by_hand() -> None:
     yours, ordinary = np.array([0.9, 0.5, 0.1]), np.array([0.5, 0.2, 0.1, 0.05])
     # Pairs: 0.9 wins 4; 0.5 wins 3 and ties 1; 0.1 wins 1 and ties 1.
     np.testing.assert_allclose(shares_below(yours, ordinary), [1, 3.5 / 4, 1.5 / 4])
     assert shares_below(yours, ordinary).mean() == pytest.approx((4 + 3.5 + 1.5) / 12)
-
-
-def test_the_auroc_is_that_of_scikit_learn() -> None:
-    generator = np.random.default_rng(0)
-    yours, ordinary = (generator.integers(0, 20, size) / 7.0 for size in (50, 70))  # with ties
-    expected = roc_auc_score([1] * 50 + [0] * 70, np.concatenate([yours, ordinary]))
-    assert shares_below(yours, ordinary).mean() == pytest.approx(expected)
 
 
 def test_odd_pictures_come_first(finished: Path, given: Given, caplog: pytest.LogCaptureFixture) -> None:
@@ -55,8 +48,8 @@ def test_odd_pictures_come_first(finished: Path, given: Given, caplog: pytest.Lo
     ]
 
 
-@pytest.mark.parametrize(("limit", "shown"), [(25, 10), (13, 6), (10, 10), (3, 3)])
-def test_the_sheet_has_the_oddest_and_the_most_ordinary(
+@pytest.mark.parametrize(("limit", "shown"), [(25, 10), (13, 6), (3, 3)])
+def test_the_sheet_has_the_oddest_and_the_most_ordinary_pictures(
     finished: Path, elsewhere: Path, limit: int, shown: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Any] = []
@@ -81,7 +74,7 @@ def test_the_sheet_has_the_oddest_and_the_most_ordinary(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_what_is_ordinary_is_nothing_special(finished: Path, elsewhere: Path) -> None:
+def test_the_auroc_of_the_baseline_itself_is_one_half(finished: Path, elsewhere: Path) -> None:
     do(finished, "run:test", "scores.csv", "score")
     assert json.loads(Path("scores.json").read_text())["auroc"] == pytest.approx(0.5, abs=1e-9)
 
@@ -99,7 +92,7 @@ def test_another_baseline_may_be_given(finished: Path, given: Given) -> None:
 
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("invert", [True, False])
-def test_pictures_that_look_inverted_are_told(
+def test_pictures_that_look_inverted_get_a_hint(
     finished: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture, invert: bool
 ) -> None:
     run = autoenc.load_run(finished)
@@ -116,7 +109,7 @@ def test_one_picture_can_be_scored(finished: Path, given: Given) -> None:
     assert (row["rank"], row["name"]) == ("1", "2.png")
 
 
-def test_errors_are_answered_like_everything_else(finished: Path, given: Given) -> None:
+def test_errors_of_arrays_tensors_and_single_images_agree(finished: Path, given: Given) -> None:
     run = autoenc.load_run(finished)
     array = run.errors(given.images.numpy())
     assert isinstance(array, np.ndarray)

@@ -1,4 +1,4 @@
-"""A sweep of twenty jobs, four of which go wrong each in its own way, under each launcher."""
+"""A sweep of ten jobs, four of which fail in different ways, under each launcher."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAUNCHERS = {
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_sixteen_finish_and_four_are_labelled_and_nothing_finished_is_redone(
+def test_six_finish_four_are_reported_and_nothing_finished_is_redone(
     launcher: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty = install(elsewhere / "package")
@@ -36,26 +36,25 @@ def test_sixteen_finish_and_four_are_labelled_and_nothing_finished_is_redone(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     command = [
         *(sys.executable, SCRIPT, *TINY, "-m", "--config-dir", str(faulty.conf), "sweep.name=s", *LAUNCHERS[launcher]),
-        *("noise=faulty", "seed=0,1,2,3", "noise.fault=none,raise,kill,hang,memory", "noise.unless=mended_${seed}"),
+        *("noise=faulty", "seed=0,1", "noise.fault=none,raise,kill,hang,memory", "noise.unless=mended_${seed}"),
         *("training.epochs=1", "comparison.pictures=[loss_curves]", f"sweep.job_timeout={JOB_TIMEOUT}"),
     ]
-    for seed in (1, 2, 3):  # where the file of this name is, nothing goes wrong
-        (elsewhere / f"mended_{seed}").touch()
+    (elsewhere / "mended_1").touch()  # with a file of this name, nothing fails
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_until(lambda: process.poll() is not None or _count("finished") >= 5, seconds=200)
+    wait_until(lambda: process.poll() is not None or _count("finished") >= 2, seconds=300)
     assert process.returncode is None, process.communicate()
     process.kill()
     process.communicate()
-    wait_until(lambda: not processes_with(str(elsewhere)), seconds=60)
+    wait_until(lambda: not processes_with(str(elsewhere)), seconds=120)
     finished = {path: path.read_bytes() for path in SWEEP.glob("*/status.json") if outcome(path.parent) == "finished"}
-    assert len(finished) >= 5
+    assert len(finished) >= 2
 
     ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == 1, ended
-    assert "4 of 20 jobs did not finish" in ended.stderr
+    assert "4 of 10 jobs did not finish" in ended.stderr
     labels = {label: SWEEP / folder for folder, label in read_sweep(SWEEP).labels.items()}
     outcomes = {label: outcome(folder) for label, folder in labels.items()}
-    assert len(outcomes) == 20
+    assert len(outcomes) == 10
     bad = {label: found for label, found in outcomes.items() if found != "finished"}
     assert bad == {
         "seed 0, fault raise": "raised",

@@ -1,21 +1,26 @@
-"""What a command does when it is right."""
+"""Single runs from the command line."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
+import signal
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from autoenc.command_line import main
+from autoenc.command_line.compose import config_directory
+from autoenc.command_line.hydra_internals import initialize
+from autoenc.command_line.output_folder import claim_folder
 from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY, TINY, Train
+from tests.sweeps.faulty import install
 from tests.training.test_training_loop import assert_same_run
 
 SCRIPT = str(REPOSITORY / "scripts" / "train.py")
@@ -29,15 +34,7 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
         [
             *(f".hydra/{name}" for name in ("config.yaml", "hydra.yaml", "overrides.yaml")),
             *(f"checkpoints/{which}/{name}" for which in ("best", "last", "previous") for name in checkpoint),
-            *(
-                "config.json",
-                "config.yaml",
-                "environment.json",
-                "metrics.jsonl",
-                "status.json",
-                "summary.json",
-                "train.log",
-            ),
+            *("config.yaml", "environment.json", "metrics.jsonl", "status.json", "summary.json", "train.log"),
             *(f"figures/{name}.png" for name in ("loss_curves", "progress", "reconstructions")),
             *(f"figures/{name}.npz" for name in ("progress", "reconstructions")),
         ]
@@ -70,20 +67,22 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
 
 def test_two_runs_of_the_same_time_get_two_folders(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for expected in (0, 2):
-        monkeypatch.setattr("autoenc.command_line.folders.LONGEST_TICK", 0.1)
+        monkeypatch.setattr("autoenc.command_line.output_folder.LONGEST_TICK", 0.1)
         assert main([*TINY, "training.epochs=1", "hydra.run.dir=runs/${now:%Y}"]) == expected
     for _ in range(2):
         assert main([*TINY, "training.epochs=1"]) == 0
     assert len(list((elsewhere / "outputs").glob("*/*/summary.json"))) == 2
 
 
-@pytest.mark.slow
-def test_many_processes_of_the_same_instant_get_folders_of_their_own(elsewhere: Path) -> None:
-    """The folder's name has the time to the second only: they have to get out of each other's way."""
-    command = [sys.executable, SCRIPT, *TINY, "training.epochs=1", "hydra.run.dir=${now:%H-%M-%S}"]
-    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(4)]
-    assert [process.wait() for process in processes] == [0] * 4
-    assert len(list(elsewhere.glob("*/summary.json"))) == 4
+def test_commands_of_the_same_second_get_different_folders(elsewhere: Path) -> None:
+    initialize(str(config_directory()))  # for `now`
+
+    def claim() -> Path:
+        return claim_folder(OmegaConf.create({"hydra": {"run": {"dir": "${now:%H-%M-%S}"}}})).path
+
+    with ThreadPoolExecutor() as threads:
+        paths = [future.result() for future in [threads.submit(claim) for _ in range(3)]]
+    assert len(set(paths)) == 3
 
 
 def test_an_empty_folder_is_taken(train: Train, elsewhere: Path) -> None:
@@ -91,7 +90,7 @@ def test_an_empty_folder_is_taken(train: Train, elsewhere: Path) -> None:
     assert (train() / "summary.json").exists()
 
 
-def test_the_end_says_how_good_where_and_how_again(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_closing_report_has_scores_folder_and_command(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     train("hydra.run.dir=x")
     printed = capsys.readouterr().out
     assert "mse" in printed
@@ -135,7 +134,7 @@ def test_a_run_without_a_checkpoint_is_resumed_from_the_start(train: Train) -> N
     assert [row["epoch"] for row in run.metrics()] == [1, 2, 3]
 
 
-def test_resuming_keeps_hydra_s_files_of_the_beginning(train: Train) -> None:
+def test_resuming_keeps_hydra_s_files(train: Train) -> None:
     run = train()
     before = (run / ".hydra" / "overrides.yaml").read_text()
     RunDirectory(run).set_state("interrupted")
@@ -151,24 +150,12 @@ def test_two_commands_in_one_process_have_logs_of_their_own(train: Train) -> Non
     assert main(["--config-name", "config_of_a_run"]) == 2
 
 
-@pytest.mark.slow
-def test_a_reader_that_goes_away_does_not_stop_the_training(elsewhere: Path) -> None:
-    command = [sys.executable, SCRIPT, *TINY, "hydra.run.dir=run"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.wait() == 0
-    assert RunDirectory(Path("run")).status()["state"] == "finished"
-
-
-def test_where_hydra_changes_the_folder_the_end_still_tells_the_way(
-    train: Train, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_closing_report_is_right_with_chdir(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     train("hydra.job.chdir=true")
     assert "rerun=run\n" in capsys.readouterr().out
 
 
-def test_a_folder_of_one_s_own_yaml_adds_choices(elsewhere: Path) -> None:
+def test_config_dir_adds_choices(elsewhere: Path) -> None:
     group = elsewhere / "mine" / "architecture"
     group.mkdir(parents=True)
     original = REPOSITORY / "conf" / "architecture" / "linear.yaml"
@@ -178,7 +165,7 @@ def test_a_folder_of_one_s_own_yaml_adds_choices(elsewhere: Path) -> None:
     assert RunDirectory(Path("run")).summary()["code_size"] == 5
 
 
-def test_a_main_config_of_one_s_own_finds_our_groups(elsewhere: Path) -> None:
+def test_config_path_replaces_the_main_config(elsewhere: Path) -> None:
     """`--config-path` is relative to where one stands, not to the script."""
     own = elsewhere / "own"
     own.mkdir()
@@ -189,7 +176,7 @@ def test_a_main_config_of_one_s_own_finds_our_groups(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["-sc", "query=bash"]])
-def test_texts_do_not_import_torch(arguments: list[str], elsewhere: Path) -> None:
+def test_commands_that_only_print_do_not_import_torch(arguments: list[str], elsewhere: Path) -> None:
     program = (
         "import sys; sys.argv = ['train.py', *sys.argv[1:]]\n"
         "from autoenc.command_line import main\n"
@@ -208,7 +195,7 @@ def test_texts_do_not_import_torch(arguments: list[str], elsewhere: Path) -> Non
     assert list(elsewhere.iterdir()) == []
 
 
-def test_the_help_has_the_groups_their_choices_and_five_examples(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_has_groups_choices_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     for group in (REPOSITORY / "conf").iterdir():
@@ -218,7 +205,7 @@ def test_the_help_has_the_groups_their_choices_and_five_examples(capsys: pytest.
     assert printed.count("python scripts/train.py") >= 5
 
 
-def test_the_config_is_shown_as_it_would_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cfg_shows_the_config_of_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--cfg", "job", "architecture=conv", "seed=7"]) == 0
     shown = yaml.safe_load(capsys.readouterr().out)
     assert shown["architecture"]["name"] == "conv"
@@ -226,42 +213,34 @@ def test_the_config_is_shown_as_it_would_be_run(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.slow
-def test_a_run_killed_ten_times_ends_as_one_never_killed(elsewhere: Path) -> None:
-    """SIGKILL at ten random instants of a training, with real processes and real files."""
-    settings = [*TINY, "noise=salt_and_pepper", "dataset.limit=600", "training.epochs=150"]
-    command = [sys.executable, SCRIPT, *settings]
-    subprocess.run([*command, "hydra.run.dir=whole"], check=True, stdout=subprocess.DEVNULL)
-    training = RunDirectory(Path("whole")).summary()["seconds"]["training"]
-    draw, kills = random.Random(0), 0
-    arguments = [*command, "hydra.run.dir=killed"]
-    log = Path("killed/train.log")
-    while True:
-        begun = log.read_text().count("parameters; images of") if log.exists() else 0
-        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
-        while not (log.exists() and log.read_text().count("parameters; images of") > begun):
-            assert process.poll() is None
-            time.sleep(0.01)
-        if kills == 10:
-            break
-        time.sleep(draw.uniform(0, training / 10))
-        assert process.poll() is None
-        process.kill()
-        process.wait()
-        kills += 1
-        arguments = [sys.executable, SCRIPT, "resume=killed"]
-    assert process.wait() == 0
-    assert log.read_text().count("Continuing after step") >= 5  # the rest were killed before their first checkpoint
+def test_a_run_killed_twice_ends_like_an_uninterrupted_one(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL in the middle of a training, with real processes and real files."""
+    faulty = install(elsewhere / "package")
+    faulty.use(monkeypatch)
+    fault = ["--config-dir", str(faulty.conf), "noise=faulty", "noise.fault=kill", "noise.unless=mended"]
+    settings = [*TINY, *fault, "noise.after=12", "training.epochs=6"]
+    Path("mended").touch()
+    assert main([*settings, "hydra.run.dir=whole"]) == 0
+    Path("mended").unlink()
+    arguments = [*settings, "hydra.run.dir=killed"]
+    for _ in range(2):
+        killed = subprocess.run([sys.executable, SCRIPT, *arguments], stdout=subprocess.DEVNULL, check=False)
+        assert killed.returncode == -signal.SIGKILL
+        arguments = ["resume=killed"]
+    Path("mended").touch()
+    assert main(arguments) == 0
+    assert Path("killed/train.log").read_text().count("Continuing after step") == 2
     assert_same_run(Path("killed"), Path("whole"))
 
 
-def test_an_output_that_may_have_no_gradient_is_warned_of(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bce_with_an_unbounded_output_logs_a_warning(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     train("loss=bce", "architecture.output=identity", "training.epochs=1")
     assert "architecture.output=identity leaves (0, 1)" in capsys.readouterr().out
     train("loss=mse", "architecture.output=identity", "training.epochs=1", folder="second")
     assert "leaves (0, 1)" not in capsys.readouterr().out
 
 
-def test_a_mean_over_pixels_becomes_a_likelihood_in_words(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_variational_model_turns_bce_into_a_likelihood(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train("loss=bce", "bottleneck=gaussian", "noise=none", "training.epochs=1", "evaluation.nll_samples=3")
     assert "loss=bce becomes its likelihood: nats an image, Bernoulli likelihood; " in capsys.readouterr().out
     summary = RunDirectory(run).summary()

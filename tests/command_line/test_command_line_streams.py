@@ -1,4 +1,4 @@
-"""Terminals that go away, and streams that are full, closed, or of another alphabet than the words."""
+"""Terminals that go away, and streams that are full, closed or lack a letter."""
 
 from __future__ import annotations
 
@@ -28,34 +28,28 @@ QUICK = [*TINY, "-m", "sweep.name=s", "training.epochs=1", "comparison.pictures=
 
 
 class Gone(io.RawIOBase):
-    """What is left of a terminal whose window was closed."""
-
-    def __init__(self, *, terminal: bool) -> None:
-        self._terminal = terminal
+    """A terminal whose window was closed."""
 
     def writable(self) -> bool:
         return True
 
     def isatty(self) -> bool:
-        return self._terminal
+        return True
 
     def write(self, _: Any) -> int:
         raise OSError(errno.EIO, "Input/output error")
 
 
-def gone(*, terminal: bool) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedWriter(Gone(terminal=terminal)), encoding="utf-8", line_buffering=True)
+def gone() -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedWriter(Gone()), encoding="utf-8", line_buffering=True)
 
 
 def finished(sweep: Path) -> int:
     return sum(RunDirectory(path.parent).status()["state"] == "finished" for path in sweep.glob("*/status.json"))
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-def test_a_sweep_whose_terminal_is_gone_comes_to_its_end(
-    terminal: bool, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = gone(terminal=terminal), gone(terminal=terminal)
+def test_a_sweep_whose_terminal_is_gone_finishes(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gone(), gone()
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", before[0])
         patched.setattr(sys, "stderr", before[1])
@@ -66,20 +60,18 @@ def test_a_sweep_whose_terminal_is_gone_comes_to_its_end(
     assert all((SWEEP / name).is_file() for name in ("comparison.csv", "comparison.png", "report.html"))
 
 
-def test_a_run_whose_terminal_is_gone_comes_to_its_end_and_a_mistake_keeps_its_code(
+def test_a_run_whose_terminal_is_gone_finishes_and_a_mistake_keeps_its_code(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(sys, "stdout", gone(terminal=True))
-        patched.setattr(sys, "stderr", gone(terminal=True))
+        patched.setattr(sys, "stdout", gone())
+        patched.setattr(sys, "stderr", gone())
         codes = [main([*TINY, "hydra.run.dir=run"]), main([*TINY, "architecture=nonesuch"])]
     assert codes == [0, 2]
     assert RunDirectory(Path("run")).status()["state"] == "finished"
 
 
-def test_a_sweep_says_what_it_can_where_there_is_not_every_letter(
-    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_letters_that_a_stream_lacks_are_escaped(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", ascii_only)
@@ -104,7 +96,7 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
-def test_files_that_cannot_be_written_do_not_cost_the_table(
+def test_the_table_is_printed_even_if_its_file_cannot_be_written(
     sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
@@ -131,31 +123,30 @@ def shell(words: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_commands_that_only_print_say_that_they_could_not(tmp_path: Path) -> None:
+def test_commands_that_only_print_report_a_full_disk(tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "0")
-    for arguments in (["status.py", tmp_path], ["compare.py", tmp_path], ["train.py", "--cfg", "job"]):
+    for arguments in (["status.py", tmp_path], ["train.py", "--cfg", "job"]):
         ended = shell("> /dev/full", SCRIPTS / str(arguments[0]), *map(str, arguments[1:]))
         assert (ended.returncode, ended.stderr) == (1, "error: [Errno 28] No space left on device\n"), arguments
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path: Path) -> None:
     for number in range(2):
         make_run(tmp_path / "runs" / str(number))
-    for arguments in (["status.py", tmp_path], ["compare.py", tmp_path, "--csv", "-"], ["train.py", "--cfg", "job"]):
+    for arguments in (["compare.py", tmp_path, "--csv", "-"], ["train.py", "--cfg", "job"]):
         ended = shell("| true; exit ${PIPESTATUS[0]}", SCRIPTS / str(arguments[0]), *map(str, arguments[1:]))
         assert (ended.returncode, ended.stderr) == (0, ""), arguments
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("streams", ["> /dev/full 2> /dev/full", ">&- 2>&-"])
-def test_a_run_needs_neither_of_its_streams(streams: str, tmp_path: Path) -> None:
-    ended = shell(streams, SCRIPTS / "train.py", *TINY, f"hydra.run.dir={tmp_path / 'run'}")
+def test_a_run_with_full_streams_finishes(tmp_path: Path) -> None:
+    ended = shell("> /dev/full 2> /dev/full", SCRIPTS / "train.py", *TINY, f"hydra.run.dir={tmp_path / 'run'}")
     assert ended.returncode == 0
     assert RunDirectory(tmp_path / "run").status()["state"] == "finished"
 
 
 @pytest.mark.slow
-def test_the_jobs_of_a_sweep_need_no_streams_either(elsewhere: Path) -> None:
+def test_a_sweep_with_closed_streams_finishes(elsewhere: Path) -> None:
     assert shell("<&- >&- 2>&-", SCRIPTS / "train.py", *QUICK).returncode == 0
     assert finished(SWEEP) == 2
 
@@ -172,6 +163,6 @@ def test_following_ends_with_its_terminal(tmp_path: Path) -> None:
         while b"1 running" not in printed:
             printed += os.read(leader, 65536)
         os.close(leader)
-        _, complaint = process.communicate(timeout=30)
+        _, complaint = process.communicate(timeout=120)
     assert process.returncode == 1
     assert complaint.decode() == "error: [Errno 5] Input/output error\n"

@@ -93,7 +93,9 @@ def test_nothing_is_sent_to_where_a_folder_says(
     before = Path("run/config.yaml").read_bytes()
     assert main([command]) == 0
     assert listener.heard == []
-    assert "That run had tracker=mlflow; this has none, unless the command line says so." in capsys.readouterr().out
+    assert (
+        "The earlier run had tracker=mlflow. This one has none unless the command sets it." in capsys.readouterr().out
+    )
     assert Path("run/config.yaml").read_bytes() == before
 
 

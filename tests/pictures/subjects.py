@@ -7,12 +7,8 @@ import functools
 from typing import Any, TypeVar
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from autoenc.command_line.composition import NO_PART_OF_A_RUN
-from autoenc.command_line.our_configs import register_our_configs
 from autoenc.config import parse
 from autoenc.data.datasets import Split, Splits
 from autoenc.data.noise import NOISES
@@ -21,7 +17,7 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Plain
 from autoenc.pictures.picture import Picture
 from autoenc.pictures.subject import Subject
-from tests.conftest import REPOSITORY
+from tests.composed import composed_values
 
 CPU = Device(torch_device=torch.device("cpu"), threads=1, precision="float32", channels_last=False, compile=False)
 
@@ -95,12 +91,7 @@ def spoil_codes(subject: Subject, value: float = torch.nan) -> None:
 
 def subject_from(*overrides: str, train: Tensor, test: Tensor, **changed: Any) -> Subject:
     """The subject of the model that `train.py` would build for this command line, untrained, with other images."""
-    register_our_configs()
-    with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
-        given = compose("config", overrides=["device=cpu", "data_dir=/data", *overrides])
-        values = OmegaConf.to_container(given, resolve=True)
-    assert isinstance(values, dict)
-    config = parse({str(key): value for key, value in values.items() if key not in NO_PART_OF_A_RUN})
+    config = parse(composed_values("device=cpu", "data_dir=/data", *overrides))
     build = functools.partial(config.build_model, image_shape=Split(test, torch.arange(len(test))).image_shape)
     return subject_of(
         build(),

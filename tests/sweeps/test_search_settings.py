@@ -7,15 +7,14 @@ import sys
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
 
-from autoenc.command_line.our_configs import register_our_configs
+from autoenc.command_line.compose import plain
 from autoenc.settings import ConfigError, field_names
 from autoenc.sweeps.search.samplers import SAMPLERS
 from autoenc.sweeps.sweepers import SWEEPERS, Basic
+from tests.composed import composed as composed_config
 from tests.conftest import REPOSITORY
 from tests.sweeps.searches import BATCH, CONFIG, RATE, settings
 
@@ -28,12 +27,7 @@ def parsed(*texts: str) -> list[Override]:
 
 
 def composed(*overrides: str) -> dict[str, Any]:
-    register_our_configs()
-    with initialize_config_dir(version_base="1.3", config_dir=str(REPOSITORY / "conf")):
-        config = compose("config", overrides=list(overrides), return_hydra_config=True)
-    values = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    return plain(composed_config(*overrides).hydra.sweeper)
 
 
 # --- the files in conf/ ---

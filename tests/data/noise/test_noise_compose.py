@@ -1,20 +1,17 @@
-"""Several noises, one after the other: the same as by hand, with settings that are checked at every depth."""
+"""Several noises in a row: the same as by hand, and settings that are checked at every depth."""
 
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from autoenc.command_line.our_configs import register_our_configs
 from autoenc.data.noise import NOISES, Blur, Compose, Gaussian, Masking, Noise, NoNoise, Occlusion, SaltAndPepper
 from autoenc.settings import ConfigError
+from tests.composed import composed_values
 
-CONF = Path(__file__).parents[3] / "conf"
 BLUR = Blur(std=1.0)
 SALT = SaltAndPepper(probability=0.3, salt=0.5, by="channel")
 PATCH = Occlusion(size=0.5, value=0.5)
@@ -25,7 +22,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_composed_noises_equal_the_noises_applied_by_hand() -> None:
+def test_one_after_the_other_is_as_by_hand() -> None:
     images = torch.rand(4, 3, 8, 8, generator=seeded(1))
     given, corrupted = Compose(noises={"salt": SALT, "patch": PATCH})(images, generator=seeded())
     generator = seeded()
@@ -37,7 +34,7 @@ def test_composed_noises_equal_the_noises_applied_by_hand() -> None:
     assert not torch.equal(corrupted, patch.expand_as(specks))
 
 
-def test_the_noises_are_applied_in_the_order_of_the_config() -> None:
+def test_the_order_is_that_in_which_they_stand() -> None:
     images = torch.full((4, 1, 8, 8), 0.5)
     blurred_specks = Compose(noises={"salt": SALT, "blur": BLUR})(images, generator=seeded()).images
     specks = Compose(noises={"blur": BLUR, "salt": SALT})(images, generator=seeded()).images
@@ -45,10 +42,18 @@ def test_the_noises_are_applied_in_the_order_of_the_config() -> None:
     assert len(blurred_specks.unique()) > 50
 
 
-def test_it_corrupts_if_one_of_the_noises_does() -> None:
+def test_it_corrupts_if_any_of_them_does() -> None:
     assert Compose(noises={"none": NoNoise(), "blur": BLUR}).corrupts
     assert not Compose(noises={"none": NoNoise()}).corrupts
     assert NOISES.settings_class("compose") is Compose
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 1, 8, 8), (0, 3, 4, 4)], ids=str)
+def test_the_mask_fits_the_images(shape: tuple[int, ...]) -> None:
+    for noises in ({"none": NoNoise()}, {"a": BLUR, "b": PATCH}, {"a": PATCH, "b": NoNoise()}):
+        corrupted = Compose(noises=noises)(torch.zeros(shape), generator=seeded()).corrupted
+        assert corrupted.dtype == torch.bool
+        corrupted.expand(shape)
 
 
 def test_settings_become_the_noises_they_describe() -> None:
@@ -58,7 +63,7 @@ def test_settings_become_the_noises_they_describe() -> None:
     assert list(noise.noises) == ["hide", "soft"]
 
 
-def test_the_settings_are_copied_and_can_be_pickled() -> None:
+def test_what_it_was_made_from_cannot_change_it() -> None:
     noises: dict[str, Noise] = {"blur": BLUR}
     noise = Compose(noises=noises)
     noises["salt"] = SALT
@@ -66,16 +71,20 @@ def test_the_settings_are_copied_and_can_be_pickled() -> None:
     assert pickle.loads(pickle.dumps(noise)) == noise
 
 
-def test_noises_may_be_nested() -> None:
+def test_noises_may_stand_in_noises() -> None:
     inner = {"name": "compose", "noises": {"hide": MASKING}}
     noise = NOISES.parse({"name": "compose", "noises": {"first": inner, "blur": {"name": "blur", "std": 1.0}}})
-    masking = Masking(probability=0.3, by="pixel")
-    assert noise == Compose(noises={"first": Compose(noises={"hide": masking}), "blur": BLUR})
-    flat, images = Compose(noises={"hide": masking, "blur": BLUR}), torch.rand(2, 3, 8, 8)
+    assert noise == Compose(noises={"first": Compose(noises={"hide": Masking(**fields(MASKING))}), "blur": BLUR})
+    flat = Compose(noises={"hide": Masking(**fields(MASKING)), "blur": BLUR})
+    images = torch.rand(2, 3, 8, 8)
     assert torch.equal(noise(images, generator=seeded()).images, flat(images, generator=seeded()).images)
 
 
-def test_the_severity_is_for_each_noise() -> None:
+def fields(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != "name"}
+
+
+def test_each_of_them_is_weakened() -> None:
     noise = Compose(noises={"salt": SALT, "more": Compose(noises={"blur": BLUR, "patch": PATCH})})
     weaker = noise.at(0.5)
     assert weaker == Compose(
@@ -87,24 +96,37 @@ def test_the_severity_is_for_each_noise() -> None:
 @pytest.mark.parametrize(
     ("noises", "message"),
     [
-        ({"hide": {**MASKING, "probability": 2}}, "noise.noises.hide.probability=2: it must be a number from 0 to 1"),
-        ({"blur": {"name": "blur", "std": 1}, "hide": {**MASKING, "by": "pixl"}}, "noise.noises.hide.by=pixl: it must"),
-        ({"hide": {**MASKING, "std": 1}}, "noise.noises.hide.std=1: there is no such key; the keys are probability, b"),
-        ({"hide": {"name": "blur"}}, "noise.noises.hide.std: "),
-        ({}, "noise.noises={}: it needs at least one noise; for no noise use noise=none"),
+        (
+            {"hide": {**MASKING, "probability": 2}},
+            "noise.noises.hide.probability=2: it must be a number from 0 to 1",
+        ),
+        (
+            {"blur": {"name": "blur", "std": 1}, "hide": {**MASKING, "by": "pixl"}},
+            "noise.noises.hide.by=pixl: it must be one of channel, pixel",
+        ),
+        (
+            {"hide": {**MASKING, "std": 1}},
+            "noise.noises.hide.std=1: there is no such key; the keys are probability, by",
+        ),
+        ({"hide": {"name": "blur"}}, "noise.noises.hide.std: it has no value, and none is assumed"),
+        ({}, "noise.noises={}: it needs a noise, and for no noise there is noise=none"),
+        (3, "noise.noises=3: it must be a group of keys"),
         (["blur"], 'noise.noises=["blur"]: it must be a group of keys'),
         (
             {"noise": {"name": "compose", "noises": {"noise": {**MASKING, "probability": -1}}}},
             "noise.noises.noise.noises.noise.probability=-1: it must be a number from 0 to 1",
         ),
-        ({"a": {"name": "compose", "noises": {}}}, "noise.noises.a.noises={}: it needs at least one noise"),
+        (
+            {"a": {"name": "compose", "noises": {"b": {"name": "compose", "noises": {}}}}},
+            "noise.noises.a.noises.b.noises={}: it needs a noise, and for no noise there is noise=none",
+        ),
         (
             {"a": {"name": "compose", "noise": 1}},
-            "noise.noises.a.noise=1: there is no such key (did you mean 'noises'?",
+            "noise.noises.a.noise=1: there is no such key (did you mean 'noises'?)",
         ),
     ],
 )
-def test_an_error_has_the_full_key(noises: object, message: str) -> None:
+def test_what_is_wrong_is_said_with_its_whole_key(noises: object, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         NOISES.parse({"name": "compose", "noises": noises})
     assert str(caught.value).startswith(message)
@@ -112,7 +134,7 @@ def test_an_error_has_the_full_key(noises: object, message: str) -> None:
 
 
 @pytest.mark.parametrize("given", [None, "blur", 1, True, ["blur"]])
-def test_a_noise_must_be_a_group_of_keys(given: object) -> None:
+def test_what_is_no_group_of_keys_is_refused_with_the_choices(given: object) -> None:
     with pytest.raises(
         ConfigError, match=r"^noise\.noises\.a=.*: it must be a group of keys, with a name: blur, compo"
     ):
@@ -120,24 +142,19 @@ def test_a_noise_must_be_a_group_of_keys(given: object) -> None:
 
 
 def test_an_unknown_or_missing_name_is_refused_with_the_choices() -> None:
-    with pytest.raises(ConfigError, match=r"^noise\.noises\.a\.name=blurr: there .* \(did you mean 'blur'\?\)"):
+    with pytest.raises(ConfigError, match=r"^noise\.noises\.a\.name=blurr: there .* \(did you mean 'blur'\?\); the ch"):
         NOISES.parse({"name": "compose", "noises": {"a": {"name": "blurr"}}})
     with pytest.raises(ConfigError, match=r"^noise\.noises\.a\.name=null: it must be one of blur, compose, dropout"):
         NOISES.parse({"name": "compose", "noises": {"a": {}}})
 
 
 def from_command_line(*overrides: str) -> Compose:
-    register_our_configs()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = compose("config", overrides=["noise=compose", *overrides])
-    values = OmegaConf.to_container(config.noise, resolve=True)
-    assert isinstance(values, dict)
-    noise = NOISES.parse({str(key): value for key, value in values.items()})
+    noise = NOISES.parse(composed_values("noise=compose", *overrides)["noise"])
     assert isinstance(noise, Compose)
     return noise
 
 
-def test_the_command_line_changes_removes_and_adds_noises() -> None:
+def test_the_command_line_changes_takes_away_and_adds() -> None:
     assert list(from_command_line().noises) == ["blur", "salt"]
     changed = from_command_line(
         "noise.noises.salt.probability=0.25",

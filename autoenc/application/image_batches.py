@@ -1,0 +1,164 @@
+"""Batches of images in the shape of a model's, whatever they are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from autoenc import progress
+from autoenc.data.datasets.image_files import Resize, read_picture
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in brightness: ITU-R BT.601, as in `read_picture`."""
+
+
+class Batch(NamedTuple):
+    """Some images and their names."""
+
+    names: Sequence[str]
+    images: Tensor
+    """(B, C, H, W): uint8 from 0 to 255, or floats in [0, 1]."""
+
+    @property
+    def floats(self) -> Tensor:
+        """The images in [0, 1], float32."""
+        return self.images.float() / 255 if self.images.dtype == torch.uint8 else self.images.float()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSource:
+    """Images that can be read in batches."""
+
+    description: str
+    """Where they are from, in a few words."""
+    names: Sequence[str]
+    """Their unique names; some images may turn out to be unreadable."""
+    batches: Callable[[int], Generator[Batch, None, None]]
+    """The images in order, at most so many at a time. Raises ConfigError if an image is invalid or cannot be read."""
+    check: Callable[[], None] = lambda: None
+    """Checks that all can be read, unless unreadable ones may be skipped. Raises ConfigError if some cannot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """How images are brought to the shape of a model's images, (C, H, W).
+
+    `autoenc.data.datasets.image_files.read_picture` explains `resize`. `invert` makes black white and white black.
+    """
+
+    image_shape: tuple[int, int, int]
+    resize: Resize
+    invert: bool
+
+    def read(self, path: Path) -> Tensor:
+        """The picture in a file, uint8 (C, H, W).
+
+        Raises:
+            UnreadablePicture: there is none in it.
+        """
+        channels, height, width = self.image_shape
+        image = read_picture(path, channels=channels, size=(height, width), resize=self.resize)
+        return 255 - image if self.invert else image
+
+    def fit(self, images: Tensor) -> Tensor:
+        """Images (B, 1 or 3, H', W'), uint8 or floats in [0, 1], as (B, C, H, W) of the same type."""
+        if self.invert:
+            images = 255 - images if images.dtype == torch.uint8 else 1 - images
+        if images.shape[1:] == self.image_shape:
+            return images
+        shaped = self._resized(_recoloured(images.float(), channels=self.image_shape[0]))
+        return shaped.round().clamp(0, 255).to(torch.uint8) if images.dtype == torch.uint8 else shaped
+
+    def _resized(self, images: Tensor) -> Tensor:
+        """(B, C, H', W') as (B, C, H, W)."""
+        height, width = self.image_shape[1:]
+        if self.resize == "stretch":
+            return _scaled(images, height=height, width=width)
+        ratios = height / images.shape[2], width / images.shape[3]
+        scale = max(ratios) if self.resize == "crop" else min(ratios)
+        inner_height, inner_width = (max(1, round(size * scale)) for size in images.shape[2:])
+        inner = _scaled(images, height=inner_height, width=inner_width)
+        top, left = (height - inner_height) // 2, (width - inner_width) // 2
+        # Negative padding crops.
+        return F.pad(inner, (left, width - inner_width - left, top, height - inner_height - top))
+
+
+def _recoloured(images: Tensor, *, channels: int) -> Tensor:
+    """(B, 1 or 3, H, W) as (B, channels, H, W)."""
+    if images.shape[1] == channels:
+        return images
+    if channels == 1:
+        weights = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
+        return (images * weights).sum(1, keepdim=True)
+    return images.expand(-1, channels, -1, -1)
+
+
+def _scaled(images: Tensor, *, height: int, width: int) -> Tensor:
+    if images.shape[2:] == (height, width):
+        return images
+    # A triangular filter as wide as what it shrinks, like Pillow's.
+    return F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
+
+
+@contextmanager
+def read_batches(source: ImageSource, *, size: int, task: str) -> Iterator[Iterator[Batch]]:
+    """The batches of a source; a bar shows the progress of the task."""
+    with counting_bar(task, total=len(source.names)) as advance, closing(source.batches(size)) as batches:
+
+        def counted_batches() -> Iterator[Batch]:
+            for batch in batches:
+                yield batch
+                advance(len(batch.names))
+
+        yield counted_batches()
+
+
+@contextmanager
+def counting_bar(task: str, *, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing elsewhere; call the result with the number of pictures that were added."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=progress.console,
+        refresh_per_second=4,
+        transient=True,
+        disable=not progress.console.is_terminal,
+        expand=True,
+    )
+    task_id = bar.add_task(task, total=total)
+    with bar:
+        yield lambda count: bar.advance(task_id, count)
+
+
+def numbered(count: int) -> list[str]:
+    """Names for images or codes that have none: numbers of equal length, from 0."""
+    digits = len(str(count - 1))
+    return [f"{number:0{digits}d}" for number in range(count)]
+
+
+def counted(count: int) -> str:
+    """A number of pictures, in words."""
+    return f"{count:,} picture" if count == 1 else f"{count:,} pictures"
+
+
+def check_finite(values: Tensor, *, names: Sequence[str]) -> None:
+    """Check what a model computed, (B, ...), for the images or codes of these names.
+
+    Raises:
+        ValueError: one is not finite.
+    """
+    finite = values.flatten(1).isfinite().all(1)
+    if not finite.all():
+        odd = names[int((~finite).nonzero()[0])]
+        raise ValueError(f"what the model makes of {odd} is not finite")

@@ -1,0 +1,129 @@
+"""From INPUT on the command line to images: a picture, a folder, an array file or a dataset's split."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from autoenc.application.array_files import SUFFIXES, array_images
+from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbered
+from autoenc.application.picture_files import Unreadable, picture_files
+from autoenc.data.datasets import DATASETS, Dataset, Split
+from autoenc.data.datasets.image_files import find_pictures
+from autoenc.settings import ConfigError, listed, nearest
+
+log = logging.getLogger(__name__)
+
+OWN = "run"
+"""Names the run's own dataset, with the run's settings, in `run:test`."""
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Datasets:
+    """Where datasets are found."""
+
+    usual: Callable[[str], Dataset]
+    """From the name of a dataset to its usual settings."""
+    own: Dataset
+    """The run's."""
+    own_name: str
+    data_dir: Path
+
+
+def check_input(text: str, *, key: str) -> None:
+    """Check that `text` names a file, a folder or a dataset's split; nothing is read.
+
+    Args:
+        text: from the command line.
+        key: its option, for messages.
+
+    Raises:
+        ConfigError: it names nothing.
+    """
+    if not Path(text).expanduser().exists():
+        _named_split(text, key=key)
+
+
+def open_input(
+    text: str, *, key: str, fitting: Fitting, datasets: Datasets, unreadable: Unreadable, limit: int | None
+) -> ImageSource:
+    """The images that `text` names. A file or folder takes precedence over a dataset of the same name.
+
+    Args:
+        text: a picture, a folder, an `.npy` or `.npz` file, or a split such as `mnist:train` (`mnist`: the test split).
+        key: its option, for messages.
+        fitting: how images are brought to the model's shape.
+        datasets: where datasets are found.
+        unreadable: what to do about pictures that cannot be read.
+        limit: the number of images to take, from the first.
+
+    Raises:
+        ConfigError: nothing has this name, or there are no images in it.
+    """
+    path = Path(text).expanduser()
+    if path.is_dir():
+        found = find_pictures(path).pictures
+        if not found:
+            raise ConfigError(key, "there are no pictures in this folder", value=text)
+        return picture_files(key=key, root=path, paths=found[:limit], fitting=fitting, unreadable=unreadable)
+    if not path.exists():
+        return dataset_images(text, key=key, fitting=fitting, datasets=datasets, limit=limit)
+    if path.suffix.lower() in SUFFIXES:
+        return array_images(path, key=key, fitting=fitting, limit=limit)
+    return picture_files(key=key, root=path.parent, paths=[path], fitting=fitting, unreadable=unreadable)
+
+
+def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets, limit: int | None) -> ImageSource:
+    """The images of a split (see `open_input`), named like their files or numbered.
+
+    Raises:
+        ConfigError: there is no such split, or its files cannot be had.
+    """
+    name, split_name = _named_split(text, key=key)
+    dataset = datasets.own if name == OWN else _like_own(name, datasets=datasets)
+    split: Split = getattr(dataset.build(data_dir=datasets.data_dir), split_name)
+    if not len(split):
+        raise ConfigError(key, "this split has no images", value=text)
+    images = split.images[:limit]  # uint8 (N, C, H, W)
+    names = (numbered(len(split)) if split.names is None else split.names)[:limit]
+
+    def batches(size: int) -> Generator[Batch, None, None]:
+        for start in range(0, len(names), size):
+            yield Batch(names[start : start + size], fitting.fit(images[start : start + size]))
+
+    own = f"{datasets.own_name} (the run's {split_name} split)"
+    description = own if name == OWN else f"{name} ({split_name} split)"
+    return ImageSource(description=description, names=names, batches=batches)
+
+
+def _named_split(text: str, *, key: str) -> tuple[str, str]:
+    """The dataset, which may be `OWN`, and the split of a text like `mnist:train`."""
+    dataset, colon, split = text.partition(":")
+    choices = DATASETS.names()
+    if dataset not in {OWN, *choices}:
+        problem = f"there is no such file or folder, and no such dataset{nearest(dataset, choices)}"
+        raise ConfigError(key, f"{problem}; the datasets are {listed(choices)}", value=text)
+    split = split if colon else "test"
+    if split not in SPLITS:
+        problem = f"there is no such split{nearest(split, SPLITS)}; the splits are {listed(SPLITS)}"
+        raise ConfigError(key, problem, value=text)
+    return dataset, split
+
+
+def _like_own(name: str, *, datasets: Datasets) -> Dataset:
+    """The usual dataset, black and white if the run's is, and grey if not.
+
+    Otherwise, a model of black-and-white images would find all grey ones odd, whatever they show.
+    """
+    usual, binarization = datasets.usual(name), datasets.own.binarization
+    if usual.binarization == binarization:
+        return usual
+    log.info("%s is taken with dataset.binarization=%s, as the run's %s is.", name, binarization, datasets.own_name)
+    # Settings are dataclasses, which the protocol `Dataset` cannot say.
+    like_own: Dataset = replace(cast("Any", usual), binarization=binarization)
+    return like_own

@@ -1,0 +1,259 @@
+"""The config that a command line asks for: composed by Hydra, once, from YAML files and overrides."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted
+from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
+from autoenc.runs import RunDirectory, printable
+from autoenc.settings import ConfigError, checked
+
+SettingsType = TypeVar("SettingsType")
+
+RUN_CONFIG = "config_of_a_run"
+"""The name that an earlier run's config has among Hydra's configs."""
+
+COMMAND_KEYS = {"hydra", "resume", "rerun", "sweep", "comparison"}
+"""Keys of the command line that are not stored in the run: where it starts, and how a sweep goes and ends."""
+
+_RUN_DEFAULTS = ["_self_", {"tracker": "none"}] + [
+    {f"override hydra/{group}": "autoenc"} for group in ("output", "job_logging", "hydra_logging")
+]
+
+
+def config_directory() -> Path:
+    """The folder of our YAML: next to the package in a checkout, inside it when installed from a wheel."""
+    package = Path(__file__).parents[1]
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def register_configs(config_dir: str | None = None) -> None:
+    """Let Hydra find our YAML, and the user's folder `config_dir`, wherever it composes."""
+    _ConfigFolders.config_dir = config_dir
+    Plugins.instance().register(_ConfigFolders)
+    for group in ("launcher", "sweeper"):  # Hydra would check ours, which have the same names, by its own schemas
+        forget_stored_config(f"hydra/{group}")
+    register_resolver("devices_here", _devices_here)
+
+
+class _ConfigFolders(SearchPathPlugin):
+    """Adds our groups, also to a user's own main config (`--config-path`), and the folder of `--config-dir`."""
+
+    config_dir: ClassVar[str | None] = None
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        ours = str(config_directory())
+        if all(element.path not in {ours, f"file://{ours}"} for element in search_path.get_path()):
+            search_path.append("autoenc", f"file://{ours}")
+        if self.config_dir is not None:
+            search_path.append("command-line", f"file://{self.config_dir}")
+
+
+def _devices_here() -> str:
+    """The value of `${devices_here:}`: the kinds of device that this machine has, for a sweep."""
+    from autoenc.devices import kinds_here
+
+    return ",".join(kinds_here())
+
+
+class Composer:
+    """Composes the config of one command line."""
+
+    def __init__(self, flags: argparse.Namespace) -> None:
+        self.overrides: list[str] = list(flags.overrides)
+        self.config_name: str = flags.config_name or "config"
+        self.resume = self._take("resume")
+        self.rerun = self._take("rerun")
+        self.recorded_tracker = "none"
+        """The name of the tracker that the earlier run had."""
+        self._start_from_run()
+        self._multirun: bool = flags.multirun
+        config_path = _absolute_folder(flags.config_path, flag="--config-path")
+        if config_path is not None:
+            refuse_packages(Path(config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
+        self.config_path = config_path or str(config_directory())
+        """The folder of the main config, absolute."""
+        register_configs(_absolute_folder(flags.config_dir, flag="--config-dir"))
+        self._loader = initialize(self.config_path)
+
+    @property
+    def tracker_overrides(self) -> list[str]:
+        """The overrides that concern the tracker."""
+        return [text for text in self.overrides if text.lstrip("+").startswith(("tracker=", "tracker."))]
+
+    def compose(self, *, multirun: bool | None = None) -> DictConfig:
+        """The config, Hydra's node included. Its `hydra.mode` says whether it is a sweep.
+
+        Args:
+            multirun: whether it is a sweep; None: as the command line or the config, a preset say, asks for.
+
+        Raises:
+            ConfigError: it cannot be composed, or names code to run.
+        """
+        for text in self.overrides:
+            group, _, choice = text.lstrip("+").partition(".name=")
+            if choice and choice in self._open_choices(group):
+                raise ConfigError(f"{group}.name", f"a choice is made by {group}={choice}", value=choice)
+        config = self._explaining(self._load, self.overrides)
+        if multirun is None:
+            multirun = self._multirun or config.hydra.mode == RunMode.MULTIRUN
+        config.hydra.mode = RunMode.MULTIRUN if multirun else RunMode.RUN
+        for override in self.parsed(self.overrides):
+            _check_sweep_override(override, multirun=multirun)
+        return config
+
+    def compose_job(self, config: DictConfig, overrides: Sequence[str], *, number: int) -> DictConfig:
+        """The config of job `number` of the sweep that `config` describes.
+
+        Raises:
+            ConfigError: it cannot be composed, or names code to run.
+        """
+        job = self._explaining(lambda kept: self._loader.load_sweep_config(config, kept), overrides)
+        with open_dict(job):
+            job.hydra.job.id, job.hydra.job.num = str(number), number
+        return job
+
+    def parsed(self, overrides: Sequence[str]) -> list[Override]:
+        """Overrides as Hydra reads them."""
+        return list(OverridesParser.create(config_loader=self._loader).parse_overrides(list(overrides)))
+
+    def groups(self) -> list[str]:
+        """The groups, without Hydra's own."""
+        return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
+
+    def choices(self, group: str) -> list[str]:
+        """The choices of a group; none for a key that is not a group."""
+        is_group = group not in {"", "hydra"} and "." not in group
+        return sorted(self._loader.get_group_options(group)) if is_group else []
+
+    def _open_choices(self, group: str) -> list[str]:
+        """The choices of a group that the command line can make; the groups if `group` is empty."""
+        from_run = self.config_name == RUN_CONFIG and group not in {"", "tracker"}  # a run's choices are made
+        return [] if from_run else self.choices(group) if group else self.groups()
+
+    def _load(self, overrides: list[str]) -> DictConfig:
+        return self._loader.load_configuration(
+            self.config_name, overrides, RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+
+    def _explaining(self, compose: Callable[[list[str]], DictConfig], overrides: Sequence[str]) -> DictConfig:
+        """Compose; where Hydra complains, say it in our words."""
+        try:
+            config = compose(list(overrides))
+        except (ValueError, HydraException, OmegaConfBaseException) as error:
+            raise explained(error, overrides=overrides, compose=compose, choices=self._open_choices) from error
+        refuse_untrusted(config)
+        return config
+
+    def _take(self, key: str) -> Path | None:
+        """Take `key=folder` out of the overrides."""
+        found = [text for text in self.overrides if text.lstrip("+").startswith(f"{key}=")]
+        self.overrides = [text for text in self.overrides if text not in found]
+        return [_folder(text.lstrip("+"), key=key) for text in found][-1] if found else None
+
+    def _start_from_run(self) -> None:
+        """Replace `config.yaml` by the config of the run to resume or rerun.
+
+        Its tracker is left out: a folder may come from a stranger, who must not decide where this machine sends numbers
+        and passwords.
+        """
+        forget_stored_config(f"{RUN_CONFIG}.yaml")  # of an earlier command in this process
+        if self.resume is not None:
+            if self.rerun is not None:
+                raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
+            others = [text for text in self.overrides if text not in self.tracker_overrides]
+            if others:
+                problem = f"a resumed run keeps its settings, all but tracker, and '{others[0]}' is set"
+                raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
+        source, key = (self.resume, "resume") if self.resume is not None else (self.rerun, "rerun")
+        if source is None:
+            return
+        ours = OmegaConf.load(config_directory() / "config.yaml")
+        values = RunDirectory.open(source, key=key).config()
+        tracker = values.pop("tracker", None)
+        if isinstance(tracker, Mapping):
+            self.recorded_tracker = printable(str(tracker.get("name")))
+        node = {"defaults": _RUN_DEFAULTS, "sweep": ours.sweep, "comparison": ours.comparison, **values}
+        ConfigStore.instance().store(name=RUN_CONFIG, node=node)
+        self.config_name = RUN_CONFIG
+
+
+def task_values(config: DictConfig) -> dict[str, Any]:
+    """The config of the run, without the command's keys, resolved to plain values.
+
+    Raises:
+        ConfigError: an interpolation leads nowhere, or a mandatory value is missing.
+    """
+    try:
+        return plain(OmegaConf.masked_copy(config, [str(key) for key in config if key not in COMMAND_KEYS]))
+    except OmegaConfBaseException as error:
+        raise ConfigError(error.full_key or "config", (error.msg or str(error)).splitlines()[0]) from None
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A node of a config, resolved to plain values."""
+    values = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
+    """The checked settings of the node `sweep` or `comparison`.
+
+    Raises:
+        ConfigError: a key or value is wrong.
+    """
+    node = config.get(key)
+    if not isinstance(node, DictConfig):
+        raise ConfigError(key, "it must be a group of keys", value=node)
+    return checked(settings, plain(node), key=key)
+
+
+def _check_sweep_override(override: Override, *, multirun: bool) -> None:
+    if not override.is_sweep_override():
+        return
+    key, value = override.key_or_group, (override.input_line or "").partition("=")[2]
+    if not multirun:
+        raise ConfigError(key, "these are several values; --multirun tries each", value=value)
+    if override.is_hydra_override():
+        raise ConfigError(key, "a sweep cannot vary Hydra's own settings", value=value)
+
+
+def _folder(override: str, *, key: str) -> Path | None:
+    given = override.partition("=")[2]
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException:  # a path may have characters that Hydra's grammar does not allow
+        return Path(given).expanduser()
+    if parsed.is_sweep_override():
+        raise ConfigError(key, "one folder at a time", value=given)
+    if parsed.value() == "":
+        raise ConfigError(key, "it names no folder", value="")
+    return None if parsed.value() is None else Path(str(parsed.value())).expanduser()
+
+
+def _absolute_folder(folder: str | None, *, flag: str) -> str | None:
+    """A folder from the command line; Hydra would take it as relative to the script."""
+    if folder is None:
+        return None
+    if not Path(folder).is_dir():
+        raise ConfigError(flag, "there is no such folder", value=folder)
+    return os.path.abspath(folder)  # noqa: PTH100 - `Path.absolute` keeps `..`

@@ -1,0 +1,150 @@
+"""What is wrong with a config, in one line: Hydra's errors in our words, and configs that name code to run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from autoenc.command_line.exit_code import in_one_line
+from autoenc.settings import ConfigError, join, listed, nearest
+
+Compose = Callable[[list[str]], DictConfig]
+Choices = Callable[[str], list[str]]
+
+_TRUSTED_CODE = ("hydra.", "logging.", "autoenc.")
+_CALLS_OTHER_CODE = ("hydra.utils.", "logging.config.")
+
+
+def explained(error: Exception, *, overrides: Sequence[str], compose: Compose, choices: Choices) -> Exception:
+    """Hydra's error about `overrides` as a `ConfigError`, or the error itself if there is nothing to add.
+
+    Args:
+        error: Hydra's.
+        overrides: of the command line.
+        compose: composes without the faulty overrides, to find which keys there are.
+        choices: the choices of a group; none for a key that is not a group.
+    """
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return _unknown_choice(group, choice, choices=sorted(error.options))
+    if isinstance(error, OverrideParseException):
+        return _unreadable_override(error.override)
+    unknown = re.match(r"Could not override '([^']+)'", str(error))
+    explanation: Exception | None = None
+    if unknown:
+        explanation = _unknown_key(unknown[1], overrides=overrides, compose=compose, choices=choices)
+    elif str(error).startswith("Config group override must be"):  # `group=null` or `group=3`
+        explanation = _no_choice(overrides, choices=choices)
+    elif isinstance(error.__cause__, OmegaConfBaseException):
+        cause = error.__cause__
+        explanation = ConfigError(cause.full_key or str(error) or "config", in_one_line(cause))
+    return explanation or error
+
+
+def _unreadable_override(override: str) -> ConfigError:
+    key, equals, value = override.partition("=")
+    if not equals:
+        return ConfigError(override, "a setting is written key=value, without spaces")
+    problem = f"it cannot be read; special characters need two pairs of quotes: \"{key}='{value}'\""
+    return ConfigError(key, problem, value=value)
+
+
+def _unknown_choice(group: str, choice: str, *, choices: list[str]) -> ConfigError:
+    problem = f"there is no such choice{nearest(choice, choices)}; the choices are {listed(choices)}"
+    return ConfigError(group, problem, value=yaml.safe_load(choice))
+
+
+def _no_choice(overrides: Sequence[str], *, choices: Choices) -> ConfigError | None:
+    for override in overrides:
+        group, _, value = override.partition("=")
+        if (known := choices(group)) and value not in known:
+            return _unknown_choice(group, value, choices=known)
+    return None
+
+
+def _unknown_key(key: str, *, overrides: Sequence[str], compose: Compose, choices: Choices) -> ConfigError | None:
+    path = key.partition("@")[0]
+    faulty = [override for override in overrides if override.lstrip("+~").partition("=")[0] == key]
+    try:
+        config = compose([override for override in overrides if override not in faulty])
+    except (ConfigCompositionException, OmegaConfBaseException):
+        return None  # more than one mistake: the first is shown in Hydra's words
+    parent, _, name = path.rpartition(".")
+    node = OmegaConf.select(config, parent) if parent else config
+    value = yaml.safe_load(faulty[0].partition("=")[2]) if faulty else ""
+    if not isinstance(node, DictConfig):
+        problem = f"'{parent}' has no keys" if node is not None else f"there is no '{parent}'"
+        top = [str(known) for known in config if known != "hydra"]
+        hint = f"{nearest(path.partition('.')[0], top)}; at the top there are {listed(top)}"
+        return ConfigError(path, problem + hint, value=value)
+    if name in node:  # a group of this name, without an entry in the defaults list
+        return ConfigError(path, "only single values can be changed here, not a whole group", value=value)
+    group = parent.replace(".", "/") if parent.startswith("hydra.") else parent
+    offered = choices(group) if parent else []
+    known = [str(key) for key in node if key != "hydra" and not (key == "name" and offered)]
+    keys = known if parent else sorted({*known, *choices("")})
+    where = f"{_labelled(parent, node)} has no such key" if parent else "there is no such key"
+    nodes = {choice: OmegaConf.select(compose([f"{group}={choice}"]), group.replace("/", ".")) for choice in offered}
+    others = [choice for choice, other in nodes.items() if name in other]
+    hint = f" (it is one of {group}={'|'.join(others)})" if others else nearest(name, keys)
+    there_are = f"the keys are {listed(keys)}" if keys else "nor any other"
+    return ConfigError(join(parent, name), f"{where}{hint}; {there_are}", value=value)
+
+
+def _labelled(parent: str, node: DictConfig) -> str:
+    """`noise=none` for a group, else the path."""
+    name = OmegaConf.to_container(node).get("name") if "." not in parent else None  # type: ignore[union-attr]
+    return f"{parent}={name}" if isinstance(name, str) else parent
+
+
+def refuse_untrusted(config: DictConfig) -> None:
+    """Refuse a composed config that would run code of anyone but Hydra and us, or change the environment.
+
+    Raises:
+        ConfigError: it names such code.
+    """
+    refuse_code(OmegaConf.to_container(config.hydra, resolve=False), path="hydra")
+    if config.hydra.callbacks:
+        raise ConfigError("hydra.callbacks", "autoenc runs no callbacks")
+    if config.hydra.job.env_set:
+        raise ConfigError("hydra.job.env_set", "a config may not change the environment; set variables in the shell")
+
+
+def refuse_code(node: Any, *, path: str) -> None:
+    """Refuse values that Hydra or `logging` would import and call.
+
+    Raises:
+        ConfigError: the node, which is at `path`, has such a value.
+    """
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            refuse_code(item, path=f"{path}.{index}")
+    if isinstance(node, str) and node.startswith("ext://") and node not in {"ext://sys.stdout", "ext://sys.stderr"}:
+        raise ConfigError(path, "a config may not name code to run", value=node)
+    if not isinstance(node, Mapping):
+        return
+    for key, value in node.items():
+        names_code = key in {"_target_", "()", "class", "factory", "queue", "listener"} and isinstance(value, str)
+        if names_code and (not value.startswith(_TRUSTED_CODE) or value.startswith(_CALLS_OTHER_CODE)):
+            problem = f"a config may not name code to run, other than of {', '.join(_TRUSTED_CODE)}"
+            raise ConfigError(f"{path}.{key}", problem, value=value)
+        refuse_code(value, path=f"{path}.{key}")
+
+
+def refuse_packages(main_config: Path) -> None:
+    """Refuse a main config with a `pkg://` entry in `hydra.searchpath`: Hydra would import it while composing.
+
+    Raises:
+        ConfigError: it has such an entry.
+    """
+    if main_config.is_file():
+        for entry in OmegaConf.select(OmegaConf.load(main_config), "hydra.searchpath") or ():
+            if not str(entry).startswith(("file://", "/", ".")):
+                raise ConfigError("hydra.searchpath", "only folders can be searched: file://...", value=str(entry))

@@ -1,0 +1,78 @@
+"""How every command ends: with an exit code, and with a mistake in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO, cast
+
+from autoenc.progress import LastingStream
+
+log = logging.getLogger("autoenc")
+
+WRONG_INPUT, FAILED = 2, 1
+
+
+def exit_code(work: Callable[[], int]) -> int:
+    """Do the work of a command; returns its exit code.
+
+    0 is success, 1 work that failed, 2 a request that is impossible. A signal (129, 130, 143) and argparse (2) leave by
+    `SystemExit`. `HYDRA_FULL_ERROR=1` in the environment adds a traceback.
+
+    A standard stream that is closed, full or lacks a letter neither ends the work nor changes the code. A command that
+    only prints calls `console.insist`.
+    """
+    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    with _lasting_streams():
+        try:
+            return work()
+        except KeyboardInterrupt:
+            return 130
+        except Exception as error:
+            if full:
+                traceback.print_exception(error)
+            sys.stderr.write(f"error: {in_one_line(error)}\n")
+            if isinstance(error, (ValueError, *_config_errors())):
+                return WRONG_INPUT
+            log.debug("Failed.", exc_info=True)
+            return FAILED
+
+
+@contextlib.contextmanager
+def _lasting_streams() -> Iterator[None]:
+    before = sys.stdout, sys.stderr
+    lasting = [LastingStream(stream or _null_device()) for stream in before]
+    sys.stdout, sys.stderr = (cast("TextIO", stream) for stream in lasting)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in lasting:
+            stream.let_go()
+
+
+def _null_device() -> TextIO:
+    """Replaces a stream that was closed before Python began (`>&-`). Otherwise the next file that is opened, here or in
+    a sweep's job, would get the stream's number.
+    """
+    null = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
+    os.set_inheritable(null.fileno(), True)
+    return null
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error's message without line breaks and control characters: it may quote a stranger's file."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    text = "; ".join(line for line in lines if line)
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text) or type(error).__name__
+
+
+def _config_errors() -> list[type[Exception]]:
+    """Hydra's and OmegaConf's errors, if anything has imported these packages."""
+    homes = {"hydra.errors": "HydraException", "omegaconf.errors": "OmegaConfBaseException"}
+    return [getattr(sys.modules[home], name) for home, name in homes.items() if home in sys.modules]

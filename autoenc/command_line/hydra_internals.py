@@ -1,0 +1,72 @@
+"""Every internal name of Hydra that autoenc uses, each with the reason for it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hydra
+from hydra import initialize_config_dir
+from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import env_override
+from omegaconf import DictConfig, OmegaConf
+
+_IS_1_3 = hydra.__version__.startswith("1.3.")
+
+
+def parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's flags and the overrides, in any order. Hydra has no public parser of its flags."""
+    return get_args_parser().parse_intermixed_args(arguments)
+
+
+def initialize(config_path: str) -> ConfigLoader:
+    """Make Hydra ready to compose from a folder.
+
+    `hydra.compose` refuses overrides with several values, which a sweep has. The loader that it calls does not.
+    """
+    GlobalHydra.instance().clear()
+    # Hydra 1.3 warns if it is not told whose defaults to use. Hydra 1.4 warns if it is.
+    version: dict[str, Any] = {"version_base": "1.3"} if _IS_1_3 else {}
+    initialize_config_dir(config_path, job_name="train", **version)
+    return GlobalHydra.instance().config_loader()
+
+
+def show_text(flags: argparse.Namespace, *, config_path: str) -> None:
+    """Print what `--cfg`, `--info`, `--hydra-help` or shell completion ask for.
+
+    The public `hydra.main` reads `sys.argv` and cannot be given overrides.
+    """
+    GlobalHydra.instance().clear()
+    # Without this variable Hydra prints errors in its own format and exits.
+    with env_override({"HYDRA_FULL_ERROR": "1"}):
+        _run_hydra(
+            args=flags,
+            args_parser=get_args_parser(),
+            task_function=_unused_task,
+            config_path=config_path,
+            config_name="config",
+        )
+
+
+def _unused_task(config: DictConfig) -> None:
+    """Hydra asks for a task even if it only prints."""
+    raise AssertionError(config)
+
+
+def register_resolver(name: str, resolver: Callable[[], str]) -> None:
+    """Define the value of `${name:}` in a config. OmegaConf 2.4, which Hydra 1.4 needs, has renamed the method."""
+    register: Any = OmegaConf.register_new_resolver if _IS_1_3 else OmegaConf.register_resolver
+    register(name, resolver, replace=True)
+
+
+def forget_stored_config(path: str) -> None:
+    """Remove a config or a group from Hydra's store, such as `hydra/launcher`. The store has no method for it."""
+    *groups, name = path.split("/")
+    node = ConfigStore.instance().repo
+    for group in groups:
+        node = node[group]
+    node.pop(name, None)

@@ -1,0 +1,169 @@
+"""The jobs of a sweep as the command line asks for them: composed and checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from autoenc.command_line.compose import Composer, node_settings, plain, task_values
+from autoenc.command_line.output_folder import configure_logging, hydra_files, logging_settings
+from autoenc.comparison.labels import key_of, labels
+from autoenc.comparison.page import ComparisonSettings
+from autoenc.evaluation.metrics import metric_names
+from autoenc.progress import steps
+from autoenc.runs import RunDirectory
+from autoenc.settings import ConfigError, listed, nearest
+from autoenc.sweeps.folder import SweepFolder, of_the_run
+from autoenc.sweeps.identity import folder_name, identity, sweep_name
+from autoenc.sweeps.launchers import LAUNCHERS
+from autoenc.sweeps.plan import Action, Job, action, check_identity, known_folders
+from autoenc.sweeps.settings import SweepSettings
+from autoenc.sweeps.source import Proposal, Source
+from autoenc.sweeps.sweepers import SWEEPERS
+from autoenc.sweeps.task import JobTask
+
+
+class SweepPlan:
+    """A sweep and its jobs, checked; nothing has been written yet."""
+
+    def __init__(self, composer: Composer, config: DictConfig) -> None:
+        """Compose and check the jobs of a sweep.
+
+        Raises:
+            ConfigError: the sweep or one of its jobs is impossible.
+        """
+        if composer.resume is not None:
+            raise ConfigError("resume", "one run at a time: it does not go with --multirun", value=str(composer.resume))
+        configure_logging(config, node="hydra_logging")
+        self._composer, self.config = composer, config
+        self.settings = node_settings(config, "sweep", SweepSettings)
+        self._comparison = node_settings(config, "comparison", ComparisonSettings)
+        if (metric := self._comparison.metric) not in (known := metric_names(split="test")):
+            problem = f"there is no such metric{nearest(metric, known)}; there are {listed(known)}"
+            raise ConfigError("comparison.metric", problem, value=metric)
+        self.launcher = LAUNCHERS.parse(plain(config.hydra.launcher))
+        self.sweeper = SWEEPERS.parse(plain(config.hydra.sweeper))
+        params = [f"{key}={value}" for key, value in (self.sweeper.params or {}).items()]
+        task = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # each job resolves `${seed}` itself
+        self.overrides: list[Override] = composer.parsed([*params, *map(str, cast("list[str]", task))])
+        self.varied = varied(self.overrides)
+        """The keys that are given several values."""
+        self.launcher.check()
+        if self.settings.name is None:
+            config.sweep.name = _name(composer)
+        self.folder = SweepFolder(_sweep_folder(config), comparison=self._comparison)
+        self._known = known_folders(self.folder.path) if self.folder.path.is_dir() else {}
+        examples = self.sweeper.examples(self.overrides)
+        named = list(zip(examples, labels([of_the_run(overrides) for overrides in examples]), strict=True))
+        jobs = [
+            self._job(overrides, number=number, label=label)
+            for number, (overrides, label) in enumerate(steps(named, name="Checking the jobs"))
+        ]
+        self._first_values = jobs[0].task.config
+        unique = {job.identity: job for job in reversed(jobs)}  # two command lines may mean the same
+        self.jobs = list(unique.values())[::-1] if self.sweeper.knows_all_jobs else []
+        """The jobs that are known before the sweep begins; none of a search."""
+
+    def action(self, folder: Path) -> Action:
+        """What to do about the job in a folder."""
+        return action(folder, rerun=self.settings.rerun, anew_since=self.folder.anew_since)
+
+    def source(self) -> Source:
+        """Where the jobs come from."""
+        return self.sweeper.build_source(
+            self.overrides, folder=self.folder.path, values=self._first_values, rerun=self.settings.rerun
+        )
+
+    def job_of(self, proposal: Proposal, *, code: str) -> Job | None:
+        """The job of a proposal, added to the sweep's folder; None if it duplicates another job.
+
+        Raises:
+            ConfigError: the job is impossible.
+        """
+        if self.sweeper.knows_all_jobs:
+            return next((job for job in self.jobs if job.overrides == proposal.overrides), None)
+        (label,) = labels([self.varying(proposal.overrides)])
+        job = self._job(proposal.overrides, number=proposal.number, label=label)
+        self.folder.add([job], code=code)
+        return job
+
+    def varying(self, overrides: Iterable[str]) -> list[str]:
+        """Those of a job's overrides that set what the sweep varies."""
+        return [text for text in overrides if key_of(text) in self.varied]
+
+    def _job(self, overrides: Sequence[str], *, number: int, label: str) -> Job:
+        """The checked job, in the folder that it has already or in a new one."""
+        from autoenc.comparison.page import check_comparison
+        from autoenc.config import parse
+
+        composed = self._composer.compose_job(self.config, overrides, number=number)
+        parsed = parse(task_values(composed))
+        parsed.device.build()
+        parsed.tracker.require()
+        self.sweeper.check(parsed.values)
+        check_comparison(parsed.values, settings=self._comparison)
+        known_as = identity(parsed.values, swept=self.varied)
+        folder = self._folder_of(parsed.values, known_as=known_as, label=label)
+        return Job(
+            identity=known_as,
+            overrides=tuple(overrides),
+            folder=folder,
+            task=self._task(composed, dict(parsed.values), folder=folder),
+        )
+
+    def _folder_of(self, values: Mapping[str, Any], *, known_as: str, label: str) -> Path:
+        existing = self._known.get(known_as)
+        if existing is None:
+            found = self._known.get(identity(values, swept=()))
+            if found is not None and self._identity_in(found) == known_as:
+                return found  # from a command that did not vary what this one does, such as `device`
+            return self.folder.path / folder_name(label, identity=known_as)
+        if (existing / "config.yaml").is_file():
+            check_identity(existing, identity=self._identity_in(existing))
+        return existing
+
+    def _identity_in(self, folder: Path) -> str | None:
+        """The identity of the config in a folder, if there is one."""
+        has_config = (folder / "config.yaml").is_file()
+        return identity(RunDirectory(folder).config(), swept=self.varied) if has_config else None
+
+    def _task(self, composed: DictConfig, values: Mapping[str, Any], *, folder: Path) -> JobTask:
+        with open_dict(composed):
+            composed.hydra.sweep.subdir = folder.name
+            composed.hydra.runtime.output_dir = str(folder)
+        return JobTask(
+            folder=str(folder),
+            config=values,
+            hydra=hydra_files(composed),
+            logging=logging_settings(composed, node="job_logging", terminal=False),
+            timeout=self.settings.job_timeout,
+            chdir=bool(composed.hydra.job.chdir),
+        )
+
+
+def varied(overrides: Sequence[Override]) -> list[str]:
+    """The keys that are given several values."""
+    return [override.key_or_group for override in overrides if override.is_sweep_override()]
+
+
+def _name(composer: Composer) -> str:
+    """A name for the sweep, made from its command line."""
+    parsed = composer.parsed(composer.overrides)
+    fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
+    if composer.rerun is not None:
+        fixed.insert(0, f"rerun={composer.rerun.absolute().name}")
+    return sweep_name(fixed=fixed, swept=varied(parsed))
+
+
+def _sweep_folder(config: DictConfig) -> Path:
+    name = Path(str(config.sweep.name))
+    if name.is_absolute() or ".." in name.parts or name == Path() or not str(name).isprintable():
+        raise ConfigError("sweep.name", "it must be a name below outputs/sweeps", value=str(config.sweep.name))
+    if config.hydra.sweep.subdir:
+        problem = "a sweep names the folders of its jobs itself, by what varies"
+        raise ConfigError("hydra.sweep.subdir", problem, value=config.hydra.sweep.subdir)
+    return Path(str(config.hydra.sweep.dir)).absolute()

@@ -1,0 +1,152 @@
+"""`scripts/train.py`: show a text, train one run, or hand over to a sweep."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import shlex
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from autoenc.command_line.compose import Composer, node_settings, task_values
+from autoenc.command_line.hydra_internals import parse_flags, show_text
+from autoenc.command_line.output_folder import claim_folder, configure_logging, open_log, write_hydra_files
+from autoenc.comparison.page import ComparisonSettings
+from autoenc.progress import console, shown_path
+from autoenc.runs import RunDirectory
+from autoenc.settings import ConfigError
+from autoenc.sweeps.settings import SweepSettings
+
+log = logging.getLogger(__name__)
+
+HELP = """\
+Train an autoencoder on images, evaluate it, and leave numbers and pictures in a folder.
+
+Examples
+
+  python scripts/train.py
+      a fully connected autoencoder on the 8x8 digits, within seconds
+  python scripts/train.py architecture=conv dataset=fashion_mnist training.epochs=10
+      a convolutional one on Fashion-MNIST
+  python scripts/train.py architecture=conv dataset=mnist noise=salt_and_pepper noise.probability=0.3
+      a denoising one
+  python scripts/train.py --multirun architecture=linear,fully_connected architecture.code_size=2,8,32
+      all six combinations
+  python scripts/train.py resume=outputs/2026-01-31/12-00-00-000000
+      go on with an interrupted run
+
+Groups and their choices (group=choice)
+
+{groups}
+
+Settings (key=value)
+
+{settings}
+
+More: --cfg job shows the config alone, --multirun tries all combinations of values, and both together list the jobs of
+the sweep. --hydra-help shows Hydra's flags, -sc install=bash sets up tab completion (see the README).
+"""
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Do what the command line asks for; returns the exit code."""
+    flags = parse_flags(arguments)
+    if flags.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun", "it would unpickle a file, which can run code; use rerun=")
+    composer = Composer(flags)
+    if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion or flags.resolve:
+        _show(flags, composer)
+        console.insist()
+        return 0
+    config = composer.compose()
+    if config.hydra.mode == RunMode.MULTIRUN:
+        from autoenc.command_line.sweep import sweep
+
+        return sweep(composer, config)
+    return _run(composer, config)
+
+
+def _run(composer: Composer, config: DictConfig) -> int:
+    """Train one run."""
+    _check_command(composer, config)
+    configure_logging(config, node="hydra_logging")  # for what is logged before there is a folder
+    if composer.recorded_tracker != "none" and not composer.tracker_overrides:
+        log.info(
+            "The earlier run had tracker=%s. This one has none unless the command sets it.", composer.recorded_tracker
+        )
+    # The first import of torch: all earlier errors are reported without it.
+    from autoenc.config import parse
+    from autoenc.experiment.closing_report import as_value, command
+    from autoenc.experiment.preparation import prepare
+    from autoenc.experiment.run import run_experiment
+
+    prepared = prepare(parse(task_values(config)))
+    run_directory = _open_folder(composer, config, values=prepared.config.values)
+    chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
+    try:
+        with chdir:
+            run_experiment(run_directory, prepare=lambda: prepared)
+    except SystemExit:
+        again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
+        log.info("Interrupted. Go on with: %s %s", command(), " ".join(again))
+        raise
+    return 0
+
+
+def _check_command(composer: Composer, config: DictConfig) -> None:
+    """Refuse what does not fit a single run."""
+    for text in composer.overrides:
+        key, _, value = text.partition("=")
+        if key.lstrip("+").startswith("sweep."):
+            raise ConfigError(key, "it is for a sweep, and without --multirun (-m) this is one run", value=value)
+    node_settings(config, "sweep", SweepSettings)  # only a sweep reads these two, but a mistake in them is refused
+    node_settings(config, "comparison", ComparisonSettings)
+    if composer.resume is not None and RunDirectory(composer.resume).finished:
+        raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
+
+
+def _open_folder(composer: Composer, config: DictConfig, *, values: Mapping[str, Any]) -> RunDirectory:
+    """The folder of the run, with its log and, in a new one, its config and Hydra's files."""
+    if composer.resume is not None:
+        open_log(config, composer.resume.absolute())
+        return RunDirectory(composer.resume.absolute())
+    claim = claim_folder(config)
+    try:
+        run_directory = RunDirectory.begin(claim.path, config=values)
+        open_log(config, claim.path)
+        write_hydra_files(config, claim.path)
+    except Exception:
+        claim.undo()
+        raise
+    return run_directory
+
+
+def _show(flags: argparse.Namespace, composer: Composer) -> None:
+    """`--help` and the jobs of a sweep are ours; `--cfg`, `--info`, completion and `--hydra-help` are Hydra's."""
+    if flags.help:
+        sys.stdout.write(_help(composer))
+    elif flags.cfg and flags.multirun:
+        from autoenc.command_line.sweep import preview
+
+        sys.stdout.write(preview(flags, composer))
+    else:
+        if flags.cfg:
+            composer.compose(multirun=False)  # reports a mistake in our words
+            flags.overrides, flags.config_name = composer.overrides, composer.config_name
+        flags.config_path, flags.config_dir = composer.config_path, None  # which `register_configs` has added
+        show_text(flags, config_path=composer.config_path)
+
+
+def _help(composer: Composer) -> str:
+    """Examples, the groups with their choices, and all settings after the command line's overrides."""
+    config = composer.compose(multirun=False)
+    settings = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    groups = [*composer.groups(), "hydra/launcher", "hydra/sweeper"]
+    choices = "\n".join(f"{group}: {', '.join(composer.choices(group))}" for group in groups)
+    return HELP.format(groups=textwrap.indent(choices, "  "), settings=textwrap.indent(settings.rstrip(), "  "))
