@@ -13,11 +13,9 @@ from autoenc.command_line.composition import Composer, task_values
 from autoenc.comparison.settings import ComparisonSettings
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.sweeps.identity import folder_name, identity
-from autoenc.sweeps.plan import Job, check_identity, known_folders
-from autoenc.sweeps.settings import SweepSettings
+from autoenc.sweeps.job_identity import check_identity, folder_name, identity, known_folders
+from autoenc.sweeps.plan import Job, JobTask, SweepSettings
 from autoenc.sweeps.sweepers import SweeperSettings
-from autoenc.sweeps.task import JobTask
 
 
 def varied(overrides: Sequence[Override]) -> list[str]:

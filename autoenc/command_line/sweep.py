@@ -13,9 +13,9 @@ from autoenc.command_line.ending import in_one_line
 from autoenc.command_line.report import shown
 from autoenc.command_line.wanted import Wanted, what_is_wanted
 from autoenc.runs import RunDirectory, printable, write_atomically
-from autoenc.sweeps.driver import Course, View
-from autoenc.sweeps.source import Source
-from autoenc.sweeps.view import SweepView
+from autoenc.sweeps.driver import Display, SweepDriver
+from autoenc.sweeps.plan import Source
+from autoenc.sweeps.sweep_display import SweepDisplay
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def sweep(composer: Composer) -> int:
     from autoenc.environment import describe_code
 
     wanted, code = what_is_wanted(composer), describe_code()
-    with wanted.folder.locked(), SweepView(wanted.folder.path) as view:
+    with wanted.folder.locked(), SweepDisplay(wanted.folder.path) as view:
         if wanted.folder.begin_anew(wanted=wanted.settings.rerun == "all"):
             log.info("Going on with sweep.rerun=all: what has been trained anew already is not trained once more.")
         _announce(wanted, code=code)
@@ -50,7 +50,7 @@ def sweep(composer: Composer) -> int:
     return _exit_code(list(dict.fromkeys([*course.source.over_before(), *course.asked_for])), compared=compared)
 
 
-def _begin(wanted: Wanted, *, code: str, view: View) -> Course:
+def _begin(wanted: Wanted, *, code: str, view: Display) -> SweepDriver:
     """The sweep, ready to run. What may refuse it comes first: then there is nothing in its folder."""
     with contextlib.ExitStack() as undone:
         launcher = wanted.launcher.build()
@@ -61,7 +61,7 @@ def _begin(wanted: Wanted, *, code: str, view: View) -> Course:
         undone.pop_all()
     for line in source.opening_words():
         log.info("%s", line)
-    return Course(
+    return SweepDriver(
         source=source,
         launcher=launcher,
         job_of=lambda proposal: wanted.job_of(proposal, code=code),

@@ -20,12 +20,10 @@ from autoenc.comparison.settings import ComparisonSettings
 from autoenc.evaluation.metrics import metric_names
 from autoenc.progress import steps
 from autoenc.settings import ConfigError, checked, listed, nearest
-from autoenc.sweeps.folder import SweepFolder, of_the_run
-from autoenc.sweeps.identity import sweep_name
+from autoenc.sweeps.job_identity import sweep_name
 from autoenc.sweeps.launchers import LAUNCHERS, LauncherSettings
-from autoenc.sweeps.plan import Action, Job, action
-from autoenc.sweeps.settings import SweepSettings
-from autoenc.sweeps.source import Proposal, Source
+from autoenc.sweeps.plan import Action, Job, Proposal, Source, SweepSettings, action
+from autoenc.sweeps.sweep_folder import SweepFolder, of_the_run
 from autoenc.sweeps.sweepers import SWEEPERS, SweeperSettings
 
 SettingsType = TypeVar("SettingsType")

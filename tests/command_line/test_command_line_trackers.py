@@ -17,7 +17,7 @@ from autoenc import load_run
 from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.sweeps import worker
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.plan import JobTask
 from autoenc.trackers.choices import Mlflow
 from autoenc.trackers.tensorboard_events import EVENT_FILES
 from tests.conftest import Train

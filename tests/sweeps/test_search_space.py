@@ -7,9 +7,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autoenc.settings import ConfigError
-from autoenc.sweeps.search.samplers import Random
-from autoenc.sweeps.search.sampling import suggest
-from autoenc.sweeps.search.space import SearchSpace, described, search_space
+from autoenc.sweeps.sweepers.optuna_search import Random
+from autoenc.sweeps.sweepers.sampling import suggest
+from autoenc.sweeps.sweepers.search_space import SearchSpace, described, search_space
 
 
 def space(*texts: str) -> SearchSpace:
@@ -57,8 +57,8 @@ def test_what_can_be_searched(text: str, wanted: BaseDistribution) -> None:
         ("tag(log, interval(0, 1))", "it must begin above 0"),
         ("tag(log, range(0, 9))", "it must begin above 0"),
         ("tag(log, range(1, 9, 2))", "in steps of 1"),
-        ("tag(log, range(1.5, 9.5))", "take an interval"),
-        ("tag(ln, interval(1, 2))", "there is no tag 'ln' here; there is log"),
+        ("tag(log, range(1.5, 9.5))", "or use an interval"),
+        ("tag(ln, interval(1, 2))", "there is no tag 'ln'; the only one is log"),
         ("tag(log, choice(1, 2))", "choices have no order"),
         ("range(1, 9, 0)", "a step that is not 0"),
         ("range(9, 1)", "there is no number in this range"),

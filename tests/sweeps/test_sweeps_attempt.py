@@ -14,7 +14,7 @@ import pytest
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import Attempt
 from tests.sweeps.faulty import Installed
-from tests.sweeps.tasks import LIMIT, outcome, task, training, wait_until
+from tests.sweeps.tasks import outcome, task, training, wait_until
 
 
 def test_a_folder_that_another_process_is_at_work_in_is_waited_for_and_left_alone(
@@ -62,13 +62,13 @@ def test_a_process_that_is_lost_with_what_it_was_forked_from_is_noticed(tmp_path
     process.suspend()  # before it has written its own number down, most likely
     server.kill()
     process.kill()
-    wait_until(attempt.poll, seconds=LIMIT)
+    wait_until(attempt.poll)
     assert outcome(tmp_path / "job") == "killed"
     multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def test_who_is_asked_to_save_is_given_the_time_for_it(tmp_path: Path, faulty: Installed) -> None:
-    attempt = Attempt(task(tmp_path / "job", seconds=0.5, timeout=600.0))
+    attempt = Attempt(task(tmp_path / "job", seconds=0.2, timeout=600.0))
     attempt.start()
     wait_until(lambda: training(tmp_path / "job") or attempt.poll())
     attempt.stop()

@@ -13,8 +13,9 @@ import pytest
 from autoenc.comparison.labels import labels
 from autoenc.runs import RunDirectory, moment
 from autoenc.settings import ConfigError
-from autoenc.sweeps.identity import folder_name, identity, sweep_name
-from autoenc.sweeps.plan import action, check_identity, known_folders, with_all_keys
+from autoenc.sweeps.job_identity import check_identity, folder_name, identity, known_folders, sweep_name
+from autoenc.sweeps.plan import action
+from autoenc.sweeps.sweep_folder import with_all_keys
 from tests.sweeps.tasks import values
 
 

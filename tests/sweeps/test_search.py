@@ -12,8 +12,8 @@ import pytest
 
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.plan import Rerun
-from autoenc.sweeps.search.samplers import Tpe
-from autoenc.sweeps.search.sampling import frozen, suggest
+from autoenc.sweeps.sweepers.optuna_search import Tpe
+from autoenc.sweeps.sweepers.sampling import frozen, suggest
 from tests.sweeps.searches import (
     BATCH,
     RATE,
@@ -133,7 +133,7 @@ def test_a_small_space_is_gone_through_and_then_it_is_over(tmp_path: Path, caplo
     assert len({proposal.overrides for proposal in found}) == 6
     assert search.propose() is None
     assert search.propose() is None
-    assert caplog.messages == ["Nothing new is left to try: the search ends with 6 trials."]
+    assert caplog.messages == ["Every point of the search space has been tried: the search ends with 6 trials."]
 
 
 # --- what was running, and what went wrong ---
