@@ -43,11 +43,11 @@ def test_sixteen_finish_and_four_are_labelled_and_nothing_finished_is_redone(
     for seed in (1, 2, 3):  # where the file of this name is, nothing goes wrong
         (elsewhere / f"mended_{seed}").touch()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_until(lambda: process.poll() is not None or _count("finished") >= 5, seconds=200)
+    wait_until(lambda: process.poll() is not None or _count("finished") >= 5)
     assert process.returncode is None, process.communicate()
     process.kill()
     process.communicate()
-    wait_until(lambda: not processes_with(str(elsewhere)), seconds=60)
+    wait_until(lambda: not processes_with(str(elsewhere)))
     finished = {path: path.read_bytes() for path in SWEEP.glob("*/status.json") if outcome(path.parent) == "finished"}
     assert len(finished) >= 5
 

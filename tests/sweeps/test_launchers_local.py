@@ -1,4 +1,4 @@
-"""Jobs on this machine, each a process of its own: what becomes of one is known, and meets no other."""
+"""Jobs on this machine: each ends in its own way, and affects no other."""
 
 from __future__ import annotations
 

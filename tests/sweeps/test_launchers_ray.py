@@ -1,4 +1,4 @@
-"""Jobs on a real Ray, which the launcher starts on this machine, or finds there."""
+"""Jobs on a real Ray, which the launcher starts on this machine or finds there."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def _a_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """With two slots, whatever the machine has, and two GPUs that are none."""
+    """A Ray with two slots, whatever the machine has, and two pretended GPUs."""
     with pytest.MonkeyPatch.context() as patch:
         install(tmp_path_factory.mktemp("plugin")).use(patch)
         patch.setattr("autoenc.sweeps.launchers.ray_connection.cores_here", lambda: 2)
@@ -72,7 +72,7 @@ def _environment() -> dict[str, str]:
         ("ray://127.0.0.1:99999", "there is no answer: "),
     ],
 )
-def test_no_ray_at_the_address(address: str, problem: str) -> None:
+def test_an_address_without_ray_is_refused(address: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=rf"^hydra\.launcher\.address={address}: {problem}.*$"):
         launcher("ray", address=address)
 
@@ -153,7 +153,7 @@ def test_jobs_end_with_the_process_that_began_them(faulty: object, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("key", "value"), [("num_cpus", 5000), ("num_gpus", 0.5)])
-def test_a_job_that_no_machine_has_room_for(key: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_fits_no_machine_is_refused(key: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr("autoenc.sweeps.launchers.ray.RayConnection", None)  # it need not be started to know
     with pytest.raises(

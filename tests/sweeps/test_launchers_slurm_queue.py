@@ -1,4 +1,4 @@
-"""Jobs in slurm's queue, whose programs are stood in for: what is asked of them, and what is made of the answers."""
+"""Jobs in slurm's queue, with pretended slurm programs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_job_goes_on_after_a_warning_and_is_lost_with_its_machine(slurm: Prete
     made.close()
 
 
-def test_the_next_start_finds_the_jobs_of_the_one_before(slurm: Pretended, tmp_path: Path) -> None:
+def test_the_next_start_finds_the_jobs_in_the_queue(slurm: Pretended, tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     first = launcher("slurm", cpus_per_task=1)
     first.submit(task(sweep / "a", seconds=0.5))
@@ -99,7 +99,7 @@ def test_slurm_that_keeps_no_accounts_is_asked_for_its_queue(slurm: Pretended) -
     assert states_of({"101", "102"}) == {}
 
 
-def test_a_state_has_to_be_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_needs_two_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["RUNNING", "NODE_FAIL", "PENDING", "NODE_FAIL", "NODE_FAIL"])
     monkeypatch.setattr(slurm_queue, "states_of", lambda numbers: {"7": next(answers, "NODE_FAIL")})
     monkeypatch.setattr(slurm_queue, "ASK_SECONDS", 0.02)
@@ -113,7 +113,7 @@ def test_a_state_has_to_be_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     queue.close()
 
 
-def test_slurm_that_does_not_answer_holds_nothing_up(slurm: Pretended, tmp_path: Path) -> None:
+def test_a_slow_slurm_does_not_block(slurm: Pretended, tmp_path: Path) -> None:
     asked, released = tmp_path / "asked", tmp_path / "released"
     lines = ["#!/bin/sh", f"touch {asked}", f"while [ ! -e {released} ]; do sleep 0.1; done", "exit 1", ""]
     (slurm.programs / "sacct").write_text("\n".join(lines))
@@ -128,5 +128,5 @@ def test_slurm_that_does_not_answer_holds_nothing_up(slurm: Pretended, tmp_path:
 @pytest.mark.parametrize(
     ("text", "line"), [("", ""), ("a\nb\n\n", "b"), ("a\x1b[31m\x07red\n", "a [31m red"), ("x" * 400, "x" * 300)]
 )
-def test_the_last_line_is_fit_for_a_terminal(text: str, line: str) -> None:
+def test_the_last_line_is_printable(text: str, line: str) -> None:
     assert last_line(text) == line

@@ -22,7 +22,7 @@ from tests.sweeps.tasks import values
 
 @dataclass
 class Pretended:
-    """A launcher whose jobs end when they are looked at twice."""
+    """A launcher whose jobs end at the second look."""
 
     slots: int = 2
     adopts: bool = False
@@ -100,7 +100,7 @@ def told(one: SweepDriver) -> list[tuple[int, str]]:
     return sorted(one.source.told)
 
 
-def test_every_job_is_run_once_and_no_more_at_once_than_there_are_slots(tmp_path: Path) -> None:
+def test_every_job_runs_once_within_the_slots(tmp_path: Path) -> None:
     launcher = Pretended()
     one = driver(tmp_path, "abcde", launcher=launcher)
     one.run()
@@ -112,14 +112,14 @@ def test_every_job_is_run_once_and_no_more_at_once_than_there_are_slots(tmp_path
 
 @pytest.mark.parametrize("slots", [1, 2])  # the first is over, or at work, when the second is proposed
 @pytest.mark.parametrize("rerun", ["failed", "all"])
-def test_a_job_that_is_proposed_twice_is_run_once_and_told_twice(tmp_path: Path, rerun: Rerun, slots: int) -> None:
+def test_a_job_that_is_proposed_twice_runs_once(tmp_path: Path, rerun: Rerun, slots: int) -> None:
     one = driver(tmp_path, "aab", launcher=Pretended(slots=slots), rerun=rerun)
     one.run()
     assert submitted(one) == ["a", "b"]
     assert told(one) == [(0, "a"), (1, "a"), (2, "b")]
 
 
-def test_what_has_finished_is_told_and_not_run(tmp_path: Path) -> None:
+def test_a_finished_job_does_not_run_again(tmp_path: Path) -> None:
     RunDirectory.begin(tmp_path / "a", config=values()).set_state("finished")
     one = driver(tmp_path, "ab")
     one.run()
@@ -127,7 +127,7 @@ def test_what_has_finished_is_told_and_not_run(tmp_path: Path) -> None:
     assert told(one) == [(0, "a"), (1, "b")]
 
 
-def test_a_proposal_that_makes_no_job_costs_no_other(tmp_path: Path) -> None:
+def test_an_invalid_proposal_is_refused_alone(tmp_path: Path) -> None:
     one = driver(tmp_path, ["a", "impossible", "b"])
     one.run()
     assert submitted(one) == ["a", "b"]
@@ -135,7 +135,7 @@ def test_a_proposal_that_makes_no_job_costs_no_other(tmp_path: Path) -> None:
     assert one.source.refusals == ["seed: impossible"]
 
 
-def test_a_job_at_work_elsewhere_is_waited_for(tmp_path: Path) -> None:
+def test_the_sweep_waits_for_a_job_of_another_process(tmp_path: Path) -> None:
     run = RunDirectory.begin(tmp_path / "a", config=values())  # by this very process
     looks = 0
 
@@ -155,7 +155,7 @@ def test_a_job_at_work_elsewhere_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["elsewhere", socket.gethostname()])
-def test_only_a_launcher_that_knows_of_a_job_elsewhere_is_given_it(tmp_path: Path, host: str) -> None:
+def test_only_an_adopting_launcher_gets_a_job_of_another_machine(tmp_path: Path, host: str) -> None:
     run = RunDirectory.begin(tmp_path / "a", config=values())
     run._write_json("status.json", {**run.status(), "host": host})
 
@@ -169,7 +169,7 @@ def test_only_a_launcher_that_knows_of_a_job_elsewhere_is_given_it(tmp_path: Pat
     assert submitted(one) == (["a"] if host == "elsewhere" else [])
 
 
-def test_a_fault_of_the_sweep_itself_lets_the_jobs_save(tmp_path: Path) -> None:
+def test_jobs_save_when_the_sweep_itself_fails(tmp_path: Path) -> None:
     launcher = Pretended()
 
     class Faulty(Silent):

@@ -109,38 +109,26 @@ class _Submission:
     slot: int
 
 
+@dataclass(kw_only=True)
 class SubmititLauncher:
-    """Submits each job by submitit.
+    """Submits each job by submitit."""
 
-    Args:
-        here: whether jobs run on this machine, and not in slurm's queue.
-        slots: see `Launcher`.
-        parameters: as submitit's `AutoExecutor` takes them.
-        max_num_timeout: how often a job is queued again at its time limit.
-        threads: of a job whose config has none.
-        gpus: of this machine, which jobs get in turn.
-        gpus_each: how many GPUs a job gets.
-    """
+    slots: int
+    here: bool
+    """Whether jobs run on this machine, and not in slurm's queue."""
+    parameters: Mapping[str, Any]
+    """As submitit's `AutoExecutor` takes them."""
+    max_num_timeout: int
+    """How often a job is queued again at its time limit."""
+    threads: int
+    """Of a job whose config has none."""
+    gpus: Sequence[str]
+    """Of this machine, which jobs get in turn."""
+    gpus_each: int
+    """How many GPUs a job gets."""
 
-    def __init__(
-        self,
-        *,
-        here: bool,
-        slots: int,
-        parameters: Mapping[str, Any],
-        max_num_timeout: int,
-        threads: int,
-        gpus: Sequence[str],
-        gpus_each: int,
-    ) -> None:
-        self.slots = slots
-        self.adopts = not here
-        self._here = here
-        self._parameters = dict(parameters)
-        self._max_num_timeout = max_num_timeout
-        self._threads = threads
-        self._gpus = list(gpus)
-        self._gpus_each = gpus_each
+    def __post_init__(self) -> None:
+        self.adopts = not self.here
         self._queue = SlurmQueue()
         self._waiting: list[JobTask] = []
         self._submitted: list[_Submission] = []
@@ -180,14 +168,14 @@ class SubmititLauncher:
         for submission in self._submitted:
             if at_once:
                 submission.job.kill()
-        if not self._here:
+        if not self.here:
             ask_to_end([submission.job.number for submission in self._submitted], at_once=at_once)
             self._queue.hurry()
 
     def close(self) -> None:
         """See `Launcher`. Submitit's files stay if a job did not say why it ended."""
         self._queue.close()
-        if self._here:
+        if self.here:
             for submission in self._submitted:
                 submission.job.kill()
         if not self._submitted and not self._keep_logs:
@@ -207,7 +195,7 @@ class SubmititLauncher:
             else:
                 job = self._started(self._placed(task, slot=slot))
         except Exception as error:  # of submitit, slurm or a disk: the sweep goes on
-            system = "submitit" if self._here else "slurm"
+            system = "submitit" if self.here else "slurm"
             settle(task, kind="killed", message=f"{system} did not take it: {last_line(str(error))}")
             self._over.append(task)
             return
@@ -218,22 +206,22 @@ class SubmititLauncher:
         from submitit.helpers import clean_env
 
         logging.getLogger("submitit").setLevel(logging.CRITICAL)  # it has a handler for the terminal
-        folder, cluster = self._folder(task), "local" if self._here else "slurm"
+        folder, cluster = self._folder(task), "local" if self.here else "slurm"
         executor = submitit.AutoExecutor(
-            folder, cluster=cluster, **{f"{cluster}_max_num_timeout": self._max_num_timeout}
+            folder, cluster=cluster, **{f"{cluster}_max_num_timeout": self.max_num_timeout}
         )
-        executor.update_parameters(name=_name(task), **self._parameters)
-        submitter = Submitter.here() if self._here else None
+        executor.update_parameters(name=_name(task), **self.parameters)
+        submitter = Submitter.here() if self.here else None
         # A terminal's Ctrl-C is for the sweep, which asks its jobs.
         with clean_env(), blocked(signal.SIGINT):
             job = executor.submit(Submitted(task, submitter=submitter, stop=folder / STOP_FILE))
-        if self._here:
+        if self.here:
             return LocalJob(job, folder=folder)
         return QueuedJob(job.job_id, folder=folder, queue=self._queue)
 
     def _left_in_queue(self, task: JobTask) -> QueuedJob | None:
         """The job that an earlier start has left with slurm, according to slurm: a folder may come from a stranger."""
-        if self._here:
+        if self.here:
             return None
         if self._left is None:
             self._left = numbers_by_name()
@@ -248,15 +236,15 @@ class SubmititLauncher:
             self._over.append(remote.task)
         else:
             self._keep_logs = True
-            self._lost.append(remote.lose(end.kind, end.message, gone=not self._here))
+            self._lost.append(remote.lose(end.kind, end.message, gone=not self.here))
 
     def _placed(self, task: JobTask, *, slot: int) -> JobTask:
         environment = {**task.environment}
-        if self._gpus:
-            first = slot * self._gpus_each
-            gpus = [self._gpus[(first + number) % len(self._gpus)] for number in range(self._gpus_each)]
+        if self.gpus:
+            first = slot * self.gpus_each
+            gpus = [self.gpus[(first + number) % len(self.gpus)] for number in range(self.gpus_each)]
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-        return replace(task, threads=self._threads, environment=environment)
+        return replace(task, threads=self.threads, environment=environment)
 
     def _folder(self, task: JobTask) -> Path:
         """A new folder, which no one else can have put a file into: submitit's jobs unpickle what they find there."""
