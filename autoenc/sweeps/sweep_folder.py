@@ -110,7 +110,7 @@ class SweepFolder:
         except OSError as error:
             raise _unusable(self.path, error) from None
         if others and not (self.path / FILE).exists():
-            problem = f"the folder does not hold a sweep but {others[0]}; choose another name"
+            problem = f"the folder holds other files ({others[0]}); choose another name"
             raise ConfigError("sweep.name", problem, value=str(self.path))
         return made
 

@@ -171,7 +171,7 @@ def test_two_sweeps_keep_out_of_each_other_s_way(elsewhere: Path, capsys: pytest
     (SWEEP / "thesis.tex").touch()
     assert main([*QUICK, "seed=0,1"]) == 2
     assert "sweep.name=" in (message := capsys.readouterr().err)
-    assert "the folder does not hold a sweep but thesis.tex" in message
+    assert "the folder holds other files (thesis.tex)" in message
     assert [path.name for path in SWEEP.iterdir() if path.name != ".lock"] == ["thesis.tex"]
 
 
