@@ -21,7 +21,7 @@ from autoenc.registry import Registry
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, check_keys, checked, field_names, listed
 from autoenc.trackers import TRACKERS, TrackerSettings
-from autoenc.trackers.mlflow import with_absolute_file
+from autoenc.trackers.choices import with_absolute_file
 from autoenc.training.optimizers import OPTIMIZERS, OptimizerSettings
 from autoenc.training.schedules import SCHEDULES, Schedule
 from autoenc.training.training_settings import TrainingSettings

@@ -1,10 +1,10 @@
 #!/usr/bin/env python
-"""What a sweep's jobs cost beside their training: a job started warm, a run started cold, and two at once.
+"""Measure what a sweep's jobs cost besides training: a warm start, a cold start, and two jobs at once.
 
     python scripts/benchmark_sweeps.py [repeats]
 
-Prints a table in Markdown, in seconds. Two jobs of one thread each at once stand against the same two one after another
-with two threads each, on MNIST. Worth nothing on a machine that does something else meanwhile.
+Prints a table in Markdown, in seconds. It compares two jobs at once with one thread each to the same two one after
+another with two threads each, on MNIST. Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 TRAIN = str(Path(__file__).with_name("train.py"))
 TINY = ("architecture=linear", "architecture.code_size=3", "dataset.limit=100", "training.epochs=1")
 COMMON = ("device=cpu", "figures=[]")
-LONGER = ("training.epochs=4", "dataset=mnist")  # long enough for the start not to count for much
+LONGER = ("training.epochs=4", "dataset=mnist")  # long enough that the start hardly counts
 
 
 def main() -> None:

@@ -20,9 +20,9 @@ from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
 from autoenc.registry import Registry
 from autoenc.settings import checked, field_names
 from autoenc.sweeps.launchers import LAUNCHERS
-from autoenc.sweeps.search.samplers import SAMPLERS
-from autoenc.sweeps.settings import SweepSettings
+from autoenc.sweeps.plan import SweepSettings
 from autoenc.sweeps.sweepers import SWEEPERS
+from autoenc.sweeps.sweepers.optuna_search import SAMPLERS
 from autoenc.training.training_settings import TrainingSettings
 from tests.composed import composed_values
 

@@ -17,10 +17,9 @@ from autoenc.command_line.sweep_jobs import SweepPlan
 from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory, printable, write_atomically
 from autoenc.settings import ConfigError
-from autoenc.sweeps.driver import Course, View
-from autoenc.sweeps.plan import Action
-from autoenc.sweeps.source import Source
-from autoenc.sweeps.view import SweepView
+from autoenc.sweeps.driver import Display, SweepDriver
+from autoenc.sweeps.plan import Action, Source
+from autoenc.sweeps.sweep_display import SweepDisplay
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ def sweep(composer: Composer, config: DictConfig) -> int:
     from autoenc.environment import describe_code
 
     plan, code = SweepPlan(composer, config), describe_code()
-    with plan.folder.locked(), SweepView(plan.folder.path) as view:
+    with plan.folder.locked(), SweepDisplay(plan.folder.path) as view:
         if plan.folder.begin_anew(wanted=plan.settings.rerun == "all"):
             log.info("Going on with sweep.rerun=all: jobs that it has trained already are not trained once more.")
         _announce(plan, code=code)
@@ -121,7 +120,7 @@ def _announce(plan: SweepPlan, *, code: str) -> None:
         )
 
 
-def _begin(plan: SweepPlan, *, code: str, view: View) -> Course:
+def _begin(plan: SweepPlan, *, code: str, view: Display) -> SweepDriver:
     """The sweep, ready to run. What may fail comes first, so that nothing is left in its folder then."""
     with contextlib.ExitStack() as undone:
         launcher = plan.launcher.build()
@@ -134,7 +133,7 @@ def _begin(plan: SweepPlan, *, code: str, view: View) -> Course:
         undone.pop_all()
     for line in source.opening_words():
         log.info("%s", line)
-    return Course(
+    return SweepDriver(
         source=source,
         launcher=launcher,
         job_of=lambda proposal: plan.job_of(proposal, code=code),

@@ -17,14 +17,11 @@ from autoenc.evaluation.metrics import metric_names
 from autoenc.progress import steps
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
-from autoenc.sweeps.folder import SweepFolder, of_the_run
-from autoenc.sweeps.identity import folder_name, identity, sweep_name
+from autoenc.sweeps.job_identity import check_identity, folder_name, identity, known_folders, sweep_name
 from autoenc.sweeps.launchers import LAUNCHERS
-from autoenc.sweeps.plan import Action, Job, action, check_identity, known_folders
-from autoenc.sweeps.settings import SweepSettings
-from autoenc.sweeps.source import Proposal, Source
+from autoenc.sweeps.plan import Action, Job, JobTask, Proposal, Source, SweepSettings, action
+from autoenc.sweeps.sweep_folder import SweepFolder, of_the_run
 from autoenc.sweeps.sweepers import SWEEPERS
-from autoenc.sweeps.task import JobTask
 
 
 class SweepPlan:

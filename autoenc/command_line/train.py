@@ -21,7 +21,7 @@ from autoenc.comparison.page import ComparisonSettings
 from autoenc.progress import console, shown_path
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.sweeps.settings import SweepSettings
+from autoenc.sweeps.plan import SweepSettings
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,5 @@
-"""Many runs as one piece of work that can be stopped, widened and taken up again.
+"""Sweeps: many runs from one command, which can be stopped, widened and continued.
 
-A job is a process of its own, and tells how it went by its folder and by nothing else: whatever started it, and
-whatever became of that, `status.json` says how the job ended. Nothing here imports torch but a job's own process.
+Each job is a process of its own. Its folder's `status.json` alone says how it ended, whatever started the process.
+Nothing here imports torch, except inside a job's process.
 """

@@ -1,4 +1,4 @@
-"""One job's process, from the outside: started warm, watched, ended when its time is up, and its end written down."""
+"""A job's process from the outside: start it, watch it, end it when its time is up, and record how it ended."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ import psutil
 
 from autoenc.runs import ErrorKind, RunDirectory, is_there, write_atomically
 from autoenc.settings import ConfigError
-from autoenc.sweeps.identity import OF_NO_MATTER
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.job_identity import IGNORED_SETTINGS
+from autoenc.sweeps.plan import JobTask
 from autoenc.sweeps.worker import PRELOADED, work
 
 SAVING_SECONDS = 60.0
 """How long a job that is asked to stop may take to finish its step and save."""
 HANGING_SECONDS = 10.0
-"""The same for one whose time is up: most likely it cannot."""
-HELD_UP_SECONDS = 1.0
-"""Between two looks at a folder that another process is at work in."""
+"""The same for a job whose time is up: most likely it hangs."""
+LOCKED_SECONDS = 1.0
+"""Between two looks at a folder that another process trains in."""
 DUMPING_SECONDS = 5.0
-"""How long writing its stack into its log may take one that has to be killed."""
+"""How long a job may take to write its stack into its log before it is killed."""
 
 LOST = 255
-"""What `multiprocessing` says of a process when what it was forked from is gone and cannot say."""
+"""The exit code that `multiprocessing` reports when the process that jobs are forked from is gone."""
 
-PUT_ASIDE = ".replaced"
-"""Where a sweep keeps what stood in the folder of a job that began anew."""
+REPLACED = ".replaced"
+"""Where a sweep keeps the old folders of jobs that started again."""
 
 
 class Attempt:
-    """A job's process. `poll` has to be called until it returns True; it never waits."""
+    """A job's process. Call `poll` until it returns True; it never waits."""
 
     def __init__(self, task: JobTask) -> None:
         self.task = task
@@ -55,29 +55,29 @@ class Attempt:
         self._stages: list[tuple[float, int]] = []
         self._timed_out = False
         self._asked = False
-        self._held_up = False
+        self._folder_locked = False
         self._look_again_at = 0.0
         self._started: float | None = None
-        """When the process began, as the system has it: its number alone may come to be another's."""
+        """When the process started, according to the system: its pid alone may be used again."""
         self._out_of_memory_before = _kills_for_memory()
 
     def start(self) -> None:
-        """Make the job's folder ready and start its process; what goes wrong is written down there.
+        """Prepare the job's folder and start its process; errors are recorded there.
 
-        Where another process trains in the folder, that one is waited for, and nothing there is touched.
+        If another process trains in the folder, wait for it and touch nothing.
         """
-        self._held_up = self._run.is_locked()
-        if self._held_up:
-            self._look_again_at = time.monotonic() + HELD_UP_SECONDS
+        self._folder_locked = self._run.is_locked()
+        if self._folder_locked:
+            self._look_again_at = time.monotonic() + LOCKED_SECONDS
             return
         try:
-            _make_ready(self.task)
-            warm_up()  # what was killed is started again
+            _prepare_folder(self.task)
+            warm_up()  # starts it again if it was killed
             process = _context().Process(target=work, args=(self.task,), name=Path(self.task.folder).name)
-            with _nothing_as_main():
+            with _without_main():
                 process.start()
-        except (OSError, EOFError, ConfigError) as error:  # no memory for a process, no descriptors, a full disk
-            self._write_down("killed", f"its process could not be started: {error}")
+        except (OSError, EOFError, ConfigError) as error:  # no memory, no descriptors, a full disk
+            self._record("killed", f"its process could not be started: {error}")
             return
         self._process = process
         self._started = _time_of_start(process.pid)
@@ -85,11 +85,11 @@ class Attempt:
             self._deadline = time.monotonic() + self.task.timeout
 
     def poll(self) -> bool:
-        """Whether the job has ended, however that was; its folder then says how."""
-        if self._held_up:
+        """Whether the job has ended; its folder then says how."""
+        if self._folder_locked:
             self._try_again()
         if self._process is None:
-            return not self._held_up
+            return not self._folder_locked
         if not self._process.is_alive() and not self._lives_on():
             self._settle(self._process)
             return True
@@ -102,9 +102,9 @@ class Attempt:
         return False
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Ask the job to save and end; where it does not, or `at_once`, it is killed. `poll` says when it is gone."""
+        """Ask the job to save and end; kill it if it does not, or `at_once`. `poll` says when it is gone."""
         self._asked = True
-        self._held_up = False  # it has not begun, and is not to
+        self._folder_locked = False  # it has not begun, and shall not
         if at_once:
             self._stages = [(time.monotonic(), signal.SIGKILL)]
         elif not self._stages:
@@ -114,12 +114,12 @@ class Attempt:
         if time.monotonic() < self._look_again_at:
             return
         if not self._run.is_locked() and self._run.status().get("state") == "finished":
-            self._held_up = False  # by the other process
+            self._folder_locked = False  # the other process has finished the job
         else:
             self.start()
 
     def _lives_on(self) -> bool:
-        """Whether the process is there although it is given up for dead: what it was forked from was killed."""
+        """Whether the process lives although `multiprocessing` cannot see it, since its parent was killed."""
         assert self._process is not None
         return self._process.exitcode == LOST and self._is_there()
 
@@ -128,7 +128,7 @@ class Attempt:
         return self._started is not None and is_there(self._process.pid, began=self._started) is True
 
     def _end_in_stages(self, patience: float) -> None:
-        """Ask; after `patience` have it write its stack, which `faulthandler` does on SIGABRT; then kill."""
+        """Ask; after `patience` have it write its stack (`faulthandler` does so on SIGABRT); then kill."""
         now = time.monotonic()
         self._stages = [
             (now, signal.SIGTERM),
@@ -144,38 +144,38 @@ class Attempt:
                 os.kill(self._process.pid, number)
 
     def _settle(self, process: BaseProcess) -> None:
-        """Write down how the job ended, where it could not do so itself."""
+        """Record how the job ended, if it could not do so itself."""
         process.join()
         code = process.exitcode or 0
         process.close()
         self._process = None
         state = self._run.status().get("state")
         if self._timed_out and state != "finished":
-            self._write_down("timed_out", f"it was still running after sweep.job_timeout={self.task.timeout:g} seconds")
+            self._record("timed_out", f"it was still running after sweep.job_timeout={self.task.timeout:g} seconds")
         elif state not in {"finished", "failed", "interrupted"}:
-            if self._asked and code in {-signal.SIGTERM, 128 + signal.SIGTERM}:  # while it was not to be interrupted
+            if self._asked and code in {-signal.SIGTERM, 128 + signal.SIGTERM}:  # before it could handle signals
                 with contextlib.suppress(OSError):
                     self._run.set_state("interrupted")
             else:
-                self._write_down(*self._cause(code))
+                self._record(*self._cause(code))
 
     def _cause(self, code: int) -> tuple[ErrorKind, str]:
         if code == -signal.SIGKILL and _kills_for_memory() > self._out_of_memory_before:
-            return "out_of_memory", "the system killed its process, since there was no memory left"
+            return "out_of_memory", "the system killed its process because no memory was left"
         if code < 0:
-            return "killed", f"its process was ended by {_signal_name(-code)}; the log has what it left"
+            return "killed", f"its process was ended by {_signal_name(-code)}; see the log"
         if code == LOST:
-            return "killed", "its process was killed together with the one that it was forked from"
-        return "killed", f"its process ended with exit code {code}, without a word; the log has what it left"
+            return "killed", "its process was killed together with the one it was forked from"
+        return "killed", f"its process ended with exit code {code} without recording why; see the log"
 
-    def _write_down(self, kind: ErrorKind, message: str) -> None:
+    def _record(self, kind: ErrorKind, message: str) -> None:
         settle(self.task, kind=kind, message=message)
 
 
 def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:
-    """Write down a failure of a job that can no longer do so itself."""
+    """Record the failure of a job that can no longer do so itself."""
     run = RunDirectory(Path(task.folder))
-    with contextlib.suppress(OSError):  # a full disk, a folder that cannot be made: the sweep's table tells of it
+    with contextlib.suppress(OSError):  # a full disk, a folder that cannot be made: the sweep's table shows the failure
         run.path.mkdir(parents=True, exist_ok=True)
         run.set_failed_from_outside({"kind": kind, "message": message})
         with (run.path / "train.log").open("a", encoding="utf-8") as file:
@@ -183,19 +183,19 @@ def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:
 
 
 def warm_up() -> None:
-    """Have the process at hand that jobs are forked from: importing torch once takes longer than many a job."""
+    """Start the process that jobs are forked from: importing torch takes longer than many a job."""
     if _context().get_start_method() == "forkserver":
-        resource_tracker.ensure_running()  # which it would start, and which lets all signals in
-        with _held_back(signal.SIGINT):
+        resource_tracker.ensure_running()  # else it starts one, which lets all signals in
+        with blocked(signal.SIGINT):
             multiprocessing.forkserver.ensure_running()
 
 
 @contextlib.contextmanager
-def _held_back(number: int) -> Iterator[None]:
-    """Keep a signal waiting: here until this ends, in what is started inside for good; `work` lets it in again.
+def blocked(number: int) -> Iterator[None]:
+    """Block a signal in this thread, and in the processes that are started inside until they unblock it.
 
-    A terminal's Ctrl-C goes to all processes in its foreground, and is the sweep's alone to answer. What jobs are
-    forked from ignores it too, but not before it has imported all that they need, which takes seconds.
+    A terminal sends Ctrl-C to all its processes, but only the sweep should handle it. The process that jobs are forked
+    from ignores it only after its imports, which take seconds.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
@@ -205,7 +205,7 @@ def _held_back(number: int) -> Iterator[None]:
 
 
 def _context() -> ForkServerContext | SpawnContext:
-    """Forked from a process that has imported everything and done nothing; where forking is unsafe, started anew."""
+    """On Linux, jobs are forked from a process that has imported everything; elsewhere forking is unsafe."""
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -214,11 +214,10 @@ def _context() -> ForkServerContext | SpawnContext:
 
 
 @contextlib.contextmanager
-def _nothing_as_main() -> Iterator[None]:
-    """Keep the new process from importing the script of this one, which it needs for nothing.
+def _without_main() -> Iterator[None]:
+    """Keep `multiprocessing` from importing this process's script in the new one.
 
-    `multiprocessing` has it do so for what a script defines; here that is Ray's worker or the whole command line, or a
-    person's script, which need not be one that can be imported.
+    The job does not need it, and a user's script may not be importable.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -228,15 +227,15 @@ def _nothing_as_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _make_ready(task: JobTask) -> None:
+def _prepare_folder(task: JobTask) -> None:
     path = Path(task.folder)
     if task.replaces and path.exists():
-        _put_aside(path)
+        _move_to_replaced(path)
     if not (path / "config.yaml").exists():
         RunDirectory.begin(path, config=task.config)
     else:
         run = RunDirectory(path)
-        run.rewrite_config(_with_what_is_of_the_command(run.config(), task.config))
+        run.rewrite_config(_with_ignored_settings(run.config(), task.config))
         run.set_state("running")
     if task.hydra and not (path / ".hydra").exists():
         (path / ".hydra").mkdir()
@@ -244,27 +243,28 @@ def _make_ready(task: JobTask) -> None:
             write_atomically(path / ".hydra" / name, text.encode())
 
 
-def _with_what_is_of_the_command(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a job that goes on. What makes no difference to its numbers is the command's: its data may have
-    moved, say. The device stays: the checkpoint has its random states.
+def _with_ignored_settings(there: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a job that continues, with the command's values of the settings that change no number.
+
+    Its data may have moved. The device stays: the checkpoint has its random states.
     """
     config = deepcopy(dict(there))
-    for key in OF_NO_MATTER:
+    for key in IGNORED_SETTINGS:
         group, _, name = key.rpartition(".")
-        node, given = (values.get(group) if group else values for values in (config, wanted))
+        node, given = (values.get(group) if group else values for values in (config, new))
         if isinstance(node, dict) and isinstance(given, Mapping) and name in node and name in given:
             node[name] = given[name]
     return config
 
 
-def _put_aside(path: Path) -> None:
-    """Move a folder to where nobody looks for runs, under the next free number: nothing is overwritten."""
-    aside = path.parent / PUT_ASIDE
-    aside.mkdir(exist_ok=True)
+def _move_to_replaced(path: Path) -> None:
+    """Move a folder below `.replaced`, under the next free number."""
+    replaced = path.parent / REPLACED
+    replaced.mkdir(exist_ok=True)
     number = 1
-    while (aside / f"{path.name}.{number}").exists():
+    while (replaced / f"{path.name}.{number}").exists():
         number += 1
-    shutil.move(path, aside / f"{path.name}.{number}")
+    shutil.move(path, replaced / f"{path.name}.{number}")
 
 
 def _signal_name(number: int) -> str:
@@ -275,7 +275,7 @@ def _signal_name(number: int) -> str:
 
 
 def _time_of_start(number: int | None) -> float | None:
-    """When a process began; None where there is none."""
+    """When a process started; None if it does not exist."""
     try:
         return psutil.Process(number).create_time()
     except psutil.Error:
@@ -283,7 +283,7 @@ def _time_of_start(number: int | None) -> float | None:
 
 
 def _kills_for_memory() -> int:
-    """How many processes Linux has killed for want of memory so far; 0 where nothing says so."""
+    """How many processes Linux has killed because memory ran out; 0 on other systems."""
     try:
         lines = Path("/proc/vmstat").read_text("ascii").splitlines()
     except OSError:

@@ -1,56 +1,125 @@
-"""What is to be done about each job of a sweep, given what is in its folder already."""
+"""The jobs of a sweep, and what the sweep does with each, given what is in its folder already."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from autoenc.comparison.labels import key_of, setting
-from autoenc.comparison.wording import said
 from autoenc.runs import RunDirectory, moment
-from autoenc.settings import ConfigError
-from autoenc.sweeps.task import JobTask
+from autoenc.settings import PositiveFloat
 
 Rerun = Literal["failed", "all", "none"]
 Action = Literal["begin", "go_on", "again", "leave", "wait"]
-"""`again`: anew, with what was there put aside. `wait`: another process is at work there, and ends or does not."""
+"""`go_on`: from the last checkpoint. `again`: from the start; the old folder is kept elsewhere. `wait`: another process
+is running there."""
 
 _DETERMINED = {"raised", "not_finite"}
-"""Kinds of failure that a checkpoint would lead to again: such a job begins anew, the others go on."""
+"""Kinds of failure that a checkpoint would lead to again: such jobs start again, others continue."""
 
-LAST_SIGN_SECONDS = 1800.0
-"""A machine elsewhere whose job has written nothing for so long is taken to be gone: a checkpoint every thousand steps
-is usual."""
+SILENT_SECONDS = 1800.0
+"""A job on another machine that has written nothing for so long counts as dead: it saves far more often."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSettings:
+    """The `sweep` node of the config. No run depends on it."""
+
+    name: str | None
+    """The sweep's folder below `outputs/sweeps`; null: made of the settings and of what varies."""
+    rerun: Rerun
+    """Which jobs that have ended are run again. Finished jobs are left alone, unless it is `all`."""
+    job_timeout: PositiveFloat | None
+    """Seconds after which a job is ended; null: never."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A job to be run, as overrides of the sweep's command line."""
+
+    number: int
+    """Identifies it for the source that proposed it."""
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobTask:
+    """What a job's process gets: plain values, which a launcher can send to any machine."""
+
+    folder: str
+    """Absolute, on a disk that all machines of the sweep mount under this path."""
+    config: Mapping[str, Any]
+    """The config of a new folder. An existing folder keeps its own, except for paths, pictures and the tracker."""
+    hydra: Mapping[str, str]
+    """The files of its `.hydra/`, by name."""
+    logging: Mapping[str, Any]
+    """For `logging.config.dictConfig`."""
+    timeout: float | None
+    """Seconds after which it is ended; None: never."""
+    replaces: bool = False
+    """Whether the job starts again, and its old folder is kept elsewhere."""
+    chdir: bool = False
+    """Whether it runs in its folder (`hydra.job.chdir`)."""
+    threads: int | None = None
+    """CPU threads where its config has none; None: torch's default."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables, added to those of its parent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job as the command line asks for it."""
+    """A job of the command line."""
 
     identity: str
-    """What its config computes: see `identity`."""
+    """A hash of what its config computes: see `identity`."""
     overrides: tuple[str, ...]
-    """What distinguishes its command line from the sweep's."""
+    """What its command line adds to the sweep's."""
     folder: Path
     """Absolute."""
     task: JobTask
 
 
-def action(folder: Path, *, rerun: Rerun, anew_since: datetime | None = None) -> Action:
-    """What is to be done about the job in this folder, there or not.
+class Source(Protocol):
+    """Proposes jobs, one at a time."""
 
-    With `rerun="all"`: what was begun after `anew_since` has been begun anew, by a command that this one goes on with.
+    def opening_words(self) -> Sequence[str]:
+        """Lines for the log, before the first job."""
+
+    def over_before(self) -> Sequence[Path]:
+        """The folders of its jobs that have ended, and that it does not propose again."""
+
+    def propose(self) -> Proposal | None:
+        """The next job; None: none for now. If no job is running either, the sweep has ended."""
+
+    def ended(self, proposal: Proposal, folder: Path) -> None:
+        """A proposed job has ended, or had finished before; its folder says how."""
+
+    def refused(self, proposal: Proposal, problem: str) -> None:
+        """A proposal is not a valid job."""
+
+    def closing_words(self) -> Sequence[str]:
+        """Lines for the log, after the last job. It may write files into the sweep's folder.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+
+
+def action(folder: Path, *, rerun: Rerun, anew_since: datetime | None = None) -> Action:
+    """Decide what to do with the job in this folder, which need not exist.
+
+    With `rerun="all"`, a job that started after `anew_since` has been trained again already: an earlier command was
+    stopped, and this one continues it.
     """
     run = RunDirectory(folder)
     status = run.status()
     state = status.get("state")
     if not (folder / "config.yaml").is_file() or state is None:
         return "again" if folder.exists() else "begin"  # `again`: killed while its folder was made
-    if state == "running" and _at_work(run):
+    if state == "running" and _is_alive(run):
         return "wait"
     if rerun == "all" and (anew_since is None or (moment(status.get("started_at")) or anew_since) <= anew_since):
         return "again"
@@ -62,51 +131,11 @@ def action(folder: Path, *, rerun: Rerun, anew_since: datetime | None = None) ->
     return "go_on"
 
 
-def _at_work(run: RunDirectory) -> bool:
-    """Whether the process that is said to run is there; one of another machine has to have left a sign of late."""
+def _is_alive(run: RunDirectory) -> bool:
+    """Whether the process of a running job exists. On another machine, it must have written a file recently."""
     lives = run.process_lives()
     if lives is not None:
         return lives
-    signs = ("status.json", "metrics.jsonl", "train.log", "checkpoints")
-    changed = [path.stat().st_mtime for path in (run.path / name for name in signs) if path.exists()]
-    return time.time() - max(changed, default=0.0) < LAST_SIGN_SECONDS
-
-
-def known_folders(sweep: Path) -> dict[str, Path]:
-    """The folders of a sweep's jobs by the identity that their names end with."""
-    folders = [path for path in sweep.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    return {path.name.rpartition("-")[2]: path for path in folders}
-
-
-def check_identity(folder: Path, *, identity: str | None) -> None:
-    """Refuse a folder whose config is not the one that its name stands for: somebody changed it.
-
-    Raises:
-        ConfigError: it is so, or the config cannot be read.
-    """
-    if identity != folder.name.rpartition("-")[2]:
-        problem = f"its config.yaml has been changed: it stands for {identity}; move the folder away"
-        raise ConfigError("sweep.name", problem, value=str(folder))
-
-
-def with_all_keys(overrides: Sequence[Sequence[str]], configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """The jobs' overrides with the values of those keys that only other jobs set.
-
-    A sweep that was widened by a key has jobs that do not name it, and that are to be told from the others too. What
-    some name is read from the configs of all: `true` on a command line and the default `True` are one value.
-    """
-    given = [{key_of(text): text for text in job} for job in overrides]
-    keys = list(dict.fromkeys(key for job in given for key in job))
-    partly = {key for key in keys if any(key not in job for job in given)}
-    return [
-        [_override(config, key, given=job.get(key)) if key in partly else job[key] for key in keys]
-        for job, config in zip(given, configs, strict=True)
-    ]
-
-
-def _override(config: Mapping[str, Any], key: str, *, given: str | None) -> str:
-    """What sets a key to its value in a config; as `given` where that is of no such key, as `variant` is."""
-    value = setting(config, key)
-    if value is None and given is not None:
-        return given
-    return f"{key}={said(value.get('name') if isinstance(value, Mapping) else value)}"
+    written = ("status.json", "metrics.jsonl", "train.log", "checkpoints")
+    changed = [path.stat().st_mtime for path in (run.path / name for name in written) if path.exists()]
+    return time.time() - max(changed, default=0.0) < SILENT_SECONDS

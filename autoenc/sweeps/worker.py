@@ -1,4 +1,4 @@
-"""The inside of a job's process: train in its folder, say there how it went, and never outlive who watches it."""
+"""A job's process from the inside: train in its folder, record the end there, and never outlive the parent."""
 
 from __future__ import annotations
 
@@ -15,34 +15,33 @@ import threading
 from pathlib import Path
 
 from autoenc.runs import RunDirectory
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.plan import JobTask
 
 log = logging.getLogger(__name__)
 
 ORPHAN_SECONDS = 30.0
-"""How long a job whose parent is gone may take to finish its step and save."""
+"""How long a job may take to finish its step and save once its parent is gone."""
 
 PRELOADED = [
     *("autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment.run"),
     *("pydantic.dataclasses", "pydantic.type_adapter", "torch._dynamo", "sklearn.datasets"),
 ]
-"""What the process that jobs are forked from imports once for all of them; the second line is what these import only
-when they are used, as they are in nearly every run: it takes a job longer than many an epoch.
-"""
+"""Imported once by the process that jobs are forked from. Nearly every run imports the second line later, which takes
+longer than many an epoch."""
 
 
 def work(task: JobTask) -> None:
-    """Run the job. A process's whole life: it ends with the exit code of a run."""
+    """Run the job: the main function of its process, which ends with the exit code of a run."""
     if hasattr(os, "setsid"):
-        os.setsid()  # a terminal's Ctrl-C is for the sweep, which then asks its jobs
+        os.setsid()  # a terminal's Ctrl-C goes to the sweep, which then asks its jobs
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # which what it was forked from holds back
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked in the parent
     run_directory = RunDirectory(Path(task.folder))
     _send_output_to(run_directory.path / "train.log")
-    faulthandler.enable()  # a crash, and what ends a job that hangs, leave a stack in the log
+    faulthandler.enable()  # a crash, or the end of a hanging job, leaves a stack in the log
     _end_with_the_parent()
     os.environ.update(task.environment)
-    if task.logging.get("root") is not None:  # as Hydra has it: without a root, logging is left alone
+    if task.logging.get("root") is not None:  # as in Hydra: without a root, logging is left alone
         logging.config.dictConfig(dict(task.logging))
     if task.chdir:
         os.chdir(run_directory.path)
@@ -67,15 +66,15 @@ def _train(run_directory: RunDirectory, task: JobTask) -> None:
 
 
 def _send_output_to(path: Path) -> None:
-    """What a library writes past `logging` belongs to the job's log too, and not between the lines of other jobs."""
+    """Send what libraries print to the job's log, and not between the lines of other jobs."""
     log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed before Python began
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed before Python started
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
-    # A forked process has its parent's objects, which may be anything, a test's capture among them.
+    # A forked process has its parent's objects, such as a test's capture.
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False, errors="backslashreplace")
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, errors="backslashreplace")
 
@@ -87,7 +86,7 @@ def _end_with_the_parent() -> None:
 
 
 def _wait_and_end(sentinel: int) -> None:
-    """Save and end when the parent is gone, however it went; end without saving where that takes too long."""
+    """Save and end when the parent is gone; end without saving if that takes too long."""
     multiprocessing.connection.wait([sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(ORPHAN_SECONDS)

@@ -1,60 +1,57 @@
-"""What trackers have in common: what they are told, and by which names."""
+"""What all trackers have in common: the names of the numbers, and a guard against errors and delays."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from autoenc.registry import Choice
 from autoenc.runs import RunDirectory, State
 
+log = logging.getLogger(__name__)
+
 Row = Mapping[str, Any]
-"""A line of `metrics.jsonl`: an epoch's numbers."""
+"""A line of `metrics.jsonl`: the numbers of an epoch."""
+
+FINISHED_WAIT, UNFINISHED_WAIT = 60.0, 5.0
+"""Seconds that the end of a run waits for its tracker: a finished run uploads its pictures; a user who interrupts a run
+wants it to end soon."""
+ERROR_LENGTH = 300
+"""Characters of an error that the warning shows."""
 
 
-class Tracker(Protocol):
-    """Told how a run goes. It raises nothing and keeps nobody waiting: whatever befalls a tracker costs no run."""
-
-    def begin(self, rows: Sequence[Row]) -> None:
-        """The training begins; where a run is taken up again, it goes on after these epochs."""
-        ...
-
-    def epoch(self, row: Row) -> None:
-        """An epoch is done."""
-        ...
-
-    def finish(self, state: State, *, error: str | None = None) -> None:
-        """The run is over. This waits for what was told to arrive, but not for long; a signal may end the wait."""
-        ...
-
-
-class TrackerSettings(Protocol):
+class TrackerSettings(Choice):
     """A choice of the group `tracker`."""
 
+    @abstractmethod
     def require(self) -> None:
-        """See that what it needs is installed, and import it: in the main thread, before there is a folder.
+        """Import the tracker's package in the main thread, before the run's folder is made.
 
         Raises:
-            ConfigError: it is not; the message says what to install.
+            ConfigError: the package is not installed; the message says what to install.
         """
-        ...
 
+    @abstractmethod
     def build(self, run: TrackedRun) -> Tracker:
-        """The tracker of one run."""
-        ...
+        """Build the tracker of one run."""
 
 
 class TrackedRun(NamedTuple):
-    """The run that is told of."""
+    """The run that a tracker records."""
 
     directory: RunDirectory
     title: str
-    """What stands over its pictures."""
+    """The heading of its pictures."""
     values: Mapping[str, Any]
     """Its config, as plain values."""
     units: Mapping[str, str]
-    """Of each number, by its name without the split: `mse`."""
+    """The unit of each number, by its name without the split: `mse`."""
 
     @property
     def name(self) -> str:
@@ -62,13 +59,22 @@ class TrackedRun(NamedTuple):
         return "/".join(self.directory.path.absolute().parts[-2:])
 
     def settings(self) -> dict[str, bool | int | float | str]:
-        """The config by dotted keys, without the tracker's own; a list or null as it is written in YAML."""
+        """The config by dotted keys, without the tracker's own; lists and null as YAML writes them."""
         flat = _flattened(self.values)
         return {key: _as_scalar(value) for key, value in flat.items() if not key.startswith("tracker.")}
 
     def quantity(self, name: str) -> str | None:
-        """What `units` calls the number `name`: `mse` for `test/mse`, `seconds` for `final/seconds/total`."""
+        """The key of a number in `units`: `mse` for `test/mse`, `seconds` for `final/seconds/total`."""
         return next((part for part in reversed(name.split("/")) if part in self.units), None)
+
+
+class Epoch(NamedTuple):
+    """The numbers of an epoch."""
+
+    number: int
+    values: Mapping[str, float]
+    time: float
+    """When it ended, in seconds since 1970."""
 
 
 class Ending(NamedTuple):
@@ -80,17 +86,80 @@ class Ending(NamedTuple):
     """In seconds since 1970."""
     epochs: int
     scores: Mapping[str, float]
-    """The numbers of `summary.json`; none of a run that did not finish."""
+    """The numbers of `summary.json`; empty unless the run finished."""
+
+
+class Backend(Protocol):
+    """Records one run in one program. Its methods may raise anything."""
+
+    def begin(self, epochs: Sequence[Epoch]) -> None:
+        """Record the settings and the epochs so far."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Record an epoch without waiting for it to arrive."""
+
+    def finish(self, ending: Ending) -> None:
+        """Record the scores, the state and the pictures, and wait until everything has arrived."""
+
+
+class Tracker:
+    """Records a run as it goes on. Its backend's errors and delays do not reach the run; without one it does nothing.
+
+    After its first error the backend is not called again, and the log has one warning.
+    """
+
+    def __init__(self, backend: Backend | None, *, name: str, run: TrackedRun) -> None:
+        self._backend = backend
+        self._name = name
+        self._directory = run.directory
+        self._begun = False
+
+    def begin(self, rows: Sequence[Row]) -> None:
+        """Record that training begins; a resumed run has had these epochs already."""
+        self._begun = True
+        self._call(lambda backend: backend.begin(_dated(rows, end=time.time())))
+
+    def epoch(self, row: Row) -> None:
+        """Record an epoch."""
+        self._call(lambda backend: backend.epoch(_epoch(row, time.time())))
+
+    def finish(self, state: State, *, error: str | None = None) -> None:
+        """Record how the run ended, and wait until everything has arrived, but not for long. A signal ends the wait."""
+        seconds = FINISHED_WAIT if state == "finished" else UNFINISHED_WAIT
+        self._call(lambda _: self._finish_within(seconds, state, error))
+
+    def _finish_within(self, seconds: float, state: State, error: str | None) -> None:
+        if not self._begun:  # the run failed before its training
+            self.begin(self._directory.metrics())
+        summary = self._directory.summary() if state == "finished" else {}
+        epochs = len(self._directory.metrics())
+        ending = Ending(state, error, time.time(), epochs=epochs, scores=_scores(summary))
+        thread = threading.Thread(target=self._call, args=(lambda backend: backend.finish(ending),), daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if thread.is_alive():
+            raise TimeoutError(f"it has not answered for {seconds:g} seconds")
+
+    def _call(self, call: Callable[[Backend], None]) -> None:
+        if self._backend is None:
+            return
+        try:
+            call(self._backend)
+        except Exception as error:  # other people's code, a database, a network: anything can be raised
+            self._backend = None
+            text = "tracker=%s does not work: %s. The run goes on, and its folder has everything."
+            log.warning(text, self._name, _shortened(error))
+            log.debug("The tracker's error in full:", exc_info=error)
 
 
 @dataclass
 class Tracking:
-    """Whether a run has a tracker by now: it takes a prepared run to build one, and preparing may fail."""
+    """The tracker of a run, once the run is prepared far enough to have one."""
 
     tracker: Tracker | None = None
 
     def finish(self, state: State, *, error: str | None = None) -> None:
-        """Tell it that the run is over, and wait for it. A signal changes nothing any more, and only ends the wait."""
+        """Tell the tracker that the run is over, and wait for it. A signal only ends the wait."""
         if self.tracker is not None:
             with contextlib.suppress(KeyboardInterrupt, SystemExit):
                 self.tracker.finish(state, error=error)
@@ -100,7 +169,7 @@ class Tracking:
 def tracked() -> Iterator[Tracking]:
     """Tell the tracker, if there is one by then, how the work inside ended.
 
-    Whoever writes down how the run stands does so inside: then no wait for a tracker can change it.
+    The run's state is written inside, so that waiting for a tracker cannot change it.
     """
     tracking = Tracking()
     try:
@@ -114,21 +183,27 @@ def tracked() -> Iterator[Tracking]:
     tracking.finish("finished")
 
 
-def ending_of(directory: RunDirectory, state: State, *, error: str | None, time: float) -> Ending:
-    """How a run ended, with what its folder says."""
-    summary = directory.summary() if state == "finished" else {}
-    return Ending(state, error, time, epochs=len(directory.metrics()), scores=_scores(summary))
+def _epoch(row: Row, end: float) -> Epoch:
+    values = {name: float(value) for name, value in row.items() if name != "epoch" and value is not None}
+    return Epoch(row["epoch"], values, end)
 
 
-def numbers(row: Row) -> dict[str, float]:
-    """The numbers of an epoch, but for its own."""
-    return {name: float(value) for name, value in row.items() if name != "epoch" and value is not None}
+def _dated(rows: Sequence[Row], *, end: float) -> list[Epoch]:
+    """Date the epochs of an earlier process as if it had trained without a break until `end`.
+
+    An epoch without `seconds` counts as 0 seconds.
+    """
+    epochs = []
+    for row in reversed(rows):
+        epochs.append(_epoch(row, end))
+        end -= row.get("seconds", 0.0)
+    return epochs[::-1]
 
 
 def _scores(summary: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of `summary.json`: `test/mse`, and all others after `final/`, since epochs have such names too.
+    """Name the numbers of `summary.json`: `test/mse`, and the others after `final/`, since epochs have the same names.
 
-    What is dead or saturated is left out: its names are those of the model's parts, and differ from run to run.
+    Dead and saturated units are left out: their names are those of the model's layers, and differ from run to run.
     """
     flat = _flattened({name: value for name, value in summary.items() if name not in {"health", "units"}})
     found = {key.replace(".", "/"): value for key, value in flat.items() if isinstance(value, (int, float))}
@@ -149,3 +224,14 @@ def _as_scalar(value: Any) -> bool | int | float | str:
     if isinstance(value, (bool, int, float, str)):
         return value
     return "null" if value is None else str(value)
+
+
+def _shortened(error: Exception) -> str:
+    """The innermost message of the operating system or the network; libraries wrap many words around it."""
+    cause: BaseException = error
+    inner: BaseException | None = error
+    while inner is not None:
+        cause = inner if isinstance(inner, OSError) else cause
+        inner = inner.__cause__ or inner.__context__
+    text = " ".join(f"{type(cause).__name__}: {cause}".split()).rstrip(".")
+    return text if len(text) <= ERROR_LENGTH else f"{text[:ERROR_LENGTH]} ..."

@@ -41,11 +41,11 @@ def test_six_finish_four_are_reported_and_nothing_finished_is_redone(
     ]
     (elsewhere / "mended_1").touch()  # with a file of this name, nothing fails
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_until(lambda: process.poll() is not None or _count("finished") >= 2, seconds=300)
+    wait_until(lambda: process.poll() is not None or _count("finished") >= 2)
     assert process.returncode is None, process.communicate()
     process.kill()
     process.communicate()
-    wait_until(lambda: not processes_with(str(elsewhere)), seconds=120)
+    wait_until(lambda: not processes_with(str(elsewhere)))
     finished = {path: path.read_bytes() for path in SWEEP.glob("*/status.json") if outcome(path.parent) == "finished"}
     assert len(finished) >= 2
 

@@ -167,11 +167,11 @@ def test_a_folder_in_use_or_with_other_files_is_refused(elsewhere: Path, capsys:
     SWEEP.mkdir(parents=True)
     with filelock.FileLock(SWEEP / ".lock"):
         assert main([*QUICK, "seed=0,1"]) == 2
-    assert "another sweep is at work in its folder" in capsys.readouterr().err
+    assert "another sweep is running in its folder" in capsys.readouterr().err
     (SWEEP / "thesis.tex").touch()
     assert main([*QUICK, "seed=0,1"]) == 2
     assert "sweep.name=" in (message := capsys.readouterr().err)
-    assert "it holds something else than a sweep (thesis.tex)" in message
+    assert "the folder holds other files (thesis.tex)" in message
     assert [path.name for path in SWEEP.iterdir() if path.name != ".lock"] == ["thesis.tex"]
 
 
@@ -280,7 +280,7 @@ def test_a_launcher_or_a_search_that_is_refused_leaves_no_folder(
     pytest.importorskip("ray")
     ray = ["hydra/launcher=ray", "hydra.launcher.address=127.0.0.1:1"]
     assert main([*QUICK, "seed=0,1", *ray]) == 2
-    assert "nobody answers there" in capsys.readouterr().err
+    assert "there is no answer" in capsys.readouterr().err
     search = ["hydra/sweeper=optuna", "hydra.sweeper.storage=sqlite:////nonexistent/studies.db"]
     assert main([*QUICK, *search, "optimizer.learning_rate=interval(1e-3,1e-1)"]) == 2
     assert "the study cannot be opened" in capsys.readouterr().err

@@ -17,9 +17,9 @@ from autoenc import load_run
 from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.sweeps import worker
-from autoenc.sweeps.task import JobTask
-from autoenc.trackers.event_files import PREFIX
-from autoenc.trackers.mlflow import MlflowSettings
+from autoenc.sweeps.plan import JobTask
+from autoenc.trackers.choices import Mlflow
+from autoenc.trackers.tensorboard_events import EVENT_FILES
 from tests.conftest import Train
 from tests.training.test_training_loop import stop_at
 
@@ -102,13 +102,13 @@ def test_nothing_is_sent_to_where_a_folder_says(
 def test_a_tracker_that_is_chosen_gets_its_own_settings_and_not_the_folders(
     train: Train, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[MlflowSettings] = []
+    asked: list[Mlflow] = []
 
-    def require(settings: MlflowSettings) -> None:
+    def require(settings: Mlflow) -> None:
         asked.append(settings)
 
-    monkeypatch.setattr(MlflowSettings, "require", require)
-    monkeypatch.setattr(MlflowSettings, "build", lambda *_: pytest.fail("too far"))
+    monkeypatch.setattr(Mlflow, "require", require)
+    monkeypatch.setattr(Mlflow, "build", lambda *_: pytest.fail("too far"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     somebodys(train(), listener.tracker)
     with pytest.raises(pytest.fail.Exception):
@@ -121,7 +121,7 @@ def test_a_tracker_that_is_chosen_gets_its_own_settings_and_not_the_folders(
 def test_where_the_recorded_tracker_is_missing_or_unknown_the_run_goes_on(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "autoenc.trackers.mlflow_runs", None)  # as if it could not be imported
+    monkeypatch.setitem(sys.modules, "autoenc.trackers.mlflow_run", None)  # as if it could not be imported
     for number, tracker in enumerate([{"name": "mlflow"}, {"name": "of_a_package_that_is_gone", "project": "a"}]):
         somebodys(train(folder=f"run{number}"), tracker)
         assert main([f"resume=run{number}"]) == 0
@@ -160,7 +160,7 @@ def test_a_rerun_is_told_to_the_tracker_that_is_chosen(train: Train) -> None:
     assert epochs_told(Path("again")) == [1, 2, 3]
     assert RunDirectory(Path("again")).config()["tracker"] == {"name": "tensorboard"}
     assert main(["rerun=again", "hydra.run.dir=third"]) == 0
-    assert list(Path("third").glob(f"{PREFIX}*")) == []
+    assert list(Path("third").glob(EVENT_FILES)) == []
     assert RunDirectory(Path("third")).config()["tracker"] == {"name": "none"}
 
 
@@ -197,7 +197,7 @@ def test_a_job_that_goes_on_takes_the_tracker_of_the_command(
     worker._train(RunDirectory(run), JobTask(folder=str(run), config=config, hydra={}, logging={}, timeout=None))
     assert RunDirectory(run).status()["state"] == "finished"
     assert listener.heard == []
-    assert len(list(run.glob(f"{PREFIX}*"))) == (0 if of_the_command is None else 1)
+    assert len(list(run.glob(EVENT_FILES))) == (0 if of_the_command is None else 1)
 
 
 def test_a_model_that_is_loaded_is_told_to_nobody(
@@ -205,6 +205,6 @@ def test_a_model_that_is_loaded_is_told_to_nobody(
 ) -> None:
     somebodys(train(), listener.tracker)
     for method in ("require", "build"):
-        monkeypatch.setattr(MlflowSettings, method, lambda *_: pytest.fail("it is not to track"))
+        monkeypatch.setattr(Mlflow, method, lambda *_: pytest.fail("it is not to track"))
     load_run("run")
     assert listener.heard == []

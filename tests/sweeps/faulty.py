@@ -1,4 +1,4 @@
-"""A noise that goes wrong when it is told to, as an installed package offers one: for the tests of sweeps.
+"""A noise that goes wrong on request, as an installed plugin: for the tests of sweeps.
 
     faulty = install(tmp_path)              # a package with the noise, and a folder with its YAML
     faulty.use(monkeypatch)                 # for this process and its children
@@ -32,12 +32,12 @@ Fault = Literal["none", "raise", "tell", "exit", "kill", "hang", "memory"]
 MODULE = "autoenc_faulty"
 
 _calls = 0
-"""In this process: a job has one of its own."""
+"""In this process."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Faulty:
-    """`noise=faulty`: images as they are, until the fault comes."""
+    """`noise=faulty`: leaves images unchanged until the fault occurs."""
 
     corrupts: ClassVar[bool] = False
     fault: Fault

@@ -10,12 +10,11 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from autoenc.runs import RunDirectory
-from autoenc.sweeps.plan import Rerun
-from autoenc.sweeps.search import OptunaSearch
-from autoenc.sweeps.search.search import Search
-from autoenc.sweeps.search.trial import Trial
-from autoenc.sweeps.source import Proposal
+from autoenc.sweeps.plan import Proposal, Rerun
 from autoenc.sweeps.sweepers import SWEEPERS
+from autoenc.sweeps.sweepers.optuna_search import OptunaSearch
+from autoenc.sweeps.sweepers.search import Search
+from autoenc.sweeps.sweepers.trial import Trial
 
 RATE = "optimizer.learning_rate=tag(log, interval(1e-4, 1e-1))"
 BATCH = "training.batch_size=32,64,128"

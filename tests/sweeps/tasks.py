@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ import yaml
 
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.launchers import LAUNCHERS, Launcher
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.plan import JobTask
 from tests.conftest import REPOSITORY
 from tests.sweeps.faulty import Fault, noise
 
 LIMIT = 240.0
-"""Seconds that nothing here may take."""
+"""Seconds that only a hang takes."""
 
 FAULTS: dict[Fault, str] = {
     "none": "finished",
@@ -32,7 +33,7 @@ FAULTS: dict[Fault, str] = {
     "memory": "out_of_memory",
     "hang": "timed_out",
 }
-"""What a job is to be labelled that goes wrong so."""
+"""The state or the kind of error that each fault leads to."""
 
 
 def values(**changes: Any) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def values(**changes: Any) -> dict[str, Any]:
 
 
 def task(folder: Path, fault: Fault = "none", *, seconds: float = 0.0, timeout: float | None = None) -> JobTask:
-    """A job that goes wrong so after some steps, each of which takes so long."""
+    """A job that goes wrong after six steps of `seconds` each."""
     return JobTask(
         folder=str(folder),
         config=values(noise=noise(fault, after=6, seconds=seconds)),
@@ -67,7 +68,7 @@ def task(folder: Path, fault: Fault = "none", *, seconds: float = 0.0, timeout: 
 
 
 def run_all(launcher: Launcher, tasks: Sequence[JobTask]) -> list[str]:
-    """Have a launcher run them as a sweep does; the names of the jobs in the order in which they ended."""
+    """Run tasks as a sweep does; returns the names of the jobs in the order in which they ended."""
     waiting, running = list(tasks), 0
     ended: list[str] = []
     deadline = time.monotonic() + LIMIT
@@ -89,16 +90,16 @@ def outcome(folder: Path) -> str:
     return str(status["error"]["kind"] if status.get("error") else status.get("state"))
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = LIMIT) -> None:
-    """Wait, but not for ever."""
-    deadline = time.monotonic() + seconds
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait, but not forever."""
+    deadline = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < deadline, condition
         time.sleep(0.05)
 
 
 def launcher(name: str, **changes: object) -> Launcher:
-    """One as its YAML has it, but for the changes."""
+    """A launcher with the settings of its YAML, except for the changes."""
     given = yaml.safe_load((REPOSITORY / "conf" / "hydra" / "launcher" / f"{name}.yaml").read_text())
     return LAUNCHERS.parse({**given, **changes}).build()
 
@@ -106,8 +107,8 @@ def launcher(name: str, **changes: object) -> Launcher:
 def check_that_each_job_ends_in_its_own_way(
     launcher: Launcher, folder: Path, *, faults: Sequence[Fault] = tuple(FAULTS)
 ) -> None:
-    """One job for each fault, and the one that hangs against a time limit."""
-    tasks = [task(folder / fault, fault, timeout=10.0 if fault == "hang" else None) for fault in faults]
+    """Run one job for each fault; the hanging one has a time limit."""
+    tasks = [task(folder / fault, fault, timeout=30.0 if fault == "hang" else None) for fault in faults]
     assert sorted(run_all(launcher, tasks)) == sorted(faults)
     assert {fault: outcome(folder / fault) for fault in faults} == {fault: FAULTS[fault] for fault in faults}
     for fault in faults:
@@ -117,39 +118,47 @@ def check_that_each_job_ends_in_its_own_way(
     assert "in _go_wrong" in (folder / "hang" / "train.log").read_text()  # where it hung
 
 
-def check_that_stopped_jobs_are_saved(launcher: Launcher, folder: Path, *, waiting: Sequence[str] = ()) -> None:
-    """Two that run, and more that wait, asked to end."""
-    tasks = [task(folder / name, seconds=0.2) for name in ("a", "b")]
+def check_that_stopped_jobs_are_saved(
+    launcher: Launcher, folder: Path, *, running: Sequence[str] = ("a", "b"), waiting: Sequence[str] = ()
+) -> None:
+    """Stop jobs that run and jobs that wait."""
+    tasks = [task(folder / name, seconds=0.2) for name in running]
     for job in [*tasks, *(task(folder / name) for name in waiting)]:
         launcher.submit(job)
     wait_until(lambda: launcher.ended() == [] and all(training(Path(job.folder)) for job in tasks))
     launcher.stop()
     ended: list[str] = []
-    wait_until(lambda: len(ended.__iadd__(Path(job.folder).name for job in launcher.ended())) == 2 + len(waiting))
-    assert sorted(ended) == ["a", "b", *waiting]
-    assert [outcome(Path(job.folder)) for job in tasks] == ["interrupted", "interrupted"]
+    wait_until(
+        lambda: len(ended.__iadd__(Path(job.folder).name for job in launcher.ended())) == len(running) + len(waiting)
+    )
+    assert sorted(ended) == [*running, *waiting]
+    assert {outcome(Path(job.folder)) for job in tasks} == {"interrupted"}
     assert not any((folder / name).exists() for name in waiting)
 
 
-def check_that_nothing_outlives(name: str, folder: Path, **changes: object) -> None:
-    """Kill a process with a launcher and two running jobs of it; its processes go, the jobs saved."""
+def check_that_nothing_outlives(
+    name: str, folder: Path, *, jobs: Sequence[str] = ("a", "b"), **changes: object
+) -> None:
+    """Kill a process with a launcher and its running jobs: the jobs save, and all processes end."""
     marker = f"marker-{uuid.uuid4()}"
-    settings = json.dumps({"launcher": name, **changes})
+    settings = json.dumps({"launcher": name, "jobs": jobs, **changes})
     command = [sys.executable, "-m", "tests.sweeps.tasks", settings, str(folder)]
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             command, env={**os.environ, "AUTOENC_TEST": marker}, stdout=output, stderr=output, cwd=REPOSITORY
         )
     try:
-        wait_until(lambda: process.poll() is not None or all(training(folder / job) for job in ("a", "b")))
+        wait_until(lambda: process.poll() is not None or all(training(folder / job) for job in jobs))
         assert process.poll() is None, (folder / "output").read_text()
-        assert len(processes_with(marker)) >= 3
+        assert len(processes_with(marker)) > len(jobs)
+        process.kill()
+        process.wait()
+        wait_until(lambda: not processes_with(marker))
     finally:
         process.kill()
         process.wait()
-    wait_until(lambda: not processes_with(marker))
-    assert [outcome(folder / job) for job in ("a", "b")] == ["interrupted", "interrupted"]
-    assert all(training(folder / job) for job in ("a", "b"))
+        end_processes(marker)
+    assert {outcome(folder / job) for job in jobs} == {"interrupted"}
 
 
 def training(folder: Path) -> bool:
@@ -159,23 +168,36 @@ def training(folder: Path) -> bool:
 
 def processes_with(marker: str) -> list[str]:
     """The living processes of this machine that have a text in their environment or command line."""
+    return [str(process.pid) for process in _processes_with(marker)]
+
+
+def end_processes(marker: str, *, keep: Collection[int | None] = ()) -> None:
+    """Kill what a test has left behind."""
+    for process in _processes_with(marker):
+        if process.pid not in keep:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def _processes_with(marker: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
             if process.status() != psutil.STATUS_ZOMBIE and process.pid != psutil.Process().pid:
                 words = [*process.cmdline(), *process.environ().values()]
                 if any(marker in word for word in words):
-                    found.append(f"{process.pid} {' '.join(process.cmdline())[:80]}")
+                    found.append(process)
         except psutil.Error:
             continue
     return found
 
 
 def _run_until_killed(settings: str, folder: Path) -> None:
-    """What `check_that_nothing_outlives` kills."""
+    """The process that `check_that_nothing_outlives` kills."""
     changes = json.loads(settings)
+    jobs = changes.pop("jobs")
     made = launcher(changes.pop("launcher"), **changes)
-    run_all(made, [task(folder / job, seconds=1.0) for job in ("a", "b")])
+    run_all(made, [task(folder / job, seconds=1.0) for job in jobs])
 
 
 if __name__ == "__main__":

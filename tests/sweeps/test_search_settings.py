@@ -1,4 +1,4 @@
-"""What is refused before a search begins, and what is imported for it."""
+"""The settings of a search, checked before it begins."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hydra.core.override_parser.types import Override
 
 from autoenc.command_line.compose import plain
 from autoenc.settings import ConfigError, field_names
-from autoenc.sweeps.search.samplers import SAMPLERS
 from autoenc.sweeps.sweepers import SWEEPERS, Basic
+from autoenc.sweeps.sweepers.optuna_search import SAMPLERS
 from tests.composed import composed as composed_config
 from tests.conftest import REPOSITORY
 from tests.sweeps.searches import BATCH, CONFIG, RATE, settings
@@ -53,7 +53,7 @@ def test_every_file_is_a_choice() -> None:
 
 
 @pytest.mark.parametrize("preset", SEARCHES)
-def test_a_preset_is_a_search_that_makes_sense(preset: str) -> None:
+def test_a_preset_is_a_valid_search(preset: str) -> None:
     values = composed(f"experiment={preset}")
     sweeper = SWEEPERS.parse(values)
     assert not sweeper.knows_all_jobs
@@ -66,7 +66,7 @@ def test_a_preset_is_a_search_that_makes_sense(preset: str) -> None:
 # --- the grid ---
 
 
-def test_a_grid_is_all_combinations_the_last_key_fastest() -> None:
+def test_a_grid_has_all_combinations_and_the_last_key_changes_fastest() -> None:
     grid = Basic(params=None)
     assert grid.examples(parsed("a=1,2", "~b", "c=range(2)", "d='x y'")) == [
         ("a=1", "~b", "c=0", "d='x y'"),
@@ -78,7 +78,7 @@ def test_a_grid_is_all_combinations_the_last_key_fastest() -> None:
 
 def test_a_grid_has_no_intervals() -> None:
     with pytest.raises(
-        ConfigError, match=r"a=interval\(0, 1\): an interval has no end of values; hydra/sweeper=optuna"
+        ConfigError, match=r"a=interval\(0, 1\): an interval has infinitely many values; use hydra/sweeper=optuna"
     ):
         Basic(params=None).examples(parsed("a=interval(0, 1)"))
 
@@ -91,16 +91,16 @@ def test_a_grid_has_no_intervals() -> None:
     [
         (
             {"metric": "test/loss"},
-            "hydra.sweeper.metric=test/loss: a search goes by the validation split, and never by",
+            "hydra.sweeper.metric=test/loss: a search uses the validation split, never",
         ),
-        ({"metric": "test.mse"}, "never by the test split: name the metric alone, as mse"),
+        ({"metric": "test.mse"}, "never the test split: name the metric alone, as mse"),
         ({"metric": "validation/mse"}, "name the metric alone, as mse"),
-        ({"metric": "pca_mse"}, "hydra.sweeper.metric=pca_mse: it is measured on the test split alone"),
-        ({"metric": "nll_nats"}, "it is measured on the test split alone"),
-        ({"metric": "mes"}, r"there is no such metric \(did you mean 'mse'\?\); there are loss, "),
+        ({"metric": "pca_mse"}, "hydra.sweeper.metric=pca_mse: it is measured only on the test split"),
+        ({"metric": "nll_nats"}, "it is measured only on the test split"),
+        ({"metric": "mes"}, r"there is no such metric \(did you mean 'mse'\?\); the metrics are loss, "),
     ],
 )
-def test_what_cannot_be_the_objective(changes: dict[str, Any], message: str) -> None:
+def test_an_invalid_objective_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         settings(**changes).check(CONFIG)
 
@@ -131,14 +131,12 @@ def test_a_search_needs_a_validation_split() -> None:
         ("elbo_nats", "loss", False),
     ],
 )
-def test_what_decides_on_the_meaning_of_the_objective_is_not_searched(metric: str, key: str, allowed: bool) -> None:
+def test_keys_that_change_the_meaning_of_the_objective_are_not_searched(metric: str, key: str, allowed: bool) -> None:
     search = settings(metric=metric)
     if allowed:
         assert len(search.examples(parsed(f"{key}=1,2"))) == 2
     else:
-        with pytest.raises(
-            ConfigError, match=f"hydra.sweeper.metric={metric}: what it measures changes with {key}, so"
-        ):
+        with pytest.raises(ConfigError, match=f"hydra.sweeper.metric={metric}: its meaning changes with {key}, so"):
             search.examples(parsed(f"{key}=1,2", RATE))
 
 
@@ -158,8 +156,8 @@ def test_settings_are_checked(changes: dict[str, Any], message: str) -> None:
         settings(**changes)
 
 
-def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("autoenc.sweeps.search.space")]:
+def test_without_optuna_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("autoenc.sweeps.sweepers.search_space")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.setitem(sys.modules, "optuna.distributions", None)
@@ -167,7 +165,7 @@ def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
         settings().examples(parsed(RATE, BATCH))
 
 
-def test_optuna_is_imported_for_a_search_alone() -> None:
+def test_optuna_is_imported_only_for_a_search() -> None:
     code = (
         "import sys, autoenc.sweeps.sweepers as s;"
         "s.SWEEPERS.parse({'name': 'basic', 'params': None});"

@@ -1,4 +1,4 @@
-"""What of Hydra's syntax can be searched, and what comes back as a command line."""
+"""The search space: from Hydra's syntax to Optuna, and back to a command line."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autoenc.settings import ConfigError
-from autoenc.sweeps.search.samplers import Random
-from autoenc.sweeps.search.sampling import suggest
-from autoenc.sweeps.search.space import SearchSpace, described, search_space
+from autoenc.sweeps.sweepers.optuna_search import Random
+from autoenc.sweeps.sweepers.sampling import suggest
+from autoenc.sweeps.sweepers.search_space import SearchSpace, described, search_space
 
 
 def space(*texts: str) -> SearchSpace:
@@ -44,7 +44,7 @@ def one(text: str) -> BaseDistribution:
         ("[512,128],[256]", CategoricalDistribution(["[256]", "[512,128]"])),
     ],
 )
-def test_what_can_be_searched(text: str, wanted: BaseDistribution) -> None:
+def test_hydras_syntax_becomes_a_distribution(text: str, wanted: BaseDistribution) -> None:
     assert one(text) == wanted
 
 
@@ -57,14 +57,14 @@ def test_what_can_be_searched(text: str, wanted: BaseDistribution) -> None:
         ("tag(log, interval(0, 1))", "it must begin above 0"),
         ("tag(log, range(0, 9))", "it must begin above 0"),
         ("tag(log, range(1, 9, 2))", "in steps of 1"),
-        ("tag(log, range(1.5, 9.5))", "take an interval"),
-        ("tag(ln, interval(1, 2))", "there is no tag 'ln' here; there is log"),
+        ("tag(log, range(1.5, 9.5))", "or use an interval"),
+        ("tag(ln, interval(1, 2))", "there is no tag 'ln'; the only one is log"),
         ("tag(log, choice(1, 2))", "choices have no order"),
         ("range(1, 9, 0)", "a step that is not 0"),
         ("range(9, 1)", "there is no number in this range"),
     ],
 )
-def test_what_cannot_is_said_in_one_line(text: str, problem: str) -> None:
+def test_an_invalid_space_is_reported_in_one_line(text: str, problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
         one(text)
     assert str(caught.value).startswith(f"some.key={text}: ")
@@ -72,25 +72,25 @@ def test_what_cannot_is_said_in_one_line(text: str, problem: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_to_search() -> None:
+def test_a_search_without_a_varying_key_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"hydra.sweeper.params: there is nothing to search"):
         space("a=1", "b=[1,2]", "c=interval(1, 1)")
 
 
-def test_the_later_of_two_counts() -> None:
+def test_the_last_override_of_a_key_counts() -> None:
     found = space("a=1,2", "b=interval(0, 1)", "+c=1", "a=3", "b=interval(0, 2)", "c=range(4)")
     assert found.fixed == {"a": "a=3"}
     assert found.described() == {"b": "interval(0.0, 2.0)", "c": "int(interval(0, 3))"}
     assert space("a=3", "a=1,2").fixed == {}
 
 
-def test_what_has_one_value_is_not_searched() -> None:
+def test_a_key_with_one_value_is_not_searched() -> None:
     found = space("a=choice(7)", "b=interval(0.5, 0.5)", "c=range(1)", "d=1,2")
     assert found.fixed == {"a": "a=7", "b": "b=0.5", "c": "c=0"}
     assert list(found.distributions) == ["d"]
 
 
-def test_a_command_says_what_was_drawn_to_the_last_bit() -> None:
+def test_a_command_has_the_drawn_values_exactly() -> None:
     found = space(
         "optimizer=adam", "~noise", "+new.key='x y',z", "rate=interval(0, 1)", "size=range(9)", "sizes=[1,2],[3]"
     )
@@ -104,7 +104,7 @@ def test_a_command_says_what_was_drawn_to_the_last_bit() -> None:
     assert command[2].startswith("+new.key=")
 
 
-def test_the_examples_are_as_far_out_as_it_goes() -> None:
+def test_the_examples_are_the_edges_of_the_space() -> None:
     found = space("a=1", "rate=interval(0, 1)", "kind=x,y,z")
     assert found.examples() == [
         ("a=1", "rate=0.0", "kind=x"),
@@ -123,7 +123,7 @@ def test_the_examples_are_as_far_out_as_it_goes() -> None:
         ("int(interval(2, 64))", "int(interval(2, 64))"),
     ],
 )
-def test_a_space_in_words(text: str, said: str) -> None:
+def test_a_distribution_is_described_in_hydras_syntax(text: str, said: str) -> None:
     assert described(one(text)) == said
 
 
@@ -163,6 +163,6 @@ def test_numbers_have_few_digits_and_stay_within(text: str, digits: int) -> None
     assert all(distribution.low <= value <= distribution.high for value in values)
 
 
-def test_a_range_of_floats_is_drawn_as_it_is_written() -> None:
+def test_a_range_of_floats_is_drawn_without_rounding_errors() -> None:
     values = set(drawn("range(0, 1, 0.1)", count=80))
     assert values == {0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}

@@ -1,4 +1,4 @@
-"""A job's process at the moments when something goes wrong."""
+"""A job's process when something goes wrong."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ import pytest
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import Attempt
 from tests.sweeps.faulty import Installed
-from tests.sweeps.tasks import LIMIT, outcome, task, training, wait_until
+from tests.sweeps.tasks import outcome, task, training, wait_until
 
 
-def test_a_folder_that_another_process_is_at_work_in_is_waited_for_and_left_alone(
-    tmp_path: Path, faulty: Installed
-) -> None:
+def test_a_job_waits_while_another_process_trains_in_its_folder(tmp_path: Path, faulty: Installed) -> None:
     run = RunDirectory.begin(tmp_path / "job", config=task(tmp_path / "job").config)
     before = run.status()
     attempt = Attempt(task(tmp_path / "job"))
@@ -41,7 +39,7 @@ def test_a_job_that_waits_for_another_process_can_be_stopped(tmp_path: Path, fau
     assert outcome(run.path) == "running"
 
 
-def test_the_end_is_written_down_although_the_status_is_damaged(tmp_path: Path, faulty: Installed) -> None:
+def test_the_end_is_recorded_over_a_damaged_status(tmp_path: Path, faulty: Installed) -> None:
     attempt = Attempt(task(tmp_path / "job", seconds=0.2))
     attempt.start()
     wait_until(lambda: training(tmp_path / "job"))
@@ -52,7 +50,7 @@ def test_the_end_is_written_down_although_the_status_is_damaged(tmp_path: Path, 
     assert outcome(tmp_path / "job") == "killed"
 
 
-def test_a_process_that_is_lost_with_what_it_was_forked_from_is_noticed(tmp_path: Path, faulty: Installed) -> None:
+def test_a_process_that_dies_with_its_parent_is_noticed(tmp_path: Path, faulty: Installed) -> None:
     attempt = Attempt(task(tmp_path / "job", seconds=0.2))
     attempt.start()
     assert attempt._process is not None
@@ -62,13 +60,13 @@ def test_a_process_that_is_lost_with_what_it_was_forked_from_is_noticed(tmp_path
     process.suspend()  # before it has written its own number down, most likely
     server.kill()
     process.kill()
-    wait_until(attempt.poll, seconds=LIMIT)
+    wait_until(attempt.poll)
     assert outcome(tmp_path / "job") == "killed"
     multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
-def test_who_is_asked_to_save_is_given_the_time_for_it(tmp_path: Path, faulty: Installed) -> None:
-    attempt = Attempt(task(tmp_path / "job", seconds=0.5, timeout=600.0))
+def test_a_job_that_is_saving_is_not_ended_by_its_time_limit(tmp_path: Path, faulty: Installed) -> None:
+    attempt = Attempt(task(tmp_path / "job", seconds=0.2, timeout=600.0))
     attempt.start()
     wait_until(lambda: training(tmp_path / "job") or attempt.poll())
     attempt.stop()
@@ -77,9 +75,7 @@ def test_who_is_asked_to_save_is_given_the_time_for_it(tmp_path: Path, faulty: I
     assert outcome(tmp_path / "job") == "interrupted"
 
 
-def test_a_process_that_cannot_be_started_leaves_the_job_as_one_that_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_cannot_be_started_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Context:
         @staticmethod
         def get_start_method() -> str:
@@ -97,7 +93,7 @@ def test_a_process_that_cannot_be_started_leaves_the_job_as_one_that_goes_on(
     assert "could not be started" in RunDirectory(tmp_path / "job").status()["error"]["message"]
 
 
-def test_a_job_that_goes_on_takes_from_the_command_what_is_no_matter(tmp_path: Path, faulty: Installed) -> None:
+def test_a_continued_job_takes_ignored_settings_from_the_command(tmp_path: Path, faulty: Installed) -> None:
     moved = task(tmp_path / "job")
     there = {
         **moved.config,

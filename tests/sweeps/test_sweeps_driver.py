@@ -1,4 +1,4 @@
-"""The course of a sweep, with a launcher that runs nothing."""
+"""The driver of a sweep, with a launcher that runs nothing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ import pytest
 
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.sweeps.driver import Course
-from autoenc.sweeps.plan import Job, Rerun, action
-from autoenc.sweeps.source import Grid, Proposal
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.driver import SweepDriver
+from autoenc.sweeps.plan import Job, JobTask, Proposal, Rerun, action
+from autoenc.sweeps.sweepers import Grid
 from tests.sweeps.tasks import values
 
 
 @dataclass
 class Pretended:
-    """A launcher whose jobs end when they are looked at twice."""
+    """A launcher whose jobs end at the second look."""
 
     slots: int = 2
     adopts: bool = False
@@ -73,9 +72,9 @@ class Remembering(Grid):
         self.refusals.append(problem)
 
 
-def course(
+def driver(
     tmp_path: Path, names: Sequence[str], *, launcher: Pretended | None = None, rerun: Rerun = "failed"
-) -> Course:
+) -> SweepDriver:
     """A sweep with a job in the folder of each name."""
 
     def job_of(proposal: Proposal) -> Job:
@@ -88,22 +87,22 @@ def course(
 
     source = Remembering([[name] for name in names])
     what = partial(action, rerun=rerun)
-    return Course(source=source, launcher=launcher or Pretended(), job_of=job_of, action=what, view=Silent())
+    return SweepDriver(source=source, launcher=launcher or Pretended(), job_of=job_of, action=what, view=Silent())
 
 
-def submitted(one: Course) -> list[str]:
+def submitted(one: SweepDriver) -> list[str]:
     assert isinstance(one.launcher, Pretended)
     return [Path(task.folder).name for task in one.launcher.submitted]
 
 
-def told(one: Course) -> list[tuple[int, str]]:
+def told(one: SweepDriver) -> list[tuple[int, str]]:
     assert isinstance(one.source, Remembering)
     return sorted(one.source.told)
 
 
-def test_every_job_is_run_once_and_no_more_at_once_than_there_are_slots(tmp_path: Path) -> None:
+def test_every_job_runs_once_within_the_slots(tmp_path: Path) -> None:
     launcher = Pretended()
-    one = course(tmp_path, "abcde", launcher=launcher)
+    one = driver(tmp_path, "abcde", launcher=launcher)
     one.run()
     assert submitted(one) == list("abcde")
     assert told(one) == list(enumerate("abcde"))
@@ -113,30 +112,30 @@ def test_every_job_is_run_once_and_no_more_at_once_than_there_are_slots(tmp_path
 
 @pytest.mark.parametrize("slots", [1, 2])  # the first is over, or at work, when the second is proposed
 @pytest.mark.parametrize("rerun", ["failed", "all"])
-def test_a_job_that_is_proposed_twice_is_run_once_and_told_twice(tmp_path: Path, rerun: Rerun, slots: int) -> None:
-    one = course(tmp_path, "aab", launcher=Pretended(slots=slots), rerun=rerun)
+def test_a_job_that_is_proposed_twice_runs_once(tmp_path: Path, rerun: Rerun, slots: int) -> None:
+    one = driver(tmp_path, "aab", launcher=Pretended(slots=slots), rerun=rerun)
     one.run()
     assert submitted(one) == ["a", "b"]
     assert told(one) == [(0, "a"), (1, "a"), (2, "b")]
 
 
-def test_what_has_finished_is_told_and_not_run(tmp_path: Path) -> None:
+def test_a_finished_job_does_not_run_again(tmp_path: Path) -> None:
     RunDirectory.begin(tmp_path / "a", config=values()).set_state("finished")
-    one = course(tmp_path, "ab")
+    one = driver(tmp_path, "ab")
     one.run()
     assert submitted(one) == ["b"]
     assert told(one) == [(0, "a"), (1, "b")]
 
 
-def test_a_proposal_that_makes_no_job_costs_no_other(tmp_path: Path) -> None:
-    one = course(tmp_path, ["a", "impossible", "b"])
+def test_an_invalid_proposal_is_refused_alone(tmp_path: Path) -> None:
+    one = driver(tmp_path, ["a", "impossible", "b"])
     one.run()
     assert submitted(one) == ["a", "b"]
     assert isinstance(one.source, Remembering)
     assert one.source.refusals == ["seed: impossible"]
 
 
-def test_a_job_at_work_elsewhere_is_waited_for(tmp_path: Path) -> None:
+def test_the_sweep_waits_for_a_job_of_another_process(tmp_path: Path) -> None:
     run = RunDirectory.begin(tmp_path / "a", config=values())  # by this very process
     looks = 0
 
@@ -147,7 +146,7 @@ def test_a_job_at_work_elsewhere_is_waited_for(tmp_path: Path) -> None:
             if looks == 3:
                 run.set_state("finished")
 
-    one = course(tmp_path, "a")
+    one = driver(tmp_path, "a")
     one.view = Looking()
     one.run()
     assert submitted(one) == []
@@ -156,7 +155,7 @@ def test_a_job_at_work_elsewhere_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["elsewhere", socket.gethostname()])
-def test_only_a_launcher_that_knows_of_a_job_elsewhere_is_given_it(tmp_path: Path, host: str) -> None:
+def test_only_an_adopting_launcher_gets_a_job_of_another_machine(tmp_path: Path, host: str) -> None:
     run = RunDirectory.begin(tmp_path / "a", config=values())
     run._write_json("status.json", {**run.status(), "host": host})
 
@@ -164,20 +163,20 @@ def test_only_a_launcher_that_knows_of_a_job_elsewhere_is_given_it(tmp_path: Pat
         def look(self) -> None:
             run.set_state("finished")
 
-    one = course(tmp_path, "a", launcher=Pretended(adopts=True))
+    one = driver(tmp_path, "a", launcher=Pretended(adopts=True))
     one.view = Ending()
     one.run()
     assert submitted(one) == (["a"] if host == "elsewhere" else [])
 
 
-def test_a_fault_of_the_sweep_itself_lets_the_jobs_save(tmp_path: Path) -> None:
+def test_jobs_save_when_the_sweep_itself_fails(tmp_path: Path) -> None:
     launcher = Pretended()
 
     class Faulty(Silent):
         def look(self) -> None:
             raise OSError(28, "No space left on device")
 
-    one = course(tmp_path, "abc", launcher=launcher)
+    one = driver(tmp_path, "abc", launcher=launcher)
     one.view = Faulty()
     with pytest.raises(OSError, match="No space left"):
         one.run()
@@ -194,7 +193,7 @@ def test_a_signal_ends_the_sweep_when_its_jobs_have_saved(tmp_path: Path) -> Non
             if not launcher.calls:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    one = course(tmp_path, "abcd", launcher=launcher)
+    one = driver(tmp_path, "abcd", launcher=launcher)
     one.view = Signalled()
     with pytest.raises(SystemExit) as ended:
         one.run()

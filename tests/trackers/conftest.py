@@ -1,53 +1,52 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from autoenc.command_line import main
-from autoenc.trackers.background import FedFromAThread, Recorder
+from autoenc.trackers import Tracker
+from tests.conftest import TINY
 from tests.training.test_training_loop import Killed, kill, stop_at
 
 KilledRun = Callable[..., Path]
 
 
-def warnings_of_trackers(run: Path) -> list[str]:
-    """What the log of a run has of them."""
+def tracker_warnings(run: Path) -> list[str]:
+    """The warnings of trackers in the log of a run."""
     lines = (run / "train.log").read_text().splitlines()
     return [line for line in lines if " WARNING autoenc.trackers" in line]
 
 
-class Gone:
-    """A recorder whose process was killed: a thread that comes here does nothing any more."""
-
-    def __init__(self, recorder: object) -> None:
-        self.recorder = recorder  # its open file would be complained of, were it not kept
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        return lambda *_, **__: threading.Event().wait()
-
-
 @pytest.fixture
 def killed(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> KilledRun:
-    """A run that was killed at a step, as the command line begins it; returns its folder."""
-    trackers: list[FedFromAThread] = []
-    original = FedFromAThread.__init__
+    """A run that is killed at a step, started by the command line; returns its folder."""
+    trackers: list[Tracker] = []
+    original = Tracker.__init__
 
-    def remembered(self: FedFromAThread, *arguments: Any, **others: Any) -> None:
+    def remember(self: Tracker, *arguments: Any, **others: Any) -> None:
         trackers.append(self)
         original(self, *arguments, **others)
 
     def call(*arguments: str, step: int) -> Path:
         with monkeypatch.context() as patched:
-            patched.setattr(FedFromAThread, "__init__", remembered)
+            patched.setattr(Tracker, "__init__", remember)
             stop_at(step, kill, patched)
             with pytest.raises(Killed):
                 main([*arguments, "hydra.run.dir=run"])
-        for tracker in trackers:
-            tracker._recorder = cast(Recorder, Gone(tracker._recorder))
+        for tracker in trackers:  # the threads of a killed process would be gone
+            for future in getattr(tracker._backend, "_sent", []):
+                future.result()
         return elsewhere / "run"
 
     return call
+
+
+@pytest.fixture(scope="session")
+def untracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run without a tracker."""
+    folder = tmp_path_factory.mktemp("untracked") / "run"
+    assert main([*TINY, f"hydra.run.dir={folder}"]) == 0
+    return folder

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,9 @@ from tensorboard.plugins.hparams import metadata as hparams_metadata
 
 from autoenc.command_line import main
 from autoenc.runs import RunDirectory
-from autoenc.trackers.event_files import PREFIX, EventFiles
-from autoenc.trackers.tracker import Ending, TrackedRun
+from autoenc.trackers.tensorboard_events import EVENT_FILES
 from tests.conftest import TINY, Train
-from tests.trackers.conftest import KilledRun, warnings_of_trackers
+from tests.trackers.conftest import KilledRun, tracker_warnings
 from tests.training.test_training_loop import assert_same_run
 
 ALL = {"scalars": 0, "images": 0, "tensors": 0}
@@ -45,14 +44,14 @@ def status(reader: EventAccumulator) -> int:
 
 
 def event_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{PREFIX}*"))
+    return sorted(folder.glob(EVENT_FILES))
 
 
 def as_written(rows: list[dict[str, float]], name: str) -> list[tuple[int, Any]]:
     return [(int(row["epoch"]), pytest.approx(row[name], rel=1e-7)) for row in rows]
 
 
-def test_it_finds_the_numbers_their_units_the_settings_and_the_pictures(train: Train) -> None:
+def test_tensorboard_finds_numbers_units_settings_and_pictures(train: Train, untracked: Path) -> None:
     run = train("tracker=tensorboard")
     reader, directory = read(run), RunDirectory(run)
     rows, summary = directory.metrics(), directory.summary()
@@ -96,16 +95,15 @@ def test_it_finds_the_numbers_their_units_the_settings_and_the_pictures(train: T
         (image,) = reader.Images(name)
         assert image.encoded_image_string == path.read_bytes()
         assert (image.width, image.height, image.step) == (*Image.open(io.BytesIO(path.read_bytes())).size, 3)
-    assert warnings_of_trackers(run) == []
-
-
-def test_it_changes_no_bit_of_the_run(train: Train) -> None:
-    assert_same_run(train("tracker=tensorboard", folder="tracked"), train(folder="alone"))
+    assert tracker_warnings(run) == []
+    assert len(event_files(run)) == 1
+    assert not (run / "tracker.json").exists()
+    assert_same_run(run, untracked)
 
 
 # 100 images give 90 for training: 6 steps an epoch; a checkpoint after each 4.
 @pytest.mark.parametrize("step", [13, *(pytest.param(step, marks=pytest.mark.slow) for step in (3, 17))])
-def test_a_run_that_is_taken_up_again_has_each_epoch_once(step: int, killed: KilledRun) -> None:
+def test_a_resumed_run_has_each_epoch_once(step: int, killed: KilledRun) -> None:
     run = killed(*TINY, "tracker=tensorboard", step=step)
     assert main(["resume=run", "tracker=tensorboard"]) == 0
     reader = read(run)
@@ -119,7 +117,7 @@ def test_a_run_that_is_taken_up_again_has_each_epoch_once(step: int, killed: Kil
     assert times == sorted(times)
 
 
-def test_a_failed_run_says_so_until_it_is_taken_up_and_finishes(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_run_is_a_failed_session_until_it_is_resumed(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no\nink")
 
@@ -136,58 +134,13 @@ def test_a_failed_run_says_so_until_it_is_taken_up_and_finishes(train: Train, mo
     assert text(read(run), "state") == ["finished"]
 
 
-def test_a_run_that_fails_before_it_trains_is_there_too(tmp_path: Path) -> None:
-    directory = RunDirectory(tmp_path)
-    directory.append_metrics({"epoch": 1, "train/loss": 0.5, "seconds": 1.0})
-    files = EventFiles(TrackedRun(directory, "a run", values={"seed": 1}, units={}))
-    files.end(Ending("failed", "no checkpoint", time=100.0, epochs=1, scores={}))
-    files.close()
-    reader = read(tmp_path)
-    assert scalars(reader, "train/loss") == [(1, 0.5)]
-    assert status(reader) == api_pb2.STATUS_FAILURE
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_costs_one_warning(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-
-def test_an_event_that_found_no_room_leaves_nothing_that_readers_would_stop_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = EventFiles(TrackedRun(RunDirectory(tmp_path), "a run", values={"seed": 1}, units={}))
-    files.begin([])
-    assert files._file is not None
-    stream = files._file._file
-
-    class Full:
-        """A disk with room for ten more bytes."""
-
-        def write(self, record: bytes) -> int:
-            return stream.write(record[:10])
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(stream, name)
-
-    from autoenc.trackers.background import Epoch
-
-    first, second = (Epoch({"epoch": epoch, "train/loss": epoch / 2}, 100.0 + epoch) for epoch in (1, 2))
-    files.write([first])
-    with monkeypatch.context() as patched:
-        patched.setattr(files._file, "_file", Full())
-        with pytest.raises(OSError, match="No space left"):
-            files.write([first, second])
-    files.write([first, second])
-    files.close()
-    assert scalars(read(tmp_path), "train/loss") == [(1, 0.5), (2, 1.0)]
-
-
-def test_a_folder_that_takes_no_more_files_costs_a_word(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autoenc.trackers.event_files.PREFIX", "no/such/folder/")
+    monkeypatch.setattr("tensorboard.summary.writer.record_writer.RecordWriter.write", full)
     run = train("tracker=tensorboard")
     assert RunDirectory(run).status()["state"] == "finished"
-    (warning,) = warnings_of_trackers(run)
-    assert "tracker=tensorboard does not work: FileNotFoundError: " in warning
-
-
-def test_the_files_are_in_the_run_s_own_folder(train: Train) -> None:
-    run = train("tracker=tensorboard", folder="outputs/a/b")
-    (file,) = event_files(run)
-    assert file.stat().st_size > 0
-    assert json.loads((run / "status.json").read_text())["state"] == "finished"
-    assert not (run / "tracker.json").exists()
+    (warning,) = tracker_warnings(run)
+    assert "tracker=tensorboard does not work: OSError: [Errno 28] No space left on device" in warning

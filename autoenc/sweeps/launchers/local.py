@@ -6,42 +6,43 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from autoenc.registry import Choice
 from autoenc.settings import PositiveInt
 from autoenc.sweeps.attempt import Attempt, warm_up
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.plan import JobTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Basic:
+class Basic(Choice):
     """`hydra/launcher=basic`: one job after another, with all threads."""
 
     def check(self) -> None:
-        """There is nothing that could be missing."""
+        """Accept every machine."""
 
     def build(self) -> LocalLauncher:
-        """A launcher with one slot."""
+        """Build a launcher with one slot."""
         return LocalLauncher(slots=1, threads=None, gpus=[])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Joblib:
-    """`hydra/launcher=joblib`: several jobs at once, the threads divided among them, and the GPUs dealt out."""
+class Joblib(Choice):
+    """`hydra/launcher=joblib`: several jobs at once, which share the threads and the GPUs."""
 
     n_jobs: PositiveInt | None
-    """None: one a GPU where there are any, else one a core."""
+    """None: one a GPU if there are any, else one a core."""
 
     def check(self) -> None:
-        """There is nothing that could be missing."""
+        """Accept every machine."""
 
     def build(self) -> LocalLauncher:
-        """A launcher with as many slots as were asked for."""
+        """Build a launcher with `n_jobs` slots."""
         gpus = gpus_here()
         slots = self.n_jobs or len(gpus) or cores_here()
         return LocalLauncher(slots=slots, threads=max(1, cores_here() // slots), gpus=gpus)
 
 
 class LocalLauncher:
-    """So many jobs at once, each a child of this process."""
+    """Runs each job as a child of this process."""
 
     adopts = False
 
@@ -55,45 +56,42 @@ class LocalLauncher:
     def submit(self, task: JobTask) -> None:
         """Start a job in a free slot, which decides on its GPU."""
         slot = next(number for number in range(self.slots) if number not in self._running)
-        attempt = Attempt(self._placed(task, slot=slot))
+        environment = {**os.environ, **task.environment}  # the parent of the jobs may have an older one
+        if self._gpus and not _chooses_a_gpu(task):
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
+        attempt = Attempt(replace(task, threads=self._threads, environment=environment))
         attempt.start()
         self._running[slot] = attempt
 
     def ended(self) -> list[JobTask]:
-        """The jobs that are over."""
+        """See `Launcher`."""
         over = [slot for slot, attempt in self._running.items() if attempt.poll()]
         return [self._running.pop(slot).task for slot in over]
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Ask every job to end."""
+        """See `Launcher`."""
         for attempt in self._running.values():
             attempt.stop(at_once=at_once)
 
     def close(self) -> None:
-        """Nothing is held."""
-
-    def _placed(self, task: JobTask, *, slot: int) -> JobTask:
-        environment = {**os.environ, **task.environment}  # what jobs are forked from has that of when it was started
-        if self._gpus and not _chooses_a_gpu(task):
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
-        return replace(task, threads=self._threads, environment=environment)
+        """See `Launcher`."""
 
 
 def _chooses_a_gpu(task: JobTask) -> bool:
-    """Whether its config counts the GPUs of the machine, which it then has to see."""
+    """Whether its config has the index of a GPU, so that it needs to see all of them."""
     device = task.config.get("device")
     return isinstance(device, Mapping) and bool(device.get("index"))
 
 
 def cores_here() -> int:
-    """How many CPU cores this process may use, containers' limits included."""
+    """How many CPU cores this process may use; limits of containers count."""
     import joblib
 
     return int(joblib.cpu_count())
 
 
 def gpus_here() -> list[str]:
-    """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` calls them."""
+    """The GPUs that this process may use, as in `CUDA_VISIBLE_DEVICES`."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in (part.strip() for part in visible.split(",")) if name and name != "-1"]

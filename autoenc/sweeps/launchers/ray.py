@@ -4,81 +4,81 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from autoenc.extras import imported
-from autoenc.runs import ErrorKind, RunDirectory
+from autoenc.registry import Choice
+from autoenc.runs import ErrorKind
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
-from autoenc.sweeps.launchers.ray_connection import RayConnection, largest, this_machine, total
-from autoenc.sweeps.launchers.ray_job import watch
-from autoenc.sweeps.launchers.supervision import LostJob
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.launchers.ray_connection import RayConnection, this_machine
+from autoenc.sweeps.launchers.supervision import POLL_SECONDS, RemoteJob, Supervisor, take_settled
+from autoenc.sweeps.plan import JobTask
 
-INSIST_SECONDS = 0.5
+CANCEL_SECONDS = 0.5
+"""Between two requests to end at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ray:
-    """`hydra/launcher=ray`: each job a task of Ray's."""
+class Ray(Choice):
+    """`hydra/launcher=ray`: each job is a task of Ray."""
 
     address: str | None
-    """None: one that is started on this machine, and ends with the sweep."""
+    """None: start Ray on this machine; it ends with the sweep."""
     n_jobs: PositiveInt | None
     """At most so many at once; None: as many as the cluster has room for now."""
     num_cpus: PositiveInt
-    """What a job takes, and its threads where its config leaves them open."""
+    """Of a job; also its threads if its config has none."""
     num_gpus: NonNegativeFloat | None
-    """What a job takes, which may be a part of one; None: one where the cluster has any."""
+    """Of a job, which may be a fraction; None: one if the cluster has any."""
 
     def check(self) -> None:
-        """Refuse what cannot be had here; whether there is a Ray at an address is seen when it is asked.
+        """Refuse what this machine cannot do; whether Ray answers at an address shows later.
 
         Raises:
-            ConfigError: Ray is not installed, or this machine has not what a job takes of a Ray of our own.
+            ConfigError: Ray is not installed, or this machine has too few CPUs or GPUs.
         """
         imported("ray", extra="ray", key="hydra.launcher")
         if self.address is None:
             self._checked_gpus([this_machine()])
 
     def build(self) -> RayLauncher:
-        """A launcher that is connected.
+        """Connect to Ray.
 
         Raises:
-            ConfigError: Ray is not installed or not there, or no machine of it has what a job takes.
+            ConfigError: Ray is not installed or does not answer, or no machine of it has room for a job.
         """
-        self.check()  # what is known before Ray has taken its time to start
+        self.check()  # before Ray takes its time to start
         connection = RayConnection(self.address)
         try:
-            return self._launcher(connection)
+            nodes = connection.nodes()
+            gpus = self._checked_gpus(nodes)
         except BaseException:
             connection.close()
             raise
-
-    def _launcher(self, connection: RayConnection) -> RayLauncher:
-        nodes = connection.nodes()
-        gpus = self._checked_gpus(nodes)
-        room = total(nodes, "CPU") // self.num_cpus
+        room = _total(nodes, "CPU") // self.num_cpus
         if gpus:
-            room = min(room, total(nodes, "GPU") // gpus)
+            room = min(room, _total(nodes, "GPU") // gpus)
         slots = self.n_jobs or max(1, int(room))
         return RayLauncher(connection, slots=slots, num_cpus=self.num_cpus, num_gpus=gpus)
 
     def _checked_gpus(self, nodes: Sequence[Mapping[str, float]]) -> float:
-        """How many GPUs a job takes."""
-        gpus = (1 if total(nodes, "GPU") else 0) if self.num_gpus is None else self.num_gpus
-        for key, resource, wanted in (("num_cpus", "CPU", self.num_cpus), ("num_gpus", "GPU", gpus)):
-            if wanted > (there := largest(nodes, resource)):
-                problem = f"no machine of the Ray cluster has so many: the largest has {there:g}"
-                raise ConfigError(f"hydra.launcher.{key}", problem, value=wanted)
+        """How many GPUs a job gets."""
+        gpus = (1 if _total(nodes, "GPU") else 0) if self.num_gpus is None else self.num_gpus
+        for key, resource, needed in (("num_cpus", "CPU", self.num_cpus), ("num_gpus", "GPU", gpus)):
+            largest = max((node.get(resource, 0.0) for node in nodes), default=0.0)
+            if needed > largest:
+                problem = f"no machine of the Ray cluster has so many: the largest has {largest:g}"
+                raise ConfigError(f"hydra.launcher.{key}", problem, value=needed)
         return gpus
 
 
 class RayLauncher:
-    """So many of Ray's tasks at once; where there is no room, Ray has them wait."""
+    """Hands each job to Ray, which queues it until there is room."""
 
     adopts = False
 
@@ -86,61 +86,54 @@ class RayLauncher:
         self.slots = slots
         self._connection = connection
         self._threads = num_cpus
-        # A task that is lost is the sweep's business; a worker is kept, since it has imported torch.
-        self._watch = connection.ray.remote(
-            num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0, max_calls=0, retry_exceptions=False
-        )(watch)
-        self._running: dict[Any, tuple[JobTask, Mapping[str, Any]]] = {}
-        """By Ray's reference: each job, and what its `status.json` said before."""
-        self._lost: list[LostJob] = []
+        # The sweep decides about lost jobs. Workers are kept, since they have imported torch.
+        options = {"max_retries": 0, "max_calls": 0, "retry_exceptions": False}
+        self._watch = connection.ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, **options)(watch)
+        self._running: dict[Any, RemoteJob] = {}
+        """By Ray's reference."""
+        self._lost: list[RemoteJob] = []
         self._stopping = False
-        self._insist_at = math.inf
-        """When jobs that are to end at once are asked again."""
+        self._cancel_again_at = math.inf
 
     def submit(self, task: JobTask) -> None:
-        """Hand a job to Ray."""
-        before = RunDirectory(Path(task.folder)).status()
+        """See `Launcher`."""
+        job = RemoteJob(task)
         try:
             reference = self._watch.remote(replace(task, threads=self._threads))
-        except Exception as error:  # Ray's, which are of many kinds: it is this job's, and not the sweep's
-            lost = LostJob(
-                task, before=before, kind="killed", message=f"Ray did not take it: {_words(error)}", gone=True
-            )
-            self._lost.append(lost)
-            return
-        self._running[reference] = (task, before)
+        except Exception as error:  # Ray's errors are of many kinds; the sweep goes on
+            self._lost.append(job.lose("killed", f"Ray did not take it: {_first_sentence(error)}", gone=True))
+        else:
+            self._running[reference] = job
 
     def ended(self) -> list[JobTask]:
-        """The jobs that are over."""
-        if time.monotonic() >= self._insist_at:  # of several interrupts at a time, a process may notice one
-            self._insist_at = time.monotonic() + INSIST_SECONDS
+        """See `Launcher`."""
+        if time.monotonic() >= self._cancel_again_at:  # a process may miss one of several signals
+            self._cancel_again_at = time.monotonic() + CANCEL_SECONDS
             self._cancel()
         over = []
         for reference in self._ready():
-            task, before = self._running.pop(reference)
-            lost = self._lost_job(reference, task, before=before)
-            if lost is None:
-                over.append(task)
+            job = self._running.pop(reference)
+            kind, message = self._end(reference)
+            if job.has_told(stopping=self._stopping):
+                over.append(job.task)
             else:
-                self._lost.append(lost)
-        settled = [job for job in self._lost if job.settled()]
-        self._lost = [job for job in self._lost if job not in settled]
-        return [*over, *(job.task for job in settled)]
+                self._lost.append(job.lose(kind, message))
+        return [*over, *take_settled(self._lost)]
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Ask every job to end; a task that is asked again ends its job without saving."""
+        """See `Launcher`. A task that is cancelled twice ends its job without saving."""
         self._stopping = True
         if at_once:
-            self._insist_at = time.monotonic()
+            self._cancel_again_at = time.monotonic()
         self._cancel()
 
     def close(self) -> None:
-        """Leave the cluster; a Ray that was started for the sweep ends."""
+        """See `Launcher`."""
         self._connection.close()
 
     def _cancel(self) -> None:
         for reference in self._running:
-            with contextlib.suppress(Exception):  # Ray's: a task or its machine is gone
+            with contextlib.suppress(Exception):  # a task or its machine is gone
                 self._connection.ray.cancel(reference, force=False, recursive=False)
 
     def _ready(self) -> list[Any]:
@@ -148,33 +141,49 @@ class RayLauncher:
             return []
         try:
             ready, _ = self._connection.ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
-        except Exception:  # the cluster is gone; its tasks are too
+        except Exception:  # the cluster is gone, and its tasks too
             return list(self._running)
         return list(ready)
 
-    def _lost_job(self, reference: Any, task: JobTask, *, before: Mapping[str, Any]) -> LostJob | None:
-        """None where its folder says how the job ended, or where it has not begun and is not to."""
+    def _end(self, reference: Any) -> tuple[ErrorKind, str]:
+        """What Ray says about the end of a task."""
         exceptions = self._connection.ray.exceptions
-        kind: ErrorKind = "killed"
-        message = "Ray's task for it ended without a word"
         try:
             self._connection.ray.get(reference, timeout=0)
         except exceptions.TaskCancelledError:
-            message = "Ray's task for it was cancelled"
+            return "killed", "Ray's task for it was cancelled"
         except exceptions.OutOfMemoryError:
-            kind, message = "out_of_memory", "Ray ended it, since its machine had no memory left"
-        except Exception as error:  # its worker or its machine was lost; or Ray has another kind of trouble
-            message = f"Ray lost it: {_words(error)}"
-        status = RunDirectory(Path(task.folder)).status()
-        begun = status != before
-        if begun and status.get("state") in {"finished", "failed"}:
-            return None
-        if self._stopping and (not begun or status.get("state") == "interrupted"):
-            return None
-        return LostJob(task, before=before, kind=kind, message=message)
+            return "out_of_memory", "Ray ended it because its machine had no memory left"
+        except Exception as error:  # its worker or its machine is gone, or something else
+            return "killed", f"Ray lost it: {_first_sentence(error)}"
+        return "killed", "Ray's task for it ended without recording why"
 
 
-def _words(error: Exception) -> str:
-    """The first sentence of what Ray says, which can be a page."""
+def watch(task: JobTask) -> None:
+    """Run a job in a Ray worker. Ray's `cancel` asks it to save and end; a second one ends it without saving."""
+    # The parent of the jobs may be older than this task, and have another GPU.
+    supervisor = Supervisor(replace(task, environment={**os.environ, **task.environment}))
+    asked = 0
+
+    def stop(number: int, frame: Any) -> None:  # noqa: ARG001
+        nonlocal asked
+        asked += 1
+        supervisor.stop(at_once=asked > 1)
+
+    before = signal.signal(signal.SIGINT, stop)  # Ray cancels a task by SIGINT
+    try:
+        supervisor.start()
+        while not supervisor.wait(POLL_SECONDS):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _total(nodes: Sequence[Mapping[str, float]], resource: str) -> float:
+    return sum(node.get(resource, 0.0) for node in nodes)
+
+
+def _first_sentence(error: Exception) -> str:
+    """Of Ray's message, which can be a page."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text.split(". ")[0][:300]

@@ -8,89 +8,85 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from autoenc.extras import imported
+from autoenc.registry import Choice
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveFloat, PositiveInt
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
-from autoenc.sweeps.launchers.submitit_launcher import Place, SubmititLauncher
+from autoenc.sweeps.launchers.submitit_launcher import SubmititLauncher
 
-ALL_AT_ONCE = 10_000
-"""Jobs that may wait in slurm's queue where nobody sets a limit."""
-
-SIGNAL_SECONDS = int(SAVING_SECONDS) + 30
-"""So long before its time is over a job is told, and saves."""
-
+MOST_QUEUED = 10_000
+"""Jobs that may wait in slurm's queue without a limit of the user's."""
+WARNING_SECONDS = int(SAVING_SECONDS) + 30
+"""How long before its time limit slurm tells a job to save."""
 ONLY_SLURM = ("partition", "account", "qos", "constraint", "mem_gb", "additional_parameters")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slurm:
-    """`hydra/launcher=slurm`: each job one of slurm's; the names are those of submitit and `sbatch`."""
+class Slurm(Choice):
+    """`hydra/launcher=slurm`: each job is one of slurm's; the names are those of submitit and `sbatch`."""
 
     cluster: Literal["slurm", "local"]
-    """`local`: the same on this machine, where there is no slurm."""
+    """`local`: the same on this machine, without slurm."""
     n_jobs: PositiveInt | None
-    """At most so many jobs with slurm at a time; None: all, or as many as there are cores on this machine."""
+    """At most so many jobs in slurm's queue at a time; None: all, or one a core on this machine."""
     partition: str | None
     account: str | None
     qos: str | None
     constraint: str | None
     timeout_min: PositiveInt
-    """After so many minutes a job is saved, and queued again ..."""
+    """Minutes after which a job is saved and queued again ..."""
     max_num_timeout: NonNegativeInt
     """... at most so often."""
     cpus_per_task: PositiveInt
-    """Also the threads of a job whose config leaves them open."""
+    """Of a job; also its threads if its config has none."""
     gpus_per_node: NonNegativeInt
-    """A job's; it has no more than one node."""
+    """Of a job, which has one node."""
     mem_gb: PositiveFloat | None
     additional_parameters: Mapping[str, str | int | float | bool]
     """Further options of `sbatch`."""
     setup: tuple[str, ...]
-    """Shell commands that a job begins with."""
+    """Shell commands at the beginning of a job."""
 
     def check(self) -> None:
-        """Refuse what cannot be had here.
+        """Refuse what this machine cannot do.
 
         Raises:
-            ConfigError: submitit or slurm is not there, or this machine has not what is asked of it.
+            ConfigError: submitit, slurm or a resource is missing.
         """
         imported("submitit", extra="slurm", key="hydra.launcher")
         if self.cluster == "slurm":
             if shutil.which("sbatch") is None or shutil.which("srun") is None:
-                problem = "there is no slurm on this machine; cluster=local runs the jobs here"
+                problem = "this machine has no slurm; cluster=local runs the jobs here"
                 raise ConfigError("hydra.launcher.cluster", problem, value=self.cluster)
             return
         for name in ONLY_SLURM:
             if getattr(self, name):
-                problem = "only slurm knows it, and cluster=local runs the jobs on this machine"
+                problem = "it needs slurm, and cluster=local runs the jobs on this machine"
                 raise ConfigError(f"hydra.launcher.{name}", problem, value=getattr(self, name))
         if self.gpus_per_node and self.gpus_per_node > (there := len(gpus_here())):
-            problem = f"this machine has {there}"
-            raise ConfigError("hydra.launcher.gpus_per_node", problem, value=self.gpus_per_node)
+            raise ConfigError("hydra.launcher.gpus_per_node", f"this machine has {there}", value=self.gpus_per_node)
 
     def build(self) -> SubmititLauncher:
-        """A launcher that submits into a folder beside the jobs' folders.
+        """Build a launcher that submits jobs by submitit.
 
         Raises:
-            ConfigError: submitit or slurm is not there, or this machine has not what is asked of it.
+            ConfigError: submitit, slurm or a resource is missing.
         """
         self.check()
         here = self.cluster == "local"
-        slots = self.n_jobs or (max(1, cores_here() // self.cpus_per_task) if here else ALL_AT_ONCE)
-        place = Place(
+        return SubmititLauncher(
             here=here,
+            slots=self.n_jobs or (max(1, cores_here() // self.cpus_per_task) if here else MOST_QUEUED),
             parameters=self._parameters(),
             max_num_timeout=self.max_num_timeout,
             threads=self.cpus_per_task,
             gpus=gpus_here() if here and self.gpus_per_node else [],
             gpus_each=self.gpus_per_node,
         )
-        return SubmititLauncher(place, slots=slots)
 
     def _parameters(self) -> dict[str, Any]:
-        """As submitit's `AutoExecutor` takes them; what is None is left to slurm."""
-        shared = ("timeout_min", "cpus_per_task", "mem_gb")
-        values = {name: getattr(self, name) for name in shared}
+        """As submitit's `AutoExecutor` takes them; None leaves the choice to slurm."""
+        values = {name: getattr(self, name) for name in ("timeout_min", "cpus_per_task", "mem_gb")}
         values["gpus_per_node"] = self.gpus_per_node or None
         if self.setup:
             values[f"{self.cluster}_setup"] = list(self.setup)
@@ -98,5 +94,5 @@ class Slurm:
             own = ("partition", "account", "qos", "constraint")
             values |= {f"slurm_{name}": getattr(self, name) for name in own}
             values["slurm_additional_parameters"] = dict(self.additional_parameters)
-            values["slurm_signal_delay_s"] = SIGNAL_SECONDS
+            values["slurm_signal_delay_s"] = WARNING_SECONDS
         return {name: value for name, value in values.items() if value is not None}

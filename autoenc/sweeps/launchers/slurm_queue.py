@@ -1,4 +1,4 @@
-"""What slurm knows of our jobs. It may take a minute to answer, or not answer at all: a thread asks."""
+"""What slurm knows of our jobs. It may take a minute to answer, or not answer at all, so a thread asks."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from collections.abc import Collection
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 30.0
-"""Between two questions: slurm's controller is everybody's."""
+"""Between two questions: all users share slurm's controller."""
 HURRIED_SECONDS = 2.0
-"""The same where somebody waits for the end."""
+"""The same while the user waits for the end."""
 ANSWER_SECONDS = 60.0
 
 ENDED = {
     *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"),
     *("REVOKED", "TIMEOUT", "GONE"),
 }
-"""States of jobs that have ended; `GONE` is our word for one that slurm does not know any more."""
+"""States of jobs that have ended; `GONE` is ours, for a job that slurm no longer knows."""
 SURE = 2
-"""Answers in a row that have to say so: a job that is queued again after a failure shows it for a moment."""
+"""Answers in a row that have to agree: a job that is queued again after a failure shows it for a moment."""
 
 
 class SlurmQueue:
-    """Jobs of ours whose end slurm is asked about, by their numbers."""
+    """Asks slurm about the end of jobs, by their numbers."""
 
     def __init__(self) -> None:
         self._watched: set[str] = set()
-        self._said: dict[str, tuple[str, int]] = {}
-        """The last answer about each, and how often in a row it was an ended state."""
+        self._answers: dict[str, tuple[str, int]] = {}
+        """The last state of each job, and how often in a row it had ended."""
         self._hurried = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -44,25 +44,25 @@ class SlurmQueue:
         """Ask about a job from now on."""
         self._watched.add(number)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._ask_now_and_then, name="slurm", daemon=True)
+            self._thread = threading.Thread(target=self._ask_regularly, name="slurm", daemon=True)
             self._thread.start()
 
     def ended_as(self, number: str) -> str | None:
-        """The state in which a job has ended; None as long as that is not known."""
-        state, times = self._said.get(number, ("", 0))
+        """The state in which a job has ended; None while that is unknown."""
+        state, times = self._answers.get(number, ("", 0))
         return state if times >= SURE else None
 
     def forget(self, number: str) -> None:
-        """Ask no more about it."""
+        """Ask no more about a job."""
         self._watched.discard(number)
-        self._said.pop(number, None)
+        self._answers.pop(number, None)
 
     def close(self) -> None:
-        """Ask nothing more."""
+        """Ask no more."""
         self._closed.set()
         self._hurried.set()
 
-    def _ask_now_and_then(self) -> None:
+    def _ask_regularly(self) -> None:
         while True:
             self._hurried.wait(ASK_SECONDS)
             if self._closed.wait(HURRIED_SECONDS if self._hurried.is_set() else 0):
@@ -73,12 +73,12 @@ class SlurmQueue:
 
     def _take(self, states: dict[str, str]) -> None:
         for number, state in states.items():
-            times = self._said.get(number, ("", 0))[1]
-            self._said[number] = (state, times + 1 if state in ENDED else 0)
+            times = self._answers.get(number, ("", 0))[1]
+            self._answers[number] = (state, times + 1 if state in ENDED else 0)
 
 
 def states_of(numbers: Collection[str]) -> dict[str, str]:
-    """The state of each job; one that slurm tells nothing about is left out."""
+    """The state of each job; jobs that slurm says nothing about are left out."""
     fields = ["--noheader", "--parsable2", "--allocations", "--format=JobID,State"]
     try:
         lines = _answer("sacct", *fields, "--jobs", ",".join(sorted(numbers))).splitlines()
@@ -90,44 +90,48 @@ def states_of(numbers: Collection[str]) -> dict[str, str]:
 
 def _queued_or_gone(numbers: Collection[str]) -> dict[str, str]:
     try:
-        lines = _answer("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T").splitlines()
+        queued = {number: state for number, state, _ in _queue()}
     except SlurmError as error:
-        log.debug("Slurm says nothing of its jobs: %s", error)
+        log.debug("Slurm does not answer: %s", error)
         return {}
-    queued = dict(line.strip().split("|", 1) for line in lines if "|" in line)
     return {number: queued.get(number, "GONE") for number in numbers}
 
 
 def numbers_by_name() -> dict[str, str]:
-    """This user's jobs that wait or run, by name.
+    """The numbers of this user's jobs that wait or run, by name.
 
     Raises:
-        SlurmError: slurm does not say.
+        SlurmError: slurm does not answer.
     """
+    return {name: number for number, state, name in _queue() if state not in ENDED | {"COMPLETING"}}
+
+
+def _queue() -> list[list[str]]:
+    """Number, state and name of this user's jobs."""
     lines = _answer("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%j").splitlines()
     parts = (line.strip().split("|", 2) for line in lines)
-    return {part[2]: part[0] for part in parts if len(part) == 3 and part[1] not in ENDED | {"COMPLETING"}}
+    return [part for part in parts if len(part) == 3]
 
 
 def ask_to_end(numbers: Collection[str], *, at_once: bool) -> None:
-    """Have jobs that run save and end, and those that wait not begin; `at_once`: without saving."""
+    """Have running jobs save and end, and waiting jobs not begin; `at_once`: without saving."""
     if not numbers:
         return
     calls = [["--signal=KILL"], []] if at_once else [["--state=PENDING"], ["--signal=INT"]]
     for arguments in calls:
         try:
             _answer("scancel", *arguments, *sorted(numbers))
-        except SlurmError as error:  # most often: a job has ended by now
+        except SlurmError as error:  # most often: a job has ended meanwhile
             log.debug("scancel: %s", error)
 
 
 class SlurmError(Exception):
-    """Slurm did not do what it was asked; the message is its last word."""
+    """Slurm did not do what it was asked; the message is the last line of its own."""
 
 
 def _answer(program: str, *arguments: str) -> str:
     try:
-        done = subprocess.run(  # noqa: S603 - slurm's programs and our own words
+        done = subprocess.run(  # noqa: S603 - slurm's programs with our own arguments
             [program, *arguments], capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -138,6 +142,6 @@ def _answer(program: str, *arguments: str) -> str:
 
 
 def last_line(text: str) -> str:
-    """The last line with something in it, without what a terminal would obey."""
+    """The last line that is not empty, made printable."""
     plain = ("".join(letter if letter.isprintable() else " " for letter in line).strip() for line in text.splitlines())
     return next((line[:300] for line in reversed(list(plain)) if line), "")

@@ -1,7 +1,7 @@
-"""Jobs by submitit: in slurm's queue, or under a process of its own on this machine.
+"""Jobs by submitit: in slurm's queue, or in processes on this machine.
 
-Submitit's results are never read, nor is anything unpickled here: a job's folder tells how the job went, and slurm, or
-the process, whether it is over.
+Submitit's results are never read, and nothing is unpickled here. A job's folder says how the job went; slurm, or the
+process, says whether it is over.
 """
 
 from __future__ import annotations
@@ -14,97 +14,151 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from autoenc.runs import RunDirectory
-from autoenc.sweeps.attempt import settle
+import psutil
+
+from autoenc.runs import ErrorKind
+from autoenc.sweeps.attempt import blocked, settle
 from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, ask_to_end, last_line, numbers_by_name
-from autoenc.sweeps.launchers.submitit_jobs import JobHere, QueuedJob, SubmititJob
-from autoenc.sweeps.launchers.submitted import Submitted, Submitter
-from autoenc.sweeps.launchers.supervision import LostJob
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.launchers.submitit_job import Submitted, Submitter
+from autoenc.sweeps.launchers.supervision import RemoteJob, take_settled
+from autoenc.sweeps.plan import JobTask
 
 FOLDER = ".submitit"
-"""In a sweep's folder; below it one folder for each start of the sweep."""
+"""In a sweep's folder, with a folder for each start of the sweep."""
 STOP_FILE = "stop"
 NAME_LENGTH = 60
+LOOK_SECONDS = 1.0
+"""Between two looks at a disk that may be on a network."""
+TAIL_BYTES = 4096
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where jobs run, and what each of them is given."""
+class End(NamedTuple):
+    """Why a job ended, in case its folder does not say."""
 
-    here: bool
-    """On this machine, and not in slurm's queue."""
-    parameters: Mapping[str, Any]
-    """As submitit's `AutoExecutor` takes them."""
-    max_num_timeout: int
-    threads: int
-    gpus: Sequence[str]
-    """Those of this machine that jobs are given in turn."""
-    gpus_each: int
+    kind: ErrorKind
+    message: str
 
-    @property
-    def cluster(self) -> str:
-        """What submitit calls it."""
-        return "local" if self.here else "slurm"
+
+class LocalJob:
+    """A process of submitit's on this machine, which supervises the job."""
+
+    def __init__(self, job: Any, *, folder: Path) -> None:
+        self.number: str = job.job_id
+        self._job = job
+        self._folder = folder
+
+    def end(self) -> End | None:
+        """Why it ended; None while it runs. In between, submitit may start its process again."""
+        if self._job.state == "RUNNING":
+            return None
+        return _end("its process ended", folder=self._folder, number=self.number)
+
+    def kill(self) -> None:
+        """Kill the process and all below it, from the top, so that none is started again."""
+        with contextlib.suppress(psutil.Error):
+            top = psutil.Process(int(self.number))
+            for process in [top, *top.children(recursive=True)]:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+
+
+class QueuedJob:
+    """A job of slurm's. Submitit writes a file when it comes to its end."""
+
+    def __init__(self, number: str, *, folder: Path | None, queue: SlurmQueue) -> None:
+        self.number = number
+        self._folder = folder
+        self._queue = queue
+        self._look_at = 0.0
+        queue.watch(number)
+
+    def end(self) -> End | None:
+        """Why it ended, according to its file or to slurm; None while it waits or runs."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return None
+        self._look_at = now + LOOK_SECONDS
+        state = self._queue.ended_as(self.number)
+        if state is None and not self._has_result():
+            return None
+        self._queue.forget(self.number)
+        problem = "its slurm job ended" if state is None else f"its slurm job {self.number} ended as {state}"
+        return _end(problem, folder=self._folder, number=self.number, kind=_KINDS.get(state or "", "killed"))
+
+    def kill(self) -> None:
+        """Do nothing: it is not on this machine."""
+
+    def _has_result(self) -> bool:
+        if self._folder is None:
+            return False
+        with contextlib.suppress(OSError):
+            # NFS may remember for a minute that a file does not exist; a listing is fresh.
+            return f"{self.number}_0_result.pkl" in {path.name for path in self._folder.iterdir()}
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Submission:
-    task: JobTask
-    before: Mapping[str, Any]
-    """What its `status.json` said when it was submitted."""
-    job: SubmititJob
+    remote: RemoteJob
+    job: LocalJob | QueuedJob
     slot: int
 
 
+@dataclass(kw_only=True)
 class SubmititLauncher:
-    """So many jobs at once as submitit's."""
+    """Submits each job by submitit."""
 
-    def __init__(self, place: Place, *, slots: int) -> None:
-        self.slots = slots
-        self.adopts = not place.here
-        self._place = place
+    slots: int
+    here: bool
+    """Whether jobs run on this machine, and not in slurm's queue."""
+    parameters: Mapping[str, Any]
+    """As submitit's `AutoExecutor` takes them."""
+    max_num_timeout: int
+    """How often a job is queued again at its time limit."""
+    threads: int
+    """Of a job whose config has none."""
+    gpus: Sequence[str]
+    """Of this machine, which jobs get in turn."""
+    gpus_each: int
+    """How many GPUs a job gets."""
+
+    def __post_init__(self) -> None:
+        self.adopts = not self.here
         self._queue = SlurmQueue()
         self._waiting: list[JobTask] = []
         self._submitted: list[_Submission] = []
-        self._lost: list[LostJob] = []
+        self._lost: list[RemoteJob] = []
         self._over: list[JobTask] = []
         self._folders: dict[Path, Path] = {}
-        """Submitit's folder for this start of the sweep, by the sweep's."""
-        self._known: dict[str, str] | None = None
-        """Numbers of jobs that an earlier start of a sweep has left in slurm's queue, by name."""
+        """Submitit's folder for this start of the sweep, by the sweep's folder."""
+        self._left: dict[str, str] | None = None
+        """Numbers of jobs that an earlier start has left in slurm's queue, by name."""
         self._stopping = False
-        self._untidy = False
+        self._keep_logs = False
 
     def submit(self, task: JobTask) -> None:
-        """Have a job wait; `ended` submits one at a time, since slurm takes its time for each.
-
-        One that an earlier start of the sweep has left with slurm is not begun again, but awaited.
-        """
+        """Queue a job; `ended` submits one at a time, since slurm is slow."""
         self._waiting.append(task)
 
     def ended(self) -> list[JobTask]:
-        """The jobs that are over."""
+        """See `Launcher`."""
         if self._waiting:
             self._send(self._waiting.pop(0))
         for submission in list(self._submitted):
             end = submission.job.end()
             if end is not None:
                 self._submitted.remove(submission)
-                self._conclude(submission, end)
-        settled = [job for job in self._lost if job.settled()]
-        self._lost = [job for job in self._lost if job not in settled]
-        over = [*self._over, *(job.task for job in settled)]
-        self._over = []
-        return over
+                self._take_ended(submission.remote, end)
+        over, self._over = self._over, []
+        return [*over, *take_settled(self._lost)]
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Ask every job to end, and take those that wait out of the queue."""
+        """See `Launcher`."""
         self._stopping = True
         self._over += self._waiting
         self._waiting = []
@@ -114,92 +168,86 @@ class SubmititLauncher:
         for submission in self._submitted:
             if at_once:
                 submission.job.kill()
-        if not self._place.here:
+        if not self.here:
             ask_to_end([submission.job.number for submission in self._submitted], at_once=at_once)
             self._queue.hurry()
 
     def close(self) -> None:
-        """Leave nothing on this machine, and of submitit's files those that tell why a job did not even begin."""
+        """See `Launcher`. Submitit's files stay if a job did not say why it ended."""
         self._queue.close()
-        if self._place.here:
+        if self.here:
             for submission in self._submitted:
                 submission.job.kill()
-        if not self._submitted and not self._untidy:
+        if not self._submitted and not self._keep_logs:
             for folder in self._folders.values():
                 shutil.rmtree(folder, ignore_errors=True)
-                with contextlib.suppress(OSError):  # others are in it
+                with contextlib.suppress(OSError):  # it is not empty
                     folder.parent.rmdir()
 
     def _send(self, task: JobTask) -> None:
-        before: Mapping[str, Any] = RunDirectory(Path(task.folder)).status()
         used = {submission.slot for submission in self._submitted}
         slot = next(number for number in range(self.slots + 1) if number not in used)
+        remote = RemoteJob(task)
         try:
-            job: SubmititJob | None = self._left_by_an_earlier_start(task)
-            if job is None:
-                job = self._begun(self._placed(task, slot=slot))
+            job: LocalJob | QueuedJob | None = self._left_in_queue(task)
+            if job is not None:
+                remote = RemoteJob(task, adopted=True)
             else:
-                before = {}  # it may have written its last word since
-        except Exception as error:  # submitit's, slurm's or a disk's: it is this job's, and not the sweep's
-            what = "submitit" if self._place.here else "slurm"
-            settle(task, kind="killed", message=f"{what} did not take it: {last_line(str(error))}")
+                job = self._started(self._placed(task, slot=slot))
+        except Exception as error:  # of submitit, slurm or a disk: the sweep goes on
+            system = "submitit" if self.here else "slurm"
+            settle(task, kind="killed", message=f"{system} did not take it: {last_line(str(error))}")
             self._over.append(task)
             return
-        self._submitted.append(_Submission(task=task, before=before, job=job, slot=slot))
+        self._submitted.append(_Submission(remote=remote, job=job, slot=slot))
 
-    def _begun(self, task: JobTask) -> SubmititJob:
+    def _started(self, task: JobTask) -> LocalJob | QueuedJob:
         import submitit
         from submitit.helpers import clean_env
 
         logging.getLogger("submitit").setLevel(logging.CRITICAL)  # it has a handler for the terminal
-        folder, cluster = self._folder(task), self._place.cluster
+        folder, cluster = self._folder(task), "local" if self.here else "slurm"
         executor = submitit.AutoExecutor(
-            folder, cluster=cluster, **{f"{cluster}_max_num_timeout": self._place.max_num_timeout}
+            folder, cluster=cluster, **{f"{cluster}_max_num_timeout": self.max_num_timeout}
         )
-        executor.update_parameters(name=_name(task), **self._place.parameters)
-        submitter = Submitter.here() if self._place.here else None
-        with clean_env(), _interrupts_kept_away():
+        executor.update_parameters(name=_name(task), **self.parameters)
+        submitter = Submitter.here() if self.here else None
+        # A terminal's Ctrl-C is for the sweep, which asks its jobs.
+        with clean_env(), blocked(signal.SIGINT):
             job = executor.submit(Submitted(task, submitter=submitter, stop=folder / STOP_FILE))
-        if self._place.here:
-            return JobHere(job, folder=folder)
+        if self.here:
+            return LocalJob(job, folder=folder)
         return QueuedJob(job.job_id, folder=folder, queue=self._queue)
 
-    def _left_by_an_earlier_start(self, task: JobTask) -> QueuedJob | None:
-        """The job's that is with slurm still. By slurm's own word: files in a folder may be anybody's."""
-        if self._place.here:
+    def _left_in_queue(self, task: JobTask) -> QueuedJob | None:
+        """The job that an earlier start has left with slurm, according to slurm: a folder may come from a stranger."""
+        if self.here:
             return None
-        if self._known is None:
-            self._known = numbers_by_name()
-        number = self._known.pop(_name(task), None)
+        if self._left is None:
+            self._left = numbers_by_name()
+        number = self._left.pop(_name(task), None)
         if number is None:
             return None
         folders = (Path(task.folder).parent / FOLDER).glob(f"*/{number}_submitted.pkl")
         return QueuedJob(number, folder=next((path.parent for path in folders), None), queue=self._queue)
 
-    def _conclude(self, submission: _Submission, end: Any) -> None:
-        """Hand on a job that is over; where its folder does not say how it ended, that is found out first."""
-        status = RunDirectory(Path(submission.task.folder)).status()
-        begun = status != submission.before
-        told = begun and status.get("state") in {"finished", "failed"}
-        if told or (self._stopping and (not begun or status.get("state") == "interrupted")):
-            self._over.append(submission.task)
-            return
-        self._untidy = True
-        lost = LostJob(
-            submission.task, before=submission.before, kind=end.kind, message=end.message, gone=not self._place.here
-        )
-        self._lost.append(lost)
+    def _take_ended(self, remote: RemoteJob, end: End) -> None:
+        if remote.has_told(stopping=self._stopping):
+            self._over.append(remote.task)
+        else:
+            self._keep_logs = True
+            self._lost.append(remote.lose(end.kind, end.message, gone=not self.here))
 
     def _placed(self, task: JobTask, *, slot: int) -> JobTask:
         environment = {**task.environment}
-        gpus, each = self._place.gpus, self._place.gpus_each
-        if gpus:
-            dealt = [gpus[(slot * each + number) % len(gpus)] for number in range(each)]
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(dealt)
-        return replace(task, threads=self._place.threads, environment=environment)
+        if self.gpus:
+            first = slot * self.gpus_each
+            gpus = [self.gpus[(first + number) % len(self.gpus)] for number in range(self.gpus_each)]
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+        return replace(task, threads=self.threads, environment=environment)
 
     def _folder(self, task: JobTask) -> Path:
-        """A new one, which nobody can have laid anything into: submitit's jobs unpickle what they find there."""
+        """A new folder, which no one else can have put a file into: submitit's jobs unpickle what they find there."""
         sweep = Path(task.folder).parent
         if sweep not in self._folders:
             (sweep / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -209,16 +257,27 @@ class SubmititLauncher:
 
 
 def _name(task: JobTask) -> str:
-    """What slurm calls the job: readable, and one of a kind among all folders of all sweeps."""
+    """The job's name in slurm: readable, and unique among all sweeps."""
     readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", Path(task.folder).name)[:NAME_LENGTH]
     return f"{readable}.{hashlib.sha256(task.folder.encode()).hexdigest()[:12]}"
 
 
-@contextlib.contextmanager
-def _interrupts_kept_away() -> Iterator[None]:
-    """Start processes that a terminal's Ctrl-C does not reach: it is for the sweep, which asks its jobs."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+_KINDS: dict[str, ErrorKind] = {"OUT_OF_MEMORY": "out_of_memory", "TIMEOUT": "timed_out", "DEADLINE": "timed_out"}
+
+
+def _end(problem: str, *, folder: Path | None, number: str, kind: ErrorKind = "killed") -> End:
+    """With the last line of submitit's log, if there is one."""
+    last = "" if folder is None else _last_log_line(folder / f"{number}_0_log.err")
+    if "timed-out too many times" in last:
+        kind = "timed_out"
+    return End(kind, f"{problem}: {last}" if last else f"{problem} without recording why")
+
+
+def _last_log_line(path: Path) -> str:
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return last_line("\n".join(line for line in lines if not line.startswith("submitit ")))

@@ -1,4 +1,4 @@
-"""How a search goes on: by itself, beside itself, after it was stopped, and after trials that went wrong."""
+"""A search: alone, in parallel, after it was stopped, and after trials that failed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.plan import Rerun
-from autoenc.sweeps.search.samplers import Tpe
-from autoenc.sweeps.search.sampling import frozen, suggest
+from autoenc.sweeps.sweepers.optuna_search import Tpe
+from autoenc.sweeps.sweepers.sampling import frozen, suggest
 from tests.sweeps.searches import (
     BATCH,
     RATE,
@@ -43,7 +43,7 @@ def proposals(sweep: Path, **changes: Any) -> list[tuple[str, ...]]:
 # --- the search itself ---
 
 
-def test_it_comes_near_the_least(tmp_path: Path) -> None:
+def test_a_search_finds_nearly_the_minimum(tmp_path: Path) -> None:
     search = begin(tmp_path / "rates", n_trials=25)
     go_through(tmp_path / "rates", search)
     found = trials_of(search)
@@ -63,7 +63,7 @@ def test_a_serial_search_is_the_same_every_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_one_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path, sampler: str) -> None:
+def test_a_stopped_search_continues_as_if_it_had_not_been_stopped(tmp_path: Path, sampler: str) -> None:
     settings: dict[str, Any] = {"sampler": {"name": sampler, "seed": 0}}
     if sampler == "tpe":
         settings["sampler"]["n_startup_trials"] = 4
@@ -80,7 +80,7 @@ def test_one_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path, samp
     assert begin(sweep, n_trials=9, **settings).propose() is None
 
 
-def test_more_trials_are_added_and_none_is_done_twice(tmp_path: Path) -> None:
+def test_a_larger_n_trials_adds_trials(tmp_path: Path) -> None:
     go_through(tmp_path, begin(tmp_path, n_trials=4))
     search = begin(tmp_path, n_trials=6)
     assert [take(search).number, take(search).number] == [4, 5]
@@ -98,7 +98,7 @@ def test_random_trials_of_a_later_command_are_others(tmp_path: Path) -> None:
     assert len({trial.params["optimizer.learning_rate"] for trial in trials_of(search)}) == 10
 
 
-def test_several_at_once_are_different(tmp_path: Path) -> None:
+def test_parallel_trials_are_different(tmp_path: Path) -> None:
     search = begin(tmp_path, n_trials=40)
     go_through(tmp_path, search, most=12)
     at_once = [take(search) for _ in range(8)]
@@ -114,7 +114,7 @@ def _texts(params: Any) -> dict[str, str]:
     return {key: str(value) for key, value in params.items()}
 
 
-def test_what_runs_at_once_counts_for_what_is_proposed_beside_it(tmp_path: Path) -> None:
+def test_running_trials_change_the_next_proposal(tmp_path: Path) -> None:
     search = begin(tmp_path, overrides=[RATE], n_trials=60)
     go_through(tmp_path, search, most=15)
     sampler, space = Tpe(seed=0, n_startup_trials=5), search.study.space
@@ -126,20 +126,20 @@ def test_what_runs_at_once_counts_for_what_is_proposed_beside_it(tmp_path: Path)
     assert beside != alone
 
 
-def test_a_small_space_is_gone_through_and_then_it_is_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_small_space_is_exhausted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     search = begin(tmp_path, overrides=[BATCH, "optimizer.learning_rate=0.1,0.01"], n_trials=50)
     found = [take(search) for _ in range(6)]  # all of them at once
     assert len({proposal.overrides for proposal in found}) == 6
     assert search.propose() is None
     assert search.propose() is None
-    assert caplog.messages == ["Nothing new is left to try: the search ends with 6 trials."]
+    assert caplog.messages == ["Every point of the search space has been tried: the search ends with 6 trials."]
 
 
-# --- what was running, and what went wrong ---
+# --- open and failed trials ---
 
 
-def test_a_trial_that_was_running_is_taken_up_again(tmp_path: Path) -> None:
+def test_an_open_trial_is_proposed_again(tmp_path: Path) -> None:
     search = begin(tmp_path)
     go_through(tmp_path, search, most=2)
     interrupted, untold = take(search), take(search)
@@ -215,7 +215,7 @@ def test_a_trial_that_failed_and_then_finished_counts_once(tmp_path: Path) -> No
     assert begin(tmp_path, n_trials=4).propose() is None
 
 
-def test_all_of_them_again(tmp_path: Path) -> None:
+def test_rerun_all_proposes_all_trials_again(tmp_path: Path) -> None:
     search = begin(tmp_path, n_trials=3)
     go_through(tmp_path, search)
     search = begin(tmp_path, n_trials=3, rerun="all")
@@ -225,7 +225,7 @@ def test_all_of_them_again(tmp_path: Path) -> None:
     assert [trial.value == 0.5 for trial in trials_of(search)] == [False, True, False]
 
 
-def test_the_sampler_learns_from_what_diverged_and_not_from_what_failed(tmp_path: Path) -> None:
+def test_the_sampler_learns_from_diverged_trials_and_not_from_failed_ones(tmp_path: Path) -> None:
     search = begin(tmp_path, n_trials=3)
     diverged, failed = take(search), take(search)
     search.ended(diverged, fail(tmp_path, diverged, kind="not_finite"))
@@ -234,7 +234,7 @@ def test_the_sampler_learns_from_what_diverged_and_not_from_what_failed(tmp_path
     assert states == ["PRUNED", "FAIL"]
 
 
-def test_a_proposal_that_makes_no_job_is_a_failure(tmp_path: Path) -> None:
+def test_an_invalid_proposal_is_a_failed_trial(tmp_path: Path) -> None:
     search = begin(tmp_path, n_trials=3)
     proposal = take(search)
     search.refused(proposal, "bottleneck.k=8: the code has 4 numbers")
@@ -245,11 +245,11 @@ def test_a_proposal_that_makes_no_job_is_a_failure(tmp_path: Path) -> None:
     assert take(begin(tmp_path, n_trials=3)) == proposal
 
 
-# --- what counts ---
+# --- the objective ---
 
 
 @pytest.mark.parametrize(("metric", "best"), [("loss", min), ("mse", min), ("ssim", max)])
-def test_it_goes_by_the_validation_split_and_never_by_the_test(tmp_path: Path, metric: str, best: Any) -> None:
+def test_a_search_uses_the_validation_split_and_never_the_test_split(tmp_path: Path, metric: str, best: Any) -> None:
     search = begin(tmp_path, n_trials=6, metric=metric)
     go_through(tmp_path, search)
     report = search.report()
@@ -275,7 +275,7 @@ def test_a_run_without_the_metric_fails(tmp_path: Path) -> None:
     assert {trial.state for trial in trials_of(search)} == {"failed"}
 
 
-def test_a_value_of_another_thing_is_not_ranked(tmp_path: Path) -> None:
+def test_a_value_measured_in_another_way_is_not_ranked(tmp_path: Path) -> None:
     search = begin(tmp_path)
     first, second = take(search), take(search)
     search.ended(first, finish(tmp_path, first))
@@ -296,10 +296,10 @@ def test_a_summary_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
     assert "summary.json: cannot be read" in str(trial.reason)
 
 
-# --- what stays on the disk, and what is said ---
+# --- the report ---
 
 
-def test_how_it_went_stands_in_the_folder(tmp_path: Path) -> None:
+def test_the_report_is_in_the_folder(tmp_path: Path) -> None:
     sweep = tmp_path / "rates"
     search = begin(sweep, n_trials=14)
     diverged, failed = take(search), take(search)
@@ -332,7 +332,7 @@ def test_how_it_went_stands_in_the_folder(tmp_path: Path) -> None:
 UNIT_SAID = "mean squared error per pixel"
 
 
-def test_where_nothing_has_finished_there_is_no_picture(tmp_path: Path) -> None:
+def test_without_a_finished_trial_there_is_no_picture(tmp_path: Path) -> None:
     search = begin(tmp_path)
     lost = take(search)
     search.ended(lost, fail(tmp_path, lost))

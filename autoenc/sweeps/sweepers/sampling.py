@@ -1,8 +1,7 @@
-"""What to try next, decided from the trials so far and nothing else.
+"""What to try next, decided by the seed, the trial's number and the trials so far.
 
-Optuna's sampler is given the trials in a study of its own, in memory, anew each time: so the same seed, number and
-trials lead to the same proposal, in whichever process; nothing half decided is ever in the study on the disk; and a
-trial that was run again counts once, as what it came to at last.
+Optuna's sampler gets the trials in a new study in memory each time. So the same input leads to the same proposal in any
+process, the study on the disk never holds half a decision, and a trial that was run again counts once.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoenc.seeds import derived_seed
-from autoenc.sweeps.search.samplers import SamplerSettings
-from autoenc.sweeps.search.trial import Direction, Trial
+from autoenc.sweeps.sweepers.optuna_search import SamplerSettings
+from autoenc.sweeps.sweepers.trial import Direction, Trial
 
 ATTEMPTS = 10
-"""How often the sampler is asked for something that has not been tried, before it is drawn at random."""
+"""Proposals of the sampler that have all been tried, after which points are drawn at random."""
 DRAWS = 2000
-"""How often it is drawn at random before the space counts as exhausted."""
+"""Random points that have all been tried, after which the space counts as exhausted."""
 DIGITS = 4
 """Significant digits of a proposed number: a learning rate of 0.001234 reads better than one of 0.0012341876509."""
 
@@ -36,37 +35,37 @@ def suggest(
     sampler: SamplerSettings,
     number: int,
 ) -> dict[str, Any] | None:
-    """The settings of trial `number`, by key, unlike those of any trial so far; None where there are no others."""
-    tried = {_as_key(trial.params, space=space) for trial in trials}
+    """The settings of trial `number`, by key, unlike those of any trial so far; None if there are no others."""
+    tried = {tuple(trial.params[key] for key in space) for trial in trials}
     history = [frozen(trial, space=space) for trial in trials]
     for attempt in range(ATTEMPTS):
         seed = derived_seed(sampler.seed, f"trial {number}, attempt {attempt}") % 2**32
         study = optuna.create_study(direction=direction, sampler=sampler.build(seed=seed))
         study.add_trials(history)
-        params = _asked(study, space=space)
-        if _as_key(params, space=space) not in tried:
+        params = _ask(study, space=space)
+        if tuple(params.values()) not in tried:
             return params
     seed = derived_seed(sampler.seed, f"trial {number}, at random") % 2**32
     study = optuna.create_study(direction=direction, sampler=RandomSampler(seed=seed))
     for _ in range(DRAWS):
-        params = _asked(study, space=space)
-        if _as_key(params, space=space) not in tried:
+        params = _ask(study, space=space)
+        if tuple(params.values()) not in tried:
             return params
     return None
 
 
 def frozen(trial: Trial, *, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    """The trial as Optuna has it.
+    """The trial in Optuna's form.
 
-    One that diverged counts as pruned, which samplers take for worse than every one that finished: so they learn to
-    keep away from there, while they leave out what failed.
+    Samplers take a pruned trial as worse than any finished one and ignore a failed one. So a diverged trial is pruned:
+    they learn to avoid its settings.
     """
     return create_trial(
-        state=_STATES[trial.state], value=trial.value, params=dict(trial.params), distributions=dict(space)
+        state=STATES[trial.state], value=trial.value, params=dict(trial.params), distributions=dict(space)
     )
 
 
-_STATES = {
+STATES = {
     "running": TrialState.RUNNING,
     "finished": TrialState.COMPLETE,
     "diverged": TrialState.PRUNED,
@@ -74,7 +73,7 @@ _STATES = {
 }
 
 
-def _asked(study: optuna.Study, *, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+def _ask(study: optuna.Study, *, space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
     drawn = study.ask(dict(space)).params
     return {key: _rounded(drawn[key], distribution) for key, distribution in space.items()}
 
@@ -83,14 +82,10 @@ def _rounded(value: Any, distribution: BaseDistribution) -> Any:
     if not isinstance(distribution, FloatDistribution):
         return value
     low, high = distribution.low, distribution.high
-    if distribution.step is not None:  # one of the range's own numbers, without what floats add: 0.30000000000000004
+    if distribution.step is not None:  # a number of the range, without rounding errors: 0.30000000000000004
         rounded = float(f"{value:.12g}")
     elif distribution.log and high >= 10 * low:
         rounded = float(f"{value:.{DIGITS}g}")
     else:  # as fine as the interval is narrow
         rounded = round(value, DIGITS - 1 - math.floor(math.log10(high - low)))
     return rounded if low <= rounded <= high else value
-
-
-def _as_key(params: Mapping[str, Any], *, space: Mapping[str, BaseDistribution]) -> tuple[Any, ...]:
-    return tuple(params[key] for key in space)

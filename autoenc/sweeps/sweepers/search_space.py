@@ -1,4 +1,4 @@
-"""From Hydra's syntax of what varies to what Optuna draws from, and back to a job's command line."""
+"""The search space: from Hydra's sweep syntax to Optuna's distributions, and back to a job's command line."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ LOG = "log"
 
 
 class SearchSpace(NamedTuple):
-    """What a search varies, and what it does not."""
+    """The settings that a search varies, and those that it does not."""
 
     distributions: dict[str, BaseDistribution]
-    """By key as it stands on the command line, with the `+` of one that is added. Choices are texts: what stands after
-    the `=`, so that lists, groups and quoted texts come out as they went in.
-    """
+    """By key as on the command line, with a leading `+` if there is one. Choices are the texts after the `=`, so that
+    lists, groups and quoted texts come out as they went in."""
     fixed: dict[str, str]
-    """The overrides of every job, by their key."""
+    """The overrides of every job, by key."""
 
     def command(self, params: Mapping[str, Any]) -> tuple[str, ...]:
-        """What a job with these values overrides."""
+        """The overrides of a job with these values."""
         return (*self.fixed.values(), *(f"{key}={_written(params[key])}" for key in self.distributions))
 
     def examples(self) -> list[tuple[str, ...]]:
-        """Jobs as far out as the search may go: of each key both ends, or all choices, while the others are at theirs.
+        """Jobs at the edges: each key at both ends, or at all choices, with the other keys at their first value.
 
-        What is wrong with a key, or with an end of its range, is wrong with one of these.
+        A key or an end of a range that is invalid makes one of these jobs invalid.
         """
         ends = {key: _ends(distribution) for key, distribution in self.distributions.items()}
         first = {key: values[0] for key, values in ends.items()}
@@ -40,15 +39,15 @@ class SearchSpace(NamedTuple):
         return [self.command(params) for params in [first, *others]]
 
     def described(self) -> dict[str, str]:
-        """By key, what it may be, in Hydra's syntax."""
+        """The distributions in Hydra's syntax, by key."""
         return {key: described(distribution) for key, distribution in self.distributions.items()}
 
 
 def search_space(overrides: Sequence[Override]) -> SearchSpace:
-    """What overrides leave to the search; of two with the same key the later one counts.
+    """Build the space from overrides; the last override of a key counts.
 
     Raises:
-        ConfigError: one of them is no space that can be searched, or none of them is one.
+        ConfigError: an override cannot be searched, or none varies.
     """
     distributions: dict[str, BaseDistribution] = {}
     fixed: dict[str, str] = {}
@@ -58,7 +57,7 @@ def search_space(overrides: Sequence[Override]) -> SearchSpace:
             fixed.pop(key, None)
         _place(override, distributions=distributions, fixed=fixed)
     if not distributions:
-        problem = "there is nothing to search: give it keys with interval(...), range(...) or choice(...)"
+        problem = "there is nothing to search: set keys to interval(...), range(...) or choice(...)"
         raise ConfigError("hydra.sweeper.params", problem)
     return SearchSpace(distributions, fixed)
 
@@ -101,18 +100,18 @@ def _distribution(override: Override) -> BaseDistribution:
     tags = value.tags if isinstance(value, (ChoiceSweep, IntervalSweep, RangeSweep)) else set()
     unknown = sorted(tags - {LOG})
     if unknown:
-        raise ValueError(f"there is no tag '{unknown[0]}' here; there is {LOG}")
+        raise ValueError(f"there is no tag '{unknown[0]}'; the only one is {LOG}")
     if isinstance(value, IntervalSweep):
         return _interval(value, log=LOG in tags)
     if isinstance(value, RangeSweep):
         return _range(value, log=LOG in tags)
     if tags:
-        raise ValueError(f"choices have no order, so that the tag '{LOG}' means nothing for them")
+        raise ValueError(f"choices have no order, so they cannot have the tag '{LOG}'")
     return _choice(override, value)
 
 
 def _choice(override: Override, value: object) -> BaseDistribution:
-    if isinstance(value, ChoiceSweep):  # not by its iterator, which may shuffle: another order would be another space
+    if isinstance(value, ChoiceSweep):  # its iterator may shuffle, and another order would be another space
         texts = [Transformer.str(choice) for choice in value.list]
     else:
         texts = list(override.sweep_string_iterator())
@@ -122,7 +121,7 @@ def _choice(override: Override, value: object) -> BaseDistribution:
 
 
 def _interval(interval: IntervalSweep, *, log: bool) -> BaseDistribution:
-    """Both ends belong to it, as Optuna has it; whole numbers by `int(interval(...))`."""
+    """Both ends included, as in Optuna; `int(interval(...))` gives whole numbers."""
     low, high = interval.start, interval.end
     assert low is not None
     assert high is not None
@@ -133,7 +132,7 @@ def _interval(interval: IntervalSweep, *, log: bool) -> BaseDistribution:
 
 
 def _range(given: RangeSweep, *, log: bool) -> BaseDistribution:
-    """Without its end, as in Python and in every other sweep of Hydra's."""
+    """Without its end, as in Python and in Hydra's own sweeps."""
     assert given.start is not None
     assert given.stop is not None
     start, stop, step = (Decimal(str(number)) for number in (given.start, given.stop, given.step))
@@ -146,11 +145,11 @@ def _range(given: RangeSweep, *, log: bool) -> BaseDistribution:
     step = abs(step)
     _check_ends(float(low), float(high), log=log)
     if log and step != 1:
-        raise ValueError("with the tag 'log' a range goes by whole numbers, in steps of 1")
+        raise ValueError("with the tag 'log' a range needs whole numbers in steps of 1; or use an interval")
     if all(number == int(number) for number in (low, step)) and isinstance(given.range(), range):
         return IntDistribution(int(low), int(high), step=int(step), log=log)
     if log:
-        raise ValueError("with the tag 'log' a range goes by whole numbers; take an interval")
+        raise ValueError("with the tag 'log' a range needs whole numbers in steps of 1; or use an interval")
     return FloatDistribution(float(low), float(high), step=float(step))
 
 
@@ -171,5 +170,5 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
 
 
 def _written(value: Any) -> str:
-    """A drawn value as Hydra reads it back, to the last bit."""
+    """A value as Hydra reads it back, exactly."""
     return repr(value) if isinstance(value, float) else str(value)

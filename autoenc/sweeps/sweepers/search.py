@@ -1,28 +1,29 @@
-"""The search as a source of jobs."""
+"""The search as a source of jobs.
+
+Optuna proposes settings and is told the outcomes here, without Hydra's plugin: hydra-optuna-sweeper 1.3.0 needs Optuna
+2, ends the search when a worker dies, launches trials in batches, and cannot continue a study.
+"""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
-from autoenc.sweeps.plan import Rerun
-from autoenc.sweeps.search.outcome import measured
-from autoenc.sweeps.search.report import SearchReport, write_report
-from autoenc.sweeps.search.samplers import SamplerSettings
-from autoenc.sweeps.search.sampling import suggest
-from autoenc.sweeps.search.space import SearchSpace
-from autoenc.sweeps.search.study import Study
-from autoenc.sweeps.search.trial import Outcome, Trial
-from autoenc.sweeps.source import Proposal
+from autoenc.sweeps.plan import Proposal, Rerun
+from autoenc.sweeps.sweepers.optuna_search import SamplerSettings
+from autoenc.sweeps.sweepers.sampling import suggest
+from autoenc.sweeps.sweepers.search_report import SearchReport, write_report
+from autoenc.sweeps.sweepers.search_space import SearchSpace
+from autoenc.sweeps.sweepers.study import Study
+from autoenc.sweeps.sweepers.trial import Outcome, Trial, measured
 
 log = logging.getLogger(__name__)
 
 
 class Search:
-    """Trials, one at a time: first those of an earlier command that have not ended well, then new ones.
+    """Proposes trials: first those that an earlier command left open, then new ones.
 
-    A trial that ended is not proposed again, but for one that failed, by `rerun`; and one that diverged would diverge
-    again, so that only `all` asks for it. `n_trials` counts them all, however they ended.
+    `rerun` says which trials that have ended are proposed again. `n_trials` counts all, however they ended.
     """
 
     def __init__(
@@ -42,47 +43,47 @@ class Search:
         self._metric = metric
         self._n_trials = n_trials
         self._folder = folder
-        self._over = False
+        self._exhausted = False
         there = study.trials()
-        self._waiting = [trial for trial in there if trial.state in _RETAKEN[rerun]]
-        self._over_before = [trial for trial in there if trial.state not in _RETAKEN[rerun]]
+        self._waiting = [trial for trial in there if trial.state in _RUN_AGAIN[rerun]]
+        self._over_before = [trial for trial in there if trial.state not in _RUN_AGAIN[rerun]]
         self._proposed: dict[int, Trial] = {}
 
     def opening_words(self) -> list[str]:
-        """How far the search is."""
+        """Say how far the search is."""
         there = len(self.study.trials())
-        begun = f", {len(self._waiting)} of them to be gone on with" if self._waiting else ""
         if there == 0:
             return [f"A search of {self._n_trials} trials."]
         left = max(self._n_trials - there, 0)
-        return [f"{there} trials of the search are there{begun}; {left} more to come (hydra.sweeper.n_trials)."]
+        open_ = f", {len(self._waiting)} of them to be continued" if self._waiting else ""
+        return [f"The search has {there} trials{open_}; {left} more to come (hydra.sweeper.n_trials)."]
 
     def over_before(self) -> list[Path]:
-        """The folders of the trials that have ended and stay as they are; one may have been taken away since."""
+        """The folders of the trials that have ended and are left alone, as far as they still exist."""
         folders = [self._folder / trial.folder for trial in self._over_before if trial.folder is not None]
         return [folder for folder in folders if folder.is_dir()]
 
     def propose(self) -> Proposal | None:
         """The next trial."""
-        trial = self._waiting.pop(0) if self._waiting else self._new()
+        trial = self._waiting.pop(0) if self._waiting else self._new_trial()
         if trial is None:
             return None
         self._proposed[trial.number] = trial
         return Proposal(number=trial.number, overrides=self._space.command(trial.params))
 
     def ended(self, proposal: Proposal, folder: Path) -> None:
-        """Write down what its folder tells. What was interrupted stays open, for the same command to go on with."""
+        """Record the outcome. An interrupted trial stays open, so that the same command continues it."""
         found = measured(folder, metric=self._metric)
         if found is not None:
             outcome = self.study.agreed(found)
             self.study.end(self._proposed[proposal.number], outcome, folder=folder.name)
 
     def refused(self, proposal: Proposal, problem: str) -> None:
-        """Write down that a proposal makes no job: what is right by itself may be wrong together."""
+        """Record a failure: settings that are valid one by one may be invalid together."""
         self.study.end(self._proposed[proposal.number], Outcome("failed", None, problem), folder=None)
 
     def report(self) -> SearchReport:
-        """How the search went, in `search.json` and as a picture in the sweep's folder.
+        """Write `search.json` and `search.png` into the sweep's folder.
 
         Raises:
             OSError: they cannot be written.
@@ -90,15 +91,13 @@ class Search:
         return write_report(self.study, folder=self._folder, metric=self._metric)
 
     def closing_words(self) -> list[str]:
-        """The best trial, and where the picture of the search is."""
+        """The best trial, and the path of the picture."""
         report = self.report()
-        return [
-            report.line,
-            *([] if report.picture is None else [f"How the search went: {report.picture.name} in its folder"]),
-        ]
+        picture = [] if report.picture is None else [f"How the search went: {report.picture.name} in its folder"]
+        return [report.line, *picture]
 
-    def _new(self) -> Trial | None:
-        if self._over:  # it is asked several times a second, and nobody else adds to the study
+    def _new_trial(self) -> Trial | None:
+        if self._exhausted:  # this is called several times a second, and the study does not change
             return None
         trials = self.study.trials()
         params = None
@@ -111,14 +110,14 @@ class Search:
                 number=self.study.next_number(),
             )
             if params is None:
-                log.info("Nothing new is left to try: the search ends with %d trials.", len(trials))
-        self._over = params is None
+                log.info("Every point of the search space has been tried: the search ends with %d trials.", len(trials))
+        self._exhausted = params is None
         return None if params is None else self.study.begin(params)
 
 
-_RETAKEN: dict[str, set[str]] = {
+_RUN_AGAIN: dict[str, set[str]] = {
     "none": {"running"},
     "failed": {"running", "failed"},
     "all": {"running", "failed", "diverged", "finished"},
 }
-"""By `sweep.rerun`, which trials of an earlier command are proposed again."""
+"""By `sweep.rerun`, which trials of an earlier command are proposed again. A diverged one would diverge again."""

@@ -1,4 +1,4 @@
-"""What a person sees of a sweep under way: one live table on a terminal, a line for each job anywhere else."""
+"""The display of a running sweep: a live table on a terminal, a log line for each job elsewhere."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from autoenc.sweeps.plan import Job
 log = logging.getLogger(__name__)
 
 LARGEST_LOG = 2**20
-"""Characters of a log that are looked through for warnings."""
+"""Characters of a log that are searched for warnings."""
 REFRESH_SECONDS = 0.5
-"""Reading the folders and drawing the table takes time that the jobs could use."""
+"""Between two readings of the folders, which take time from the jobs."""
 
 
-class SweepView:
-    """A live table from `__enter__` to `__exit__`."""
+class SweepDisplay:
+    """A `Display`; the table is live from `__enter__` to `__exit__`."""
 
     def __init__(self, folder: Path) -> None:
         self._watch = Watch([folder])
@@ -33,7 +33,7 @@ class SweepView:
         self._looked = 0.0
         self._warned: set[str] = set()
 
-    def __enter__(self) -> SweepView:
+    def __enter__(self) -> SweepDisplay:
         if console.is_terminal:
             self._live.start()
         return self
@@ -42,23 +42,23 @@ class SweepView:
         self._live.stop()
 
     def interrupted(self) -> None:
-        """How the jobs stand."""
+        """Print the table once."""
         with contextlib.suppress(OSError, ValueError):
             console.print(live_table(self._watch.refresh(), now=datetime.now(UTC), width=console.width))
 
     def planned(self, job: Job, action: str) -> None:
-        """Where another process is at work, a person would wonder what is waited for."""
+        """Say which job the sweep waits for, and where it runs."""
         if action == "wait":
             host = printable(str(RunDirectory(job.folder).status().get("host")))
-            log.info("%s is still at work from before, on %s; waiting for it.", job.folder.name, host)
+            log.info("%s is still running from an earlier start, on %s; waiting for it.", job.folder.name, host)
 
     def began(self, job: Job) -> None:
-        """A line, where there is no table."""
+        """Log a line if there is no table."""
         if not console.is_terminal:
-            log.info("%s: begun", job.folder.name)
+            log.info("%s: started", job.folder.name)
 
     def ended(self, job: Job) -> None:
-        """A line, where there is no table; a failure stays on the terminal too."""
+        """Log a line if there is no table; log a failure always."""
         status = RunDirectory(job.folder).status()
         state, error = status.get("state"), status.get("error") or {}
         if state == "failed":
@@ -66,10 +66,10 @@ class SweepView:
             log.error("%s: %s: %s", job.folder.name, printable(kind), printable(str(error.get("message"))))
         elif not console.is_terminal:
             log.info("%s: %s", job.folder.name, printable(str(state)))
-        self._tell_warnings(job)
+        self._repeat_warnings(job)
 
-    def _tell_warnings(self, job: Job) -> None:
-        """What jobs warn of, each warning once: a tracker that cannot be reached is so for all of them."""
+    def _repeat_warnings(self, job: Job) -> None:
+        """Repeat the warnings of jobs, each text once: a tracker that cannot be reached affects all of them."""
         try:
             with (job.folder / "train.log").open(encoding="utf-8", errors="replace") as file:
                 found = re.findall(r"^.{23} WARNING autoenc\S*: (.*)$", file.read(LARGEST_LOG), re.MULTILINE)
@@ -81,15 +81,15 @@ class SweepView:
                 log.warning("%s: %s", job.folder.name, printable(text))
 
     def look(self) -> None:
-        """Draw the table anew, where there is one and it is time."""
+        """Refresh the table, if there is one and it is time."""
         if console.is_terminal and time.monotonic() - self._looked >= REFRESH_SECONDS:
             self._looked = time.monotonic()
-            with contextlib.suppress(OSError, ValueError):  # a folder that is gone: no job's fault
+            with contextlib.suppress(OSError, ValueError):  # a folder has been removed
                 records = self._watch.refresh()
                 now = datetime.now(UTC)
                 table = live_table(records, now=now, most_rows=rows_that_fit(console), width=console.width)
                 self._live.update(table, refresh=True)
 
     def stopping(self) -> None:
-        """Saving may take a while."""
+        """Say what is going on: saving may take a while."""
         log.info("Stopping: the running jobs save. Once more (Ctrl-C) ends them at once.")

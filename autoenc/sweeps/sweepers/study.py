@@ -1,4 +1,8 @@
-"""The study on the disk: what was proposed and what came of it, each written down whole or not at all."""
+"""The study on the disk: what was proposed, and the outcomes. Each entry is written whole or not at all.
+
+It is a file of Optuna's journal, not of SQLite: a kill leaves at most half a line at its end, and it needs no
+migrations and no locks that network file systems lack.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.settings import ConfigError
-from autoenc.sweeps.search.outcome import Measured
-from autoenc.sweeps.search.sampling import frozen
-from autoenc.sweeps.search.trial import Direction, Outcome, Trial
+from autoenc.sweeps.sweepers.sampling import STATES, frozen
+from autoenc.sweeps.sweepers.trial import Direction, Measured, Outcome, Trial
 
 FILE = "optuna.journal"
 """In the sweep's folder. `optuna-dashboard` opens it too."""
@@ -29,9 +32,8 @@ FILE = "optuna.journal"
 TERMS, HOW = "autoenc.terms", "autoenc.measured"
 """Attributes of the study."""
 FOLDER, REASON, AGAIN = "folder", "reason", "again"
-"""Attributes of a trial. A trial that has ended cannot be changed: one that is run again gets a second entry, which
-says by AGAIN of which number it is.
-"""
+"""Attributes of a trial. Optuna does not change a trial that has ended: one that is run again gets a second entry, with
+its number as AGAIN."""
 
 
 class Terms(NamedTuple):
@@ -40,13 +42,13 @@ class Terms(NamedTuple):
     metric: str
     direction: Direction
     space: Mapping[str, str]
-    """By key, in words: see `described`."""
+    """By key, in Hydra's syntax."""
     settings: Mapping[str, Any]
-    """By dotted key, whatever of the config the search does not vary."""
+    """By dotted key, the settings that do not vary."""
 
 
 class Study:
-    """A study that was opened. Its sweep's folder is locked by the sweep, and so only one search is at work in it."""
+    """An open study. The lock on the sweep's folder keeps other searches out."""
 
     def __init__(
         self, study: optuna.Study, storage: BaseStorage, *, space: Mapping[str, BaseDistribution], direction: Direction
@@ -58,26 +60,29 @@ class Study:
         self._id = storage.get_study_id_from_name(study.study_name)
 
     def trials(self) -> list[Trial]:
-        """All of them by number, each as it ended at last. What others have put into the study is left out."""
+        """All trials by number, each with its last outcome. Entries of other programs are left out."""
+        with _one_line():
+            entries = self._study.get_trials(deepcopy=False)
         found: dict[int, Trial] = {}
-        for there in self._frozen():
-            number = there.user_attrs.get(AGAIN, there.number)
-            found[number] = replace(_trial(there), number=number)
+        for entry in entries:
+            if entry.distributions == self.space and entry.state != TrialState.WAITING:
+                number = entry.user_attrs.get(AGAIN, entry.number)
+                found[number] = _trial(entry, number=number)
         return [found[number] for number in sorted(found)]
 
     def next_number(self) -> int:
-        """Which number the next trial is going to have."""
+        """The number of the next trial."""
         return len(self._study.get_trials(deepcopy=False))
 
     def begin(self, params: Mapping[str, Any]) -> Trial:
-        """Write down that something is being tried."""
+        """Record a new trial as running."""
         trial = Trial(number=self.next_number(), params=dict(params), state="running")
         with _one_line():
             self._study.add_trial(frozen(trial, space=self.space))
         return trial
 
     def end(self, trial: Trial, outcome: Outcome, *, folder: str | None) -> None:
-        """Write down what came of a trial, in which folder below the sweep's."""
+        """Record the outcome of a trial, and its folder below the sweep's."""
         given = {FOLDER: folder, REASON: outcome.reason}
         attributes = {name: value for name, value in given.items() if value is not None}
         before = next(there for there in self.trials() if there.number == trial.number)
@@ -86,7 +91,7 @@ class Study:
                 trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, trial.number)
                 for name, value in attributes.items():
                     self._storage.set_trial_user_attr(trial_id, name, value)
-                self._study.tell(trial.number, outcome.value, _STATES[outcome.state])
+                self._study.tell(trial.number, outcome.value, STATES[outcome.state])
             elif (before.state, before.value, before.reason) != outcome:
                 ended = replace(trial, state=outcome.state, value=outcome.value)
                 entry = frozen(ended, space=self.space)
@@ -94,7 +99,7 @@ class Study:
                 self._study.add_trial(entry)
 
     def agreed(self, measured: Measured) -> Outcome:
-        """The outcome; a failure where its value is not of the same thing as those of the trials before it."""
+        """The outcome; a failure if its value was measured in another way than those of earlier trials."""
         if measured.outcome.value is None:
             return measured.outcome
         there = self._study.user_attrs.get(HOW)
@@ -108,16 +113,11 @@ class Study:
         reason = f"it cannot be ranked among the others: {other.key} is {other.here} here, and {other.there} there"
         return Outcome("failed", None, reason)
 
-    def _frozen(self) -> list[FrozenTrial]:
-        with _one_line():
-            trials = self._study.get_trials(deepcopy=False)
-        return [trial for trial in trials if trial.distributions == self.space and trial.state != TrialState.WAITING]
-
 
 def open_study(
     folder: Path, *, storage: str | None, name: str | None, terms: Terms, space: Mapping[str, BaseDistribution]
 ) -> Study:
-    """The study of the sweep in `folder`, which is locked; made where there is none yet.
+    """Open or make the study of the sweep in `folder`, which is locked.
 
     Args:
         folder: of the sweep, absolute.
@@ -129,19 +129,19 @@ def open_study(
     Raises:
         ConfigError: it cannot be opened, or was begun on other terms or by another sweep.
     """
-    # Optuna prints a line for each trial, past our log. What it has to warn of goes there.
+    # Optuna's warnings go to our log; its line for each trial does not.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna.logging.disable_default_handler()
     optuna.logging.enable_propagation()
-    place = folder / FILE if storage is None else None
-    with _one_line(place):
-        store = _journal(place) if place is not None else get_storage(storage)
+    path = folder / FILE if storage is None else None
+    with _one_line(path):
+        store = _journal(path) if path is not None else get_storage(storage)
         study = optuna.create_study(
             storage=store,
             study_name=name or folder.name,
             direction=terms.direction,
             load_if_exists=True,
-            sampler=RandomSampler(),  # is never asked
+            sampler=RandomSampler(),  # `suggest` has the real one
         )
         there = study.user_attrs.get(TERMS)
         here = json.loads(json.dumps({**terms._asdict(), "folder": None if storage is None else str(folder)}))
@@ -153,32 +153,29 @@ def open_study(
 
 
 def _journal(path: Path) -> JournalStorage:
-    """Optuna's journal, put right after a kill: nobody else is at work in the folder."""
+    """Optuna's journal, repaired after a kill: no one else uses the folder."""
     for leftover in path.parent.glob(f"{path.name}.lock*"):
-        leftover.unlink()  # Optuna would wait half a minute for whoever held it
+        leftover.unlink()  # Optuna would wait half a minute for its owner
     if path.exists():
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):  # half a line, which Optuna would append to, and then refuse the file
             with path.open("r+b") as file:
                 file.truncate(whole)
-    # Not its lock by a symbolic link: not every file system has those.
+    # Optuna's default lock is a symbolic link, which not every file system has.
     return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
 
 
-def _trial(there: FrozenTrial) -> Trial:
-    states = {state: name for name, state in _STATES.items()}
+def _trial(entry: FrozenTrial, *, number: int) -> Trial:
+    states = {state: name for name, state in STATES.items()}
     return Trial(
-        number=there.number,
-        params=there.params,
-        state=states.get(there.state, "running"),  # type: ignore[arg-type]
-        value=there.value if there.state == TrialState.COMPLETE else None,
-        reason=there.user_attrs.get(REASON) if there.state.is_finished() else None,
-        folder=there.user_attrs.get(FOLDER),
+        number=number,
+        params=entry.params,
+        state=states[entry.state],  # type: ignore[arg-type]
+        value=entry.value if entry.state == TrialState.COMPLETE else None,
+        reason=entry.user_attrs.get(REASON) if entry.state.is_finished() else None,
+        folder=entry.user_attrs.get(FOLDER),
     )
-
-
-_STATES = {"finished": TrialState.COMPLETE, "diverged": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
 class _Difference(NamedTuple):
@@ -190,53 +187,49 @@ class _Difference(NamedTuple):
 def _first_difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> _Difference | None:
     for key in [*there, *(key for key in here if key not in there)]:
         if key not in here or key not in there or there[key] != here[key]:
-            found, wanted = (_said(values[key]) if key in values else "not set" for values in (there, here))
-            return _Difference(key, found, wanted)
+            before, now = (_as_text(values[key]) if key in values else "not set" for values in (there, here))
+            return _Difference(key, before, now)
     return None
 
 
-def _said(value: object) -> str:
+def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _check_terms(there: Any, here: Mapping[str, Any], *, name: str) -> None:
-    """Refuse a study whose trials cannot stand beside those that are wanted now."""
+    """Refuse a study whose trials cannot be compared with the new ones."""
     if not isinstance(there, Mapping) or set(there) != set(here):
-        raise ConfigError(
-            "hydra.sweeper.study_name", "the study is of another program; choose another name", value=name
-        )
+        problem = "the study belongs to another program; choose another name"
+        raise ConfigError("hydra.sweeper.study_name", problem, value=name)
     if there["folder"] != here["folder"]:
-        problem = f"the study is that of the sweep in {there['folder']}; choose another name"
+        problem = f"the study belongs to the sweep in {there['folder']}; choose another name"
         raise ConfigError("hydra.sweeper.study_name", problem, value=name)
     for key in ("metric", "direction"):
         if there[key] != here[key]:
-            raise _begun_otherwise(f"hydra.sweeper.{key}", there[key], here[key])
+            raise _other_terms(f"hydra.sweeper.{key}", there[key], here[key])
     for node in ("space", "settings"):
         other = _first_difference(there[node], here[node])
         if other is not None:
-            raise _begun_otherwise(other.key.lstrip("+"), other.there, other.here)
+            raise _other_terms(other.key.lstrip("+"), other.there, other.here)
 
 
-def _begun_otherwise(key: str, there: str, here: str) -> ConfigError:
+def _other_terms(key: str, there: str, here: str) -> ConfigError:
     problem = f"the study in this sweep's folder was begun with {there}; another search needs another sweep.name"
     return ConfigError(key, problem, value=here)
 
 
 @contextlib.contextmanager
-def _one_line(place: Path | None = None) -> Iterator[None]:
-    """What a storage may raise, as one line; without its address, which may hold a password."""
+def _one_line(path: Path | None = None) -> Iterator[None]:
+    """Turn errors of a storage into one line, without its address, which may hold a password."""
+    known: tuple[type[Exception], ...] = (OptunaError, OSError, ImportError, ValueError, KeyError, TypeError)
     try:
         yield
     except ConfigError:
         raise
-    except _errors_of_storages() as error:
-        key = "hydra.sweeper.storage" if place is None else str(place)
+    except Exception as error:
+        module = sys.modules.get("sqlalchemy.exc")  # imported only for a user's own database
+        if not isinstance(error, known if module is None else (*known, module.SQLAlchemyError)):
+            raise
+        key = "hydra.sweeper.storage" if path is None else str(path)
         text = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigError(key, f"the study cannot be opened or written: {text}") from error
-
-
-def _errors_of_storages() -> tuple[type[Exception], ...]:
-    """Those of SQLAlchemy too, if it has been imported, which only a database of one's own needs."""
-    known = (OptunaError, OSError, ImportError, ValueError, KeyError, TypeError)
-    module = sys.modules.get("sqlalchemy.exc")
-    return known if module is None else (*known, module.SQLAlchemyError)

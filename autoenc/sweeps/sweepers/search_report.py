@@ -1,4 +1,4 @@
-"""How a search went: for programs, for the log, and as a picture."""
+"""The report of a search: `search.json`, a line for the log, and a picture."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunDirectory, RunRecord, write_atomically
 from autoenc.settings import ConfigError
-from autoenc.sweeps.search.outcome import SPLIT
-from autoenc.sweeps.search.sampling import frozen
-from autoenc.sweeps.search.study import Study
-from autoenc.sweeps.search.trial import Trial, best_of
+from autoenc.sweeps.sweepers.sampling import frozen
+from autoenc.sweeps.sweepers.study import Study
+from autoenc.sweeps.sweepers.trial import SPLIT, Trial, best_of
 
 FILE, PICTURE = "search.json", "search.png"
 
 FEWEST = 10
-"""Finished trials from which on it is said how much each setting mattered; of fewer that would be chance."""
+"""Finished trials that the importance of settings needs; with fewer it would be chance."""
 
 
 class SearchReport(NamedTuple):
-    """What a search came to."""
+    """The result of a search."""
 
     best: Trial | None
-    """None where no trial has finished."""
+    """None if no trial has finished."""
     line: str
     """The same in words, for the log."""
     picture: Path | None
-    """None where there is nothing to draw."""
+    """None if no trial has finished."""
 
 
 def write_report(study: Study, *, folder: Path, metric: str) -> SearchReport:
-    """Write `search.json` and, where a trial has finished, `search.png` into the sweep's folder.
+    """Write `search.json` and, if a trial has finished, `search.png` into the sweep's folder.
 
     Raises:
         OSError: they cannot be written.
@@ -59,10 +58,11 @@ def write_report(study: Study, *, folder: Path, metric: str) -> SearchReport:
     known = find_metric(f"{SPLIT}.{metric}")
     scale = known.scale if known else "log"
     picture = _draw(study, trials, importances=importances, label=label, scale=scale, path=folder / PICTURE)
-    said = " ".join(f"{key}={value}" for key, value in best.params.items())
+    settings = " ".join(f"{key}={value}" for key, value in best.params.items())
     finished = sum(trial.state == "finished" for trial in trials)
     of = f"{finished} trials" if finished == len(trials) else f"{finished} finished trials of {len(trials)}"
-    line = f"The best of {of} is {best.number}, with a {SPLIT} {metric} of {best.value:.4g}: {said} (in {best.folder})."
+    value = f"a {SPLIT} {metric} of {best.value:.4g}"
+    line = f"The best of {of} is {best.number}, with {value}: {settings} (in {best.folder})."
     return SearchReport(best, line, picture)
 
 
@@ -78,14 +78,14 @@ def _as_values(trial: Trial) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """A number as it is; a choice, which is the text of a command line, as what that means."""
+    """The value of a choice, which is the text of a command line; a number as it is."""
     if not isinstance(value, str):
         return value
     return OverridesParser.create().parse_override(f"key={value}").value()
 
 
 def _unit(folder: Path, best: Trial, *, metric: str) -> str:
-    """What the objective's numbers are, as the best run says."""
+    """The unit of the objective, from the best run."""
     path = folder / (best.folder or "")
     try:
         summary = RunDirectory(path).summary()
@@ -96,11 +96,10 @@ def _unit(folder: Path, best: Trial, *, metric: str) -> str:
 
 
 def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
-    """By key, how much each setting mattered, from 0 to 1; None where that cannot be told.
+    """How much each setting mattered, from 0 to 1, by key; None with too few trials.
 
-    Functional ANOVA of a random forest (F. Hutter, H. Hoos, K. Leyton-Brown, An Efficient Approach for Assessing
-    Hyperparameter Importance, ICML 2014): the share of the objective's variance that each setting by itself accounts
-    for.
+    Functional ANOVA of a random forest: the share of the objective's variance that each setting explains alone (F.
+    Hutter, H. Hoos, K. Leyton-Brown, An Efficient Approach for Assessing Hyperparameter Importance, ICML 2014).
     """
     finished = [trial for trial in trials if trial.state == "finished"]
     if len(finished) < FEWEST or len(study.space) < 2 or len({trial.value for trial in finished}) < 2:
@@ -142,7 +141,7 @@ def _draw(
 
 
 def _in_order(distribution: CategoricalDistribution) -> list[str]:
-    """The choices, numbers by their size."""
+    """The choices; numbers by size."""
     choices = [str(choice) for choice in distribution.choices]
     try:
         return sorted(choices, key=float)

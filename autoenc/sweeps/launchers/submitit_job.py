@@ -1,4 +1,4 @@
-"""What submitit runs in a job of its own: one of our jobs, watched, saved, and put back into the queue."""
+"""The function that submitit runs for a job: watch it, have it saved, and queue it again."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ import psutil
 
 from autoenc.runs import RunDirectory, is_there
 from autoenc.sweeps.launchers.supervision import POLL_SECONDS, Supervisor
-from autoenc.sweeps.task import JobTask
+from autoenc.sweeps.plan import JobTask
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
 PREEMPTED_SECONDS = 600.0
-"""How long a slurm job that has saved waits for slurm to end it; one that ended by itself would not be queued again."""
-
+"""How long a saved job waits for slurm to end it; slurm would not queue a job again that ends by itself."""
 STOP_SECONDS = 1.0
 """Between two looks for the file that asks a job of slurm's to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Submitter:
-    """The process of the sweep, known by more than its number, which another may get."""
+    """The process of the sweep. Its start time distinguishes it from a later process with its pid."""
 
     pid: int
     started: float
@@ -39,16 +38,16 @@ class Submitter:
         return cls(pid=process.pid, started=process.create_time())
 
     def lives(self) -> bool:
-        """Whether it is there."""
+        """Whether it exists."""
         return is_there(self.pid, began=self.started) is True
 
 
 class Submitted:
-    """The function that submitit calls; after a preemption or when its time is over, it is called again.
+    """The function that submitit calls, and calls again after a preemption or at the time limit.
 
-    The job is asked to save and end by the file `stop`. With a `submitter` it also does when that is gone. Without one
-    it is slurm's, and goes on by itself: then SIGINT asks the same, which is there sooner than a file on a disk far
-    away; SIGTERM comes from slurm, which decides what is to become of the job.
+    The file `stop` asks the job to save and end. A `submitter`'s end asks the same. Without a submitter the job is
+    slurm's, and outlives the sweep: then SIGINT asks the same sooner than a file on a network disk, and SIGTERM comes
+    from slurm, which decides whether the job is queued again.
     """
 
     def __init__(self, task: JobTask, *, submitter: Submitter | None, stop: Path) -> None:
@@ -59,24 +58,24 @@ class Submitted:
         self._preempted = False
 
     def __call__(self) -> None:
-        """Run the job to its end; its folder tells of it."""
-        again = os.environ.get("SLURM_RESTART_COUNT", "0") != "0"  # slurm's doing: nobody has asked us before
-        task = replace(self._task, replaces=self._task.replaces and not again)
+        """Run the job to its end, which its folder records."""
+        restarted = os.environ.get("SLURM_RESTART_COUNT", "0") != "0"  # by slurm itself, without asking us
+        task = replace(self._task, replaces=self._task.replaces and not restarted)
         self._supervisor = supervisor = Supervisor(task)
-        self._heed_signals(supervisor)
-        if self._is_to_end():
+        self._handle_signals(supervisor)
+        if self._shall_end():
             return
         supervisor.start()
         parent = os.getppid()
         while not supervisor.wait(STOP_SECONDS if self._submitter is None else POLL_SECONDS):
-            if self._is_to_end() or (self._submitter is not None and os.getppid() != parent):
+            if self._shall_end() or (self._submitter is not None and os.getppid() != parent):
                 supervisor.stop()
         until = time.monotonic() + PREEMPTED_SECONDS
         while self._preempted and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
 
     def checkpoint(self) -> DelayedSubmission | None:
-        """Save and end the job; what is to be run when it is its turn again, or None: it has ended for good."""
+        """Have the job save and end; returns what to run when it is its turn again, or None if it has ended."""
         from submitit.helpers import DelayedSubmission
 
         if self._supervisor is None:
@@ -84,13 +83,13 @@ class Submitted:
         self._supervisor.stop()
         self._supervisor.wait()
         status = RunDirectory(Path(self._task.folder)).status()
-        killed = (status.get("error") or {}).get("kind") == "killed"  # it could not save in time: it has older ones
+        killed = (status.get("error") or {}).get("kind") == "killed"  # too slow to save, but it has older ones
         if status.get("state") != "interrupted" and not killed:
             return None
         task = replace(self._task, replaces=False)
         return DelayedSubmission(Submitted(task, submitter=self._submitter, stop=self._stop))
 
-    def _heed_signals(self, supervisor: Supervisor) -> None:
+    def _handle_signals(self, supervisor: Supervisor) -> None:
         def stop(number: int, frame: Any) -> None:  # noqa: ARG001
             self._preempted = self._submitter is None and number == signal.SIGTERM
             supervisor.stop()
@@ -98,5 +97,5 @@ class Submitted:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
 
-    def _is_to_end(self) -> bool:
+    def _shall_end(self) -> bool:
         return self._stop.exists() or (self._submitter is not None and not self._submitter.lives())

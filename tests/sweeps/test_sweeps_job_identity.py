@@ -1,4 +1,4 @@
-"""By what a sweep knows a job again, and what it calls it."""
+"""How a sweep recognises a job, what it calls it, and what it does with it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import pytest
 from autoenc.comparison.labels import labels
 from autoenc.runs import RunDirectory, moment
 from autoenc.settings import ConfigError
-from autoenc.sweeps.identity import folder_name, identity, sweep_name
-from autoenc.sweeps.plan import action, check_identity, known_folders, with_all_keys
+from autoenc.sweeps.job_identity import check_identity, folder_name, identity, known_folders, sweep_name
+from autoenc.sweeps.plan import action
+from autoenc.sweeps.sweep_folder import with_all_keys
 from tests.sweeps.tasks import values
 
 
-def test_a_job_is_known_by_what_it_computes() -> None:
+def test_a_job_is_recognised_by_what_it_computes() -> None:
     known_as = identity(values(), swept=[])
     assert re.fullmatch("[0-9a-f]{10}", known_as)
     backwards = dict(reversed(values().items()))
@@ -29,7 +30,7 @@ def test_a_job_is_known_by_what_it_computes() -> None:
 
 
 @pytest.mark.parametrize("key", ["checkpoint_every", "snapshot_every"])
-def test_how_often_something_is_kept_does_not_matter_unless_it_is_swept(key: str) -> None:
+def test_saving_intervals_do_not_matter_unless_they_are_swept(key: str) -> None:
     other = values(training={**values()["training"], key: 77})
     assert identity(other, swept=["seed"]) == identity(values(), swept=["seed"])
     assert identity(other, swept=[f"training.{key}"]) != identity(values(), swept=[f"training.{key}"])
@@ -53,7 +54,7 @@ def test_of_the_device_only_the_precision_matters_unless_it_is_swept() -> None:
     assert identity(half, swept=[]) != identity(values(), swept=[])
 
 
-def test_names_are_readable_and_harmless() -> None:
+def test_names_are_readable_and_safe() -> None:
     assert folder_name("conv, learning rate 0.01", identity="abc") == "conv-learning_rate_0.01-abc"
     assert folder_name("../x$(reboot) \N{SNOWMAN}\n", identity="abc") == "x_reboot-abc"
     assert folder_name("..", identity="abc") == "job-abc"
@@ -71,13 +72,13 @@ def test_a_sweep_is_named_by_what_is_set_and_what_varies() -> None:
     assert sweep_name(fixed=[], swept=[]) == "sweep"
 
 
-def test_jobs_that_do_not_name_a_key_are_told_from_others_by_it_all_the_same() -> None:
+def test_jobs_that_do_not_set_a_key_are_distinguished_by_it() -> None:
     conv = values(architecture={**values()["architecture"], "name": "conv"})
     filled = with_all_keys([["seed=0"], ["seed=0", "architecture=conv"]], [values(), conv])
     assert filled == [["seed=0", "architecture=linear"], ["seed=0", "architecture=conv"]]
 
 
-def test_values_that_are_the_same_are_not_told_apart_by_how_they_are_written() -> None:
+def test_equal_values_have_equal_labels_however_they_are_written() -> None:
     dataset = {**values()["dataset"], "shuffle": True, "validation_fraction": 0.1}
     jobs = [["seed=0", "dataset.shuffle=true", "dataset.validation_fraction=1e-1"], ["seed=1", "variant=quick"]]
     filled = with_all_keys(jobs, [values(dataset=dataset), values(seed=1, dataset=dataset)])
@@ -86,7 +87,7 @@ def test_values_that_are_the_same_are_not_told_apart_by_how_they_are_written() -
     assert with_all_keys(jobs, [{}, {}])[0] == [*jobs[0], "variant=null"]  # of jobs whose config is lost
 
 
-def test_a_folder_is_found_by_its_identity_and_not_trusted_with_another_config(tmp_path: Path) -> None:
+def test_a_folder_is_found_by_its_identity_and_refused_with_another_config(tmp_path: Path) -> None:
     for name in ("a-b-0123456789", "c-abcdef0123", ".replaced"):
         (tmp_path / name).mkdir()
     (tmp_path / "sweep.json").touch()
@@ -99,7 +100,7 @@ def test_a_folder_is_found_by_its_identity_and_not_trusted_with_another_config(t
         check_identity(tmp_path / "c-abcdef0123", identity="0123456789")
 
 
-def test_what_is_to_be_done_about_a_job(tmp_path: Path) -> None:
+def test_the_action_follows_from_the_state_of_a_job(tmp_path: Path) -> None:
     folder = tmp_path / "job"
     assert action(folder, rerun="all") == "begin"
     folder.mkdir()
@@ -117,7 +118,7 @@ def test_what_is_to_be_done_about_a_job(tmp_path: Path) -> None:
         assert action(folder, rerun="none") == "leave"
 
 
-def test_training_all_anew_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+def test_a_stopped_rerun_all_is_continued(tmp_path: Path) -> None:
     run = RunDirectory.begin(tmp_path / "job", config=values())
     run.set_state("finished")
     began = moment(run.status()["started_at"])
@@ -134,7 +135,7 @@ def test_training_all_anew_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     assert action(run.path, rerun="all", anew_since=before) == "again"
 
 
-def test_a_job_whose_process_is_gone_goes_on(tmp_path: Path) -> None:
+def test_a_job_whose_process_is_gone_continues(tmp_path: Path) -> None:
     run = RunDirectory.begin(tmp_path / "job", config=values())
     run._write_json("status.json", {**run.status(), "process_started_at": "2020-01-01T00:00:00+00:00"})
     assert action(run.path, rerun="failed") == "go_on"  # the number is another process's by now

@@ -1,0 +1,217 @@
+"""`hydra/sweeper=optuna`: the settings of a search, checked before anything is made. Optuna is imported only for it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hydra.core.override_parser.types import Override
+
+from autoenc.evaluation.metrics import SPLITS, find_metric, metric_names
+from autoenc.extras import imported
+from autoenc.registry import Choice, Registry
+from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, listed, nearest
+from autoenc.sweeps.job_identity import identity
+from autoenc.sweeps.plan import Rerun
+from autoenc.sweeps.sweepers.trial import SPLIT, Direction
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+    from autoenc.sweeps.sweepers.search import Search
+    from autoenc.sweeps.sweepers.search_space import SearchSpace
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerSettings(Choice):
+    """A choice of `hydra/sweeper/sampler`: how a search chooses what to try."""
+
+    seed: NonNegativeInt
+
+    @abstractmethod
+    def build(self, *, seed: int) -> BaseSampler:
+        """Build Optuna's sampler for one trial, with a seed for it alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tpe(SamplerSettings):
+    """Tree-structured Parzen estimator (J. Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011).
+
+    Multivariate, because settings such as learning rate and batch size depend on each other. A running trial counts as
+    a bad one (the constant liar), so that several at once get different proposals.
+    """
+
+    n_startup_trials: NonNegativeInt
+    """Trials drawn at random before it begins to learn from them."""
+
+    def build(self, *, seed: int) -> BaseSampler:
+        """See `SamplerSettings`."""
+        from optuna.samplers import TPESampler
+
+        return TPESampler(seed=seed, n_startup_trials=self.n_startup_trials, multivariate=True, constant_liar=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Random(SamplerSettings):
+    """Random search, the baseline of the others (J. Bergstra, Y. Bengio, Random Search, 2012)."""
+
+    def build(self, *, seed: int) -> BaseSampler:
+        """See `SamplerSettings`."""
+        from optuna.samplers import RandomSampler
+
+        return RandomSampler(seed=seed)
+
+
+SAMPLERS: Registry[SamplerSettings] = Registry("hydra.sweeper.sampler", {"tpe": Tpe, "random": Random})
+"""Without CMA-ES: Optuna pickles its state into the study, and a sweep's folder may come from a stranger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptunaSearch(Choice):
+    """A search; the names are those of Hydra's plugin for Optuna, except for `metric`."""
+
+    knows_all_jobs: ClassVar[bool] = False
+
+    sampler: Mapping[str, Any]
+    """As in YAML: its `name` and its fields."""
+    n_trials: PositiveInt
+    """In all, those of earlier commands with the same study included."""
+    metric: str
+    """Of the validation split, as in `summary.json`."""
+    direction: Direction | None
+    """None: the better one for the metric."""
+    study_name: str | None
+    """None: the name of the sweep's folder."""
+    storage: str | None
+    """The address of a database, as sqlite:///studies.db; None: a file in the sweep's folder."""
+    params: Mapping[str, Any] | None
+
+    def __post_init__(self) -> None:
+        SAMPLERS.parse(self.sampler)
+
+    def examples(self, overrides: Sequence[Override]) -> list[tuple[str, ...]]:
+        """Jobs at the edges of the search space: if all of them can be run, so can what lies between.
+
+        Raises:
+            ConfigError: a space is invalid, or changes the meaning of the objective.
+        """
+        space = self._space(overrides)
+        self._check_comparable(space)
+        return space.examples()
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Refuse a run of this resolved config if it does not have the objective.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        self._check_metric()
+        dataset = values.get("dataset")
+        if isinstance(dataset, Mapping) and dataset.get("validation_fraction") == 0:
+            problem = "a search chooses by the validation split, so it needs one"
+            raise ConfigError("dataset.validation_fraction", problem, value=0)
+
+    def build_source(
+        self, overrides: Sequence[Override], *, folder: Path, values: Mapping[str, Any], rerun: Rerun
+    ) -> Search:
+        """See `SweeperSettings`."""
+        from autoenc.sweeps.sweepers.search import Search
+        from autoenc.sweeps.sweepers.study import Terms, open_study
+
+        space = self._space(overrides)
+        terms = Terms(self.metric, self._direction(), space.described(), _common_settings(values, space=space))
+        study = open_study(folder, storage=self.storage, name=self.study_name, terms=terms, space=space.distributions)
+        return Search(
+            study=study,
+            space=space,
+            sampler=SAMPLERS.parse(self.sampler),
+            metric=self.metric,
+            n_trials=self.n_trials,
+            rerun=rerun,
+            folder=folder,
+        )
+
+    def _direction(self) -> Direction:
+        if self.direction is not None:
+            return self.direction
+        metric = find_metric(f"{SPLIT}.{self.metric}")
+        return "maximize" if metric is not None and metric.better == "higher" else "minimize"
+
+    def _space(self, overrides: Sequence[Override]) -> SearchSpace:
+        imported("optuna", extra="optuna", key="hydra/sweeper")
+        from autoenc.sweeps.sweepers.search_space import search_space
+
+        return search_space(overrides)
+
+    def _check_metric(self) -> None:
+        key = "hydra.sweeper.metric"
+        words = self.metric.replace("/", ".").split(".")
+        if words[0] in SPLITS and len(words) > 1:
+            problem = "a search uses the validation split, never the test split: name the metric alone, as mse"
+            raise ConfigError(key, problem, value=self.metric)
+        known = metric_names(split=SPLIT)
+        if self.metric not in known and self.metric in metric_names(split="test"):
+            problem = "it is measured only on the test split, by which nothing may be chosen"
+            raise ConfigError(key, problem, value=self.metric)
+        if self.metric not in known:
+            problem = f"there is no such metric{nearest(self.metric, known)}; the metrics are {listed(known)}"
+            raise ConfigError(key, problem, value=self.metric)
+
+    def _check_comparable(self, space: SearchSpace) -> None:
+        """Refuse to vary what changes the meaning of the objective: the best value would belong to the easiest task."""
+        metric = find_metric(f"{SPLIT}.{self.metric}")
+        if metric is None:
+            return  # `check` refuses it
+        groups = {"dataset", *(key.partition(".")[0] for key in metric.depends_on)}
+        if metric.input == "noisy":
+            groups.add("noise")
+        if self.metric == "loss":
+            groups |= {"loss", "bottleneck"}
+        for key in space.distributions:
+            changing = key.lstrip("+")
+            if changing.partition(".")[0] in groups:
+                problem = f"its meaning changes with {changing}, so the best value need not be the best model's"
+                hint = "" if changing.startswith("dataset") else _COMPARABLE
+                raise ConfigError("hydra.sweeper.metric", problem + hint, value=self.metric)
+
+
+_COMPARABLE = "; hydra.sweeper.metric=mse measures the same for all: the error on clean images"
+
+
+def _common_settings(values: Mapping[str, Any], *, space: SearchSpace) -> dict[str, Any]:
+    """The settings that all trials have in common and that are part of a job's identity, by dotted key.
+
+    Of a group that varies, only what the command line sets: its other settings differ between the choices.
+    """
+    whole = identity(values, swept=())
+    varied = [key.lstrip("+") for key in space.distributions]
+    return {
+        **{key: text for key, text in space.fixed.items() if _is_under(key.lstrip("+~"), varied)},
+        **{
+            ".".join(path): value
+            for path, value in _leaves(values)
+            if not _is_under(".".join(path), varied) and identity(_without(values, path), swept=()) != whole
+        },
+    }
+
+
+def _is_under(key: str, others: Sequence[str]) -> bool:
+    return any(key == other or key.startswith(f"{other}.") for other in others)
+
+
+def _leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*path, str(key)))
+        else:
+            yield (*path, str(key)), value
+
+
+def _without(values: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    first, *rest = path
+    if rest:
+        return {**values, first: _without(values[first], rest)}
+    return {key: value for key, value in values.items() if key != first}

@@ -1,0 +1,117 @@
+"""The choices of the config group `tracker`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from autoenc.extras import imported
+from autoenc.settings import ConfigError
+from autoenc.trackers.tracker import TrackedRun, Tracker, TrackerSettings
+
+SQLITE = "sqlite:///"
+
+_KEY = "tracker.tracking_uri"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoTracker(TrackerSettings):
+    """`tracker=none`: results go only to the run's folder."""
+
+    def require(self) -> None:
+        """See `TrackerSettings`."""
+
+    def build(self, run: TrackedRun) -> Tracker:
+        """See `TrackerSettings`."""
+        return Tracker(None, name="none", run=run)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorBoard(TrackerSettings):
+    """`tracker=tensorboard`: event files in the run's folder, for `tensorboard --logdir outputs`."""
+
+    def require(self) -> None:
+        """See `TrackerSettings`."""
+        imported("autoenc.trackers.tensorboard_events", extra="tensorboard", key="tracker")
+
+    def build(self, run: TrackedRun) -> Tracker:
+        """See `TrackerSettings`."""
+        from autoenc.trackers.tensorboard_events import TensorBoardEvents
+
+        return Tracker(TensorBoardEvents(run), name="tensorboard", run=run)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mlflow(TrackerSettings):
+    """`tracker=mlflow`: a run of MLflow for every run, in a file on this machine or on a server."""
+
+    tracking_uri: str
+    experiment: str
+    """The name under which MLflow lists the runs together."""
+
+    def __post_init__(self) -> None:
+        address = _parts(self.tracking_uri)
+        file = self.tracking_uri.removeprefix(SQLITE)
+        is_file = self.tracking_uri.startswith(SQLITE) and file not in {"", ":memory:"} and "%" not in file
+        if not is_file and not (address.scheme in {"http", "https"} and address.netloc):
+            problem = "it must be a file, as sqlite:///outputs/mlflow.db, or a server, as http://localhost:5000"
+            raise ConfigError(_KEY, problem, value=self.tracking_uri)
+        if not self.experiment.strip():
+            raise ConfigError("tracker.experiment", "it must be a name", value=self.experiment)
+
+    def require(self) -> None:
+        """See `TrackerSettings`."""
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        imported("autoenc.trackers.mlflow_run", extra="mlflow", key="tracker")
+
+    def build(self, run: TrackedRun) -> Tracker:
+        """See `TrackerSettings`."""
+        from autoenc.trackers.mlflow_run import MlflowRun
+
+        backend = MlflowRun(run, tracking_uri=self.tracking_uri, experiment=self.experiment)
+        return Tracker(backend, name=f"mlflow at {self.tracking_uri}", run=run)
+
+
+_ENVIRONMENT = {
+    # MLflow's defaults are two minutes and seven retries.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    # One thread keeps the epochs in order; epochs of the same second go out together.
+    "MLFLOW_ASYNC_LOGGING_THREADPOOL_SIZE": "1",
+    "MLFLOW_ASYNC_LOGGING_BUFFERING_SECONDS": "1",
+}
+"""Options that MLflow reads only from the environment. A user's own values are kept."""
+
+
+def _parts(address: str) -> SplitResult:
+    """Split a valid address without a secret. Messages never repeat the address, since it may hold one."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        raise ConfigError(_KEY, "this is not an address: its host or port cannot be read") from None
+    if parts.username is not None or parts.password is not None:
+        problem = "it may not hold a password, which would be written into each run's folder; set"
+        raise ConfigError(_KEY, f"{problem} MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+    if set(address) & set("?#"):
+        raise ConfigError(_KEY, "it may not have a part after ? or #, where secrets are often written")
+    return parts
+
+
+def with_absolute_file(uri: str) -> str:
+    """Make the path of a SQLite file absolute; other addresses stay as they are.
+
+    Raises:
+        ConfigError: the path begins with a home folder that does not exist.
+    """
+    file = uri.removeprefix(SQLITE)
+    if not uri.startswith(SQLITE) or file in {"", ":memory:"}:
+        return uri
+    try:
+        return f"{SQLITE}{Path(file).expanduser().absolute()}"
+    except RuntimeError as error:
+        raise ConfigError(_KEY, str(error), value=uri) from None
