@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
-    from autoenc.comparison.sweep import compare_sweep, finished_runs
     from autoenc.comparison.sweep_file import FILE
+    from autoenc.comparison.sweep_results import compare_sweep, finished_runs
     from autoenc.gallery import draw_gallery
 
     kinds = options.picture or None

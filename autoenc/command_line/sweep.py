@@ -91,7 +91,7 @@ def _compare(folder: Path, source: Source) -> bool:
     """What the sweep came to, as a table, pictures and a report; whether that could be done. What is wrong loses no
     run.
     """
-    from autoenc.comparison.sweep import REPORT, compare_sweep
+    from autoenc.comparison.sweep_results import REPORT, compare_sweep
 
     try:
         page = compare_sweep(folder)

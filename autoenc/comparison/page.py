@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc import pictures
+from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.labels import setting
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.wording import is_number, said
 from autoenc.pictures import PICTURES, Panel, Picture, Progress
 from autoenc.runs import SPLITS, RunRecord
 from autoenc.settings import ConfigError, nearest
@@ -59,7 +59,7 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
         hint = nearest(settings.against, _numbers(config))
         raise ConfigError("comparison.against", f"a run has no number of this key{hint}", value=settings.against)
     if not is_number(value):
-        problem = f"it must be the key of a number, and of a run it is {said(value)}"
+        problem = f"it must be the key of a number, and of a run it is {as_typed(value)}"
         raise ConfigError("comparison.against", problem, value=settings.against)
 
 

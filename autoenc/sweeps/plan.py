@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from autoenc.comparison.formatting import as_typed
 from autoenc.comparison.labels import key_of, setting
-from autoenc.comparison.wording import said
 from autoenc.runs import RunDirectory, moment
 from autoenc.settings import ConfigError
 from autoenc.sweeps.task import JobTask
@@ -109,4 +109,4 @@ def _override(config: Mapping[str, Any], key: str, *, given: str | None) -> str:
     value = setting(config, key)
     if value is None and given is not None:
         return given
-    return f"{key}={said(value.get('name') if isinstance(value, Mapping) else value)}"
+    return f"{key}={as_typed(value.get('name') if isinstance(value, Mapping) else value)}"

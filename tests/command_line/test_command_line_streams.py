@@ -16,8 +16,8 @@ import pytest
 from autoenc.command_line import main
 from autoenc.command_line.status import main as status
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep import compare_sweep
 from autoenc.comparison.sweep_file import Sweep, SweepJob, write_sweep
+from autoenc.comparison.sweep_results import compare_sweep
 from autoenc.runs import RunDirectory
 from tests.comparison.run_folders import make_run
 from tests.conftest import REPOSITORY, TINY

@@ -13,8 +13,8 @@ from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import check_comparison, draw_comparison
 from autoenc.comparison.settings import ComparedPicture, ComparisonSettings
-from autoenc.comparison.sweep import compare_sweep, finished_runs
 from autoenc.comparison.sweep_file import Sweep, SweepJob, read_sweep, write_sweep
+from autoenc.comparison.sweep_results import compare_sweep, finished_runs
 from autoenc.pictures import Codebook
 from autoenc.runs import read_runs
 from autoenc.settings import ConfigError

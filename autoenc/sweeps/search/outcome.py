@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autoenc.comparison.protocol import measured_how
+from autoenc.comparison.ranking import measurement_protocol
 from autoenc.runs import RunDirectory, RunRecord
 from autoenc.settings import ConfigError
 from autoenc.sweeps.search.trial import Outcome
@@ -57,5 +57,5 @@ def _value(run: RunDirectory, *, metric: str) -> Measured:
         return Measured(Outcome("failed", None, f"its summary has no {name}"), {})
     if not math.isfinite(value):
         return Measured(Outcome("diverged", None, f"its {name} is {value}"), {})
-    how: dict[str, Any] = json.loads(json.dumps(measured_how(record, name), default=str))
+    how: dict[str, Any] = json.loads(json.dumps(measurement_protocol(record, name), default=str))
     return Measured(Outcome("finished", float(value), None), how)

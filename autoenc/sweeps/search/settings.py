@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.core.override_parser.types import Override
 
-from autoenc.comparison.protocol import OF_A_LIKELIHOOD, OF_THE_CLEAN_INPUT, bare_name, is_higher_better
-from autoenc.evaluation.metrics import metric_names
+from autoenc.evaluation.metrics import find_metric, metric_names
 from autoenc.extras import imported
 from autoenc.runs import SPLITS
 from autoenc.settings import ConfigError, PositiveInt, listed, nearest
@@ -108,7 +107,8 @@ class OptunaSearch:
     def _direction(self) -> Direction:
         if self.direction is not None:
             return self.direction
-        return "maximize" if is_higher_better(f"validation.{self.metric}") else "minimize"
+        metric = find_metric(self.metric)
+        return "maximize" if metric is not None and metric.better == "higher" else "minimize"
 
     def _space(self, overrides: Sequence[Override]) -> SearchSpace:
         imported("optuna", extra="optuna", key="hydra/sweeper")
@@ -134,13 +134,12 @@ class OptunaSearch:
 
     def _check_comparable(self, space: SearchSpace) -> None:
         """Refuse to search what decides on the meaning of the objective: the least loss would be the easiest."""
-        groups = {"dataset"}
-        if self.metric not in OF_THE_CLEAN_INPUT:
+        metric = find_metric(self.metric)
+        groups = {"dataset"} | {key.partition(".")[0] for key in (metric.depends_on if metric else ())}
+        if metric is None or metric.input == "noisy":
             groups.add("noise")
         if self.metric == "loss":
             groups |= {"loss", "bottleneck"}
-        elif bare_name(f"validation.{self.metric}") in OF_A_LIKELIHOOD:
-            groups.add("loss")
         for key in space.distributions:
             if key.lstrip("+").partition(".")[0] in groups:
                 changing = key.lstrip("+")

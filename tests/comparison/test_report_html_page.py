@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from autoenc.comparison.report import document, write_report
-from autoenc.comparison.report.page import SCRIPTS, as_json_in_html, page
+from autoenc.comparison.report import report_data, write_report
+from autoenc.comparison.report.html_page import SCRIPTS, as_json_in_html, page
 from tests.comparison.report_examples import many, record, save_reconstructions
 
-ASSETS = Path(document.__file__).parent / "assets"
+ASSETS = Path(report_data.__file__).parent / "assets"
 
 
 class Parsed(html.parser.HTMLParser):
@@ -143,7 +143,7 @@ def test_a_page_of_no_runs_is_a_page() -> None:
 
 
 def test_a_page_has_only_so_many_runs_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(document, "MOST_RUNS", 3)
+    monkeypatch.setattr(report_data, "MOST_RUNS", 3)
     runs = [record(tmp_path, str(number)) for number in range(5)]
     found = data_in(page(runs, title="Runs"))
     assert len(found["runs"]) == 3

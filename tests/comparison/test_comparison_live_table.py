@@ -1,0 +1,170 @@
+"""The table of runs and their progress."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from autoenc.comparison.live_table import live_table, remarks, rows_that_fit
+from autoenc.runs import RunRecord
+from tests.comparison.run_folders import CONFIG, SUMMARY, row, status
+
+NOW = datetime(2026, 1, 31, 12, 10, 0, tzinfo=UTC)
+
+
+def record(state: str = "running", *, label: str = "linear", **changes: Any) -> RunRecord:
+    began = {"started_at": "2026-01-31T12:05:00+00:00", "process_started_at": "2026-01-31T12:04:00+00:00"}
+    values: dict[str, Any] = {
+        "path": Path("/sweep") / label,
+        "name": label,
+        "label": label,
+        "state": state,
+        "config": CONFIG,
+        "history": (row(1), row(2)),
+        "status": status(state, **began) if state != "waiting" else {},
+        "changed_at": NOW - timedelta(seconds=4),
+    }
+    return RunRecord(**{**values, **changes})
+
+
+def text(table: Table, *, width: int = 300) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def cells(each: RunRecord, *others: RunRecord) -> dict[str, str]:
+    """The first row, by column."""
+    table = live_table([each, *others], now=NOW)
+    return {str(column.header): str(next(iter(column.cells))) for column in table.columns}
+
+
+def test_a_running_run_is_a_row() -> None:
+    assert cells(record()) == {
+        "run": "linear",
+        "state": "running",
+        "epoch": "2/5",
+        "train loss": "0.5",
+        "validation loss": "1",
+        "taken": "5:00",
+        "left": "0:26",  # three epochs of ten seconds, four of which have passed
+    }
+
+
+def test_early_stopping_makes_the_time_left_an_upper_bound() -> None:
+    patient = record(config={**CONFIG, "training": {"epochs": 1000, "patience": 3}})
+    assert cells(patient)["left"] == "≤ 2:46:16"
+    assert "≤: it may stop early" in text(live_table([patient], now=NOW))
+    assert "≤" not in text(live_table([record()], now=NOW))
+    ages_ago = record(changed_at=NOW - timedelta(hours=5))
+    assert cells(ages_ago)["left"] == "0:20"  # the epoch under way is late; two are to come
+    assert cells(record(changed_at=NOW + timedelta(hours=5)))["left"] == "0:30"
+    assert "left" not in cells(record(history=()))
+    assert "left" not in cells(record(config={}))
+    last = record(history=(row(5),))
+    assert cells(last)["left"] == "0:00"
+
+
+def test_the_time_left_is_by_the_median_epoch() -> None:
+    slow_start = (row(1, seconds=500.0), *(row(epoch, seconds=1.0) for epoch in (2, 3)), row(4, seconds=None))
+    assert cells(record(history=slow_start, changed_at=NOW))["left"] == "0:01"
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "expected"),
+    [
+        ("finished", {"summary": SUMMARY}, {"state": "finished", "taken": "1:15"}),
+        ("interrupted", {}, {"state": "interrupted", "taken": "0:00"}),
+        (
+            "failed",
+            {"error_kind": "out_of_memory", "error_message": "no room"},
+            {"state": "failed: out of memory", "": "no room"},
+        ),
+        ("dead", {}, {"state": "dead", "": "its process is gone; last changed 0:04 ago", "taken": "4:56"}),
+        ("unreadable", {"problems": ("config.yaml is missing.",)}, {"": "config.yaml is missing."}),
+        ("waiting", {"history": (), "changed_at": None}, {"state": "waiting", "taken": None, "epoch": None}),
+    ],
+)
+def test_every_state_has_a_row(state: str, changes: dict[str, Any], expected: dict[str, str | None]) -> None:
+    if state == "dead":
+        changes = {"status": status("running", started_at="2026-01-31T12:05:00+00:00", process_started_at=None)}
+    found = cells(record(state, **changes))
+    assert {name: found.get(name) for name in expected} == expected
+    assert "left" not in found
+
+
+def test_a_run_on_another_machine_has_its_host_and_last_change() -> None:
+    elsewhere = record(status=status("running", host="far"), changed_at=NOW - timedelta(days=2, hours=1))
+    assert cells(elsewhere)[""] == "on far, last changed 2 d 01:00:00 ago"
+    assert cells(replace(elsewhere, changed_at=None))[""].endswith("no sign of life")
+    assert "" not in cells(record())
+
+
+def test_the_device_is_shown_if_it_differs() -> None:
+    on_cpu = record("finished", summary=SUMMARY)
+    on_gpu = record(environment={"device": "cuda (NVIDIA H200)"})
+    assert "device" not in cells(on_cpu, on_cpu)
+    assert cells(on_gpu, on_cpu)["device"] == "cuda (NVIDIA H200)"
+
+
+def test_states_have_colours() -> None:
+    table = live_table([record(), record("failed")], now=NOW)
+    styles = [cell.style for cell in table.columns[1].cells]  # type: ignore[union-attr]
+    assert styles == ["cyan", "bold red"]
+
+
+def test_labels_are_not_markup() -> None:
+    assert "[red]x[/red]" in text(live_table([record(label="[red]x[/red]")], now=NOW))
+    assert "hidden [256,64]" in text(live_table([record(label="hidden [256,64]")], now=NOW))
+
+
+def test_running_and_failed_runs_are_shown_first() -> None:
+    records = [record("finished", label=f"done {number}") for number in range(90)]
+    records += [record("waiting", label=f"waits {number}") for number in range(7)]
+    records += [record("failed", label="broken"), record("running", label="busy"), record("dead", label="gone")]
+    table = live_table(records, now=NOW, most_rows=4)
+    assert [str(cell) for cell in table.columns[0].cells] == ["busy", "broken", "gone", "waits 0"]
+    printed = text(table)
+    assert "100 runs: 1 running, 1 failed, 1 dead, 7 waiting, 90 finished" in printed
+    assert "not shown: 6 waiting, 90 finished" in printed
+    whole = live_table(records, now=NOW, most_rows=100)
+    assert [str(cell) for cell in whole.columns[0].cells][:2] == ["done 0", "done 1"]
+    assert "not shown" not in text(whole)
+    height = 30
+    console = Console(file=io.StringIO(), width=200, height=height)
+    shown = text(live_table(records, now=NOW, most_rows=rows_that_fit(console)))
+    assert height - 5 < len(shown.splitlines()) < height
+
+
+def test_the_caption_counts_the_runs() -> None:
+    assert "no run" in text(live_table([], now=NOW))
+    assert "1 run: 1 running" in text(live_table([record()], now=NOW))
+
+
+def test_endless_epochs_have_a_time_left() -> None:
+    rows = [row(5, seconds=1.7e308), row(5, seconds=1.7e308)]
+    assert cells(record(history=rows))["left"] == "0:00"
+
+
+def test_a_narrow_terminal_gets_whole_columns() -> None:
+    runs = [record(label=f"a convolution with a long name, learning rate 0.001, seed {seed}") for seed in range(3)]
+    runs.append(record("failed", error_kind="raised", error_message="words" * 40))
+    for width in (60, 80, 120):
+        shown = text(live_table(runs, now=NOW, width=width), width=width)
+        rows = [line for line in shown.splitlines() if "seed" in line]
+        assert len(rows) == 3
+        for seed, line in enumerate(rows):
+            assert f"seed {seed}" in line
+            assert "running" in line
+            assert len(line) <= width
+        assert "words" not in shown
+    assert remarks(runs, now=NOW, most=5) == [f"{runs[-1].label}: {'words' * 40}"]
+    assert remarks([runs[-1]] * 3, now=NOW, most=2)[-1] == "... and 1 more such lines"
