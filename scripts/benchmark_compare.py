@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import yaml
 
 READ = (
-    "import sys, resource; from pathlib import Path; from autoenc.runs.reading import read_runs; "
+    "import sys, resource; from pathlib import Path; from autoenc.runs import read_runs; "
     "assert len(read_runs([Path(sys.argv[1])], history={history})) == {count}; "
     "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
 )

@@ -33,13 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
-    from autoenc.comparison.sweep_file import FILE
     from autoenc.comparison.sweep_results import compare_sweep, finished_runs
     from autoenc.gallery import draw_gallery
+    from autoenc.runs import SWEEP_FILE
 
     kinds = options.picture or None
     runs = [options.run]
-    is_sweep = (options.run / FILE).is_file()
+    is_sweep = (options.run / SWEEP_FILE).is_file()
     if is_sweep:
         runs = finished_runs(options.run) if kinds else []
         if options.tsne and not kinds:

@@ -78,7 +78,7 @@ def _epochs(record: RunRecord) -> str:
             return ""
         return f"{total:g}" if best in {None, total} else f"{total:g} (best {best:g})"
     last, total = (record.history[-1].get("epoch") if record.history else None), record.settings.get("training.epochs")
-    return f"{last:g} of {total:g}" if is_number(last) and is_number(total) else ""
+    return f"{last:g} of {total:g}" if last is not None and is_number(total) else ""
 
 
 def best_rows(records: Sequence[RunRecord], key: str) -> frozenset[int]:

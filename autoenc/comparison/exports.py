@@ -19,7 +19,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from autoenc.comparison.grouping import Group
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
 from autoenc.comparison.ranking import Ranking, best_first, why_not_finished
 from autoenc.comparison.warnings import ranking_warnings
-from autoenc.runs import RunRecord, write_atomically
+from autoenc.runs import RunRecord, printable, write_atomically
 from autoenc.settings import ConfigError
 
 FORMULA_SIGNS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
@@ -96,9 +96,9 @@ def as_csv(records: Sequence[RunRecord], *, columns: Sequence[str] | None = None
     keys = [key for key in all_columns(records) if key not in FIELDS] if columns is None else columns
     rows = [
         [
-            *(record.name, str(record.path), record.state, why_not_finished(record)),
+            *(record.name, printable(str(record.path)), record.state, why_not_finished(record)),
             *(value_of(record, key) for key in keys),
-            "; ".join(f"{name}: {unit}" for name, unit in _units(record).items()),
+            "; ".join(f"{name}: {unit}" for name, unit in record.units.items()),
         ]
         for record in records
     ]
@@ -132,11 +132,6 @@ def _cell(value: Any) -> str:
         return repr(value)
     text = as_typed(value)
     return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
-
-
-def _units(record: RunRecord) -> Mapping[str, str]:
-    units = record.summary.get("units")
-    return units if isinstance(units, Mapping) else {}
 
 
 def as_json(
@@ -175,7 +170,7 @@ def _run(record: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
         "error": why_not_finished(record) or None,
         "settings": {key: record.settings[key] for key in settings},
         "metrics": {key: record.metrics[key] for key in keys if key in record.metrics},
-        "units": dict(_units(record)),
+        "units": record.units,
     }
 
 

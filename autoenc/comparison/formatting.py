@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 FEWEST_DIGITS, MOST_DIGITS = 4, 7
 """Significant digits of the numbers in a column."""
@@ -29,7 +29,7 @@ def as_typed(value: Any) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value can be ordered as a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 

@@ -152,7 +152,7 @@ def _elapsed(record: RunRecord, now: datetime) -> str:
 def _left(record: RunRecord, now: datetime) -> str:
     """By the median time of an epoch; the evaluation after the last epoch is not counted."""
     total = record.settings.get("training.epochs")
-    took = [seconds for row in record.history if is_number(seconds := row.get("seconds")) and seconds >= 0]
+    took = [seconds for row in record.history if (seconds := row.get("seconds")) is not None]
     if record.state != "running" or not is_number(total) or not took:
         return ""
     epoch = min(statistics.median(took), LONGEST)
@@ -184,8 +184,7 @@ def _last_sign(record: RunRecord, now: datetime) -> str:
 
 
 def _last(record: RunRecord, key: str) -> float | None:
-    value = record.history[-1].get(key) if record.history else None
-    return value if is_number(value) else None
+    return record.history[-1].get(key) if record.history else None
 
 
 def _duration(seconds: float) -> str:

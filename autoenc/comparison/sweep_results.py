@@ -13,10 +13,10 @@ from autoenc.comparison.ranking import rank
 from autoenc.comparison.rendering import print_tables
 from autoenc.comparison.report import write_report
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep_file import read_sweep
 from autoenc.comparison.tables import TableOptions, comparison_tables
 from autoenc.progress import console
-from autoenc.runs import RunRecord, read_runs
+from autoenc.runs import RunRecord, read_runs, read_sweep
+from autoenc.settings import checked
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def compare_sweep(folder: Path) -> Path | None:
         ConfigError: the jobs cannot be compared as `sweep.json` says.
         OSError: a file cannot be read or written.
     """
-    settings = read_sweep(folder).settings
+    settings = checked(ComparisonSettings, read_sweep(folder).comparison, key="comparison")
     jobs = jobs_of(folder)
     finished = [record for record in jobs if record.finished]
     count = f"{len(finished)}" if len(finished) == len(jobs) else f"{len(finished)} of {len(jobs)}"

@@ -1,17 +1,17 @@
-"""The folder of a run: written by one module, read by another."""
+"""The folder of a run: `directory` writes it, `reading` reads it."""
 
-from autoenc.runs.liveness import is_there, moment, process_lives
-from autoenc.runs.reading import Watch, printable, read_runs
-from autoenc.runs.reading.files import content
-from autoenc.runs.reading.find import natural
-from autoenc.runs.reading.json_text import parse_json
-from autoenc.runs.reading.plain import UnreadableError
-from autoenc.runs.records import SPLITS, RecordState, RunRecord
-from autoenc.runs.run_directory import ErrorKind, RunDirectory, State, flush_folder, write_atomically, write_flushed
-from autoenc.runs.stored_arrays import Archive, ArrayError, Limits, opened_archive
+from autoenc.runs.directory import RunDirectory, flush_folder, write_atomically, write_flushed
+from autoenc.runs.find_runs import Watch, read_runs
+from autoenc.runs.npz_archive import Archive, ArrayError, Limits, opened_archive
+from autoenc.runs.plain_values import printable
+from autoenc.runs.process import is_there, moment, process_lives
+from autoenc.runs.record import FACTS, SPLITS, ErrorKind, RecordState, RunRecord, State
+from autoenc.runs.sweep_file import SWEEP_FILE, Sweep, SweepJob, read_sweep, write_sweep
 
 __all__ = [
+    "FACTS",
     "SPLITS",
+    "SWEEP_FILE",
     "Archive",
     "ArrayError",
     "ErrorKind",
@@ -20,18 +20,18 @@ __all__ = [
     "RunDirectory",
     "RunRecord",
     "State",
-    "UnreadableError",
+    "Sweep",
+    "SweepJob",
     "Watch",
-    "content",
     "flush_folder",
     "is_there",
     "moment",
-    "natural",
     "opened_archive",
-    "parse_json",
     "printable",
     "process_lives",
     "read_runs",
+    "read_sweep",
     "write_atomically",
     "write_flushed",
+    "write_sweep",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,7 @@ import filelock
 
 from autoenc.comparison.labels import key_of, labels
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep_file import FILE, Sweep, SweepJob, read_sweep, write_sweep
-from autoenc.runs import RunDirectory
+from autoenc.runs import SWEEP_FILE, RunDirectory, Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import Job, with_all_keys
 
@@ -91,7 +91,7 @@ class SweepFolder:
             self._write()
 
     def _write(self) -> None:
-        write_sweep(self.path, Sweep(self._jobs, self._comparison, self.anew_since))
+        write_sweep(self.path, Sweep(self._jobs, asdict(self._comparison), self.anew_since))
 
     @property
     def jobs(self) -> dict[str, SweepJob]:
@@ -105,13 +105,13 @@ class SweepFolder:
             strangers = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
         except OSError as error:
             raise _cannot(self.path, error) from None
-        if strangers and not (self.path / FILE).exists():
+        if strangers and not (self.path / SWEEP_FILE).exists():
             problem = f"it holds something else than a sweep ({strangers[0]}); choose another name"
             raise ConfigError("sweep.name", problem, value=str(self.path))
         return made
 
     def _take_up(self) -> None:
-        if (self.path / FILE).exists():
+        if (self.path / SWEEP_FILE).exists():
             there = read_sweep(self.path)
             # A job that was planned and never begun is forgotten: who still wants it asks for it now.
             self._jobs = {name: job for name, job in there.jobs.items() if (self.path / name).is_dir()}

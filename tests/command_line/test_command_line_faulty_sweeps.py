@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoenc.comparison.sweep_file import read_sweep
-from autoenc.runs import RunDirectory
+from autoenc.runs import RunDirectory, read_sweep
 from tests.conftest import REPOSITORY, TINY
 from tests.sweeps.faulty import install
 from tests.sweeps.tasks import outcome, processes_with, wait_until

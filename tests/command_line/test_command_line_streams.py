@@ -8,6 +8,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,8 @@ import pytest
 from autoenc.command_line import main
 from autoenc.command_line.status import main as status
 from autoenc.comparison.settings import ComparisonSettings
-from autoenc.comparison.sweep_file import Sweep, SweepJob, write_sweep
 from autoenc.comparison.sweep_results import compare_sweep
-from autoenc.runs import RunDirectory
+from autoenc.runs import RunDirectory, Sweep, SweepJob, write_sweep
 from tests.comparison.run_folders import make_run
 from tests.conftest import REPOSITORY, TINY
 
@@ -98,7 +98,7 @@ def sweep(tmp_path: Path) -> Path:
     settings = ComparisonSettings(title=None, pictures=("loss_curves",), metric="mse", against=None, epochs=None)
     folder = tmp_path / "sweep"
     folder.mkdir()
-    write_sweep(folder, Sweep({name: SweepJob(name, name, (), "") for name in "01"}, settings))
+    write_sweep(folder, Sweep({name: SweepJob(name, name, (), "") for name in "01"}, asdict(settings)))
     make_run(folder / "0")
     make_run(folder / "1")
     return folder

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from autoenc.command_line import main
-from autoenc.comparison.sweep_file import read_sweep
-from autoenc.runs import RunDirectory
+from autoenc.runs import RunDirectory, read_sweep
 from tests.conftest import REPOSITORY, TINY
 from tests.sweeps.faulty import Installed, install
 from tests.sweeps.tasks import processes_with, training, wait_until

@@ -13,10 +13,9 @@ from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import check_comparison, draw_comparison
 from autoenc.comparison.settings import ComparedPicture, ComparisonSettings
-from autoenc.comparison.sweep_file import Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
 from autoenc.pictures import Codebook
-from autoenc.runs import read_runs
+from autoenc.runs import Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import SUMMARY, make_run
 from tests.conftest import TINY
@@ -50,7 +49,7 @@ def test_an_axis_has_to_be_named() -> None:
 
 @pytest.mark.parametrize("since", [None, datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)])
 def test_a_sweep_is_read_as_it_was_written(tmp_path: Path, since: datetime | None) -> None:
-    sweep = Sweep({"a": SweepJob("seed 0", "0123456789", ("seed=0",), "code")}, SETTINGS, since)
+    sweep = Sweep({"a": SweepJob("seed 0", "0123456789", ("seed=0",), "code")}, {"title": None}, since)
     write_sweep(tmp_path, sweep)
     assert read_sweep(tmp_path) == sweep
 
@@ -100,7 +99,7 @@ def test_a_sweep_ends_with_a_table_a_file_and_a_page_that_can_be_made_again(
 
 def test_the_report_of_a_sweep_ranks_by_its_metric(tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, pictures=(), metric="loss")
-    write_sweep(tmp_path, Sweep({name: SweepJob(name, name, (), "") for name in "ab"}, settings))
+    write_sweep(tmp_path, Sweep({name: SweepJob(name, name, (), "") for name in "ab"}, dataclasses.asdict(settings)))
     for name, loss in (("a", 0.5), ("b", 0.25)):
         make_run(tmp_path / name, summary={**SUMMARY, "validation": {"mse": 0.1, "loss": loss}})
     assert compare_sweep(tmp_path) is None
@@ -108,7 +107,7 @@ def test_the_report_of_a_sweep_ranks_by_its_metric(tmp_path: Path) -> None:
 
 
 def test_a_sweep_file_names_no_folder_outside(tmp_path: Path) -> None:
-    write_sweep(tmp_path, Sweep({"../elsewhere": SweepJob("x", "", (), "")}, SETTINGS))
+    write_sweep(tmp_path, Sweep({"../elsewhere": SweepJob("x", "", (), "")}, {}))
     with pytest.raises(ConfigError, match="names a folder that is not below the sweep's"):
         read_sweep(tmp_path)
     (tmp_path / "sweep.json").write_text("{")
@@ -141,7 +140,7 @@ def test_numbers_that_somebody_else_put_there_leave_a_picture_out(
     settings = dataclasses.replace(SETTINGS, pictures=("codebook",))
     with caplog.at_level("INFO"):
         for folder in (run, linked):
-            records = read_runs([folder], cache=None)
+            records = read_runs([folder])
             assert not draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
     assert "'codebook' is left out" in caplog.text
     assert "linked has no numbers of the picture 'codebook'" in caplog.text
@@ -155,14 +154,14 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
     values = {"<values>": np.array('{"layers": [1, 2]}')}  # which are to be names
     np.savez(folder / "sparsity.npz", zeros=np.ones((2, 10)), hoyer=np.ones((2, 10)), **values)  # type: ignore[arg-type]
     settings = dataclasses.replace(SETTINGS, pictures=("sparsity", "codebook"))
-    records = read_runs([tmp_path / "run"], cache=None)
+    records = read_runs([tmp_path / "run"])
     assert draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
     assert "'sparsity' is left out: its numbers cannot be drawn: AttributeError: " in caplog.text
     assert (tmp_path / "page.png").exists()
 
 
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
-    records = read_runs([make_run(tmp_path / "run")], cache=None)
+    records = read_runs([make_run(tmp_path / "run")])
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",), metric="psnr")
     with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
         draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")

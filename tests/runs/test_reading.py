@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from autoenc.runs.reading import read_runs
-from autoenc.runs.reading.find import natural
-from autoenc.runs.records import RunRecord
-from autoenc.runs.run_directory import RunDirectory
+from autoenc.runs import RunDirectory, RunRecord, read_runs
+from autoenc.runs.find_runs import natural
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run, make_sweep, row
 
 
 def read(*folders: Path, history: bool = True) -> list[RunRecord]:
-    return read_runs(folders, cache=None, history=history)
+    return read_runs(folders, history=history)
 
 
 def one(folder: Path) -> RunRecord:
@@ -170,7 +168,7 @@ def test_half_written_folders_are_listed_with_the_reason(tmp_path: Path) -> None
     assert problems[3].startswith("status.json is no JSON: ")
     assert problems[4].startswith("summary.json is no JSON: ")
     assert problems[5] == "config.yaml holds no keys."
-    assert problems[6] == "status.json does not say a state that a run can be in."
+    assert problems[6] == "status.json does not name a state that a run can have."
     assert records[0].config == CONFIG  # what can be read is there
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoenc.runs.run_directory import RunDirectory, write_atomically
+from autoenc.runs import RunDirectory, write_atomically
 from autoenc.settings import ConfigError
 
 
@@ -21,7 +21,7 @@ def test_a_new_run_has_a_config_and_says_that_it_runs(tmp_path: Path) -> None:
     assert status["finished_at"] is None
     assert status["pid"] == os.getpid()
     assert status["process_started_at"] < status["started_at"]
-    assert sorted(path.name for path in run.path.iterdir()) == ["config.yaml", "status.json"]
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "config.yaml", "status.json"]
 
 
 def test_a_run_is_not_begun_over_another(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_second_process_is_kept_out_until_the_first_is_gone(tmp_path: Path) ->
         holder.join()
     with run.locked():
         pass
-    assert sorted(path.name for path in run.path.iterdir()) == ["config.yaml", "status.json"]
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "config.yaml", "status.json"]
 
 
 def test_what_a_killed_process_left_of_a_write_is_cleaned_up(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_what_a_killed_process_left_of_a_write_is_cleaned_up(tmp_path: Path) -> 
     (run.path / ".summary.json.123.new").write_text("{")
     with run.locked():
         pass
-    assert sorted(path.name for path in run.path.iterdir()) == ["config.yaml", "status.json"]
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "config.yaml", "status.json"]
 
 
 def test_files_are_plain_json(tmp_path: Path) -> None:

@@ -350,7 +350,7 @@ def test_a_full_disk_is_told_and_keeps_no_half_of_a_checkpoint(
         raise OSError(28, "No space left on device")
 
     stop_at(9, lambda: monkeypatch.setattr("autoenc.training.checkpoints.write_flushed", full), monkeypatch)
-    stop = "autoenc.runs.run_directory.write_flushed"
+    stop = "autoenc.runs.directory.write_flushed"
     monkeypatch.setattr(TrainingStep, "train_step", TrainingStep.train_step)
     original = RunDirectory.set_state
 

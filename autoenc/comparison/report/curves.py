@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoenc.comparison.formatting import is_number, listed_in_words
+from autoenc.comparison.formatting import listed_in_words
 from autoenc.comparison.report.report_data import Part, short_number
 from autoenc.evaluation.metrics import find_metric, metric_names
 from autoenc.runs import RunRecord
@@ -52,7 +52,7 @@ def _names(records: Sequence[RunRecord]) -> list[str]:
     found: dict[str, None] = {}
     for record in records:
         for row in (*record.history[:1], *record.history[-1:]):
-            measured = [key for key, value in row.items() if is_number(value) and key not in NOT_CURVES]
+            measured = [key for key, value in row.items() if value is not None and key not in NOT_CURVES]
             found |= {_without_split(key): None for key in measured}
     known = metric_names(split="validation")
     return sorted(found, key=lambda name: known.index(name) if name in known else len(known))
@@ -67,15 +67,15 @@ def _keys(record: RunRecord, names: Sequence[str]) -> list[str]:
     """The keys of a run's curves."""
     possible = [key for name in names for key in (f"train/{name}", f"validation/{name}", name)]
     first, last = record.history[0], record.history[-1]
-    return [key for key in possible if is_number(first.get(key)) or is_number(last.get(key))]
+    return [key for key in possible if first.get(key) is not None or last.get(key) is not None]
 
 
 def _curves_of(record: RunRecord, names: Sequence[str], *, points: int) -> dict[str, Any]:
     rows = record.history
-    series = {key: [_value(row, key) for row in rows] for key in _keys(record, names)}
+    series = {key: [row.get(key) for row in rows] for key in _keys(record, names)}
     kept = _kept(list(series.values()), len(rows), points=points)
     seconds = _elapsed(rows)
-    epochs = [_value(row, "epoch") for row in rows]
+    epochs = [row.get("epoch") for row in rows]
     return {
         "epoch": [index + 1 if epochs[index] is None else _short(epochs[index]) for index in kept],
         "seconds": None if seconds is None else [_short(seconds[index]) for index in kept],
@@ -96,11 +96,11 @@ def _kept(series: Sequence[Sequence[float | None]], count: int, *, points: int) 
     return sorted(kept | {round(step * (count - 1) / (room - 1)) for step in range(room)})
 
 
-def _elapsed(rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
+def _elapsed(rows: Sequence[Mapping[str, float | None]]) -> list[float] | None:
     """Seconds from the start of training to the end of each epoch; None if an epoch has no time."""
     total, found = 0.0, []
     for row in rows:
-        seconds = _value(row, "seconds")
+        seconds = row.get("seconds")
         if seconds is None:
             return None
         total += seconds
@@ -112,7 +112,7 @@ def _units(records: Sequence[RunRecord]) -> dict[tuple[str, str], str]:
     """The unit of a metric under an objective: an unfinished run has the units of one with the same loss."""
     found: dict[tuple[str, str], str] = {}
     for record in records:
-        for name, unit in (record.summary.get("units") or {}).items():
+        for name, unit in record.units.items():
             found.setdefault((name, _objective(record)), unit)
     return found
 
@@ -120,11 +120,6 @@ def _units(records: Sequence[RunRecord]) -> dict[tuple[str, str], str]:
 def _objective(record: RunRecord) -> str:
     """The settings that determine the unit of a loss."""
     return repr([(key, value) for key, value in record.settings.items() if key.startswith(("loss", "bottleneck"))])
-
-
-def _value(row: Mapping[str, Any], key: str) -> float | None:
-    value = row.get(key)
-    return value if is_number(value) else None
 
 
 def _short(value: float | None) -> float | None:

@@ -1,7 +1,6 @@
-"""What a run leaves on disk, written and read in one place.
+"""The folder of a run: everything that is written into it, and what a run reads of its own.
 
-Files that are not appended to appear whole or not at all: they are written under another name, flushed to disk and
-renamed.
+Files that are not appended to are replaced as a whole: written under another name, flushed to disk and renamed.
 """
 
 from __future__ import annotations
@@ -13,23 +12,20 @@ import socket
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import filelock
-import psutil
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from autoenc.runs.liveness import process_lives
+from autoenc.runs.plain_values import UnreadableError, read_file
+from autoenc.runs.process import process_lives
+from autoenc.runs.reading import config_as_json, parse_row, read_table
+from autoenc.runs.record import State
 from autoenc.settings import ConfigError
 
-State = Literal["running", "finished", "failed", "interrupted"]
-ErrorKind = Literal["raised", "not_finite", "out_of_memory", "killed", "timed_out"]
+LARGEST_METRICS = 2**30
+"""Bytes of `metrics.jsonl` that a resumed run reads: millions of epochs."""
 
 
 class RunDirectory:
-    """The folder of one run; see the README for what is in it."""
+    """The folder of one run; the README lists its files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,16 +34,14 @@ class RunDirectory:
 
     @classmethod
     def begin(cls, path: Path, *, config: Mapping[str, Any]) -> RunDirectory:
-        """Make the empty or missing folder `path` that of a new run with this resolved config.
+        """Start a run with this resolved config in the empty or missing folder `path`.
 
         Raises:
-            ConfigError: a run is there already, or the folder cannot be written.
+            ConfigError: the folder already holds a run, or cannot be written.
         """
         run = cls(path)
         if (path / "config.yaml").exists():
-            raise ConfigError(
-                "hydra.run.dir", "there is a run in this folder; resume= goes on with it", value=str(path)
-            )
+            raise ConfigError("hydra.run.dir", "there is a run in this folder; resume= continues it", value=str(path))
         try:
             path.mkdir(parents=True, exist_ok=True)
             run.rewrite_config(config)
@@ -58,64 +52,73 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path: Path, *, key: str) -> RunDirectory:
-        """The run in the folder `path`, which the config key `key` asked for.
+        """The run in the folder `path`, which is the value of the config key `key`.
 
         Raises:
             ConfigError: there is no run.
         """
         if not (path / "config.yaml").is_file():
-            what = "it holds no run (config.yaml is missing)" if path.is_dir() else "there is no such folder"
-            raise ConfigError(key, what, value=str(path))
+            problem = "it holds no run (config.yaml is missing)" if path.is_dir() else "there is no such folder"
+            raise ConfigError(key, problem, value=str(path))
         return cls(path)
 
     def config(self) -> dict[str, Any]:
-        """The resolved config of the run, as plain values. Nothing in it is interpolated or imported.
+        """The resolved config of the run, exactly as written. Nothing in it is interpolated or imported.
 
         Raises:
-            ConfigError: it is not such a config.
+            ConfigError: `config.yaml` cannot be read, or is no resolved config.
         """
-        path = self.path / "config.yaml"
-        try:
-            values = OmegaConf.to_container(OmegaConf.create(path.read_text("utf-8")), resolve=False)
-        except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException) as error:
-            raise ConfigError(str(path), f"cannot be read: {_first_line(error)}") from None
-        if not isinstance(values, dict):
-            raise ConfigError(str(path), "it holds no keys")
+        values = self._table("config.yaml", exact=True)
+        where = str(self.path / "config.yaml")
         for key in ("hydra", "defaults"):
             if key in values:
-                raise ConfigError(str(path), f"it has the key '{key}', which no run writes and which could run code")
-        _refuse_interpolation(values, where=str(path))
-        return {str(key): value for key, value in values.items()}
-
-    def rewrite_config(self, config: Mapping[str, Any]) -> None:
-        """Write `config.yaml`; OSError if that cannot be done, and then the old one is there."""
-        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-        write_atomically(self.path / "config.yaml", text.encode())
-
-    def status(self) -> dict[str, Any]:
-        """What `status.json` says; empty where it says nothing that can be read, which is no reason not to go on.
-
-        `state` is a text or absent, `error` has texts or is None: the file may be anybody's.
-        """
-        try:
-            values = self._read_json("status.json")
-        except ConfigError:
-            return {}
-        if not isinstance(values.get("state"), str):
-            values.pop("state", None)
-        error = values.get("error")
-        if error is not None:
-            found = error if isinstance(error, dict) else {"message": error}
-            values["error"] = {"kind": str(found.get("kind")), "message": str(found.get("message"))}
+                raise ConfigError(where, f"it has the key '{key}', which no run writes and which could run code")
+        _refuse_interpolation(values, where=where)
         return values
 
+    def rewrite_config(self, config: Mapping[str, Any]) -> None:
+        """Write `config.yaml`, and `config.json` for fast reading.
+
+        Raises:
+            OSError: they cannot be written; then the old config is still in force.
+        """
+        import yaml
+
+        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode()
+        # In this order: until config.yaml is replaced, config.json does not match it and is not read.
+        write_atomically(self.path / "config.json", config_as_json(config, text))
+        write_atomically(self.path / "config.yaml", text)
+
+    def status(self) -> dict[str, Any]:
+        """The content of `status.json`; empty if it is missing or cannot be read.
+
+        `state` is absent or a `State`, `error` is None or has a `kind` and a `message`.
+        """
+        try:
+            return read_table(self.path, "status.json").values
+        except (FileNotFoundError, UnreadableError):
+            return {}
+
+    @property
+    def state(self) -> State | None:
+        """The state that `status.json` records."""
+        state: State | None = self.status().get("state")
+        return state
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has finished."""
+        return self.state == "finished"
+
     def set_state(self, state: State, *, error: Mapping[str, str] | None = None) -> None:
-        """Say in `status.json` how the run stands; `error` has a `kind` and a `message`."""
+        """Record the state of the run, of this process; `error` has a `kind` and a `message`."""
+        import psutil
+
         now = datetime.now(UTC).isoformat()
         process = psutil.Process()
         status = {
             "state": state,
-            "started_at": self.status().get("started_at", now),
+            "started_at": self.status().get("started_at") or now,
             "finished_at": None if state == "running" else now,
             "host": socket.gethostname(),
             "pid": process.pid,
@@ -125,11 +128,11 @@ class RunDirectory:
         self._write_json("status.json", status)
 
     def process_lives(self) -> bool | None:
-        """Whether the process that `status.json` names is there: see `process_lives`."""
+        """Whether the process named in `status.json` is alive; None if that cannot be found out."""
         return process_lives(self.status())
 
     def set_failed_from_outside(self, error: Mapping[str, str]) -> None:
-        """Say in `status.json` that the run failed, for its own process, which is gone: whose it was stays there."""
+        """Record that the run failed, on behalf of its process, which is gone and stays named in `status.json`."""
         now = datetime.now(UTC).isoformat()
         before = {"started_at": now, "host": None, "pid": None, "process_started_at": None, **self.status()}
         self._write_json("status.json", {**before, "state": "failed", "finished_at": now, "error": dict(error)})
@@ -139,52 +142,66 @@ class RunDirectory:
         self._write_json("environment.json", environment)
 
     def summary(self) -> dict[str, Any]:
-        """What `summary.json` says; empty while there is none."""
-        return self._read_json("summary.json")
+        """The content of `summary.json`; empty if there is none.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        return self._table("summary.json")
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write `summary.json`."""
         self._write_json("summary.json", summary)
 
     def tracker(self) -> dict[str, Any]:
-        """What `tracker.json` says: which run of a tracker's this one is; empty while it is none."""
-        return self._read_json("tracker.json")
+        """The content of `tracker.json`, exactly as written: which run of a tracker this is; empty if there is none.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        return self._table("tracker.json", exact=True)
 
     def write_tracker(self, run: Mapping[str, Any]) -> None:
         """Write `tracker.json`."""
         self._write_json("tracker.json", run)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows of `metrics.jsonl`, one an epoch; a last line that was cut off is left out."""
+        """The rows of `metrics.jsonl`, one per epoch, without an unfinished last line.
+
+        Raises:
+            ConfigError: they cannot be read.
+        """
         return self._metrics(None)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add an epoch's row to `metrics.jsonl` and flush it."""
+        """Append an epoch's row to `metrics.jsonl` and flush it."""
         with (self.path / "metrics.jsonl").open("ab") as file:
             file.write(_as_json(row, indent=None) + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
     def truncate_metrics(self, epochs: int) -> None:
-        """Keep the rows of the first `epochs` epochs: a resumed run writes the others again."""
+        """Keep the rows of the first `epochs` epochs; a resumed run writes the others again."""
         rows = self._metrics(epochs)
         if rows or (self.path / "metrics.jsonl").exists():
             write_atomically(self.path / "metrics.jsonl", b"".join(_as_json(row, indent=None) + b"\n" for row in rows))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process from training in this folder. The lock dies with its process.
+        """Keep other processes from training in this folder. The lock ends with its process.
 
         Raises:
-            ConfigError: another process trains here.
+            ConfigError: another process is training here.
         """
+        import filelock
+
         lock = filelock.FileLock(self.path / ".lock", blocking=False)
         try:
             lock.acquire()
         except filelock.Timeout:
             status = self.status()
-            owner = f"process {status.get('pid')} on {status.get('host')}"
-            raise ConfigError("resume", f"{owner} is training in this folder", value=str(self.path)) from None
+            problem = f"process {status.get('pid')} on {status.get('host')} is training in this folder"
+            raise ConfigError("resume", problem, value=str(self.path)) from None
         try:
             for leftover in self.path.glob(".*.new"):  # of a process that was killed while it wrote
                 leftover.unlink()
@@ -195,7 +212,9 @@ class RunDirectory:
             lock.release()
 
     def is_locked(self) -> bool:
-        """Whether a process trains in this folder."""
+        """Whether a process is training in this folder."""
+        import filelock
+
         path = self.path / ".lock"
         if not path.exists():
             return False
@@ -212,22 +231,24 @@ class RunDirectory:
     def _metrics(self, epochs: int | None) -> list[dict[str, Any]]:
         """The rows of the first epochs; the others need not be readable."""
         path = self.path / "metrics.jsonl"
-        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
         try:
-            return [json.loads(line) for line in lines[:epochs]]
-        except ValueError as error:
-            raise ConfigError(str(path), f"cannot be read: {_first_line(error)}") from None
+            lines = read_file(str(path), most=LARGEST_METRICS).split(b"\n")[:-1]
+            return [parse_row(line).values for line in lines[:epochs]]
+        except FileNotFoundError:
+            return []
+        except UnreadableError as error:
+            raise ConfigError(str(path), f"cannot be read: it {error}") from None
 
-    def _read_json(self, name: str) -> dict[str, Any]:
-        path = self.path / name
-        if not path.exists():
-            return {}
+    def _table(self, name: str, *, exact: bool = False) -> dict[str, Any]:
+        """A file that has to be readable if it is there."""
         try:
-            values = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ConfigError(str(path), f"cannot be read: {_first_line(error)}") from None
-        if not isinstance(values, dict):
-            raise ConfigError(str(path), "it holds no keys")
+            values, problem = read_table(self.path, name, exact=exact)
+        except FileNotFoundError:
+            values, problem = {}, "is missing" if name == "config.yaml" else None
+        except UnreadableError as error:
+            values, problem = {}, str(error)
+        if problem is not None:
+            raise ConfigError(str(self.path / name), f"cannot be read: it {problem}")
         return values
 
     def _write_json(self, name: str, values: Mapping[str, Any]) -> None:
@@ -235,7 +256,7 @@ class RunDirectory:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, and nothing between."""
+    """Write a file so that a reader, or a crash, finds the old content or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         write_flushed(temporary, content)
@@ -247,7 +268,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_flushed(path: Path, content: bytes) -> None:
-    """Write a file and have it on the disk when this returns."""
+    """Write a file and flush it to disk."""
     try:
         with path.open("wb") as file:
             file.write(content)
@@ -256,12 +277,12 @@ def write_flushed(path: Path, content: bytes) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        # A full disk does not say which file it was full for.
+        # The error of a full disk does not name the file.
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def flush_folder(path: Path) -> None:
-    """Have the renames in a folder survive a loss of power."""
+    """Flush the renames in a folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -270,20 +291,12 @@ def flush_folder(path: Path) -> None:
 
 
 def _as_json(values: Mapping[str, Any], *, indent: int | None) -> bytes:
-    # Not-a-number is no JSON: other tools would refuse the whole file.
+    # Not-a-number is not allowed: other tools would refuse the whole file.
     return json.dumps(values, indent=indent, allow_nan=False, ensure_ascii=False).encode()
 
 
 def _refuse_interpolation(value: Any, *, where: str) -> None:
-    if isinstance(value, dict):
-        for item in value.values():
-            _refuse_interpolation(item, where=where)
-    elif isinstance(value, list):
-        for item in value:
-            _refuse_interpolation(item, where=where)
-    elif isinstance(value, str) and "${" in value:
-        raise ConfigError(where, f"it holds an interpolation, '{value}', where every value should be resolved")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    if isinstance(value, str) and "${" in value:
+        raise ConfigError(where, f"it holds an interpolation, '{value}'; every value has to be resolved")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _refuse_interpolation(item, where=where)
