@@ -3,10 +3,9 @@
     python scripts/benchmark_compare.py                     # 200 and 5,000 runs
     python scripts/benchmark_compare.py --runs 1000 --epochs 100 --command scripts/compare.py
 
-Makes run folders as large as a real run's in a temporary folder, and times in fresh processes, from the start of
-Python: `cold` reads them for the first time, `kept` again, with what the first reading left in a cache of its own.
-Without `--command` it is the reading alone, with the last rows of every history and with all; with it, that script on
-the folder. The files are in the page cache of the machine in each case.
+Makes run folders as large as a real run's in a temporary folder and times fresh processes, from the start of Python:
+reading with the last rows of every history, with all rows, and of old folders without `config.json`. With `--command`,
+it times that script on the folder instead. The files are in the machine's page cache in each case.
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+
+from autoenc.runs.reading import config_as_json
 
 READ = (
     "import sys, resource; from pathlib import Path; from autoenc.runs import read_runs; "
@@ -40,39 +41,41 @@ def main() -> None:
     for count in options.runs:
         with tempfile.TemporaryDirectory() as folder:
             _make_runs(Path(folder) / "runs", count, epochs=options.epochs)
-            time.sleep(2.5)  # what has just been written is not kept
             _measure(Path(folder), count, options.command)
 
 
 def _measure(folder: Path, count: int, script: str | None) -> None:
+    runs = str(folder / "runs")
     if script is not None:
-        commands = {Path(script).name: [sys.executable, script, str(folder / "runs")]}
-    else:
-        commands = {
-            name: [sys.executable, "-c", READ.format(history=name == "all rows", count=count), str(folder / "runs")]
-            for name in ("last rows", "all rows")
-        }
-    for name, command in commands.items():
-        cache = folder / f"cache of {name}"
-        for how in ("cold", "kept"):
-            took = _timed(command, {**os.environ, "XDG_CACHE_HOME": str(cache)})
-            times = f"{took.seconds:.2f} s ({took.processor:.2f} s of a processor)"
-            print(f"{count:6d} runs, {name}, {how}: {times}, {took.megabytes:.0f} MB at the most", flush=True)
+        _report(f"{count:6d} runs, {Path(script).name}", [sys.executable, script, runs])
+        return
+    for name in ("last rows", "all rows", "last rows of old folders"):
+        if name.endswith("old folders"):
+            for path in Path(runs).glob("*/*/config.json"):
+                path.unlink()
+        read = READ.format(history=name == "all rows", count=count)
+        _report(f"{count:6d} runs, {name}", [sys.executable, "-c", read, runs])
+
+
+def _report(name: str, command: list[str]) -> None:
+    took = _timed(command)
+    times = f"{took.seconds:.2f} s ({took.processor:.2f} s of a processor)"
+    print(f"{name}: {times}, {took.megabytes:.0f} MB at the most", flush=True)
 
 
 class Took(NamedTuple):
-    """Of one process, from its start to its end."""
+    """What a process took from its start to its end."""
 
     seconds: float
     processor: float
-    """Seconds, which do not depend on the neighbours' load."""
+    """Seconds on a processor, which depend little on the machine's load."""
     megabytes: float
     """The peak of its memory."""
 
 
-def _timed(command: list[str], environment: dict[str, str]) -> Took:
+def _timed(command: list[str]) -> Took:
     started = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -89,7 +92,9 @@ def _make_runs(folder: Path, count: int, *, epochs: int) -> None:
         for part in (".hydra", "checkpoints/last", "figures"):
             (run / part).mkdir(parents=True)
         score = 0.01 + number / count
-        (run / "config.yaml").write_text(yaml.dump(_config(number), Dumper=yaml.CSafeDumper, sort_keys=False))
+        config = yaml.dump(_config(number), Dumper=yaml.CSafeDumper, sort_keys=False).encode()
+        (run / "config.yaml").write_bytes(config)
+        (run / "config.json").write_bytes(config_as_json(_config(number), config))
         (run / "status.json").write_text(json.dumps(_STATUS, indent=2))
         (run / "environment.json").write_text(json.dumps(_ENVIRONMENT, indent=2))
         (run / "summary.json").write_text(json.dumps(_summary(score, epochs=epochs), indent=2))

@@ -5,11 +5,10 @@ from autoenc.runs.find_runs import Watch, read_runs
 from autoenc.runs.npz_archive import Archive, ArrayError, Limits, opened_archive
 from autoenc.runs.plain_values import printable
 from autoenc.runs.process import is_there, moment, process_lives
-from autoenc.runs.record import FACTS, SPLITS, ErrorKind, RecordState, RunRecord, State
+from autoenc.runs.record import SPLITS, ErrorKind, RecordState, RunRecord, State
 from autoenc.runs.sweep_file import SWEEP_FILE, Sweep, SweepJob, read_sweep, write_sweep
 
 __all__ = [
-    "FACTS",
     "SPLITS",
     "SWEEP_FILE",
     "Archive",

@@ -92,7 +92,7 @@ class RunDirectory:
     def status(self) -> dict[str, Any]:
         """The content of `status.json`; empty if it is missing or cannot be read.
 
-        `state` is absent or a `State`, `error` is None or has a `kind` and a `message`.
+        The entries have the types that `RunRecord.status` describes.
         """
         try:
             return read_table(self.path, "status.json").values

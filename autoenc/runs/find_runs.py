@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +50,7 @@ def read_runs(folders: Sequence[Path], *, history: bool = True) -> list[RunRecor
     Raises:
         ConfigError: there is no such folder.
     """
-    return _Reader(history=history).records(find_places(folders))
+    return _records_of(find_places(folders), read=read_contents, history=history)
 
 
 class Watch:
@@ -61,9 +61,9 @@ class Watch:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = list(folders)
-        self._reader = _Reader(history=False, remember=True)
         self._places: list[Place] = []
         self._records: list[RunRecord] = []
+        self._known: dict[str, tuple[Stamps, Contents]] = {}
         self._next_search = self._next_reading = 0.0
 
     def refresh(self) -> list[RunRecord]:
@@ -80,10 +80,21 @@ class Watch:
             started = searched
         elif started < self._next_reading:
             return self._records
-        self._records = self._reader.records(self._places)
+        self._records = _records_of(self._places, read=self._read, history=False)
         now = time.monotonic()
         self._next_reading = now + (now - started) / SHARE
         return self._records
+
+    def _read(self, folder: str, found: Stamps, *, history: bool) -> Contents:
+        """Read the files if they have changed, or may be changing at this moment."""
+        known = self._known.get(folder)
+        if known is not None and known[0] == found:
+            return known[1]
+        contents = read_contents(folder, found, history=history)
+        newest = max(max(stamp.st_mtime, stamp.st_ctime) for stamp in found if stamp is not None)
+        if time.time() - newest > SETTLED:
+            self._known[folder] = (found, contents)
+        return contents
 
 
 class Place(NamedTuple):
@@ -104,44 +115,28 @@ class Place(NamedTuple):
     """Its files are not read."""
 
 
-class _Reader:
-    """Reads folders into records; with `remember`, only those that have changed."""
+def _records_of(places: Sequence[Place], *, read: Callable[..., Contents], history: bool) -> list[RunRecord]:
+    """The records of the folders that are runs or cannot be read."""
+    problem = "The files in it are not those of a run."
+    found = list(_read_places(places, read, history=history))
+    found = found or [_unread(place, problem) for place in places if place.asked]
+    return _labelled_apart(_named_apart(found))
 
-    def __init__(self, *, history: bool, remember: bool = False) -> None:
-        self._history = history
-        self._remember = remember
-        self._known: dict[str, tuple[Stamps, Contents]] = {}
 
-    def records(self, places: Sequence[Place]) -> list[RunRecord]:
-        """The records of the folders that are runs or cannot be read."""
-        problem = "The files in it are not those of a run."
-        found = list(self._records(places)) or [_unread(place, problem) for place in places if place.asked]
-        return _labelled_apart(_named_apart(found))
-
-    def _records(self, places: Sequence[Place]) -> Iterator[RunRecord]:
-        left = MOST_BYTES
-        for place in places:
-            found = (None,) * len(FILES) if place.is_link else stamps(place.path)
-            if not any(found[: len(MARKS)]):
-                if place.sweep is not None or place.problem is not None:
-                    yield _unread(place, place.problem)
-            elif left <= 0:
-                yield _unread(place, f"The runs before it have {MOST_BYTES // 2**20} MB, the most that is read.")
-            else:
-                contents = self._contents(place.path, found)
-                left -= size_read(found, history=self._history)
-                if contents.refused or place.sweep is not None or belongs_to_a_run(contents):
-                    yield record_of(contents, found, path=place.path, problem=place.problem, **_naming(place))
-
-    def _contents(self, folder: str, found: Stamps) -> Contents:
-        known = self._known.get(folder)
-        if known is not None and known[0] == found:
-            return known[1]
-        contents = read_contents(folder, found, history=self._history)
-        newest = max(max(stamp.st_mtime, stamp.st_ctime) for stamp in found if stamp is not None)
-        if self._remember and time.time() - newest > SETTLED:
-            self._known[folder] = (found, contents)
-        return contents
+def _read_places(places: Sequence[Place], read: Callable[..., Contents], *, history: bool) -> Iterator[RunRecord]:
+    left = MOST_BYTES
+    for place in places:
+        found: Stamps = (None,) * len(FILES) if place.is_link else stamps(place.path)
+        if not any(found[: len(MARKS)]):
+            if place.sweep is not None or place.problem is not None:
+                yield _unread(place, place.problem)
+        elif left <= 0:
+            yield _unread(place, f"The runs before it have {MOST_BYTES // 2**20} MB, the most that is read.")
+        else:
+            contents = read(place.path, found, history=history)
+            left -= size_read(found, history=history)
+            if contents.refused or place.sweep is not None or belongs_to_a_run(contents):
+                yield record_of(contents, found, path=place.path, problem=place.problem, **_naming(place))
 
 
 def _unread(place: Place, problem: str | None) -> RunRecord:
