@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from autoenc.comparison.formatting import as_typed
@@ -101,43 +101,42 @@ def matches_pattern(text: str, pattern: str) -> bool:
 
 
 def differing_settings(records: Sequence[RunRecord]) -> list[str]:
-    """The keys of the settings that differ between runs, in their order.
+    """The keys of the settings that differ between runs, without `IRRELEVANT` ones, in their order."""
+    found = differing_keys([record.settings for record in records if record.settings])
+    return [key for key in found if key.partition(".")[0] not in IRRELEVANT and key not in IRRELEVANT_KEYS]
 
-    It leaves out `IRRELEVANT` settings, and settings with a single value that only one choice of their group has:
-    `architecture=conv` already tells that a run has these `architecture.channels`.
+
+def differing_keys(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The dotted keys whose values differ between tables, in their order.
+
+    It leaves out keys with a single value that only one choice of their group has: `architecture=conv` already tells
+    that a run has these `architecture.channels`.
     """
-    readable = [record for record in records if record.settings]
     values: dict[str, set[str]] = {}
-    holders: dict[str, int] = {}
+    holders: Counter[str] = Counter()
     last: dict[str, Any] = {}
-    for record in readable:
-        for key, value in record.settings.items():
-            holders[key] = holders.get(key, 0) + 1
+    for table in tables:
+        holders.update(table.keys())
+        for key, value in table.items():
             if key not in last or last[key] is not value:  # equal values are often the same object: a shortcut
                 values.setdefault(key, set()).add(as_typed(value))
                 last[key] = value
-    several = [key for key, found in values.items() if len(found) > 1]
-    partly = [key for key in values if holders[key] < len(readable) and len(values[key]) == 1]
-    differing = set(partly).difference(_explained_by_choices(partly, readable)).union(several)
-    return [
-        key
-        for key in values
-        if key in differing and key.partition(".")[0] not in IRRELEVANT and key not in IRRELEVANT_KEYS
-    ]
+    partly = [key for key in values if holders[key] < len(tables) and len(values[key]) == 1]
+    unexplained = set(partly) - _explained_by_choices(partly, tables)
+    return [key for key in values if len(values[key]) > 1 or key in unexplained]
 
 
-def _explained_by_choices(keys: Iterable[str], records: Sequence[RunRecord]) -> set[str]:
-    """The keys that exactly the runs with certain choices of their group have."""
+def _explained_by_choices(keys: Iterable[str], tables: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The keys that exactly the tables with certain choices of their group have."""
     groups = {key: key.partition(".")[0] for key in keys if "." in key}
     every: dict[str, Counter[str]] = {group: Counter() for group in groups.values()}
     having: dict[str, Counter[str]] = {key: Counter() for key in groups}
-    for record in records:
-        chosen = {group: as_typed(record.settings.get(group)) for group in every}
+    for table in tables:
+        chosen = {group: as_typed(table.get(group)) for group in every}
         for group, choice in chosen.items():
             every[group][choice] += 1
-        for key in record.settings:
-            if key in groups:
-                having[key][chosen[groups[key]]] += 1
+        for key in table.keys() & groups.keys():
+            having[key][chosen[groups[key]]] += 1
     return {
         key
         for key, group in groups.items()

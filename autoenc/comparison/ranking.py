@@ -6,14 +6,13 @@ numbers are not comparable fall into sections, and each section is ranked separa
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from autoenc.comparison.formatting import as_typed, is_number
-from autoenc.comparison.keys import value_of
+from autoenc.comparison.keys import differing_keys, value_of
 from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import SPLITS, RunRecord
 
@@ -102,15 +101,15 @@ def rank(records: Sequence[RunRecord], *, metric: str | None, order: SortOrder |
 
 def comparable_sections(records: Iterable[RunRecord], metric: str) -> list[Section]:
     """The runs that a metric ranks, by measurement protocol; the sections are in the order of their first runs."""
-    found: dict[str, list[RunRecord]] = {}
-    protocols: dict[str, dict[str, Any]] = {}
+    found: dict[frozenset[tuple[str, str]], list[RunRecord]] = {}
+    protocols: dict[frozenset[tuple[str, str]], dict[str, Any]] = {}
     for record in records:
         if record.finished and metric in record.metrics:
             protocol = measurement_protocol(record, metric)
-            key = _as_json(protocol)
+            key = frozenset((name, as_typed(value)) for name, value in protocol.items())
             found.setdefault(key, []).append(record)
             protocols[key] = protocol
-    names = _differing(list(protocols.values()))
+    names = differing_keys(list(protocols.values()))
     return [Section(tuple(best_first(runs, metric)), _apart(protocols[key], names)) for key, runs in found.items()]
 
 
@@ -159,21 +158,6 @@ def _apart(protocol: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     choices = set(names)
     explained = {name for name in names if name not in protocol and name.partition(".")[0] in choices}
     return {name: _shown(protocol[name]) if name in protocol else "not set" for name in names if name not in explained}
-
-
-def _differing(protocols: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names that differ, except settings that only one choice of a group has, with a single value (`noise.std`)."""
-    values: dict[str, list[str]] = {}
-    for protocol in protocols:
-        for name, value in protocol.items():
-            values.setdefault(name, []).append(_as_json(value))
-    several = {name for name, found in values.items() if len(set(found)) > 1}
-    partly = {name for name, found in values.items() if len(found) < len(protocols)}
-    return [name for name in values if name in several or (name in partly and name.partition(".")[0] not in several)]
-
-
-def _as_json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _shown(value: object) -> str:

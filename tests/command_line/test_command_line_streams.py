@@ -110,7 +110,7 @@ def test_files_that_cannot_be_written_do_not_cost_the_table(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("autoenc.comparison.sweep.write_csv", full)
+    monkeypatch.setattr("autoenc.comparison.sweep_results.as_csv", full)
     with pytest.raises(OSError, match="No space left"):
         compare_sweep(sweep)
     assert "2 runs: 2 finished." in capsys.readouterr().out
@@ -119,7 +119,8 @@ def test_files_that_cannot_be_written_do_not_cost_the_table(
 def test_files_are_written_before_anything_is_printed(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there: list[bool] = []
     monkeypatch.setattr(
-        "autoenc.comparison.sweep.print_blocks", lambda *_, **__: there.append((sweep / "report.html").is_file())
+        "autoenc.comparison.sweep_results.print_tables",
+        lambda *_, **__: there.append((sweep / "report.html").is_file()),
     )
     compare_sweep(sweep)
     assert there == [True]

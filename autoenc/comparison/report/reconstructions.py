@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def reconstructions(records: Sequence[RunRecord]) -> Part:
     """The matrices of all runs that kept reconstructions, as long as there is room; one run is in memory at a time."""
     having = [index for index, record in enumerate(records) if images.has_picture(record, KIND)]
     share = MOST_CHARACTERS // max(1, len(having))
-    matrices: dict[str, _Matrix] = {}
+    matrices: dict[str, dict[str, Any]] = {}
     room, shortened, left_out = MOST_CHARACTERS, 0, 0
     notes = []
     for index in having:
@@ -37,18 +37,17 @@ def reconstructions(records: Sequence[RunRecord]) -> Part:
             if room <= 0 or (kept.key not in matrices and len(matrices) == MOST_MATRICES):
                 left_out += 1
                 continue
-            if kept.key not in matrices:
-                matrices[kept.key] = _Matrix.of(kept, count=_count(kept, characters=share))
-            matrix = matrices[kept.key]
-            shortened += matrix.count < len(kept.clean)
-            room -= matrix.add(index, kept)
+            matrix = matrices.get(kept.key) or _new_matrix(kept, characters=share)
+            matrices[kept.key] = matrix
+            shortened += len(matrix["captions"]) < len(kept.clean)
+            room -= _add(matrix, index, kept)
         except ArrayError as fault:
             notes.append(f"{records[index].name}: {KIND}.npz {fault}.")
     if shortened:
         notes.append(f"Of the test images that {shortened} runs kept, the first are shown: the page stays small.")
     if left_out:
         notes.append(f"The reconstructions of {left_out} runs are left out: the page stays small.")
-    return Part([matrix.document for matrix in matrices.values()], notes)
+    return Part(list(matrices.values()), notes)
 
 
 @dataclass(frozen=True)
@@ -81,58 +80,38 @@ class _Kept:
         return not np.array_equal(self.given, self.clean)
 
 
-def _count(kept: _Kept, *, characters: int) -> int:
-    """How many images of each run are shown."""
+def _new_matrix(kept: _Kept, *, characters: int) -> dict[str, Any]:
+    """A matrix for runs that reconstructed the same images, with as many images as fit into so many characters."""
+    channels, height, width = kept.clean.shape[1:]
     possible = int(characters / (kept.clean[0].size * CHARACTERS_PER_NUMBER * (2 if kept.is_noisy else 1)))
-    return min(len(kept.clean), max(FEWEST_IMAGES, min(MOST_IMAGES, possible)))
+    count = max(FEWEST_IMAGES, min(MOST_IMAGES, possible))
+    return {
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "captions": list(kept.captions[:count]),
+        "clean": images.sprite(kept.clean[:count]),
+        "noisy": [],
+        "highestError": 0,
+        "runs": [],
+    }
 
 
-@dataclass
-class _Matrix:
-    """The runs that reconstructed the same images. Sprites are columns of images."""
-
-    count: int
-    document: dict[str, Any]
-    noisy: dict[str, int] = field(default_factory=dict)
-    """The sprites of different noisy inputs, numbered."""
-    highest_error: float = 0.0
-
-    @classmethod
-    def of(cls, kept: _Kept, *, count: int) -> _Matrix:
-        channels, height, width = kept.clean.shape[1:]
-        document = {
-            "channels": channels,
-            "height": height,
-            "width": width,
-            "captions": list(kept.captions[:count]),
-            "clean": images.sprite(kept.clean[:count]),
-            "noisy": [],
-            "highestError": 0,
-            "runs": [],
-        }
-        return cls(count, document)
-
-    def add(self, index: int, kept: _Kept) -> int:
-        """Add a run; returns how many characters it takes."""
-        clean, given, final = (array[: self.count] for array in (kept.clean, kept.given, kept.final))
-        made, number, characters = images.sprite(final), -1, 0
-        if kept.is_noisy:
-            shown = images.sprite(given)
-            characters = 0 if shown in self.noisy else len(shown)
-            number = self.noisy.setdefault(shown, len(self.noisy))
-            self.document["noisy"] = list(self.noisy)
-        self.highest_error = max(self.highest_error, _largest_pixel_error(final, clean))
-        self.document["highestError"] = short_number(self.highest_error, digits=3)
-        self.document["runs"].append(
-            {
-                "run": index,
-                "final": made,
-                "noisy": number,
-                "mse": [_plain(error) for error in _squared_errors(final, clean)],
-                "remark": images.remark(final),
-            }
-        )
-        return characters + len(made)
+def _add(matrix: dict[str, Any], index: int, kept: _Kept) -> int:
+    """Add a run to a matrix; returns how many characters its images take."""
+    count = len(matrix["captions"])
+    clean, final = kept.clean[:count], kept.final[:count]
+    made, noisy, characters = images.sprite(final), -1, 0
+    if kept.is_noisy:
+        given = images.sprite(kept.given[:count])
+        if given not in matrix["noisy"]:
+            matrix["noisy"].append(given)
+            characters = len(given)
+        noisy = matrix["noisy"].index(given)
+    matrix["highestError"] = max(matrix["highestError"], short_number(_largest_error(final, clean), digits=3))
+    errors = [_plain(error) for error in _squared_errors(final, clean)]
+    matrix["runs"].append({"run": index, "final": made, "noisy": noisy, "mse": errors, "remark": images.remark(final)})
+    return characters + len(made)
 
 
 def _squared_errors(final: NDArray[Any], clean: NDArray[Any]) -> list[float]:
@@ -146,7 +125,7 @@ def _plain(error: float) -> float | str:
     return short_number(error, digits=4) if np.isfinite(error) else {"nan": "NaN", "inf": "Infinity"}[str(error)]
 
 
-def _largest_pixel_error(final: NDArray[Any], clean: NDArray[Any]) -> float:
+def _largest_error(final: NDArray[Any], clean: NDArray[Any]) -> float:
     """The 99.5 % quantile of the pixels' errors: the end of the scale for error images."""
     shown, expected = (images.as_bytes(each).astype(np.float64) / 255 for each in (final, clean))
     return float(np.quantile(np.abs(shown - expected).mean(axis=-1), 0.995))
