@@ -200,7 +200,7 @@ def read_table(folder: str | Path, name: str, *, exact: bool = False) -> Table:
 
 
 def config_as_json(config: Mapping[str, Any], yaml_text: bytes) -> bytes:
-    """The content of `config.json`: a copy of `config.yaml` that is read ten times faster.
+    """The content of `config.json`: a copy of `config.yaml` that is parsed thirty times faster.
 
     It names the SHA-256 of the YAML text. Whoever edits `config.yaml` makes the copy void, in any order of times.
     """

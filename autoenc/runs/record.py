@@ -80,10 +80,10 @@ class RunRecord:
         device: str | None = self.environment.get("device") or self.summary.get("device")
         return device
 
-    @property
+    @cached_property
     def units(self) -> dict[str, str]:
         """The unit of each metric, by its name without the split."""
-        return self.summary.get("units") or {}
+        return {name: unit for name, unit in (self.summary.get("units") or {}).items() if unit is not None}
 
     def unit(self, metric: str) -> str:
         """The unit of a metric, named as in `metrics`; empty if unknown."""

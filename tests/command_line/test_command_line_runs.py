@@ -29,7 +29,15 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
         [
             *(f".hydra/{name}" for name in ("config.yaml", "hydra.yaml", "overrides.yaml")),
             *(f"checkpoints/{which}/{name}" for which in ("best", "last", "previous") for name in checkpoint),
-            *("config.yaml", "environment.json", "metrics.jsonl", "status.json", "summary.json", "train.log"),
+            *(
+                "config.json",
+                "config.yaml",
+                "environment.json",
+                "metrics.jsonl",
+                "status.json",
+                "summary.json",
+                "train.log",
+            ),
             *(f"figures/{name}.png" for name in ("loss_curves", "progress", "reconstructions")),
             *(f"figures/{name}.npz" for name in ("progress", "reconstructions")),
         ]
