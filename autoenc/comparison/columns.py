@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from autoenc.comparison.formatting import as_typed, format_numbers, is_number
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.ranking import better_direction, comparable_sections, split_of, why_not_finished
+from autoenc.comparison.ranking import better_direction, comparable_sections, split_of
 from autoenc.evaluation.metrics import metrics
 from autoenc.runs import SPLITS, RunRecord
 
@@ -36,22 +36,11 @@ class Column(NamedTuple):
     is_setting: bool = False
 
 
-def run_column(records: Sequence[RunRecord]) -> Column:
-    """The names of the runs."""
-    return Column("run", run_names(records), right=False)
-
-
 def run_names(records: Sequence[RunRecord]) -> list[str]:
     """The labels of the runs, or their names if several have the same label."""
     count = Counter(record.label for record in records)
     chosen = [record.label if record.label and count[record.label] == 1 else record.name for record in records]
     return [name or "." for name in chosen]
-
-
-def state_columns(records: Sequence[RunRecord]) -> list[Column]:
-    """The states of the runs, and why the unfinished ones have not finished."""
-    whys = [why_not_finished(record) for record in records]
-    return [Column("state", [record.state for record in records], right=False), Column("why", whys, right=False)]
 
 
 def column(records: Sequence[RunRecord], key: str) -> Column:

@@ -11,9 +11,8 @@ from autoenc.comparison.columns import (
     MOST_SETTINGS,
     Column,
     column,
-    run_column,
+    run_names,
     same_for_all,
-    state_columns,
     units,
     usual_columns,
 )
@@ -115,7 +114,8 @@ def _run_table(
         columns = [one for one in columns if one.key not in same]
         if any(same.values()):
             yield Line(f"All of these: {', '.join(f'{key} {value}' for key, value in same.items() if value)}", "note")
-    yield from _cut([run_column(section.records), *columns], most, options)
+    runs = Column("run", run_names(section.records), right=False)
+    yield from _cut([runs, *columns], most, options)
 
 
 def _group_table(
@@ -142,10 +142,13 @@ def _unranked(ranking: Ranking, options: TableOptions) -> Iterator[Line | Table]
 
 def _unranked_columns(left: Sequence[Unranked], keys: Sequence[str]) -> list[Column]:
     records = [one.record for one in left]
-    state, _ = state_columns(records)
-    why = Column("why", [one.reason for one in left], right=False)
+    texts: dict[str, list[str]] = {
+        "run": run_names(records),
+        "state": [record.state for record in records],
+        "why": [one.reason for one in left],
+    }
     found = [column(records, key) for key in keys if key not in {"state", "error_kind", "error_message"}]
-    return [run_column(records), state, why, *found]
+    return [*(Column(key, cells, right=False) for key, cells in texts.items()), *found]
 
 
 def _cut(columns: Sequence[Column], most: int | None, options: TableOptions) -> Iterator[Line | Table]:
