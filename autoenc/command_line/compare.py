@@ -1,4 +1,4 @@
-"""`scripts/compare.py FOLDER...`: runs beside one another, on the terminal and in files. Without torch and Hydra."""
+"""`scripts/compare.py FOLDER...`: compare runs, on the terminal and in files. Imports neither torch nor Hydra."""
 
 from __future__ import annotations
 
@@ -9,41 +9,33 @@ from pathlib import Path
 
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.folders_given import folders_among
-from autoenc.comparison.blocks import Wanted, Words, comparison_blocks, group_metrics, section_groups, shown_keys
 from autoenc.comparison.columns import usual_metric
-from autoenc.comparison.diff_blocks import difference_blocks
-from autoenc.comparison.exports import (
-    all_columns,
-    as_csv,
-    as_json,
-    checked_destination,
-    groups_as_csv,
-    write_text,
-)
-from autoenc.comparison.grouping import settings_but_the_seed
+from autoenc.comparison.differences import difference_tables
+from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, groups_as_csv, write_text
+from autoenc.comparison.grouping import Group, group_metrics, groups_of, settings_without_seed
 from autoenc.comparison.keys import Keys
-from autoenc.comparison.markdown import as_markdown
-from autoenc.comparison.terminal import print_blocks
-from autoenc.comparison.view import Order, View, arrange, first_of_each, in_rows
+from autoenc.comparison.ranking import Ranking, SortOrder, rank
+from autoenc.comparison.rendering import as_markdown, print_tables
+from autoenc.comparison.tables import Line, Table, TableOptions, comparison_tables, shown_keys
 from autoenc.comparison.where import parse_where
 from autoenc.progress import console
-from autoenc.runs import RunRecord, printable, read_runs
+from autoenc.runs import RunRecord, read_runs
 from autoenc.settings import ConfigError, listed
 
 DESCRIPTION = """\
-Compare the runs in some folders, whatever became of them: the settings that differ, and what was measured, the best
-first. Only what is of the same thing is ranked together: the same images, the same unit, for an error from a noisy
-input the same noise. Two runs are also compared key by key. Nothing in the folders is changed or executed.
+Compare the runs in some folders, finished or not: the settings that differ and the metrics, the best first. Only
+comparable numbers are ranked together: of the same images and the same unit, and for an error from a noisy input of
+the same noise. Two runs are also compared key by key. Nothing in the folders is changed or executed.
 """
 
 KEYS = """\
 Keys are settings (architecture, optimizer.learning_rate), metrics (test.mse, validation.loss, seconds.training,
 parameters, code_size, epochs) and name, label, state, error_kind, error_message and machine. The last part of a key
-will do where only one ends so (learning_rate).
+is enough if only one key ends in it (learning_rate).
 
 Conditions (--where) compare keys with = != < <= > >=, look for a part of a text or a pattern with ~ and !~, and for one
-of several values with in (...) and not in (...); and, or, not and parentheses join them. What a run does not have
-matches nothing but = null.
+of several values with in (...) and not in (...); and, or, not and parentheses combine them. A key that a run does not
+have matches nothing but = null.
 
 Examples
 
@@ -58,7 +50,7 @@ Examples
 """
 
 SETTINGS = "settings"
-"""What `--group-by` takes for all that differs but the seed."""
+"""The value of `--group-by` for all settings that differ, except the seed."""
 STANDARD_OUTPUT = Path("-")
 
 
@@ -77,13 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder with such in it"
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder that contains some"
     )
-    parser.add_argument("--where", metavar="CONDITION", help="only the runs of which it is true")
+    parser.add_argument("--where", metavar="CONDITION", help="only the runs that it is true of")
     parser.add_argument(
         "--metric",
         metavar="KEY",
-        help="what to rank by (default: validation.mse where every finished run has it, else test.mse)",
+        help="what to rank by (default: validation.mse if every finished run has it, else test.mse)",
     )
     parser.add_argument("--sort", metavar="[-]KEY", help="the order; - for descending (default: the best first)")
     rows = parser.add_mutually_exclusive_group()
@@ -93,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--group-by",
         metavar="KEY,...",
-        help="runs of which these are the same as one: means, and half of their 95 %% intervals by Student's t. "
-        f"'{SETTINGS}': all that differs but the seed",
+        help="combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t. "
+        f"'{SETTINGS}': all settings that differ, except the seed",
     )
     for name, what in (("csv", "a table"), ("json", "an object"), ("markdown", "what the terminal shows")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - for standard output")
@@ -103,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """`--sort -key` as argparse takes it: `--sort=-key`."""
+    """Turn `--sort -key` into `--sort=-key`, which argparse accepts."""
     found: list[str] = []
     for argument in arguments:
         if found and found[-1] == "--sort" and argument.startswith("-") and not argument.startswith("--"):
@@ -115,7 +107,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)
 
 
@@ -130,57 +122,64 @@ def _compare(options: argparse.Namespace) -> int:
         where = parse_where(options.where, keys)
         selected = [record for record in records if where.matches(record)]
         if not selected:
-            raise ConfigError("--where", where.said_of_no_match(records), value=options.where)
+            raise ConfigError("--where", where.explain_no_match(records), value=options.where)
         records = selected
-    wanted = _wanted(options, keys, records)
-    by = wanted.order.key if wanted.order is not None and keys.is_metric(wanted.order.key) else wanted.metric
-    view = arrange(records, metric=by, order=wanted.order)
-    table, key_by_key = list(comparison_blocks(view, wanted)), []
-    if len(records) == 2 and _no_table_is_asked_for(options):
-        key_by_key = list(difference_blocks(*records))
-        if len(options.folders) == 2:
-            table = []
-        else:
-            key_by_key.insert(0, Words("Key by key", "heading"))
-    if STANDARD_OUTPUT not in {options.csv, options.json, options.markdown}:
-        print_blocks(table, metric=wanted.metric, all_columns=wanted.columns is not None, to=console)
-        print_blocks(key_by_key, metric=wanted.metric, all_columns=True, to=console)
-    if options.markdown is not None:
-        _write(as_markdown([*table, *key_by_key]), options.markdown)
-    _export(options, view, wanted)
+    shown = _table_options(options, keys, records)
+    metric = shown.order.key if shown.order is not None and keys.is_metric(shown.order.key) else shown.metric
+    ranking = rank(records, metric=metric, order=shown.order)
+    _show(options, ranking, shown)
+    _export(options, ranking, shown)
     console.insist()
     return 0
 
 
-def _wanted(options: argparse.Namespace, keys: Keys, records: Sequence[RunRecord]) -> Wanted:
+def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
+    """Print the tables, unless another format goes to standard output, and write them as Markdown."""
+    tables: list[Line | Table] = list(comparison_tables(ranking, shown))
+    by_key: list[Line | Table] = []
+    of_tables = (options.metric, options.sort, options.top, options.columns, options.group_by)
+    if len(ranking.records) == 2 and all(option is None for option in of_tables):
+        by_key = list(difference_tables(*ranking.records))
+        if len(options.folders) == 2:
+            tables = []
+        else:
+            by_key.insert(0, Line("Key by key", "heading"))
+    if STANDARD_OUTPUT not in {options.csv, options.json, options.markdown}:
+        print_tables(tables, metric=shown.metric, all_columns=shown.columns is not None, to=console)
+        print_tables(by_key, metric=shown.metric, all_columns=True, to=console)
+    if options.markdown is not None:
+        _write(as_markdown([*tables, *by_key]), options.markdown)
+
+
+def _table_options(options: argparse.Namespace, keys: Keys, records: Sequence[RunRecord]) -> TableOptions:
     order = None
     if options.sort is not None:
-        order = Order(keys.found(options.sort.removeprefix("-"), option="--sort"), options.sort.startswith("-"))
+        order = SortOrder(keys.find(options.sort.removeprefix("-"), option="--sort"), options.sort.startswith("-"))
     metric = None
     if options.metric is not None:
-        metric = keys.found(options.metric, option="--metric")
+        metric = keys.find(options.metric, option="--metric")
         if not keys.is_metric(metric):
-            problem = printable(f"it was not measured; there are, among others, {listed(keys.metrics[:12])}")
+            problem = f"it is not a metric of these runs; there are, among others, {listed(keys.metrics[:12])}"
             raise ConfigError("--metric", problem, value=options.metric)
     usual = order.key if order is not None and keys.is_metric(order.key) else usual_metric(records)
-    wanted = Wanted(
+    shown = TableOptions(
         metric=metric or usual,
         order=order,
         top=options.top,
-        every=options.all,
-        columns=_several(options.columns, keys, option="--columns"),
+        all_rows=options.all,
+        columns=_keys_in(options.columns, keys, option="--columns"),
         group_by=_group_by(options.group_by, keys, records),
     )
-    if wanted.group_by is not None:
-        asked = {"--columns": wanted.columns or (), "--sort": () if order is None else (order.key,)}
+    if shown.group_by is not None:
+        asked = {"--columns": shown.columns or (), "--sort": () if order is None else (order.key,)}
         for option, key in ((option, key) for option, found in asked.items() for key in found):
-            if not keys.is_metric(key) and key not in wanted.group_by:
+            if not keys.is_metric(key) and key not in shown.group_by:
                 raise ConfigError(option, "groups have only metrics and the keys of --group-by", value=key)
-    return wanted
+    return shown
 
 
-def _several(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | None:
-    """The keys that a list of them means; None where nothing was asked for."""
+def _keys_in(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | None:
+    """The keys in a comma-separated list; None if there is no list."""
     if text is None:
         return None
     words = [word.strip() for word in text.split(",") if word.strip()]
@@ -192,57 +191,49 @@ def _several(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | 
 def _group_by(text: str | None, keys: Keys, records: Sequence[RunRecord]) -> tuple[str, ...] | None:
     words = [] if text is None else [word.strip() for word in text.split(",")]
     if words == [SETTINGS]:
-        return tuple(settings_but_the_seed(records))
+        return tuple(settings_without_seed(records))
     if SETTINGS in words and SETTINGS not in keys:
-        raise ConfigError("--group-by", f"'{SETTINGS}' is all that differs but the seed, and stands alone", value=text)
-    return _several(text, keys, option="--group-by")
-
-
-def _no_table_is_asked_for(options: argparse.Namespace) -> bool:
-    """Whether two runs are to be compared key by key: nothing was asked for that only a table has."""
-    asked = (options.metric, options.sort, options.top, options.columns, options.group_by)
-    return all(one is None for one in asked)
+        problem = f"'{SETTINGS}' means all settings that differ, except the seed, and stands alone"
+        raise ConfigError("--group-by", problem, value=text)
+    return _keys_in(text, keys, option="--group-by")
 
 
 def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord]) -> None:
-    """Refuse what cannot be written before anything is shown."""
+    """Refuse files that cannot be written before anything is printed."""
     files = {f"--{name}": getattr(options, name) for name in ("csv", "json", "markdown", "html")}
-    given = {option: path for option, path in files.items() if path is not None}
-    to_standard_output = [option for option, path in given.items() if path == STANDARD_OUTPUT]
-    if len(to_standard_output) > 1:
-        raise ConfigError(to_standard_output[1], f"{to_standard_output[0]} goes there already", value="-")
     if options.html == STANDARD_OUTPUT:
         raise ConfigError("--html", "a report needs a file", value="-")
     places: dict[Path, str] = {}
-    for option, path in given.items():
-        if path == STANDARD_OUTPUT:
+    for option, path in files.items():
+        if path is None:
             continue
-        place = checked_destination(path, option=option, records=records)
+        place = path if path == STANDARD_OUTPUT else check_destination(path, option=option, records=records)
         if place in places:
-            raise ConfigError(option, f"{places[place]} is written there", value=str(path))
+            raise ConfigError(option, f"{places[place]} is written there too", value=str(path))
         places[place] = option
 
 
-def _export(options: argparse.Namespace, view: View, wanted: Wanted) -> None:
-    groups = None
+def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
+    """Write the CSV, the JSON and the report."""
+    groups: list[Group] | None = None
     metrics: list[str] = []
-    if wanted.group_by is not None:
-        found = [section_groups(section, view=view, wanted=wanted)[: wanted.top] for section in view.sections]
-        groups = [group for each in found for group in each]
-        keys = shown_keys(view, wanted) if wanted.columns is not None else all_columns(view.records)
+    rows = ranking if shown.top is None else ranking.first(shown.top)
+    if shown.group_by is not None:
+        rows = ranking
+        found = [groups_of(section, ranking=ranking, keys=shown.group_by) for section in ranking.sections]
+        groups = [group for each in found for group in each[: shown.top]]
+        keys = shown_keys(ranking, shown) if shown.columns is not None else all_columns(ranking.records)
         metrics = group_metrics(groups, keys) if groups else []
-    rows = view if wanted.top is None or groups is not None else first_of_each(view, wanted.top)
-    if options.csv is not None and groups is None:
-        _write(as_csv(in_rows(rows), columns=wanted.columns), options.csv)
-    elif options.csv is not None:
-        _write(groups_as_csv(groups or [], metrics=metrics), options.csv)
+    if options.csv is not None:
+        text = as_csv(rows.rows, columns=shown.columns) if groups is None else groups_as_csv(groups, metrics=metrics)
+        _write(text, options.csv)
     if options.json is not None:
-        _write(as_json(rows, columns=wanted.columns, groups=groups, metrics=metrics), options.json)
+        _write(as_json(rows, columns=shown.columns, groups=groups, metrics=metrics), options.json)
     if options.html is not None:
         from autoenc.comparison.report import write_report
 
         title = ", ".join(folder.name or str(folder) for folder in options.folders)
-        write_report(view.records, options.html.expanduser().absolute(), title=title, metric=wanted.metric)
+        write_report(ranking.records, options.html.expanduser().absolute(), title=title, metric=shown.metric)
 
 
 def _write(text: str, path: Path) -> None:

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
-    from autoenc.comparison.sweep import compare_sweep, finished_runs
+    from autoenc.comparison.sweep_results import compare_sweep, finished_runs
     from autoenc.experiment.drawing import redraw_run
     from autoenc.runs import SWEEP_FILE
 

@@ -1,4 +1,4 @@
-"""The folders that a command was given."""
+"""The run folders among the paths that a command was given."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MOST_NAMED = 5
 
 
 def folders_among(paths: Sequence[Path]) -> list[Path]:
-    """Without the plain files, where there is a folder too: `outputs/*` names a sweep's table and page beside its jobs.
+    """Drop plain files if there is a folder too, with a warning: `outputs/*` includes a sweep's table and page.
 
-    What was left out is said in one line. Of nothing but files, or of what is not there, the reader says what is wrong.
+    If there is no folder, nothing is dropped, and the reader reports the mistake.
     """
     files = [path for path in paths if path.is_file()]
     others = [path for path in paths if path not in files]
@@ -22,5 +22,5 @@ def folders_among(paths: Sequence[Path]) -> list[Path]:
         return list(paths)
     names = ", ".join(printable(path.name) for path in files[:MOST_NAMED])
     more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
-    sys.stderr.write(f"warning: no folders, and left out: {names}{more}\n")
+    sys.stderr.write(f"warning: ignored, because they are not folders: {names}{more}\n")
     return others

@@ -1,4 +1,4 @@
-"""`scripts/status.py FOLDER...`: how the runs in some folders stand."""
+"""`scripts/status.py FOLDER...`: the states and progress of runs."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from rich.text import Text
 
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.folders_given import folders_among
-from autoenc.comparison.live import ENDED, live_table, remarks, rows_that_fit
-from autoenc.comparison.table import print_whole
+from autoenc.comparison.live_table import ENDED, live_table, remarks, rows_that_fit
+from autoenc.comparison.rendering import print_whole
 from autoenc.progress import console
 from autoenc.runs import Watch
 from autoenc.settings import ConfigError
 
 DESCRIPTION = """\
-Show how the runs in some folders stand, and go on: a table with the state, the epoch, the losses, the time taken and
-the time left of each. Nothing in the folders is written or locked, so it can be looked at any time, from anywhere.
+Show the state, the epoch, the losses, the time taken and the time left of the runs in some folders. Nothing in the
+folders is written or locked, so this works at any time and from any machine that sees them.
 """
 STATES = """\
 states:
-  running      its process is at work; on another machine, nobody here can tell: see how long ago it changed anything
+  running      its process is running; on another machine this cannot be checked: see when it last changed a file
   finished     trained and tested; scripts/compare.py compares it
-  failed       with the kind of error, and its message; train.log has all of it
-  interrupted  it was stopped and has saved everything; `train.py resume=FOLDER` goes on with it
-  dead         its folder says that it runs, but its process is gone; it can be gone on with in the same way
-  waiting      a job of a sweep that has not begun
-  unreadable   the last column has why
+  failed       with the kind of error and its message; train.log has the details
+  interrupted  it was stopped and has saved everything; `train.py resume=FOLDER` continues it
+  dead         its folder says that it is running, but its process is gone; it can be continued in the same way
+  waiting      a job of a sweep that has not started
+  unreadable   the last column has the reason
 
 examples:
   python scripts/status.py outputs/
@@ -40,11 +40,11 @@ examples:
 """
 REFRESH_SECONDS = 1.0
 MOST_REMARKS, MOST_FOLLOWED_REMARKS = 30, 5
-"""Lines below the table: why runs failed, and where they are."""
+"""Lines below the table: why runs failed, and on which machines they run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Show what the command line asks for; returns the exit code."""
+    """Show the table once or continuously; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="status.py",
         description=DESCRIPTION,
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder with such in it"
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder that contains some"
     )
     parser.add_argument(
-        "--follow", action="store_true", help="on a terminal: keep the table up to date until all have ended, or Ctrl-C"
+        "--follow", action="store_true", help="on a terminal: update the table until all runs have ended, or Ctrl-C"
     )
     options = parser.parse_args(arguments)
     return exit_code(lambda: _show(options.folders, follow=options.follow))
@@ -81,7 +81,7 @@ def _show(folders: Sequence[Path], *, follow: bool) -> int:
 
 
 def _follow(watch: Watch) -> None:
-    """Draw the table again and again. Ctrl-C is the ordinary way to leave it, and no error."""
+    """Keep the table up to date until all runs have ended. Ctrl-C is the usual way to leave."""
     records = watch.refresh()
     try:
         with Live(console=console, auto_refresh=False) as live:
@@ -92,8 +92,8 @@ def _follow(watch: Watch) -> None:
                 live.update(
                     Group(live_table(records, now=now, most_rows=rows, width=console.width), *last), refresh=True
                 )
-                nobody_looks = console.lost is not None or not console.is_terminal
-                if nobody_looks or all(record.state in ENDED for record in records):
+                no_reader = console.lost is not None or not console.is_terminal
+                if no_reader or all(record.state in ENDED for record in records):
                     return
                 time.sleep(REFRESH_SECONDS)
                 records = watch.refresh()

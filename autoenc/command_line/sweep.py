@@ -144,7 +144,7 @@ def _begin(plan: SweepPlan, *, code: str, view: Display) -> SweepDriver:
 
 def _compare(folder: Path, source: Source) -> bool:
     """Write the table, the pictures and the report; returns whether that worked. A failure here loses no run."""
-    from autoenc.comparison.sweep import REPORT, compare_sweep
+    from autoenc.comparison.sweep_results import REPORT, compare_sweep
 
     try:
         page = compare_sweep(folder)

@@ -1,1 +1,1 @@
-"""Runs beside one another: a table of their final losses, and one page of pictures. Starts without torch."""
+"""Compare runs: rank, group and filter their metrics; tables, one page of pictures, a report. Starts without torch."""

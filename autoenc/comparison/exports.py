@@ -1,8 +1,7 @@
-"""A comparison for other programs: CSV, JSON and Markdown, of the same rows.
+"""A comparison for other programs, as CSV or JSON, and where it may be written.
 
-CSV has a row a run: `run`, `folder`, `state`, `error`, the settings that differ and every metric by its key, numbers
-whole, and last `units`. A text that a spreadsheet would run as a formula gets an apostrophe before it. JSON is one
-object:
+CSV has a row per run: `run`, `folder`, `state`, `error`, the settings that differ, every metric with all its digits,
+and `units`. A text that a spreadsheet would run as a formula starts with an apostrophe. JSON is one object:
 
     {"runs": [{"run": ..., "folder": ..., "state": ..., "error": ..., "settings": {key: value},
                "metrics": {key: number}, "units": {name: text}}],
@@ -11,9 +10,8 @@ object:
      "rankings": [{"metric": key, "apart": {name: value}, "runs": [run]}],
      "warnings": [text]}
 
-`run` is the path below the folder that was asked for. The order of `runs` is the one that was asked for; a ranking has
-the best by its metric first in any case. Where only the first of each section were asked for, there are no others in
-either. A number that is not finite is null.
+`run` is the path below the folder that was asked for. `runs` are in the order that was asked for; a ranking always has
+the best run first. With `--top`, both have only the first runs of each section.
 """
 
 from __future__ import annotations
@@ -21,115 +19,100 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.grouping import Group
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.protocol import ranked, why_not_finished
-from autoenc.comparison.view import View, in_rows
-from autoenc.comparison.wording import is_number, said
-from autoenc.runs import RunRecord
+from autoenc.comparison.ranking import Ranking, best_first, why_not_finished
+from autoenc.comparison.warnings import ranking_warnings
+from autoenc.runs import RunRecord, printable, write_atomically
 from autoenc.settings import ConfigError
 
 FORMULA_SIGNS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
-"""What a spreadsheet begins a formula with, also as wide characters."""
+"""What a formula in a spreadsheet starts with, also as wide characters."""
+RUN_FILES = ("config.yaml", "status.json", "summary.json", "metrics.jsonl")
+"""A folder with two of these is a run's."""
+SWEEP_FILES = ("sweep.json", "multirun.yaml", "search.yaml")
 
 
-OF_A_RUN = ("config.yaml", "status.json", "summary.json", "metrics.jsonl")
-"""By two of these a folder is a run's."""
-OF_A_SWEEP = ("sweep.json", "multirun.yaml", "search.yaml")
-
-
-def checked_destination(path: Path, *, option: str, records: Sequence[RunRecord]) -> Path:
-    """The path, where a file can be written without harm, or which leads to somebody who reads (`/dev/stdout`).
+def check_destination(path: Path, *, option: str, records: Sequence[RunRecord]) -> Path:
+    """The absolute path, if a file may be written there or something reads from it (`/dev/stdout`).
 
     Raises:
         ConfigError: it is in a run's folder, a sweep's own file, a folder, a disk or a socket.
     """
     place = path.expanduser().absolute()
-    if place.is_dir():
-        raise ConfigError(option, "it is a folder; name a file", value=str(path))
-    if place.exists() and not (place.is_file() or _is_stream(place)):
-        raise ConfigError(option, "it is no file, and nothing that takes a text", value=str(path))
-    if not place.parent.is_dir():
-        raise ConfigError(option, f"there is no folder {said(str(place.parent))}", value=str(path))
-    homes = [place.parent.resolve(), *place.parent.resolve().parents]
-    runs = {record.path.resolve() for record in records}
-    for home in homes:
-        if home in runs or sum((home / name).is_file() for name in OF_A_RUN) > 1:
-            raise ConfigError(
-                option, f"{said(str(home))} is the folder of a run; choose another place", value=str(path)
-            )
-    if path.name in OF_A_SWEEP:
-        raise ConfigError(option, "a sweep has a file of this name; choose another", value=str(path))
+    problem = _problem_with(place, records)
+    if problem:
+        raise ConfigError(option, problem, value=str(path))
     return place
 
 
-def write_text(path: Path, text: str) -> None:
-    """The text in a file, whole or not at all.
+def _problem_with(place: Path, records: Sequence[RunRecord]) -> str | None:
+    if place.is_dir():
+        return "it is a folder; name a file"
+    if place.exists() and not (place.is_file() or _is_stream(place)):
+        return "it is neither a file nor a stream that takes text"
+    if not place.parent.is_dir():
+        return f"there is no folder {place.parent}"
+    runs = {record.path.resolve() for record in records}
+    for folder in (place.parent.resolve(), *place.parent.resolve().parents):
+        if folder in runs or sum((folder / name).is_file() for name in RUN_FILES) > 1:
+            return f"{folder} is the folder of a run; choose another place"
+    return "a sweep has a file of this name; choose another" if place.name in SWEEP_FILES else None
 
-    A pipe or a device (`>(gzip)`, `/dev/stdout`, `/dev/null`) is written to, and stays what it is.
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all; append to a pipe or a device (`>(gzip)`, `/dev/stdout`).
 
     Raises:
         OSError: it cannot be written.
     """
-    if _is_stream(path):
-        with path.open("ab") as stream:
-            stream.write(text.encode("utf-8", "backslashreplace"))
+    content = text.encode("utf-8", "backslashreplace")
+    if not _is_stream(path):
+        write_atomically(path, content)
         return
-    from autoenc.runs import write_atomically
-
-    write_atomically(path, text.encode("utf-8", "backslashreplace"))
+    with path.open("ab") as stream:
+        stream.write(content)
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether somebody reads at its other end, or it is a name of what a process has open already: then a new file in
-    its place would reach nobody, and be in everybody's way.
-    """
+    """Whether it is a pipe, a device, or a link to an open file, which a new file would replace instead of feeding."""
     if path.is_char_device() or path.is_fifo():
         return True
     return path.is_symlink() and path.parent.resolve().parts[:2] in {("/", "dev"), ("/", "proc")}
 
 
-def write_csv(records: Sequence[RunRecord], path: Path) -> None:
-    """Every number of every run, whole or not at all.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    write_text(path, as_csv(records, columns=None))
+def all_columns(records: Sequence[RunRecord]) -> list[str]:
+    """The keys of the settings that differ and of every metric."""
+    return [*differing_settings(records), *dict.fromkeys(key for record in records for key in record.metrics)]
 
 
-def as_csv(records: Sequence[RunRecord], *, columns: Sequence[str] | None) -> str:
-    """A row a run, of the keys that are asked for, or of all metrics and the settings that differ."""
+def as_csv(records: Sequence[RunRecord], *, columns: Sequence[str] | None = None) -> str:
+    """A row per run, with the given keys, or all metrics and the settings that differ."""
     keys = [key for key in all_columns(records) if key not in FIELDS] if columns is None else columns
     rows = [
-        [record.name, str(record.path), record.state, why_not_finished(record)]
-        + [value_of(record, key) for key in keys]
-        + [_units_in_words(record)]
+        [
+            *(record.name, printable(str(record.path)), record.state, why_not_finished(record)),
+            *(value_of(record, key) for key in keys),
+            "; ".join(f"{name}: {unit}" for name, unit in record.units.items()),
+        ]
         for record in records
     ]
     return _csv([["run", "folder", "state", "error", *keys, "units"], *rows])
 
 
-def all_columns(records: Sequence[RunRecord]) -> list[str]:
-    """The keys of the settings that differ, and of every metric."""
-    return [*differing_settings(records), *dict.fromkeys(key for record in records for key in record.metrics)]
-
-
 def groups_as_csv(groups: Sequence[Group], *, metrics: Sequence[str]) -> str:
-    """A row a group: what it was grouped by, and of each metric the mean, half the interval's width, and how many."""
+    """A row per group: its keys, and for each metric the mean, half the interval's width, and the number of runs."""
     apart = dict.fromkeys(name for group in groups for name in group.apart if name not in group.values)
     keys = dict.fromkeys(key for group in groups for key in group.values)
-    parts = ("mean", "half_width", "runs")
-    head: list[Any] = [*apart, *keys, "runs", "left_out", *(f"{metric}.{part}" for metric in metrics for part in parts)]
-    rows = [head]
+    estimates = [f"{metric}.{part}" for metric in metrics for part in ("mean", "half_width", "runs")]
+    rows: list[list[Any]] = [[*apart, *keys, "runs", "left_out", *estimates]]
     for group in groups:
-        estimates = [group.estimates(metric) for metric in metrics]
-        numbers = [value for found in estimates for value in (found or (None, None, 0))]
+        numbers = [value for metric in metrics for value in (group.estimate(metric) or (None, None, 0))]
         names = [group.apart.get(name) for name in apart]
         rows.append([*names, *group.values.values(), len(group.records), group.left_out, *numbers])
     return _csv(rows)
@@ -137,66 +120,62 @@ def groups_as_csv(groups: Sequence[Group], *, metrics: Sequence[str]) -> str:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    for row in rows:
-        writer.writerow([_cell(value) for value in row])
+    csv.writer(content, lineterminator="\n").writerows([_cell(value) for value in row] for row in rows)
     return content.getvalue()
 
 
 def _cell(value: Any) -> str:
-    """A number whole; a text as one that no spreadsheet runs."""
+    """All digits of a number; a text that no spreadsheet runs."""
     if value is None or value == "":
         return ""
     if is_number(value):
         return repr(value)
-    text = said(value)
+    text = as_typed(value)
     return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
-def _units_in_words(record: RunRecord) -> str:
-    units = record.summary.get("units")
-    return "; ".join(f"{name}: {unit}" for name, unit in units.items()) if isinstance(units, Mapping) else ""
-
-
 def as_json(
-    view: View, *, columns: Sequence[str] | None, groups: Sequence[Group] | None, metrics: Sequence[str]
+    ranking: Ranking,
+    *,
+    columns: Sequence[str] | None = None,
+    groups: Sequence[Group] | None = None,
+    metrics: Sequence[str] = (),
 ) -> str:
-    """What the module says; of the keys that are asked for, or of all metrics and the settings that differ."""
-    keys = all_columns(view.records) if columns is None else list(columns)
+    """The object of the module's docstring, with the given keys, or all metrics and the settings that differ."""
+    keys = all_columns(ranking.records) if columns is None else columns
+    metric = ranking.metric
     content = {
-        "runs": [_run(record, keys) for record in in_rows(view)],
+        "runs": [_run(record, keys) for record in ranking.rows],
         "groups": None if groups is None else [_group(group, metrics) for group in groups],
         "rankings": [
             {
-                "metric": view.metric,
+                "metric": metric,
                 "apart": dict(section.apart),
-                "runs": [record.name for record in ranked(section.records, view.metric)],
+                "runs": [record.name for record in best_first(section.records, metric)],
             }
-            for section in view.sections
-            if view.metric is not None
+            for section in ranking.sections
+            if metric is not None
         ],
-        "warnings": list(view.warnings),
+        "warnings": ranking_warnings(ranking.sections, metric),
     }
-    return json.dumps(_plain(content), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, ensure_ascii=True, allow_nan=False, default=str) + "\n"
 
 
 def _run(record: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
-    units = record.summary.get("units")
+    settings = [key for key in keys if key not in record.metrics and key in record.settings]
     return {
         "run": record.name,
         "folder": str(record.path),
         "state": record.state,
         "error": why_not_finished(record) or None,
-        "settings": {
-            key: value_of(record, key) for key in keys if key not in record.metrics and key in record.settings
-        },
+        "settings": {key: record.settings[key] for key in settings},
         "metrics": {key: record.metrics[key] for key in keys if key in record.metrics},
-        "units": dict(units) if isinstance(units, Mapping) else {},
+        "units": record.units,
     }
 
 
 def _group(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
-    found = {metric: group.estimates(metric) for metric in metrics}
+    found = {metric: group.estimate(metric) for metric in metrics}
     return {
         "apart": dict(group.apart),
         "settings": dict(group.values),
@@ -204,14 +183,3 @@ def _group(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
         "left_out": group.left_out,
         "metrics": {metric: each._asdict() for metric, each in found.items() if each is not None},
     }
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: what is not finite is null, a key is a text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, (str, int, float)) else str(value)

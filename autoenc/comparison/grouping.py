@@ -1,176 +1,212 @@
-"""Runs that differ in their seeds alone, as one: means with their intervals."""
+"""Runs that differ only in their seeds as one group: means with 95 % intervals."""
 
 from __future__ import annotations
 
 import math
+import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from autoenc.comparison.columns import Column
-from autoenc.comparison.intervals import Estimate, estimate
+from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
 from autoenc.comparison.keys import differing_settings, value_of
-from autoenc.comparison.protocol import (
+from autoenc.comparison.ranking import (
+    Ranking,
     Section,
+    better_direction,
     comparable_sections,
-    is_higher_better,
-    measured_how,
+    measurement_protocol,
+    sorted_by,
     split_of,
 )
-from autoenc.comparison.view import Order, View, sorted_by
-from autoenc.comparison.wording import LARGEST, listed_in_words, numbers, said
 from autoenc.runs import RunRecord
 
 SEED = "seed"
 MOST_DECIMALS = 9
 PLUS_MINUS = " ± "
 MIXED = "mixed"
-"""Instead of a mean of numbers that are not of the same thing."""
+"""Shown instead of a mean of numbers that are not comparable."""
+
+
+class Estimate(NamedTuple):
+    """A mean over runs."""
+
+    mean: float
+    half_width: float | None
+    """Half the width of the 95 % interval of the mean, for normally distributed numbers; None if there is a single
+    number or the interval is larger than any float.
+    """
+    runs: int
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """The mean of at least one number and its interval by Student's t distribution."""
+    count = len(values)
+    mean = float(statistics.mean(values))
+    if count < 2:
+        return Estimate(mean, None, count)
+    try:
+        half_width = t_quantile(count - 1) * statistics.stdev(values) / math.sqrt(count)
+    except OverflowError:
+        half_width = math.inf
+    return Estimate(mean, half_width if half_width < math.inf else None, count)
+
+
+@cache
+def t_quantile(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # a tenth of the import time of scipy.stats
+
+    return float(stdtrit(degrees, 0.975))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
-    """Runs that are the same but for chance."""
+    """Runs of a section that have the same values of some keys."""
 
     values: Mapping[str, Any]
-    """By the keys that they were grouped by."""
+    """By the keys that define the group."""
     records: tuple[RunRecord, ...]
-    """Those that are ranked, at least one."""
+    """The ranked runs, at least one."""
     left_out: int
-    """How many more there would be, had they finished: a mean of the survivors may be too good."""
+    """How many more runs would belong to it if they had finished: a mean of the survivors may be too good."""
     apart: Mapping[str, str]
-    """What sets its section apart from the others."""
-    _known: dict[str, tuple[Section, ...]] = field(default_factory=dict, repr=False)
+    """What distinguishes its section from the others."""
+    _comparable: dict[str, list[Section]] = field(default_factory=dict, repr=False)
 
-    def estimates(self, key: str) -> Estimate | None:
-        """The mean of a metric; None where no run has it, or where it is not of the same thing in all of them."""
+    def estimate(self, key: str) -> Estimate | None:
+        """The mean of a metric; None if no run has it or its values are not comparable."""
         sections = self._sections(key)
         return estimate([record.metrics[key] for record in sections[0].records]) if len(sections) == 1 else None
 
     def is_mixed(self, key: str) -> bool:
-        """Whether a metric is not of the same thing in all of the runs."""
+        """Whether the values of a metric are not comparable."""
         return len(self._sections(key)) > 1
 
-    def _sections(self, key: str) -> tuple[Section, ...]:
-        if key not in self._known:
-            self._known[key] = tuple(comparable_sections(self.records, key))
-        return self._known[key]
+    def is_partial(self, key: str) -> bool:
+        """Whether some of its runs are missing from the mean of a metric: the others may be the better ones."""
+        return not self.is_mixed(key) and 0 < sum(key in record.metrics for record in self.records) < len(self.records)
+
+    def _sections(self, key: str) -> list[Section]:
+        if key not in self._comparable:
+            self._comparable[key] = comparable_sections(self.records, key)
+        return self._comparable[key]
 
 
-def settings_but_the_seed(records: Sequence[RunRecord]) -> list[str]:
-    """What `--group-by settings` stands for: all that differs but the seed."""
+def settings_without_seed(records: Sequence[RunRecord]) -> list[str]:
+    """The keys of `--group-by settings`: all settings that differ, except the seed."""
     return [key for key in differing_settings(records) if key != SEED]
 
 
-def groups_of(section: Section, *, view: View, keys: Sequence[str]) -> list[Group]:
-    """The groups of a section's runs, in the order of their first runs.
+def groups_of(section: Section, *, ranking: Ranking, keys: Sequence[str]) -> list[Group]:
+    """The groups of a section's runs, the best mean first, or in the ranking's order.
 
     Args:
-        section: of the view.
-        view: which says what was left out.
-        keys: what is the same within a group.
+        section: of the ranking.
+        ranking: has the runs that were left out.
+        keys: what runs of a group have in common.
     """
     found: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in section.records:
-        found.setdefault(_place(record, keys), []).append(record)
-    left_out: dict[tuple[str, ...], int] = {}
-    for record, _ in view.unranked:
-        if _is_of_the_same(record, section.records[0], view=view):
-            left_out[_place(record, keys)] = left_out.get(_place(record, keys), 0) + 1
-    return [
+        found.setdefault(place_of(record, keys), []).append(record)
+    similar = [one.record for one in ranking.unranked if _belongs_to(one.record, section, metric=ranking.metric or "")]
+    left_out = Counter(place_of(record, keys) for record in similar)
+    groups = [
         Group(
-            values={key: value_of(group[0], key) for key in keys},
-            records=tuple(group),
-            left_out=left_out.get(place, 0),
+            values={key: value_of(records[0], key) for key in keys},
+            records=tuple(records),
+            left_out=left_out[place],
             apart=section.apart,
         )
-        for place, group in found.items()
+        for place, records in found.items()
     ]
+    return _sorted(groups, ranking)
 
 
-def _place(record: RunRecord, keys: Sequence[str]) -> tuple[str, ...]:
-    return tuple(said(value_of(record, key)) for key in keys)
+def place_of(record: RunRecord, keys: Sequence[str]) -> tuple[str, ...]:
+    """The values of some keys, equal for runs of one group."""
+    return tuple(as_typed(value_of(record, key)) for key in keys)
 
 
-def _is_of_the_same(record: RunRecord, other: RunRecord, *, view: View) -> bool:
-    """Whether a run would have been in the section of another; its unit is not known before its end."""
-    assert view.metric is not None
-    one, two = measured_how(record, view.metric), measured_how(other, view.metric)
+def _belongs_to(record: RunRecord, section: Section, *, metric: str) -> bool:
+    """Whether an unfinished run would be in a section; it has no unit and machine yet."""
+    one, two = measurement_protocol(record, metric), measurement_protocol(section.records[0], metric)
     names = (one.keys() | two.keys()) - {"unit", "device", "threads", "host"}
     return all(one.get(name) == two.get(name) for name in names)
 
 
-def in_order(groups: Sequence[Group], *, metric: str, order: Order | None) -> list[Group]:
-    """The groups by the mean of the metric, the best first; or by the mean of another, or a key of theirs."""
+def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:
+    assert ranking.metric is not None
+    key, descending = ranking.order or (ranking.metric, better_direction(ranking.metric, unit=ranking.unit) == "higher")
 
-    def mean(group: Group, key: str) -> float | None:
-        found = group.estimates(key)
+    def value(group: Group) -> Any:
+        if key in group.values:
+            return group.values[key]
+        found = group.estimate(key)
         return None if found is None else found.mean
 
-    if order is None:
-        unit = groups[0].records[0].unit(metric) if groups else ""
-        higher = is_higher_better(metric, unit=unit) is True
-        return sorted_by(groups, lambda group: mean(group, metric), descending=higher)
-    if any(order.key in record.metrics for group in groups for record in group.records):
-        return sorted_by(groups, lambda group: mean(group, order.key), descending=order.descending)
-    return sorted_by(groups, lambda group: group.values.get(order.key), descending=order.descending)
+    return sorted_by(groups, value, descending=descending)
 
 
 def group_columns(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[Column]:
-    """What the runs were grouped by, how many there are, and the means."""
-    keys = list(groups[0].values)
-    by = [Column(key, [said(group.values[key]) for group in groups], right=False) for key in keys]
+    """The keys that define the groups, the number of runs, and the means."""
+    by = [Column(key, [as_typed(group.values[key]) for group in groups], right=False) for key in groups[0].values]
     count = Column("n", [str(len(group.records)) for group in groups])
     left_out = Column("left_out", [str(group.left_out or "") for group in groups])
-    found = [_mean_column(groups, key) for key in metrics]
-    return [*by, count, *([left_out] if any(left_out.cells) else []), *(one for one in found if any(one.cells))]
+    return [*by, count, left_out, *(_metric_column(groups, key) for key in metrics)]
 
 
-def _mean_column(groups: Sequence[Group], key: str) -> Column:
-    if not _has_a_mean(key):
+def group_metrics(groups: Sequence[Group], keys: Sequence[str]) -> list[str]:
+    """The metrics among some keys, without those that define the groups."""
+    measured = {key for group in groups for record in group.records for key in record.metrics}
+    return [key for key in keys if key in measured and key not in groups[0].values]
+
+
+def has_mean(key: str) -> bool:
+    """Whether a metric depends on chance, unlike the number of parameters."""
+    return key != "test.pca_mse" and (split_of(key) is not None or better_direction(key) is not None)
+
+
+def _metric_column(groups: Sequence[Group], key: str) -> Column:
+    if not has_mean(key):
         return Column(key, [_range([record.metrics.get(key) for record in group.records]) for group in groups])
-    estimates = [group.estimates(key) for group in groups]
-    everything = [record for group in groups for record in group.records]
-    higher = is_higher_better(key, unit=everything[0].unit(key))
-    means = {number: found.mean for number, found in enumerate(estimates) if found is not None}
+    estimates = [group.estimate(key) for group in groups]
     cells = _mean_cells(estimates)
-    best: frozenset[int] = frozenset()
-    if higher is not None and len(set(means.values())) > 1 and len(comparable_sections(everything, key)) == 1:
-        aim = (max if higher else min)(means.values())
-        shown = {_mean_of(cells[number]) for number, mean in means.items() if mean == aim}
-        best = frozenset(
-            number for number in means if _mean_of(cells[number]) in shown and not _is_of_some(groups[number], key)
-        )
-    marked = [_marked(cell, group, key) for group, cell in zip(groups, cells, strict=True)]
-    return Column(key, marked, best=best)
+    best = _best_rows(groups, key, estimates, cells)
+    for number, (group, found) in enumerate(zip(groups, estimates, strict=True)):
+        if group.is_mixed(key):
+            cells[number] = MIXED
+        elif found is not None and group.is_partial(key):
+            cells[number] += f" ({found.runs})"
+    return Column(key, cells, best=best)
 
 
-def _is_of_some(group: Group, key: str) -> bool:
-    """Whether not all of its runs are in the mean of a metric: those that are may be the better ones."""
-    found = group.estimates(key)
-    return found is not None and found.runs < len(group.records)
-
-
-def _marked(cell: str, group: Group, key: str) -> str:
-    """With the number of runs that it is of, where these are not all."""
-    if group.is_mixed(key):
-        return MIXED
-    found = group.estimates(key)
-    return f"{cell} ({found.runs})" if found is not None and _is_of_some(group, key) else cell
-
-
-def _mean_of(cell: str) -> str:
-    return cell.partition(PLUS_MINUS)[0]
+def _best_rows(
+    groups: Sequence[Group], key: str, estimates: Sequence[Estimate | None], cells: Sequence[str]
+) -> frozenset[int]:
+    """The groups whose means are the best or are shown with the same digits; no partial ones."""
+    everything = [record for group in groups for record in group.records]
+    better = better_direction(key, unit=everything[0].unit(key))
+    means = {number: found.mean for number, found in enumerate(estimates) if found is not None}
+    if better is None or len(set(means.values())) < 2 or len(comparable_sections(everything, key)) != 1:
+        return frozenset()
+    aim = (max if better == "higher" else min)(means.values())
+    shown = {number: cells[number].partition(PLUS_MINUS)[0] for number in means}
+    best = {shown[number] for number, mean in means.items() if mean == aim}
+    return frozenset(number for number in means if shown[number] in best and not groups[number].is_partial(key))
 
 
 def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:
-    """With decimals for two digits of the narrowest interval and three of each mean, which may stand alone."""
+    """Cells with two digits of the narrowest interval and three of the smallest mean."""
     halves = [found.half_width for found in estimates if found is not None and found.half_width]
     if not halves:
-        return numbers([None if found is None else found.mean for found in estimates])
+        return format_numbers([None if found is None else found.mean for found in estimates])
     means = [abs(found.mean) for found in estimates if found is not None and found.mean]
-    wanted = [1 - _magnitude(min(halves)), *([2 - _magnitude(min(means))] if means else [])]
-    decimals = min(MOST_DECIMALS, max(0, *wanted))
+    digits = [1 - _magnitude(min(halves)), *([2 - _magnitude(min(means))] if means else [])]
+    decimals = min(MOST_DECIMALS, max(0, *digits))
     style = f",.{decimals}f" if max([*means, *halves]) < LARGEST else ".4g"
 
     def cell(found: Estimate | None) -> str:
@@ -183,49 +219,10 @@ def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:
 
 
 def _magnitude(value: float) -> int:
-    """The power of ten of a number above 0."""
+    """The power of ten of a positive number."""
     return math.floor(math.log10(value))
 
 
 def _range(values: Sequence[float | None]) -> str:
     found = sorted({value for value in values if value is not None})
-    if not found:
-        return ""
-    return " to ".join(dict.fromkeys(numbers([found[0], found[-1]])))
-
-
-def group_warnings(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[str]:
-    """What makes the means of some metrics, and their intervals, something else than chance does: a line each."""
-    if not groups:
-        return []
-    lines = []
-    mixed = dict.fromkeys(
-        key for group in groups for key in differing_settings(group.records) if key not in {SEED, *group.values}
-    )
-    if mixed:
-        lines.append(
-            f"Within groups {listed_in_words(mixed)} differ too: the intervals are not over seeds alone. "
-            "--group-by settings keeps them apart."
-        )
-    if SEED not in groups[0].values and any(_has_copies(group) for group in groups):
-        lines.append("A group has runs of the same settings and the same seed: copies are no further evidence.")
-    if any(group.left_out for group in groups):
-        lines.append("Some runs of these groups are not ranked (left_out): a mean of the others may be too good.")
-    partly = [key for key in metrics if _has_a_mean(key) and any(_is_of_some(group, key) for group in groups)]
-    if partly:
-        lines.append(
-            f"Some runs have no {listed_in_words(partly, last='or')}: a mean with a number in brackets is of so many "
-            "runs, may be too good, and is not marked as the best."
-        )
-    return lines
-
-
-def _has_a_mean(key: str) -> bool:
-    """Whether chance decides anything of it: a number of parameters has none."""
-    is_fact = split_of(key) is None and is_higher_better(key) is None
-    return not is_fact and key != "test.pca_mse"
-
-
-def _has_copies(group: Group) -> bool:
-    apart = differing_settings(group.records)
-    return len({_place(record, [SEED, *apart]) for record in group.records}) < len(group.records)
+    return " to ".join(dict.fromkeys(format_numbers([found[0], found[-1]]))) if found else ""

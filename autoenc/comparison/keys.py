@@ -1,14 +1,14 @@
-"""What can be asked of runs by name: their settings, their metrics, and what their folders say of themselves."""
+"""The names by which runs can be queried: settings, metrics, and facts that their folders state."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from autoenc.comparison.wording import said
-from autoenc.runs import RunRecord, printable
+from autoenc.comparison.formatting import as_typed
+from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError, listed, nearest
 
 FIELDS: dict[str, Callable[[RunRecord], Any]] = {
@@ -19,133 +19,124 @@ FIELDS: dict[str, Callable[[RunRecord], Any]] = {
     "error_message": lambda record: record.error_message,
     "machine": lambda record: record.device,
 }
-"""Beside settings and metrics; they go before a setting of the same name."""
+"""They take precedence over a setting of the same name."""
+
+IRRELEVANT = ("data_dir", "resume", "rerun", "figures", "comparison", "tracker", "sweep", "hydra")
+IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every")
+"""Settings that no metric depends on: where things are, and what a run keeps, draws and reports."""
 
 
 class Keys:
-    """The names that some runs know."""
+    """The keys that some runs have."""
 
     def __init__(self, records: Iterable[RunRecord]) -> None:
         found = list(records)
         self.metrics = list(dict.fromkeys(key for record in found for key in record.metrics))
         self.settings = list(dict.fromkeys(key for record in found for key in record.settings))
-        self._metrics, self._settings = set(self.metrics), set(self.settings)
-        self._short: dict[str, list[str]] = {}
-        for key in dict.fromkeys([*self.metrics, *self.settings]):
-            short = key.rpartition(".")[2]
-            if short != key:
-                self._short.setdefault(short, []).append(key)
+        self._all = dict.fromkeys([*self.metrics, *self.settings, *FIELDS])
+        self._by_last_part: dict[str, list[str]] = {}
+        for key in self._all:
+            _, dot, last = key.rpartition(".")
+            if dot:
+                self._by_last_part.setdefault(last, []).append(key)
 
     def __contains__(self, key: str) -> bool:
-        return key in FIELDS or key in self._metrics or key in self._settings
+        return key in self._all
 
     def is_metric(self, key: str) -> bool:
-        """Whether a key is that of something measured."""
-        return key in self._metrics and key not in FIELDS
+        """Whether a key names a metric."""
+        return key in self.metrics and key not in FIELDS
 
-    def found(self, word: str, *, option: str, place: str = "") -> str:
-        """The key that a person means: the whole of it, or its last part where no other key ends so.
+    def find(self, word: str, *, option: str, place: str = "") -> str:
+        """The key that a word means: the whole key, or its last part if no other key ends in it.
 
         Raises:
-            ConfigError: there is none, or there are several.
+            ConfigError: there is no such key, or there are several.
         """
-        if word in self:
+        if word in self._all:
             return word
-        meant = self._short.get(word, [])
+        meant = self._by_last_part.get(word, [])
         if len(meant) == 1:
             return meant[0]
         if meant:
-            raise ConfigError(option, printable(f"{place}'{word}' could be {' or '.join(meant[:6])}: say which"))
-        every = [*self.metrics, *self.settings, *FIELDS, *self._short]
-        hint = nearest(word, every) or f"; there are, among others, {listed([*self.metrics, *self.settings][:8])}"
-        raise ConfigError(option, printable(f"{place}no run has a setting or metric '{word}'{hint}"))
+            raise ConfigError(option, f"{place}'{word}' could be {' or '.join(meant[:6])}: write the whole key")
+        hint = nearest(word, [*self._all, *self._by_last_part])
+        hint = hint or f"; there are, among others, {listed([*self.metrics, *self.settings][:8])}"
+        raise ConfigError(option, f"{place}no run has a setting or metric '{word}'{hint}")
 
     def matching(self, pattern: str, *, option: str) -> list[str]:
-        """The keys that a pattern with `*` or `?` matches; of a word without them, the one key that it means.
+        """The keys that match a pattern with `*` or `?`; for a word without them, the one key that it means.
 
         Raises:
             ConfigError: there is none.
         """
         if not is_pattern(pattern):
-            return [self.found(pattern, option=option)]
-        every = dict.fromkeys([*self.metrics, *self.settings, *FIELDS])
-        matches = [key for key in every if matches_pattern(key, pattern)]
+            return [self.find(pattern, option=option)]
+        matches = [key for key in self._all if matches_pattern(key, pattern)]
         if not matches:
             raise ConfigError(option, f"no run has a setting or metric like '{pattern}'")
         return matches
 
 
 def value_of(record: RunRecord, key: str) -> Any:
-    """What a run says under a key; None where it says nothing."""
+    """A run's value of a key; None if it has none."""
     if key in FIELDS:
         return FIELDS[key](record)
     return record.metrics[key] if key in record.metrics else record.settings.get(key)
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text is one that `matches_pattern` takes for more than itself."""
+    """Whether a text has wildcards for `matches_pattern`."""
     return "*" in text or "?" in text
 
 
 def matches_pattern(text: str, pattern: str) -> bool:
-    """Whether the whole of a text is like a pattern, in which `*` stands for anything and `?` for one character."""
+    """Whether a whole text matches a pattern: `*` stands for anything, `?` for one character; case is ignored."""
     first, *others = ["".join("." if part == "?" else re.escape(part) for part in each) for each in pattern.split("*")]
-    if not others:
-        return re.fullmatch(first, text, _FLAGS) is not None
-    # What a star stands for is the least that will do, and never tried again: no pattern takes long.
-    between = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
-    return re.fullmatch(f"{first}{between}.*{others[-1]}", text, _FLAGS) is not None
-
-
-_FLAGS = re.IGNORECASE | re.DOTALL
-
-
-IRRELEVANT = ("data_dir", "resume", "rerun", "figures", "comparison", "tracker", "sweep", "hydra")
-IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every")
-"""Where things are, and what is kept, drawn or said of a run: no number that is measured depends on it."""
+    if others:
+        # A star takes as little as possible and is never retried: no pattern takes long.
+        between = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
+        first = f"{first}{between}.*{others[-1]}"
+    return re.fullmatch(first, text, re.IGNORECASE | re.DOTALL) is not None
 
 
 def differing_settings(records: Sequence[RunRecord]) -> list[str]:
-    """The keys of the settings that are not the same in all runs, in their order.
+    """The keys of the settings that differ between runs, without `IRRELEVANT` ones, in their order."""
+    found = differing_keys([record.settings for record in records if record.settings])
+    return [key for key in found if key.partition(".")[0] not in IRRELEVANT and key not in IRRELEVANT_KEYS]
 
-    Without those of `IRRELEVANT`, and without what one choice of a group alone has and has but one value of: that
-    `architecture` is `conv` says that it has these `architecture.channels`.
+
+def differing_keys(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The dotted keys whose values differ between tables, in their order.
+
+    It leaves out keys with a single value that only one choice of their group has: `architecture=conv` already tells
+    that a run has these `architecture.channels`.
     """
-    readable = [record for record in records if record.settings]
     values: dict[str, set[str]] = {}
-    holders: dict[str, int] = {}
+    holders: Counter[str] = Counter()
     last: dict[str, Any] = {}
-    for record in readable:
-        for key, value in record.settings.items():
-            holders[key] = holders.get(key, 0) + 1
-            if key not in last or last[key] is not value:  # readers share small numbers and words: a quick way out
-                values.setdefault(key, set()).add(said(value))
+    for table in tables:
+        holders.update(table.keys())
+        for key, value in table.items():
+            if key not in last or last[key] is not value:  # equal values are often the same object: a shortcut
+                values.setdefault(key, set()).add(as_typed(value))
                 last[key] = value
-    several = [key for key, found in values.items() if len(found) > 1]
-    partly = [key for key in values if holders[key] < len(readable) and len(values[key]) == 1]
-    differing = set(partly).difference(_explained_by_their_groups(partly, readable)).union(several)
-    return [
-        key
-        for key in values
-        if key in differing and key.partition(".")[0] not in IRRELEVANT and key not in IRRELEVANT_KEYS
-    ]
+    partly = [key for key in values if holders[key] < len(tables) and len(values[key]) == 1]
+    unexplained = set(partly) - _explained_by_choices(partly, tables)
+    return [key for key in values if len(values[key]) > 1 or key in unexplained]
 
 
-def _explained_by_their_groups(keys: Iterable[str], records: Sequence[RunRecord]) -> set[str]:
-    """Those of the keys of which the choice of their group tells which runs have them.
-
-    These are the runs of some choices, and all of them. They are counted: a comparison may have a million keys.
-    """
-    groups = {key: group for key, (group, _, rest) in ((key, key.partition(".")) for key in keys) if rest}
+def _explained_by_choices(keys: Iterable[str], tables: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The keys that exactly the tables with certain choices of their group have."""
+    groups = {key: key.partition(".")[0] for key in keys if "." in key}
     every: dict[str, Counter[str]] = {group: Counter() for group in groups.values()}
     having: dict[str, Counter[str]] = {key: Counter() for key in groups}
-    for record in records:
-        chosen = {group: said(record.settings.get(group)) for group in every}
+    for table in tables:
+        chosen = {group: as_typed(table.get(group)) for group in every}
         for group, choice in chosen.items():
             every[group][choice] += 1
-        for key in record.settings:
-            if key in groups:
-                having[key][chosen[groups[key]]] += 1
+        for key in table.keys() & groups.keys():
+            having[key][chosen[groups[key]]] += 1
     return {
         key
         for key, group in groups.items()

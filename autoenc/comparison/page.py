@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.labels import setting
-from autoenc.comparison.wording import is_number, said
 from autoenc.evaluation.metrics import find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
@@ -83,7 +83,7 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
         hint = nearest(settings.against, _numbers(config))
         raise ConfigError("comparison.against", f"runs have no number with this key{hint}", value=settings.against)
     if not is_number(value):
-        problem = f"it must be the key of a number, but a run has {said(value)}"
+        problem = f"it must be the key of a number, but a run has {as_typed(value)}"
         raise ConfigError("comparison.against", problem, value=settings.against)
 
 

@@ -58,7 +58,7 @@ class Metric:
     scale: Literal["linear", "log"] = "linear"
     """Of an axis in a chart."""
     depends_on: tuple[str, ...] = ()
-    """Settings beside those of the dataset and the noise that change what it means: only equal ones are comparable."""
+    """Settings, other than those of the images and the noise, that must be equal for two values to be comparable."""
 
     def from_noisy_input(self) -> Metric:
         """The same metric, of the reconstruction of the noisy image."""
@@ -210,6 +210,7 @@ METRICS: dict[str, Metric] = {
             splits=("test",),
             input="clean",
             scale="log",
+            depends_on=("dataset.split_seed",),
         ),
         Metric(name="seconds", unit="seconds", better="lower", splits=()),
         Metric(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.live import Live
 
-from autoenc.comparison.live import live_table, rows_that_fit
+from autoenc.comparison.live_table import live_table, rows_that_fit
 from autoenc.progress import console
 from autoenc.runs import RunDirectory, Watch, printable
 from autoenc.sweeps.plan import Job

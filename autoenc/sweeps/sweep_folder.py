@@ -12,9 +12,9 @@ from typing import Any
 
 import filelock
 
+from autoenc.comparison.formatting import as_typed
 from autoenc.comparison.labels import key_of, labels, setting
 from autoenc.comparison.page import ComparisonSettings
-from autoenc.comparison.wording import said
 from autoenc.runs import SWEEP_FILE, RunDirectory, Sweep, SweepJob, read_sweep, write_sweep
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import Job
@@ -162,7 +162,7 @@ def _override(config: Mapping[str, Any], key: str, *, given: str | None) -> str:
     value = setting(config, key)
     if value is None and given is not None:
         return given
-    return f"{key}={said(value.get('name') if isinstance(value, Mapping) else value)}"
+    return f"{key}={as_typed(value.get('name') if isinstance(value, Mapping) else value)}"
 
 
 def _unusable(path: Path, error: OSError) -> ConfigError:

@@ -74,7 +74,7 @@ def test_runs_are_compared(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "raised: ValueError: no" in text
 
 
-def test_only_some_of_them_in_another_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_are_selected_and_sorted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert order(compare(capsys, "runs", "--where", "architecture=conv and test.mse<0.11")) == ["conv_0"]
     assert order(compare(capsys, "runs", "--sort", "-test.mse", "--top", "3")) == ["linear_0", "linear_1", "conv_1"]
     assert order(compare(capsys, "runs", "--sort=test.psnr"))[:1] == ["linear_0"]
@@ -83,7 +83,7 @@ def test_only_some_of_them_in_another_order(folder: Path, capsys: pytest.Capture
     assert order(compare(capsys, "runs", "--sort", "-name", "--all"))[:1] == ["linear_1"]
 
 
-def test_columns_that_are_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_columns_are_chosen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = compare(capsys, "runs", "--columns", "seed,test.*,learning_rate")
     (row,) = [line.split() for line in text.splitlines() if line.startswith("conv_0")]
     assert row == ["conv_0", "0", "0.1000", "10", "0.001"]
@@ -97,7 +97,7 @@ def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     ]
     assert compare(capsys, "runs", "--group-by", "architecture", "--metric", "test.mse") == text
     assert main(["runs", "--group-by", "seed,settings"]) == 2
-    assert "'settings' is all that differs but the seed, and stands alone" in capsys.readouterr().err
+    assert "'settings' means all settings that differ, except the seed, and stands alone" in capsys.readouterr().err
     sorted_by_name = compare(capsys, "runs", "--group-by", "architecture", "--sort", "-architecture")
     assert sorted_by_name.index("\nlinear") < sorted_by_name.index("\nconv")
 
@@ -135,7 +135,7 @@ def test_files_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[st
     assert not list(Path().glob(".*.new"))
 
 
-def test_a_file_on_standard_output_stands_there_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_on_standard_output_replaces_the_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(json.loads(compare(capsys, "runs", "--json", "-"))["runs"]) == 5
     assert compare(capsys, "runs", "--csv", "-").startswith("run,folder,state,error,")
     assert compare(capsys, "runs", "--markdown", "-").startswith("5 runs")
@@ -161,14 +161,14 @@ def test_the_report_ranks_as_the_terminal_does(
     assert f'"mainMetric":"{metric}"' in Path("report.html").read_text()
 
 
-def test_files_beside_folders_are_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_next_to_folders_are_ignored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(7):
         folder.joinpath(f"table {number}.csv").write_text("")
     assert main([str(path) for path in sorted(folder.iterdir())]) == 0
     captured = capsys.readouterr()
     assert "5 runs: " in captured.out
     names = ", ".join(f"table {number}.csv" for number in range(5))
-    assert captured.err == f"warning: no folders, and left out: {names} and 2 more\n"
+    assert captured.err == f"warning: ignored, because they are not folders: {names} and 2 more\n"
     assert "this is a file" in compare(capsys, str(folder / "table 0.csv"), code=2)
     assert main([str(folder), str(folder / "table 0.csv"), "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
@@ -193,7 +193,7 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "sort of groups": (["runs", "--group-by", "seed", "--sort", "architecture"], ["--sort=architecture"]),
     "file in a run": (["runs", "--csv", "runs/conv_0/summary.json"], ["--csv", "folder of a run"]),
     "file in no folder": (["runs", "--json", "none/a.json"], ["--json=none/a.json", "no folder"]),
-    "two on one output": (["runs", "--json", "-", "--csv", "-"], ["--json", "--csv goes there already"]),
+    "two on one output": (["runs", "--json", "-", "--csv", "-"], ["--json", "--csv is written there too"]),
     "two in one file": (["runs", "--json", "a", "--csv", "a"], ["--json=a", "--csv"]),
     "report on the output": (["runs", "--html", "-"], ["--html", "a file"]),
 }
@@ -225,7 +225,7 @@ def run_script(*arguments: str, **options: Any) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-def test_the_script_starts_without_what_it_does_not_need(folder: Path) -> None:
+def test_the_script_imports_no_heavy_package(folder: Path) -> None:
     program = (
         "import sys\n"
         "from autoenc.command_line.compare import main\n"
@@ -239,7 +239,7 @@ def test_the_script_starts_without_what_it_does_not_need(folder: Path) -> None:
     assert done.stderr == "imported []\n"
 
 
-def test_the_script_bears_a_terminal_without_unicode_and_a_reader_that_goes(folder: Path) -> None:
+def test_the_script_works_without_unicode_and_if_its_reader_leaves(folder: Path) -> None:
     done = run_script("runs", "--group-by", "architecture", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\xb1" in done.stdout
@@ -251,7 +251,7 @@ def test_the_script_bears_a_terminal_without_unicode_and_a_reader_that_goes(fold
         assert piped.stdout.strip().endswith("0")
 
 
-def test_hostile_folders_act_on_nothing(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_texts_of_folders_are_printable(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hostile = "a\x1b]0;x\x07[red]\u202e=1"
     write(record("a", {"mse": 0.1, hostile: 1.0}, loss={"name": hostile}), elsewhere / "runs" / "a\x1b[2J")
     write(record("b", {"mse": 0.1}, optimizer={"name": hostile, hostile: 1}, seed=3), elsewhere / "runs" / "b")

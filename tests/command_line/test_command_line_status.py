@@ -34,14 +34,14 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
-def test_files_beside_folders_are_left_out(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_next_to_folders_are_ignored(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(path) for path in sorted(sweep.iterdir())]) == 0
     captured = capsys.readouterr()
     assert "2 runs: " in captured.out
-    assert captured.err == "warning: no folders, and left out: sweep.json\n"
+    assert captured.err == "warning: ignored, because they are not folders: sweep.json\n"
 
 
-def test_the_table_is_whole_where_there_is_no_terminal(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_is_whole_without_a_terminal(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(sweep)]) == 0
     printed = capsys.readouterr().out
     small, large, larger = (
@@ -68,12 +68,12 @@ def test_mistakes_are_one_line(sweep: Path, tmp_path: Path, capsys: pytest.Captu
         assert captured.out == ""
 
 
-def test_a_folder_without_runs_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_runs_is_not_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 0
     assert "no run" in capsys.readouterr().out
 
 
-def test_help_says_what_the_states_mean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_explains_the_states(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["--help"])
     assert left.value.code == 0
@@ -82,10 +82,9 @@ def test_help_says_what_the_states_mean(capsys: pytest.CaptureFixture[str]) -> N
         assert word in printed
 
 
-def test_neither_torch_nor_hydra_s_work_is_waited_for(sweep: Path) -> None:
-    """What is imported, since seconds depend on the neighbours."""
+def test_no_heavy_package_is_imported(sweep: Path) -> None:
     program = (
-        "import sys; from autoenc.comparison.live import live_table; from autoenc.runs import Watch; "
+        "import sys; from autoenc.comparison.live_table import live_table; from autoenc.runs import Watch; "
         f"assert len(Watch([__import__('pathlib').Path({str(sweep)!r})]).refresh()) == 3; "
         "heavy = {'torch', 'matplotlib', 'omegaconf', 'hydra', 'pydantic', 'numpy'} & set(sys.modules); "
         "assert not heavy, heavy"
@@ -126,7 +125,7 @@ class Followed:
         return code
 
 
-def test_following_ends_when_all_has_ended(tmp_path: Path) -> None:
+def test_following_ends_when_all_runs_have_ended(tmp_path: Path) -> None:
     run = make_run(tmp_path / "runs" / "0", state="running", epochs=2)
     followed = Followed(tmp_path / "runs")
     followed.wait_for("2/5")
@@ -137,7 +136,7 @@ def test_following_ends_when_all_has_ended(tmp_path: Path) -> None:
     assert "Traceback" not in followed.printed
 
 
-def test_ctrl_c_is_the_ordinary_way_to_leave(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_without_an_error(tmp_path: Path) -> None:
     make_run(tmp_path / "runs" / "0", state="running")
     followed = Followed(tmp_path / "runs")
     followed.wait_for("1 running")

@@ -17,7 +17,7 @@ import pytest
 from autoenc.command_line import main
 from autoenc.command_line.status import main as status
 from autoenc.comparison.page import ComparisonSettings
-from autoenc.comparison.sweep import compare_sweep
+from autoenc.comparison.sweep_results import compare_sweep
 from autoenc.runs import RunDirectory, Sweep, SweepJob, write_sweep
 from tests.comparison.run_folders import make_run
 from tests.conftest import REPOSITORY, TINY
@@ -102,7 +102,7 @@ def test_the_table_is_printed_even_if_its_file_cannot_be_written(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("autoenc.comparison.sweep.write_csv", full)
+    monkeypatch.setattr("autoenc.comparison.sweep_results.as_csv", full)
     with pytest.raises(OSError, match="No space left"):
         compare_sweep(sweep)
     assert "2 runs: 2 finished." in capsys.readouterr().out
@@ -111,7 +111,8 @@ def test_the_table_is_printed_even_if_its_file_cannot_be_written(
 def test_files_are_written_before_anything_is_printed(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there: list[bool] = []
     monkeypatch.setattr(
-        "autoenc.comparison.sweep.print_blocks", lambda *_, **__: there.append((sweep / "report.html").is_file())
+        "autoenc.comparison.sweep_results.print_tables",
+        lambda *_, **__: there.append((sweep / "report.html").is_file()),
     )
     compare_sweep(sweep)
     assert there == [True]

@@ -1,4 +1,4 @@
-"""What rich would print, as text."""
+"""What a terminal or a file would show, as text."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from autoenc.comparison.blocks import Block
-from autoenc.comparison.terminal import print_blocks
+from autoenc.comparison.rendering import print_tables
+from autoenc.comparison.tables import Line
+from autoenc.comparison.tables import Table as ComparisonTable
 
 
-def printed(table: Table, *, styled: bool = False, whole: bool = True) -> str:
-    """A table as text; `styled` with the terminal's escapes."""
+def printed(table: Table, *, styled: bool = False) -> str:
+    """A table as text, if `styled` with colours."""
     file = io.StringIO()
     Console(file=file, width=400, force_terminal=styled, highlight=False, no_color=False).print(table)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) if whole else file.getvalue()
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
-def blocks_printed(
-    blocks: Iterable[Block], *, metric: str = "test.mse", terminal: int | None = None, all_columns: bool = False
+def tables_printed(
+    parts: Iterable[Line | ComparisonTable],
+    *,
+    metric: str = "test.mse",
+    terminal: int | None = None,
+    all_columns: bool = False,
 ) -> str:
-    """Blocks as they go to a file, or to a terminal of this width, without its escapes."""
+    """Lines and tables in a file, or on a terminal of this width without colours."""
     file = io.StringIO()
     to = Console(
         file=file,
@@ -32,5 +37,5 @@ def blocks_printed(
         highlight=False,
         legacy_windows=False,
     )
-    print_blocks(blocks, metric=metric, all_columns=all_columns, to=to)
+    print_tables(parts, metric=metric, all_columns=all_columns, to=to)
     return file.getvalue()

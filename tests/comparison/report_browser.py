@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def missing(what: str) -> None:
-    """In CI the browser has to be there; elsewhere its tests are left out, and say so."""
+    """Fail in CI, where the browser has to be installed; skip the test elsewhere."""
     problem = (
         f"NO BROWSER, NO TEST OF THE REPORT: {what}; apt-get install chromium chromium-driver, pip install selenium"
     )
@@ -29,7 +29,7 @@ def missing(what: str) -> None:
     pytest.skip(problem)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chrome() -> Iterator[Chrome]:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
@@ -47,7 +47,7 @@ def chrome() -> Iterator[Chrome]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     found = webdriver.Chrome(options=options, service=Service(driver))
-    found.set_script_timeout(30)
+    found.set_script_timeout(120)
     yield found
     found.quit()
 
@@ -64,14 +64,14 @@ class Page:
         self.wait("return document.documentElement.dataset.ready !== undefined")
 
     def log(self, kind: str) -> list[dict[str, Any]]:
-        """What has been logged since it was last asked for."""
+        """The entries since the last call."""
         return list(self.chrome.get_log(kind))  # type: ignore[no-untyped-call]
 
     def run(self, program: str, *arguments: Any) -> Any:
         return self.chrome.execute_script(program, *arguments)
 
     def wait(self, program: str, *arguments: Any) -> Any:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             found = self.run(program, *arguments)
             if found:
@@ -102,7 +102,7 @@ class Page:
         return self.rows
 
     def select(self, *labels: str) -> None:
-        """These runs and no others."""
+        """Select only these runs."""
         self.press("Select none")
         for label in labels:
             self.run(
@@ -127,13 +127,13 @@ class Page:
         self.settle()
 
     def settle(self) -> None:
-        """Until what was asked for has been drawn."""
+        """Wait until everything has been drawn."""
         self.chrome.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
         self.wait("return !document.documentElement.hasAttribute('data-drawing')")
         self.chrome.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
     def pixels(self, selector: str) -> list[int]:
-        """The red channel of a canvas, once something has been drawn on it."""
+        """The red channel of a canvas, as soon as it is drawn."""
         program = (
             "const c = document.querySelector(arguments[0]);"
             "const copy = new OffscreenCanvas(c.width, c.height).getContext('2d', {willReadFrequently: true});"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,10 +77,3 @@ def make_sweep(folder: Path, jobs: dict[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sweep.json").write_text(json.dumps({"jobs": jobs, "comparison": {}}))
     return folder
-
-
-def settle(*folders: Path) -> None:
-    """Have the files be of long ago, but for the time of their inodes, which nobody can set."""
-    for folder in folders:
-        for path in folder.rglob("*"):
-            os.utime(path, (1e9, 1e9))

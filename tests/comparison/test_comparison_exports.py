@@ -6,14 +6,13 @@ import math
 import os
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from autoenc.comparison.exports import as_csv, as_json, checked_destination, groups_as_csv, write_csv, write_text
+from autoenc.comparison.exports import as_csv, as_json, check_destination, groups_as_csv, write_text
 from autoenc.comparison.grouping import groups_of
+from autoenc.comparison.ranking import SortOrder, rank
 from autoenc.comparison.report import write_report
-from autoenc.comparison.view import Order, arrange
 from autoenc.settings import ConfigError
 from tests.comparison.made_records import record
 
@@ -28,12 +27,11 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def test_csv_has_every_number_of_every_run(tmp_path: Path) -> None:
-    write_csv(RUNS, tmp_path / "comparison.csv")
-    found = rows((tmp_path / "comparison.csv").read_text())
+def test_csv_has_every_number_of_every_run() -> None:
+    found = rows(as_csv(RUNS))
     assert [row["run"] for row in found] == ["a, b", "c", "d"]
     assert found[0]["folder"] == "/runs/a, b"
-    assert [float(row["test.mse"] or "nan") for row in found[:2]] == [0.1 + 0.2, 1 / 3]  # whole
+    assert [float(row["test.mse"] or "nan") for row in found[:2]] == [0.1 + 0.2, 1 / 3]
     assert [row["test.psnr"] for row in found] == ["", "3.0", ""]
     assert [row["seed"] for row in found] == ["1", "2", "3"]
     assert [row["seconds.training"] for row in found] == ["61.25", "61.25", ""]
@@ -47,15 +45,8 @@ def test_csv_has_every_number_of_every_run(tmp_path: Path) -> None:
 
 def test_csv_of_the_columns_that_were_asked_for() -> None:
     found = rows(as_csv(RUNS, columns=["test.mse", "optimizer.learning_rate"]))
-    assert list(found[0]) == [
-        "run",
-        "folder",
-        "state",
-        "error",
-        "test.mse",
-        "optimizer.learning_rate",
-        "units",
-    ]
+    keys = ["test.mse", "optimizer.learning_rate"]
+    assert list(found[0]) == ["run", "folder", "state", "error", *keys, "units"]
     assert found[1]["optimizer.learning_rate"] == "0.001"
 
 
@@ -63,39 +54,30 @@ def test_csv_of_the_columns_that_were_asked_for() -> None:
 def test_csv_has_no_formulas(text: str) -> None:
     runs = [
         record(text, {"mse": -0.5, text: -1.0}, loss={"name": text}, path=Path(text), units={"mse": text, text: text}),
-        record("b", {"mse": -math.inf}, loss={"name": "mse", text: text}),
+        record("b", {"mse": 0.5}, loss={"name": "mse", text: text}),
         record("c", state="failed", error_message=text),
     ]
-    everything = list(csv.reader(as_csv(runs, columns=None).splitlines()))
+    everything = list(csv.reader(as_csv(runs).splitlines()))
     for cell in (cell for row in everything for cell in row):
         assert not cell.startswith(("=", "+", "@", "\t", "\r", "\uff1d")), cell
-        if cell.startswith("-"):
-            assert float(cell) < 0  # a number, and not a text
-    found = rows(as_csv(runs, columns=None))
+        assert not cell.startswith("-") or float(cell) < 0
+    found = rows(as_csv(runs))
     assert found[0]["test.mse"] == "-0.5"
-    assert found[1]["test.mse"] == "-inf"
 
 
-def test_json_is_json_and_says_it_all() -> None:
-    runs = [*RUNS, record("e", {"mse": math.nan, "psnr": math.inf}, noise={"name": "none", "std": math.nan})]
-    runs.append(record("\udcff", {"mse": 0.5}, dataset__limit=10, units=None))
-    view = arrange(runs, metric="test.mse", order=None)
-
-    def refuse(word: str) -> Any:
-        raise AssertionError(word)
-
-    text = as_json(view, columns=None, groups=None, metrics=[])
-    text.encode()
-    found = json.loads(text, parse_constant=refuse)
-    assert [run["run"] for run in found["runs"]] == ["a, b", "c", "\udcff", "d", "e"]  # by rank; who is in none last
+def test_json_has_runs_rankings_and_warnings() -> None:
+    runs = [*RUNS, record("é", {"mse": 0.5}, dataset__limit=10, units={})]
+    text = as_json(rank(runs, metric="test.mse"))
+    assert text.isascii()
+    found = json.loads(text)
+    assert [run["run"] for run in found["runs"]] == ["a, b", "c", "é", "d"]  # by rank, unranked runs last
     assert found["runs"][0]["metrics"]["test.mse"] == 0.1 + 0.2
     assert found["runs"][1]["settings"]["architecture"] == "conv"
     assert "data_dir" not in found["runs"][1]["settings"]
     assert found["runs"][0]["units"]["mse"] == "squares"
     assert found["runs"][3]["error"].startswith("raised")
     assert found["runs"][0]["error"] is None
-    assert found["runs"][4]["metrics"]["test.mse"] is None
-    assert [ranking["runs"] for ranking in found["rankings"]] == [["a, b", "c"], ["\udcff"]]
+    assert [ranking["runs"] for ranking in found["rankings"]] == [["a, b", "c"], ["é"]]
     assert found["rankings"][1]["apart"]["dataset.limit"] == "10"
     assert any("cannot rank" in warning for warning in found["warnings"])
     assert found["groups"] is None
@@ -103,13 +85,13 @@ def test_json_is_json_and_says_it_all() -> None:
 
 def test_groups_are_exported_with_their_intervals() -> None:
     runs = [record(f"{seed}", {"mse": float(seed)}, seed=seed) for seed in (1, 2, 3)]
-    view = arrange(runs, metric="test.mse", order=None)
-    groups = groups_of(view.sections[0], view=view, keys=["architecture"])
+    ranking = rank(runs, metric="test.mse")
+    groups = groups_of(ranking.sections[0], ranking=ranking, keys=["architecture"])
     (row,) = rows(groups_as_csv(groups, metrics=["test.mse", "test.psnr"]))
     assert (row["architecture"], row["runs"], row["test.mse.mean"], row["test.mse.runs"]) == ("linear", "3", "2.0", "3")
     assert float(row["test.mse.half_width"]) == pytest.approx(4.302652730 / math.sqrt(3))
     assert row["test.psnr.mean"] == ""
-    found = json.loads(as_json(view, columns=None, groups=groups, metrics=["test.mse", "test.psnr"]))
+    found = json.loads(as_json(ranking, groups=groups, metrics=["test.mse", "test.psnr"]))
     (group,) = found["groups"]
     assert group["settings"] == {"architecture": "linear"}
     assert group["metrics"]["test.mse"]["mean"] == 2.0
@@ -128,7 +110,7 @@ def test_nothing_is_written_into_a_run(tmp_path: Path) -> None:
     records = [record("other", path=other)]
 
     def check(path: Path) -> Path:
-        return checked_destination(path, option="--csv", records=records)
+        return check_destination(path, option="--csv", records=records)
 
     for path in (run / "summary.json", run / "figures" / "a.csv", tmp_path / "link" / "a.csv", other / "a.csv"):
         with pytest.raises(ConfigError, match="folder of a run"):
@@ -143,11 +125,11 @@ def test_nothing_is_written_into_a_run(tmp_path: Path) -> None:
     assert check(tmp_path / "a.csv") == tmp_path / "a.csv"
 
 
-def test_what_is_no_file_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+def test_pipes_and_devices_are_written_to_and_not_replaced(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     (tmp_path / "link").symlink_to(f"/dev/fd/{writing}")
     for path in (Path(f"/dev/fd/{writing}"), tmp_path / "link"):
-        assert checked_destination(path, option="--csv", records=[]) == path
+        assert check_destination(path, option="--csv", records=[]) == path
         write_text(path, "a,b\n")
         assert os.read(reading, 100) == b"a,b\n"
         assert path.is_symlink()
@@ -155,33 +137,33 @@ def test_what_is_no_file_is_written_to_and_stays_what_it_is(tmp_path: Path) -> N
     os.close(writing)
     os.mkfifo(tmp_path / "fifo")
     reading = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    write_text(checked_destination(tmp_path / "fifo", option="--markdown", records=[]), "| a |\n")
+    write_text(check_destination(tmp_path / "fifo", option="--markdown", records=[]), "| a |\n")
     assert os.read(reading, 100) == b"| a |\n"
     os.close(reading)
     assert (tmp_path / "fifo").is_fifo()
     (tmp_path / "nothing").symlink_to(os.devnull)
-    write_report(RUNS, checked_destination(tmp_path / "nothing", option="--html", records=[]), title="x")
+    write_report(RUNS, check_destination(tmp_path / "nothing", option="--html", records=[]), title="x")
     assert (tmp_path / "nothing").is_char_device()
     controller, terminal = os.openpty()
     device = Path(os.ttyname(terminal))
-    write_text(checked_destination(device, option="--json", records=[]), "{}\n")
+    write_text(check_destination(device, option="--json", records=[]), "{}\n")
     assert device.is_char_device()
     assert os.read(controller, 100).split() == [b"{}"]
     os.close(terminal)
     os.close(controller)
 
 
-def test_standard_output_that_goes_to_a_file_keeps_what_it_has(tmp_path: Path) -> None:
+def test_standard_output_in_a_file_is_appended_to(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w") as out:
         out.write("a table\n")
         out.flush()
         path = Path(f"/dev/fd/{out.fileno()}")
-        assert checked_destination(path, option="--csv", records=[]) == path
+        assert check_destination(path, option="--csv", records=[]) == path
         write_text(path, "a,b\n")
     assert (tmp_path / "out").read_text() == "a table\na,b\n"
 
 
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+def test_a_file_is_replaced_atomically(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("old and longer")
     os.link(tmp_path / "a.csv", tmp_path / "before")
     write_text(tmp_path / "a.csv", "new")
@@ -189,17 +171,16 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     assert (tmp_path / "before").read_text() == "old and longer"
 
 
-def test_what_takes_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_socket_is_refused(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket"))
-        with pytest.raises(ConfigError, match=r"--csv.*it is no file, and nothing that takes a text"):
-            checked_destination(tmp_path / "socket", option="--csv", records=[])
+        with pytest.raises(ConfigError, match=r"--csv.*it is neither a file nor a stream"):
+            check_destination(tmp_path / "socket", option="--csv", records=[])
 
 
-def test_a_ranking_is_by_its_metric_however_the_rows_are_sorted() -> None:
+def test_a_ranking_has_the_best_first_however_the_rows_are_sorted() -> None:
     runs = [record(f"{seed}", {"mse": error, "psnr": error}, seed=seed) for seed, error in enumerate([0.2, 0.3, 0.1])]
     for metric, expected in {"test.mse": ["2", "0", "1"], "test.psnr": ["1", "0", "2"]}.items():
-        view = arrange(runs, metric=metric, order=Order("seed", descending=True))
-        found = json.loads(as_json(view, columns=None, groups=None, metrics=[]))
+        found = json.loads(as_json(rank(runs, metric=metric, order=SortOrder("seed", descending=True))))
         assert [run["run"] for run in found["runs"]] == ["2", "1", "0"]
         assert found["rankings"] == [{"metric": metric, "apart": {}, "runs": expected}]

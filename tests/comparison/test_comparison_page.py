@@ -12,7 +12,7 @@ from PIL import Image
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import ComparedPicture, ComparisonSettings, check_comparison, draw_comparison
-from autoenc.comparison.sweep import compare_sweep, finished_runs
+from autoenc.comparison.sweep_results import compare_sweep, finished_runs
 from autoenc.pictures.codebook import Codebook
 from autoenc.runs import Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from autoenc.comparison.keys import Keys, matches_pattern
@@ -13,7 +11,7 @@ RUNS = [
     record("a", {"mse": 0.001, "kl": 1.0}, architecture__name="conv", architecture__channels=[16, 32], seed=0),
     record("b", {"mse": 0.02}, architecture__name="conv", architecture__channels=[32, 64], seed=1),
     record("c", {"mse": 0.03}, noise={"name": "gaussian", "std": 0.5, "clip": True}, seed=2, label="a (b), 'c'"),
-    record("d", {"mse": math.nan}, dataset__limit=10, dataset__name="0", seed=3),
+    record("d", {"mse": 0.5}, dataset__limit=10, dataset__name="0", seed=3),
     record("e", state="failed", error_kind="out_of_memory", seed=4),
 ]
 
@@ -33,11 +31,10 @@ def found(text: str) -> str:
         ('architecture = "conv"', "ab"),
         ("test.mse<0.02", "a"),
         ("test.mse<=2e-2", "ab"),
-        ("test.mse>.02", "c"),
-        ("test.mse >= 0.02", "bc"),
+        ("test.mse>.02", "cd"),
+        ("test.mse >= 0.02", "bcd"),
         ("test.mse = 0.0010", "a"),
-        ("test.mse = nan", "d"),
-        ("test.mse != 0.02", "acd"),  # what is missing matches nothing, nor its opposite
+        ("test.mse != 0.02", "acd"),  # a missing value matches neither
         ("test.mse = null", "e"),
         ("test.mse != null", "abcd"),
         ("not test.mse < 0.02", "bcde"),
@@ -49,7 +46,7 @@ def found(text: str) -> str:
         ("noise.clip = 1", ""),
         ("dataset.limit = null", "abce"),
         ("dataset = 0", "d"),
-        ("dataset < 1", ""),  # a text has no place among numbers
+        ("dataset < 1", ""),  # a text is not ordered among numbers
         ("architecture.channels = [16,32]", "a"),
         ("architecture.channels = '[32, 64]'", "b"),
         ("seed in (0, 2, 9)", "ac"),
@@ -57,7 +54,6 @@ def found(text: str) -> str:
         ("architecture in (conv)", "ab"),
         ("test.kl not in (2)", "a"),
         ("label ~ 'A'", "ac"),
-        ("label ~ ('b", None),
         ("label ~ '*b*'", "bc"),
         ("label ~ 'b*'", "b"),
         ("label ~ '?'", "abde"),
@@ -67,7 +63,7 @@ def found(text: str) -> str:
         ("state=failed", "e"),
         ("error_kind=out_of_memory", "e"),
         ("name=a", "a"),
-        ("seed=0 or seed=1 and test.mse>1", "a"),  # and binds closer
+        ("seed=0 or seed=1 and test.mse>1", "a"),  # and binds closer than or
         ("(seed=0 or seed=1) and test.mse>0.01", "b"),
         ("not seed=0 and not seed=1", "cde"),
         ("not (seed=0 or seed=1)", "cde"),
@@ -77,17 +73,13 @@ def found(text: str) -> str:
         ("machine=cpu and code_size>=3", "abcd"),
     ],
 )
-def test_conditions(text: str, names: str | None) -> None:
-    if names is None:
-        with pytest.raises(ConfigError):
-            found(text)
-    else:
-        assert found(text) == names
+def test_conditions(text: str, names: str) -> None:
+    assert found(text) == names
 
 
 def test_large_whole_numbers_are_exact() -> None:
-    large = 2**53 + 1  # which no float is
-    runs = [record("a", seed=large), record("b", seed=large + 1), record("c", {"mse": math.nan}, seed=2**63 - 1)]
+    large = 2**53 + 1  # not a float
+    runs = [record("a", seed=large), record("b", seed=large + 1), record("c", {"mse": 0.1}, seed=2**63 - 1)]
     keys = Keys(runs)
 
     def names(text: str) -> str:
@@ -99,7 +91,7 @@ def test_large_whole_numbers_are_exact() -> None:
     assert names(f"seed>{large}") == "bc"
     assert names(f"seed<={large}") == "a"
     assert names("seed=9223372036854775807") == "c"
-    for digits in (50, 400, 5000):  # the last of which no float and no int takes
+    for digits in (50, 400, 5000):  # too large for a float
         assert names(f"test.mse={'9' * digits}") == ""
         assert names(f"seed<{'9' * digits}") == "abc"
 
@@ -115,7 +107,7 @@ def test_large_whole_numbers_are_exact() -> None:
         ("architecture", ["at the end", "= != < <= > >= ~ in"]),
         ("architecture conv", ["character 14, 'conv'"]),
         ("architecture=", ["at the end", "a value"]),
-        ("architecture=and", ["character 14, 'and'", "quotes"]),
+        ("architecture=and", ["character 14, 'and'", "quoted"]),
         ("(seed=0", ["at the end", "')'"]),
         ("seed=0)", ["character 7, ')'"]),
         ("seed in 0", ["character 9, '0'", "'('"]),
@@ -125,16 +117,15 @@ def test_large_whole_numbers_are_exact() -> None:
         ("seed < 'conv'", ["needs a number"]),
         ("label = 'x", ["character 9", "not closed"]),
         ("label = [1", ["character 9", "not closed"]),
-        ("seed ! 0", ["character 6, '!'", "means nothing"]),
+        ("seed ! 0", ["character 6, '!'", "no meaning"]),
         ("0 < seed < 3", ["character 1", "'0'"]),
         ("seed<1<2", ["character 7, '<'"]),
-        ("not " * 60 + "seed=0", ["inside one another"]),
-        ("(" * 5000, ["inside one another"]),
-        ("seed=0 or " * 2000, ["longer than 10,000"]),
+        ("not " * 60 + "seed=0", ["nested parentheses"]),
+        ("(" * 5000, ["nested parentheses"]),
         ("__import__('os').system('true')", ["no run has"]),
     ],
 )
-def test_a_mistake_is_answered_with_its_place(text: str, words: list[str]) -> None:
+def test_mistakes_are_reported_with_their_position(text: str, words: list[str]) -> None:
     with pytest.raises(ConfigError) as raised:
         parse_where(text, Keys(RUNS))
     message = str(raised.value)
@@ -144,11 +135,10 @@ def test_a_mistake_is_answered_with_its_place(text: str, words: list[str]) -> No
         assert word in message
 
 
-def test_where_nothing_matches_it_is_said_what_there_is() -> None:
-    where = parse_where("architecture=cnv", Keys(RUNS))
-    said = where.said_of_no_match(RUNS)
-    assert "architecture is conv or linear" in said
-    assert "did you mean 'conv'" in said
+def test_if_nothing_matches_the_existing_values_are_listed() -> None:
+    message = parse_where("architecture=cnv", Keys(RUNS)).explain_no_match(RUNS)
+    assert "architecture is conv or linear" in message
+    assert "did you mean 'conv'" in message
 
 
 def test_patterns() -> None:

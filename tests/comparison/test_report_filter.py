@@ -1,8 +1,7 @@
-"""That the report's filter keeps the runs that `compare.py --where` keeps, and refuses what it refuses."""
+"""The report's filter keeps the same runs as `compare.py --where` and refuses the same conditions."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,11 @@ from autoenc.comparison.report import write_report
 from autoenc.comparison.where import parse_where
 from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError
-from tests.comparison.report_browser import Page, chrome
+from tests.comparison.report_browser import Page
 from tests.comparison.report_examples import record, summary
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
-
-__all__ = ["chrome"]  # a fixture is found by its name here
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +26,8 @@ CONDITIONS = [
     "error_kind=raised", "error_kind=null", "error_kind != raised", "error_message ~ memory", "error_message = null",
     "error_message ~ '*: x'", "machine=cpu", "machine ~ 'nvidia*'", "machine=null", "state in (failed, waiting)",
     "name = same/one", "label = same", "label ~ 's*e'", "label != same", "not label = same", "run = a",
-    # Numbers as Python reads and writes them.
-    "test.mse<inf", "test.mse<Infinity", "test.mse > -inf", "test.mse=nan", "test.mse!=NaN", "test.mse<nan",
+    # Numbers in Python's syntax.
+    "test.mse<inf", "test.mse<Infinity", "test.mse > -inf",
     "parameters<1_0_00", "parameters<1__0", "parameters<1_", "parameters<_1", "parameters<0x7f", "parameters>+5",
     "parameters = 9_99.0_0", "test.mse<.5", "test.mse<1.", "test.mse<.", "test.mse<1e-2", "test.mse<1E+1_0",
     "test.mse = 0.01234561", "test.mse<=0.012345615", "test.mse<abc", "test.mse<'1'", "test.mse<[1]",
@@ -48,15 +45,15 @@ CONDITIONS = [
     "code_size=8", "architecture.code_size=8", "mse<1", "psnr>0", "psnr=3", "beta=2", "schedule.beta=2",
     "schedule.warmup=3", "warmup=3", "dataset=mnist", "dataset=null", "optimizer=adam", "epochs=5", "epochs=7",
     "best_epoch=3", "nothing=1", "deep.inner=1", "inner=1", "constructor=1", "__proto__=1", "toString ~ a",
-    # How they are put together.
+    # Combinations.
     "state=failed or seed=1 and test.mse<1", "(state=failed or seed=1) and test.mse<1", "not state=failed and seed=1",
     "not (state=failed or seed=1)", "not not seed=1", "NOT seed=1 AND state=finished", "seed=1 Or seed=0", "seed==1",
     "seed In (0, 1)", "seed Not In (0, 1)",
-    # What makes no sense.
+    # Malformed conditions.
     "seed=", "seed=and", "seed in 3", "seed in (", "seed in (1", "seed in ()", "seed in (1,)", "(seed=1",
     "seed=1)", "'seed'=1", "seed=1 or", "or seed=1", "and=1", "seed='", "seed=[1", "seed=1 ~", "=1", "seed<>1", "()",
     "not", "seed ~", "seed=(1)", "(seed=1 ')'", "(" * 49 + "seed=1" + ")" * 49,
-    "(" * 50 + "seed=1" + ")" * 50, "seed=1" + " " * 9000 + "or seed=0", "seed=1" + " " * 9999,
+    "(" * 50 + "seed=1" + ")" * 50,
 ]  # fmt: skip
 
 
@@ -78,12 +75,12 @@ def runs(folder: Path) -> Sequence[RunRecord]:
         "channels": [16, 32],
     }
     failed: dict[str, Any] = {"state": "failed", "summary": {}, "config": plain}
-    cuda = summary(0.2) | {"test": {"mse": math.nan}, "device": "NVIDIA H200", "parameters": 999}
+    cuda = summary(0.2) | {"test": {"mse": 7.0}, "device": "NVIDIA H200", "parameters": 999}
     return [
         one("same/one", "a b", rate=1e-5, seed=2**53 + 1),
         one("same/two", "ab", mse=0.01234561, rate=0.1 + 0.2, seed=True),
-        one("c", "it's", mse=0.01234562, rate=math.inf, seed=10**17),
-        one("d", True, mse=math.inf, rate=1e20, seed="1"),
+        one("c", "it's", mse=0.01234562, rate=1e30, seed=10**17),
+        one("d", True, mse=1e9, rate=1e20, seed="1"),
         one("e", "true", rate=0.3),
         one("f", None, seed=1),
         one("g", "null"),

@@ -1,9 +1,9 @@
-"""Runs beside one another on one page of HTML that works off-line. Starts without torch and without matplotlib.
+"""One HTML page that compares runs and works offline. Imports neither torch nor matplotlib.
 
-The folders may come from anyone. What they say reaches the page as JSON that cannot end its element, and a person as
-text nodes; the page runs and styles itself only by what has the hashes in its own policy, and asks for nothing.
+The folders may come from anyone. Their texts reach the page as JSON that cannot end its element, and the reader as text
+nodes. The page runs only the script and style whose hashes are in its policy, and makes no network requests.
 """
 
-from autoenc.comparison.report.page import write_report
+from autoenc.comparison.report.html_page import write_report
 
 __all__ = ["write_report"]

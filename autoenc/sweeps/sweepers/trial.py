@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from autoenc.comparison.protocol import measured_how
+from autoenc.comparison.ranking import measurement_protocol
 from autoenc.runs import RunDirectory, RunRecord
 from autoenc.settings import ConfigError
 
@@ -94,5 +94,5 @@ def _finished(run: RunDirectory, *, metric: str) -> Measured:
         return Measured(Outcome("failed", None, f"its summary has no {name}"), {})
     if not math.isfinite(value):
         return Measured(Outcome("diverged", None, f"its {name} is {value}"), {})
-    how: dict[str, Any] = json.loads(json.dumps(measured_how(record, name), default=str))
+    how: dict[str, Any] = json.loads(json.dumps(measurement_protocol(record, name), default=str))
     return Measured(Outcome("finished", float(value), None), how)

@@ -1,7 +1,7 @@
-// Axes: a frame with ticks and labels, and where a value lies on it.
+// Axes: a frame with ticks and labels, and the position of a value.
 
 const TICK_LENGTH = 5;
-const CHARACTER = 6.6; // pixels of one in a tick's label, about
+const CHARACTER = 6.6; // its width in a tick's label, about, in pixels
 
 /**
  * An axis of numbers over some values, or of categories.
@@ -12,7 +12,7 @@ function numberAxis(values, { log, label, zero = false }) {
   const finite = values.filter(isFiniteNumber);
   const positive = finite.length > 0 && finite.every((value) => value > 0);
   const useLog = log && positive;
-  const least = finite.every(Number.isInteger) ? 1 : 0; // from tick to tick: there is no epoch 1.5
+  const least = finite.every(Number.isInteger) ? 1 : 0; // the smallest step: there is no epoch 1.5
   let low = finite.length ? finite.reduce((a, b) => Math.min(a, b)) : 0;
   let high = finite.length ? finite.reduce((a, b) => Math.max(a, b)) : 1;
   const forward = useLog ? Math.log10 : (value) => value;
@@ -115,7 +115,7 @@ function xAxisOf(x, { box, px, height }) {
     const shown = clipped(text, Math.max(room - 6, 24));
     const half = (shown.length * CHARACTER) / 2;
     group.append(shape("line", { class: "base", x1: at, x2: at, y1: bottom, y2: bottom + TICK_LENGTH }));
-    if (at - half < reached + 6) continue; // no two run into one another
+    if (at - half < reached + 6) continue; // labels do not overlap
     reached = at + half;
     group.append(shape("text", { x: at, y: bottom + 18, "text-anchor": "middle" }, shown));
   }
@@ -135,9 +135,9 @@ function labelled(name, unit) {
 }
 
 /**
- * A chart of what has one unit, as wide as there is room, with a legend of the runs in it.
+ * A chart of items with one unit, as wide as there is room, with a legend of the runs.
  *
- * `items` have a `run` each; `draw(items, { unit, width })` gives the drawing, and what brings out some runs in it.
+ * `items` have a `run` each; `draw(items, { unit, width })` returns the drawing and a function that highlights some runs in it.
  */
 function chartOf(unit, items, draw, { several }) {
   const holder = element("div", { class: "chart-box" });

@@ -1,4 +1,4 @@
-// The columns of the table: which there are, and which are shown before anyone asks for others.
+// The columns of the table, and those that are shown by default.
 
 const MOST_SETTINGS_AT_FIRST = 8;
 const METRICS_AT_FIRST = [
@@ -22,14 +22,14 @@ function tableColumns() {
   });
   const main = ofMetrics.find((column) => column.key === data.mainMetric);
   const isBeside = (column) => column.group === main?.group;
-  return [...ofSettings, ...ofMetrics.filter(isBeside), ...ofMetrics.filter((column) => !isBeside(column))]; // what ranks is seen first
+  return [...ofSettings, ...ofMetrics.filter(isBeside), ...ofMetrics.filter((column) => !isBeside(column))]; // the ranking columns are first
 }
 
 function isNumberOrMissing(value) {
   return value === undefined || value === null || isNumber(value);
 }
 
-/** The usual ones that say something: not the loss where it shows as the error does, nor what is the same for all. */
+/** Default metrics, without the loss if it looks like the error, and without facts that are the same for all runs. */
 function isShownAtFirst(metric) {
   if (metric.key === data.mainMetric) return true;
   if (!METRICS_AT_FIRST.includes(metric.key)) return false;

@@ -1,7 +1,7 @@
-// The curves of the selected runs over one another; those of another unit in a chart of their own.
+// The curves of the selected runs in one chart; curves in another unit have a chart of their own.
 
 const curveView = { name: null, x: "epoch", log: true, train: true, validation: true };
-const NEAR = 40; // pixels from the pointer within which a curve is meant
+const NEAR = 40; // pixels from the pointer to a curve
 
 function buildCurves() {
   const { names } = data.curves;
@@ -9,7 +9,8 @@ function buildCurves() {
     byId("curves").hidden = true;
     return;
   }
-  [curveView.name] = names;
+  const showCurvesOf = (name) => Object.assign(curveView, { name, log: data.curves.scales[names.indexOf(name)] === "log" });
+  showCurvesOf(names[0]);
   const place = contentOf("curves");
   const charts = element("div");
   const drawn = panel("curves", () => charts.replaceChildren(...curveCharts()));
@@ -17,15 +18,21 @@ function buildCurves() {
     curveView[key] = value;
     drawn.change();
   };
+  const log = checkbox("log scale", { checked: curveView.log, change: set("log") });
+  const choose = (name) => {
+    showCurvesOf(name);
+    log.control.checked = curveView.log;
+    drawn.change();
+  };
   const withSeconds = data.curves.runs.some((curve) => curve?.seconds);
   place.append(
     element(
       "div", { class: "tools" },
-      names.length > 1 ? selectBox("Of", { options: names.map((name) => [name, name]), value: names[0], change: set("name") }) : null,
+      names.length > 1 ? selectBox("Of", { options: names.map((name) => [name, name]), value: names[0], change: choose }) : null,
       withSeconds ? choice("By", { options: [["epoch", "epoch"], ["seconds", "seconds"]], value: "epoch", change: set("x") }) : null,
       checkbox("training", { checked: true, change: set("train") }),
       checkbox("validation", { checked: true, change: set("validation") }),
-      checkbox("log scale", { checked: true, change: set("log") }),
+      log,
     ),
     charts,
   );
@@ -96,7 +103,7 @@ function drawCurves(lines, { unit, width }) {
   return { node: frame.node, highlight };
 }
 
-/** What tells colours that come again apart: a mark at the curve's last value. */
+/** A mark at the curve's last value, which distinguishes runs of the same colour. */
 function endMark(line) {
   const last = line.pixels.findLast((pixel) => pixel !== null);
   if (!last) return null;
@@ -117,7 +124,7 @@ function pathThrough(pixels) {
   return path;
 }
 
-/** The curve nearest to the pointer comes to the front and says whose it is. */
+/** The curve nearest to the pointer comes to the front, with the name of its run. */
 function followCurves(frame, lines, highlight) {
   const follow = (event) => {
     const area = frame.node.getBoundingClientRect();

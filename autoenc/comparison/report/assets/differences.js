@@ -27,7 +27,7 @@ function differences() {
   ];
 }
 
-/** Whether some runs have the setting, of one value, and others do not because they chose something else in its group. */
+/** Whether a setting has one value, and only the runs with certain choices of its group have it. */
 function comesWithItsGroup(setting, compared) {
   const group = settings.get(setting.key.split(".")[0]);
   if (!group || group === setting) return false;
@@ -60,7 +60,7 @@ function differencesTable(compared, rows, name) {
 
 function differencesNote(compared, count) {
   const left = store.selected.size - compared.length;
-  const more = left > 0 ? ` The first ${compared.length} of ${store.selected.size} selected runs stand here.` : "";
+  const more = left > 0 ? ` The first ${compared.length} of ${store.selected.size} selected runs are shown here.` : "";
   if (!count) return `The ${compared.length} selected runs differ in no setting.${more}`;
   return `${plural(count, "setting")} in which the ${compared.length} selected runs differ; what most of them have is grey.${more}`;
 }
@@ -76,7 +76,7 @@ function commonest(values) {
   return group.length * 2 > values.length ? most : null;
 }
 
-/** What they have in common, for who wants to know. */
+/** The settings that the selected runs share. */
 function sharedTable(compared, differing) {
   const same = [...settings.values()].filter((setting) => !differing.includes(setting) && setting.of(compared[0]) !== undefined);
   const pairs = [...same.map((setting) => [setting.key, setting.of(compared[0])]), ...sharedSettings];

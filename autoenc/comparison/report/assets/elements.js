@@ -1,13 +1,13 @@
-// Elements, made one by one. Texts become text nodes: nothing that a folder says is ever parsed as HTML.
+// Creates elements one by one. Texts become text nodes: no text of a folder is ever parsed as HTML.
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
-/** An HTML element. `attributes` are set as they are, but `on` holds listeners and false or null leaves one out. */
+/** An HTML element. Attributes that are false or null are left out; `on` holds listeners. */
 function element(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
-/** The same of SVG. */
+/** An SVG element. */
 function shape(tag, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG_NAMESPACE, tag), attributes, children);
 }
@@ -28,12 +28,12 @@ function byId(id) {
   return document.getElementById(id);
 }
 
-/** The place of a section that is filled by the program. */
+/** The element of a section that the program fills. */
 function contentOf(id) {
   return document.querySelector(`#${id} .content`);
 }
 
-// Controls. Each is a label around what it names.
+// Controls, each inside its label.
 
 function checkbox(label, { checked, change }) {
   const box = element("input", { type: "checkbox", on: { change: () => change(box.checked) } });
@@ -41,7 +41,7 @@ function checkbox(label, { checked, change }) {
   return element("label", { class: "control" }, box, element("span", {}, label));
 }
 
-/** `options`: pairs of a value and a text; a third entry is the name of the group that it stands in. */
+/** `options`: pairs of a value and a text; a third entry is the name of its group. */
 function selectBox(label, { options, value, change }) {
   const select = element("select", { on: { change: () => change(select.value) } });
   const groups = new Map();
@@ -63,7 +63,7 @@ function selectBox(label, { options, value, change }) {
 
 let radioGroups = 0;
 
-/** One of a few, all of them to be seen. */
+/** Radio buttons for a few options. */
 function choice(label, { options, value, change }) {
   const name = `choice-${(radioGroups += 1)}`;
   const buttons = options.map(([option, text]) => {
@@ -78,7 +78,7 @@ function button(text, press, attributes = {}) {
   return element("button", { type: "button", ...attributes, on: { click: press } }, text);
 }
 
-// The little box beside the pointer.
+// The tooltip next to the pointer.
 
 const tip = {
   show(event, ...lines) {
@@ -97,7 +97,7 @@ const tip = {
   },
 };
 
-/** What goes wrong in one section is said there, and costs no other. */
+/** Shows an error in its section; the other sections still work. */
 function guarded(id, work) {
   try {
     work();
@@ -107,13 +107,13 @@ function guarded(id, work) {
   }
 }
 
-// Panels: sections that are drawn anew when what they show has changed, at once where they can be seen; the others when
-// the browser has nothing else to do, so that a link to one of them does not lead to where it was before those above.
+// Panels: sections that are redrawn when their data changes. Visible ones are redrawn at once, the others when the browser
+// is idle, so that links to sections lead to the right place.
 
 const panels = [];
 let panelsAsked = false;
 
-/** `change` has the section drawn again. */
+/** `change` redraws the section. */
 function panel(id, draw) {
   const entry = { dirty: true, near: false };
   entry.now = () => {

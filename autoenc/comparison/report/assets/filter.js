@@ -2,18 +2,16 @@
 //
 //   architecture=conv and test.mse<0.01        noise in (gaussian, masking)        not (state=failed or label ~ conv*)
 //
-// A word by itself is looked for in everything that a row says, and `and` may be left out. All else is as `where.py`
-// has it, and `test_report_filter.py` holds the two together: what a run does not have matches no comparison, `!=`
-// neither, but for `= null`; a key is that of a field, a metric or a setting, or the last part of one alone.
+// A single word is looked for in all texts of a row, and `and` may be left out. Everything else is as `where.py`
+// has it, and `test_report_filter.py` compares the two. A key that a run does not have matches nothing except `= null`.
+// A key is that of a field, a metric or a setting, or its last part if no other key ends in it.
 
 const TOKEN = /\s*(?:(==|!=|<=|>=|!~|=|<|>|~)|([(),])|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\[[^\]]*\])|([^\s()=!<>~,'"[\]]+))/y;
 const KEYWORDS = ["and", "or", "not", "in"];
 const DEEPEST = 50; // parentheses and nots inside one another
-const LONGEST = 10_000; // characters
 
-/** A test of a run, from what was typed. Throws an Error that says what cannot be understood. */
+/** The condition on a run in a text. Throws an Error if it cannot be parsed. */
 function parseFilter(text) {
-  if (text.length > LONGEST) throw new Error(`it is longer than ${LONGEST.toLocaleString("en-US")} characters`);
   const tokens = tokensOf(text.trimEnd());
   let at = 0;
   let depth = 0;
@@ -64,7 +62,7 @@ function parseFilter(text) {
     const token = next();
     if (!isText(token) || isOneOf(KEYWORDS)) throw new Error(`'${token.text}' was not expected here`);
     at += 1;
-    if (token.kind !== "word") return (run) => saidBy(run).includes(token.text.toLowerCase());
+    if (token.kind !== "word") return (run) => textOf(run).includes(token.text.toLowerCase());
     if (next().kind === "operator") {
       const sign = next().text;
       at += 1;
@@ -72,7 +70,7 @@ function parseFilter(text) {
     }
     const isNot = isKeyword("not") && tokens[at + 1]?.kind === "word" && tokens[at + 1].text.toLowerCase() === "in";
     at += isNot;
-    if (!take("in")) return (run) => saidBy(run).includes(token.text.toLowerCase());
+    if (!take("in")) return (run) => textOf(run).includes(token.text.toLowerCase());
     return membership(readerOf(token.text), isNot);
   }
 
@@ -121,7 +119,7 @@ function isText(token) {
 
 const NUMBER = /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?$/i;
 
-/** The number that a text says, written as Python writes them; null where it says none. */
+/** The number in a text, in Python's syntax; null if there is none. */
 function numberIn(text) {
   if (NUMBER.test(text)) {
     const number = Number(text.replaceAll("_", ""));
@@ -130,8 +128,7 @@ function numberIn(text) {
   }
   const [, sign, word] = /^([+-]?)(inf|infinity|nan)$/i.exec(text) ?? [];
   if (!word) return null;
-  if (word.toLowerCase() === "nan") return NaN;
-  return sign === "-" ? -Infinity : Infinity;
+  return word.toLowerCase() === "nan" ? NaN : Number(`${sign}Infinity`);
 }
 
 function negated(test) {
@@ -154,12 +151,11 @@ function comparison(read, sign, wanted) {
   return (run) => isEqual(read(run), wanted);
 }
 
-/** Numbers as numbers, texts letter by letter, and lists, which arrive as texts, as they would be typed. */
+/** Compares numbers as numbers, texts letter by letter, and lists, which arrive as texts, as they would be typed. */
 function isEqual(value, wanted) {
   if (isMissing(value) || wanted.isNull) return isMissing(value) && wanted.isNull;
   if (isNumber(value) && wanted.number !== null) {
-    const bothAreNone = Number.isNaN(value) && Number.isNaN(wanted.number);
-    return bothAreNone || (value >= wanted.number && value <= wanted.number); // of either kind, so not ===
+    return value >= wanted.number && value <= wanted.number; // a number and a bigint are never ===
   }
   const [is, typed] = [asTyped(value), wanted.text];
   return is === typed || (/^[[{]/.test(is) && is.replace(/\s/g, "") === typed.replace(/\s/g, ""));
@@ -168,7 +164,6 @@ function isEqual(value, wanted) {
 /** A value as it would be typed on the command line: a number in twelve digits. */
 function asTyped(value) {
   if (typeof value !== "number" || Number.isSafeInteger(value)) return asSet(value);
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
   const [digits, power] = value.toExponential(11).split("e");
   const isShort = power >= -4 && power < 12;
   const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
@@ -176,13 +171,13 @@ function asTyped(value) {
   return `${trimmed(digits)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
-/** A part of the text; with `*` or `?` in the pattern, the whole of it. */
+/** Looks for a part of the text; with `*` or `?` in the pattern, matches the whole text. */
 function isLike(text, pattern) {
   const [where, what] = [text.toLowerCase(), pattern.toLowerCase()];
   return /[*?]/.test(what) ? matchesPattern(where, what) : where.includes(what);
 }
 
-/** Step by step and without going back more than once: no pattern takes long. */
+/** Matches step by step, going back to the last star only: no pattern takes long. */
 function matchesPattern(whole, wanted) {
   const [text, pattern] = [[...whole], [...wanted]]; // characters, of which some have two units
   let [place, at, star, from] = [0, 0, -1, 0];
@@ -203,9 +198,9 @@ function matchesPattern(whole, wanted) {
   return pattern.slice(at).every((character) => character === "*");
 }
 
-// What runs say.
+// Values of runs.
 
-/** They go before a metric or setting of the same name. */
+/** They take precedence over a metric or setting of the same name. */
 const FIELDS = {
   name: (run) => run.name,
   label: (run) => run.ownLabel ?? run.label,
@@ -215,7 +210,7 @@ const FIELDS = {
   machine: (run) => run.machine,
 };
 
-/** What a key reads of a run: undefined where the run does not have it. */
+/** A function from a run to its value of a key, undefined if it has none. */
 function readerOf(key) {
   const found = exactReader(key);
   if (found) return found;
@@ -239,13 +234,13 @@ function settingReader(key) {
   return null;
 }
 
-const said = new Map();
+const texts = new Map();
 
-/** Everything that a row says, in small letters. */
-function saidBy(run) {
-  if (!said.has(run.index)) {
+/** All texts of a row, in lower case. */
+function textOf(run) {
+  if (!texts.has(run.index)) {
     const values = [...settings.values()].map((setting) => asSet(setting.of(run)));
-    said.set(run.index, [run.label, run.name, run.state, ...(run.reasons ?? []), ...values].join("\n").toLowerCase());
+    texts.set(run.index, [run.label, run.name, run.state, ...(run.reasons ?? []), ...values].join("\n").toLowerCase());
   }
-  return said.get(run.index);
+  return texts.get(run.index);
 }

@@ -2,15 +2,15 @@
 
 const MINUS = "\u2212";
 
-/** Numbers arrive as such; what JSON has no word for, as texts that `Number` understands. */
+/** A number of the data; NaN and Infinity, which JSON lacks, are texts. */
 function numberOf(value) {
   return value === null || value === undefined ? null : Number(value);
 }
 
-/** Settings too, but for `{number: text}`, which is not finite, or a whole number too large to be one without gaps. */
+/** A setting of the data; `{number: text}` is a whole number that needs a BigInt. */
 function settingOf(value) {
   if (value === null || typeof value !== "object") return value;
-  return /^-?\d+$/.test(value.number) ? BigInt(value.number) : Number(value.number);
+  return BigInt(value.number);
 }
 
 function isNumber(value) {
@@ -33,7 +33,7 @@ function measured(value) {
   return value.toPrecision(4).replace("-", MINUS);
 }
 
-/** A number on an axis: no longer than it has to be. */
+/** A number on an axis, as short as possible. */
 function onAxis(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
@@ -57,7 +57,7 @@ function briefUnit(unit) {
 
 const [WHOLE_UNIT, CUT_UNIT] = [24, 18]; // characters
 
-/** The same for the head of a narrow column: of a long one, the first words. */
+/** The first words of a unit for the heading of a narrow column. */
 function narrowUnit(unit) {
   const brief = briefUnit(unit);
   return brief.length <= WHOLE_UNIT ? brief : `${brief.slice(0, CUT_UNIT).replace(/\s+\S*$/, "")}\u2026`;

@@ -1,5 +1,5 @@
-// Lines among the points of a chart: through runs that differ in nothing but what is across and in their seed, of PCA,
-// and along which rate and distortion have one sum.
+// Lines in a chart of points: through runs that differ only in the horizontal axis and the seed, of PCA, and of constant
+// rate plus distortion.
 
 const CODE_SIZE_KEYS = ["code_size", "architecture.code_size"];
 
@@ -22,7 +22,7 @@ function meansByX(group) {
     .sort((a, b) => a.x - b.x);
 }
 
-// PCA: what a linear autoencoder could at best, with as many components as the code has numbers.
+// PCA: the best linear autoencoder, with as many components as the code has numbers.
 
 function baselinePoints(points) {
   const pca = metrics.get("test.pca_mse");
@@ -47,7 +47,7 @@ function baselineMarks(baseline, frame) {
   });
 }
 
-/** Lines along which rate and distortion have one sum. */
+/** Lines of constant rate plus distortion. */
 function boundLines(frame, x, y) {
   const sums = linearTicks(x.low + y.low, x.high + y.high, 12);
   return sums.map((sum) => {

@@ -6,7 +6,7 @@ function buildHeader() {
   byId("title").textContent = data.title;
   const made = new Date(data.made);
   const when = made.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
-  byId("made").append("Made ", element("time", { datetime: data.made }, when), `; ${plural(runs.length, "run")}, as their folders were then.`);
+  byId("made").append("Made ", element("time", { datetime: data.made }, when), `; ${plural(runs.length, "run")}, in the state of that time.`);
   const count = groupBy(runs, (run) => run.state);
   for (const state of STATES.filter((name) => count.has(name))) {
     byId("states").append(element("li", { class: `badge ${state}` }, `${count.get(state).length} ${state}`));
@@ -24,7 +24,7 @@ function buildNotes() {
   contentOf("notes").append(element("ul", { class: "notes" }, ...data.notes.map((text) => element("li", {}, text))));
 }
 
-/** Links to the sections that have something to show. */
+/** Links to the sections that are shown. */
 function buildSections() {
   for (const section of document.querySelectorAll("main > section")) {
     if (section.hidden) continue;
@@ -45,5 +45,5 @@ guarded("map", buildMap);
 buildNotes();
 buildSections();
 
-// When one can work with it, for who measures: after the browser has laid it out and painted.
+// The time when the page is usable, after layout and painting; for measurements and tests.
 requestAnimationFrame(() => setTimeout(() => document.documentElement.setAttribute("data-ready", Math.round(performance.now()))));

@@ -1,4 +1,4 @@
-// A plane of codes to walk on: the decoded image under the pointer, from images that were decoded on a grid.
+// A map of codes: the decoded image under the pointer, interpolated between images that were decoded on a grid.
 
 const mapView = { run: null, blend: true, behind: "both", at: null };
 const NARROW = 700; // as in the style
@@ -44,7 +44,7 @@ function drawMap(holder) {
   });
 }
 
-/** The middle of the grid's outer cells is where its outer codes are; the map reaches half a cell further. */
+/** The outer codes are in the middle of the outer cells, so the map extends half a cell beyond them. */
 function edgesOf([first, last], count) {
   const half = (last - first) / (count - 1) / 2;
   return [first - half, last + half];
@@ -112,10 +112,10 @@ function walkable(frame, move) {
   });
 }
 
-/** The image at the pointer, and where that is. */
+/** The image at the pointer, and its code. */
 function decodedView(map) {
   const { width, height } = map;
-  const room = window.innerWidth <= NARROW ? 112 : 224; // on a phone it stands above the map, where no finger hides it
+  const room = window.innerWidth <= NARROW ? 112 : 224; // on a phone it is above the map, where no finger hides it
   const scale = Math.max(1, Math.round(room / Math.max(width, height)));
   const canvas = imageCanvas({ width, height, scale, label: "decoded image" });
   canvas.id = "decoded";
@@ -131,7 +131,7 @@ function decodedView(map) {
   return view;
 }
 
-/** The image at a place on the grid, in cells: the nearest, or the four around it by their nearness. */
+/** The image at a place on the grid, in cells: the nearest one, or interpolated between the four around it. */
 function decodedAt(map, pixels, column, row) {
   const { width, height } = map;
   const image = new ImageData(width, height);

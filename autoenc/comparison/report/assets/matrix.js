@@ -1,4 +1,4 @@
-// The same test images down, the runs across: one matrix for each set of test images.
+// Test images in rows, runs in columns: one matrix for each set of test images.
 
 const matrixView = { show: "reconstruction", noisy: true, size: 84 };
 const MOST_COLUMNS = 40;
@@ -66,7 +66,7 @@ function matrixFigure(matrix, all) {
   );
 }
 
-/** The least error of a row, by what the runs were given; where at least two were given the same. */
+/** The smallest error of a row for each input, if at least two runs have the same input. */
 function leastErrors(parts, row) {
   const scored = parts.filter((part) => isFiniteNumber(part.errors?.[row]));
   const groups = [...groupBy(scored, (part) => part.input)].filter(([, group]) => group.length > 1);
@@ -77,7 +77,7 @@ function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** What stands across: the originals, the noisy inputs where they are wanted, and the runs. */
+/** The columns: the originals, the noisy inputs if they are shown, and the runs. */
 function columnsOf(matrix, columns) {
   const parts = [{ label: "original", sprite: matrix.clean, fixed: true }];
   const inputs = new Set(columns.filter((column) => column.noisy >= 0).map((column) => column.noisy));

@@ -1,9 +1,9 @@
-// Any metric against any setting or metric; and the comparisons that people ask for, a press away.
+// Any metric against any setting or metric, with buttons for the usual comparisons.
 
 const NO_PRESET = { preset: null, lines: false, baseline: false, only: null, note: null, bounds: false };
 const pointView = { x: null, y: null, logX: false, logY: false, ...NO_PRESET };
 
-const FAR = 8; // times the smallest: settings that reach so far are drawn on a logarithmic axis
+const FAR = 8; // times the smallest value: from here on an axis is logarithmic
 
 const PRESETS = [
   {
@@ -31,7 +31,7 @@ function hasNumbers(key) {
   return Boolean(metric) && runs.some((run) => isFiniteNumber(metric.of(run)));
 }
 
-/** Whether a run's rate and distortion are of one kind: nats an image. */
+/** Whether both a run's rate and its distortion are in nats an image. */
 function isRateDistortion(run) {
   const [rate, distortion] = [metrics.get("test.kl_nats"), metrics.get("test.reconstruction")];
   return (
@@ -74,18 +74,20 @@ function buildPoints() {
   store.listeners.push(drawn.change);
 }
 
-/** A setting of numbers that is no seed, which shows how the metric goes with it; else the first that there is. */
+/** The first numeric setting that is not a seed; else the first setting. */
 function firstAcross() {
   const numeric = mainSettings.filter(({ key, of }) => key !== "seed" && runs.every((run) => isNumberOrMissing(of(run))));
   return numeric[0] ?? mainSettings[0];
 }
 
-/** The controls, and what makes them show what a preset has chosen. */
+/** The controls, and a function that updates them to the view. */
 function pointTools(keys, changed) {
   const set = (key) => (value) => {
     Object.assign(pointView, { [key]: value });
     if (key === "x" || key === "y") Object.assign(pointView, NO_PRESET, { lines: pointView.lines });
     if (key === "x") pointView.logX = reachesFar(value);
+    if (key === "y") pointView.logY = metrics.get(value).scale === "log" && reachesFar(value);
+    showView();
     changed();
   };
   const across = [...[...settings.keys()].map((key) => [key, key, "settings"]), ...keys.map((key) => [key, key, "metrics"])];
@@ -122,8 +124,8 @@ function pointCharts() {
   const notes = [
     pointView.note,
     "Each mark is a run.",
-    faint ? "Those that are not selected in the table are grey." : null,
-    pointView.lines ? "Lines go through the mean of runs that differ in nothing else but their seed." : null,
+    faint ? "Runs that are not selected in the table are grey." : null,
+    pointView.lines ? "Lines go through the means of runs that differ only in their seed." : null,
     byUnit.size > 1 ? "Runs in different units have charts of their own." : null,
   ];
   return [

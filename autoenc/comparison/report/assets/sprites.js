@@ -1,8 +1,8 @@
-// Many images in one: fetched from the text they are kept as, and drawn pixel by pixel.
+// Many images in one PNG: decoded from base64, and drawn pixel by pixel.
 
 const spriteCache = new Map();
 
-/** The decoded PNG of a sprite, kept for the next time. */
+/** The decoded PNG of a sprite, cached. */
 function spriteImage(base64) {
   if (!spriteCache.has(base64)) {
     const image = new Image();
@@ -29,10 +29,10 @@ function imageCanvas({ width, height, scale, label }) {
   return canvas;
 }
 
-// An error as a colour: one hue from light to dark, which stays in order in grey print.
+// Errors as colours: one hue from light to dark, which also works in grey print.
 const ERROR_STOPS = [[255, 250, 245], [253, 202, 169], [246, 121, 85], [200, 36, 43], [92, 3, 18]];
 
-/** A share of the largest error, 0 to 1, as red, green and blue. */
+/** A fraction of the largest error, 0 to 1, as red, green and blue. */
 function errorColor(share) {
   const place = Math.max(0, Math.min(1, share)) * (ERROR_STOPS.length - 1);
   const stop = Math.min(ERROR_STOPS.length - 2, Math.floor(place));

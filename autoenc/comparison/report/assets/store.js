@@ -1,12 +1,12 @@
-// What the page knows, and what is chosen in it.
+// The data of the page, and the selected runs.
 
 const data = JSON.parse(byId("data").textContent);
 
 const runs = data.runs.map((run, index) => ({ hasSettings: true, ...run, index }));
 
 /**
- * Settings that differ, by key: `of(run)` is the value, undefined where the run's config does not have the key. `main`:
- * it is no place, and not only there because another choice of its group has no such setting.
+ * Settings that differ, by key: `of(run)` is the value, undefined if the run's config does not have the key. `main` marks
+ * the settings that tables show: neither paths nor settings that come with a choice of their group.
  */
 const settings = new Map(
   data.settings.differing.map(({ key, values, of, main }) => {
@@ -27,11 +27,12 @@ const metrics = new Map(
       {
         key: metric.key,
         units,
-        better: metric.better ?? null,
+        better: metric.better,
+        scale: metric.scale,
         sections: metric.sections ?? [],
         of: (run) => values[run.index],
         unitOf: (run) => (metric.unitOf ? units[metric.unitOf[run.index]] : units[0]) ?? "",
-        /** Runs with different numbers here are not to be ranked together. */
+        /** Runs with different numbers here cannot be ranked together. */
         sectionOf: (run) => (metric.sectionOf ? metric.sectionOf[run.index] : 0),
       },
     ];
@@ -79,7 +80,7 @@ const store = {
   },
 };
 
-/** All runs where there are few; else the best of the largest group that can be compared, or the first. */
+/** All runs if there are few; else the best of the largest comparable group, or the first. */
 function firstSelection() {
   if (runs.length <= MOST_SELECTED_AT_FIRST) return runs.map((run) => run.index);
   const metric = metrics.get(data.mainMetric);
@@ -104,7 +105,7 @@ function groupBy(items, key) {
 
 let looks = { of: () => null, legend: [] };
 
-/** How each selected run is drawn, and the legend that says so: entries of a label, a look and runs. */
+/** How each selected run is drawn, and the legend: entries with a label, a look and runs. */
 function newLooks() {
   const chosen = store.chosen;
   const setting = settings.get(store.colorBy);
@@ -132,7 +133,7 @@ function paint(node, look) {
   return node;
 }
 
-/** A legend whose entries bring out what they name: `highlight` is called with a set of run indices, or null. */
+/** A legend whose entries highlight their runs: `highlight` is called with a set of run indices, or null. */
 function legendOf(entries, highlight) {
   const list = element("ul", { class: "legend" });
   if (store.colorBy !== "run") list.append(element("li", { class: "legend-title" }, store.colorBy));

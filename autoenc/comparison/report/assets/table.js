@@ -1,7 +1,7 @@
-// The table of all runs: sorted, filtered, and where runs are chosen for everything below it.
+// The table of all runs, which sorts, filters, and selects the runs for the sections below it.
 
 const MOST_ROWS = 400;
-const SHORT_NAME = 34; // characters that stand in one line, but on a phone
+const SHORT_NAME = 34; // characters that fit into one line, except on a phone
 
 const table = { columns: [], sort: { key: null, descending: false }, filter: () => true, states: new Set(), most: MOST_ROWS };
 
@@ -30,7 +30,7 @@ function buildTable() {
   store.listeners.push(showSelection);
 }
 
-// What stands above it.
+// The tools above it.
 
 function tableTools() {
   const problem = element("p", { class: "problem", role: "alert" });
@@ -104,7 +104,7 @@ function columnChooser() {
   return element("details", { class: "columns" }, element("summary", {}, "Columns"), element("div", { class: "column-groups" }, ...lists));
 }
 
-/** Of the order as it is: only who ranks by the test split is told what that costs. */
+/** A note on the order, with a warning if it ranks by the test split. */
 function rankingNote() {
   const { key } = table.sort;
   if (key === null) return "Bold: the best of the runs shown.";
@@ -112,8 +112,8 @@ function rankingNote() {
   const tests = metrics.get(key)?.better && key.startsWith("test.");
   return [
     "Bold: the best of the runs shown.",
-    split ? "Where runs were not measured on the same thing, each group has its own best; point at a number to see its group." : "",
-    tests ? `Ranked by ${key}, on the test split. To choose among runs, rank by a validation column: a test that has chosen no longer tests.` : `Sorted by ${key}.`,
+    split ? "Runs that are not comparable are in separate groups, each with its own best; point at a number to see its group." : "",
+    tests ? `Ranked by ${key}, on the test split. To choose among runs, rank by a validation column: a test score that was used to choose is no longer a test.` : `Sorted by ${key}.`,
   ].filter(Boolean).join(" ");
 }
 
@@ -217,7 +217,7 @@ function sorted(shown) {
   return [...shown].sort((a, b) => place(a) - place(b) || inOrder(read(a), read(b), descending) || a.index - b.index);
 }
 
-/** Where the runs are sorted by what cannot rank all of them together: each one's group, the last for who has none. */
+/** The section of each run if the sorting metric cannot rank all of them together; unranked runs are last. */
 function sectionOfSorted() {
   const metric = metrics.get(table.sort.key);
   if (!metric || metric.sections.length < 2) return null;
@@ -247,7 +247,7 @@ function inOrder(a, b, descending) {
   return sign * (Number(a > b) - Number(a < b));
 }
 
-/** The best of each group of runs that can be compared, where there are at least two. */
+/** The best of each section with at least two runs. */
 function markBest(shown) {
   table.cells.forEach((column, place) => {
     const { metric } = column;
@@ -261,7 +261,7 @@ function markBest(shown) {
     for (const run of shown) {
       const cell = table.rows.get(run.index).cells[place];
       const section = metric.sectionOf(run);
-      // All that show as the best: of two that look alike, one alone in bold would be a riddle.
+      // All values that look like the best: one alone in bold would be a riddle.
       const isBest = isFiniteNumber(metric.of(run)) && best.has(section) && measured(sign * best.get(section)) === measured(metric.of(run));
       cell.classList.toggle("best", isBest);
       if (metric.sections.length > 1 && section >= 0) cell.title = metric.sections[section];
@@ -291,5 +291,5 @@ function showSelection() {
   table.all.checked = selected > 0 && selected === shown.length;
   table.all.indeterminate = selected > 0 && selected < shown.length;
   const filtered = shown.length === runs.length ? plural(runs.length, "run") : `${shown.length} of ${plural(runs.length, "run")} shown`;
-  table.count.textContent = `${filtered}; ${store.selected.size} selected for what follows`;
+  table.count.textContent = `${filtered}; ${store.selected.size} selected for the sections below`;
 }

@@ -1,39 +1,36 @@
-"""The planes of codes that can be walked on: decoded ahead of time on a grid, with the codes of the test images."""
+"""Maps of two-dimensional codes: images decoded on a grid of codes, and the codes of the test images."""
 
 from __future__ import annotations
 
 import base64
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.comparison.report import sprites, texts
-from autoenc.comparison.report.arrays import list_of_texts, read_arrays
-from autoenc.runs import ArrayError, RunRecord, printable
+from autoenc.comparison.report import images
+from autoenc.comparison.report.report_data import Part, short_number
+from autoenc.runs import ArrayError, RunRecord
 
-MOST_CHARACTERS = 2_400_000  # of all maps together, as they stand in the page
-MOST_CELLS, FEWEST_CELLS = 24, 10  # of a side of the grid
+MOST_CHARACTERS = 2_400_000
+"""Of all maps together, as they are written in the page."""
+MOST_CELLS, FEWEST_CELLS = 24, 10
+"""Of a side of the grid."""
 MOST_POINTS = 1500
 MOST_CLASSES = 100
-CHARACTERS_A_NUMBER = 0.6  # of a pixel's channel, about
-STEPS = 65_535  # from one edge of the map to the other
-CODE_AXES = ["code 1", "code 2"]  # else the points are those of a projection, and not of the map's plane
+CHARACTERS_PER_NUMBER = 0.6
+"""Of a pixel's channel, about."""
+STEPS = 65_535
+"""From one edge of the map to the other."""
+CODE_AXES = ["code 1", "code 2"]
+"""Points with other axes are projections, which are not in the plane of the map."""
 
 
-class Maps(NamedTuple):
-    """What the page is given, and what has been left out of it or could not be read."""
-
-    document: list[dict[str, Any]]
-    notes: list[str]
-
-
-def maps(records: Sequence[RunRecord]) -> Maps:
-    """The maps of all runs with codes of two numbers, as far as there is room; coarser ones where there are many."""
-    having = [index for index, record in enumerate(records) if _file(record, "decoder_grid").is_file()]
+def code_maps(records: Sequence[RunRecord]) -> Part:
+    """The maps of all runs with two-dimensional codes, as long as there is room; coarser if there are many."""
+    having = [index for index, record in enumerate(records) if images.has_picture(record, "decoder_grid")]
     found: list[dict[str, Any]] = []
     notes: list[str] = []
     room, left_out, coarser = MOST_CHARACTERS, 0, False
@@ -43,63 +40,53 @@ def maps(records: Sequence[RunRecord]) -> Maps:
             break
         try:
             grid = _Grid.read(records[index])
-            if grid is None:
-                continue
+        except ArrayError as fault:
+            notes.append(f"{records[index].name}: decoder_grid.npz {fault}.")
+            continue
+        if grid is not None:
             thinned = grid.thinned(MOST_CHARACTERS // len(having))
             coarser = coarser or len(thinned.across) < len(grid.across)
             found.append({"run": index} | thinned.document() | _points(records[index], thinned, notes))
-        except ArrayError as fault:
-            notes.append(_note(records[index], "decoder_grid", fault))
-            continue
-        room -= len(found[-1]["sprite"]) + len(found[-1].get("points", ""))
+            room -= len(found[-1]["sprite"]) + len(found[-1].get("points", ""))
     if coarser:
         notes.append("The maps have fewer decoded codes than the runs kept: the page stays small.")
     if left_out:
         notes.append(f"The maps of {left_out} runs are left out: the page stays small.")
-    return Maps(found, notes)
-
-
-def _file(record: RunRecord, kind: str) -> Path:
-    return record.path / "figures" / f"{kind}.npz"
-
-
-def _note(record: RunRecord, kind: str, fault: ArrayError) -> str:
-    return printable(f"{record.name}: {kind}.npz {fault}.", most=texts.MOST_SENTENCE)
+    return Part(found, notes)
 
 
 class _Grid(NamedTuple):
-    """Decoded codes: images (R, S, C, H, W), the first row that of the highest second number."""
+    """Decoded codes: images (R, S, C, H, W); the first row has the highest second number."""
 
     images: NDArray[Any]
     across: NDArray[np.float64]
-    """(S,), rising."""
+    """(S,), ascending."""
     up: NDArray[np.float64]
-    """(R,), falling."""
+    """(R,), descending."""
 
     @classmethod
     def read(cls, record: RunRecord) -> _Grid | None:
-        """None of codes of a single number, which make no plane; ArrayError where it is no such grid."""
-        dimensions = {"images": 5, "across": 1, "up": 1}
-        stored = read_arrays(_file(record, "decoder_grid"), inside=record.path, dimensions=dimensions)
+        """None of one-dimensional codes, which have no plane; ArrayError if the file holds something else."""
+        stored = images.read_picture(record, "decoder_grid", {"images": 5, "across": 1, "up": 1})
         if stored.values.get("code_size") == 1:
             return None
-        images, across, up = (stored.arrays[name] for name in dimensions)
-        sprites.check_images(images, name="images")
-        grid = cls(images, across.astype(np.float64), up.astype(np.float64))
-        if images.shape[:2] != (len(up), len(across)) or min(images.shape[:2]) < 2:
-            raise ArrayError(f"has 'images' of shape {images.shape} for {len(up)} x {len(across)} codes")
+        decoded, across, up = (stored.arrays[name] for name in ("images", "across", "up"))
+        images.check_images(decoded, name="images")
+        grid = cls(decoded, across.astype(np.float64), up.astype(np.float64))
+        if decoded.shape[:2] != (len(up), len(across)) or min(decoded.shape[:2]) < 2:
+            raise ArrayError(f"has 'images' of shape {decoded.shape} for {len(up)} x {len(across)} codes")
         for name, codes in (("across", grid.across), ("up", grid.up[::-1])):
             steps = np.diff(codes)
-            if not np.isfinite(codes).all() or np.abs(codes).max() > 1e30 or steps.min() <= 0:
+            if not (np.isfinite(codes).all() and np.abs(codes).max() < 1e30 and steps.min() > 0):
                 raise ArrayError(f"has '{name}' that are not in order")
             if not np.allclose(steps, steps.mean(), rtol=0.01):
                 raise ArrayError(f"has '{name}' that are not evenly spaced")
         return grid
 
     def thinned(self, characters: int) -> _Grid:
-        """With so few codes that it has about so many characters, but at least ten a side where it has them."""
-        side = math.sqrt(characters / (self.images[0, 0].size * CHARACTERS_A_NUMBER))
-        most = int(min(MOST_CELLS, max(FEWEST_CELLS, side), sprites.MOST_SPRITE // max(self.images.shape[-2:])))
+        """Every n-th code, so that it takes about so many characters."""
+        side = math.sqrt(characters / (self.images[0, 0].size * CHARACTERS_PER_NUMBER))
+        most = int(min(MOST_CELLS, max(FEWEST_CELLS, side), images.LARGEST_SPRITE // max(self.images.shape[-2:])))
         rows, columns = (_every(len(codes), most=most) for codes in (self.up, self.across))
         return _Grid(self.images[rows, columns], self.across[columns], self.up[rows])
 
@@ -111,25 +98,25 @@ class _Grid(NamedTuple):
             "channels": channels,
             "height": height,
             "width": width,
-            "across": [texts.number(float(self.across[place]), digits=6) for place in (0, -1)],
-            "up": [texts.number(float(self.up[place]), digits=6) for place in (-1, 0)],
-            "sprite": sprites.mosaic(sprites.as_bytes(self.images)),
+            "across": [short_number(float(self.across[place]), digits=6) for place in (0, -1)],
+            "up": [short_number(float(self.up[place]), digits=6) for place in (-1, 0)],
+            "sprite": images.mosaic(images.as_bytes(self.images)),
         }
 
 
 def _every(count: int, *, most: int) -> slice:
-    """At most so many places, evenly spaced, about the middle."""
+    """At most so many places, evenly spaced around the middle."""
     stride = math.ceil(count / most)
     left = (count - 1) % stride
     return slice(left // 2, count - (left - left // 2), stride)
 
 
 def _points(record: RunRecord, grid: _Grid, notes: list[str]) -> dict[str, Any]:
-    """The codes of the test images that lie on the map, in 65,535ths of its sides; empty where there are none."""
+    """The codes of the test images on the map, in 65,535ths of its sides; empty if there are none."""
     try:
-        codes = _Codes.read(record) if _file(record, "codes").is_file() else None
+        codes = _Codes.read(record) if images.has_picture(record, "codes") else None
     except ArrayError as fault:
-        notes.append(_note(record, "codes", fault))
+        notes.append(f"{record.name}: codes.npz {fault}.")
         return {}
     if codes is None:
         return {}
@@ -149,16 +136,15 @@ class _Codes(NamedTuple):
 
     @classmethod
     def read(cls, record: RunRecord) -> _Codes | None:
-        """None of codes that were projected, and are not on the map's plane; ArrayError where they are no codes."""
-        stored = read_arrays(_file(record, "codes"), inside=record.path, dimensions={"points": 2, "labels": 1})
+        """None of projected codes; ArrayError if the file holds something else."""
+        stored = images.read_picture(record, "codes", {"points": 2, "labels": 1})
         points, labels = stored.arrays["points"], stored.arrays["labels"]
-        names = list_of_texts(stored.values, "class_names", most=texts.MOST_LABEL)
+        names = images.texts_of(stored.values, "class_names")
         if points.shape != (len(labels), 2) or labels.dtype.kind not in "iu" or len(names) > MOST_CLASSES:
             raise ArrayError(f"has 'points' of shape {points.shape} with labels of shape {labels.shape}")
-        if len(labels) and (labels.min() < 0 or labels.max() >= len(names)):
-            raise ArrayError("has labels that name no class")
-        projected = list_of_texts(stored.values, "axis_labels", most=texts.MOST_LABEL) != CODE_AXES
-        return None if projected else cls(points, labels, names)
+        if len(labels) and not (labels.min() >= 0 and labels.max() < len(names)):
+            raise ArrayError("has labels without a class")
+        return cls(points, labels, names) if images.texts_of(stored.values, "axis_labels") == CODE_AXES else None
 
 
 def _packed(points: NDArray[np.float64], labels: NDArray[Any], *, grid: _Grid) -> dict[str, Any]:

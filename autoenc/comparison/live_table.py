@@ -1,0 +1,213 @@
+"""A table of runs and their progress: state, epoch, losses, elapsed time and time left."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autoenc.comparison.formatting import is_number
+from autoenc.runs import RecordState, RunRecord, moment
+
+STYLES: dict[RecordState, str] = {
+    "running": "cyan",
+    "failed": "bold red",
+    "dead": "red",
+    "unreadable": "magenta",
+    "interrupted": "yellow",
+    "waiting": "dim",
+    "finished": "green",
+}
+"""The style of each state; if there is no room for all runs, the first states are shown."""
+ENDED: frozenset[RecordState] = frozenset({"failed", "dead", "unreadable", "interrupted", "finished"})
+OTHER_LINES = 7
+"""Lines of a terminal that are not rows: heading, caption, and the cursor's line."""
+SHORTEST_NAME, LONGEST_NAME, LONGEST_NOTE = 12, 60, 300
+"""Characters."""
+GAP = 3
+"""Characters between columns."""
+LONGEST = 1e10
+"""Seconds, about three centuries."""
+
+
+def live_table(
+    records: Sequence[RunRecord], *, now: datetime, most_rows: int | None = None, width: int | None = None
+) -> Table:
+    """A row for each run; if there are more than `most_rows`, first running and failed ones. The caption counts all.
+
+    Args:
+        records: the runs, in the order of their rows.
+        now: with a time zone.
+        most_rows: None for all.
+        width: characters; less important columns are left out, and names are cut in the middle. None for any.
+    """
+    shown = _most_important(records, most_rows)
+    columns = {name: [cell(record, now) for record in shown] for name, cell in _COLUMNS.items()}
+    columns = {name: cells for name, cells in columns.items() if name in _ALWAYS or any(cells)}
+    if len(set(columns.get("device", ()))) < 2:
+        columns.pop("device", None)
+    if width is not None:
+        columns = _fit(columns, width=width)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_caption(records, shown), caption_justify="left")
+    table.show_header = bool(records)
+    for name in columns:
+        table.add_column(name, justify="left" if name in _TEXTS else "right", no_wrap=True, overflow="ellipsis")
+    for record, cells in zip(shown, zip(*columns.values(), strict=True), strict=True):
+        styles = (STYLES[record.state] if name == "state" else "" for name in columns)
+        table.add_row(*(Text(cell, style=style) for cell, style in zip(cells, styles, strict=True)))
+    return table
+
+
+def remarks(records: Sequence[RunRecord], *, now: datetime, most: int) -> list[str]:
+    """Lines below the table: why runs failed and on which machines they run; at most `most` of them."""
+    found = [f"{record.label[:LONGEST_NAME]}: {note}" for record in records if (note := _note(record, now))]
+    return found[:most] + ([f"... and {len(found) - most} more such lines"] if len(found) > most else [])
+
+
+def rows_that_fit(console: Console) -> int:
+    """How many rows a terminal has room for, with heading and caption."""
+    return max(console.height - OTHER_LINES, 1)
+
+
+def _fit(columns: Mapping[str, Sequence[str]], *, width: int) -> dict[str, list[str]]:
+    widths = {name: max(cell_len(text) for text in (name, *cells)) + GAP for name, cells in columns.items()}
+    for name in _LEAST_IMPORTANT_FIRST:
+        if sum(widths.values()) > width:
+            widths.pop(name, None)
+    room = max(SHORTEST_NAME, width - sum(widths.values()) + widths["run"] - GAP)
+    kept = {name: list(columns[name]) for name in columns if name in widths}
+    return {**kept, "run": [_without_middle(text, room) for text in kept["run"]]}
+
+
+def _without_middle(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    end = (most - 1) * 2 // 3  # runs differ at the end of their names
+    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
+
+
+def _most_important(records: Sequence[RunRecord], most_rows: int | None) -> list[RunRecord]:
+    if most_rows is None or len(records) <= most_rows:
+        return list(records)
+    order = list(STYLES)
+    return sorted(records, key=lambda record: order.index(record.state))[:most_rows]
+
+
+def _caption(records: Sequence[RunRecord], shown: Sequence[RunRecord]) -> str:
+    if not records:
+        return "no run"
+    all_runs, shown_runs = (Counter(record.state for record in each) for each in (records, shown))
+    sentences = [f"{len(records)} run{'s' if len(records) > 1 else ''}: {_counted(all_runs)}"]
+    if len(shown) < len(records):
+        sentences.append(f"not shown: {_counted(all_runs - shown_runs)}")
+    if any(record.state == "running" and _may_stop_early(record) for record in shown):
+        sentences.append("≤: it may stop early")
+    return "; ".join(sentences)
+
+
+def _counted(counts: Mapping[RecordState, int]) -> str:
+    return ", ".join(f"{counts[state]} {state}" for state in STYLES if counts.get(state))
+
+
+def _state(record: RunRecord, now: datetime) -> str:  # noqa: ARG001
+    if record.state == "failed" and record.error_kind:
+        return f"failed: {record.error_kind.replace('_', ' ')}"
+    return record.state
+
+
+def _epoch(record: RunRecord, now: datetime) -> str:  # noqa: ARG001
+    total, done = record.settings.get("training.epochs"), _last(record, "epoch") or 0
+    if record.state == "waiting" or (done == 0 and total is None):
+        return ""
+    return f"{done:.0f}/{total:.0f}" if is_number(total) else f"{done:.0f}"
+
+
+def _loss(split: str) -> Callable[[RunRecord, datetime], str]:
+    def cell(record: RunRecord, now: datetime) -> str:  # noqa: ARG001
+        value = _last(record, f"{split}/loss")
+        return "" if value is None else f"{value:.4g}"
+
+    return cell
+
+
+def _elapsed(record: RunRecord, now: datetime) -> str:
+    """Since the run started or was resumed; the process may be older than its run."""
+    if record.state in ("waiting", "unreadable"):
+        return ""
+    if "seconds.total" in record.metrics:
+        return _duration(record.metrics["seconds.total"])
+    starts = [start for key in ("started_at", "process_started_at") if (start := moment(record.status.get(key)))]
+    end = now if record.state == "running" else moment(record.status.get("finished_at")) or record.changed_at
+    return _duration((end - max(starts)).total_seconds()) if starts and end is not None else ""
+
+
+def _left(record: RunRecord, now: datetime) -> str:
+    """By the median time of an epoch; the evaluation after the last epoch is not counted."""
+    total = record.settings.get("training.epochs")
+    took = [seconds for row in record.history if (seconds := row.get("seconds")) is not None]
+    if record.state != "running" or not is_number(total) or not took:
+        return ""
+    epoch = min(statistics.median(took), LONGEST)
+    since = (now - record.changed_at).total_seconds() if record.changed_at is not None else 0.0
+    seconds = max(total - (_last(record, "epoch") or 0), 0) * epoch - min(max(since, 0.0), epoch)
+    return ("≤ " if _may_stop_early(record) else "") + _duration(seconds)
+
+
+def _may_stop_early(record: RunRecord) -> bool:
+    return record.settings.get("training.patience") is not None
+
+
+def _note(record: RunRecord, now: datetime) -> str:
+    """Why a run failed, where it runs, and when it last changed a file."""
+    notes = [record.error_message] if record.error_message else []
+    host = record.status.get("host")
+    if record.state == "running" and host is not None and host != socket.gethostname():
+        notes.append(f"on {host}, {_last_sign(record, now)}")
+    if record.state == "dead":
+        notes.append(f"its process is gone; {_last_sign(record, now)}")
+    note = "; ".join([*notes, *record.problems])
+    return note if len(note) <= LONGEST_NOTE else f"{note[: LONGEST_NOTE - 1]}…"
+
+
+def _last_sign(record: RunRecord, now: datetime) -> str:
+    if record.changed_at is None:
+        return "no sign of life"
+    return f"last changed {_duration((now - record.changed_at).total_seconds())} ago"
+
+
+def _last(record: RunRecord, key: str) -> float | None:
+    return record.history[-1].get(key) if record.history else None
+
+
+def _duration(seconds: float) -> str:
+    """Hours, minutes and seconds: `3:20`, `1:03:20`, `2 d 01:03:20`."""
+    minutes, second = divmod(round(min(max(seconds, 0), LONGEST)), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days} d {hour:02}:{minute:02}:{second:02}"
+    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
+
+
+_ALWAYS = ("run", "state")
+_LEAST_IMPORTANT_FIRST = ("", "device", "train loss", "taken", "validation loss")
+_TEXTS = (*_ALWAYS, "device", "")
+_COLUMNS: dict[str, Callable[[RunRecord, datetime], str]] = {
+    "run": lambda record, now: record.label[:LONGEST_NAME],  # noqa: ARG005
+    "state": _state,
+    "epoch": _epoch,
+    "train loss": _loss("train"),
+    "validation loss": _loss("validation"),
+    "taken": _elapsed,
+    "left": _left,
+    "device": lambda record, now: record.device or "",  # noqa: ARG005
+    "": _note,
+}

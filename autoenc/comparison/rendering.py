@@ -1,0 +1,180 @@
+"""Lines and tables on a terminal, as plain text for another program, or as Markdown."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from autoenc.comparison.columns import Column, least_important_first
+from autoenc.comparison.formatting import listed_in_words
+from autoenc.comparison.tables import Line, Table
+
+STYLES = {"plain": "", "heading": "bold", "warning": "yellow", "note": "dim"}
+WIDEST_NAME = 40
+"""Characters of a run's name in a line of a terminal; the rest goes into the next line."""
+WIDEST = 10_000
+"""Characters of a line that goes to a file or another program."""
+GAP = 2
+"""Characters between columns."""
+LONGEST_WORD = 13
+"""Characters of a heading that are not broken into two lines."""
+
+
+def print_tables(parts: Iterable[Line | Table], *, metric: str | None, all_columns: bool, to: Console) -> None:
+    """Print them; on a terminal with the columns that fit, and a line that names the others.
+
+    Args:
+        parts: of the comparison.
+        metric: its column is always shown.
+        all_columns: whether to show all columns, in lines as long as they need.
+        to: the console.
+    """
+    left_out: dict[str, None] = {}
+    after_line = True  # there is nothing above the first line
+    for part in parts:
+        if isinstance(part, Table):
+            to.print()
+            columns = list(part.columns)
+            if to.is_terminal and not all_columns:
+                columns = fit(columns, metric=metric or "", into=to.width)
+                shown = {one.key for one in columns}
+                left_out |= {one.key: None for one in part.columns if one.key not in shown}
+            if to.is_terminal and table_width(columns, widest_name=WIDEST_NAME) <= to.width:
+                to.print(as_rich_table(columns, widest_name=WIDEST_NAME))
+            else:
+                print_whole(as_rich_table(columns), to=to)
+        else:
+            if part.kind == "heading" or not after_line:
+                to.print()
+            to.print(Text(part.text, style=STYLES[part.kind]), soft_wrap=not to.is_terminal)
+        after_line = isinstance(part, Line)
+    if left_out:
+        keys = listed_in_words(left_out)
+        to.print(Text(f"Too narrow for {keys}: a wider terminal, `| less -S` or --columns shows them.", style="dim"))
+
+
+def as_rich_table(columns: Sequence[Column], *, widest_name: int | None = None) -> RichTable:
+    """Equally long columns as a table of rich; texts are never taken for markup.
+
+    Args:
+        columns: of the table.
+        widest_name: where lines of text columns are broken; None for nowhere.
+    """
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
+    headings = [heading_lines(one.key) for one in columns]
+    deepest = max(len(lines) for lines in headings)
+    for one, lines in zip(columns, headings, strict=True):
+        folded = widest_name is not None and not one.right
+        table.add_column(
+            Text("\n".join([*[""] * (deepest - len(lines)), *lines])),
+            justify="right" if one.right else "left",
+            no_wrap=not folded,
+            overflow="fold",
+            max_width=widest_name if folded else None,
+        )
+    for number in range(len(columns[0].cells)):
+        table.add_row(*(Text(one.cells[number], style="bold" if number in one.best else "") for one in columns))
+    return table
+
+
+def heading_lines(key: str) -> list[str]:
+    """A key in lines: `optimizer.` and `learning_rate`. Joined they are what the command line takes."""
+    *groups, last = key.split(".")
+    cut = last.find("_", len(last) // 2 - 2) + 1
+    words = [last[:cut], last[cut:]] if len(last) > LONGEST_WORD and cut > 0 else [last]
+    return [*(f"{group}." for group in groups), *words]
+
+
+def table_width(columns: Sequence[Column], *, widest_name: int | None = None) -> int:
+    """The width of a table of these columns, in characters."""
+    return sum(_width(one, widest_name=widest_name) for one in columns) + GAP * (len(columns) - 1)
+
+
+def _width(one: Column, *, widest_name: int | None) -> int:
+    widest = max((cell_len(cell) for cell in one.cells), default=0)
+    if widest_name is not None and not one.right:
+        widest = min(widest, widest_name)
+    return max(widest, *(cell_len(line) for line in heading_lines(one.key)))
+
+
+def fit(columns: Sequence[Column], *, metric: str, into: int) -> list[Column]:
+    """Leave out the least important columns until the table fits into a width."""
+    names = columns[0].cells if columns[0].key == "run" else [""] * len(columns[0].cells)
+    widths = {one.key: _width(one, widest_name=WIDEST_NAME) + GAP for one in columns}
+    taken = sum(widths.values()) - GAP
+    left_out: list[str] = []
+    for key in least_important_first(columns, metric=metric, names=names):
+        if taken > into:
+            left_out.append(key)
+            taken -= widths[key]
+    for key in reversed(left_out.copy()):  # leaving out a wide column may have made room for a narrow one
+        if taken + widths[key] <= into:
+            left_out.remove(key)
+            taken += widths[key]
+    return [one for one in columns if one.key not in left_out]
+
+
+def print_whole(table: RichTable, *, to: Console) -> None:
+    """Print a table in long lines without cutting numbers: a narrow terminal wraps them, a file keeps them."""
+    like = io.TextIOWrapper(io.BytesIO(), encoding=to.encoding)  # without Unicode, rich draws other lines
+    wide = Console(file=like, width=WIDEST, force_terminal=to.is_terminal, highlight=False)
+    with wide.capture() as captured:
+        wide.print(table)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    to.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
+
+
+_WORD = re.compile(r"[^\s`|]+|[`|]+")
+_LINKED = re.compile(r"www\.|://|@|#\d", re.IGNORECASE)
+"""GitHub turns these into links, mentions and references. It does so even with escaped text, but not with code."""
+_SPECIAL = re.compile(r"[\\`*|<>~$&@]|\](?=\()|(?<![^\W_])_|_(?![^\W_])")
+"""Characters with a meaning in Markdown; of brackets the middle of a link, `_` only at the end of a word."""
+_AT_THE_START = re.compile(r"[-+#=\[]|\d+[.)](?!\S)")
+"""What starts a list, a heading or the target of a link."""
+_NUMBER = re.compile(r"[-+0-9.,e ±()]*")
+
+
+def as_markdown(parts: Iterable[Line | Table]) -> str:
+    """Lines as paragraphs, tables in GitHub's syntax."""
+    blocks = []
+    for part in parts:
+        if isinstance(part, Table):
+            blocks.append(markdown_table(part.columns))
+        else:
+            text = escape_markdown(part.text)
+            blocks.append(f"### {text}" if part.kind == "heading" else text)
+    return "\n\n".join(blocks) + "\n"
+
+
+def markdown_table(columns: Sequence[Column]) -> str:
+    """A table in which the best value of a column is bold."""
+    rows = [
+        [escape_markdown(one.key) for one in columns],
+        ["---:" if one.right else "---" for one in columns],
+        *([_markdown_cell(one, number) for one in columns] for number in range(len(columns[0].cells))),
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _markdown_cell(one: Column, number: int) -> str:
+    cell = one.cells[number]
+    if not (one.right and _NUMBER.fullmatch(cell)):
+        cell = escape_markdown(cell)
+    return f"**{cell}**" if number in one.best else cell
+
+
+def escape_markdown(text: str) -> str:
+    """A text that Markdown and HTML show as it is, without links and mentions."""
+    hidden = _WORD.sub(lambda found: f"`{found[0]}`" if _LINKED.search(found[0]) else _escape_word(found[0]), text)
+    return f"&#{ord(text[0])};{hidden[1:]}" if _AT_THE_START.match(text) else hidden
+
+
+def _escape_word(word: str) -> str:
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};" if found[0] in "&<>@|" else f"\\{found[0]}", word)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from autoenc.comparison.differences import difference_tables, metric_changes, value_columns
+from autoenc.comparison.tables import Table
+from tests.comparison.made_records import record
+from tests.comparison.printed import tables_printed
+
+
+def test_settings_and_environments_that_differ() -> None:
+    noise = {"name": "gaussian", "std": 0.5}
+    git = {"commit": "abc", "dirty": True}
+    old = record("old", {"mse": 0.2})
+    new = record("new", {"mse": 0.2}, noise=noise, environment={"device": "cpu", "git": git, "command_line": ["x"]})
+    keys, first, second = (list(one.cells) for one in value_columns(old.settings, new.settings))
+    assert list(zip(keys, first, second, strict=True)) == [("noise", "none", "gaussian"), ("noise.std", "-", "0.5")]
+    environment = [part for part in difference_tables(old, new) if isinstance(part, Table)][-1]
+    assert environment.columns[0].cells == ["threads", "git.commit", "git.dirty"]
+
+
+def test_changes_of_metrics() -> None:
+    old = record("old", {"mse": 0.2, "psnr": 10.0, "loss": 0.2, "mae": 0.0, "ssim": 0.5})
+    new = record("new", {"mse": 0.15, "psnr": 12.0, "loss": 0.1, "mae": 0.5}, noise={"name": "gaussian", "std": 0.5})
+    found = {change.key: change for change in metric_changes(old, new)}
+    mse = found["test.mse"]
+    assert (mse.old, mse.new, mse.better, mse.apart) == (0.2, 0.15, "new", "")
+    assert mse.absolute == pytest.approx(-0.05)
+    assert mse.relative == pytest.approx(-0.25)
+    assert found["test.psnr"].better == "new"
+    assert (found["test.mae"].better, found["test.mae"].relative) == ("old", None)
+    assert (found["test.ssim"].new, found["test.ssim"].absolute) == (None, None)
+    assert (found["parameters"].better, found["parameters"].absolute) == (None, 0)
+    loss = found["test.loss"]
+    assert (loss.absolute, loss.relative, loss.better, loss.apart) == (None, None, None, "noise, noise.std")
+
+
+def test_the_difference_is_printed_whole() -> None:
+    old = record("old", {"mse": 0.2, "pca_mse": 0.3}, label="old [red]")
+    new = record("new", {"mse": 0.15, "pca_mse": 0.2}, architecture__code_size=64, code_size=64)
+    lost = record("lost", state="failed", error_kind="raised", error_message="OSError: full", dataset__limit=7)
+    text = tables_printed(difference_tables(old, new))
+    assert "[red]" in text
+    assert "codes of 3 and 64 numbers" in text
+    assert ["architecture.code_size", "3", "64"] in [line.split() for line in text.splitlines()]
+    assert ["test.mse", "0.2000", "0.1500", "-0.05", "-25.0%"] in [line.split() for line in text.splitlines()]
+    assert "Environment: no difference" in text
+    text = tables_printed(difference_tables(old, lost))
+    assert "second: lost (failed: raised: OSError: full)" in text
+    assert ["dataset.limit", "null", "7"] in [line.split() for line in text.splitlines()]
+    assert "Metrics: second has none" in text
+    assert "test.mse" not in text

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+
+import pytest
+from scipy import stats
+
+from autoenc.comparison.columns import Column
+from autoenc.comparison.grouping import Group, estimate, group_columns, groups_of, settings_without_seed
+from autoenc.comparison.ranking import SortOrder, rank
+from autoenc.comparison.rendering import markdown_table
+from autoenc.comparison.warnings import group_warnings
+from autoenc.runs import RunRecord
+from tests.comparison.made_records import record
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 40])
+def test_the_interval_is_that_of_scipy(count: int) -> None:
+    values = [0.02 + 0.001 * math.sin(number) for number in range(count)]
+    found = estimate(values)
+    low, high = stats.t.interval(0.95, count - 1, loc=sum(values) / count, scale=stats.sem(values))
+    assert found.mean == pytest.approx((low + high) / 2)
+    assert found.half_width == pytest.approx((high - low) / 2)
+    assert found.runs == count
+
+
+def test_a_single_number_has_no_interval() -> None:
+    assert estimate([0.5]) == (0.5, None, 1)
+    assert estimate([0.5, 0.5]) == (0.5, 0.0, 2)
+
+
+def test_huge_numbers_have_a_mean() -> None:
+    assert estimate([sys.float_info.max] * 3) == (sys.float_info.max, 0.0, 3)
+    assert estimate([1.7e308, -1.7e308]) == (0.0, None, 2)  # no float is large enough for the interval
+    runs = [record(str(seed), {"mse": error}, seed=seed) for seed, error in enumerate([1e200, 2e200, 1.7e308])]
+    assert len(cells(runs, "test.mse")["test.mse"][0]) < 30
+
+
+RUNS = [
+    *(
+        record(f"conv {seed}", {"mse": error, "pca_mse": 0.2}, architecture__name="conv", seed=seed)
+        for seed, error in enumerate([0.10, 0.12, 0.14])
+    ),
+    *(record(f"linear {seed}", {"mse": error}, seed=seed) for seed, error in enumerate([0.30, 0.32])),
+    record("linear 2", state="failed", error_kind="killed", seed=2),
+]
+
+
+def groups(runs: Sequence[RunRecord], *keys: str, order: SortOrder | None = None) -> list[Group]:
+    ranking = rank(runs, metric="test.mse", order=order)
+    (section,) = ranking.sections
+    return groups_of(section, ranking=ranking, keys=keys)
+
+
+def columns(runs: Sequence[RunRecord], *metrics: str) -> dict[str, Column]:
+    return {one.key: one for one in group_columns(groups(runs, "architecture"), metrics=metrics)}
+
+
+def cells(runs: Sequence[RunRecord], *metrics: str) -> dict[str, list[str]]:
+    return {key: list(one.cells) for key, one in columns(runs, *metrics).items()}
+
+
+def test_runs_that_differ_only_in_the_seed_are_a_group() -> None:
+    assert settings_without_seed(RUNS) == ["architecture"]
+    found = groups(RUNS, "architecture")
+    assert [group.values for group in found] == [{"architecture": "conv"}, {"architecture": "linear"}]
+    assert [len(group.records) for group in found] == [3, 2]
+    assert [group.left_out for group in found] == [0, 1]
+    conv = found[0].estimate("test.mse")
+    assert conv is not None
+    assert conv.mean == pytest.approx(0.12)
+    assert conv.half_width == pytest.approx(stats.t.ppf(0.975, 2) * 0.02 / math.sqrt(3))
+
+
+def test_a_failure_on_other_images_is_not_left_out() -> None:
+    elsewhere = record("elsewhere", state="failed", dataset__name="fashion_mnist", seed=3)
+    assert [group.left_out for group in groups([*RUNS, elsewhere], "architecture")] == [0, 1]
+
+
+def test_the_table_of_groups() -> None:
+    found = columns(RUNS, "test.mse", "test.pca_mse", "parameters", "test.psnr")
+    table = {key: list(one.cells) for key, one in found.items()}
+    assert table == {
+        "architecture": ["conv", "linear"],
+        "n": ["3", "2"],
+        "left_out": ["", "1"],
+        "test.mse": ["0.120 ± 0.050", "0.310 ± 0.127"],
+        "test.pca_mse": ["0.2000", ""],
+        "parameters": ["1,234", "1,234"],
+        "test.psnr": ["", ""],
+    }
+    assert found["test.mse"].best == {0}
+
+
+def test_all_means_that_look_like_the_best_are_bold() -> None:
+    errors = {"conv": (0.1, 0.2), "mlp": (0.1, 0.2 + 1e-9), "linear": (0.3, 0.4)}
+    runs = [
+        record(f"{name} {seed}", {"mse": error}, architecture__name=name, seed=seed)
+        for name, both in errors.items()
+        for seed, error in enumerate(both)
+    ]
+    mean = columns(runs, "test.mse")["test.mse"]
+    assert mean.cells[0] == mean.cells[1]
+    assert mean.best == {0, 1}
+
+
+def test_a_group_of_one_has_no_interval() -> None:
+    table = cells(RUNS[:4], "test.mse")
+    assert table["test.mse"] == ["0.120 ± 0.050", "0.300"]
+    assert table["n"] == ["3", "1"]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (None, ["conv", "linear"]),
+        (SortOrder("test.mse", descending=True), ["linear", "conv"]),
+        (SortOrder("architecture", descending=False), ["conv", "linear"]),
+        (SortOrder("architecture", descending=True), ["linear", "conv"]),
+    ],
+)
+def test_groups_are_ordered_by_mean_or_key(order: SortOrder | None, expected: list[str]) -> None:
+    found = groups([*RUNS[3:5], *RUNS[:3]], "architecture", order=order)
+    assert [group.values["architecture"] for group in found] == expected
+
+
+def warnings(runs: Sequence[RunRecord], *keys: str) -> list[str]:
+    metrics = ["test.mse", "test.psnr", "parameters", "test.pca_mse"]
+    return group_warnings(groups(runs, *(keys or ("architecture",))), metrics=metrics)
+
+
+def test_groups_with_more_than_seeds_are_warned_of() -> None:
+    assert warnings(RUNS[:5]) == []
+    mixed = [record(f"{seed}", {"mse": 0.1 * seed}, optimizer__learning_rate=seed, seed=seed) for seed in (1, 2)]
+    (warning,) = warnings(mixed)
+    assert "optimizer.learning_rate" in warning
+    assert "--group-by settings" in warning
+    (warning,) = warnings(RUNS)
+    assert "left_out" in warning
+
+
+def test_copies_are_warned_of_unless_grouped_by_seed() -> None:
+    copies = [record(name, {"mse": 0.1}, seed=seed) for name in "ab" for seed in (1, 2)]
+    assert warnings(copies, "architecture", "seed") == []
+    (warning,) = warnings(copies)
+    assert "copies" in warning
+
+
+def test_numbers_that_are_not_comparable_have_no_mean() -> None:
+    runs = [
+        record(str(seed), {"mse": 0.1, "noisy_mse": 0.2}, noise={"name": "gaussian", "std": std}, seed=seed)
+        for seed, std in enumerate((0.1, 0.5))
+    ]
+    assert groups(runs, "architecture")[0].estimate("test.noisy_mse") is None
+    assert cells(runs, "test.noisy_mse")["test.noisy_mse"] == ["mixed"]
+
+
+def test_facts_that_differ_are_a_range() -> None:
+    runs = [record("a", {"mse": 0.1}, parameters=10), record("b", {"mse": 0.1}, parameters=2000)]
+    assert cells(runs, "parameters")["parameters"] == ["10 to 2,000"]
+
+
+def scored(scores: Mapping[str, Sequence[float | None]]) -> list[RunRecord]:
+    """A run for each number, which is its psnr if it has one."""
+    return [
+        record(
+            f"{name} {seed}",
+            {"mse": 0.1 + seed / 100, **({} if score is None else {"psnr": score})},
+            architecture__name=name,
+            seed=seed,
+        )
+        for name, each in scores.items()
+        for seed, score in enumerate(each)
+    ]
+
+
+def test_a_mean_over_some_of_the_runs_is_marked_and_never_the_best() -> None:
+    whole = {"linear": (20.0, 20.5, 21.0), "mlp": (10.0, 11.0, 12.0)}
+
+    def psnr(**more: tuple[float | None, ...]) -> Column:
+        return columns(scored({**more, **whole}), "test.psnr")["test.psnr"]
+
+    survivors = psnr(conv=(None, 21.0, 22.0))
+    assert list(survivors.cells) == ["21.5 ± 6.4 (2)", "20.5 ± 1.2", "11.0 ± 2.5"]
+    assert survivors.best == frozenset()  # the best one is not known
+    assert "| 21.5 ± 6.4 (2) |" in markdown_table([survivors])
+    assert psnr(conv=(None, 21.0)).cells[0] == "21.0 (1)"
+    assert psnr().best == {0}
+    assert psnr(conv=(None, 12.0, 13.0)).best == {1}
+    equal = psnr(conv=(None, 20.0, 21.0))
+    assert equal.cells[0].startswith(equal.cells[1].partition(" ")[0])
+    assert equal.best == {1}
+    (warning,) = warnings(scored({"conv": (None, 21.0, 22.0), **whole}))
+    assert warning.startswith("Some runs have no test.psnr: a mean with a number in brackets")

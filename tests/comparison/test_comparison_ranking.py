@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autoenc.comparison.ranking import (
+    SortOrder,
+    better_direction,
+    comparable_sections,
+    rank,
+    sort_runs,
+    split_of,
+)
+from autoenc.comparison.warnings import metric_note, ranking_note, ranking_warnings
+from autoenc.evaluation.metrics import metric_names, metrics
+from autoenc.runs import RunRecord
+from tests.comparison.made_records import UNITS, record
+
+BETTER = {
+    "loss": "lower",
+    "reconstruction": "lower",
+    "penalty": None,
+    "mse": "lower",
+    "mae": "lower",
+    "psnr": "higher",
+    "bce": "lower",
+    "ssim": "higher",
+    "elbo_nats": "higher",
+    "nll_nats": "lower",
+    "pca_mse": None,
+    "seconds": "lower",
+    "images_per_second": "higher",
+}
+
+
+def names(records: list[RunRecord], metric: str) -> list[list[str]]:
+    return [[each.name for each in section.records] for section in comparable_sections(records, metric)]
+
+
+def warnings(records: list[RunRecord], metric: str) -> list[str]:
+    return ranking_warnings(comparable_sections(records, metric), metric)
+
+
+def test_every_metric_has_a_known_direction() -> None:
+    assert {name: metric.better for name, metric in metrics().items()} == BETTER
+
+
+@pytest.mark.parametrize("name", metric_names(split="test"))
+def test_every_metric_is_ranked_in_its_direction(name: str) -> None:
+    runs = [record(run, {name: score}) for run, score in (("middle", 2.0), ("least", 1.0), ("most", 3.0))]
+    expected = (
+        ["most", "middle", "least"] if BETTER[name.removeprefix("noisy_")] == "higher" else ["least", "middle", "most"]
+    )
+    for split in ("test", "validation"):
+        assert names(runs, f"{split}.{name}") in ([expected], [])
+    assert names(runs, f"test.{name}") == [expected]
+
+
+def test_facts_and_times_are_ranked_in_their_direction() -> None:
+    fast = record("fast", {"mse": 0.1}, seconds={"training": 1.0}, images_per_second=9.0, parameters=7)
+    slow = record("slow", {"mse": 0.1}, seconds={"training": 2.0}, images_per_second=5.0, parameters=8)
+    for metric in ("seconds.training", "images_per_second", "parameters"):
+        assert names([slow, fast], metric) == [["fast", "slow"]]
+
+
+def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
+    assert better_direction("test.mine", unit="points, higher is better") == "higher"
+    assert better_direction("test.mine", unit="points, lower is better") == "lower"
+    assert better_direction("test.mine", unit="points") is None
+    assert better_direction("test.kl_nats") is better_direction("code_size") is None
+    units = {"mine": "points, higher is better"}
+    runs = [record("a", {"mine": 1.0}, units=units), record("b", {"mine": 2.0}, units=units)]
+    assert names(runs, "test.mine") == [["b", "a"]]
+
+
+def test_splits_of_metrics() -> None:
+    keys = ("validation.mse", "test.noisy_mse", "seconds.total", "epochs")
+    assert [split_of(key) for key in keys] == ["validation", "test", None, None]
+
+
+@pytest.mark.parametrize(
+    ("change", "metric"),
+    [
+        ({"dataset__name": "fashion_mnist"}, "test.mse"),
+        ({"dataset__limit": 100}, "test.mse"),
+        ({"dataset__validation_fraction": 0.2}, "test.mse"),
+        ({"dataset__size": [32, 32]}, "test.mse"),
+        ({"dataset__binarization": "static"}, "test.mse"),
+        ({"dataset__path": "/other"}, "test.mse"),
+        ({"dataset__split_seed": 1}, "validation.mse"),
+        ({"dataset__split_seed": 1}, "train.mse"),
+        ({"dataset__split_seed": 1}, "test.pca_mse"),
+        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.noisy_mse"),
+        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.noisy_ssim"),
+        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.loss"),
+        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.unknown"),
+        ({"loss": {"name": "bce"}}, "test.elbo_nats"),
+        ({"loss": {"name": "bce"}}, "test.nll_nats"),
+        ({"evaluation": {"nll_samples": 50}}, "test.nll_nats"),
+        ({"units": UNITS | {"mse": "cubes"}}, "test.mse"),
+        ({"environment": {"device": "cuda", "threads": 1}}, "seconds.training"),
+        ({"environment": {"device": "cpu", "threads": 2}}, "images_per_second"),
+        ({"status": {"host": "there"}}, "seconds.training"),
+    ],
+)
+def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str, Any], metric: str) -> None:
+    scores = dict.fromkeys(
+        ("mse", "noisy_mse", "noisy_ssim", "loss", "unknown", "elbo_nats", "nll_nats", "pca_mse"), 0.1
+    )
+    runs = [record("a", scores), record("b", scores, **change), record("c", scores)]
+    assert names(runs, metric) == [["a", "c"], ["b"]]
+    one, two = comparable_sections(runs, metric)
+    assert one.name != two.name
+    (warning,) = warnings(runs, metric)
+    assert f"{metric} cannot rank all 3 runs together" in warning
+    assert next(iter(two.apart)) in warning
+    assert "2 separate rankings" in warning
+
+
+@pytest.mark.parametrize(
+    ("change", "metric"),
+    [
+        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.mse"),
+        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.elbo_nats"),
+        ({"dataset__split_seed": 1}, "test.mse"),
+        ({"dataset__shuffle": False}, "test.mse"),
+        ({"data_dir": "/elsewhere"}, "test.mse"),
+        ({"architecture": {"name": "conv"}}, "validation.loss"),
+        ({"loss": {"name": "gaussian"}}, "test.elbo_nats"),  # the likelihood of mse
+        ({"environment": {"device": "cuda", "threads": 8}}, "test.mse"),
+        ({"dataset__name": "fashion_mnist"}, "parameters"),
+    ],
+)
+def test_irrelevant_differences_keep_no_runs_apart(change: dict[str, Any], metric: str) -> None:
+    scores = {"mse": 0.1, "loss": 0.1, "elbo_nats": -9.0}
+    runs = [record("a", scores), record("b", scores, **change)]
+    assert names(runs, metric) == [["a", "b"]]
+    assert comparable_sections(runs, metric)[0].apart == {}
+    assert warnings(runs, metric) == []
+
+
+def test_binarized_test_images_depend_on_their_seed() -> None:
+    changes = {"dataset__binarization": "static"}
+    runs = [record("a", {"mse": 0.1}, **changes), record("b", {"mse": 0.1}, dataset__split_seed=1, **changes)]
+    assert names(runs, "test.mse") == [["a"], ["b"]]
+
+
+def test_sections_are_named_without_settings_that_a_choice_implies() -> None:
+    gaussian = {"noise": {"name": "gaussian", "std": 0.3, "clip": True}}
+    stronger = {"noise": {"name": "gaussian", "std": 0.5, "clip": True}}
+    scores = {"noisy_mse": 0.1}
+    runs = [record("a", scores), record("b", scores, **gaussian), record("c", scores, **stronger)]
+    assert [section.apart for section in comparable_sections(runs[:2], "test.noisy_mse")] == [
+        {"noise": "none"},
+        {"noise": "gaussian"},
+    ]
+    assert [section.name for section in comparable_sections(runs, "test.noisy_mse")] == [
+        "noise none",
+        "noise gaussian, noise.std 0.3",
+        "noise gaussian, noise.std 0.5",
+    ]
+
+
+def test_a_run_without_config_and_units_is_ranked_separately() -> None:
+    runs = [record("a", {"mse": 0.1}), record("b", {"mse": 0.1}, config={}, units=None)]
+    assert names(runs, "test.mse") == [["a"], ["b"]]
+    apart = comparable_sections(runs, "test.mse")[1].apart
+    assert (apart["unit"], apart["dataset"]) == ("unknown", "unknown")
+
+
+def test_unfinished_runs_are_not_ranked_and_not_dropped() -> None:
+    runs = [
+        record("good", {"mse": 0.5}),
+        record("failed", {"mse": 0.1}, state="failed", error_kind="raised", error_message="ValueError: no"),
+        record("running", state="running"),
+        record("dead", {"mse": 0.1}, state="dead"),
+        record("broken", state="unreadable", problems=("summary.json is cut off",)),
+        record("other", {"psnr": 1.0}, problems=("metrics.jsonl is missing",)),
+    ]
+    ranking = rank(runs, metric="test.mse")
+    assert [run.name for section in ranking.sections for run in section.records] == ["good"]
+    assert {one.record.name: one.reason for one in ranking.unranked} == {
+        "failed": "raised: ValueError: no",
+        "running": "still running",
+        "dead": "its process exited without recording why",
+        "broken": "summary.json is cut off",
+        "other": "it has no test.mse; metrics.jsonl is missing",
+    }
+    nothing = rank(runs, metric=None)
+    assert (nothing.sections, len(nothing.unranked), ranking_note(nothing)) == ((), len(runs), "")
+
+
+def test_different_code_sizes_are_warned_of() -> None:
+    runs = [
+        record("small", {"mse": 0.3, "pca_mse": 0.041}, code_size=3),
+        record("large", {"mse": 0.1, "pca_mse": 0.0104}, code_size=64),
+    ]
+    (warning,) = warnings(runs, "test.mse")
+    assert "codes of 3 and 64 numbers" in warning
+    assert "0.041 with 3, 0.0104 with 64" in warning
+    assert warnings(runs, "parameters") == []
+    assert warnings(runs, "seconds.training") == []
+    assert warnings([*runs[:1], record("other", {"mse": 0.2}, code_size=3)], "test.mse") == []
+    apart = [runs[0], record("large", {"mse": 0.1}, code_size=64, dataset__limit=9)]
+    assert ["cannot rank" in warning for warning in warnings(apart, "test.mse")] == [True]
+
+
+def test_the_note_names_metric_direction_and_split() -> None:
+    assert "rank them on the validation split" in metric_note("test.mse")
+    assert metric_note("validation.mse") == "By validation.mse, lower is better: on the validation split."
+    assert metric_note("test.psnr").startswith("By test.psnr, higher is better: on the test split")
+    assert metric_note("parameters") == "By parameters."
+    runs = [record("a", {"mse": 0.1})]
+    note = ranking_note(rank(runs, metric="test.mse", order=SortOrder("test.mse", descending=True)))
+    assert note.startswith("Sorted by test.mse, descending. By test.mse, lower is better")
+    by_seed = rank(runs, metric="test.mse", order=SortOrder("seed", descending=False))
+    assert ranking_note(by_seed) == "Sorted by seed, ascending."
+
+
+@pytest.mark.parametrize(
+    ("key", "descending", "expected"),
+    [
+        ("name", False, ["job 1", "job 9", "job 10"]),
+        ("name", True, ["job 10", "job 9", "job 1"]),
+        ("noise.std", False, ["job 9", "job 10", "job 1"]),  # missing values are last either way
+        ("noise.std", True, ["job 10", "job 9", "job 1"]),
+    ],
+)
+def test_runs_are_sorted_by_any_key(key: str, descending: bool, expected: list[str]) -> None:
+    runs = [
+        record("job 10", {"mse": 0.1}, noise={"name": "gaussian", "std": 0.5}),
+        record("job 9", {"mse": 0.1}, noise={"name": "gaussian", "std": 0.1}),
+        record("job 1", {"mse": 0.1}),
+    ]
+    assert [run.name for run in sort_runs(runs, SortOrder(key, descending))] == expected

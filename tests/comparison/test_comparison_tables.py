@@ -1,0 +1,182 @@
+"""The text of a comparison, on a terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.cells import cell_len
+
+from autoenc.comparison.columns import MOST_SETTINGS, usual_metric
+from autoenc.comparison.ranking import rank
+from autoenc.comparison.rendering import as_markdown, escape_markdown
+from autoenc.comparison.tables import MOST_ROWS, Line, Table, TableOptions, comparison_tables
+from autoenc.runs import RunRecord
+from tests.comparison.made_records import CONFIG, record
+from tests.comparison.printed import tables_printed
+
+
+def tables(runs: Sequence[RunRecord], **changes: Any) -> list[Line | Table]:
+    options = TableOptions(**{"metric": usual_metric(runs), **changes})
+    return list(comparison_tables(rank(runs, metric=options.metric, order=options.order), options))
+
+
+def shown(runs: Sequence[RunRecord], *, terminal: int | None = None, **changes: Any) -> str:
+    parts = tables(runs, **changes)
+    return tables_printed(parts, metric="validation.mse", terminal=terminal, all_columns=bool(changes.get("columns")))
+
+
+def rows(text: str, *names: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines() if line.startswith(names)]
+
+
+def test_a_comparison_reads_from_top_to_bottom() -> None:
+    runs = [
+        record("slow", {"mse": 0.25, "pca_mse": 0.5}, optimizer__learning_rate=0.1),
+        record("fast", {"mse": 0.125, "pca_mse": 0.5}, optimizer__learning_rate=0.2),
+        record("lost", state="failed", error_kind="killed", error_message="by signal 9", optimizer__learning_rate=0.3),
+    ]
+    text = shown(runs)
+    lines = text.splitlines()
+    assert lines[0] == "3 runs: 2 finished, 1 failed."
+    assert lines[1] == "By validation.mse, lower is better: on the validation split."
+    assert rows(text, "fast", "slow") == [
+        ["fast", "0.2", "0.2500", "0.1250", "0.06250", "61.25", "4,321"],
+        ["slow", "0.1", "0.5000", "0.2500", "0.12500", "61.25", "4,321"],
+    ]
+    assert rows(text, "lost") == [["lost", "failed", "killed:", "by", "signal", "9", "0.3"]]
+    assert (
+        "The same for all ranked runs: dataset mnist, test.pca_mse 0.5000, code_size 3, parameters 1,234, "
+        "epochs 5 (best 4), machine cpu."
+    ) in text
+    assert "mse: squares" in text
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_each_section_has_a_table() -> None:
+    runs = [
+        record("a", {"mse": 0.3}, seed=1),
+        record("b", {"mse": 0.1}, dataset__name="fashion_mnist", seed=1),
+        record("c", {"mse": 0.2}, seed=1),
+        record("d", {"mse": 0.1}, dataset__name="fashion_mnist", seed=2),
+    ]
+    text = shown(runs)
+    assert text.index("cannot rank all 4 runs together") < text.index("\ndataset mnist\n")
+    places = [text.index(f"\n{start}") for start in ("dataset mnist", "c ", "a ", "dataset fashion_mnist", "b ", "d ")]
+    assert places == sorted(places)
+    assert "All of these: seed 1" in text
+    assert "dataset" not in [one.key for part in tables(runs) if isinstance(part, Table) for one in part.columns]
+
+
+def test_code_sizes_are_warned_of() -> None:
+    text = shown([record("a", {"mse": 0.3}), record("b", {"mse": 0.1}, code_size=64)])
+    assert "Note: validation.mse is ranked across codes of 3 and 64 numbers" in text
+
+
+def test_as_many_rows_as_can_be_read() -> None:
+    runs = [record(f"job {number}", {"mse": 0.1 + number / 1e4}, seed=number) for number in range(MOST_ROWS + 7)]
+    assert f"job {MOST_ROWS - 1} " in shown(runs)
+    assert f"job {MOST_ROWS} " not in shown(runs)
+    assert "... and 7 more: --all shows them" in shown(runs)
+    assert f"job {MOST_ROWS + 6} " in shown(runs, all_rows=True)
+    assert len(rows(shown(runs, top=3), "job ")) == 3
+    assert f"... and {MOST_ROWS + 4} more\n" in shown(runs, top=3)
+
+
+def test_as_many_sections_and_failures_as_can_be_read() -> None:
+    runs = [record(f"{number}", {"mse": 0.1}, dataset__limit=number + 1) for number in range(100)]
+    runs += [record(f"lost {number}", state="failed") for number in range(60)]
+    text = shown(runs, metric="test.mse")
+    assert "... and 70 more such tables" in text
+    assert "... and 10 more: --all" in text
+    assert len(rows(shown(runs, metric="test.mse", all_rows=True), "lost")) == 60
+    assert "Not ranked: 60 failed.\n" in shown(runs, metric="test.mse", top=1)
+
+
+def test_as_many_settings_as_can_be_read() -> None:
+    many = {f"key{number}": number for number in range(1, 1001)}
+    runs = [record("a", {"mse": 0.1}, seed=1), record("b", {"mse": 0.2}, config={**CONFIG, **many})]
+    lost = record("lost", state="failed", config={**CONFIG, **dict.fromkeys(many, 0)})
+    parts = tables([*runs, lost])
+    assert all(len(part.columns) < MOST_SETTINGS + 20 for part in parts if isinstance(part, Table))
+    assert "validation.mse" in [one.key for part in parts if isinstance(part, Table) for one in part.columns]
+    assert f"{1001 - MOST_SETTINGS} more settings differ: --columns" in shown([*runs, lost])
+    assert "key900" in shown(runs, columns=("key900",))
+
+
+def test_runs_without_a_metric_are_shown() -> None:
+    runs = [record("a", state="running", history=({"epoch": 2},)), record("b", state="unreadable", problems=("cut",))]
+    assert rows(shown(runs), "a ", "b ") == [
+        ["a", "running", "still", "running", "2", "of", "5"],
+        ["b", "unreadable", "cut"],
+    ]
+
+
+def test_a_terminal_gets_the_columns_that_fit_and_the_names_of_the_others() -> None:
+    runs = [
+        record(f"a long name of a run, number {number}", {"mse": number / 7, "pca_mse": number}, seed=number)
+        for number in range(1, 4)
+    ]
+    text = shown(runs, terminal=70)
+    assert all(cell_len(line) <= 70 for line in text.splitlines())
+    assert "images_per_second" in text.split("Too narrow for")[1]
+    wide = shown(runs, terminal=300)
+    assert "Too narrow" not in wide
+    assert "per_second" in wide
+    chosen = shown(runs, terminal=30, columns=("test.mse", "validation.mse", "train.mse", "images_per_second"))
+    assert "Too narrow" not in chosen
+    assert "4,321" in chosen
+
+
+def test_long_names_are_broken_on_a_terminal_and_whole_in_a_file() -> None:
+    name = "x" * 100
+    runs = [record(name, {"mse": 0.5}), record("y", {"mse": 0.25}, seed=1)]
+    assert name in shown(runs)
+    on_terminal = shown(runs, terminal=100)
+    assert name not in on_terminal
+    assert on_terminal.count("x") >= 100
+    assert all(cell_len(line) <= 100 for line in on_terminal.splitlines())
+
+
+def test_texts_are_not_markup() -> None:
+    assert "[red]b[/red]" in shown([record("[red]b[/red]", {"mse": 0.1}), record("c", {"mse": 0.2}, seed=1)])
+
+
+def test_markdown_has_the_same_tables() -> None:
+    runs = [
+        record("a|b", {"mse": 0.25}, seed=1, architecture__name="<img src=x>"),
+        record("_c_ @someone #3", {"mse": 0.125}, seed=2),
+        record("lost", state="failed", error_message="a", seed=3),
+    ]
+    text = as_markdown(tables(runs))
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in table[:4]} == {table[0].count("|")}
+    assert "**0.2500**" in text
+    assert "### Not ranked: 1 failed" in text
+    assert "<img" not in text
+    assert "`@someone` `#3`" in text
+    assert "a|b" not in text
+    assert "| ---: |" in text
+
+
+def test_markdown_escapes_its_signs_and_links() -> None:
+    for linked in ("www.evil.com", "http://evil.com/_a_", "WWW.evil.com", "@name", "a@b.com", "a/b#12", "ftp://x"):
+        assert escape_markdown(linked) == f"`{linked}`"  # code is never a link or a mention
+        assert escape_markdown(f"*see* `{linked}|") == f"\\*see\\* \\``{linked}`&#124;"
+    assert escape_markdown("*a* <b>`c`|[d](e)") == "\\*a\\* &#60;b&#62;\\`c\\`&#124;[d\\](e)"
+    assert escape_markdown("learning_rate_0.01-seed [0, 1] _a_ a_") == "learning_rate_0.01-seed [0, 1] \\_a\\_ a\\_"
+    for line in ("- a", "+ a", "# a", "1. a", "2) a", "[a]: b", "==="):
+        assert escape_markdown(line) == f"&#{ord(line[0])};{line[1:]}"
+    assert escape_markdown("1.5 a, 2-3 b: c") == "1.5 a, 2-3 b: c"
+
+
+def test_groups_are_shown_with_their_intervals() -> None:
+    runs = [record(f"{seed}", {"mse": 0.1 + seed / 100}, seed=seed) for seed in range(3)]
+    runs.append(record("lost", state="failed", seed=3))
+    text = shown(runs, group_by=("architecture",), metric="test.mse")
+    assert [line.split()[:5] for line in text.splitlines() if line.startswith("linear")] == [
+        ["linear", "3", "1", "0.110", "±"]
+    ]
+    assert "Student's t" in text
+    assert "left_out" in text
+    assert "lost" in text

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoenc.comparison.report import images
+from autoenc.comparison.report.images import read_picture, texts_of
+from autoenc.runs import ArrayError, Limits, RunRecord
+from tests.comparison.report_examples import record, save_arrays
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunRecord:
+    return record(tmp_path, "run")
+
+
+def saved(run: RunRecord, values: Any = None, **stored: Any) -> Path:
+    path = run.path / "figures" / "a.npz"
+    save_arrays(path, values or {"captions": ["a"]}, **stored)
+    return path
+
+
+def fault(run: RunRecord, **dimensions: int) -> str:
+    with pytest.raises(ArrayError) as caught:
+        read_picture(run, "a", dimensions or {"x": 2})
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "i8", ">f4"])
+def test_arrays_and_values_are_read_as_they_were_saved(run: RunRecord, dtype: str) -> None:
+    x = np.asarray(np.arange(12).reshape(3, 4), dtype=dtype)
+    saved(run, x=x, y=np.ones(3))
+    stored = read_picture(run, "a", {"x": 2})
+    assert np.array_equal(stored.arrays["x"], x)
+    assert stored.arrays["x"].dtype == x.dtype
+    assert stored.values == {"captions": ["a"]}
+
+
+def test_our_own_pictures_are_read(run: RunRecord) -> None:
+    from autoenc.pictures.reconstructions import Reconstructions
+
+    shown = np.random.default_rng(0).random((2, 1, 4, 4)).astype(np.float32)
+    picture = Reconstructions(clean=shown, given=shown, final=shown / 2, captions=("a", "b"))
+    picture.save(run.path / "figures" / "reconstructions.npz")
+    found = read_picture(run, "reconstructions", {"clean": 4, "final": 4})
+    assert np.array_equal(found.arrays["final"], shown / 2)
+    assert texts_of(found.values, "captions", count=2) == ["a", "b"]
+
+
+def test_faults_are_sentences(run: RunRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "No such file" in fault(run)
+    (run.path / "figures" / "a.npz").write_bytes(b"hello")
+    assert "is no archive of arrays" in fault(run)
+    saved(run, x=np.ones((2, 2)))
+    assert "'y'" in fault(run, y=2)
+    assert "dimensions" in fault(run, x=3)
+    monkeypatch.setattr(images, "LIMITS", Limits(file_bytes=100, array_bytes=100, members=3))
+    assert "more than the 100 that are read" in fault(run)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "[" * 90_000, " " * 200_000 + "{}"])
+def test_values_that_are_not_a_short_table_are_a_fault(run: RunRecord, text: str) -> None:
+    saved(run, np.array(text), x=np.ones((1, 1)))
+    assert fault(run)
+
+
+def test_a_link_out_of_the_run_is_not_followed(run: RunRecord, tmp_path: Path) -> None:
+    secret = record(tmp_path, "secret")
+    saved(secret, x=np.ones((2, 2)))
+    figures = run.path / "figures"
+    (figures / "a.npz").symlink_to(secret.path / "figures" / "a.npz")
+    assert fault(run) == "is a link to somewhere else"
+    figures.rename(run.path / "real")
+    figures.symlink_to(secret.path / "figures")
+    assert fault(run) == "is a link to somewhere else"
+    figures.unlink()
+    figures.symlink_to(run.path / "real")
+    (figures / "a.npz").unlink()
+    saved(run, x=np.ones((2, 2)))
+    assert read_picture(run, "a", {"x": 2}).arrays
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "no list of texts"),
+        ({"c": "ab"}, "no list"),
+        ({"c": [1]}, "no list"),
+        ({"c": ["a"]}, "1 of 'c' instead of 2"),
+    ],
+)
+def test_lists_of_texts_are_checked(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ArrayError, match=words):
+        texts_of(values, "c", count=2)
+
+
+def test_texts_are_printable() -> None:
+    assert texts_of({"c": ["\x1b[31mred", "b"]}, "c") == ["\\x1b[31mred", "b"]
+
+
+def test_neither_torch_nor_matplotlib_is_imported() -> None:
+    program = "import sys; import autoenc.comparison.report; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    assert {"torch", "torchvision", "matplotlib", "sklearn"}.isdisjoint(loaded)
