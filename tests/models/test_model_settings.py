@@ -116,9 +116,9 @@ def test_the_weights_of_corrupted_and_kept_pixels_reach_the_loss() -> None:
     weights = {"name": "mse", "corrupted_weight": 3.0, "kept_weight": 0.5}
     loss: Any = model_of(loss=weights, noise={"name": "masking"}).loss
     corrupted = torch.zeros(6, *SHAPE, dtype=torch.bool)
-    corrupted[..., :4] = True
+    corrupted[..., :2] = True  # a quarter
     zeros, ones = torch.zeros(6, *SHAPE), torch.ones(6, *SHAPE)
-    assert loss(zeros, zeros, ones, corrupted=corrupted).item() == pytest.approx((3.0 + 0.5) / 2)
+    assert loss(zeros, zeros, ones, corrupted=corrupted).item() == pytest.approx(0.25 * 3.0 + 0.75 * 0.5)
 
 
 # --- the bottleneck ---
