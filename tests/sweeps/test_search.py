@@ -90,7 +90,7 @@ def test_a_larger_n_trials_adds_trials(tmp_path: Path) -> None:
 
 
 def test_random_trials_of_a_later_command_are_others(tmp_path: Path) -> None:
-    """A sampler that is made anew with the same seed would begin from the beginning."""
+    """A new sampler with the same seed would propose the same again."""
     sampler = {"name": "random", "seed": 0}
     go_through(tmp_path, begin(tmp_path, n_trials=5, sampler=sampler))
     search = begin(tmp_path, n_trials=10, sampler=sampler)

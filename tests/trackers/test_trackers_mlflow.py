@@ -303,7 +303,7 @@ def test_an_interrupted_run_is_killed_for_mlflow(train: Train, store: Store, mon
 
 @pytest.fixture
 def refusing() -> Iterator[int]:
-    """A port that nobody listens at."""
+    """A port where no one listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

@@ -51,7 +51,7 @@ class Supervisor:
 class RemoteJob:
     """A job that was handed to another system.
 
-    If the system ends it, the job's process notices, saves and ends by itself. Until then nobody may write over its
+    If the system ends it, the job's process notices, saves and ends by itself. Until then no one may write over its
     status or continue in its folder. On this machine its process can be seen; a job elsewhere gets `LOST_SECONDS`.
     """
 
