@@ -183,7 +183,7 @@ def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -
         )
         for record, place in zip(records, places, strict=True)
     ]
-    baseline = None
+    baseline: list[tuple[float, float]] = []
     if metric == "mse" and key == "architecture.code_size":
         found = {place: record.metrics.get("test.pca_mse") for record, place in zip(records, places, strict=True)}
         baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]

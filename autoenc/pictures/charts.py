@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -49,18 +49,8 @@ def chart_axes(
 
 def draw_ring(axes: Axes, x: float, y: float, *, color: str) -> None:
     """A ring around the best point."""
-    axes.plot(
-        [x],
-        [y],
-        linestyle="none",
-        marker="o",
-        markersize=15,
-        markerfacecolor="none",
-        markeredgewidth=2.2,
-        color=color,
-        label="best",
-        zorder=3,
-    )
+    style: dict[str, Any] = {"markersize": 15, "markerfacecolor": "none", "markeredgewidth": 2.2}
+    axes.plot(x, y, "o", color=color, label="best", zorder=3, **style)
 
 
 def write_in_middle(axes: Axes, text: str) -> None:

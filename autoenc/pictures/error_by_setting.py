@@ -40,7 +40,7 @@ def error_by_setting(
     x_label: str,
     metric_label: str,
     title: str,
-    baseline: Sequence[tuple[float, float]] | None,
+    baseline: Sequence[tuple[float, float]],
     scale: str = "log",
 ) -> Figure:
     """Test and training errors by series against a number, with a baseline; call it inside `house_style`.
@@ -53,14 +53,13 @@ def error_by_setting(
     """
     series = []
     for index, name in enumerate(dict.fromkeys(run.series for run in points)):
-        tests, trains = (
-            [(run.x, getattr(run, split)) for run in points if run.series == name] for split in Point._fields[2:]
-        )
-        series.append(_Series(name, _finite(tests), _finite(trains), *look(index)))
+        own = [run for run in points if run.series == name]
+        test, train = _finite([(run.x, run.test) for run in own]), _finite([(run.x, run.train) for run in own])
+        series.append(_Series(name, test, train, *look(index)))
     series = [line for line in series if len(line.test) + len(line.train)]
     if not series:
         raise ValueError("points: expected at least one with a finite error")
-    if baseline is not None:
+    if baseline:
         series.append(_Series(BASELINE, _finite(baseline), np.zeros((0, 2)), INK, ""))
     names = [line.label for line in series]
     found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)

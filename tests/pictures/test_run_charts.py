@@ -49,7 +49,7 @@ def test_names_keep_apart_in_order_and_on_the_axis(seed: int) -> None:
     assert max(moved) <= 0.97 + 1e-9
 
 
-def against(*points: Point, baseline: Sequence[tuple[float, float]] | None = None, scale: str = "log") -> Figure:
+def against(*points: Point, baseline: Sequence[tuple[float, float]] = (), scale: str = "log") -> Figure:
     return drawn(
         lambda: error_by_setting(
             points, x_label="code size", metric_label="mse", title="a title", baseline=baseline, scale=scale
