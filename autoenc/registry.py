@@ -36,7 +36,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All choices, including those of installed packages, sorted."""
-        return sorted({*self._entries, *self._plugins()})
+        return sorted({*self._entries, *plugins(self.group)})
 
     def settings_class(self, name: str) -> type[T]:
         """The settings class called `name`.
@@ -46,9 +46,8 @@ class Registry(Generic[T]):
         """
         if name in self._entries:
             return self._entries[name]
-        plugins = self._plugins()
-        if name in plugins:
-            return self._loaded(plugins[name])
+        if name in (found := plugins(self.group)):
+            return self._loaded(found[name])
         problem = f"there is no such choice{nearest(name, self.names())}; the choices are {listed(self.names())}"
         raise ConfigError(f"{self.group}.name", problem, value=name)
 
@@ -77,22 +76,33 @@ class Registry(Generic[T]):
         return settings
 
     def _loaded(self, plugin: EntryPoint) -> type[T]:
-        """The class that an installed package offers under this name."""
-        key = f"{self.group}.name"
-        name = plugin.name.removeprefix(f"{self.group}.")
-        try:
-            loaded = plugin.load()
-        except Exception as error:
-            problem = f"the plugin {plugin.value} cannot be loaded: {type(error).__name__}: {error}"
-            raise ConfigError(key, problem, value=name) from error
+        """The class that an installed package offers."""
+        loaded = load_plugin(plugin)
         if not (isinstance(loaded, type) and dataclasses.is_dataclass(loaded)):
-            raise ConfigError(key, f"the plugin {plugin.value} is not a dataclass", value=name)
+            name = plugin.name.removeprefix(f"{self.group}.")
+            raise ConfigError(f"{self.group}.name", f"the plugin {plugin.value} is not a dataclass", value=name)
         return cast("type[T]", loaded)
 
-    def _plugins(self) -> dict[str, EntryPoint]:
-        prefix = f"{self.group}."
-        found = entry_points(group=PLUGINS)
-        return {point.name.removeprefix(prefix): point for point in found if point.name.startswith(prefix)}
+
+def plugins(group: str) -> dict[str, EntryPoint]:
+    """The entry points `<group>.<name>` of installed packages, by name."""
+    prefix = f"{group}."
+    found = entry_points(group=PLUGINS)
+    return {point.name.removeprefix(prefix): point for point in found if point.name.startswith(prefix)}
+
+
+def load_plugin(plugin: EntryPoint) -> Any:
+    """The object of an entry point `<group>.<name>`.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
+    group, _, name = plugin.name.rpartition(".")
+    try:
+        return plugin.load()
+    except Exception as error:
+        problem = f"the plugin {plugin.value} cannot be loaded: {type(error).__name__}: {error}"
+        raise ConfigError(f"{group}.name", problem, value=name) from error
 
 
 def _move(error: ConfigError, *, origin: str, to: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ TINY = (
 )
 
 Train = Callable[..., Path]
+AddPlugin = Callable[..., None]
 
 FONTS = matplotlib.get_cachedir()
 
@@ -76,3 +78,23 @@ def train(elsewhere: Path) -> Train:
         return elsewhere / folder
 
     return call
+
+
+@pytest.fixture
+def add_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddPlugin]:
+    """Install a package the way pip does: a module, and its `.dist-info` with entry points."""
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = []
+
+    def add(module: str, *, source: str | None, entries: str) -> None:
+        information = tmp_path / f"{module}-0.1.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 0.1\n")
+        (information / "entry_points.txt").write_text(f"[autoenc.plugins]\n{entries}\n")
+        if source is not None:
+            (tmp_path / f"{module}.py").write_text(source)
+        modules.append(module)
+
+    yield add
+    for module in modules:
+        sys.modules.pop(module, None)

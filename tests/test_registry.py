@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +11,7 @@ import pytest
 from autoenc.models.architectures import ARCHITECTURES
 from autoenc.registry import Registry
 from autoenc.settings import ConfigError, PositiveInt
-
-AddPlugin = Callable[..., None]
+from tests.conftest import AddPlugin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,26 +26,6 @@ class Square:
 
 def shapes() -> Registry[Any]:
     return Registry("shape", {"square": Square, "round": Round})
-
-
-@pytest.fixture
-def add_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddPlugin]:
-    """Lay out an installed package the way pip does: a module, and a `.dist-info` beside it."""
-    monkeypatch.syspath_prepend(tmp_path)
-    modules = []
-
-    def add(module: str, *, source: str | None, entries: str) -> None:
-        information = tmp_path / f"{module}-0.1.dist-info"
-        information.mkdir()
-        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 0.1\n")
-        (information / "entry_points.txt").write_text(f"[autoenc.plugins]\n{entries}\n")
-        if source is not None:
-            (tmp_path / f"{module}.py").write_text(source)
-        modules.append(module)
-
-    yield add
-    for module in modules:
-        sys.modules.pop(module, None)
 
 
 PLUGIN = """

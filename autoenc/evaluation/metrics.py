@@ -11,10 +11,10 @@ import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Literal
 
-from autoenc.registry import PLUGINS
+from autoenc.registry import load_plugin, plugins
+from autoenc.settings import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -225,6 +225,8 @@ METRICS: dict[str, Metric] = {
 
 @functools.cache
 def _of_plugins() -> dict[str, Metric]:
-    prefix = "metric."
-    found = [point for point in entry_points(group=PLUGINS) if point.name.startswith(prefix)]
-    return {point.name.removeprefix(prefix): point.load() for point in found}
+    found = {name: load_plugin(point) for name, point in plugins("metric").items()}
+    for name, metric in found.items():
+        if not isinstance(metric, Metric) or metric.name != name:
+            raise ConfigError("metric.name", "the plugin is not a Metric of this name", value=name)
+    return found

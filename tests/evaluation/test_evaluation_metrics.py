@@ -1,0 +1,102 @@
+"""The table of metrics: what every other part reads from it, and the metrics of installed packages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from autoenc.command_line.compare import main as compare
+from autoenc.evaluation import metrics
+from autoenc.evaluation.metrics import METRICS, find_metric, metric_names
+from autoenc.runs import RunDirectory
+from autoenc.settings import ConfigError
+from tests.conftest import AddPlugin, Train
+
+BETTER = {
+    **dict.fromkeys(["loss", "reconstruction", "mse", "mae", "bce", "nll_nats", "seconds"], "lower"),
+    **dict.fromkeys(["psnr", "ssim", "elbo_nats", "images_per_second"], "higher"),
+    **dict.fromkeys(["penalty", "pca_mse"], None),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins_from_other_tests() -> Iterator[None]:
+    metrics._of_plugins.cache_clear()
+    yield
+    metrics._of_plugins.cache_clear()
+
+
+def test_each_metric_has_its_direction_and_its_name() -> None:
+    assert {name: metric.better for name, metric in METRICS.items()} == BETTER
+    assert all(name == metric.name for name, metric in METRICS.items())
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "given"),
+    [
+        ("mse", "mse", "clean"),
+        ("test.noisy_mse", "noisy_mse", "noisy"),
+        ("validation/loss", "loss", "noisy"),
+        ("train.psnr", "psnr", "clean"),
+        ("seconds.training", "seconds", "noisy"),
+    ],
+)
+def test_a_metric_is_found_by_its_key(key: str, name: str, given: str) -> None:
+    found = find_metric(key)
+    assert found is not None
+    assert (found.name, found.input) == (name, given)
+
+
+@pytest.mark.parametrize("key", ["noisy_loss", "noisy_elbo_nats", "test", "kl_nats"])
+def test_other_keys_are_not_metrics(key: str) -> None:
+    assert find_metric(key) is None
+
+
+def test_likelihoods_and_baselines_are_measured_on_the_test_split_only() -> None:
+    assert set(metric_names(split="test")) - set(metric_names(split="validation")) == {"nll_nats", "pca_mse"}
+
+
+def test_the_table_is_read_without_torch() -> None:
+    program = (
+        "import sys, autoenc.evaluation.metrics as m; m.find_metric('test.mse'); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+PLUGIN = """
+from autoenc.evaluation.metrics import Metric
+
+brightness = Metric(
+    name="brightness",
+    unit="mean pixel",
+    better="higher",
+    per_image=lambda model, output, clean: output.reconstruction.flatten(1).mean(1),
+    input="clean",
+)
+"""
+
+
+def test_a_package_adds_a_metric_that_runs_report_and_comparisons_rank(
+    add_plugin: AddPlugin, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_plugin("bright", source=PLUGIN, entries="metric.brightness = bright:brightness")
+    for seed in (0, 1):
+        summary = RunDirectory(train(f"seed={seed}", folder=f"runs/{seed}")).summary()
+        assert 0 < summary["test"]["brightness"] < 1
+        assert summary["units"]["noisy_brightness"] == "mean pixel; from the noisy input"
+    capsys.readouterr()
+    assert compare(["runs", "--metric", "test.brightness"]) == 0
+    assert "By test.brightness, higher is better" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [("raise RuntimeError('broken')", "RuntimeError: broken"), ("brightness = 3", "not a Metric")],
+)
+def test_a_broken_plugin_is_named(add_plugin: AddPlugin, source: str, problem: str) -> None:
+    add_plugin("bright", source=source, entries="metric.brightness = bright:brightness")
+    with pytest.raises(ConfigError, match=f"^metric.name=brightness: .*{problem}"):
+        metrics.metrics()
