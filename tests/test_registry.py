@@ -42,16 +42,6 @@ def test_the_name_picks_the_class_and_the_rest_are_its_fields() -> None:
     assert shapes().parse({"side": 2, "name": "square"}) == Square(side=2)
 
 
-def test_parsing_leaves_the_values_as_they_were() -> None:
-    values = {"name": "round", "radius": 3}
-    shapes().parse(values)
-    assert values == {"name": "round", "radius": 3}
-
-
-def test_names_are_sorted() -> None:
-    assert shapes().names() == ["round", "square"]
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -215,7 +205,3 @@ def test_settings_that_stand_elsewhere_are_complained_about_there(values: dict[s
         piles().parse(values, key="room.left")
     assert str(caught.value) == message
     assert message.startswith(caught.value.key)
-
-
-def test_settings_that_stand_elsewhere_are_parsed_alike() -> None:
-    assert piles().parse({"name": "round", "radius": 1}, key="room.left") == Round(radius=1)

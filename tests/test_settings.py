@@ -236,7 +236,3 @@ def test_the_words_of_a_message() -> None:
 )
 def test_a_value_is_shown_as_it_would_be_typed(value: object, shown: str) -> None:
     assert str(ConfigError("key", "no", value=value)) == f"key={shown}: no"
-
-
-def test_an_error_without_a_value_shows_none() -> None:
-    assert str(ConfigError("key", "no")) == "key: no"

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from autoenc.data.noise import Corruption, Gaussian, Noise, NoNoise, SaltAndPepper
 from autoenc.devices import DEVICES, Device
 from autoenc.evaluation.baselines import pca_error
-from autoenc.evaluation.batches import BATCH_SIZE, as_floats, batches, fetch, frozen_generator
-from autoenc.evaluation.metrics import METRICS, metric_names
+from autoenc.evaluation.batches import BATCH_SIZE, as_floats, fetch, frozen_generator
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
@@ -128,11 +128,6 @@ def test_bce_is_taken_from_logits(output: OutputName) -> None:
     factor = 1 if output == "sigmoid" else 2
     assert scores(model, images_of(0))["bce"] == 0
     assert scores(model, images_of(255))["bce"] == pytest.approx(200 * factor)
-
-
-def test_every_metric_has_a_unit() -> None:
-    assert set(OF_EACH_IMAGE) == {"mse", "mae", "psnr", "bce", "ssim"}
-    assert set(metric_names(split="test")) > {*OF_EACH_IMAGE, "noisy_mse", "elbo_nats", "nll_nats", "pca_mse"}
 
 
 def test_only_the_metrics_that_are_asked_for() -> None:
@@ -279,16 +274,6 @@ def test_in_bfloat16_metrics_are_averaged_in_float32() -> None:
 # --- from bytes to numbers ---
 
 
-def test_bytes_become_numbers_from_0_to_1() -> None:
-    images = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    floats = as_floats(images, device=cpu())
-    assert floats.dtype == torch.float32
-    torch.testing.assert_close(floats.flatten(), torch.arange(256) / 255, rtol=0, atol=0)
-    assert floats.min() == 0
-    assert floats.max() == 1
-    assert torch.equal(images.flatten(), torch.arange(256, dtype=torch.uint8))
-
-
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_images_get_the_memory_format_of_the_device(channels_last: bool) -> None:
     images = torch.randint(256, (2, 3, 4, 5), dtype=torch.uint8)
@@ -296,18 +281,6 @@ def test_images_get_the_memory_format_of_the_device(channels_last: bool) -> None
     assert floats.is_contiguous(memory_format=torch.channels_last) == channels_last
     assert floats.is_contiguous() != channels_last
     torch.testing.assert_close(floats, images / 255)
-
-
-def test_batches_are_all_images_in_order() -> None:
-    images = torch.randint(256, (2 * BATCH_SIZE + 1, 1, 2, 2), dtype=torch.uint8)
-    found = list(batches(images, device=cpu()))
-    assert [len(batch) for batch in found] == [BATCH_SIZE, BATCH_SIZE, 1]
-    torch.testing.assert_close(torch.cat(found), images / 255)
-
-
-def test_fetching() -> None:
-    assert fetch({}) == {}
-    assert fetch({"b": torch.tensor(2.0, requires_grad=True), "a": torch.tensor(1.0)}) == {"b": 2.0, "a": 1.0}
 
 
 # --- the linear baseline ---

@@ -325,14 +325,6 @@ def test_the_first_layers_units_are_taken_after_their_nonlinearity() -> None:
         assert found.tolist() == [False, False, False, True]
 
 
-def test_without_a_nonlinearity_they_are_taken_as_they_are() -> None:
-    layer = drawn(nn.Linear(PIXELS, 4))
-    set_to(layer.weight[2], 0.0)
-    found = first_layer_dead(model_of(nn.Flatten(), layer, nn.Linear(4, 2), code_size=2), images(), device=cpu())
-    assert found is not None
-    assert found.tolist() == [False, False, True, False]
-
-
 def test_a_nonlinearity_before_the_first_layer_is_none_of_it() -> None:
     layer = drawn(nn.Linear(PIXELS, PIXELS))
     set_to(layer.bias, torch.tensor([9.0] * 15 + [-99]))
@@ -426,8 +418,3 @@ def test_codes_that_no_image_uses() -> None:
     found = examined(model)
     assert found["dead_codes"] == 3
     assert "3 of 5 codes of the codebook are dead: used by no test image" in found["words"]
-
-
-def test_without_a_codebook_there_are_no_uses() -> None:
-    model = model_of(nn.Flatten(), drawn(nn.Linear(PIXELS, 2)), code_size=2)
-    assert codebook_uses(model, images(), device=cpu()) is None

@@ -71,10 +71,6 @@ BY_HAND: dict[str, Callable[[], list[float]]] = {
 }
 
 
-def test_the_choices() -> None:
-    assert OPTIMIZERS.names() == ["adam", "adamw", "sgd"]
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_three_steps_by_hand(name: str) -> None:
     assert after_steps(ALL[name]) == pytest.approx(BY_HAND[name](), rel=1e-12)
@@ -118,15 +114,6 @@ def test_they_are_fused_and_skip_a_step_on_the_device(name: str, skipped: int) -
         else:
             path.append(weight.item())
     assert path == pytest.approx(BY_HAND[name](), rel=1e-12)
-
-
-@pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
-def test_they_have_the_learning_rate_and_all_parameters(settings: OptimizerSettings) -> None:
-    model = nn.Linear(2, 3)
-    optimizer = settings.build(model.parameters())
-    (group,) = optimizer.param_groups
-    assert group["lr"] == settings.learning_rate == 0.1
-    assert [id(parameter) for parameter in group["params"]] == [id(parameter) for parameter in model.parameters()]
 
 
 def test_nesterov_without_momentum_is_refused() -> None:
