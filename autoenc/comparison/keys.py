@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import fnmatch
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -86,18 +86,13 @@ def value_of(record: RunRecord, key: str) -> Any:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text has wildcards for `matches_pattern`."""
+    """Whether a text has wildcards."""
     return "*" in text or "?" in text
 
 
 def matches_pattern(text: str, pattern: str) -> bool:
     """Whether a whole text matches a pattern: `*` stands for anything, `?` for one character; case is ignored."""
-    first, *others = ["".join("." if part == "?" else re.escape(part) for part in each) for each in pattern.split("*")]
-    if others:
-        # A star takes as little as possible and is never retried: no pattern takes long.
-        between = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
-        first = f"{first}{between}.*{others[-1]}"
-    return re.fullmatch(first, text, re.IGNORECASE | re.DOTALL) is not None
+    return fnmatch.fnmatchcase(text.lower(), pattern.lower().replace("[", "[[]"))
 
 
 def differing_settings(records: Sequence[RunRecord]) -> list[str]:

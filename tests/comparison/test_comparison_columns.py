@@ -191,7 +191,7 @@ def test_a_narrow_terminal_keeps_the_most_important_columns() -> None:
         record("linear, seed 2", {"mse": 0.5, "pca_mse": 0.5}, seed=2, code_size=8, parameters=5),
     ]
     columns = table_of(runs, "validation.mse")
-    order = least_important_first(columns, metric="validation.mse", names=run_names(runs))
+    order = least_important_first(columns, metric="validation.mse")
     assert order[0] == "images_per_second"
     assert set(order) == {one.key for one in columns} - {"run", "validation.mse"}
     left = fit(columns, metric="validation.mse", into=60)

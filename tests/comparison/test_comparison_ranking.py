@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
+from autoenc.comparison.comparison_warnings import ranking_note, ranking_warnings
 from autoenc.comparison.ranking import (
     SortOrder,
     better_direction,
     comparable_sections,
     rank,
-    sort_runs,
     split_of,
+    why_unranked,
 )
-from autoenc.comparison.warnings import metric_note, ranking_note, ranking_warnings
 from autoenc.evaluation.metrics import metric_names, metrics
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import UNITS, record
@@ -180,7 +180,7 @@ def test_unfinished_runs_are_not_ranked_and_not_dropped() -> None:
     ]
     ranking = rank(runs, metric="test.mse")
     assert [run.name for section in ranking.sections for run in section.records] == ["good"]
-    assert {one.record.name: one.reason for one in ranking.unranked} == {
+    assert {run.name: why_unranked(run, "test.mse") for run in ranking.unranked} == {
         "failed": "raised: ValueError: no",
         "running": "still running",
         "dead": "its process exited without recording why",
@@ -207,15 +207,18 @@ def test_different_code_sizes_are_warned_of() -> None:
 
 
 def test_the_note_names_metric_direction_and_split() -> None:
-    assert "rank them on the validation split" in metric_note("test.mse")
-    assert metric_note("validation.mse") == "By validation.mse, lower is better: on the validation split."
-    assert metric_note("test.psnr").startswith("By test.psnr, higher is better: on the test split")
-    assert metric_note("parameters") == "By parameters."
-    runs = [record("a", {"mse": 0.1})]
-    note = ranking_note(rank(runs, metric="test.mse", order=SortOrder("test.mse", descending=True)))
-    assert note.startswith("Sorted by test.mse, descending. By test.mse, lower is better")
-    by_seed = rank(runs, metric="test.mse", order=SortOrder("seed", descending=False))
-    assert ranking_note(by_seed) == "Sorted by seed, ascending."
+    runs = [record("a", {"mse": 0.1, "psnr": 9.0})]
+
+    def note(metric: str, order: SortOrder | None = None) -> str:
+        return ranking_note(rank(runs, metric=metric, order=order))
+
+    assert "rank them on the validation split" in note("test.mse")
+    assert note("validation.mse") == "By validation.mse, lower is better: on the validation split."
+    assert note("test.psnr").startswith("By test.psnr, higher is better: on the test split")
+    assert note("parameters") == "By parameters."
+    sorted_note = note("test.mse", SortOrder("test.mse", descending=True))
+    assert sorted_note.startswith("Sorted by test.mse, descending. By test.mse, lower is better")
+    assert note("test.mse", SortOrder("seed", descending=False)) == "Sorted by seed, ascending."
 
 
 @pytest.mark.parametrize(
@@ -233,4 +236,5 @@ def test_runs_are_sorted_by_any_key(key: str, descending: bool, expected: list[s
         record("job 9", {"mse": 0.1}, noise={"name": "gaussian", "std": 0.1}),
         record("job 1", {"mse": 0.1}),
     ]
-    assert [run.name for run in sort_runs(runs, SortOrder(key, descending))] == expected
+    (section,) = rank(runs, metric="test.mse", order=SortOrder(key, descending)).sections
+    assert [run.name for run in section.records] == expected

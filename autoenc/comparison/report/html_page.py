@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.comparison.columns import usual_metric
+from autoenc.comparison.comparison_warnings import ranking_warnings
 from autoenc.comparison.exports import write_text
 from autoenc.comparison.ranking import comparable_sections
 from autoenc.comparison.report import report_data
 from autoenc.comparison.report.code_maps import code_maps
 from autoenc.comparison.report.curves import curves
 from autoenc.comparison.report.reconstructions import reconstructions
-from autoenc.comparison.warnings import ranking_warnings
 from autoenc.runs import RunRecord, printable
 
 SCRIPTS = (
