@@ -91,9 +91,7 @@ def group_warnings(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[s
         lines.append("A group has several runs with the same settings and the same seed: copies add no evidence.")
     if any(group.left_out for group in groups):
         lines.append("Some runs of these groups are not ranked (left_out): a mean of the others may be too good.")
-    partly = [
-        key for key in metrics if has_mean(key) and any(group.is_partial(group.estimate(key)) for group in groups)
-    ]
+    partly = [key for key in metrics if has_mean(key) and any(group.is_partial(key) for group in groups)]
     if partly:
         lines.append(
             f"Some runs have no {listed_in_words(partly, last='or')}: a mean with a number in brackets is over that "

@@ -74,9 +74,10 @@ class Group:
         sections = comparable_sections(self.records, key)
         return estimate([record.metrics[key] for record in sections[0].records]) if len(sections) == 1 else None
 
-    def is_partial(self, found: Estimate | None) -> bool:
-        """Whether some of its runs are missing from a mean: they may be the better ones."""
-        return found is not None and found.runs < len(self.records)
+    def is_partial(self, key: str) -> bool:
+        """Whether some of its runs are missing from the mean of a metric: they may be the better ones."""
+        having = sum(key in record.metrics for record in self.records)
+        return 0 < having < len(self.records) and self.estimate(key) is not None
 
 
 def groups_of(section: Section, *, ranking: Ranking, keys: Sequence[str]) -> list[Group]:
@@ -159,7 +160,7 @@ def _metric_column(groups: Sequence[Group], key: str) -> Column:
     for number, (group, found) in enumerate(zip(groups, estimates, strict=True)):
         if found is None and any(key in record.metrics for record in group.records):
             cells[number] = MIXED
-        elif found is not None and group.is_partial(found):
+        elif found is not None and group.is_partial(key):
             cells[number] += f" ({found.runs})"
     return Column(key, cells, best=best)
 
@@ -176,8 +177,7 @@ def _best_rows(
     aim = (max if better == "higher" else min)(means.values())
     shown = {number: cells[number].partition(PLUS_MINUS)[0] for number in means}
     best = {shown[number] for number, mean in means.items() if mean == aim}
-    whole = [number for number in means if not groups[number].is_partial(estimates[number])]
-    return frozenset(number for number in whole if shown[number] in best)
+    return frozenset(number for number in means if shown[number] in best and not groups[number].is_partial(key))
 
 
 def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:

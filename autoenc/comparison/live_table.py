@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autoenc.comparison.formatting import is_number
-from autoenc.runs import RecordState, RunRecord, moment
+from autoenc.runs import RecordState, RunRecord, moment, printable
 
 STYLES: dict[RecordState, str] = {
     "running": "cyan",
@@ -45,15 +45,13 @@ TEXTS = (*ALWAYS, "device", "")
 def live_table(
     records: Sequence[RunRecord], *, now: datetime, most_rows: int | None = None, width: int | None = None
 ) -> Table:
-    """A row for each run; if there are more than `most_rows`, first running and failed ones. The caption counts all.
+    """A row for each run; if there are more than `most_rows`, running and failed ones are shown. The caption counts all.
 
-    Args:
-        records: the runs, in the order of their rows.
-        now: with a time zone.
-        most_rows: None for all.
-        width: characters; less important columns are left out, and names are cut in the middle. None for any.
+    If they are wider than `width` characters, less important columns are left out and names are cut in the middle.
     """
-    shown = _most_important(records, most_rows)
+    shown = records
+    if most_rows is not None and len(records) > most_rows:
+        shown = sorted(records, key=lambda record: list(STYLES).index(record.state))[:most_rows]
     rows = [_row(record, now) for record in shown]
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
     columns = {name: cells for name, cells in columns.items() if name in ALWAYS or any(cells)}
@@ -97,12 +95,6 @@ def _without_middle(text: str, most: int) -> str:
         return text
     end = (most - 1) * 2 // 3  # runs differ at the end of their names
     return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
-
-
-def _most_important(records: Sequence[RunRecord], most_rows: int | None) -> list[RunRecord]:
-    if most_rows is None or len(records) <= most_rows:
-        return list(records)
-    return sorted(records, key=lambda record: list(STYLES).index(record.state))[:most_rows]
 
 
 def _caption(records: Sequence[RunRecord], shown: Sequence[RunRecord]) -> str:
@@ -184,8 +176,7 @@ def _note(record: RunRecord, now: datetime) -> str:
         notes.append(f"on {host}, {changed}")
     if record.state == "dead":
         notes.append(f"its process is gone; {changed}")
-    note = "; ".join([*notes, *record.problems])
-    return note if len(note) <= LONGEST_NOTE else f"{note[: LONGEST_NOTE - 1]}…"
+    return printable("; ".join([*notes, *record.problems]), most=LONGEST_NOTE)
 
 
 def _last(record: RunRecord, key: str) -> float | None:

@@ -171,10 +171,16 @@ _REASONS = {
 }
 
 
-def why_not_finished(record: RunRecord) -> str:
-    """Why a run has not finished, as far as its folder says; empty for one that has."""
+def reasons(record: RunRecord) -> list[str]:
+    """Why a run has not finished, and what could not be read of it."""
     error = ": ".join(part for part in (record.error_kind, record.error_message) if part)
-    return "; ".join([*([error] if error else []), *record.problems]) or _REASONS.get(record.state, "")
+    found = [*([error] if error else []), *record.problems]
+    return found if found or record.finished else [_REASONS[record.state]]
+
+
+def why_not_finished(record: RunRecord) -> str:
+    """The same in a line; empty for a run that has finished and can be read."""
+    return "; ".join(reasons(record))
 
 
 def split_of(metric: str) -> str | None:

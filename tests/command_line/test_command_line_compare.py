@@ -162,13 +162,13 @@ def test_the_report_ranks_as_the_terminal_does(
 
 
 def test_files_next_to_folders_are_ignored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for number in range(7):
+    for number in range(3):
         folder.joinpath(f"table {number}.csv").write_text("")
     assert main([str(path) for path in sorted(folder.iterdir())]) == 0
     captured = capsys.readouterr()
     assert "5 runs: " in captured.out
-    names = ", ".join(f"table {number}.csv" for number in range(5))
-    assert captured.err == f"warning: ignored, because they are not folders: {names} and 2 more\n"
+    names = "table 0.csv, table 1.csv and table 2.csv"
+    assert captured.err == f"warning: ignored, because they are not folders: {names}\n"
     assert "this is a file" in compare(capsys, str(folder / "table 0.csv"), code=2)
     assert main([str(folder), str(folder / "table 0.csv"), "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
