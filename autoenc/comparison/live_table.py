@@ -45,7 +45,7 @@ TEXTS = (*ALWAYS, "device", "")
 def live_table(
     records: Sequence[RunRecord], *, now: datetime, most_rows: int | None = None, width: int | None = None
 ) -> Table:
-    """A row for each run; if there are more than `most_rows`, running and failed ones are shown. The caption counts all.
+    """A row for each run; beyond `most_rows` only the most important ones. The caption counts all.
 
     If they are wider than `width` characters, less important columns are left out and names are cut in the middle.
     """

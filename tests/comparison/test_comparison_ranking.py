@@ -10,7 +10,6 @@ from autoenc.comparison.ranking import (
     better_direction,
     comparable_sections,
     rank,
-    split_of,
     why_unranked,
 )
 from autoenc.evaluation.metrics import metric_names, metrics
@@ -49,19 +48,8 @@ def test_every_metric_has_a_known_direction() -> None:
 @pytest.mark.parametrize("name", metric_names(split="test"))
 def test_every_metric_is_ranked_in_its_direction(name: str) -> None:
     runs = [record(run, {name: score}) for run, score in (("middle", 2.0), ("least", 1.0), ("most", 3.0))]
-    expected = (
-        ["most", "middle", "least"] if BETTER[name.removeprefix("noisy_")] == "higher" else ["least", "middle", "most"]
-    )
-    for split in ("test", "validation"):
-        assert names(runs, f"{split}.{name}") in ([expected], [])
-    assert names(runs, f"test.{name}") == [expected]
-
-
-def test_facts_and_times_are_ranked_in_their_direction() -> None:
-    fast = record("fast", {"mse": 0.1}, seconds={"training": 1.0}, images_per_second=9.0, parameters=7)
-    slow = record("slow", {"mse": 0.1}, seconds={"training": 2.0}, images_per_second=5.0, parameters=8)
-    for metric in ("seconds.training", "images_per_second", "parameters"):
-        assert names([slow, fast], metric) == [["fast", "slow"]]
+    higher = BETTER[name.removeprefix("noisy_")] == "higher"
+    assert names(runs, f"test.{name}") == [["most", "middle", "least"] if higher else ["least", "middle", "most"]]
 
 
 def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
@@ -74,25 +62,16 @@ def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
     assert names(runs, "test.mine") == [["b", "a"]]
 
 
-def test_splits_of_metrics() -> None:
-    keys = ("validation.mse", "test.noisy_mse", "seconds.total", "epochs")
-    assert [split_of(key) for key in keys] == ["validation", "test", None, None]
-
-
 @pytest.mark.parametrize(
     ("change", "metric"),
     [
         ({"dataset__name": "fashion_mnist"}, "test.mse"),
         ({"dataset__limit": 100}, "test.mse"),
         ({"dataset__validation_fraction": 0.2}, "test.mse"),
-        ({"dataset__size": [32, 32]}, "test.mse"),
         ({"dataset__binarization": "static"}, "test.mse"),
-        ({"dataset__path": "/other"}, "test.mse"),
         ({"dataset__split_seed": 1}, "validation.mse"),
-        ({"dataset__split_seed": 1}, "train.mse"),
         ({"dataset__split_seed": 1}, "test.pca_mse"),
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.noisy_mse"),
-        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.noisy_ssim"),
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.loss"),
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.unknown"),
         ({"loss": {"name": "bce"}}, "test.elbo_nats"),
@@ -105,9 +84,7 @@ def test_splits_of_metrics() -> None:
     ],
 )
 def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str, Any], metric: str) -> None:
-    scores = dict.fromkeys(
-        ("mse", "noisy_mse", "noisy_ssim", "loss", "unknown", "elbo_nats", "nll_nats", "pca_mse"), 0.1
-    )
+    scores = dict.fromkeys(("mse", "noisy_mse", "loss", "unknown", "elbo_nats", "nll_nats", "pca_mse"), 0.1)
     runs = [record("a", scores), record("b", scores, **change), record("c", scores)]
     assert names(runs, metric) == [["a", "c"], ["b"]]
     one, two = comparable_sections(runs, metric)
@@ -115,7 +92,6 @@ def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str,
     (warning,) = warnings(runs, metric)
     assert f"{metric} cannot rank all 3 runs together" in warning
     assert next(iter(two.apart)) in warning
-    assert "2 separate rankings" in warning
 
 
 @pytest.mark.parametrize(
@@ -125,7 +101,6 @@ def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str,
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.elbo_nats"),
         ({"dataset__split_seed": 1}, "test.mse"),
         ({"dataset__shuffle": False}, "test.mse"),
-        ({"data_dir": "/elsewhere"}, "test.mse"),
         ({"architecture": {"name": "conv"}}, "validation.loss"),
         ({"loss": {"name": "gaussian"}}, "test.elbo_nats"),  # the likelihood of mse
         ({"environment": {"device": "cuda", "threads": 8}}, "test.mse"),
@@ -151,10 +126,7 @@ def test_sections_are_named_without_settings_that_a_choice_implies() -> None:
     stronger = {"noise": {"name": "gaussian", "std": 0.5, "clip": True}}
     scores = {"noisy_mse": 0.1}
     runs = [record("a", scores), record("b", scores, **gaussian), record("c", scores, **stronger)]
-    assert [section.apart for section in comparable_sections(runs[:2], "test.noisy_mse")] == [
-        {"noise": "none"},
-        {"noise": "gaussian"},
-    ]
+    assert [each.name for each in comparable_sections(runs[:2], "test.noisy_mse")] == ["noise none", "noise gaussian"]
     assert [section.name for section in comparable_sections(runs, "test.noisy_mse")] == [
         "noise none",
         "noise gaussian, noise.std 0.3",
@@ -200,7 +172,6 @@ def test_different_code_sizes_are_warned_of() -> None:
     assert "codes of 3 and 64 numbers" in warning
     assert "0.041 with 3, 0.0104 with 64" in warning
     assert warnings(runs, "parameters") == []
-    assert warnings(runs, "seconds.training") == []
     assert warnings([*runs[:1], record("other", {"mse": 0.2}, code_size=3)], "test.mse") == []
     apart = [runs[0], record("large", {"mse": 0.1}, code_size=64, dataset__limit=9)]
     assert ["cannot rank" in warning for warning in warnings(apart, "test.mse")] == [True]

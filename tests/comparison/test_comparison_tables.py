@@ -68,11 +68,6 @@ def test_each_section_has_a_table() -> None:
     assert "dataset" not in [one.key for part in tables(runs) if isinstance(part, list) for one in part]
 
 
-def test_code_sizes_are_warned_of() -> None:
-    text = shown([record("a", {"mse": 0.3}), record("b", {"mse": 0.1}, code_size=64)])
-    assert "Note: validation.mse is ranked across codes of 3 and 64 numbers" in text
-
-
 def test_as_many_rows_as_can_be_read() -> None:
     runs = [record(f"job {number}", {"mse": 0.1 + number / 1e4}, seed=number) for number in range(MOST_ROWS + 7)]
     assert f"job {MOST_ROWS - 1} " in shown(runs)
