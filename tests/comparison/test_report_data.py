@@ -90,22 +90,6 @@ def test_metrics_have_units_directions_and_sections(tmp_path: Path) -> None:
     assert list(found)[:3] == ["test.loss", "test.mse", "test.psnr"]
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (True, True),
-        (2**53 - 1, 2**53 - 1),
-        (-(2**53) - 1, {"number": "-9007199254740993"}),
-        (2.0, 2),
-        (0.1 + 0.2, 0.30000000000000004),
-        ([1, "é"], '[1, "é"]'),
-    ],
-)
-def test_values_are_plain(given: Any, expected: Any) -> None:
-    found = report_data.plain_value(given)
-    assert (found, type(found)) == (expected, type(expected))
-
-
 def test_runs_with_the_same_label_are_told_apart(tmp_path: Path) -> None:
     labels = [("a/0", "conv"), ("b/0", "conv"), ("b/1", "mlp")]
     runs = [record(tmp_path, name, label=label) for name, label in labels]
@@ -131,8 +115,6 @@ def test_the_page_ranks_as_the_tables_do(tmp_path: Path) -> None:
     runs = [record(tmp_path, name) for name in "ab"]
     assert html_page.contents(runs, title="Runs")["mainMetric"] == "validation.mse"
     assert html_page.contents(runs, title="Runs", metric="test.psnr")["mainMetric"] == "test.psnr"
-    tested = record(tmp_path, "c", summary=summary(0.1) | {"validation": None})
-    assert html_page.contents([*runs, tested], title="Runs")["mainMetric"] == "test.mse"
     assert html_page.contents([], title="Runs")["mainMetric"] is None
 
 
