@@ -32,7 +32,7 @@ class Column(NamedTuple):
     best: frozenset[int] = frozenset()
     """The rows with the best values of all, or values that are shown with the same digits."""
     right: bool = True
-    """Whether it is aligned to the right, as numbers are."""
+    """Aligned to the right, as numbers are."""
     is_setting: bool = False
 
 
@@ -109,9 +109,8 @@ def usual_metric(records: Sequence[RunRecord]) -> str | None:
     if finished and all("validation.mse" in record.metrics for record in finished):
         return "validation.mse"
     measured = dict.fromkeys(key for record in finished for key in record.metrics)
-    if "test.mse" in measured:
-        return "test.mse"
-    return next((key for key in measured if split_of(key) and better_direction(key)), None)
+    ranked = (key for key in measured if split_of(key) and better_direction(key))
+    return "test.mse" if "test.mse" in measured else next(ranked, None)
 
 
 def same_for_all(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
@@ -126,10 +125,10 @@ def units(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
     found: dict[str, dict[str, None]] = {}
     for key in keys:
         name = key.partition(".")[2] if split_of(key) else key
-        known = dict.fromkeys(record.unit(key) for record in records if key in record.metrics)
-        found.setdefault(name, {}).update(known)
-    texts = {name: " | ".join(unit for unit in each if unit) for name, each in found.items()}
-    return {name: text for name, text in texts.items() if text}
+        for record in records:
+            if key in record.metrics and record.unit(key):
+                found.setdefault(name, {})[record.unit(key)] = None
+    return {name: " | ".join(each) for name, each in found.items()}
 
 
 def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str]:

@@ -35,9 +35,7 @@ class Estimate(NamedTuple):
 
     mean: float
     half_width: float | None
-    """Half the width of the 95 % interval of the mean, for normally distributed numbers; None if there is a single
-    number or the interval is larger than any float.
-    """
+    """Of the mean's 95 % interval; None if there is a single number or the interval is larger than any float."""
     runs: int
 
 
@@ -65,7 +63,7 @@ class Group:
     records: tuple[RunRecord, ...]
     """The ranked runs, at least one."""
     left_out: int
-    """How many more runs would belong to it if they had finished: a mean of the survivors may be too good."""
+    """Runs that would belong to it if they had finished: a mean of the others may be too good."""
     apart: Mapping[str, str]
     """What distinguishes its section from the others."""
 
@@ -81,13 +79,7 @@ class Group:
 
 
 def groups_of(section: Section, *, ranking: Ranking, keys: Sequence[str]) -> list[Group]:
-    """The groups of a section's runs, the best mean first, or in the ranking's order.
-
-    Args:
-        section: of the ranking.
-        ranking: has the runs that were left out.
-        keys: what runs of a group have in common.
-    """
+    """The runs of a section by their values of some keys, the best mean first or in the ranking's order."""
     found: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in section.records:
         found.setdefault(place_of(record, keys), []).append(record)

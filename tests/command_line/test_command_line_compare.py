@@ -164,13 +164,9 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "nowhere": (["nowhere"], ["nowhere"]),
     "empty": (["empty"], ["FOLDER", "no run in empty"]),
     "where": (["runs", "--where", "architectur=conv"], ["--where", "did you mean 'architecture'"]),
-    "no match": (
-        ["runs", "--where", "architecture=cnv"],
-        ["=architecture=cnv", "architecture is conv or linear"],
-    ),
+    "no match": (["runs", "--where", "architecture=cnv"], ["=architecture=cnv", "architecture is conv or linear"]),
     "sort": (["runs", "--sort", "-test.mes"], ["--sort", "did you mean 'test.mse'"]),
     "metric": (["runs", "--metric", "test.ms"], ["--metric", "did you mean 'test.mse'"]),
-    "metric of several": (["runs", "--metric", "mse"], ["--metric", "test.mse or validation.mse or train.mse"]),
     "metric that is none": (["runs", "--metric", "seed"], ["--metric=seed", "test.mse"]),
     "columns": (["runs", "--columns", "test.*,x*"], ["--columns", "'x*'"]),
     "no columns": (["runs", "--columns", ","], ["--columns", "names no key"]),
@@ -179,7 +175,6 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "sort of groups": (["runs", "--group-by", "seed", "--sort", "architecture"], ["--sort=architecture"]),
     "file in a run": (["runs", "--csv", "runs/conv_0/summary.json"], ["--csv", "folder of a run"]),
     "file in no folder": (["runs", "--json", "none/a.json"], ["--json=none/a.json", "no folder"]),
-    "two on one output": (["runs", "--json", "-", "--csv", "-"], ["--json", "--csv is written there too"]),
     "two in one file": (["runs", "--json", "a", "--csv", "a"], ["--json=a", "--csv"]),
     "report on the output": (["runs", "--html", "-"], ["--html", "a file"]),
 }
@@ -241,11 +236,7 @@ def test_texts_of_folders_are_printable(elsewhere: Path, capsys: pytest.CaptureF
     hostile = "a\x1b]0;x\x07[red]\u202e=1"
     write(record("a", {"mse": 0.1, hostile: 1.0}, loss={"name": hostile}), elsewhere / "runs" / "a\x1b[2J")
     write(record("b", {"mse": 0.1}, optimizer={"name": hostile, hostile: 1}, seed=3), elsewhere / "runs" / "b")
-    failed = record("c", state="failed", error_kind="raised", error_message=hostile)
-    write(failed, elsewhere / "runs" / "c")
-    for arguments in (["runs"], ["runs", "--markdown", "-"], ["runs", "--csv", "-"], ["runs", "--json", "-"]):
-        text = compare(capsys, *arguments)
-        assert all(line.isprintable() for line in text.splitlines())
+    for arguments in (["--markdown", "-"], ["--csv", "-"], ["--json", "-"]):
+        assert compare(capsys, "runs", *arguments).replace("\n", "").isprintable()
     assert compare(capsys, "runs", "--where", "loss=x", code=2).strip().isprintable()
     assert compare(capsys, "runs", "--sort", "x", code=2).strip().isprintable()
-    assert compare(capsys, "runs/b", "runs/c").replace("\n", "").isprintable()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_an_axis_has_to_be_named() -> None:
         (["comparison.pictures=[nothing]"], "comparison.pictures="),
     ],
 )
-def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
+def test_what_cannot_be_compared_is_refused_before_training(
     elsewhere: Path, capsys: pytest.CaptureFixture[str], settings: list[str], message: str
 ) -> None:
     assert main([*SWEEP, "seed=0,1", *settings]) == 2
@@ -59,9 +60,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
     assert not Path("sweep").exists()
 
 
-def test_a_sweep_ends_with_a_table_a_file_and_a_page_that_can_be_made_again(
-    elsewhere: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sweep_ends_with_a_table_and_a_page(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = "comparison.pictures=[loss_curves,final_losses,error_against,reconstructions,progress,kernels]"
     against = ["comparison.against=architecture.code_size", "comparison.title=Two codes", "comparison.epochs=[0,1]"]
     assert main([*SWEEP, "architecture.code_size=2,3", pictures, *against]) == 0
@@ -94,7 +93,11 @@ def test_the_report_of_a_sweep_ranks_by_its_metric(tmp_path: Path) -> None:
     assert '"mainMetric":"validation.loss"' in (tmp_path / "report.html").read_text()
 
 
-def test_a_sweep_file_names_no_folder_outside(tmp_path: Path) -> None:
+def test_a_sweep_file_is_read_as_written_and_names_no_folder_outside(tmp_path: Path) -> None:
+    since = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    sweep = Sweep({"a": SweepJob("seed 0", "0123456789", ("seed=0",), "code")}, {"title": None}, since)
+    write_sweep(tmp_path, sweep)
+    assert read_sweep(tmp_path) == sweep
     write_sweep(tmp_path, Sweep({"../elsewhere": SweepJob("x", "", (), "")}, {}))
     with pytest.raises(ConfigError, match="names a folder that is not below the sweep's"):
         read_sweep(tmp_path)
@@ -114,9 +117,7 @@ def test_figures_of_a_run_refuses_what_it_cannot_do(elsewhere: Path, capsys: pyt
         assert message in capsys.readouterr().err
 
 
-def test_numbers_that_somebody_else_put_there_leave_a_picture_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_numbers_of_strangers_leave_a_picture_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = make_run(tmp_path / "run")
     (run / "figures").mkdir()
     (run / "figures" / "codebook.npz").write_bytes(b"no archive")

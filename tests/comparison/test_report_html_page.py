@@ -18,20 +18,15 @@ ASSETS = Path(report_data.__file__).parent / "assets"
 
 
 class Parsed(html.parser.HTMLParser):
-    """The elements of a page, and the texts in those that are not parsed further."""
+    """The elements of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[str, str]] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        if data.strip():
-            self.texts.append((self.elements[-1][0], data))
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
@@ -45,15 +40,11 @@ def data_in(text: str) -> dict[str, Any]:
     return values
 
 
-def policy_of(parsed: Parsed) -> dict[str, str]:
-    (content,) = [meta["content"] for meta in parsed.of("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
-    return dict(part.strip().split(" ", 1) for part in (content or "").split(";"))
-
-
 def test_the_policy_allows_what_is_in_the_page_and_nothing_else(tmp_path: Path) -> None:
     text = page([record(tmp_path, "a")], title="Runs")
     parsed = Parsed(text)
-    policy = policy_of(parsed)
+    (content,) = [meta["content"] for meta in parsed.of("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    policy = dict(part.strip().split(" ", 1) for part in (content or "").split(";"))
     assert policy["default-src"] == "'none'"
     assert policy["img-src"] == "data:"
     assert policy["base-uri"] == policy["form-action"] == "'none'"
