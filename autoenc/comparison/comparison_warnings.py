@@ -10,6 +10,8 @@ from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.ranking import Ranking, Section, better_direction, split_of
 from autoenc.runs import RunRecord
 
+TEST_SPLIT = " To choose among runs, rank them on the validation split: a test score that was used to choose is no longer a test."
+
 
 def ranking_note(ranking: Ranking) -> str:
     """What the runs are ordered by, which direction is better, and the split; empty if nothing is ranked."""
@@ -18,13 +20,9 @@ def ranking_note(ranking: Ranking) -> str:
         return ""
     split, better = split_of(metric), better_direction(metric, unit=ranking.unit)
     note = f"By {metric}, {better} is better" if better else f"By {metric}"
+    note += f": on the {split} split." if split else "."
     if split == "test":
-        note += (
-            ": on the test split. To choose among runs, rank them on the validation split: a test score that was used "
-            "to choose is no longer a test."
-        )
-    else:
-        note += f": on the {split} split." if split else "."
+        note += TEST_SPLIT
     if ranking.order is None:
         return note
     key, descending = ranking.order

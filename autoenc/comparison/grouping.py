@@ -38,6 +38,11 @@ class Estimate(NamedTuple):
     """Of the mean's 95 % interval; None if there is a single number or the interval is larger than any float."""
     runs: int
 
+    def text(self, style: str) -> str:
+        """Both numbers in a format's style."""
+        half = "" if self.half_width is None else f"{PLUS_MINUS}{self.half_width:{style}}"
+        return f"{self.mean:{style}}{half}"
+
 
 def estimate(values: Sequence[float]) -> Estimate:
     """The mean of at least one number and its interval by Student's t distribution."""
@@ -183,14 +188,7 @@ def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:
         decimals = max(decimals, 2 - math.floor(math.log10(min(means))))
     decimals = min(MOST_DECIMALS, max(0, decimals))
     style = f",.{decimals}f" if max([*means, *halves]) < LARGEST else ".4g"
-
-    def cell(found: Estimate | None) -> str:
-        if found is None:
-            return ""
-        half = "" if found.half_width is None else f"{PLUS_MINUS}{found.half_width:{style}}"
-        return f"{found.mean:{style}}{half}"
-
-    return [cell(found) for found in estimates]
+    return ["" if found is None else found.text(style) for found in estimates]
 
 
 def _range(values: Sequence[float | None]) -> str:

@@ -83,9 +83,7 @@ def shown_keys(ranking: Ranking, options: TableOptions) -> list[str]:
 
 def _sections(ranking: Ranking, options: TableOptions, keys: Sequence[str]) -> Iterator[Line | Table]:
     shown = ranking.sections if options.all_rows else ranking.sections[:MOST_SECTIONS]
-    most = options.top
-    if most is None and not options.all_rows:
-        most = max(FEWEST_ROWS, MOST_ROWS // max(1, len(shown)))
+    most = None if options.all_rows else options.top or max(FEWEST_ROWS, MOST_ROWS // max(1, len(shown)))
     for section in shown:
         if section.apart:
             yield Line(section.name, "heading")
