@@ -10,7 +10,9 @@ from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.ranking import Ranking, Section, better_direction, split_of
 from autoenc.runs import RunRecord
 
-TEST_SPLIT = " To choose among runs, rank them on the validation split: a test score that was used to choose is no longer a test."
+TEST_NOTE = (
+    "To choose among runs, rank them on the validation split: a test score that was used to choose is no longer a test."
+)
 
 
 def ranking_note(ranking: Ranking) -> str:
@@ -22,7 +24,7 @@ def ranking_note(ranking: Ranking) -> str:
     note = f"By {metric}, {better} is better" if better else f"By {metric}"
     note += f": on the {split} split." if split else "."
     if split == "test":
-        note += TEST_SPLIT
+        note += f" {TEST_NOTE}"
     if ranking.order is None:
         return note
     key, descending = ranking.order
