@@ -12,8 +12,8 @@ from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.differences import difference_tables
 from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, groups_as_csv, write_text
-from autoenc.comparison.grouping import Group, group_metrics, groups_of, settings_without_seed
-from autoenc.comparison.keys import Keys
+from autoenc.comparison.grouping import SEED, Group, group_metrics, groups_of
+from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.ranking import Ranking, SortOrder, rank
 from autoenc.comparison.rendering import as_markdown, print_tables
 from autoenc.comparison.tables import Line, Table, TableOptions, comparison_tables, shown_keys
@@ -119,23 +119,40 @@ def _compare(options: argparse.Namespace) -> int:
     _check_destinations(options, records)
     keys = Keys(records)
     if options.where is not None:
-        where = parse_where(options.where, keys)
-        selected = [record for record in records if where.matches(record)]
-        if not selected:
-            raise ConfigError("--where", where.explain_no_match(records), value=options.where)
-        records = selected
-    shown = _table_options(options, keys, records)
-    metric = shown.order.key if shown.order is not None and keys.is_metric(shown.order.key) else shown.metric
-    ranking = rank(records, metric=metric, order=shown.order)
+        records = _selected(records, options.where, keys)
+    order = None
+    if options.sort is not None:
+        order = SortOrder(keys.find(options.sort.removeprefix("-"), option="--sort"), options.sort.startswith("-"))
+    sorted_by = order.key if order is not None and keys.is_metric(order.key) else None
+    group_by = _group_by(options.group_by, keys, records)
+    shown = TableOptions(
+        metric=_metric(options.metric, keys) or sorted_by or usual_metric(records),
+        top=options.top,
+        all_rows=options.all,
+        columns=_keys_in(options.columns, keys, option="--columns"),
+        group_by=group_by,
+    )
+    if group_by is not None:
+        _check_groups(keys, "--columns", shown.columns or (), by=group_by)
+        _check_groups(keys, "--sort", () if order is None else (order.key,), by=group_by)
+    ranking = rank(records, metric=sorted_by or shown.metric, order=order)
     _show(options, ranking, shown)
     _export(options, ranking, shown)
     console.insist()
     return 0
 
 
+def _selected(records: Sequence[RunRecord], condition: str, keys: Keys) -> list[RunRecord]:
+    where = parse_where(condition, keys)
+    selected = [record for record in records if where.matches(record)]
+    if not selected:
+        raise ConfigError("--where", where.explain_no_match(records), value=condition)
+    return selected
+
+
 def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
     """Print the tables, unless another format goes to standard output, and write them as Markdown."""
-    tables: list[Line | Table] = list(comparison_tables(ranking, shown))
+    tables = list(comparison_tables(ranking, shown))
     by_key: list[Line | Table] = []
     of_tables = (options.metric, options.sort, options.top, options.columns, options.group_by)
     if len(ranking.records) == 2 and all(option is None for option in of_tables):
@@ -151,31 +168,20 @@ def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) ->
         _write(as_markdown([*tables, *by_key]), options.markdown)
 
 
-def _table_options(options: argparse.Namespace, keys: Keys, records: Sequence[RunRecord]) -> TableOptions:
-    order = None
-    if options.sort is not None:
-        order = SortOrder(keys.find(options.sort.removeprefix("-"), option="--sort"), options.sort.startswith("-"))
-    metric = None
-    if options.metric is not None:
-        metric = keys.find(options.metric, option="--metric")
-        if not keys.is_metric(metric):
-            problem = f"it is not a metric of these runs; there are, among others, {listed(keys.metrics[:12])}"
-            raise ConfigError("--metric", problem, value=options.metric)
-    usual = order.key if order is not None and keys.is_metric(order.key) else usual_metric(records)
-    shown = TableOptions(
-        metric=metric or usual,
-        order=order,
-        top=options.top,
-        all_rows=options.all,
-        columns=_keys_in(options.columns, keys, option="--columns"),
-        group_by=_group_by(options.group_by, keys, records),
-    )
-    if shown.group_by is not None:
-        asked = {"--columns": shown.columns or (), "--sort": () if order is None else (order.key,)}
-        for option, key in ((option, key) for option, found in asked.items() for key in found):
-            if not keys.is_metric(key) and key not in shown.group_by:
-                raise ConfigError(option, "groups have only metrics and the keys of --group-by", value=key)
-    return shown
+def _metric(word: str | None, keys: Keys) -> str | None:
+    if word is None:
+        return None
+    metric = keys.find(word, option="--metric")
+    if not keys.is_metric(metric):
+        problem = f"it is not a metric of these runs; there are, among others, {listed(keys.metrics[:12])}"
+        raise ConfigError("--metric", problem, value=word)
+    return metric
+
+
+def _check_groups(keys: Keys, option: str, asked: Sequence[str], *, by: Sequence[str]) -> None:
+    for key in asked:
+        if not keys.is_metric(key) and key not in by:
+            raise ConfigError(option, "groups have only metrics and the keys of --group-by", value=key)
 
 
 def _keys_in(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | None:
@@ -189,10 +195,9 @@ def _keys_in(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | 
 
 
 def _group_by(text: str | None, keys: Keys, records: Sequence[RunRecord]) -> tuple[str, ...] | None:
-    words = [] if text is None else [word.strip() for word in text.split(",")]
-    if words == [SETTINGS]:
-        return tuple(settings_without_seed(records))
-    if SETTINGS in words and SETTINGS not in keys:
+    if text == SETTINGS:
+        return tuple(key for key in differing_settings(records) if key != SEED)
+    if text is not None and SETTINGS in text.split(",") and SETTINGS not in keys:
         problem = f"'{SETTINGS}' means all settings that differ, except the seed, and stands alone"
         raise ConfigError("--group-by", problem, value=text)
     return _keys_in(text, keys, option="--group-by")
@@ -200,30 +205,31 @@ def _group_by(text: str | None, keys: Keys, records: Sequence[RunRecord]) -> tup
 
 def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord]) -> None:
     """Refuse files that cannot be written before anything is printed."""
-    files = {f"--{name}": getattr(options, name) for name in ("csv", "json", "markdown", "html")}
     if options.html == STANDARD_OUTPUT:
         raise ConfigError("--html", "a report needs a file", value="-")
     places: dict[Path, str] = {}
-    for option, path in files.items():
+    for option in ("csv", "json", "markdown", "html"):
+        path = getattr(options, option)
         if path is None:
             continue
-        place = path if path == STANDARD_OUTPUT else check_destination(path, option=option, records=records)
+        place = path if path == STANDARD_OUTPUT else check_destination(path, option=f"--{option}", records=records)
         if place in places:
-            raise ConfigError(option, f"{places[place]} is written there too", value=str(path))
-        places[place] = option
+            raise ConfigError(f"--{option}", f"{places[place]} is written there too", value=str(path))
+        places[place] = f"--{option}"
 
 
 def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
     """Write the CSV, the JSON and the report."""
     groups: list[Group] | None = None
     metrics: list[str] = []
-    rows = ranking if shown.top is None else ranking.first(shown.top)
+    rows = ranking
     if shown.group_by is not None:
-        rows = ranking
         found = [groups_of(section, ranking=ranking, keys=shown.group_by) for section in ranking.sections]
         groups = [group for each in found for group in each[: shown.top]]
         keys = shown_keys(ranking, shown) if shown.columns is not None else all_columns(ranking.records)
         metrics = group_metrics(groups, keys) if groups else []
+    elif shown.top is not None:
+        rows = ranking.first(shown.top)
     if options.csv is not None:
         text = as_csv(rows.rows, columns=shown.columns) if groups is None else groups_as_csv(groups, metrics=metrics)
         _write(text, options.csv)

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autoenc.comparison.formatting import listed_in_words
 from autoenc.runs import printable
-
-MOST_NAMED = 5
 
 
 def folders_among(paths: Sequence[Path]) -> list[Path]:
@@ -17,10 +16,8 @@ def folders_among(paths: Sequence[Path]) -> list[Path]:
     If there is no folder, nothing is dropped, and the reader reports the mistake.
     """
     files = [path for path in paths if path.is_file()]
-    others = [path for path in paths if path not in files]
-    if not files or not any(path.is_dir() for path in others):
+    if not files or not any(path.is_dir() for path in paths):
         return list(paths)
-    names = ", ".join(printable(path.name) for path in files[:MOST_NAMED])
-    more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
-    sys.stderr.write(f"warning: ignored, because they are not folders: {names}{more}\n")
-    return others
+    names = listed_in_words(printable(path.name) for path in files)
+    sys.stderr.write(f"warning: ignored, because they are not folders: {names}\n")
+    return [path for path in paths if path not in files]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -66,36 +67,30 @@ def _show(folders: Sequence[Path], *, follow: bool) -> int:
         raise ConfigError("--follow", "it needs a terminal; without it the table is printed once")
     watch = Watch(folders_among(folders))
     if follow:
-        _follow(watch)
-        console.insist()
-        return 0
-    records, now = watch.refresh(), datetime.now(UTC)
-    if console.is_terminal:
-        console.print(live_table(records, now=now, width=console.width))
-        for line in remarks(records, now=now, most=MOST_REMARKS):
-            console.print(Text(line))
+        with contextlib.suppress(KeyboardInterrupt):
+            _follow(watch)
     else:
-        print_whole(live_table(records, now=now), to=console)
+        records, now = watch.refresh(), datetime.now(UTC)
+        if console.is_terminal:
+            console.print(live_table(records, now=now, width=console.width))
+            for line in remarks(records, now=now, most=MOST_REMARKS):
+                console.print(Text(line))
+        else:
+            print_whole(live_table(records, now=now), to=console)
     console.insist()
     return 0
 
 
 def _follow(watch: Watch) -> None:
     """Keep the table up to date until all runs have ended. Ctrl-C is the usual way to leave."""
-    records = watch.refresh()
-    try:
-        with Live(console=console, auto_refresh=False) as live:
-            while True:
-                now = datetime.now(UTC)
-                last = [Text(line, no_wrap=True) for line in remarks(records, now=now, most=MOST_FOLLOWED_REMARKS)]
-                rows = max(rows_that_fit(console) - len(last), 1)
-                live.update(
-                    Group(live_table(records, now=now, most_rows=rows, width=console.width), *last), refresh=True
-                )
-                no_reader = console.lost is not None or not console.is_terminal
-                if no_reader or all(record.state in ENDED for record in records):
-                    return
-                time.sleep(REFRESH_SECONDS)
-                records = watch.refresh()
-    except KeyboardInterrupt:
-        return
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            records, now = watch.refresh(), datetime.now(UTC)
+            last = [Text(line, no_wrap=True) for line in remarks(records, now=now, most=MOST_FOLLOWED_REMARKS)]
+            rows = max(rows_that_fit(console) - len(last), 1)
+            table = live_table(records, now=now, most_rows=rows, width=console.width)
+            live.update(Group(table, *last), refresh=True)
+            no_reader = console.lost is not None or not console.is_terminal
+            if no_reader or all(record.state in ENDED for record in records):
+                return
+            time.sleep(REFRESH_SECONDS)

@@ -32,7 +32,7 @@ class Column(NamedTuple):
     best: frozenset[int] = frozenset()
     """The rows with the best values of all, or values that are shown with the same digits."""
     right: bool = True
-    """Whether it is aligned to the right, as numbers are."""
+    """Aligned to the right, as numbers are."""
     is_setting: bool = False
 
 
@@ -48,15 +48,15 @@ def column(records: Sequence[RunRecord], key: str) -> Column:
     if key == "epochs":
         return Column(key, [_epochs(record) for record in records])
     values = [value_of(record, key) for record in records]
-    is_text = not all(value is None or is_number(value) for value in values)
-    if not is_text and any(key in record.metrics for record in records):
+    numeric = all(value is None or is_number(value) for value in values)
+    if numeric and any(key in record.metrics for record in records):
         texts = format_numbers(values)
         shown = {texts[number] for number in best_rows(records, key)}
         # If two values look alike, both are bold: one alone would be a riddle.
         alike = (number for number, record in enumerate(records) if record.finished and texts[number] in shown)
         return Column(key, texts, best=frozenset(alike))
     texts = ["" if value is None else as_typed(value) for value in values]
-    return Column(key, texts, right=not is_text, is_setting=key not in FIELDS)
+    return Column(key, texts, right=numeric, is_setting=key not in FIELDS)
 
 
 def _epochs(record: RunRecord) -> str:
@@ -72,13 +72,13 @@ def _epochs(record: RunRecord) -> str:
 
 def best_rows(records: Sequence[RunRecord], key: str) -> frozenset[int]:
     """The rows with the best value of a metric; none if the values are not comparable or all the same."""
-    measured = next((record for record in records if key in record.metrics), None)
-    if measured is None or better_direction(key, unit=measured.unit(key)) is None:
-        return frozenset()
     sections = comparable_sections(records, key)
-    if len(sections) != 1 or len({record.metrics[key] for record in sections[0].records}) < 2:
+    if len(sections) != 1:
         return frozenset()
-    best = sections[0].records[0].metrics[key]
+    first, *others = sections[0].records
+    best = first.metrics[key]
+    if better_direction(key, unit=first.unit(key)) is None or all(record.metrics[key] == best for record in others):
+        return frozenset()
     rows = (number for number, record in enumerate(records) if record.finished and record.metrics.get(key) == best)
     return frozenset(rows)
 
@@ -93,15 +93,11 @@ def usual_columns(records: Sequence[RunRecord], metric: str) -> list[str]:
     scores = [f"{split}.{each}" for each in names for split in SPLITS]
     facts = ["code_size", "parameters", "epochs", "seconds.training", "images_per_second"]
     chosen = [key for key in dict.fromkeys([metric, *scores, *facts]) if key in measured]
-    settings = [key for key in differing_settings(records) if not _repeats_code_size(key, finished)]
+    settings = differing_settings(records)
+    size = "architecture.code_size"
+    if size in settings and all(record.settings.get(size) == record.metrics.get("code_size") for record in finished):
+        settings.remove(size)  # the column `code_size` has the same numbers
     return [*settings[:MOST_SETTINGS], *chosen, *(["machine"] if any(record.device for record in finished) else [])]
-
-
-def _repeats_code_size(key: str, records: Sequence[RunRecord]) -> bool:
-    """Whether a setting has the same values as the column `code_size`."""
-    return key == "architecture.code_size" and all(
-        record.settings.get(key) == record.metrics.get("code_size") for record in records
-    )
 
 
 def usual_metric(records: Sequence[RunRecord]) -> str | None:
@@ -113,9 +109,8 @@ def usual_metric(records: Sequence[RunRecord]) -> str | None:
     if finished and all("validation.mse" in record.metrics for record in finished):
         return "validation.mse"
     measured = dict.fromkeys(key for record in finished for key in record.metrics)
-    if "test.mse" in measured:
-        return "test.mse"
-    return next((key for key in measured if split_of(key) and better_direction(key)), None)
+    ranked = (key for key in measured if split_of(key) and better_direction(key))
+    return "test.mse" if "test.mse" in measured else next(ranked, None)
 
 
 def same_for_all(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
@@ -130,23 +125,21 @@ def units(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
     found: dict[str, dict[str, None]] = {}
     for key in keys:
         name = key.partition(".")[2] if split_of(key) else key
-        known = dict.fromkeys(record.unit(key) for record in records if key in record.metrics)
-        found.setdefault(name, {}).update(known)
-    texts = {name: " | ".join(unit for unit in each if unit) for name, each in found.items()}
-    return {name: text for name, text in texts.items() if text}
+        for record in records:
+            if key in record.metrics and record.unit(key):
+                found.setdefault(name, {})[record.unit(key)] = None
+    return {name: " | ".join(each) for name, each in found.items()}
 
 
-def least_important_first(columns: Sequence[Column], *, metric: str, names: Sequence[str]) -> list[str]:
+def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str]:
     """The keys of columns in the order in which a narrow terminal leaves them out; never the metric."""
     keys = [one.key for one in columns]
-    name = metric.partition(".")[2]
-    scores = [
-        key for key in reversed(keys) if split_of(key) and key.partition(".")[2] != name and key != "test.pca_mse"
-    ]
+    own = {*(f"{split}.{metric.partition('.')[2]}" for split in SPLITS), "test.pca_mse"}
+    scores = [key for key in reversed(keys) if split_of(key) and key not in own]
     settings = [one.key for one in reversed(columns) if one.is_setting]
     order = [
         *("images_per_second", "machine", *(key for key in keys if key.startswith("train."))),
-        *(one.key for one in columns if one.is_setting and _is_in_names(one, names)),
+        *(one.key for one in columns if one.is_setting and _is_in_names(one, columns[0].cells)),
         *("seconds.training", *(key for key in scores if key.startswith("validation.")), "epochs", "parameters"),
         *scores,
         *(key for key in settings if "." in key),

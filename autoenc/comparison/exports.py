@@ -23,11 +23,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from autoenc.comparison.comparison_warnings import ranking_warnings
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.grouping import Group
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
 from autoenc.comparison.ranking import Ranking, best_first, why_not_finished
-from autoenc.comparison.warnings import ranking_warnings
 from autoenc.runs import RunRecord, printable, write_atomically
 from autoenc.settings import ConfigError
 
@@ -94,15 +94,12 @@ def all_columns(records: Sequence[RunRecord]) -> list[str]:
 def as_csv(records: Sequence[RunRecord], *, columns: Sequence[str] | None = None) -> str:
     """A row per run, with the given keys, or all metrics and the settings that differ."""
     keys = [key for key in all_columns(records) if key not in FIELDS] if columns is None else columns
-    rows = [
-        [
-            *(record.name, printable(str(record.path)), record.state, why_not_finished(record)),
-            *(value_of(record, key) for key in keys),
-            "; ".join(f"{name}: {unit}" for name, unit in record.units.items()),
-        ]
-        for record in records
-    ]
-    return _csv([["run", "folder", "state", "error", *keys, "units"], *rows])
+    rows: list[list[Any]] = [["run", "folder", "state", "error", *keys, "units"]]
+    for record in records:
+        values = [value_of(record, key) for key in keys]
+        units = "; ".join(f"{name}: {unit}" for name, unit in record.units.items())
+        rows.append([record.name, printable(str(record.path)), record.state, why_not_finished(record), *values, units])
+    return _csv(rows)
 
 
 def groups_as_csv(groups: Sequence[Group], *, metrics: Sequence[str]) -> str:
@@ -150,8 +147,8 @@ def as_json(
         "rankings": [
             {
                 "metric": metric,
-                "apart": dict(section.apart),
-                "runs": [record.name for record in best_first(section.records, metric)],
+                "apart": section.apart,
+                "runs": [each.name for each in best_first(section.records, metric)],
             }
             for section in ranking.sections
             if metric is not None
@@ -177,8 +174,8 @@ def _run(record: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
 def _group(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
     found = {metric: group.estimate(metric) for metric in metrics}
     return {
-        "apart": dict(group.apart),
-        "settings": dict(group.values),
+        "apart": group.apart,
+        "settings": group.values,
         "runs": [record.name for record in group.records],
         "left_out": group.left_out,
         "metrics": {metric: each._asdict() for metric, each in found.items() if each is not None},

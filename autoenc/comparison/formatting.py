@@ -15,8 +15,6 @@ SMALLEST, LARGEST = 1e-4, 1e9
 """The range of numbers that are written without an exponent."""
 MOST_LISTED = 8
 
-_CONSTANTS = {None: "null", True: "true", False: "false"}
-
 
 def as_typed(value: Any) -> str:
     """A value as it would be typed on the command line; a missing one is `null`."""
@@ -24,8 +22,6 @@ def as_typed(value: Any) -> str:
         return value or "''"
     if isinstance(value, float):
         return f"{value:.12g}"
-    if value is None or isinstance(value, bool):
-        return _CONSTANTS[value]
     return json.dumps(value, default=str, ensure_ascii=False)
 
 

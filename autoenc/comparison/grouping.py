@@ -6,13 +6,12 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autoenc.comparison.columns import Column
 from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
-from autoenc.comparison.keys import differing_settings, value_of
+from autoenc.comparison.keys import value_of
 from autoenc.comparison.ranking import (
     Ranking,
     Section,
@@ -36,10 +35,13 @@ class Estimate(NamedTuple):
 
     mean: float
     half_width: float | None
-    """Half the width of the 95 % interval of the mean, for normally distributed numbers; None if there is a single
-    number or the interval is larger than any float.
-    """
+    """Of the mean's 95 % interval; None if there is a single number or the interval is larger than any float."""
     runs: int
+
+    def text(self, style: str) -> str:
+        """Both numbers in a format's style."""
+        half = "" if self.half_width is None else f"{PLUS_MINUS}{self.half_width:{style}}"
+        return f"{self.mean:{style}}{half}"
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -48,19 +50,13 @@ def estimate(values: Sequence[float]) -> Estimate:
     mean = float(statistics.mean(values))
     if count < 2:
         return Estimate(mean, None, count)
+    from scipy.special import stdtrit  # a tenth of the import time of scipy.stats
+
     try:
-        half_width = t_quantile(count - 1) * statistics.stdev(values) / math.sqrt(count)
+        half_width = float(stdtrit(count - 1, 0.975)) * statistics.stdev(values) / math.sqrt(count)
     except OverflowError:
         half_width = math.inf
     return Estimate(mean, half_width if half_width < math.inf else None, count)
-
-
-@cache
-def t_quantile(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t distribution."""
-    from scipy.special import stdtrit  # a tenth of the import time of scipy.stats
-
-    return float(stdtrit(degrees, 0.975))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,47 +68,27 @@ class Group:
     records: tuple[RunRecord, ...]
     """The ranked runs, at least one."""
     left_out: int
-    """How many more runs would belong to it if they had finished: a mean of the survivors may be too good."""
+    """Runs that would belong to it if they had finished: a mean of the others may be too good."""
     apart: Mapping[str, str]
     """What distinguishes its section from the others."""
-    _comparable: dict[str, list[Section]] = field(default_factory=dict, repr=False)
 
     def estimate(self, key: str) -> Estimate | None:
         """The mean of a metric; None if no run has it or its values are not comparable."""
-        sections = self._sections(key)
+        sections = comparable_sections(self.records, key)
         return estimate([record.metrics[key] for record in sections[0].records]) if len(sections) == 1 else None
 
-    def is_mixed(self, key: str) -> bool:
-        """Whether the values of a metric are not comparable."""
-        return len(self._sections(key)) > 1
-
     def is_partial(self, key: str) -> bool:
-        """Whether some of its runs are missing from the mean of a metric: the others may be the better ones."""
-        return not self.is_mixed(key) and 0 < sum(key in record.metrics for record in self.records) < len(self.records)
-
-    def _sections(self, key: str) -> list[Section]:
-        if key not in self._comparable:
-            self._comparable[key] = comparable_sections(self.records, key)
-        return self._comparable[key]
-
-
-def settings_without_seed(records: Sequence[RunRecord]) -> list[str]:
-    """The keys of `--group-by settings`: all settings that differ, except the seed."""
-    return [key for key in differing_settings(records) if key != SEED]
+        """Whether some of its runs are missing from the mean of a metric: they may be the better ones."""
+        having = sum(key in record.metrics for record in self.records)
+        return 0 < having < len(self.records) and self.estimate(key) is not None
 
 
 def groups_of(section: Section, *, ranking: Ranking, keys: Sequence[str]) -> list[Group]:
-    """The groups of a section's runs, the best mean first, or in the ranking's order.
-
-    Args:
-        section: of the ranking.
-        ranking: has the runs that were left out.
-        keys: what runs of a group have in common.
-    """
+    """The runs of a section by their values of some keys, the best mean first or in the ranking's order."""
     found: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in section.records:
         found.setdefault(place_of(record, keys), []).append(record)
-    similar = [one.record for one in ranking.unranked if _belongs_to(one.record, section, metric=ranking.metric or "")]
+    similar = [record for record in ranking.unranked if _belongs_to(record, section, metric=ranking.metric or "")]
     left_out = Counter(place_of(record, keys) for record in similar)
     groups = [
         Group(
@@ -153,10 +129,12 @@ def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:
 
 def group_columns(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[Column]:
     """The keys that define the groups, the number of runs, and the means."""
-    by = [Column(key, [as_typed(group.values[key]) for group in groups], right=False) for key in groups[0].values]
-    count = Column("n", [str(len(group.records)) for group in groups])
-    left_out = Column("left_out", [str(group.left_out or "") for group in groups])
-    return [*by, count, left_out, *(_metric_column(groups, key) for key in metrics)]
+    return [
+        *(Column(key, [as_typed(group.values[key]) for group in groups], right=False) for key in groups[0].values),
+        Column("n", [str(len(group.records)) for group in groups]),
+        Column("left_out", [str(group.left_out or "") for group in groups]),
+        *(_metric_column(groups, key) for key in metrics),
+    ]
 
 
 def group_metrics(groups: Sequence[Group], keys: Sequence[str]) -> list[str]:
@@ -177,7 +155,7 @@ def _metric_column(groups: Sequence[Group], key: str) -> Column:
     cells = _mean_cells(estimates)
     best = _best_rows(groups, key, estimates, cells)
     for number, (group, found) in enumerate(zip(groups, estimates, strict=True)):
-        if group.is_mixed(key):
+        if found is None and any(key in record.metrics for record in group.records):
             cells[number] = MIXED
         elif found is not None and group.is_partial(key):
             cells[number] += f" ({found.runs})"
@@ -205,22 +183,12 @@ def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:
     if not halves:
         return format_numbers([None if found is None else found.mean for found in estimates])
     means = [abs(found.mean) for found in estimates if found is not None and found.mean]
-    digits = [1 - _magnitude(min(halves)), *([2 - _magnitude(min(means))] if means else [])]
-    decimals = min(MOST_DECIMALS, max(0, *digits))
+    decimals = 1 - math.floor(math.log10(min(halves)))
+    if means:
+        decimals = max(decimals, 2 - math.floor(math.log10(min(means))))
+    decimals = min(MOST_DECIMALS, max(0, decimals))
     style = f",.{decimals}f" if max([*means, *halves]) < LARGEST else ".4g"
-
-    def cell(found: Estimate | None) -> str:
-        if found is None:
-            return ""
-        half = "" if found.half_width is None else f"{PLUS_MINUS}{found.half_width:{style}}"
-        return f"{found.mean:{style}}{half}"
-
-    return [cell(found) for found in estimates]
-
-
-def _magnitude(value: float) -> int:
-    """The power of ten of a positive number."""
-    return math.floor(math.log10(value))
+    return ["" if found is None else found.text(style) for found in estimates]
 
 
 def _range(values: Sequence[float | None]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import fnmatch
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autoenc.comparison.formatting import as_typed
@@ -29,16 +29,14 @@ IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every")
 class Keys:
     """The keys that some runs have."""
 
-    def __init__(self, records: Iterable[RunRecord]) -> None:
-        found = list(records)
-        self.metrics = list(dict.fromkeys(key for record in found for key in record.metrics))
-        self.settings = list(dict.fromkeys(key for record in found for key in record.settings))
+    def __init__(self, records: Sequence[RunRecord]) -> None:
+        self.metrics = list(dict.fromkeys(key for record in records for key in record.metrics))
+        self.settings = list(dict.fromkeys(key for record in records for key in record.settings))
         self._all = dict.fromkeys([*self.metrics, *self.settings, *FIELDS])
         self._by_last_part: dict[str, list[str]] = {}
         for key in self._all:
-            _, dot, last = key.rpartition(".")
-            if dot:
-                self._by_last_part.setdefault(last, []).append(key)
+            if "." in key:
+                self._by_last_part.setdefault(key.rpartition(".")[2], []).append(key)
 
     def __contains__(self, key: str) -> bool:
         return key in self._all
@@ -86,18 +84,13 @@ def value_of(record: RunRecord, key: str) -> Any:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text has wildcards for `matches_pattern`."""
+    """Whether a text has wildcards."""
     return "*" in text or "?" in text
 
 
 def matches_pattern(text: str, pattern: str) -> bool:
     """Whether a whole text matches a pattern: `*` stands for anything, `?` for one character; case is ignored."""
-    first, *others = ["".join("." if part == "?" else re.escape(part) for part in each) for each in pattern.split("*")]
-    if others:
-        # A star takes as little as possible and is never retried: no pattern takes long.
-        between = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
-        first = f"{first}{between}.*{others[-1]}"
-    return re.fullmatch(first, text, re.IGNORECASE | re.DOTALL) is not None
+    return fnmatch.fnmatchcase(text.lower(), pattern.lower().replace("[", "[[]"))
 
 
 def differing_settings(records: Sequence[RunRecord]) -> list[str]:
@@ -121,24 +114,15 @@ def differing_keys(tables: Sequence[Mapping[str, Any]]) -> list[str]:
             if key not in last or last[key] is not value:  # equal values are often the same object: a shortcut
                 values.setdefault(key, set()).add(as_typed(value))
                 last[key] = value
-    partly = [key for key in values if holders[key] < len(tables) and len(values[key]) == 1]
-    unexplained = set(partly) - _explained_by_choices(partly, tables)
-    return [key for key in values if len(values[key]) > 1 or key in unexplained]
-
-
-def _explained_by_choices(keys: Iterable[str], tables: Sequence[Mapping[str, Any]]) -> set[str]:
-    """The keys that exactly the tables with certain choices of their group have."""
-    groups = {key: key.partition(".")[0] for key in keys if "." in key}
-    every: dict[str, Counter[str]] = {group: Counter() for group in groups.values()}
-    having: dict[str, Counter[str]] = {key: Counter() for key in groups}
-    for table in tables:
-        chosen = {group: as_typed(table.get(group)) for group in every}
-        for group, choice in chosen.items():
-            every[group][choice] += 1
-        for key in table.keys() & groups.keys():
-            having[key][chosen[groups[key]]] += 1
-    return {
+    return [
         key
-        for key, group in groups.items()
-        if all(count == every[group][choice] for choice, count in having[key].items())
-    }
+        for key, found in values.items()
+        if len(found) > 1 or (holders[key] < len(tables) and not _is_explained_by_choice(key, tables))
+    ]
+
+
+def _is_explained_by_choice(key: str, tables: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether exactly the tables with certain choices of the key's group have it."""
+    group, dot, _ = key.partition(".")
+    having = {as_typed(table.get(group)) for table in tables if key in table}
+    return bool(dot) and having.isdisjoint(as_typed(table.get(group)) for table in tables if key not in table)

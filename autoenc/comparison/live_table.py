@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from rich import box
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autoenc.comparison.formatting import is_number
-from autoenc.runs import RecordState, RunRecord, moment
+from autoenc.runs import RecordState, RunRecord, moment, printable
 
 STYLES: dict[RecordState, str] = {
     "running": "cyan",
@@ -36,22 +36,25 @@ GAP = 3
 """Characters between columns."""
 LONGEST = 1e10
 """Seconds, about three centuries."""
+COLUMNS = ("run", "state", "epoch", "train loss", "validation loss", "taken", "left", "device", "")
+ALWAYS = ("run", "state")
+LEAST_IMPORTANT_FIRST = ("", "device", "train loss", "taken", "validation loss")
+TEXTS = (*ALWAYS, "device", "")
 
 
 def live_table(
     records: Sequence[RunRecord], *, now: datetime, most_rows: int | None = None, width: int | None = None
 ) -> Table:
-    """A row for each run; if there are more than `most_rows`, first running and failed ones. The caption counts all.
+    """A row for each run; beyond `most_rows` only the most important ones. The caption counts all.
 
-    Args:
-        records: the runs, in the order of their rows.
-        now: with a time zone.
-        most_rows: None for all.
-        width: characters; less important columns are left out, and names are cut in the middle. None for any.
+    If they are wider than `width` characters, less important columns are left out and names are cut in the middle.
     """
-    shown = _most_important(records, most_rows)
-    columns = {name: [cell(record, now) for record in shown] for name, cell in _COLUMNS.items()}
-    columns = {name: cells for name, cells in columns.items() if name in _ALWAYS or any(cells)}
+    shown = records
+    if most_rows is not None and len(records) > most_rows:
+        shown = sorted(records, key=lambda record: list(STYLES).index(record.state))[:most_rows]
+    rows = [_row(record, now) for record in shown]
+    columns = {name: [row[name] for row in rows] for name in COLUMNS}
+    columns = {name: cells for name, cells in columns.items() if name in ALWAYS or any(cells)}
     if len(set(columns.get("device", ()))) < 2:
         columns.pop("device", None)
     if width is not None:
@@ -59,7 +62,7 @@ def live_table(
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_caption(records, shown), caption_justify="left")
     table.show_header = bool(records)
     for name in columns:
-        table.add_column(name, justify="left" if name in _TEXTS else "right", no_wrap=True, overflow="ellipsis")
+        table.add_column(name, justify="left" if name in TEXTS else "right", no_wrap=True, overflow="ellipsis")
     for record, cells in zip(shown, zip(*columns.values(), strict=True), strict=True):
         styles = (STYLES[record.state] if name == "state" else "" for name in columns)
         table.add_row(*(Text(cell, style=style) for cell, style in zip(cells, styles, strict=True)))
@@ -79,7 +82,7 @@ def rows_that_fit(console: Console) -> int:
 
 def _fit(columns: Mapping[str, Sequence[str]], *, width: int) -> dict[str, list[str]]:
     widths = {name: max(cell_len(text) for text in (name, *cells)) + GAP for name, cells in columns.items()}
-    for name in _LEAST_IMPORTANT_FIRST:
+    for name in LEAST_IMPORTANT_FIRST:
         if sum(widths.values()) > width:
             widths.pop(name, None)
     room = max(SHORTEST_NAME, width - sum(widths.values()) + widths["run"] - GAP)
@@ -92,13 +95,6 @@ def _without_middle(text: str, most: int) -> str:
         return text
     end = (most - 1) * 2 // 3  # runs differ at the end of their names
     return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
-
-
-def _most_important(records: Sequence[RunRecord], most_rows: int | None) -> list[RunRecord]:
-    if most_rows is None or len(records) <= most_rows:
-        return list(records)
-    order = list(STYLES)
-    return sorted(records, key=lambda record: order.index(record.state))[:most_rows]
 
 
 def _caption(records: Sequence[RunRecord], shown: Sequence[RunRecord]) -> str:
@@ -117,25 +113,29 @@ def _counted(counts: Mapping[RecordState, int]) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in STYLES if counts.get(state))
 
 
-def _state(record: RunRecord, now: datetime) -> str:  # noqa: ARG001
-    if record.state == "failed" and record.error_kind:
-        return f"failed: {record.error_kind.replace('_', ' ')}"
-    return record.state
+def _row(record: RunRecord, now: datetime) -> dict[str, str]:
+    """The cells of a run, by column."""
+    state: str = record.state
+    if state == "failed" and record.error_kind:
+        state = f"failed: {record.error_kind.replace('_', ' ')}"
+    losses = {f"{split} loss": _last(record, f"{split}/loss") for split in ("train", "validation")}
+    return {
+        "run": record.label[:LONGEST_NAME],
+        "state": state,
+        "epoch": _epoch(record),
+        **{name: "" if loss is None else f"{loss:.4g}" for name, loss in losses.items()},
+        "taken": _elapsed(record, now),
+        "left": _left(record, now),
+        "device": record.device or "",
+        "": _note(record, now),
+    }
 
 
-def _epoch(record: RunRecord, now: datetime) -> str:  # noqa: ARG001
+def _epoch(record: RunRecord) -> str:
     total, done = record.settings.get("training.epochs"), _last(record, "epoch") or 0
     if record.state == "waiting" or (done == 0 and total is None):
         return ""
     return f"{done:.0f}/{total:.0f}" if is_number(total) else f"{done:.0f}"
-
-
-def _loss(split: str) -> Callable[[RunRecord, datetime], str]:
-    def cell(record: RunRecord, now: datetime) -> str:  # noqa: ARG001
-        value = _last(record, f"{split}/loss")
-        return "" if value is None else f"{value:.4g}"
-
-    return cell
 
 
 def _elapsed(record: RunRecord, now: datetime) -> str:
@@ -167,20 +167,16 @@ def _may_stop_early(record: RunRecord) -> bool:
 
 def _note(record: RunRecord, now: datetime) -> str:
     """Why a run failed, where it runs, and when it last changed a file."""
+    changed = "no sign of life"
+    if record.changed_at is not None:
+        changed = f"last changed {_duration((now - record.changed_at).total_seconds())} ago"
     notes = [record.error_message] if record.error_message else []
     host = record.status.get("host")
     if record.state == "running" and host is not None and host != socket.gethostname():
-        notes.append(f"on {host}, {_last_sign(record, now)}")
+        notes.append(f"on {host}, {changed}")
     if record.state == "dead":
-        notes.append(f"its process is gone; {_last_sign(record, now)}")
-    note = "; ".join([*notes, *record.problems])
-    return note if len(note) <= LONGEST_NOTE else f"{note[: LONGEST_NOTE - 1]}…"
-
-
-def _last_sign(record: RunRecord, now: datetime) -> str:
-    if record.changed_at is None:
-        return "no sign of life"
-    return f"last changed {_duration((now - record.changed_at).total_seconds())} ago"
+        notes.append(f"its process is gone; {changed}")
+    return printable("; ".join([*notes, *record.problems]), most=LONGEST_NOTE)
 
 
 def _last(record: RunRecord, key: str) -> float | None:
@@ -195,19 +191,3 @@ def _duration(seconds: float) -> str:
     if days:
         return f"{days} d {hour:02}:{minute:02}:{second:02}"
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
-
-
-_ALWAYS = ("run", "state")
-_LEAST_IMPORTANT_FIRST = ("", "device", "train loss", "taken", "validation loss")
-_TEXTS = (*_ALWAYS, "device", "")
-_COLUMNS: dict[str, Callable[[RunRecord, datetime], str]] = {
-    "run": lambda record, now: record.label[:LONGEST_NAME],  # noqa: ARG005
-    "state": _state,
-    "epoch": _epoch,
-    "train loss": _loss("train"),
-    "validation loss": _loss("validation"),
-    "taken": _elapsed,
-    "left": _left,
-    "device": lambda record, now: record.device or "",  # noqa: ARG005
-    "": _note,
-}

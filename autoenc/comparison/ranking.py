@@ -37,19 +37,12 @@ class Section(NamedTuple):
     records: tuple[RunRecord, ...]
     """Finished runs that have the metric, the best first; ascending if neither direction is better."""
     apart: Mapping[str, str]
-    """By name (`dataset`, `unit`), what distinguishes it from the other sections; empty if it is the only one."""
+    """By name (`dataset`, `unit`), what distinguishes it from other sections; empty if it is the only one."""
 
     @property
     def name(self) -> str:
         """The heading of its table: `dataset mnist, noise.std 0.3`."""
         return ", ".join(f"{name} {value}" for name, value in self.apart.items())
-
-
-class Unranked(NamedTuple):
-    """A run that is not ranked, and why."""
-
-    record: RunRecord
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +56,12 @@ class Ranking:
     order: SortOrder | None
     """None: the best first."""
     sections: tuple[Section, ...]
-    unranked: tuple[Unranked, ...]
+    unranked: tuple[RunRecord, ...]
 
     @property
     def rows(self) -> list[RunRecord]:
         """All runs in the order in which they are shown: section by section, then those that are not ranked."""
-        return [run for section in self.sections for run in section.records] + [one.record for one in self.unranked]
+        return [*(record for section in self.sections for record in section.records), *self.unranked]
 
     @property
     def unit(self) -> str:
@@ -84,19 +77,14 @@ class Ranking:
 
 def rank(records: Sequence[RunRecord], *, metric: str | None, order: SortOrder | None = None) -> Ranking:
     """Rank runs by a metric in comparable sections, or sort each section by another key."""
-    sections: list[Section] = []
-    if metric is not None:
-        sections = comparable_sections(records, metric)
+    sections = [] if metric is None else comparable_sections(records, metric)
     if order is not None:
-        sections = [section._replace(records=tuple(sort_runs(section.records, order))) for section in sections]
-    reasons = [(record, why_unranked(record, metric)) for record in records]
-    return Ranking(
-        records=tuple(records),
-        metric=metric,
-        order=order,
-        sections=tuple(sections),
-        unranked=tuple(Unranked(record, reason) for record, reason in reasons if reason),
-    )
+        key, descending = order
+        for number, section in enumerate(sections):
+            ordered = sorted_by(section.records, lambda record: value_of(record, key), descending=descending)
+            sections[number] = section._replace(records=tuple(ordered))
+    unranked = tuple(record for record in records if not record.finished or metric not in record.metrics)
+    return Ranking(records=tuple(records), metric=metric, order=order, sections=tuple(sections), unranked=unranked)
 
 
 def comparable_sections(records: Iterable[RunRecord], metric: str) -> list[Section]:
@@ -130,7 +118,9 @@ def measurement_protocol(record: RunRecord, metric: str) -> dict[str, Any]:
     found = {"dataset": "", **_of_groups(settings, "dataset")}
     found = {key: value for key, value in found.items() if key not in IRRELEVANT_DATASET_SETTINGS}
     if split is None:
-        return found | _machine(record)
+        found |= {"device": record.device, "threads": record.environment.get("threads")}
+        on_cpu = (record.device or "").startswith("cpu")
+        return found | ({"host": record.status["host"]} if on_cpu and record.status.get("host") else {})
     if split == "test" and settings.get("dataset.binarization", "none") == "none":
         found.pop("dataset.split_seed", None)
     found["unit"] = record.unit(metric)
@@ -148,16 +138,13 @@ def _of_groups(settings: Mapping[str, Any], group: str) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key == group or key.startswith(f"{group}.")}
 
 
-def _machine(record: RunRecord) -> dict[str, Any]:
-    host = record.status.get("host") if (record.device or "").startswith("cpu") else None
-    return {"device": record.device, "threads": record.environment.get("threads"), **({"host": host} if host else {})}
-
-
 def _apart(protocol: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """The protocol's values of some names; a name that it lacks only if no choice among the names explains that."""
-    choices = set(names)
-    explained = {name for name in names if name not in protocol and name.partition(".")[0] in choices}
-    return {name: _shown(protocol[name]) if name in protocol else "not set" for name in names if name not in explained}
+    return {
+        name: _shown(protocol[name]) if name in protocol else "not set"
+        for name in names
+        if name in protocol or name.partition(".")[0] not in names
+    }
 
 
 def _shown(value: object) -> str:
@@ -167,11 +154,11 @@ def _shown(value: object) -> str:
     return f"'{text}'" if ", " in text and isinstance(value, str) else text
 
 
-def why_unranked(record: RunRecord, metric: str | None) -> str | None:
-    """Why a run cannot be ranked by a metric; None if it can."""
+def why_unranked(record: RunRecord, metric: str | None) -> str:
+    """Why a run cannot be ranked by a metric that it lacks."""
     if not record.finished or metric is None:
         return why_not_finished(record) or "nothing was measured"
-    return None if metric in record.metrics else "; ".join([f"it has no {metric}", *record.problems])
+    return "; ".join([f"it has no {metric}", *record.problems])
 
 
 _REASONS = {
@@ -184,10 +171,16 @@ _REASONS = {
 }
 
 
-def why_not_finished(record: RunRecord) -> str:
-    """Why a run has not finished, as far as its folder says; empty for one that has."""
+def reasons(record: RunRecord) -> list[str]:
+    """Why a run has not finished, and what could not be read of it."""
     error = ": ".join(part for part in (record.error_kind, record.error_message) if part)
-    return "; ".join([*([error] if error else []), *record.problems]) or _REASONS.get(record.state, "")
+    found = [*([error] if error else []), *record.problems]
+    return found if found or record.finished else [_REASONS[record.state]]
+
+
+def why_not_finished(record: RunRecord) -> str:
+    """The same in a line; empty for a run that has finished and can be read."""
+    return "; ".join(reasons(record))
 
 
 def split_of(metric: str) -> str | None:
@@ -214,13 +207,11 @@ def best_first(records: Iterable[RunRecord], metric: str) -> list[RunRecord]:
     return sorted(found, key=lambda record: record.metrics[metric], reverse=descending)
 
 
-def sort_runs(records: Iterable[RunRecord], order: SortOrder) -> list[RunRecord]:
-    """The runs sorted by a key: numbers before texts, missing values always last."""
-    return sorted_by(records, lambda record: value_of(record, order.key), descending=order.descending)
-
-
 def sorted_by(items: Iterable[T], value: Callable[[T], Any], *, descending: bool) -> list[T]:
-    """Items sorted by a value, missing ones last. Numbers in texts count as numbers: `job 9` before `job 10`."""
+    """Items sorted by a value: numbers before texts, missing ones last either way.
+
+    Numbers in texts count as numbers: `job 9` before `job 10`.
+    """
     found = [(value(item), item) for item in items]
     known = [pair for pair in found if pair[0] is not None]
     ordered = sorted(known, key=lambda pair: _sort_key(pair[0]), reverse=descending)

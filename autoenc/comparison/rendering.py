@@ -28,32 +28,27 @@ LONGEST_WORD = 13
 
 
 def print_tables(parts: Iterable[Line | Table], *, metric: str | None, all_columns: bool, to: Console) -> None:
-    """Print them; on a terminal with the columns that fit, and a line that names the others.
+    """Print a comparison; on a terminal with the columns that fit, and a line that names the others.
 
-    Args:
-        parts: of the comparison.
-        metric: its column is always shown.
-        all_columns: whether to show all columns, in lines as long as they need.
-        to: the console.
+    The column of the metric is always shown. With `all_columns` all are, in lines as long as they need.
     """
     left_out: dict[str, None] = {}
     after_line = True  # there is nothing above the first line
     for part in parts:
-        if isinstance(part, Table):
-            to.print()
-            columns = list(part.columns)
-            if to.is_terminal and not all_columns:
-                columns = fit(columns, metric=metric or "", into=to.width)
-                shown = {one.key for one in columns}
-                left_out |= {one.key: None for one in part.columns if one.key not in shown}
-            if to.is_terminal and table_width(columns, widest_name=WIDEST_NAME) <= to.width:
-                to.print(as_rich_table(columns, widest_name=WIDEST_NAME))
-            else:
-                print_whole(as_rich_table(columns), to=to)
-        else:
+        if isinstance(part, Line):
             if part.kind == "heading" or not after_line:
                 to.print()
             to.print(Text(part.text, style=STYLES[part.kind]), soft_wrap=not to.is_terminal)
+        else:
+            to.print()
+            columns = part
+            if to.is_terminal and not all_columns:
+                columns = fit(part, metric=metric or "", into=to.width)
+                left_out |= {one.key: None for one in part if one not in columns}
+            if to.is_terminal and table_width(columns) <= to.width:
+                to.print(as_rich_table(columns, widest_name=WIDEST_NAME))
+            else:
+                print_whole(as_rich_table(columns), to=to)
         after_line = isinstance(part, Line)
     if left_out:
         keys = listed_in_words(left_out)
@@ -61,12 +56,7 @@ def print_tables(parts: Iterable[Line | Table], *, metric: str | None, all_colum
 
 
 def as_rich_table(columns: Sequence[Column], *, widest_name: int | None = None) -> RichTable:
-    """Equally long columns as a table of rich; texts are never taken for markup.
-
-    Args:
-        columns: of the table.
-        widest_name: where lines of text columns are broken; None for nowhere.
-    """
+    """Columns as a table of rich, without markup. Text columns wider than `widest_name` are broken into lines."""
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
     headings = [heading_lines(one.key) for one in columns]
     deepest = max(len(lines) for lines in headings)
@@ -92,25 +82,23 @@ def heading_lines(key: str) -> list[str]:
     return [*(f"{group}." for group in groups), *words]
 
 
-def table_width(columns: Sequence[Column], *, widest_name: int | None = None) -> int:
-    """The width of a table of these columns, in characters."""
-    return sum(_width(one, widest_name=widest_name) for one in columns) + GAP * (len(columns) - 1)
+def table_width(columns: Sequence[Column]) -> int:
+    """The width of a table of these columns on a terminal, in characters."""
+    return sum(_width(one) + GAP for one in columns) - GAP
 
 
-def _width(one: Column, *, widest_name: int | None) -> int:
+def _width(one: Column) -> int:
     widest = max((cell_len(cell) for cell in one.cells), default=0)
-    if widest_name is not None and not one.right:
-        widest = min(widest, widest_name)
-    return max(widest, *(cell_len(line) for line in heading_lines(one.key)))
+    heading = max(cell_len(line) for line in heading_lines(one.key))
+    return max(heading, widest if one.right else min(widest, WIDEST_NAME))
 
 
 def fit(columns: Sequence[Column], *, metric: str, into: int) -> list[Column]:
     """Leave out the least important columns until the table fits into a width."""
-    names = columns[0].cells if columns[0].key == "run" else [""] * len(columns[0].cells)
-    widths = {one.key: _width(one, widest_name=WIDEST_NAME) + GAP for one in columns}
-    taken = sum(widths.values()) - GAP
+    widths = {one.key: _width(one) + GAP for one in columns}
+    taken = table_width(columns)
     left_out: list[str] = []
-    for key in least_important_first(columns, metric=metric, names=names):
+    for key in least_important_first(columns, metric=metric):
         if taken > into:
             left_out.append(key)
             taken -= widths[key]
@@ -145,29 +133,22 @@ def as_markdown(parts: Iterable[Line | Table]) -> str:
     """Lines as paragraphs, tables in GitHub's syntax."""
     blocks = []
     for part in parts:
-        if isinstance(part, Table):
-            blocks.append(markdown_table(part.columns))
-        else:
+        if isinstance(part, Line):
             text = escape_markdown(part.text)
             blocks.append(f"### {text}" if part.kind == "heading" else text)
+        else:
+            blocks.append(markdown_table(part))
     return "\n\n".join(blocks) + "\n"
 
 
 def markdown_table(columns: Sequence[Column]) -> str:
     """A table in which the best value of a column is bold."""
-    rows = [
-        [escape_markdown(one.key) for one in columns],
-        ["---:" if one.right else "---" for one in columns],
-        *([_markdown_cell(one, number) for one in columns] for number in range(len(columns[0].cells))),
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _markdown_cell(one: Column, number: int) -> str:
-    cell = one.cells[number]
-    if not (one.right and _NUMBER.fullmatch(cell)):
-        cell = escape_markdown(cell)
-    return f"**{cell}**" if number in one.best else cell
+    texts = [[escape_markdown(one.key), "---:" if one.right else "---"] for one in columns]
+    for text, one in zip(texts, columns, strict=True):
+        for number, cell in enumerate(one.cells):
+            shown = cell if one.right and _NUMBER.fullmatch(cell) else escape_markdown(cell)
+            text.append(f"**{shown}**" if number in one.best else shown)
+    return "\n".join(f"| {' | '.join(row)} |" for row in zip(*texts, strict=True))
 
 
 def escape_markdown(text: str) -> str:

@@ -36,7 +36,7 @@ def finished_runs(folder: Path) -> list[Path]:
 
 
 def jobs_of(folder: Path) -> list[RunRecord]:
-    """The jobs of a sweep in the order of its `sweep.json`, in whatever state.
+    """The jobs of a sweep in any state, in the order of its `sweep.json`.
 
     Raises:
         ConfigError: `sweep.json` cannot be read.

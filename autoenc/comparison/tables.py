@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from autoenc.comparison.columns import (
-    MOST_SETTINGS,
-    Column,
-    column,
-    run_names,
-    same_for_all,
-    units,
-    usual_columns,
-)
+from autoenc.comparison.columns import MOST_SETTINGS, Column, column, run_names, same_for_all, units, usual_columns
+from autoenc.comparison.comparison_warnings import group_warnings, ranking_note, ranking_warnings
 from autoenc.comparison.grouping import group_columns, group_metrics, groups_of
 from autoenc.comparison.keys import differing_settings
-from autoenc.comparison.ranking import Ranking, Section, SortOrder, Unranked
-from autoenc.comparison.warnings import group_warnings, ranking_note, ranking_warnings
+from autoenc.comparison.ranking import Ranking, Section, why_unranked
+from autoenc.runs import RunRecord
 
 MOST_ROWS = 200
 """Rows of all tables together, unless more are asked for."""
@@ -36,10 +29,8 @@ class Line(NamedTuple):
     kind: Literal["plain", "heading", "warning", "note"] = "plain"
 
 
-class Table(NamedTuple):
-    """A table of equally long columns."""
-
-    columns: Sequence[Column]
+Table = list[Column]
+"""Equally long columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +39,6 @@ class TableOptions:
 
     metric: str | None
     """Its columns are shown; None if nothing was measured."""
-    order: SortOrder | None = None
     top: int | None = None
     """Rows of each section; None for as many as a person can read."""
     all_rows: bool = False
@@ -63,12 +53,14 @@ def comparison_tables(ranking: Ranking, options: TableOptions) -> Iterator[Line 
     keys = shown_keys(ranking, options)
     same = same_for_all(ranked, keys if options.columns is None else ())
     count = len(ranking.records)
-    yield Line(f"{count} run{'' if count == 1 else 's'}: {_counted(record.state for record in ranking.records)}.")
+    yield Line(f"{count} run{'' if count == 1 else 's'}: {_counted(ranking.records)}.")
     if ranked:
         yield Line(ranking_note(ranking))
-    yield from _warnings(ranking_warnings(ranking.sections, ranking.metric))
+    for warning in ranking_warnings(ranking.sections, ranking.metric):
+        yield Line(f"Note: {warning}", "warning")
     yield from _sections(ranking, options, [key for key in keys if key not in same or options.columns is not None])
-    yield from _unranked(ranking, options)
+    if ranking.unranked:
+        yield from _unranked(ranking, options)
     hidden = len(differing_settings(ranking.records)) - MOST_SETTINGS
     if hidden > 0 and options.columns is None:
         yield Line(f"{hidden:,} more settings differ: --columns shows chosen ones, --csv has all.")
@@ -91,25 +83,29 @@ def shown_keys(ranking: Ranking, options: TableOptions) -> list[str]:
 
 def _sections(ranking: Ranking, options: TableOptions, keys: Sequence[str]) -> Iterator[Line | Table]:
     shown = ranking.sections if options.all_rows else ranking.sections[:MOST_SECTIONS]
-    most = options.top
-    if most is None and not options.all_rows:
-        most = max(FEWEST_ROWS, MOST_ROWS // max(1, len(shown)))
+    most = None if options.all_rows else options.top or max(FEWEST_ROWS, MOST_ROWS // max(1, len(shown)))
     for section in shown:
         if section.apart:
             yield Line(section.name, "heading")
-        parts = _run_table if options.group_by is None else _group_table
-        yield from parts(section, ranking, options, keys, most)
-    if len(shown) < len(ranking.sections):
-        left = len(ranking.sections) - len(shown)
+        if options.group_by is None:
+            yield from _run_table(section, options, keys, most)
+        else:
+            groups = groups_of(section, ranking=ranking, keys=options.group_by)
+            metrics = group_metrics(groups, keys)
+            yield from _cut(group_columns(groups, metrics=metrics), most, options)
+            for warning in group_warnings(groups, metrics=metrics):
+                yield Line(f"Note: {warning}", "warning")
+    left = len(ranking.sections) - len(shown)
+    if left:
         yield Line(f"... and {left} more such tables: --all shows them, --where selects some.")
 
 
 def _run_table(
-    section: Section, ranking: Ranking, options: TableOptions, keys: Sequence[str], most: int | None
+    section: Section, options: TableOptions, keys: Sequence[str], most: int | None
 ) -> Iterator[Line | Table]:
     # The best value is the best of the whole section, even if its row is not shown.
     columns = [column(section.records, key) for key in keys if key not in section.apart]
-    if options.columns is None and len(ranking.sections) > 1:
+    if options.columns is None and section.apart:
         same = {one.key: one.cells[0] for one in columns if one.is_setting and len(set(one.cells)) == 1}
         columns = [one for one in columns if one.key not in same]
         if any(same.values()):
@@ -118,51 +114,30 @@ def _run_table(
     yield from _cut([runs, *columns], most, options)
 
 
-def _group_table(
-    section: Section, ranking: Ranking, options: TableOptions, keys: Sequence[str], most: int | None
-) -> Iterator[Line | Table]:
-    groups = groups_of(section, ranking=ranking, keys=options.group_by or ())
-    metrics = group_metrics(groups, keys)
-    yield from _cut(group_columns(groups, metrics=metrics), most, options)
-    yield from _warnings(group_warnings(groups, metrics=metrics))
-
-
 def _unranked(ranking: Ranking, options: TableOptions) -> Iterator[Line | Table]:
-    left = ranking.unranked
-    if not left:
-        return
-    counts = _counted(one.record.state for one in left)
+    records = ranking.unranked
     if options.top is not None:
-        yield Line(f"Not ranked: {counts}.")
+        yield Line(f"Not ranked: {_counted(records)}.")
         return
-    yield Line(f"Not ranked: {counts}", "heading")
+    yield Line(f"Not ranked: {_counted(records)}", "heading")
     keys = options.columns or ("epochs", *differing_settings(ranking.records)[:MOST_SETTINGS])
-    yield from _cut(_unranked_columns(left, keys), None if options.all_rows else MOST_UNRANKED, options)
-
-
-def _unranked_columns(left: Sequence[Unranked], keys: Sequence[str]) -> list[Column]:
-    records = [one.record for one in left]
-    texts: dict[str, list[str]] = {
-        "run": run_names(records),
-        "state": [record.state for record in records],
-        "why": [one.reason for one in left],
-    }
-    found = [column(records, key) for key in keys if key not in {"state", "error_kind", "error_message"}]
-    return [*(Column(key, cells, right=False) for key, cells in texts.items()), *found]
+    columns = [
+        Column("run", run_names(records), right=False),
+        Column("state", [record.state for record in records], right=False),
+        Column("why", [why_unranked(record, ranking.metric) for record in records], right=False),
+        *(column(records, key) for key in keys if key not in {"state", "error_kind", "error_message"}),
+    ]
+    yield from _cut(columns, None if options.all_rows else MOST_UNRANKED, options)
 
 
 def _cut(columns: Sequence[Column], most: int | None, options: TableOptions) -> Iterator[Line | Table]:
     """The first rows, without columns that are empty in them, and the number of the others."""
     cut = [one._replace(cells=one.cells[:most]) for one in columns]
-    yield Table([one for one in cut if any(one.cells)])
+    yield [one for one in cut if any(one.cells)]
     count = len(columns[0].cells)
     if most is not None and count > most:
         yield Line(f"... and {count - most} more{': --all shows them' if options.top is None else ''}")
 
 
-def _warnings(lines: Iterable[str]) -> Iterator[Line]:
-    return (Line(f"Note: {line}", "warning") for line in lines)
-
-
-def _counted(states: Iterable[str]) -> str:
-    return ", ".join(f"{count} {state}" for state, count in Counter(states).items())
+def _counted(records: Sequence[RunRecord]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in Counter(record.state for record in records).items())

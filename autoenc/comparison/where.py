@@ -13,11 +13,12 @@ characters are quoted.
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
 from autoenc.comparison.keys import Keys, is_pattern, matches_pattern, value_of
@@ -30,6 +31,7 @@ DEEPEST = 50
 KEYWORDS = ("and", "or", "not", "in")
 ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
+T = TypeVar("T")
 Condition = Callable[[RunRecord], bool]
 
 
@@ -63,7 +65,7 @@ def parse_where(text: str, keys: Keys) -> Where:
 
 class _Token(NamedTuple):
     kind: str
-    """`word`, `quoted`, `list`, `operator`, `sign` (parentheses and commas) or `end`."""
+    """The name of a group of `_TOKEN`."""
     text: str
     start: int
 
@@ -123,16 +125,18 @@ class _Parser:
         return condition
 
     def _alternatives(self) -> Condition:
-        parts = [self._conjunction()]
-        while self._take("or"):
-            parts.append(self._conjunction())
+        parts = self._separated("or", self._conjunction)
         return lambda record: any(part(record) for part in parts)
 
     def _conjunction(self) -> Condition:
-        parts = [self._term()]
-        while self._take("and"):
-            parts.append(self._term())
+        parts = self._separated("and", self._term)
         return lambda record: all(part(record) for part in parts)
+
+    def _separated(self, sign: str, parse: Callable[[], T]) -> list[T]:
+        found = [parse()]
+        while self._take(sign):
+            found.append(parse())
+        return found
 
     def _term(self) -> Condition:
         self.depth += 1
@@ -184,9 +188,7 @@ class _Parser:
 
     def _list(self) -> list[_Value]:
         self._expect("(")
-        values = [self._value()]
-        while self._take(","):
-            values.append(self._value())
+        values = self._separated(",", self._value)
         self._expect(")")
         return values
 
@@ -226,8 +228,6 @@ class _Parser:
 def _as_number(text: str) -> int | float | None:
     """The number in a text, whole ones exactly, which a float cannot hold; None if there is none."""
     for kind in (int, float):
-        try:
+        with contextlib.suppress(ValueError):
             return kind(text)
-        except ValueError:
-            continue
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,7 @@ def record(name: str, test: dict[str, float] | None = None, **changes: Any) -> R
     dot, of its config: `dataset__limit=10`, `architecture__name="conv"`.
     """
     config = copy.deepcopy(changes.pop("config", CONFIG))
-    for key in [key for key in changes if "__" in key or key in config]:
-        value = changes.pop(key)
-        group, _, rest = key.partition("__")
-        if rest:
-            config[group][rest] = value
-        else:
-            config[group] = value
+    change(config, {key: changes.pop(key) for key in list(changes) if "__" in key or key in config})
     fields = {key: changes.pop(key) for key in list(changes) if key in RunRecord.__dataclass_fields__}
     state = fields.pop("state", "finished")
     summary = {} if test is None else _summary(test) | changes
@@ -59,6 +54,16 @@ def record(name: str, test: dict[str, float] | None = None, **changes: Any) -> R
             **fields,
         }
     )
+
+
+def change(config: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Change values of a config: `{"dataset__limit": 10}`."""
+    for key, value in changes.items():
+        *groups, last = key.split("__")
+        inside = config
+        for group in groups:
+            inside = inside[group]
+        inside[last] = value
 
 
 def _summary(test: dict[str, float]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from autoenc.comparison.columns import Column
 from autoenc.comparison.rendering import print_tables
 from autoenc.comparison.tables import Line
-from autoenc.comparison.tables import Table as ComparisonTable
 
 
 def printed(table: Table, *, styled: bool = False) -> str:
@@ -21,7 +21,7 @@ def printed(table: Table, *, styled: bool = False) -> str:
 
 
 def tables_printed(
-    parts: Iterable[Line | ComparisonTable],
+    parts: Iterable[Line | list[Column]],
     *,
     metric: str = "test.mse",
     terminal: int | None = None,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.runs import RecordState, RunRecord
+from tests.comparison.made_records import change
 
 UNITS = {
     "mse": "mean over pixels of the squared error, pixels in [0, 1]",
@@ -39,12 +40,7 @@ def config(**changes: Any) -> dict[str, Any]:
         "optimizer": {"name": "adam", "learning_rate": 0.001},
         "seed": 0,
     }
-    for key, value in changes.items():
-        *groups, last = key.split("__")
-        inside = values
-        for group in groups:
-            inside = inside[group]
-        inside[last] = value
+    change(values, changes)
     return values
 
 

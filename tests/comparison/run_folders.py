@@ -59,13 +59,14 @@ def make_run(
     config: dict[str, Any] | None = None,
     epochs: int = 5,
     summary: dict[str, Any] | None = None,
+    environment: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Path:
     """A run in this state; `changes` are of its status."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG if config is None else config))
     (folder / "status.json").write_text(json.dumps(status(state, **changes)))
-    (folder / "environment.json").write_text(json.dumps({"device": "cpu"}))
+    (folder / "environment.json").write_text(json.dumps(environment or {"device": "cpu"}))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row(epoch + 1)) + "\n" for epoch in range(epochs)))
     if state == "finished":
         (folder / "summary.json").write_text(json.dumps(SUMMARY if summary is None else summary))

@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
+from autoenc.comparison.comparison_warnings import ranking_note, ranking_warnings
 from autoenc.comparison.ranking import (
     SortOrder,
     better_direction,
     comparable_sections,
     rank,
-    sort_runs,
-    split_of,
+    why_unranked,
 )
-from autoenc.comparison.warnings import metric_note, ranking_note, ranking_warnings
 from autoenc.evaluation.metrics import metric_names, metrics
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import UNITS, record
@@ -49,19 +48,8 @@ def test_every_metric_has_a_known_direction() -> None:
 @pytest.mark.parametrize("name", metric_names(split="test"))
 def test_every_metric_is_ranked_in_its_direction(name: str) -> None:
     runs = [record(run, {name: score}) for run, score in (("middle", 2.0), ("least", 1.0), ("most", 3.0))]
-    expected = (
-        ["most", "middle", "least"] if BETTER[name.removeprefix("noisy_")] == "higher" else ["least", "middle", "most"]
-    )
-    for split in ("test", "validation"):
-        assert names(runs, f"{split}.{name}") in ([expected], [])
-    assert names(runs, f"test.{name}") == [expected]
-
-
-def test_facts_and_times_are_ranked_in_their_direction() -> None:
-    fast = record("fast", {"mse": 0.1}, seconds={"training": 1.0}, images_per_second=9.0, parameters=7)
-    slow = record("slow", {"mse": 0.1}, seconds={"training": 2.0}, images_per_second=5.0, parameters=8)
-    for metric in ("seconds.training", "images_per_second", "parameters"):
-        assert names([slow, fast], metric) == [["fast", "slow"]]
+    higher = BETTER[name.removeprefix("noisy_")] == "higher"
+    assert names(runs, f"test.{name}") == [["most", "middle", "least"] if higher else ["least", "middle", "most"]]
 
 
 def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
@@ -74,25 +62,16 @@ def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
     assert names(runs, "test.mine") == [["b", "a"]]
 
 
-def test_splits_of_metrics() -> None:
-    keys = ("validation.mse", "test.noisy_mse", "seconds.total", "epochs")
-    assert [split_of(key) for key in keys] == ["validation", "test", None, None]
-
-
 @pytest.mark.parametrize(
     ("change", "metric"),
     [
         ({"dataset__name": "fashion_mnist"}, "test.mse"),
         ({"dataset__limit": 100}, "test.mse"),
         ({"dataset__validation_fraction": 0.2}, "test.mse"),
-        ({"dataset__size": [32, 32]}, "test.mse"),
         ({"dataset__binarization": "static"}, "test.mse"),
-        ({"dataset__path": "/other"}, "test.mse"),
         ({"dataset__split_seed": 1}, "validation.mse"),
-        ({"dataset__split_seed": 1}, "train.mse"),
         ({"dataset__split_seed": 1}, "test.pca_mse"),
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.noisy_mse"),
-        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.noisy_ssim"),
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.loss"),
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.unknown"),
         ({"loss": {"name": "bce"}}, "test.elbo_nats"),
@@ -105,9 +84,7 @@ def test_splits_of_metrics() -> None:
     ],
 )
 def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str, Any], metric: str) -> None:
-    scores = dict.fromkeys(
-        ("mse", "noisy_mse", "noisy_ssim", "loss", "unknown", "elbo_nats", "nll_nats", "pca_mse"), 0.1
-    )
+    scores = dict.fromkeys(("mse", "noisy_mse", "loss", "unknown", "elbo_nats", "nll_nats", "pca_mse"), 0.1)
     runs = [record("a", scores), record("b", scores, **change), record("c", scores)]
     assert names(runs, metric) == [["a", "c"], ["b"]]
     one, two = comparable_sections(runs, metric)
@@ -115,7 +92,6 @@ def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str,
     (warning,) = warnings(runs, metric)
     assert f"{metric} cannot rank all 3 runs together" in warning
     assert next(iter(two.apart)) in warning
-    assert "2 separate rankings" in warning
 
 
 @pytest.mark.parametrize(
@@ -125,7 +101,6 @@ def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str,
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.elbo_nats"),
         ({"dataset__split_seed": 1}, "test.mse"),
         ({"dataset__shuffle": False}, "test.mse"),
-        ({"data_dir": "/elsewhere"}, "test.mse"),
         ({"architecture": {"name": "conv"}}, "validation.loss"),
         ({"loss": {"name": "gaussian"}}, "test.elbo_nats"),  # the likelihood of mse
         ({"environment": {"device": "cuda", "threads": 8}}, "test.mse"),
@@ -151,10 +126,7 @@ def test_sections_are_named_without_settings_that_a_choice_implies() -> None:
     stronger = {"noise": {"name": "gaussian", "std": 0.5, "clip": True}}
     scores = {"noisy_mse": 0.1}
     runs = [record("a", scores), record("b", scores, **gaussian), record("c", scores, **stronger)]
-    assert [section.apart for section in comparable_sections(runs[:2], "test.noisy_mse")] == [
-        {"noise": "none"},
-        {"noise": "gaussian"},
-    ]
+    assert [each.name for each in comparable_sections(runs[:2], "test.noisy_mse")] == ["noise none", "noise gaussian"]
     assert [section.name for section in comparable_sections(runs, "test.noisy_mse")] == [
         "noise none",
         "noise gaussian, noise.std 0.3",
@@ -180,7 +152,7 @@ def test_unfinished_runs_are_not_ranked_and_not_dropped() -> None:
     ]
     ranking = rank(runs, metric="test.mse")
     assert [run.name for section in ranking.sections for run in section.records] == ["good"]
-    assert {one.record.name: one.reason for one in ranking.unranked} == {
+    assert {run.name: why_unranked(run, "test.mse") for run in ranking.unranked} == {
         "failed": "raised: ValueError: no",
         "running": "still running",
         "dead": "its process exited without recording why",
@@ -200,22 +172,24 @@ def test_different_code_sizes_are_warned_of() -> None:
     assert "codes of 3 and 64 numbers" in warning
     assert "0.041 with 3, 0.0104 with 64" in warning
     assert warnings(runs, "parameters") == []
-    assert warnings(runs, "seconds.training") == []
     assert warnings([*runs[:1], record("other", {"mse": 0.2}, code_size=3)], "test.mse") == []
     apart = [runs[0], record("large", {"mse": 0.1}, code_size=64, dataset__limit=9)]
     assert ["cannot rank" in warning for warning in warnings(apart, "test.mse")] == [True]
 
 
 def test_the_note_names_metric_direction_and_split() -> None:
-    assert "rank them on the validation split" in metric_note("test.mse")
-    assert metric_note("validation.mse") == "By validation.mse, lower is better: on the validation split."
-    assert metric_note("test.psnr").startswith("By test.psnr, higher is better: on the test split")
-    assert metric_note("parameters") == "By parameters."
-    runs = [record("a", {"mse": 0.1})]
-    note = ranking_note(rank(runs, metric="test.mse", order=SortOrder("test.mse", descending=True)))
-    assert note.startswith("Sorted by test.mse, descending. By test.mse, lower is better")
-    by_seed = rank(runs, metric="test.mse", order=SortOrder("seed", descending=False))
-    assert ranking_note(by_seed) == "Sorted by seed, ascending."
+    runs = [record("a", {"mse": 0.1, "psnr": 9.0})]
+
+    def note(metric: str, order: SortOrder | None = None) -> str:
+        return ranking_note(rank(runs, metric=metric, order=order))
+
+    assert "rank them on the validation split" in note("test.mse")
+    assert note("validation.mse") == "By validation.mse, lower is better: on the validation split."
+    assert note("test.psnr").startswith("By test.psnr, higher is better: on the test split")
+    assert note("parameters") == "By parameters."
+    sorted_note = note("test.mse", SortOrder("test.mse", descending=True))
+    assert sorted_note.startswith("Sorted by test.mse, descending. By test.mse, lower is better")
+    assert note("test.mse", SortOrder("seed", descending=False)) == "Sorted by seed, ascending."
 
 
 @pytest.mark.parametrize(
@@ -233,4 +207,5 @@ def test_runs_are_sorted_by_any_key(key: str, descending: bool, expected: list[s
         record("job 9", {"mse": 0.1}, noise={"name": "gaussian", "std": 0.1}),
         record("job 1", {"mse": 0.1}),
     ]
-    assert [run.name for run in sort_runs(runs, SortOrder(key, descending))] == expected
+    (section,) = rank(runs, metric="test.mse", order=SortOrder(key, descending)).sections
+    assert [run.name for run in section.records] == expected

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from autoenc.command_line import compare, status
+from autoenc.command_line import compare
+from autoenc.command_line import status as status_command
 from autoenc.comparison.differences import difference_tables
 from autoenc.comparison.rendering import as_markdown
 from autoenc.runs import read_runs
 from tests.comparison.made_records import CONFIG, record
+from tests.comparison.run_folders import row, status
 
 VALUES: dict[str, Any] = {
     "table": {"a": [{"b": [None, {"name": ["c"]}]}]},
@@ -29,18 +31,10 @@ VALUES: dict[str, Any] = {
 
 FILES: dict[str, Any] = {
     "config.yaml": CONFIG,
-    "status.json": {
-        "state": "finished",
-        "started_at": "2026-01-31T12:00:00+00:00",
-        "finished_at": "2026-01-31T12:01:15+00:00",
-        "host": "here",
-        "pid": 1,
-        "process_started_at": "2026-01-31T12:00:00+00:00",
-        "error": {"kind": "raised", "message": "it did"},
-    },
+    "status.json": status(error={"kind": "raised", "message": "it did"}),
     "summary.json": record("a", {"mse": 0.25, "noisy_mse": 0.5, "psnr": 9.0, "pca_mse": 0.5, "nll_nats": 3.0}).summary,
     "environment.json": {"device": "cpu", "threads": 2, "python": "3.11", "code": {"commit": "a"}},
-    "metrics.jsonl": {"epoch": 1, "train/loss": 0.5, "validation/loss": 0.75, "seconds": 1.5},
+    "metrics.jsonl": row(1),
 }
 
 
@@ -56,24 +50,19 @@ FIELDS = [(file, path) for file, values in FILES.items() for path in paths(value
 
 
 def make(
-    folder: Path,
-    *,
-    file: str | None = None,
-    path: tuple[str, ...] = (),
-    value: Any = None,
-    seed: int = 0,
-    state: str = "finished",
+    folder: Path, *, seed: int = 0, changed: tuple[str, tuple[str, ...], Any] | None = None, **status: str
 ) -> None:
     """A run's folder, with one value of one file changed."""
     folder.mkdir(parents=True)
     files = copy.deepcopy(FILES)
     files["config.yaml"]["seed"] = seed
-    files["status.json"]["state"] = state
-    if file is not None:
+    files["status.json"] |= status
+    if changed is not None:
+        file, (*above, key), value = changed
         inside = files[file]
-        for key in path[:-1]:
-            inside = inside[key]
-        inside[path[-1]] = value
+        for group in above:
+            inside = inside[group]
+        inside[key] = value
     for name, values in files.items():
         folder.joinpath(name).write_text(json.dumps(values) + "\n")
 
@@ -83,7 +72,7 @@ def test_a_run_with_any_value_anywhere_stops_no_comparison(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number, (file, path) in enumerate(FIELDS):
-        make(tmp_path / "runs" / f"{number:03}", file=file, path=path, value=VALUES[name], seed=number % 3)
+        make(tmp_path / "runs" / f"{number:03}", seed=number % 3, changed=(file, path, VALUES[name]))
     make(tmp_path / "runs" / "ours", seed=7)
     folder = str(tmp_path / "runs")
     files = {kind: tmp_path / kind for kind in ("csv", "json", "markdown", "html")}
@@ -91,7 +80,7 @@ def test_a_run_with_any_value_anywhere_stops_no_comparison(
     for options in (["--columns", "*", *written], ["--group-by", "settings", *written[:2]]):
         assert compare.main([folder, "--all", "--metric=test.mse", *options]) == 0, capsys.readouterr().err
         json.loads(files["json"].read_text())
-    assert status.main([folder]) == 0, capsys.readouterr().err
+    assert status_command.main([folder]) == 0, capsys.readouterr().err
     printed = capsys.readouterr().out
     assert f"{len(FIELDS) + 1} runs" in printed
     assert all(line.isprintable() for line in printed.splitlines())
@@ -103,6 +92,6 @@ def test_a_run_with_any_value_anywhere_stops_no_comparison(
 @pytest.mark.parametrize("name", VALUES)
 def test_running_runs_with_any_value_are_shown(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number, (file, path) in enumerate(FIELDS):
-        make(tmp_path / f"{number:03}", file=file, path=path, value=VALUES[name], state="running")
-    assert status.main([str(tmp_path)]) == 0, capsys.readouterr().err
+        make(tmp_path / f"{number:03}", state="running", changed=(file, path, VALUES[name]))
+    assert status_command.main([str(tmp_path)]) == 0, capsys.readouterr().err
     assert f"{len(FIELDS)} runs" in capsys.readouterr().out

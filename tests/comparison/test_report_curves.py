@@ -44,8 +44,7 @@ def test_long_curves_are_thinned_but_keep_their_ends_and_extremes(tmp_path: Path
     rows[2345]["validation/loss"] = 1e-9
     document, notes = curves([record(tmp_path, "a", history=rows)])
     found = document["runs"][0]
-    assert len(found["epoch"]) <= module.MOST_POINTS
-    assert len(found["epoch"]) > 0.9 * module.MOST_POINTS
+    assert 0.9 * module.MOST_POINTS < len(found["epoch"]) <= module.MOST_POINTS
     assert (found["epoch"][0], found["epoch"][-1]) == (1, 5000)
     assert 99 in found["series"]["train/loss"]
     assert 1e-9 in found["series"]["validation/loss"]
@@ -70,7 +69,5 @@ def test_the_first_ten_curves_are_kept(tmp_path: Path) -> None:
     document, notes = curves([record(tmp_path, "a", history=[row])])
     assert len(document["names"]) == module.MOST_NAMES
     assert document["names"][0] == "loss"
-    assert notes == [
-        "Curves of other 9, other 10, other 11, other 12, other 13, other 14, other 15, other 16 and 13 more are left "
-        "out to keep this page small."
-    ]
+    assert notes[0].startswith("Curves of other 9, other 10, ")
+    assert notes[0].endswith(" and 13 more are left out to keep this page small.")

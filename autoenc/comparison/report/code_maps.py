@@ -67,14 +67,14 @@ class _Grid(NamedTuple):
     @classmethod
     def read(cls, record: RunRecord) -> _Grid | None:
         """None of one-dimensional codes, which have no plane; ArrayError if the file holds something else."""
-        stored = images.read_picture(record, "decoder_grid", {"images": 5, "across": 1, "up": 1})
-        if stored.values.get("code_size") == 1:
+        arrays, values = images.read_picture(record, "decoder_grid", {"images": 5, "across": 1, "up": 1})
+        if values.get("code_size") == 1:
             return None
-        decoded, across, up = (stored.arrays[name] for name in ("images", "across", "up"))
-        images.check_images(decoded, name="images")
-        grid = cls(decoded, across.astype(np.float64), up.astype(np.float64))
-        if decoded.shape[:2] != (len(up), len(across)) or min(decoded.shape[:2]) < 2:
-            raise ArrayError(f"has 'images' of shape {decoded.shape} for {len(up)} x {len(across)} codes")
+        grid = cls(arrays["images"], arrays["across"].astype(np.float64), arrays["up"].astype(np.float64))
+        shape = grid.images.shape
+        images.check_images(grid.images, name="images")
+        if shape[:2] != (len(grid.up), len(grid.across)) or min(shape[:2]) < 2:
+            raise ArrayError(f"has 'images' of shape {shape} for {len(grid.up)} x {len(grid.across)} codes")
         for name, codes in (("across", grid.across), ("up", grid.up[::-1])):
             steps = np.diff(codes)
             if not (np.isfinite(codes).all() and np.abs(codes).max() < 1e30 and steps.min() > 0):
@@ -112,47 +112,41 @@ def _every(count: int, *, most: int) -> slice:
 
 
 def _points(record: RunRecord, grid: _Grid, notes: list[str]) -> dict[str, Any]:
-    """The codes of the test images on the map, in 65,535ths of its sides; empty if there are none."""
+    """The codes of the test images on the map; empty if there are none."""
     try:
-        codes = _Codes.read(record) if images.has_picture(record, "codes") else None
+        codes = _codes(record) if images.has_picture(record, "codes") else None
     except ArrayError as fault:
         notes.append(f"{record.name}: codes.npz {fault}.")
         return {}
     if codes is None:
         return {}
-    chosen = slice(None, None, math.ceil(len(codes.labels) / MOST_POINTS) or 1)
-    packed = _packed(codes.points[chosen].astype(np.float64), codes.labels[chosen], grid=grid)
-    return packed | {"classes": codes.class_names, "pointsOf": len(codes.labels)}
+    points, labels, names = codes
+    chosen = slice(None, None, math.ceil(len(labels) / MOST_POINTS) or 1)
+    placed = _on_the_map(points[chosen].astype(np.float64), labels[chosen], grid=grid)
+    return placed | {"classes": names, "pointsOf": len(labels)}
 
 
-class _Codes(NamedTuple):
-    """The codes of test images."""
+def _codes(record: RunRecord) -> tuple[NDArray[Any], NDArray[Any], list[str]] | None:
+    """The codes of test images (N, 2), the indices of their classes (N,), and the names of the classes.
 
-    points: NDArray[Any]
-    """(N, 2)."""
-    labels: NDArray[Any]
-    """(N,), indices into `class_names`."""
-    class_names: list[str]
-
-    @classmethod
-    def read(cls, record: RunRecord) -> _Codes | None:
-        """None of projected codes; ArrayError if the file holds something else."""
-        stored = images.read_picture(record, "codes", {"points": 2, "labels": 1})
-        points, labels = stored.arrays["points"], stored.arrays["labels"]
-        names = images.texts_of(stored.values, "class_names")
-        if points.shape != (len(labels), 2) or labels.dtype.kind not in "iu" or len(names) > MOST_CLASSES:
-            raise ArrayError(f"has 'points' of shape {points.shape} with labels of shape {labels.shape}")
-        if len(labels) and not (labels.min() >= 0 and labels.max() < len(names)):
-            raise ArrayError("has labels without a class")
-        return cls(points, labels, names) if images.texts_of(stored.values, "axis_labels") == CODE_AXES else None
+    None if the codes are projected; ArrayError if the file holds something else.
+    """
+    arrays, values = images.read_picture(record, "codes", {"points": 2, "labels": 1})
+    points, labels, names = arrays["points"], arrays["labels"], images.texts_of(values, "class_names")
+    if points.shape != (len(labels), 2) or labels.dtype.kind not in "iu" or len(names) > MOST_CLASSES:
+        raise ArrayError(f"has 'points' of shape {points.shape} with labels of shape {labels.shape}")
+    if len(labels) and not (labels.min() >= 0 and labels.max() < len(names)):
+        raise ArrayError("has labels without a class")
+    return (points, labels, names) if images.texts_of(values, "axis_labels") == CODE_AXES else None
 
 
-def _packed(points: NDArray[np.float64], labels: NDArray[Any], *, grid: _Grid) -> dict[str, Any]:
+def _on_the_map(points: NDArray[np.float64], labels: NDArray[Any], *, grid: _Grid) -> dict[str, Any]:
+    """Points (N, 2) in 65,535ths of the map's sides, and their labels; those beside the map are left out."""
     low = np.array([grid.across[0], grid.up[-1]])
     high = np.array([grid.across[-1], grid.up[0]])
     margin = (high - low) / (2 * (np.array([len(grid.across), len(grid.up)]) - 1))  # half a cell: to the map's edge
     with np.errstate(all="ignore"):
-        places = (points - (low - margin)) / (high - low + 2 * margin)  # (N, 2) in [0, 1] on the map
+        places = (points - (low - margin)) / (high - low + 2 * margin)  # in [0, 1] on the map
     inside = ((places >= 0) & (places <= 1)).all(axis=1)
     steps = np.rint(places[inside] * STEPS).astype("<u2")
     return {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from autoenc.comparison.formatting import listed_in_words
@@ -72,14 +73,18 @@ def _keys(record: RunRecord, names: Sequence[str]) -> list[str]:
 
 def _curves_of(record: RunRecord, names: Sequence[str], *, points: int) -> dict[str, Any]:
     rows = record.history
-    series = {key: [row.get(key) for row in rows] for key in _keys(record, names)}
-    kept = _kept(list(series.values()), len(rows), points=points)
-    seconds = _elapsed(rows)
-    epochs = [row.get("epoch") for row in rows]
+    columns = {key: [row.get(key) for row in rows] for key in ("epoch", "seconds", *_keys(record, names))}
+    epochs = [place if epoch is None else epoch for place, epoch in enumerate(columns.pop("epoch"), start=1)]
+    took = columns.pop("seconds")
+    kept = _kept(list(columns.values()), len(rows), points=points)
+
+    def thinned(values: Sequence[float | None]) -> list[float | None]:
+        return [None if (value := values[index]) is None else short_number(value, digits=DIGITS) for index in kept]
+
     return {
-        "epoch": [index + 1 if epochs[index] is None else _short(epochs[index]) for index in kept],
-        "seconds": None if seconds is None else [_short(seconds[index]) for index in kept],
-        "series": {key: [_short(values[index]) for index in kept] for key, values in series.items()},
+        "epoch": thinned(epochs),
+        "seconds": None if None in took else thinned(list(itertools.accumulate(took))),
+        "series": {key: thinned(values) for key, values in columns.items()},
     }
 
 
@@ -96,31 +101,11 @@ def _kept(series: Sequence[Sequence[float | None]], count: int, *, points: int) 
     return sorted(kept | {round(step * (count - 1) / (room - 1)) for step in range(room)})
 
 
-def _elapsed(rows: Sequence[Mapping[str, float | None]]) -> list[float] | None:
-    """Seconds from the start of training to the end of each epoch; None if an epoch has no time."""
-    total, found = 0.0, []
-    for row in rows:
-        seconds = row.get("seconds")
-        if seconds is None:
-            return None
-        total += seconds
-        found.append(total)
-    return found
-
-
 def _units(records: Sequence[RunRecord]) -> dict[tuple[str, str], str]:
     """The unit of a metric under an objective: an unfinished run has the units of one with the same loss."""
-    found: dict[tuple[str, str], str] = {}
-    for record in records:
-        for name, unit in record.units.items():
-            found.setdefault((name, _objective(record)), unit)
-    return found
+    return {(name, _objective(record)): unit for record in reversed(records) for name, unit in record.units.items()}
 
 
 def _objective(record: RunRecord) -> str:
     """The settings that determine the unit of a loss."""
     return repr([(key, value) for key, value in record.settings.items() if key.startswith(("loss", "bottleneck"))])
-
-
-def _short(value: float | None) -> float | None:
-    return None if value is None else short_number(value, digits=DIGITS)

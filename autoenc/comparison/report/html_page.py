@@ -14,43 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.comparison.columns import usual_metric
+from autoenc.comparison.comparison_warnings import ranking_warnings
 from autoenc.comparison.exports import write_text
 from autoenc.comparison.ranking import comparable_sections
 from autoenc.comparison.report import report_data
 from autoenc.comparison.report.code_maps import code_maps
 from autoenc.comparison.report.curves import curves
 from autoenc.comparison.report.reconstructions import reconstructions
-from autoenc.comparison.warnings import ranking_warnings
 from autoenc.runs import RunRecord, printable
 
 SCRIPTS = (
-    "elements.js",
-    "format.js",
-    "store.js",
-    "filter.js",
-    "columns.js",
-    "table.js",
-    "differences.js",
-    "chart.js",
-    "curves.js",
-    "lines.js",
-    "points.js",
-    "sprites.js",
-    "matrix.js",
-    "map.js",
-    "main.js",
-)
+    "elements.js", "format.js", "store.js", "filter.js", "columns.js", "table.js", "differences.js", "chart.js",
+    "curves.js", "lines.js", "points.js", "sprites.js", "matrix.js", "map.js", "main.js",
+)  # fmt: skip
 """In the order in which they form one program."""
 
 
 def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric: str | None = None) -> None:
-    """Write the page, whole or not at all. Its notes list what is unreadable and what is left out to keep it small.
+    """Write the page of runs in whatever state, whole or not at all.
 
-    Args:
-        records: all runs, in whatever state.
-        path: of the file.
-        title: of the page.
-        metric: what the runs are first ranked by; None for the default metric of tables.
+    It first ranks the runs by `metric`, or by the default metric of the tables. Its notes list what is unreadable and
+    what is left out to keep it small.
 
     Raises:
         OSError: it cannot be written.
@@ -61,7 +45,9 @@ def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric
 def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> str:
     """The page as text."""
     title = printable(title)
-    style, program = _asset("report.css"), _program()
+    style = _asset("report.css")
+    scripts = "\n".join(_asset(name) for name in SCRIPTS)
+    program = f'(() => {{\n"use strict";\n{scripts}\n}})();\n'  # one scope of its own
     parts = {
         "policy": _policy(style=style, program=program),
         "title": html.escape(title),
@@ -121,11 +107,6 @@ def _policy(*, style: str, program: str) -> str:
 
 def _hash(content: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode("ascii")
-
-
-def _program() -> str:
-    """All scripts as one, in a scope of their own."""
-    return '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in SCRIPTS) + "\n})();\n"
 
 
 def _asset(name: str) -> str:

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,25 +25,17 @@ LARGEST_SPRITE = 4096
 """Pixels of a side of all images together, which every browser can hold."""
 
 
-class Stored(NamedTuple):
-    """The content of a picture's file."""
-
-    arrays: dict[str, NDArray[Any]]
-    values: dict[str, Any]
-
-
 def has_picture(record: RunRecord, kind: str) -> bool:
     """Whether a run kept the numbers of a picture."""
     return (record.path / "figures" / f"{kind}.npz").is_file()
 
 
-def read_picture(record: RunRecord, kind: str, dimensions: Mapping[str, int]) -> Stored:
-    """Read the numbers of a picture. A link that leads out of the run's folder is not followed.
+def read_picture(
+    record: RunRecord, kind: str, dimensions: Mapping[str, int]
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read arrays of a picture with these numbers of dimensions, and its other values.
 
-    Args:
-        record: the run.
-        kind: the name of its file without the suffix.
-        dimensions: the number of dimensions of each array, by name.
+    A link that leads out of the run's folder is not followed.
 
     Raises:
         ArrayError: the file cannot be read, is too large, or holds something else.
@@ -59,7 +51,7 @@ def read_picture(record: RunRecord, kind: str, dimensions: Mapping[str, int]) ->
         raise ArrayError(f"cannot be read: {error.strerror or error}") from None
     if not isinstance(values, dict):
         raise ArrayError(f"has '{VALUES}' that are not a table")
-    return Stored(arrays, values)
+    return arrays, values
 
 
 def texts_of(values: Mapping[str, Any], name: str, *, count: int | None = None) -> list[str]:

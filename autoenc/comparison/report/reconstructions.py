@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +49,7 @@ def reconstructions(records: Sequence[RunRecord]) -> Part:
     return Part(list(matrices.values()), notes)
 
 
-@dataclass(frozen=True)
-class _Kept:
+class _Kept(NamedTuple):
     """The test images that a run kept, each (K, C, H, W)."""
 
     clean: NDArray[Any]
@@ -65,15 +63,15 @@ class _Kept:
     @classmethod
     def read(cls, record: RunRecord) -> _Kept:
         """ArrayError if the file holds something else."""
-        stored = images.read_picture(record, KIND, dict.fromkeys(("clean", "given", "final"), 4))
-        clean = stored.arrays["clean"]
-        for name, array in stored.arrays.items():
+        arrays, values = images.read_picture(record, KIND, dict.fromkeys(("clean", "given", "final"), 4))
+        clean = arrays["clean"]
+        for name, array in arrays.items():
             images.check_images(array, name=name)
             if array.shape != clean.shape:
                 raise ArrayError(f"has '{name}' of shape {array.shape}, and 'clean' of shape {clean.shape}")
-        captions = images.texts_of(stored.values, "captions", count=len(clean))
+        captions = images.texts_of(values, "captions", count=len(clean))
         content = repr((clean.shape, captions)).encode() + clean.astype(np.float32).tobytes()
-        return cls(**stored.arrays, captions=captions, key=hashlib.sha256(content).hexdigest())
+        return cls(**arrays, captions=captions, key=hashlib.sha256(content).hexdigest())
 
     @property
     def is_noisy(self) -> bool:
@@ -109,20 +107,17 @@ def _add(matrix: dict[str, Any], index: int, kept: _Kept) -> int:
             characters = len(given)
         noisy = matrix["noisy"].index(given)
     matrix["highestError"] = max(matrix["highestError"], short_number(_largest_error(final, clean), digits=3))
-    errors = [_plain(error) for error in _squared_errors(final, clean)]
+    errors = _mean_squared_errors(final, clean)
     matrix["runs"].append({"run": index, "final": made, "noisy": noisy, "mse": errors, "remark": images.remark(final)})
     return characters + len(made)
 
 
-def _squared_errors(final: NDArray[Any], clean: NDArray[Any]) -> list[float]:
-    """The mean over pixels and channels of each image's squared error, (K,)."""
-    with np.errstate(all="ignore"):  # a diverged model's images may hold anything
-        errors: list[float] = ((final.astype(np.float64) - clean) ** 2).mean(axis=(1, 2, 3)).tolist()
-    return errors
-
-
-def _plain(error: float) -> float | str:
-    return short_number(error, digits=4) if np.isfinite(error) else {"nan": "NaN", "inf": "Infinity"}[str(error)]
+def _mean_squared_errors(final: NDArray[Any], clean: NDArray[Any]) -> list[float | str]:
+    """Of each image, over pixels and channels, (K,); those of a diverged model may be NaN or Infinity."""
+    with np.errstate(all="ignore"):
+        errors = ((final.astype(np.float64) - clean) ** 2).mean(axis=(1, 2, 3)).tolist()
+    texts = {"nan": "NaN", "inf": "Infinity"}
+    return [texts.get(str(error)) or short_number(error, digits=4) for error in errors]
 
 
 def _largest_error(final: NDArray[Any], clean: NDArray[Any]) -> float:

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from autoenc.comparison.formatting import as_typed, listed_in_words
+from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
 from autoenc.comparison.keys import differing_settings
-from autoenc.comparison.ranking import better_direction, comparable_sections, split_of, why_not_finished
+from autoenc.comparison.ranking import better_direction, comparable_sections, reasons, split_of
 from autoenc.evaluation.metrics import find_metric, metric_names
-from autoenc.runs import SPLITS, RunRecord
+from autoenc.runs import SPLITS, RunRecord, printable
 
 MOST_RUNS, MOST_SETTINGS, MOST_METRICS = 2000, 300, 120
 """What a browser shows quickly."""
@@ -31,21 +31,18 @@ class Part(NamedTuple):
 
 
 def runs(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """Names and states of the runs, the fields of `keys.FIELDS`, and why unfinished runs have not finished.
-
-    Missing facts are left out, and so are `ownLabel` if it equals `label` and `hasSettings` if it is true.
-    """
+    """Names and facts of the runs, and why unfinished ones have not finished. Facts that are missing are left out."""
     found = []
     for label, record in zip(unique_labels(records), records, strict=True):
         facts = {
             "ownLabel": None if record.label == label else record.label,
             "errorKind": record.error_kind,
-            "errorMessage": record.error_message and shortened(record.error_message, most=LONGEST_SENTENCE),
+            "errorMessage": record.error_message and printable(record.error_message, most=LONGEST_SENTENCE),
             "machine": record.device,
             "reasons": _reasons(record) or None,
             "hasSettings": None if record.settings else False,
         }
-        known = {key: value for key, value in facts.items() if value is not None}
+        known = {name: value for name, value in facts.items() if value is not None}
         found.append({"label": label, "name": record.name, "state": record.state, **known})
     return found
 
@@ -53,26 +50,20 @@ def runs(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
 def unique_labels(records: Sequence[RunRecord]) -> list[str]:
     """The label of each run, with its name if several have the same label."""
     count = Counter(record.label for record in records)
-    return [
-        record.label if count[record.label] == 1 else f"{record.label} \N{MIDDLE DOT} {record.name}"
-        for record in records
-    ]
+    return [each.label if count[each.label] == 1 else f"{each.label} \N{MIDDLE DOT} {each.name}" for each in records]
 
 
 def _reasons(record: RunRecord) -> list[str]:
-    error = ": ".join(part for part in (record.error_kind, record.error_message) if part)
-    found = [*([error] if error else []), *record.problems]
-    if not found and not record.finished:
-        found = [why_not_finished(record)]
-    shown = [shortened(sentence, most=LONGEST_SENTENCE) for sentence in found[:MOST_REASONS]]
+    found = reasons(record)
+    shown = [printable(sentence, most=LONGEST_SENTENCE) for sentence in found[:MOST_REASONS]]
     return [*shown, f"and {len(found) - MOST_REASONS} more"] if len(found) > MOST_REASONS else shown
 
 
 def settings(records: Sequence[RunRecord]) -> Part:
-    """The settings that differ, with the values of each key and the run's value by index; and the shared settings.
+    """The settings that differ, with the values of each key and the index of each run's value, and the shared ones.
 
-    Runs without a config do not count. -1 stands for a key that a run's config does not have. `main` marks the settings
-    in the tables of runs. If there are too many, differing settings are kept before shared ones.
+    -1 stands for a key that a run's config lacks. `main` marks the settings in the tables of runs. If there are too
+    many, differing settings are kept before shared ones.
     """
     main = set(differing_settings(records))
     keys = list(dict.fromkeys(key for record in records for key in record.settings))
@@ -81,7 +72,9 @@ def settings(records: Sequence[RunRecord]) -> Part:
     differing = {key for key in keys if len({found[key]["of"][index] for index in configured}) > 1}
     by_importance = sorted(keys, key=lambda key: (key not in main, key not in differing))
     kept, left_out = set(by_importance[:MOST_SETTINGS]), by_importance[MOST_SETTINGS:]
-    placed = sorted((key for key in keys if key in kept), key=_place_of_setting)
+    # In the order of the config, but machine-dependent settings and the seed last.
+    in_order = [key for key in keys if key in kept]
+    placed = sorted(in_order, key=lambda key: (key.partition(".")[0] in LAST_SETTINGS, key == "seed"))
     document = {
         "differing": [found[key] | {"main": key in main} for key in placed if key in differing],
         "shared": [[key, found[key]["values"][0]] for key in placed if key not in differing],
@@ -92,28 +85,20 @@ def settings(records: Sequence[RunRecord]) -> Part:
 
 
 def _setting(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
-    values = _DistinctValues()
-    of = [values.index(record.settings[key]) if key in record.settings else -1 for record in records]
-    return {"key": key, "values": values.shown, "of": of}
-
-
-class _DistinctValues:
-    """Different values in the order of their first appearance, as JSON."""
-
-    def __init__(self) -> None:
-        self.shown: list[Any] = []
-        self._places: dict[object, int] = {}
-
-    def index(self, value: Any) -> int:
-        plain = isinstance(value, (str, int, float))
-        key = (type(value) if isinstance(value, (str, bool)) else None, value if plain else as_typed(value))
-        if key not in self._places:
-            self._places[key] = len(self.shown)
+    shown: list[Any] = []
+    places: dict[object, int] = {}
+    of = []
+    for record in records:
+        value = record.settings.get(key)
+        identity = value if is_number(value) else repr(value)
+        if key in record.settings and identity not in places:
+            places[identity] = len(shown)
             written = plain_value(value)
-            if isinstance(written, str) and written in self.shown:  # the difference was cut off
-                written = f"{written} ({len(self.shown) + 1})"
-            self.shown.append(written)
-        return self._places[key]
+            if isinstance(written, str) and written in shown:  # the difference was cut off
+                written = f"{written} ({len(shown) + 1})"
+            shown.append(written)
+        of.append(places[identity] if key in record.settings else -1)
+    return {"key": key, "values": shown, "of": of}
 
 
 def plain_value(value: Any) -> Any:
@@ -127,18 +112,13 @@ def plain_value(value: Any) -> Any:
         return {"number": str(value)}
     if isinstance(value, (int, float)):
         return short_number(value)
-    return shortened(value if isinstance(value, str) else as_typed(value), most=LONGEST_VALUE)
+    return printable(value if isinstance(value, str) else as_typed(value), most=LONGEST_VALUE)
 
 
 def short_number(value: float, *, digits: int | None = None) -> float:
     """A number with so many significant digits, or all of them; without a fraction of zero, to save characters."""
     rounded = value if digits is None else float(f"{value:.{digits}g}")
     return int(rounded) if float(rounded).is_integer() and abs(rounded) < LARGEST_EXACT else rounded
-
-
-def shortened(text: str, *, most: int) -> str:
-    """The first characters of a text."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def metrics(records: Sequence[RunRecord], *, main: str | None = None) -> Part:
@@ -153,23 +133,21 @@ def metrics(records: Sequence[RunRecord], *, main: str | None = None) -> Part:
 
 
 def _metric(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
-    having = [record for record in records if key in record.metrics]
-    units = list(dict.fromkeys(record.unit(key) for record in having))
+    unit_of = [record.unit(key) if key in record.metrics else None for record in records]
+    units = [unit for unit in dict.fromkeys(unit_of) if unit is not None]
     directions = {better_direction(key, unit=unit) for unit in units}
     sections = comparable_sections(records, key)
-    section_of = {id(record): number for number, section in enumerate(sections) for record in section.records}
+    section_of = {record.name: number for number, section in enumerate(sections) for record in section.records}
     known = find_metric(key)
     return {
         "key": key,
         "values": [short_number(record.metrics[key]) if key in record.metrics else None for record in records],
         "units": units,
-        "unitOf": [units.index(record.unit(key)) if key in record.metrics else -1 for record in records]
-        if len(units) > 1
-        else None,
+        "unitOf": [-1 if unit is None else units.index(unit) for unit in unit_of] if len(units) > 1 else None,
         "better": directions.pop() if len(directions) == 1 else None,
         "scale": known.scale if known is not None else "linear",
         "sections": [section.name for section in sections],
-        "sectionOf": [section_of.get(id(record), -1) for record in records] if len(sections) > 1 else None,
+        "sectionOf": [section_of.get(record.name, -1) for record in records] if len(sections) > 1 else None,
     }
 
 
@@ -178,11 +156,6 @@ def _left_out(what: str, keys: Sequence[str], *, remark: str = "") -> list[str]:
         return []
     count = f"1 {what} is" if len(keys) == 1 else f"{len(keys):,} {what}s are"
     return [f"{count} left out to keep this page small{remark}: {listed_in_words(keys)}."]
-
-
-def _place_of_setting(key: str) -> tuple[bool, bool]:
-    """As in the config, but machine-dependent settings and the seed last."""
-    return key.partition(".")[0] in LAST_SETTINGS, key == "seed"
 
 
 def _place_of_metric(key: str) -> tuple[int, int, str]:
