@@ -19,7 +19,6 @@ BAR_WIDTH = 22
 SIDE = 150
 """Pixels that an upright colour bar with its ticks and a label of two lines is wide."""
 LEAST_HEIGHT = 200  # of a colour bar
-SEPARATOR = ", "  # between the parts of a run's label
 
 
 def as_pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
@@ -93,16 +92,12 @@ class Group(NamedTuple):
 
 def grouped(runs: Sequence[Given]) -> list[Group]:
     """Group runs whose images are equal bit for bit; groups and members keep their order."""
-    found: list[Group] = []
+    found: dict[bytes, Group] = {}
     for index, run in enumerate(runs):
-        for group in found:
-            if np.array_equal(runs[group.members[0]].images, run.images, equal_nan=True):
-                group.members.append(index)
-                group.labels.append(run.label)
-                break
-        else:
-            found.append(Group([index], [run.label]))
-    return found
+        group = found.setdefault(run.images.tobytes(), Group([], []))
+        group.members.append(index)
+        group.labels.append(run.label)
+    return list(found.values())
 
 
 def input_label(group: Group, groups: Sequence[Group]) -> str:
@@ -119,10 +114,10 @@ def input_label(group: Group, groups: Sequence[Group]) -> str:
     if not own or any(set(own) <= set(other) for other in others):
         more = len(group.labels) - 1
         own = [group.labels[0] + (f" and {more} more" if more else "")]
-    return f"noisy input \N{MIDDLE DOT} {SEPARATOR.join(own)}"
+    return f"noisy input \N{MIDDLE DOT} {', '.join(own)}"
 
 
 def _shared(labels: Sequence[str]) -> list[str]:
     """The parts that are in every label."""
-    parts = [label.split(SEPARATOR) for label in labels]
-    return [part for part in parts[0] if all(part in other for other in parts)]
+    first, *others = (label.split(", ") for label in labels)
+    return [part for part in first if all(part in other for other in others)]
