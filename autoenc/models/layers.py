@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from autoenc.settings import ConfigError
@@ -54,7 +55,7 @@ class TiedLinear(nn.Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class BatchNorm1d(nn.BatchNorm1d):
+class _TrainsOnOneValue(_BatchNorm):
     """Batch normalisation (Ioffe and Szegedy 2015) that can also train on a single image.
 
     One value for each channel has no variance, and torch refuses such a batch, which an epoch may end with. Here it is
@@ -62,22 +63,18 @@ class BatchNorm1d(nn.BatchNorm1d):
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
-        """(B, C), same shape."""
-        return super().forward(input) if input.numel() > input.shape[1] else _by_running_statistics(self, input)
+        if input.numel() > input.shape[1]:
+            return super().forward(input)
+        statistics = self.running_mean, self.running_var
+        return F.batch_norm(input, *statistics, self.weight, self.bias, training=False, eps=self.eps)
 
 
-class BatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation of maps that can also train on a single image of one pixel. See `BatchNorm1d`."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """(B, C, H, W), same shape."""
-        return super().forward(input) if input.numel() > input.shape[1] else _by_running_statistics(self, input)
+class BatchNorm1d(_TrainsOnOneValue, nn.BatchNorm1d):
+    """Of (B, C), same shape."""
 
 
-def _by_running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d, values: Tensor) -> Tensor:
-    return F.batch_norm(
-        values, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False, eps=norm.eps
-    )
+class BatchNorm2d(_TrainsOnOneValue, nn.BatchNorm2d):
+    """Of maps (B, C, H, W), same shape."""
 
 
 def at_least_float32(values: Tensor) -> Tensor:

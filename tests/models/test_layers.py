@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +16,6 @@ from autoenc.models.layers import (
     constrain_columns,
     weighted_layers,
 )
-from autoenc.training.checkpoints import Checkpoint, load_model, load_trained, model_tensors, save_best
 
 
 class TiedPair(nn.Module):
@@ -100,26 +98,6 @@ def test_a_model_that_is_moved_or_converted_stays_tied() -> None:
     assert model(torch.ones(1, 4, dtype=torch.float64)).dtype == torch.float64
     # torch makes new parameters for this device, where it fills the old ones anew for a GPU.
     assert model.to("meta").tied.weight.device == torch.device("meta")
-
-
-def test_a_tied_model_is_called_with_other_weights() -> None:
-    # As `torch.func` does it, which many runs at once are made by.
-    model, other = TiedPair(), TiedPair()
-    for parameter in other.parameters():
-        torch.nn.init.normal_(parameter)
-    inputs = torch.randn(3, 4)
-    torch.testing.assert_close(torch.func.functional_call(model, dict(other.named_parameters()), inputs), other(inputs))
-
-
-def test_tied_weights_survive_a_checkpoint(tmp_path: Path) -> None:
-    model, fresh = TiedPair(), TiedPair()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter)
-    save_best(tmp_path, Checkpoint(model_tensors(model), {}, {}))
-    checkpoint = load_trained(tmp_path)
-    assert checkpoint is not None
-    load_model(fresh, checkpoint.model)
-    assert torch.equal(fresh(torch.ones(1, 4)), model(torch.ones(1, 4)))
 
 
 def test_more_inputs_than_the_source_has_outputs_cannot_be_tied() -> None:

@@ -53,19 +53,6 @@ def test_it_is_zero_in_expectation_for_the_same_distribution_and_can_be_below() 
     assert values.min() < 0
 
 
-def test_learning_from_it_spreads_codes_as_the_prior() -> None:
-    mean, std = (torch.full((2,), start, requires_grad=True) for start in (3.0, 0.1))
-    optimizer = torch.optim.Adam([mean, std], lr=0.1)
-    source = generator(1)
-    for _ in range(200):
-        optimizer.zero_grad()
-        codes, draws = torch.randn(2, 64, 2, generator=source)
-        squared_discrepancy(mean + std * codes, draws).backward()
-        optimizer.step()
-    torch.testing.assert_close(mean.detach(), torch.zeros(2), atol=0.2, rtol=0)
-    torch.testing.assert_close(std.detach(), torch.ones(2), atol=0.2, rtol=0)
-
-
 def test_the_penalty_is_weighed_and_the_diagnostic_is_not() -> None:
     codes = torch.randn(8, 3, generator=generator())
     bottleneck = BOTTLENECKS.parse(SETTINGS).build(code_size=3)
