@@ -29,8 +29,6 @@ class TiedLinear(nn.Module):
 
     def __init__(self, source: nn.Linear, *, inputs: int, bias: bool = True) -> None:
         super().__init__()
-        if inputs > source.out_features:
-            raise ValueError(f"{inputs} inputs cannot be tied to {source.out_features} outputs")
         self.in_features = inputs
         self.out_features = source.in_features
         self._source = (source,)  # in a tuple, so that torch does not register it as a submodule

@@ -119,12 +119,6 @@ def test_odd_and_ordinary_pictures_have_their_reconstructions_and_errors(
     check_layout(figures[0])
 
 
-def test_few_pictures_are_all_shown(figures: list[Figure]) -> None:
-    few = scored(3, (1, 8, 8), seed=0)
-    draw_odd_pictures(few, ordinary=None, path=PATH, title="a title")
-    assert np.array_equal(pixels(figures[0], count=3, height=8)[0], as_pixels(few.images))
-
-
 def test_denoised_pictures_are_below_the_noisy_ones_and_changes_are_absolute(figures: list[Figure]) -> None:
     given = np.full((3, 3, 8, 8), 0.5)
     made = given.copy()

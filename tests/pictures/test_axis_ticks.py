@@ -43,11 +43,6 @@ def test_ticks_of_a_narrow_range_have_equal_decimals() -> None:
     assert value_axis(np.array([0.0200, 0.0217]), unit="").labels == ["0.0200", "0.0205", "0.0210", "0.0215"]
 
 
-def test_ticks_of_a_wide_range_are_round() -> None:
-    labels = ["0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"]
-    assert value_axis(np.array([0.003, 1.0]), unit="").labels == labels
-
-
 def test_minor_ticks_are_not_labelled() -> None:
     (axes,) = chart(0.01, 1).axes
     assert len(axes.yaxis.get_minorticklocs()) > 10

@@ -136,10 +136,6 @@ def test_the_names_of_both_curves_do_not_overlap_and_keep_their_order(
     assert (first.y0 > second.y0) == (train > validation)
 
 
-def test_long_texts_are_wrapped_onto_the_page(of_run: Draw) -> None:
-    check_layout(of_run(rows(1.0, -1.0), loss_label="a very long name of a loss " * 5))
-
-
 # Several runs
 
 
@@ -208,12 +204,6 @@ def test_other_units_have_charts_of_their_own() -> None:
     assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, "nats an image"]
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "linear"]
     assert [list(lines(figure, index)) for index in (0, 1)] == [["conv", "mlp"], ["vae"]]
-
-
-def test_runs_of_different_lengths_share_the_epochs() -> None:
-    figure = by_run(("short", falling(0.02, epochs=3)), ("long", falling(0.01, epochs=50)))
-    low, high = figure.axes[0].get_xlim()
-    assert (low, high) == pytest.approx((1, 50), abs=3)
 
 
 def test_gaps_values_below_zero_and_a_run_without_values() -> None:

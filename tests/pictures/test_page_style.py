@@ -78,12 +78,6 @@ assert dict.__getitem__(matplotlib.rcParams, "backend") == "svg", "backend"
     assert done.returncode == 0, done.stderr
 
 
-def test_a_letter_that_the_font_lacks_stops_nothing(tmp_path: Path) -> None:
-    with house_style():
-        page = panel_page([""], width=100, height=50, columns=1, title="\N{CJK UNIFIED IDEOGRAPH-732B}", line="").page
-        save(page.figure, tmp_path / "p.png")
-
-
 def test_texts_are_wrapped_between_words_and_inside_long_ones() -> None:
     with house_style():
         assert wrapped("Ankle boot", width=90, size=12) == "Ankle\nboot"

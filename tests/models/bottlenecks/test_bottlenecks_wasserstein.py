@@ -32,15 +32,6 @@ def test_the_discrepancy_by_hand() -> None:
     assert squared_discrepancy(*given).item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_kernel_grows_with_the_size_of_the_code() -> None:
-    """Points that differ in one of two entries: the distance is the same, the constant twice as large."""
-    codes = torch.tensor([[0.0, 7.0], [1.0, 7.0]], dtype=torch.float64)
-    draws = torch.tensor([[2.0, 7.0], [4.0, 7.0]], dtype=torch.float64)
-    across = sum(kernel(a, b, size=2) for a in (0, 1) for b in (2, 4))
-    expected = kernel(0, 1, size=2) + kernel(2, 4, size=2) - 2 * across / 4
-    assert squared_discrepancy(codes, draws).item() == pytest.approx(expected, rel=1e-9)
-
-
 def discrepancies(*, mean: float, std: float, batches: int = 300) -> Tensor:
     source = generator()
     draws = [torch.randn(20, 3, generator=source, dtype=torch.float64) for _ in range(2 * batches)]
