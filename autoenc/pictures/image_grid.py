@@ -151,7 +151,7 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
     texts = [text for part in (captions, notes, *row_notes) for text in part.texts]
     words = [min(MAX_WORD, text_width(piece.strip(), SMALL)) for text in texts for piece in pieces(text)]
     headings = [min(MAX_HEADING, text_width(caption, SMALL) // HEADING_LINES) for caption in captions.texts]
-    word = max(*words, *headings, 0)
+    word = max([0, *words, *headings])
     columns = min(count, max(1, (width + GAP) // max(least * image_width + GAP, word + BETWEEN)))
     bands = -(-count // columns)
     columns = -(-count // bands)  # as many in each band, except for the last

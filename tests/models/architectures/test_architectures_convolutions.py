@@ -178,6 +178,14 @@ def test_a_layer_that_changes_nothing_hands_on_what_it_was_given(batch_norm: boo
         assert torch.equal(layer(given), given if connected else 0 * given)
 
 
+def test_a_residual_layer_adds_before_the_relu() -> None:
+    layer = ResidualLayer(1, residual=True, batch_norm=False)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    nn.init.constant_(layer.change[0].bias, -2.0)  # type: ignore[arg-type]
+    assert layer(torch.tensor([[[[1.0, 5.0]]]])).tolist() == [[[[0, 3]]]]
+
+
 @pytest.mark.parametrize("layers", [1, 3])
 def test_the_parameters_of_a_residual_one_by_hand(layers: int) -> None:
     fields: dict[str, Any] = {"channels": [4, 6], "code_size": 5, "layers_per_block": layers}
