@@ -106,18 +106,16 @@ def constrain_columns(decoder: nn.Module, *, code_size: int, key: str) -> None:
     Raises:
         ConfigError: at `key`, if the decoder's first layer has no such weights.
     """
-    layers = weighted_layers(decoder)
-    if not layers:
-        raise ConfigError(key, f"it needs a decoder with weights, and {type(decoder).__name__} has none")
-    _, first = layers[0]
-    # The dimension of the code entries: matrices are (out, in) and kernels (out, in, height, width); those of a
-    # transposed convolution are (in, out, ...), and tied ones are stored as the encoder's.
-    owner = first.source if isinstance(first, TiedLinear) else first
-    dim = 0 if isinstance(first, (TiedLinear, nn.ConvTranspose2d)) else 1
-    if owner.weight.shape[dim] != code_size:
-        problem = f"the decoder's first weights are {tuple(owner.weight.shape)}, not a column for each of {code_size}"
-        raise ConfigError(key, f"{problem} code entries")
-    parametrize.register_parametrization(owner, "weight", UnitColumns(dim=dim))
+    for _, first in weighted_layers(decoder)[:1]:
+        # The dimension of the code entries: matrices are (out, in) and kernels (out, in, height, width); those of a
+        # transposed convolution are (in, out, ...), and tied ones are stored as the encoder's.
+        owner = first.source if isinstance(first, TiedLinear) else first
+        dim = 0 if isinstance(first, (TiedLinear, nn.ConvTranspose2d)) else 1
+        if owner.weight.shape[dim] == code_size:
+            parametrize.register_parametrization(owner, "weight", UnitColumns(dim=dim))
+            return
+    problem = f"{type(decoder).__name__}'s first weights do not have a column for each of {code_size} code entries"
+    raise ConfigError(key, problem)
 
 
 class UnitColumns(nn.Module):

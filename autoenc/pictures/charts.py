@@ -89,6 +89,7 @@ def label_lines(axes: Axes, labels: Sequence[LineLabel], *, scale: ValueAxis) ->
                 "connectionstyle": "arc,angleA=180,armA=6,angleB=0,armB=6",
                 "relpos": (0, 0.5),
                 "patchA": None,
+                "shrinkA": 5,
                 "color": label.color,
                 "linewidth": 1.6,
             },

@@ -153,12 +153,6 @@ def test_the_normalizer_and_the_mean_at_one_half() -> None:
     assert torch.autograd.grad(centre, zero)[0].item() == pytest.approx(1 / 12)  # the variance of a uniform density
 
 
-def test_the_mean_is_that_of_the_distribution() -> None:
-    logits = some_logits()
-    torch.testing.assert_close(mean(logits), ContinuousBernoulli(logits=logits).mean)
-    assert mean(torch.logit(torch.tensor(0.0266))).item() == pytest.approx(0.25, abs=1e-3)
-
-
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_model_reconstructs_the_mean(output: OutputName) -> None:
     loss = ContinuousBernoulliLikelihood(output=output)

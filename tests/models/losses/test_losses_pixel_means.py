@@ -174,10 +174,3 @@ def test_the_likelihoods_unit_names_it(name: str, unit: str) -> None:
     likelihood = loss_named(name, output="sigmoid").likelihood()
     assert likelihood.unit == unit
     assert likelihood.likelihood() is likelihood
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_with_weighted_pixels_there_is_no_likelihood(name: str) -> None:
-    for weights, complaint in (({"corrupted": 2.0}, "corrupted_weight=2.0"), ({"kept": 0.5}, "kept_weight=0.5")):
-        with pytest.raises(ConfigError, match=rf"^loss.{complaint}: it must be 1"):
-            loss_named(name, output="sigmoid", **weights).likelihood()
