@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
 from autoenc.pictures.charts import chart_axes
 from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import ColorScale, as_pixels, error_text, remark
+from autoenc.pictures.image_pixels import ColorScale, error_scale, error_text
 from autoenc.pictures.page import LABEL, MARGIN, house_style, line_height, save
 from autoenc.pictures.panels import SPACE, Corner, panel_page
+from autoenc.pictures.reconstructions import image_row
 
 WIDTH, HEIGHT = 1600 - 2 * MARGIN, 780  # of a histogram
 FEWEST_BINS, MOST_BINS = 12, 60
@@ -46,8 +47,8 @@ def draw_denoised(
         OSError: the picture cannot be written; an older one stays as it was.
     """
     change = _change(given, denoised)
-    scale = _color_scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", change)
-    rows = [_row("given", given), _row("denoised", denoised), ImageRow("change", scale.pixels(change))]
+    scale = error_scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", change)
+    rows = [image_row("given", given), image_row("denoised", denoised), ImageRow("change", scale.pixels(change))]
     _save_grid(rows, title=title, captions=captions, notes=(), scale=scale, path=path)
 
 
@@ -61,10 +62,10 @@ def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None
     """
     parts = {"picture": oddest} if ordinary is None else {"oddest": oddest, "most ordinary": ordinary}
     errors = [_change(part.images, part.reconstructions) for part in parts.values()]
-    scale = _color_scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", np.stack(errors))
+    scale = error_scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", np.stack(errors))
     rows = []
     for (label, part), error in zip(parts.items(), errors, strict=True):
-        rows += [_row(label, part.images), _row("reconstruction", part.reconstructions)]
+        rows += [image_row(label, part.images), image_row("reconstruction", part.reconstructions)]
         rows.append(ImageRow("error", scale.pixels(error)))
     notes = _captions(ordinary) if ordinary else ()
     _save_grid(rows, title=title, captions=_captions(oddest), notes=notes, scale=scale, path=path)
@@ -84,22 +85,10 @@ def _save_grid(
         save(image_grid(rows, title=title, captions=above, notes=below, color_scale=scale), path)
 
 
-def _row(label: str, images: NDArray[Any]) -> ImageRow:
-    return ImageRow(f"{label}\n{remark(images)}".strip(), as_pixels(images))
-
-
 def _change(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.float64]:
     """(N, H, W): the absolute difference, averaged over channels."""
     change: NDArray[np.float64] = np.abs(after.astype(np.float64) - before).mean(axis=1)
     return change
-
-
-def _color_scale(label: str, change: NDArray[np.float64]) -> ColorScale:
-    """From 0 to the largest change, rounded up to a round number."""
-    largest = max(float(change.max()), 1 / 255)  # less than a grey level is no change
-    power = 10 ** np.floor(np.log10(largest))
-    high = next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
-    return ColorScale(label, "Reds", low=0, high=float(high))
 
 
 def _captions(part: ScoredPictures) -> list[str]:

@@ -63,6 +63,14 @@ class ColorScale:
         return colors[..., :3]
 
 
+def error_scale(label: str, errors: NDArray[np.float64]) -> ColorScale:
+    """From 0 to the largest finite error, rounded up to a round number."""
+    largest = max(float(errors[np.isfinite(errors)].max(initial=0)), 1 / 255)  # less than a grey level is no error
+    power = 10 ** np.floor(np.log10(largest))
+    high = next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
+    return ColorScale(label, "Reds", low=0, high=float(high))
+
+
 def draw_color_bar(page: Page, scale: ColorScale, *, left: int, top: int, height: int = 0, width: int = 0) -> None:
     """A colour bar with ticks and label: upright with the given height, or lying with the given width."""
     length = width or max(LEAST_HEIGHT, height)
