@@ -113,15 +113,11 @@ _NODES: dict[str, type[Any]] = {"training": TrainingSettings, "evaluation": Eval
 
 def _check_combinations(config: ExperimentConfig) -> None:
     """Refuse settings that are valid alone but not together."""
-    architecture, bottleneck, training = config.architecture, config.bottleneck, config.training
+    bottleneck, training = config.bottleneck, config.training
     if training.patience is not None and config.dataset.validation_fraction == 0:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"
         raise ConfigError("training.patience", problem, value=training.patience)
-    bottleneck.check(
-        code_size=architecture.code_size,
-        code_activation=architecture.code_activation,
-        tied=getattr(architecture, "tied", False),
-    )
+    bottleneck.check(config.architecture)
     emphasis = config.loss.emphasis
     if bottleneck.variational:
         emphasis.require_even()

@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from autoenc.config import GROUPS, ExperimentConfig, PictureName, parse
+from autoenc.config import GROUPS, ExperimentConfig, parse
 from autoenc.data.datasets import Dataset
 from autoenc.data.noise import SaltAndPepper
 from autoenc.models.architectures.fully_connected import FullyConnected
 from autoenc.models.losses.pixel_means import BceSettings
-from autoenc.pictures import PICTURES
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import Sgd
 from autoenc.training.training_settings import TrainingSettings
@@ -62,14 +61,6 @@ def message_of(values: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-@pytest.fixture(autouse=True)
-def _own_random_state() -> Iterator[None]:
-    """Building a model seeds torch's global generator."""
-    before = torch.get_rng_state()
-    yield
-    torch.set_rng_state(before)
-
-
 def test_every_group_becomes_its_settings() -> None:
     values = changed({"noise": SPECKS, "optimizer": SGD, "loss": {"name": "bce", **EVEN_WEIGHTS}})
     config = parse(values)
@@ -108,10 +99,6 @@ def test_the_config_is_frozen_and_the_given_values_stay() -> None:
             {"optimizer.learning_rte": 1},
             "optimizer.learning_rte=1: there is no such key (did you mean 'learning_rate'?); ",
         ),
-        (
-            {"training.epoch": 3},
-            "training.epoch=3: there is no such key (did you mean 'epochs'?); the keys are epochs, ",
-        ),
         ({"noise.probability": 0.5}, "noise.probability=0.5: there is no such key; the keys are none"),
         # names
         (
@@ -123,26 +110,17 @@ def test_the_config_is_frozen_and_the_given_values_stay() -> None:
         ({"training": 3}, "training=3: it must be a group of keys"),
         # values
         ({"training.epochs": -1}, "training.epochs=-1: it must be a whole number of at least 1"),
-        ({"training.epochs": "many"}, "training.epochs=many: it must be a whole number of at least 1"),
         ({"training.batch_size": 1.5}, "training.batch_size=1.5: it must be a whole number of at least 1"),
         ({"training.gradient_clip": 0}, "training.gradient_clip=0: it must be a number above 0 or null"),
-        ({"training.patience": 0}, "training.patience=0: it must be a whole number of at least 1 or null"),
-        (
-            {"training.checkpoint_every": None},
-            "training.checkpoint_every=null: it must be a whole number of at least 1",
-        ),
         ({"noise": {**SPECKS, "probability": 2}}, "noise.probability=2: it must be a number from 0 to 1"),
         (
             {"dataset.validation_fraction": 1},
             "dataset.validation_fraction=1: it must be a number of at least 0 and below 1",
         ),
-        ({"dataset.limit": 0}, "dataset.limit=0: it must be a whole number of at least 1 or null"),
         ({"architecture.hidden_sizes": 8}, "architecture.hidden_sizes=8: it must be a list, each item a whole number"),
-        ({"seed": -1}, "seed=-1: it must be a whole number of at least 0"),
         ({"seed": 1.0}, "seed=1.0: it must be a whole number of at least 0"),
         ({"seed": None}, "seed=null: it must be a whole number of at least 0"),
         ({"data_dir": 3}, "data_dir=3: it must be a text"),
-        ({"data_dir": None}, "data_dir=null: it must be a text"),
         # combinations
         (
             {"training.patience": 3, "dataset.validation_fraction": 0},
@@ -160,9 +138,7 @@ def test_a_wrong_setting_is_a_one_line_error(changes: dict[str, object], message
     ("key", "message"),
     [
         ("seed", "seed: it is required, but not set"),
-        ("training.epochs", "training.epochs: it is required, but not set"),
         ("optimizer.betas", "optimizer.betas: it is required, but not set"),
-        ("optimizer.name", "optimizer.name=null: it must be one of adam, adamw, sgd"),
         ("optimizer", "optimizer=null: it must be one of adam, adamw, sgd"),
         ("training", "training=null: it must be a group of keys"),
         ("data_dir", "data_dir=null: it must be a text"),
@@ -170,12 +146,6 @@ def test_a_wrong_setting_is_a_one_line_error(changes: dict[str, object], message
 )
 def test_a_missing_setting_is_named(key: str, message: str) -> None:
     assert message_of(without(key)) == message
-
-
-@pytest.mark.parametrize("fraction", [0, 0.0])
-def test_stopping_early_is_refused_only_without_a_validation_split(fraction: float) -> None:
-    assert parse(changed({"training.patience": 3})).training.patience == 3
-    assert parse(changed({"dataset.validation_fraction": fraction})).training.patience is None
 
 
 @pytest.mark.parametrize(("given", "kept"), [("images", "{here}/images"), ("~/images", "{home}/images")])
@@ -200,7 +170,11 @@ def test_a_run_from_before_the_trackers_has_none() -> None:
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("sqlite:///runs/a b.db", "sqlite:///{here}/runs/a b.db"), ("sqlite:///~/a.db", "sqlite:///{home}/a.db")],
+    [
+        ("sqlite:///runs/a b.db", "sqlite:///{here}/runs/a b.db"),
+        ("sqlite:///~/a.db", "sqlite:///{here}/home/a.db"),
+        ("http://localhost:5000", "http://localhost:5000"),
+    ],
 )
 def test_the_file_of_a_tracker_becomes_absolute(
     given: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -208,16 +182,7 @@ def test_the_file_of_a_tracker_becomes_absolute(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     config = parse(changed({"tracker": {"name": "mlflow", "tracking_uri": given, "experiment": "autoenc"}}))
-    assert config.values["tracker"]["tracking_uri"] == kept.format(here=tmp_path, home=tmp_path / "home")
-
-
-def test_the_address_of_a_server_stays_as_it_is() -> None:
-    values = changed({"tracker": {"name": "mlflow", "tracking_uri": "http://localhost:5000", "experiment": "a"}})
-    assert parse(values).values == values
-
-
-def test_parsing_twice_changes_nothing() -> None:
-    config = parse(VALUES)
+    assert config.values["tracker"]["tracking_uri"] == kept.format(here=tmp_path)
     assert parse(config.values) == config
 
 
@@ -246,7 +211,6 @@ def test_the_seed_determines_the_weights() -> None:
         {"noise": SPECKS},
         {"optimizer": SGD},
         {"loss": {"name": "bce", **EVEN_WEIGHTS}},
-        {"schedule": {"name": "cosine", "warmup_steps": 3, "final_factor": 0.0}},
         {"training.epochs": 7, "training.batch_size": 3, "training.gradient_clip": 1.0},
         {"dataset.split_seed": 9, "dataset.shuffle": False},
         {"device.channels_last": False, "device.precision": "bfloat16"},
@@ -278,10 +242,6 @@ def test_the_path_of_a_dataset_becomes_absolute(tmp_path: Path) -> None:
 
 def test_an_unknown_picture_is_answered_with_the_choices() -> None:
     assert "codes" in message_of(changed({"figures": ["cods"]}))
-
-
-def test_the_pictures_that_can_be_asked_for_are_those_there_are() -> None:
-    assert set(get_args(PictureName)) == {name for name, entry in PICTURES.items() if not entry.always}
 
 
 @pytest.mark.parametrize(

@@ -148,12 +148,7 @@ class AutoEncoder(nn.Module):
         samples = len(output.samples)
         if samples > 1:
             if corrupted is not None:
-                corrupted = _repeated(corrupted.expand_as(target), times=samples)
-            target = _repeated(target, times=samples)
+                corrupted = corrupted.expand_as(target).repeat(samples, 1, 1, 1)
+            target = target.repeat(samples, 1, 1, 1)
         per_image: Tensor = self.loss.per_image(output.raw, output.reconstruction, target, corrupted=corrupted)
         return per_image.reshape(samples, -1)
-
-
-def _repeated(images: Tensor, *, times: int) -> Tensor:
-    """(B, ...) to (times * B, ...), without a copy if possible."""
-    return images.unsqueeze(0).expand(times, *images.shape).flatten(0, 1)

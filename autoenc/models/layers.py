@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from autoenc.settings import ConfigError
@@ -28,8 +29,6 @@ class TiedLinear(nn.Module):
 
     def __init__(self, source: nn.Linear, *, inputs: int, bias: bool = True) -> None:
         super().__init__()
-        if inputs > source.out_features:
-            raise ValueError(f"{inputs} inputs cannot be tied to {source.out_features} outputs")
         self.in_features = inputs
         self.out_features = source.in_features
         self._source = (source,)  # in a tuple, so that torch does not register it as a submodule
@@ -54,7 +53,7 @@ class TiedLinear(nn.Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class BatchNorm1d(nn.BatchNorm1d):
+class _TrainsOnOneValue(_BatchNorm):
     """Batch normalisation (Ioffe and Szegedy 2015) that can also train on a single image.
 
     One value for each channel has no variance, and torch refuses such a batch, which an epoch may end with. Here it is
@@ -62,22 +61,18 @@ class BatchNorm1d(nn.BatchNorm1d):
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name for it
-        """(B, C), same shape."""
-        return super().forward(input) if input.numel() > input.shape[1] else _by_running_statistics(self, input)
+        if input.numel() > input.shape[1]:
+            return super().forward(input)
+        statistics = self.running_mean, self.running_var
+        return F.batch_norm(input, *statistics, self.weight, self.bias, training=False, eps=self.eps)
 
 
-class BatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation of maps that can also train on a single image of one pixel. See `BatchNorm1d`."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """(B, C, H, W), same shape."""
-        return super().forward(input) if input.numel() > input.shape[1] else _by_running_statistics(self, input)
+class BatchNorm1d(_TrainsOnOneValue, nn.BatchNorm1d):
+    """Of (B, C), same shape."""
 
 
-def _by_running_statistics(norm: nn.BatchNorm1d | nn.BatchNorm2d, values: Tensor) -> Tensor:
-    return F.batch_norm(
-        values, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False, eps=norm.eps
-    )
+class BatchNorm2d(_TrainsOnOneValue, nn.BatchNorm2d):
+    """Of maps (B, C, H, W), same shape."""
 
 
 def at_least_float32(values: Tensor) -> Tensor:
@@ -111,18 +106,16 @@ def constrain_columns(decoder: nn.Module, *, code_size: int, key: str) -> None:
     Raises:
         ConfigError: at `key`, if the decoder's first layer has no such weights.
     """
-    layers = weighted_layers(decoder)
-    if not layers:
-        raise ConfigError(key, f"it needs a decoder with weights, and {type(decoder).__name__} has none")
-    _, first = layers[0]
-    # The dimension of the code entries: matrices are (out, in) and kernels (out, in, height, width); those of a
-    # transposed convolution are (in, out, ...), and tied ones are stored as the encoder's.
-    owner = first.source if isinstance(first, TiedLinear) else first
-    dim = 0 if isinstance(first, (TiedLinear, nn.ConvTranspose2d)) else 1
-    if owner.weight.shape[dim] != code_size:
-        problem = f"the decoder's first weights are {tuple(owner.weight.shape)}, not a column for each of {code_size}"
-        raise ConfigError(key, f"{problem} code entries")
-    parametrize.register_parametrization(owner, "weight", UnitColumns(dim=dim))
+    for _, first in weighted_layers(decoder)[:1]:
+        # The dimension of the code entries: matrices are (out, in) and kernels (out, in, height, width); those of a
+        # transposed convolution are (in, out, ...), and tied ones are stored as the encoder's.
+        owner = first.source if isinstance(first, TiedLinear) else first
+        dim = 0 if isinstance(first, (TiedLinear, nn.ConvTranspose2d)) else 1
+        if owner.weight.shape[dim] == code_size:
+            parametrize.register_parametrization(owner, "weight", UnitColumns(dim=dim))
+            return
+    problem = f"{type(decoder).__name__}'s first weights do not have a column for each of {code_size} code entries"
+    raise ConfigError(key, problem)
 
 
 class UnitColumns(nn.Module):

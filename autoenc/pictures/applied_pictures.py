@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
 from autoenc.pictures.charts import chart_axes
 from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import ColorScale, as_pixels, error_text, remark
+from autoenc.pictures.image_pixels import ColorScale, error_scale, error_text
 from autoenc.pictures.page import LABEL, MARGIN, house_style, line_height, save
 from autoenc.pictures.panels import SPACE, Corner, panel_page
-
-NO_TEXTS = ColumnTexts("", ())
+from autoenc.pictures.reconstructions import image_row
 
 WIDTH, HEIGHT = 1600 - 2 * MARGIN, 780  # of a histogram
 FEWEST_BINS, MOST_BINS = 12, 60
@@ -48,11 +47,9 @@ def draw_denoised(
         OSError: the picture cannot be written; an older one stays as it was.
     """
     change = _change(given, denoised)
-    scale = _color_scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", [change])
-    rows = [_row("given", given), _row("denoised", denoised), ImageRow("change", scale.pixels(change))]
-    with house_style():
-        texts = ColumnTexts("", tuple(captions))
-        save(image_grid(rows, title=title, captions=texts, notes=NO_TEXTS, color_scale=scale), path)
+    scale = error_scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", change)
+    rows = [image_row("given", given), image_row("denoised", denoised), ImageRow("change", scale.pixels(change))]
+    _save_grid(rows, title=title, captions=captions, notes=(), scale=scale, path=path)
 
 
 def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None, path: Path, title: str) -> None:
@@ -65,19 +62,27 @@ def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None
     """
     parts = {"picture": oddest} if ordinary is None else {"oddest": oddest, "most ordinary": ordinary}
     errors = [_change(part.images, part.reconstructions) for part in parts.values()]
-    scale = _color_scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", errors)
+    scale = error_scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", np.stack(errors))
     rows = []
     for (label, part), error in zip(parts.items(), errors, strict=True):
-        rows.append(_row(label, part.images))
-        rows.append(_row("reconstruction", part.reconstructions))
+        rows += [image_row(label, part.images), image_row("reconstruction", part.reconstructions)]
         rows.append(ImageRow("error", scale.pixels(error)))
+    notes = _captions(ordinary) if ordinary else ()
+    _save_grid(rows, title=title, captions=_captions(oddest), notes=notes, scale=scale, path=path)
+
+
+def _save_grid(
+    rows: Sequence[ImageRow],
+    *,
+    title: str,
+    captions: Sequence[str],
+    notes: Sequence[str],
+    scale: ColorScale,
+    path: Path,
+) -> None:
+    above, below = ColumnTexts("", tuple(captions)), ColumnTexts("", tuple(notes))
     with house_style():
-        notes = NO_TEXTS if ordinary is None else _captions(ordinary)
-        save(image_grid(rows, title=title, captions=_captions(oddest), notes=notes, color_scale=scale), path)
-
-
-def _row(label: str, images: NDArray[Any]) -> ImageRow:
-    return ImageRow(f"{label}\n{remark(images)}".strip(), as_pixels(images))
+        save(image_grid(rows, title=title, captions=above, notes=below, color_scale=scale), path)
 
 
 def _change(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.float64]:
@@ -86,19 +91,9 @@ def _change(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.float64]:
     return change
 
 
-def _color_scale(label: str, changes: Sequence[NDArray[np.float64]]) -> ColorScale:
-    """From 0 to the largest change, rounded up to a round number."""
-    largest = max(*(float(change.max()) for change in changes), 1 / 255)  # less than a grey level is no change
-    power = 10 ** np.floor(np.log10(largest))
-    high = next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
-    return ColorScale(label, "Reds", low=0, high=float(high))
-
-
-def _captions(part: ScoredPictures) -> ColumnTexts:
-    texts = [
-        f"{name}\nMSE\N{NO-BREAK SPACE}{error_text(error)}" for name, error in zip(part.names, part.errors, strict=True)
-    ]
-    return ColumnTexts("", tuple(texts))
+def _captions(part: ScoredPictures) -> list[str]:
+    texts = zip(part.names, map(error_text, part.errors), strict=True)
+    return [f"{name}\nMSE\N{NO-BREAK SPACE}{error}" for name, error in texts]
 
 
 def draw_error_histograms(
@@ -122,7 +117,7 @@ def draw_error_histograms(
     scale = value_axis(np.concatenate([errors, ordinary]), unit="")
     edges = _edges(scale, count=len(ordinary) if few else min(len(ordinary), len(errors)))
     shares = [100 * np.histogram(values, bins=edges)[0] / len(values) for values in (errors, ordinary)]
-    highest = max(share.max() for share in shares[1 if few else 0 :])
+    highest = shares[1].max() if few else np.max(shares)
     label = "error of a picture: mean over pixels of the squared error, pixels in [0, 1]"
     legend = line_height(LABEL) + SPACE
     with house_style():
@@ -136,21 +131,16 @@ def draw_error_histograms(
             across=scale,
             labels=("share of the pictures (%)", f"{label} {scale.note}".strip()),
         )
-        face: dict[str, Any] = {
-            "facecolor": ORDINARY,
-            "edgecolor": ORDINARY_EDGE,
-            "label": f"{names[1]}: {len(ordinary):,}",
-        }
-        axes.stairs(shares[1], edges, fill=True, linewidth=2.2, **face)
-        first: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
+        face: dict[str, Any] = {"facecolor": ORDINARY, "edgecolor": ORDINARY_EDGE, "linewidth": 2.2}
+        axes.stairs(shares[1], edges, fill=True, label=f"{names[1]}: {len(ordinary):,}", **face)
+        first = f"{names[0]}: {len(errors):,}"
+        style: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
         if few:
-            for error in errors:
-                axes.axvline(error, ymax=0.5, label=f"{names[0]}: {len(errors):,}, a line for each", **first)
+            half = axes.get_xaxis_transform()
+            axes.vlines(errors, 0, 0.5, transform=half, label=f"{first}, a line for each", **style)
         else:
-            axes.stairs(shares[0], edges, label=f"{names[0]}: {len(errors):,}", **first)
-        handles, labels = axes.get_legend_handles_labels()
-        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
-        axes.legend(handles[:2], labels[:2], frameon=False, fontsize=LABEL, **place)
+            axes.stairs(shares[0], edges, label=first, **style)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=LABEL)
         save(page.figure, path)
 
 

@@ -33,9 +33,9 @@ class ValueAxis:
     name: str
     low: float
     high: float
-    ticks: list[float]
-    minor_ticks: list[float]
-    note: str
+    ticks: Sequence[float]
+    minor_ticks: Sequence[float] = ()
+    note: str = ""
 
     @property
     def labels(self) -> list[str]:
@@ -54,17 +54,14 @@ class ValueAxis:
 
     def put_on(self, axes: Axes) -> None:
         """Make it the vertical axis of `axes`, with grid lines at its ticks."""
-        axes.set_yscale(self.name)
-        axes.set_ylim(self.low, self.high)
+        axes.set(yscale=self.name, ylim=(self.low, self.high), axisbelow=True)
         axes.set_yticks(self.ticks, self.labels)
         axes.set_yticks(self.minor_ticks, [""] * len(self.minor_ticks), minor=True)
         axes.grid(axis="y")
-        axes.set_axisbelow(True)
 
     def put_across(self, axes: Axes) -> None:
         """Make it the horizontal axis of `axes`. Ticks whose labels have no room become minor ticks."""
-        axes.set_xscale(self.name)
-        axes.set_xlim(self.low, self.high)
+        axes.set(xscale=self.name, xlim=(self.low, self.high))
         width = axes.get_window_extent().width
         labelled: dict[float, str] = {}
         free = -math.inf
@@ -85,35 +82,35 @@ def value_axis(values: NDArray[np.float64], *, unit: str, scale: str = "log") ->
     `scale` is, and in units that are logarithms already: decibels and nats.
     """
     if not len(values):
-        return _linear(0, 1, note="")
+        values, scale = np.array([0.0, 1.0]), "linear"
     low, high = float(values.min()), float(values.max())
-    if scale == "linear" or any(word in unit.lower() for word in LOGARITHMIC_UNITS):
-        return _linear(low, high, note="")
-    if low <= 0:
-        return _linear(low, high, note="linear axis: not all values are above 0")
-    return _logarithmic(low, high)
+    linear = scale == "linear" or any(word in unit.lower() for word in LOGARITHMIC_UNITS)
+    if linear or low <= 0:
+        note = "" if linear else "linear axis: not all values are above 0"
+        low, high = _widened(low, high, least=NARROWEST * max(abs(low), abs(high)) or 1.0)
+        return ValueAxis("linear", low, high, _even_ticks(low, high, most=MOST - 2), note=note)
+    bottom, top = _widened(math.log10(low), math.log10(high), least=math.log10(1 + NARROWEST))
+    low, high = 10**bottom, 10**top
+    minor = _multiples(range(2, 10), low, high) if 1 <= top - bottom <= MOST else []
+    return ValueAxis("log", low, high, _log_ticks(low, high), minor)
 
 
 def setting_axis(values: Sequence[float], *, logarithmic: bool, ticks: Sequence[float] | None = None) -> ValueAxis:
-    """The axis of a setting's numbers, with some room at both ends; without `ticks`, at round numbers."""
-    low, high = min(values), max(values)
-    first, last = (math.log10(end) if logarithmic else end for end in (low, high))
+    """The axis of numbers such as a setting's, with some room at both ends; without `ticks`, at round numbers."""
+    first, last = (math.log10(end) if logarithmic else end for end in (min(values), max(values)))
     room = SETTING_ROOM * (last - first) or (0.1 if logarithmic else 0.5)
-    first, last = first - room, last + room
+    low, high = first - room, last + room
     if logarithmic:
-        first, last = 10**first, 10**last
-    if ticks is None and logarithmic:
-        ticks = _log_ticks(first, last)
-    elif ticks is None:
-        ticks = _even_ticks(first, last, most=6, integer=all(value == round(value) for value in values))
-    return ValueAxis("log" if logarithmic else "linear", first, last, list(ticks), minor_ticks=[], note="")
+        low, high = 10**low, 10**high
+        return ValueAxis("log", low, high, _log_ticks(low, high) if ticks is None else ticks)
+    if ticks is None:
+        ticks = _even_ticks(low, high, most=6, integer=all(value == round(value) for value in values))
+    return ValueAxis("linear", low, high, ticks)
 
 
 def integer_axis(first: int, last: int) -> ValueAxis:
     """The axis of epochs or trials."""
-    room = 0.02 * (last - first) or 0.5
-    ticks = [float(tick) for tick in integer_ticks(first, last)]
-    return ValueAxis("linear", first - room, last + room, ticks, minor_ticks=[], note="")
+    return setting_axis([first, last], logarithmic=False, ticks=integer_ticks(first, last))
 
 
 def number(value: float) -> str:
@@ -128,18 +125,6 @@ def integer_ticks(first: int, last: int, *, most: int = 11) -> list[int]:
     step = next(factor * power for factor in (1, 2, 5, 10, 20) if span <= factor * power * (most - 1))
     round_ones = [tick for tick in range(-(-first // step) * step, last + 1, step) if tick - first >= 0.4 * step]
     return [first, *round_ones]
-
-
-def _linear(low: float, high: float, *, note: str) -> ValueAxis:
-    low, high = _widened(low, high, least=NARROWEST * max(abs(low), abs(high)) or 1.0)
-    return ValueAxis("linear", low, high, _even_ticks(low, high, most=MOST - 2), minor_ticks=[], note=note)
-
-
-def _logarithmic(low: float, high: float) -> ValueAxis:
-    bottom, top = _widened(math.log10(low), math.log10(high), least=math.log10(1 + NARROWEST))
-    low, high = 10**bottom, 10**top
-    minor = _multiples(range(2, 10), low, high) if 1 <= top - bottom <= MOST else []
-    return ValueAxis("log", low, high, _log_ticks(low, high), minor_ticks=minor, note="")
 
 
 def _widened(low: float, high: float, *, least: float) -> tuple[float, float]:

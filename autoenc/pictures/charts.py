@@ -16,8 +16,17 @@ FOOT = line_height(SMALL) + line_height(LABEL) + SPACE
 """Pixels of a chart's height below its axes, for the ticks and the label of the horizontal axis."""
 
 LEADER = 44  # pixels between the axes and a name, for the line that leads to it
-STUB = 5  # of that, where the line is level
 BETWEEN = 8  # pixels between names of several lines
+
+
+class LineLabel(NamedTuple):
+    """A name for a line that ends at a height."""
+
+    text: str
+    """Of one or more lines."""
+    value: float
+    color: str
+    """Of the line; the text itself is dark and readable."""
 
 
 def chart_axes(
@@ -29,21 +38,21 @@ def chart_axes(
     upright: ValueAxis,
     across: ValueAxis,
     labels: tuple[str, str],
-    right: int = 0,
+    names: Sequence[LineLabel] = (),
 ) -> Axes:
-    """Axes that fill `width` x `height` pixels together with their ticks and labels (upright, across).
+    """Axes that fill `width` x `height` pixels together with their ticks, labels (upright, across) and names of lines.
 
-    At the right, some pixels of the width stay free for names.
+    The names stay within the axes' height if `height` is at least `names_height`.
     """
     label = "\n".join(filter(None, (labels[0], upright.note)))
     label = wrapped(label, width=height - FOOT, size=LABEL)
     left = block_height(label, LABEL) + max(text_width(tick, SMALL) for tick in upright.labels) + SPACE
+    right = LEADER + max(text_width(name.text, SMALL) for name in names) if names else 0
     place = page.rectangle(left=corner.left + left, top=corner.top, width=width - left - right, height=height - FOOT)
-    axes = page.figure.add_axes(place)
-    axes.set_ylabel(label)
-    axes.set_xlabel(labels[1])
+    axes = page.figure.add_axes(place, xlabel=labels[1], ylabel=label)
     upright.put_on(axes)
     across.put_across(axes)
+    label_lines(axes, names, scale=upright)
     return axes
 
 
@@ -58,56 +67,38 @@ def write_in_middle(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, horizontalalignment="center", size=LABEL)
 
 
-class LineLabel(NamedTuple):
-    """A name for a line that ends at a height."""
-
-    text: str
-    """Of one or more lines."""
-    value: float
-    color: str
-    """Of the line; the text itself is dark and readable."""
-
-
 def label_lines(axes: Axes, labels: Sequence[LineLabel], *, scale: ValueAxis) -> None:
     """Write each name to the right of the axes, as near to the height of its line's end as the other names allow.
 
-    A thin line in the line's colour leads from the axes to the name. The names are in the order of the lines' ends,
-    take `names_width` pixels, and stay within the axes' height if that is at least `names_height`.
+    A thin line in the line's colour leads from the axes to the name. The names are in the order of the lines' ends.
     """
-    box = axes.get_window_extent()
     ends = [scale.share(label.value) for label in labels]
-    places = spread(ends, apart=_apart(labels) / box.height)
-    across = [1 + pixels / box.width for pixels in (STUB, 2 * STUB, LEADER - 3 * STUB, LEADER - 2 * STUB)]
+    places = spread(ends, apart=_apart(labels) / axes.get_window_extent().height)
     for label, end, place in zip(labels, ends, places, strict=True):
-        axes.plot(
-            across,
-            [end, end, place, place],
-            transform=axes.transAxes,
-            color=label.color,
-            linewidth=1.6,
-            clip_on=False,
-            label="_leader",
-        )
         axes.annotate(
             label.text,
-            xy=(1, place),
+            xy=(1, end),
             xycoords="axes fraction",
-            xytext=(LEADER, 0),
-            textcoords="offset pixels",
+            xytext=(1 + LEADER / axes.get_window_extent().width, place),
+            textcoords="axes fraction",
             verticalalignment="center",
             size=SMALL,
             annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "connectionstyle": "arc,angleA=180,armA=6,angleB=0,armB=6",
+                "relpos": (0, 0.5),
+                "patchA": None,
+                "shrinkA": 5,
+                "color": label.color,
+                "linewidth": 1.6,
+            },
         )
 
 
-def names_width(labels: Sequence[LineLabel]) -> int:
-    """Pixels that the names and the lines leading to them take."""
-    return LEADER + max((text_width(label.text, SMALL) for label in labels), default=0)
-
-
 def names_height(labels: Sequence[LineLabel]) -> int:
-    """The height of axes, in pixels, that has room for all these names."""
-    return len(labels) * _apart(labels)
+    """The height of a chart, in pixels, that has room for all these names beside its axes."""
+    return len(labels) * _apart(labels) + FOOT
 
 
 def _apart(labels: Sequence[LineLabel]) -> int:
@@ -119,26 +110,17 @@ def _apart(labels: Sequence[LineLabel]) -> int:
 def spread(places: Sequence[float], *, apart: float) -> list[float]:
     """Move places as little as possible until they are `apart`, in the same order and within 0 and 1.
 
-    If they do not fit there, they exceed both ends equally. The method is pool adjacent violators: places that would
-    overlap become a group around their mean.
+    If they do not fit there, they exceed both ends equally.
     """
-    if not places:
-        return []
+    from scipy.optimize import isotonic_regression
+
     order = np.argsort(places, kind="stable")
     steps = apart * np.arange(len(places))
-    means: list[float] = []
-    sizes: list[int] = []
-    for place in np.asarray(places)[order] - steps:  # these must not fall
-        mean, size = float(place), 1
-        while means and means[-1] > mean:
-            mean = (mean * size + means.pop() * sizes[-1]) / (size + sizes[-1])
-            size += sizes.pop()
-        means.append(mean)
-        sizes.append(size)
-    low, high = apart / 2, 1 - apart / 2 - steps[-1]
-    moved = np.clip(means, low, high) if low <= high else np.full(len(means), (low + high) / 2)
+    moved = isotonic_regression(np.asarray(places)[order] - steps).x  # these must not fall
+    low, high = apart / 2, 1 + apart / 2 - apart * len(places)
+    moved = np.clip(moved, low, high) if low <= high else (low + high) / 2
     found = np.empty(len(places))
-    found[order] = np.repeat(moved, sizes) + steps
+    found[order] = moved + steps
     return [float(place) for place in found]
 
 
@@ -175,25 +157,18 @@ def row_layout(
     every = [name for panel in written for name in panel]
     names_width = max(text_width(name, SMALL) for name in every)
     axes_width = width - names_width - SPACE - columns_width
-    return RowLayout(
-        names=written,
-        names_width=names_width,
-        axes_width=axes_width,
-        row_height=max(least_height, *(block_height(name, SMALL) + SPACE // 2 for name in every)),
-        label=wrapped(label, width=axes_width, size=LABEL),
-    )
+    row_height = max(least_height, *(block_height(name, SMALL) + SPACE // 2 for name in every))
+    return RowLayout(written, names_width, axes_width, row_height, wrapped(label, width=axes_width, size=LABEL))
 
 
 def row_axes(page: Page, layout: RowLayout, *, panel: int, corner: Corner, scale: ValueAxis) -> Axes:
     """The axes of a panel whose rows begin at `corner`, row i at y = i from the top, with its name to the left."""
     names = layout.names[panel]
     left, height = corner.left + layout.names_width + SPACE, len(names) * layout.row_height
-    axes = page.figure.add_axes(page.rectangle(left=left, top=corner.top, width=layout.axes_width, height=height))
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    place = page.rectangle(left=left, top=corner.top, width=layout.axes_width, height=height)
+    axes = page.figure.add_axes(place, xlabel=layout.label, ylim=(len(names) - 0.5, -0.5), axisbelow=True)
     axes.set_yticks(range(len(names)), names, multialignment="right")
     axes.tick_params(axis="y", length=0, pad=SPACE * 72 / DPI)
     scale.put_across(axes)
-    axes.set_xlabel(layout.label)
     axes.grid(axis="x")
-    axes.set_axisbelow(True)
     return axes

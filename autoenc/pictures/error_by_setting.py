@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import number, setting_axis, value_axis
-from autoenc.pictures.charts import FOOT, LineLabel, chart_axes, label_lines, names_height, names_width
+from autoenc.pictures.charts import LineLabel, chart_axes, names_height
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.page import INK, MARGIN, SMALL, wrapped
 from autoenc.pictures.panels import panel_page
@@ -54,9 +54,9 @@ def error_by_setting(
     series = []
     for index, name in enumerate(dict.fromkeys(run.series for run in points)):
         own = [run for run in points if run.series == name]
-        test, train = _finite([(run.x, run.test) for run in own]), _finite([(run.x, run.train) for run in own])
-        series.append(_Series(name, test, train, *look(index)))
-    series = [line for line in series if len(line.test) + len(line.train)]
+        test, train = _finite((run.x, run.test) for run in own), _finite((run.x, run.train) for run in own)
+        if len(test) + len(train):
+            series.append(_Series(name, test, train, *look(index)))
     if not series:
         raise ValueError("points: expected at least one with a finite error")
     if baseline:
@@ -64,22 +64,20 @@ def error_by_setting(
     names = [line.label for line in series]
     found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
     settings = np.unique(found[:, 0]).tolist()
-    upright = value_axis(found[:, 1], unit=metric_label, scale=scale)
-    height = max(HEIGHT, names_height(names) + FOOT)
+    height = max(HEIGHT, names_height(names))
     page, (corner,), _ = panel_page([""], width=WIDTH, height=height, columns=1, title=title, line=LINE)
     axes = chart_axes(
         page,
         corner,
         width=WIDTH,
         height=height,
-        upright=upright,
+        upright=value_axis(found[:, 1], unit=metric_label, scale=scale),
         across=setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings),
         labels=(metric_label, x_label),
-        right=names_width(names),
+        names=names,
     )
     for line in series:
         line.draw(axes)
-    label_lines(axes, names, scale=upright)
     return page.figure
 
 
@@ -103,29 +101,20 @@ class _Series(NamedTuple):
         if not self.marker:
             axes.plot(*self.test.T, color=self.color, linestyle=(0, (6, 3)), linewidth=2, label=self.name)
             return
-        for split, points, dashes, alpha in (("train", self.train, "--", 0.7), ("test", self.test, "-", 1.0)):
-            if not len(points):
-                continue
+        splits = (("train", self.train, "--", 0.7, "white"), ("test", self.test, "-", 1.0, self.color))
+        for split, points, dashes, alpha, face in splits:
             axes.plot(*_means(points).T, color=self.color, linestyle=dashes, linewidth=2.2 * alpha, alpha=alpha)
-            axes.plot(
-                *points.T,
-                color=self.color,
-                linestyle="none",
-                marker=self.marker,
-                markersize=8,
-                markerfacecolor=self.color if split == "test" else "white",
-                markeredgecolor=self.color,
-                label=f"{self.name} {split}".strip(),
-            )
+            style: dict[str, Any] = {"color": self.color, "markersize": 8, "markerfacecolor": face}
+            axes.plot(*points.T, self.marker, label=f"{self.name} {split}".strip(), **style)
 
 
-def _finite(pairs: Sequence[tuple[float, float | None]]) -> NDArray[np.float64]:
+def _finite(pairs: Iterable[tuple[float, float | None]]) -> NDArray[np.float64]:
     """Those with a finite error, (N, 2), by x."""
-    kept = sorted((float(x), float(error)) for x, error in pairs if error is not None and np.isfinite(error))
+    kept = sorted((x, error) for x, error in pairs if error is not None and np.isfinite(error))
     return np.array(kept, dtype=np.float64).reshape(-1, 2)
 
 
 def _means(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """(M, 2): the mean error at each x."""
-    settings = np.unique(points[:, 0])
-    return np.array([[setting, points[points[:, 0] == setting, 1].mean()] for setting in settings])
+    means = [(x, points[points[:, 0] == x, 1].mean()) for x in np.unique(points[:, 0])]
+    return np.array(means, dtype=np.float64).reshape(-1, 2)

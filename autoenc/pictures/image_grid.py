@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ MAX_WORD = 150  # a column is widened for words up to this; longer ones are brok
 MAX_LABEL = 300  # of a class name to the left of its images
 MAX_ROW_LABEL = 460  # of a row's label, which may be a run's name of many words
 MANY = 8  # images fill the width of a page
-MAX_HEADING, HEADING_LINES = 260, 4  # a column is widened up to this for a heading of at most so many lines
+MAX_HEADING, HEADING_LINES = 260, 3  # a column is widened up to this for a heading of about so many lines
 
 GAP = 6  # between images
 BETWEEN = 18  # between the texts of neighbouring columns
@@ -83,9 +84,7 @@ def image_grid(
     foot = BAR_WIDTH + 3 * SPACE + 2 * line_height(SMALL) if color_scale else 0
     page, (corner,), _ = panel_page([""], width=layout.width, height=height + foot, columns=1, title=title, line=line)
     for band in range(layout.bands):
-        _draw_band(
-            page, rows, layout=layout, band=band, corner=Corner(corner.left, corner.top + band * layout.band_height)
-        )
+        _draw_band(page, layout, band=band, corner=Corner(corner.left, corner.top + band * layout.band_height))
     if color_scale:
         left = corner.left + layout.left
         width = min(MAX_BAR, page.width - left - MARGIN)
@@ -112,22 +111,19 @@ def _turned(
     return turned, ColumnTexts("", tuple(row.label for row in rows)), ColumnTexts("", ())
 
 
-@dataclass(frozen=True)
-class _Layout:
+class _Layout(NamedTuple):
     """Sizes in pixels; `left` is the width of the labels, with the space after them."""
 
+    rows: Sequence[ImageRow]
+    captions: ColumnTexts
+    notes: ColumnTexts
+    row_notes: list[ColumnTexts]
     scale: int
     columns: int
     bands: int
     left: int
     column_width: int
     row_height: int
-    captions: ColumnTexts
-    notes: ColumnTexts
-    row_notes: list[ColumnTexts]
-    """Of each row."""
-    begins: list[bool]
-    """Of each row, whether there is a space above it."""
 
     @property
     def width(self) -> int:
@@ -140,7 +136,7 @@ class _Layout:
     def row_top(self, row: int) -> int:
         """How far a row is below the first; of the number of rows, the foot of the last."""
         notes = sum(texts.height for texts in self.row_notes[:row])
-        return row * self.row_height + notes + SPACE * sum(self.begins[1 : row + 1])
+        return row * self.row_height + notes + SPACE * sum(part.begins for part in self.rows[1 : row + 1])
 
 
 def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTexts) -> _Layout:
@@ -153,7 +149,9 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
     width = MAX_WIDTH - 2 * MARGIN - left
     row_notes = [ColumnTexts("", row.notes) for row in rows]
     texts = [text for part in (captions, notes, *row_notes) for text in part.texts]
-    word = max(*(_word_width(text) for text in texts), _heading_width(captions), 0)
+    words = [min(MAX_WORD, text_width(piece.strip(), SMALL)) for text in texts for piece in pieces(text)]
+    headings = [min(MAX_HEADING, text_width(caption, SMALL) // HEADING_LINES) for caption in captions.texts]
+    word = max([0, *words, *headings])
     columns = min(count, max(1, (width + GAP) // max(least * image_width + GAP, word + BETWEEN)))
     bands = -(-count // columns)
     columns = -(-count // bands)  # as many in each band, except for the last
@@ -165,34 +163,13 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
     least = max(least, min(label_height // image_height, room[0] // image_width), word // 2 // image_width)
     scale = max(least, min(room[0] // image_width, room[1] // image_height, MAX_SIDE // longer))
     column_width = max(scale * image_width + GAP, word + BETWEEN)
-    return _Layout(
-        scale=scale,
-        columns=columns,
-        bands=bands,
-        left=left,
-        column_width=column_width,
-        row_height=max(scale * image_height, label_height) + GAP,
-        captions=captions.wrapped(column_width - BETWEEN),
-        notes=notes.wrapped(column_width - BETWEEN),
-        row_notes=[part.wrapped(column_width - BETWEEN) for part in row_notes],
-        begins=[row.begins for row in rows],
-    )
+    row_height = max(scale * image_height, label_height) + GAP
+    parts = [part.wrapped(column_width - BETWEEN) for part in (captions, notes, *row_notes)]
+    return _Layout(rows, parts[0], parts[1], parts[2:], scale, columns, bands, left, column_width, row_height)
 
 
-def _word_width(text: str) -> int:
-    """The width of the longest part of a text that is not broken."""
-    return max((min(MAX_WORD, text_width(piece.strip(), SMALL)) for piece in pieces(text)), default=0)
-
-
-def _heading_width(captions: ColumnTexts) -> int:
-    """The column width at which long captions take few lines; 0 if any width is enough."""
-    for width in range(MAX_WORD, MAX_HEADING, SPACE):
-        if all(len(text.splitlines()) <= HEADING_LINES for text in captions.wrapped(width).texts):
-            return width if width > MAX_WORD else 0
-    return MAX_HEADING
-
-
-def _draw_band(page: Page, rows: Sequence[ImageRow], *, layout: _Layout, band: int, corner: Corner) -> None:
+def _draw_band(page: Page, layout: _Layout, *, band: int, corner: Corner) -> None:
+    rows = layout.rows
     first = band * layout.columns
     chosen = range(first, min(first + layout.columns, len(rows[0].pixels)))
     left, top = corner.left + layout.left, corner.top + layout.captions.height

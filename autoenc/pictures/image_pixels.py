@@ -19,7 +19,6 @@ BAR_WIDTH = 22
 SIDE = 150
 """Pixels that an upright colour bar with its ticks and a label of two lines is wide."""
 LEAST_HEIGHT = 200  # of a colour bar
-SEPARATOR = ", "  # between the parts of a run's label
 
 
 def as_pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
@@ -64,6 +63,14 @@ class ColorScale:
         return colors[..., :3]
 
 
+def error_scale(label: str, errors: NDArray[np.float64]) -> ColorScale:
+    """From 0 to the largest finite error, rounded up to a round number."""
+    largest = max(float(errors[np.isfinite(errors)].max(initial=0)), 1 / 255)  # less than a grey level is no error
+    power = 10 ** np.floor(np.log10(largest))
+    high = next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
+    return ColorScale(label, "Reds", low=0, high=float(high))
+
+
 def draw_color_bar(page: Page, scale: ColorScale, *, left: int, top: int, height: int = 0, width: int = 0) -> None:
     """A colour bar with ticks and label: upright with the given height, or lying with the given width."""
     length = width or max(LEAST_HEIGHT, height)
@@ -93,16 +100,12 @@ class Group(NamedTuple):
 
 def grouped(runs: Sequence[Given]) -> list[Group]:
     """Group runs whose images are equal bit for bit; groups and members keep their order."""
-    found: list[Group] = []
+    found: dict[bytes, Group] = {}
     for index, run in enumerate(runs):
-        for group in found:
-            if np.array_equal(runs[group.members[0]].images, run.images, equal_nan=True):
-                group.members.append(index)
-                group.labels.append(run.label)
-                break
-        else:
-            found.append(Group([index], [run.label]))
-    return found
+        group = found.setdefault(run.images.tobytes(), Group([], []))
+        group.members.append(index)
+        group.labels.append(run.label)
+    return list(found.values())
 
 
 def input_label(group: Group, groups: Sequence[Group]) -> str:
@@ -119,10 +122,10 @@ def input_label(group: Group, groups: Sequence[Group]) -> str:
     if not own or any(set(own) <= set(other) for other in others):
         more = len(group.labels) - 1
         own = [group.labels[0] + (f" and {more} more" if more else "")]
-    return f"noisy input \N{MIDDLE DOT} {SEPARATOR.join(own)}"
+    return f"noisy input \N{MIDDLE DOT} {', '.join(own)}"
 
 
 def _shared(labels: Sequence[str]) -> list[str]:
     """The parts that are in every label."""
-    parts = [label.split(SEPARATOR) for label in labels]
-    return [part for part in parts[0] if all(part in other for other in parts)]
+    first, *others = (label.split(", ") for label in labels)
+    return [part for part in first if all(part in other for other in others)]

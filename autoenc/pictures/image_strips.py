@@ -106,16 +106,8 @@ def _layout(blocks: Sequence[Block], *, columns: int) -> _Layout:
     across, down = room // sum(counts) - GAP, MAX_HEIGHT // bands // rows - GAP
     scale = max(least, min(across // width, down // height, MAX_SIDE // max(height, width)))
     column, row = scale * width + GAP, scale * height + GAP
-    return _Layout(
-        scale=scale,
-        counts=counts,
-        column=column,
-        row=row,
-        left=left,
-        head=head,
-        width=left + sum(counts) * column - GAP + spaces + right,
-        height=head + rows * row - GAP,
-    )
+    inner = left + sum(counts) * column - GAP + spaces + right
+    return _Layout(scale, counts, column, row, left, head, inner, head + rows * row - GAP)
 
 
 def _draw_block(page: Page, block: Block, *, layout: _Layout, corner: Corner) -> None:

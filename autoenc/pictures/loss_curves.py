@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,23 +14,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import integer_axis, number, value_axis
-from autoenc.pictures.charts import (
-    FOOT,
-    LineLabel,
-    chart_axes,
-    draw_ring,
-    label_lines,
-    names_height,
-    names_width,
-    write_in_middle,
-)
+from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring, names_height, write_in_middle
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.page import FRAME, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
 from autoenc.pictures.panels import SPACE, Corner, PanelPage, panel_page
 
 WIDTH, LEAST_WIDTH = 1600 - 2 * MARGIN, 1000 - 2 * MARGIN  # of a single chart, and of one of several
 HEIGHT, MOST_HEIGHT = 800, 1900  # a chart grows with the names beside it; at the most, it names the best runs only
-MOST_NAME = (420, 560)  # pixels of a run's name beside its curve; the larger if the names would be too high
+MOST_NAME = 420  # pixels of a run's name beside its curve, then it is wrapped
 MARKS = 8  # on a curve, about
 TRAIN, VALIDATION = "#12355b", "#d55e00"
 LINE = (
@@ -53,11 +45,10 @@ def draw_loss_curves(
     """
     train = _Curve.of("train/loss", history, name="train", color=TRAIN, marker="o")
     validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
-    curves = [curve for curve in (train, validation) if curve.ends]
+    curves = [curve for curve in (train, validation) if math.isfinite(curve.last)]
     with house_style():
-        names = [curve.label(width=MOST_NAME[0]) for curve in curves]
         page = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line="")
-        chart = _Chart(loss_label, curves or [train], names)
+        chart = _Chart(loss_label, curves or [train], [curve.label for curve in curves])
         axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
         if best_epoch is not None:
             _mark_best(axes, curves, best_epoch=best_epoch)
@@ -89,8 +80,8 @@ def loss_curves_by_run(
         for unit in dict.fromkeys(loss_labels)
     ]
     width = WIDTH if len(charts) == 1 else LEAST_WIDTH
-    height = max(HEIGHT, *(names_height(chart.names) + FOOT for chart in charts))
-    line = " ".join([LINE, *(chart.remark for chart in charts if chart.remark)])
+    height = max(HEIGHT, *(names_height(chart.names) for chart in charts))
+    line = " ".join([LINE, *(chart.remark for chart in charts)])
     page = panel_page([""] * len(charts), width=width, height=height, columns=2, title=title, line=line)
     for chart, corner in zip(charts, page.corners, strict=True):
         _draw_chart(page, chart, corner=corner, width=width, height=height)
@@ -113,32 +104,26 @@ class _Curve:
 
     @classmethod
     def of(cls, key: str, rows: Sequence[Row], **style: Any) -> Self:
-        losses = np.array([np.nan if row.get(key) is None else row[key] for row in rows], dtype=np.float64)
+        losses = np.array([row.get(key) for row in rows], dtype=np.float64)  # None becomes NaN
         epochs = np.array([int(row["epoch"] or 0) for row in rows])
         return cls(epochs=epochs, losses=np.where(np.isfinite(losses), losses, np.nan), **style)
 
     @property
-    def finite(self) -> NDArray[np.bool_]:
-        return np.isfinite(self.losses)
-
-    @property
-    def ends(self) -> bool:
-        """Whether it has a last value."""
-        return bool(self.finite.any())
-
-    @property
     def last(self) -> float:
-        return float(self.losses[self.finite][-1])
+        """NaN if there is no value at all."""
+        values = self.losses[np.isfinite(self.losses)]
+        return float(values[-1]) if len(values) else math.nan
 
-    def label(self, *, width: int) -> LineLabel:
+    @property
+    def label(self) -> LineLabel:
         """Its name with the last value."""
-        return LineLabel(wrapped(f"{self.name} {number(self.last)}", width=width, size=SMALL), self.last, self.color)
+        text = wrapped(f"{self.name} {number(self.last)}", width=MOST_NAME, size=SMALL)
+        return LineLabel(text, self.last, self.color)
 
     def draw(self, axes: Axes) -> None:
-        every = max(1, len(self.epochs) // MARKS)
-        marked = (np.arange(len(self.epochs)) - self.shift) % every == 0
-        before, after = np.append(False, self.finite[:-1]), np.append(self.finite[1:], False)
-        alone = ~before & ~after  # no line leads to it: without a marker it would be invisible
+        finite = np.isfinite(self.losses)
+        marked = (np.arange(len(finite)) - self.shift) % max(1, len(finite) // MARKS) == 0
+        alone = ~np.append(False, finite[:-1]) & ~np.append(finite[1:], False)  # invisible without a marker
         axes.plot(
             self.epochs,
             self.losses,
@@ -148,7 +133,7 @@ class _Curve:
             alpha=0.7 if self.thin else 1,
             marker=self.marker,
             markersize=7,
-            markevery=self.finite & (marked | alone),
+            markevery=finite & (marked | alone),
             label=self.name,
         )
 
@@ -168,19 +153,16 @@ def _curves_of_run(name: str, rows: Sequence[Row], *, index: int) -> list[_Curve
     color, marker = look(index)
     style = {"name": name, "color": color, "marker": marker, "shift": index}
     validation = _Curve.of("validation/loss", rows, **style)
-    if not validation.ends:
+    if math.isnan(validation.last):
         return [_Curve.of("train/loss", rows, **style)]
     return [validation, _Curve.of("train/loss", rows, name="_train", color=color, marker="", dashes="--", thin=True)]
 
 
 def _chart(runs: Sequence[list[_Curve]], *, unit: str) -> _Chart:
-    """Name as many runs as the highest chart has room for, in wider and therefore lower names if needed."""
-    ended = sorted((run for run in runs if run[0].ends), key=lambda run: run[0].last)
-    for width in MOST_NAME:
-        names = [run[0].label(width=width) for run in ended]
-        if names_height(names) <= MOST_HEIGHT - FOOT:
-            break
-    while len(names) > 1 and names_height(names) > MOST_HEIGHT - FOOT:
+    """Name as many runs as the highest chart has room for."""
+    ended = sorted((run for run in runs if math.isfinite(run[0].last)), key=lambda run: run[0].last)
+    names = [run[0].label for run in ended]
+    while names_height(names) > MOST_HEIGHT:
         names.pop()
     unnamed = [run for run in runs if run not in ended[: len(names)]]
     grey = [replace(run[0], color=FRAME, marker="", thin=True) for run in unnamed]
@@ -190,24 +172,23 @@ def _chart(runs: Sequence[list[_Curve]], *, unit: str) -> _Chart:
 
 
 def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, height: int) -> Axes:
-    values = np.concatenate([curve.losses[curve.finite] for curve in chart.curves])
-    scale = value_axis(values, unit=chart.unit)
+    values = np.concatenate([curve.losses for curve in chart.curves])
+    values = values[np.isfinite(values)]
     epochs = np.concatenate([curve.epochs for curve in chart.curves])
     axes = chart_axes(
         page.page,
         corner,
         width=width,
         height=height,
-        upright=scale,
+        upright=value_axis(values, unit=chart.unit),
         across=integer_axis(int(epochs.min()), int(epochs.max())),
         labels=(chart.unit, "epoch"),
-        right=names_width(chart.names),
+        names=chart.names,
     )
     for curve in chart.curves:
         curve.draw(axes)
     if not len(values):
         write_in_middle(axes, "no finite value to draw")
-    label_lines(axes, chart.names, scale=scale)
     return axes
 
 

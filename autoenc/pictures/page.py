@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -31,6 +32,8 @@ TITLE, LABEL, SMALL = 17, 14, 12
 INK, FRAME, GRID = "#1a1a1a", "#8c8c8c", "#d9d9d9"
 MARGIN = 24  # pixels around everything
 BASELINE = 0.76  # the share of a line's height above the baseline
+
+_RULER = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
 
 _STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: pictures are the same on every machine
@@ -110,16 +113,9 @@ class Page:
         height, width = blocks.shape[:2]
         self.figure.figimage(blocks, xo=left, yo=self.height - top - height, origin="upper")
         # One pixel wide and just outside the image: white images have an edge, and no pixel is covered.
-        frame = Rectangle(
-            (left - 0.5, top - 0.5),
-            width + 1,
-            height + 1,
-            fill=False,
-            transform=self._pixels,
-            linewidth=72 / DPI,
-            edgecolor=FRAME,
-            snap=False,  # snapping would move these lines half a pixel into the image
-        )
+        # Snapping would move these lines half a pixel into the image.
+        style: dict[str, Any] = {"fill": False, "linewidth": 72 / DPI, "edgecolor": FRAME, "snap": False}
+        frame = Rectangle((left - 0.5, top - 0.5), width + 1, height + 1, transform=self._pixels, **style)
         self.figure.add_artist(frame)
 
     def rectangle(self, *, left: float, top: float, width: float, height: float) -> tuple[float, float, float, float]:
@@ -167,10 +163,5 @@ def _filled(line: str, *, width: float, size: float) -> str:
 @functools.lru_cache(maxsize=4096)  # the frames of an animation repeat the same texts
 def _line_width(line: str, size: float) -> int:
     font = FontProperties(size=size)
-    width, _, _ = _ruler().get_text_width_height_descent(line, font, False)  # type: ignore[no-untyped-call]
+    width, _, _ = _RULER.get_text_width_height_descent(line, font, False)  # type: ignore[no-untyped-call]
     return round(float(width))
-
-
-@functools.cache
-def _ruler() -> RendererAgg:
-    return RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]

@@ -53,25 +53,22 @@ def panel_page(
     line = line.replace(" %", "\N{NO-BREAK SPACE}%")  # no line starts with a percent sign
     line = wrapped(line, width=page_width - 2 * MARGIN, size=SMALL)
     headings = [wrapped(heading, width=width, size=LABEL) for heading in headings]
+    bands = [headings[start : start + columns] for start in range(0, len(headings), columns)]
+    heights = [max(block_height(heading, LABEL) for heading in band) for band in bands]
+    heads = [height + SPACE // 2 if height else 0 for height in heights]
     line_top = MARGIN + (block_height(title, TITLE) + SPACE // 2 if title else 0)
-    top = first_top = line_top + (block_height(line, SMALL) + SPACE if line else SPACE // 2)
-    corners: list[Corner] = []
-    heads: list[Corner] = []
-    for start in range(0, len(headings), columns):
-        band = headings[start : start + columns]
-        head = max(block_height(heading, LABEL) for heading in band)
-        head += SPACE // 2 if head else 0
-        lefts = [MARGIN + column * (width + GUTTER) for column in range(len(band))]
-        heads += [Corner(left, top) for left in lefts]
-        corners += [Corner(left, top + head) for left in lefts]
-        top += head + height + GUTTER
-    page = Page(width=page_width, height=top - GUTTER + MARGIN)
+    top = line_top + (block_height(line, SMALL) + SPACE if line else SPACE // 2)
+    page = Page(width=page_width, height=top + sum(heads) + len(bands) * (height + GUTTER) - GUTTER + MARGIN)
     page.text(title, x=MARGIN, y=MARGIN, size=TITLE)
     page.text(line, x=MARGIN, y=line_top, size=SMALL)
-    for heading, corner in zip(headings, heads, strict=True):
-        page.text(heading, x=corner.left, y=corner.top, size=LABEL)
-    right = MARGIN + columns * (width + GUTTER)
-    return PanelPage(page, corners, Corner(right, first_top + (corners[0].top - heads[0].top)))
+    corners: list[Corner] = []
+    for band, head in zip(bands, heads, strict=True):
+        for column, heading in enumerate(band):
+            left = MARGIN + column * (width + GUTTER)
+            page.text(heading, x=left, y=top, size=LABEL)
+            corners.append(Corner(left, top + head))
+        top += head + height + GUTTER
+    return PanelPage(page, corners, Corner(MARGIN + columns * (width + GUTTER), corners[0].top))
 
 
 def save_stacked(figures: Sequence[Figure], path: Path, *, title: str) -> None:
@@ -86,18 +83,15 @@ def stacked(figures: Sequence[Figure], *, title: str) -> NDArray[np.uint8]:
     with house_style():
         pages = [_pixels(figure) for figure in figures]
         width = max(page.shape[1] for page in pages)
-        if title:
-            text = wrapped(title, width=width - 2 * MARGIN, size=HEADING)
-            page = Page(width=width, height=MARGIN + block_height(text, HEADING))
-            page.text(text, x=MARGIN, y=MARGIN, size=HEADING)
-            pages.insert(0, _pixels(page.figure))
-    return np.concatenate(
-        [np.pad(page, ((0, 0), (0, width - page.shape[1]), (0, 0)), constant_values=255) for page in pages]
-    )
+        text = wrapped(title, width=width - 2 * MARGIN, size=HEADING)
+        head = Page(width=width, height=MARGIN + block_height(text, HEADING))
+        head.text(text, x=MARGIN, y=MARGIN, size=HEADING)
+        pages.insert(0, _pixels(head.figure))
+    padded = [np.pad(page, ((0, 0), (0, width - page.shape[1]), (0, 0)), constant_values=255) for page in pages]
+    return np.concatenate(padded)
 
 
 def _pixels(figure: Figure) -> NDArray[np.uint8]:
-    figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     drawn = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]

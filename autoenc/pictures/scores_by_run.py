@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autoenc.pictures.axis_ticks import number, value_axis
@@ -16,23 +15,16 @@ from autoenc.pictures.panels import SPACE, Corner, panel_page
 
 WIDTH = 1550
 MOST_NAME = 520  # pixels of a run's name, then it is wrapped
-NOTHING = "\N{EN DASH}"
 
 Scores = Mapping[str, float | None]
 
 
-class _Look(NamedTuple):
-    sign: str
-    """The marker as a letter."""
-    marker: str
-    color: str
-
-
 LOOKS = {
-    "train": _Look("\N{WHITE UP-POINTING TRIANGLE}", "^", "#d55e00"),
-    "validation": _Look("\N{WHITE SQUARE}", "s", "#3f90da"),
-    "test": _Look("\N{BLACK CIRCLE}", "o", "#12355b"),
+    "train": ("\N{WHITE UP-POINTING TRIANGLE}", "^", "#d55e00"),
+    "validation": ("\N{WHITE SQUARE}", "s", "#3f90da"),
+    "test": ("\N{BLACK CIRCLE}", "o", "#12355b"),
 }
+"""Of each split the marker as a letter, the marker, and the colour."""
 
 
 def scores_by_run(rows: Sequence[tuple[str, Scores]], *, metric_label: str, title: str, scale: str = "log") -> Figure:
@@ -45,8 +37,7 @@ def scores_by_run(rows: Sequence[tuple[str, Scores]], *, metric_label: str, titl
         scale: the metric's scale (see `value_axis`).
     """
     splits = [split for split in LOOKS if any(np.isfinite(_value(scores, split)) for _, scores in rows)]
-    heads = [f"{LOOKS[split].sign} {split}" for split in splits]
-    column = max(text_width(text, SMALL) for text in (*heads, "1.234e\N{MINUS SIGN}5")) + SPACE
+    column = max(text_width(text, SMALL) for text in ("\N{WHITE SQUARE} validation", "1.234e\N{MINUS SIGN}5")) + SPACE
     layout = row_layout(
         [[name for name, _ in rows]],
         width=WIDTH,
@@ -55,18 +46,20 @@ def scores_by_run(rows: Sequence[tuple[str, Scores]], *, metric_label: str, titl
         columns_width=len(splits) * column,
         label=metric_label,
     )
-    head = line_height(SMALL)
-    page, ((left, top),), _ = panel_page(
-        [""], width=WIDTH, height=head + layout.height, columns=1, title=title, line=""
-    )
-    top += head
-    values = np.array([_value(scores, split) for _, scores in rows for split in splits])
+    height = line_height(SMALL) + layout.height
+    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, columns=1, title=title, line="")
+    top += line_height(SMALL)
+    values = np.array([[_value(scores, split) for _, scores in rows] for split in splits])  # (splits, runs)
     axis = value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale)
     axes = row_axes(page, layout, panel=0, corner=Corner(left, top), scale=axis)
-    _draw(axes, rows, splits=splits)
+    axes.hlines(range(len(rows)), *axes.get_xlim(), color=GRID, linewidth=0.8)
     for index, split in enumerate(splits):
+        sign, marker, color = LOOKS[split]
+        style: dict[str, Any] = {"markersize": 10, "markeredgewidth": 2, "clip_on": False}
+        face = color if split == "test" else "none"
+        axes.plot(values[index], range(len(rows)), marker, color=color, markerfacecolor=face, label=split, **style)
         right = left + WIDTH - (len(splits) - 1 - index) * column
-        page.text(heads[index], x=right, y=top, size=SMALL, horizontal="right", vertical="bottom")
+        page.text(f"{sign} {split}", x=right, y=top, size=SMALL, horizontal="right", vertical="bottom")
         for row, (_, scores) in enumerate(rows):
             y = top + layout.middle(row)
             page.text(_written(scores, split), x=right, y=y, size=SMALL, horizontal="right", vertical="center")
@@ -81,25 +74,6 @@ def _value(scores: Scores, split: str) -> float:
 
 def _written(scores: Scores, split: str) -> str:
     if scores.get(split) is None:
-        return NOTHING
+        return "\N{EN DASH}"
     value = _value(scores, split)
     return number(value) if np.isfinite(value) else "not finite"
-
-
-def _draw(axes: Axes, rows: Sequence[tuple[str, Scores]], *, splits: Sequence[str]) -> None:
-    places = np.arange(len(rows))
-    axes.hlines(places, *axes.get_xlim(), color=GRID, linewidth=0.8)
-    for split in splits:
-        _, marker, color = LOOKS[split]
-        axes.plot(
-            [_value(scores, split) for _, scores in rows],
-            places,
-            linestyle="none",
-            marker=marker,
-            markersize=10,
-            markeredgewidth=2,
-            markerfacecolor=color if split == "test" else "none",
-            color=color,
-            label=split,
-            clip_on=False,
-        )

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import integer_axis, number, setting_axis, value_axis
-from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring, label_lines, names_width
-from autoenc.pictures.page import FRAME, INK, MARGIN, SMALL, house_style, line_height, pieces, text_width, wrapped
+from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring
+from autoenc.pictures.page import FRAME, INK, MARGIN, SMALL, house_style, line_height, wrapped
 from autoenc.pictures.panels import GUTTER, SPACE, Corner, panel_page, save_stacked
 
 WIDTH = 1600 - 2 * MARGIN
 HEIGHT = 560  # of the history
-PANEL_HEIGHT = 440
+PANEL_WIDTH, PANEL_HEIGHT = (WIDTH - GUTTER) // 2, 440
 MARK = 16  # pixels above the axes, for half a marker at their edge
 BESIDE = 140  # pixels of a panel's width for the ticks and the label of the upright axis, about
 SPREAD = 0.5  # the share of a choice's width over which its trials are spread
@@ -60,11 +60,6 @@ class Setting(NamedTuple):
     importance: float | None
     """From 0 to 1; None if unknown."""
 
-    @property
-    def heading(self) -> str:
-        """Its name and its importance."""
-        return self.name if self.importance is None else f"{self.name}\nimportance {self.importance:.0%}"
-
 
 def draw_search(
     tried: Sequence[Tried],
@@ -92,23 +87,20 @@ def search_history(tried: Sequence[Tried], *, metric_label: str, higher_is_bette
     """The objective by trial, with the best so far; call it inside `house_style`."""
     values = _values(tried)
     best = (np.fmax if higher_is_better else np.fmin).accumulate(values)  # NaN until the first that finished
-    upright = value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale)
-    names = [LineLabel(f"best {number(best[-1])}", float(best[-1]), BEST)]
     page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title="", line=LINE)
-    numbers = np.array([trial.number for trial in tried], dtype=np.float64)
     axes = chart_axes(
         page,
         Corner(corner.left, corner.top + MARK),
         width=WIDTH,
         height=HEIGHT - MARK,
-        upright=upright,
+        upright=value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale),
         across=integer_axis(tried[0].number, tried[-1].number),
         labels=(metric_label, "trial"),
-        right=names_width(names),
+        names=[LineLabel(f"best {number(best[-1])}", float(best[-1]), BEST)],
     )
+    numbers = [float(trial.number) for trial in tried]
     axes.step(numbers, best, where="post", color=BEST, linewidth=2.2, label="best so far", zorder=2)
     _draw_trials(axes, numbers, tried, higher_is_better=higher_is_better)
-    label_lines(axes, names, scale=upright)
     return page.figure
 
 
@@ -123,16 +115,13 @@ def search_settings(
     """The objective against each setting; call it inside `house_style`."""
     values = _values(tried)
     upright = value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale)
-    upright = replace(upright, note="")  # the history above has the note
-    columns = _columns(settings)
-    width = _width(columns)
-    names = [_choice_names(setting, width=width) for setting in settings]
+    names = [_choice_names(setting) for setting in settings]
     lines = max((len(name.splitlines()) for labels in names for name in labels), default=1)
     page, corners, _ = panel_page(
-        [setting.heading for setting in settings],
-        width=width,
+        [_heading(setting) for setting in settings],
+        width=PANEL_WIDTH,
         height=PANEL_HEIGHT + (lines - 1) * line_height(SMALL),
-        columns=columns,
+        columns=2,
         title="",
         line=IMPORTANCE if any(setting.importance is not None for setting in settings) else "",
     )
@@ -141,56 +130,47 @@ def search_settings(
         axes = chart_axes(
             page,
             Corner(corner.left, corner.top + MARK),
-            width=width,
+            width=PANEL_WIDTH,
             height=PANEL_HEIGHT - MARK,
-            upright=upright,
+            upright=replace(upright, note=""),  # the history above has the note
             across=setting_axis(across, logarithmic=setting.logarithmic, ticks=None if setting.choices is None else ()),
-            labels=("" if index % columns else metric_label, ""),
+            labels=("" if index % 2 else metric_label, ""),
         )
         if setting.choices is not None:
             axes.set_xlim(-0.5, len(setting.choices) - 0.5)
             axes.set_xticks(range(len(setting.choices)), names[index])
-        _draw_trials(axes, np.array(across), tried, higher_is_better=higher_is_better)
+        _draw_trials(axes, across, tried, higher_is_better=higher_is_better)
     return page.figure
 
 
-def _columns(settings: Sequence[Setting]) -> int:
-    """2, or 3 if there are so many panels and the longest words of the choices have room."""
-    words = [
-        (part.strip(), setting) for setting in settings for choice in setting.choices or () for part in pieces(choice)
-    ]
-    fits = all(text_width(word, SMALL) <= _room(setting, width=_width(3)) for word, setting in words)
-    return 3 if len(settings) >= 3 and fits else 2
+def _heading(setting: Setting) -> str:
+    return setting.name if setting.importance is None else f"{setting.name}\nimportance {setting.importance:.0%}"
 
 
-def _width(columns: int) -> int:
-    """Of a panel."""
-    return (WIDTH - (columns - 1) * GUTTER) // columns
-
-
-def _room(setting: Setting, *, width: int) -> float:
-    """Pixels that a choice's name may be wide."""
-    return (width - BESIDE) / len(setting.choices or "1") - SPACE
+def _choice_names(setting: Setting) -> list[str]:
+    """The names under the axis, wrapped to their width."""
+    if setting.choices is None:
+        return []
+    width = max(24, (PANEL_WIDTH - BESIDE) / len(setting.choices) - SPACE)
+    return [wrapped(choice, width=width, size=SMALL) for choice in setting.choices]
 
 
 def _values(tried: Sequence[Tried]) -> NDArray[np.float64]:
     """The objectives, (T,), NaN where there is none."""
-    return np.array([np.nan if trial.value is None else trial.value for trial in tried], dtype=np.float64)
+    return np.array([trial.value for trial in tried], dtype=np.float64)
 
 
-def _draw_trials(axes: Axes, across: NDArray[np.float64], tried: Sequence[Tried], *, higher_is_better: bool) -> None:
+def _draw_trials(axes: Axes, across: Sequence[float], tried: Sequence[Tried], *, higher_is_better: bool) -> None:
     values = _values(tried)
-    done = np.isfinite(values)
     style: dict[str, Any] = {"s": 70, "edgecolors": "white", "linewidths": 0.8, "zorder": 3, "label": "finished"}
-    axes.scatter(across[done], values[done], c=_COLORS(np.linspace(0, 1, len(tried))[done]), **style)
+    axes.scatter(across, values, c=np.linspace(0, 1, len(tried)), cmap=_COLORS, **style)
     best = int(np.nanargmax(values) if higher_is_better else np.nanargmin(values))
     draw_ring(axes, across[best], values[best], color=BEST)
     worst = axes.get_ylim()[0 if higher_is_better else 1]
     for state, (marker, color) in _LOST.items():
-        places = across[[trial.state == state for trial in tried]]
+        places = [place for place, trial in zip(across, tried, strict=True) if trial.state == state]
         style = {"color": color, "markersize": 10, "markeredgewidth": 2, "clip_on": False, "zorder": 4, "label": state}
-        if len(places):
-            axes.plot(places, np.full(len(places), worst), marker, **style)
+        axes.plot(places, [worst] * len(places), marker, **style)
 
 
 def _places(setting: Setting) -> list[float]:
@@ -198,14 +178,6 @@ def _places(setting: Setting) -> list[float]:
     if setting.choices is None:
         return [float(value) for value in setting.values]
     golden = (math.sqrt(5) - 1) / 2  # its multiples spread evenly, however many there are
-    offsets = [((index * golden) % 1 - 0.5) * SPREAD for index in range(len(setting.values))]
     order = [str(choice) for choice in setting.choices]
-    return [order.index(str(value)) + offset for value, offset in zip(setting.values, offsets, strict=True)]
-
-
-def _choice_names(setting: Setting, *, width: int) -> list[str]:
-    """The names under the axis, wrapped to their width."""
-    if setting.choices is None:
-        return []
-    room = max(_room(setting, width=width), text_width("00", SMALL))
-    return [wrapped(choice, width=room, size=SMALL) for choice in setting.choices]
+    places = [order.index(str(value)) for value in setting.values]
+    return [place + ((index * golden) % 1 - 0.5) * SPREAD for index, place in enumerate(places)]

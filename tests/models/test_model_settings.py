@@ -64,14 +64,6 @@ def test_noise_comes_before_the_map_to_the_models_range(output: str, black: int,
         assert batch.unique().tolist() == [white if salt else black]
 
 
-def test_without_noise_the_encoder_reads_the_images_stretched_for_tanh() -> None:
-    model = model_of(architecture={"output": "tanh"})
-    given: list[Tensor] = []
-    model.encoder.register_forward_pre_hook(lambda encoder, inputs: given.append(inputs[0]))
-    model(images())
-    torch.testing.assert_close(given[0], 2 * images() - 1)
-
-
 # --- the likelihood of a variational bottleneck ---
 
 
@@ -219,11 +211,3 @@ def test_the_initialization_reaches_every_layer() -> None:
         weights = [weighted_layers(model.encoder)[0][1].weight for model in models.values()]
         assert not weights[0].equal(weights[1])
         assert not weights[1].equal(weights[2])
-
-
-@pytest.mark.parametrize("activation", ["identity", "relu", "sigmoid", "tanh"])
-def test_the_code_activation_reaches_the_code(activation: str) -> None:
-    torch_function = {"identity": lambda code: code, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
-    bare = model_of(architecture={"code_activation": "identity"}).encode(images())
-    code = model_of(architecture={"code_activation": activation}).encode(images())
-    torch.testing.assert_close(code, torch_function[activation](bare))

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import FigureImage
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from autoenc.pictures.page import house_style
 from autoenc.pictures.picture import Panel, Picture
@@ -51,9 +52,14 @@ def visible_texts(figure: Figure) -> list[Text]:
     ]
 
 
+def extent(text: Text) -> Bbox:
+    """The box of a text, without the line that leads to it."""
+    return Text.get_window_extent(text)
+
+
 def check_layout(figure: Figure) -> None:
     """Every text is on the page, and none in another."""
-    boxes = [(text.get_text(), text.get_window_extent().padded(-1)) for text in visible_texts(figure)]
+    boxes = [(text.get_text(), extent(text).padded(-1)) for text in visible_texts(figure)]
     for text, box in boxes:
         assert box.x0 >= 0, text
         assert box.y0 >= 0, text

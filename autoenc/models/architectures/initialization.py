@@ -69,7 +69,10 @@ def _draw(layer: WeightedLayer, law: Initialization, *, gain: float) -> None:
         bound = 1 / math.sqrt(layer.weight[0].numel()) if law == "torch_default" else 0.0
         _ = nn.init.uniform_(layer.bias, -bound, bound) if bound else nn.init.zeros_(layer.bias)
     if isinstance(layer, SubPixelConv2d):
-        _make_alike(layer)
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                kernels = parameter.unflatten(0, (-1, 4))  # (outputs, 4, ...)
+                kernels[:, 1:] = kernels[:, :1].clone()
 
 
 def _draw_weights(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, law: Initialization, *, gain: float) -> None:
@@ -97,11 +100,3 @@ def _fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, flo
     if isinstance(layer, nn.ConvTranspose2d):
         return layer.in_channels * overlap, layer.out_channels * area
     return layer.in_channels * area, layer.out_channels * overlap
-
-
-def _make_alike(layer: SubPixelConv2d) -> None:
-    """Give the four kernels and biases of each output channel the values of the first."""
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            alike = parameter.unflatten(0, (-1, 4))  # (outputs, 4, ...)
-            alike[:, 1:] = alike[:, :1].clone()

@@ -26,11 +26,7 @@ Upsampling = Literal["transposed", "nearest", "bilinear", "pixel_shuffle"]
 def halved_sizes(size: Sequence[int], *, times: int) -> list[Size]:
     """`size` and the sizes after each of `times` steps down: half of the size before, rounded up."""
     height, width = size
-    sizes = [(height, width)]
-    for _ in range(times):
-        height, width = (height + 1) // 2, (width + 1) // 2
-        sizes.append((height, width))
-    return sizes
+    return [(-(-height // 2**step), -(-width // 2**step)) for step in range(times + 1)]
 
 
 def step_down(inputs: int, outputs: int, *, bias: bool = True) -> nn.Conv2d:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from autoenc.models.architectures import Architecture
 from autoenc.registry import Choice
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ class BottleneckSettings(Choice):
         """See `Bottleneck`."""
         return self.module.variational
 
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:
-        """Refuse an architecture's settings that do not fit this bottleneck.
+    def check(self, architecture: Architecture) -> None:
+        """Refuse an architecture that does not fit this bottleneck.
 
         Raises:
             ConfigError: with the key to change.

@@ -9,9 +9,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from autoenc.models.architectures import Architecture
 from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings, Passage
 from autoenc.models.bottlenecks.jacobian import in_eval_mode, random_signs, squared_products
-from autoenc.models.layers import TiedLinear, at_least_float32, constrain_columns, weighted_layers
+from autoenc.models.layers import at_least_float32, constrain_columns
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
 
 EXACT_UP_TO = 16
@@ -61,16 +62,10 @@ class Contractive(Bottleneck):
         norm = f"the squared norm of d code / d pixel{relative}, at the {settings.at} image, {way}"
         return f"{settings.weight:g} times {norm}"
 
-    def constrain(self, *, encoder: nn.Module, decoder: nn.Module) -> None:
-        """Put the safeguard in place.
-
-        Raises:
-            ConfigError: the weights have to be tied, and are not.
-        """
+    def constrain(self, *, encoder: nn.Module, decoder: nn.Module) -> None:  # noqa: ARG002
+        """Put the safeguard in place, unless it is the architecture's."""
         if self.settings.safeguard == "unit_columns":
             constrain_columns(decoder, code_size=self.code_size, key="bottleneck.safeguard")
-        if self.settings.safeguard == "tied_weights" and not _tied(encoder, decoder):
-            raise _not_tied()
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:  # noqa: ARG002
         """(B, code_size), unchanged. The penalty is in `further_penalty`."""
@@ -105,18 +100,6 @@ def _inverse_deviations(code: Tensor) -> Tensor:
     return math.sqrt(max(0, len(code) - 3)) * inverse
 
 
-def _not_tied() -> ConfigError:
-    problem = "the decoder has weights of its own; set architecture=mlp architecture.tied=true, or another safeguard"
-    return ConfigError("bottleneck.safeguard", problem, value="tied_weights")
-
-
-def _tied(encoder: nn.Module, decoder: nn.Module) -> bool:
-    """Whether all of a decoder's weights are the encoder's."""
-    layers = [layer for _, layer in weighted_layers(decoder)]
-    sources = set(encoder.modules())
-    return bool(layers) and all(isinstance(layer, TiedLinear) and layer.source in sources for layer in layers)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ContractiveSettings(BottleneckSettings):
     """`bottleneck=contractive`."""
@@ -134,7 +117,9 @@ class ContractiveSettings(BottleneckSettings):
     safeguard: Literal["code_variance", "unit_columns", "tied_weights"]
     """What keeps codes from shrinking."""
 
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+    def check(self, architecture: Architecture) -> None:
         """The safeguard `tied_weights` needs an architecture that ties them."""
-        if self.safeguard == "tied_weights" and not tied:
-            raise _not_tied()
+        if self.safeguard == "tied_weights" and not getattr(architecture, "tied", False):
+            other = "set architecture=mlp architecture.tied=true, or another safeguard"
+            problem = f"the decoder has weights of its own; {other}"
+            raise ConfigError("bottleneck.safeguard", problem, value=self.safeguard)

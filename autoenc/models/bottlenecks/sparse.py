@@ -10,6 +10,7 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
+from autoenc.models.architectures import Architecture
 from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings
 from autoenc.models.layers import at_least_float32, constrain_columns
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
@@ -103,11 +104,11 @@ class SparseSettings(BottleneckSettings):
     target: Annotated[float, Gt(0), Lt(1)]
     """For `kl`: the mean activity that each entry should have."""
 
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+    def check(self, architecture: Architecture) -> None:
         """`kl` needs codes that are probabilities."""
-        if self.kind == "kl" and code_activation != "sigmoid":
+        if self.kind == "kl" and architecture.code_activation != "sigmoid":
             problem = "bottleneck.kind=kl needs code entries that are probabilities; set it to sigmoid"
-            raise ConfigError("architecture.code_activation", problem, value=code_activation)
+            raise ConfigError("architecture.code_activation", problem, value=architecture.code_activation)
 
 
 class TopK(Bottleneck):
@@ -153,8 +154,9 @@ class TopKSettings(BottleneckSettings):
         """Entries that are kept in eval mode."""
         return round(self.test_factor * self.k)
 
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+    def check(self, architecture: Architecture) -> None:
         """The code has to have that many entries."""
+        code_size = architecture.code_size
         if self.k > code_size:
             problem = f"a code of {code_size} entries has fewer; lower it or raise architecture.code_size"
             raise ConfigError("bottleneck.k", problem, value=self.k)

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from autoenc.models.architectures import Architecture
 from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings
 from autoenc.models.layers import at_least_float32
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
@@ -177,11 +178,11 @@ class VariationalSettings(BottleneckSettings):
     samples: PositiveInt
     """Codes of an image that are decoded in a step. The decoder's work is multiplied by it."""
 
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+    def check(self, architecture: Architecture) -> None:
         """Means and log variances have to be free to take any value."""
-        if code_activation != "identity":
+        if architecture.code_activation != "identity":
             problem = f"bottleneck={self.name} needs means and variances of any size; set it to identity"
-            raise ConfigError("architecture.code_activation", problem, value=code_activation)
+            raise ConfigError("architecture.code_activation", problem, value=architecture.code_activation)
 
 
 @dataclass(frozen=True, kw_only=True)

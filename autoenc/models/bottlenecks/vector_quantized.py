@@ -9,6 +9,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
+from autoenc.models.architectures import Architecture
 from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings
 from autoenc.models.layers import at_least_float32
 from autoenc.seeds import derived_seed
@@ -154,8 +155,8 @@ class VectorQuantizedSettings(BottleneckSettings):
     restart_below: ProperFraction
     """The share of the average use below which an entry counts as dead; 0 for no restarts."""
 
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+    def check(self, architecture: Architecture) -> None:
         """The code has to be a whole number of vectors."""
-        if code_size % self.vector_size != 0:
-            problem = f"architecture.code_size={code_size} is not a multiple of it; change either"
+        if architecture.code_size % self.vector_size != 0:
+            problem = f"architecture.code_size={architecture.code_size} is not a multiple of it; change either"
             raise ConfigError("bottleneck.vector_size", problem, value=self.vector_size)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from autoenc.models.architectures import Architecture
 from autoenc.models.bottlenecks.bottleneck import Bottleneck, BottleneckOutput, BottleneckSettings
 from autoenc.models.layers import at_least_float32
 from autoenc.settings import ConfigError, NonNegativeFloat
@@ -80,8 +81,8 @@ class WassersteinSettings(BottleneckSettings):
     weight: NonNegativeFloat
     """The weight of the squared discrepancy."""
 
-    def check(self, *, code_size: int, code_activation: str, tied: bool) -> None:  # noqa: ARG002
+    def check(self, architecture: Architecture) -> None:
         """Codes have to be free to take any value."""
-        if code_activation != "identity":
+        if architecture.code_activation != "identity":
             problem = "bottleneck=wasserstein needs codes that can be spread as N(0, I); set it to identity"
-            raise ConfigError("architecture.code_activation", problem, value=code_activation)
+            raise ConfigError("architecture.code_activation", problem, value=architecture.code_activation)

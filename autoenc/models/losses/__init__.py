@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from autoenc.models.losses.continuous_bernoulli import ContinuousBernoulliLikelihood, ContinuousBernoulliSettings
 from autoenc.models.losses.likelihoods import (
-    BernoulliLikelihood,
     BernoulliSettings,
     GaussianLikelihood,
     GaussianSettings,
-    LaplaceLikelihood,
     LaplaceSettings,
     LearnedGaussianLikelihood,
 )
@@ -25,12 +23,10 @@ from autoenc.registry import Registry
 
 __all__ = [
     "LOSSES",
-    "BernoulliLikelihood",
     "BinaryCrossEntropy",
     "ContinuousBernoulliLikelihood",
     "Emphasis",
     "GaussianLikelihood",
-    "LaplaceLikelihood",
     "LearnedGaussianLikelihood",
     "Loss",
     "LossSettings",

@@ -68,7 +68,6 @@ class LearnedGaussianLikelihood(Loss):
     def __init__(self, *, std: float, min_std: float, shape: tuple[int, ...]) -> None:
         """`std` is the start; `shape` is () for one std, or (C, H, W) for one for each pixel."""
         super().__init__()
-        assert std > min_std > 0, (std, min_std)
         self.initial_std = std
         self.min_std = min_std
         self.log_ratio = nn.Parameter(torch.zeros(shape))

@@ -133,11 +133,6 @@ class LossSettings(Choice):
         return self.module.in_nats
 
     @property
-    def reads_logits(self) -> bool:
-        """See `Loss`."""
-        return self.module.reads_logits
-
-    @property
     def emphasis(self) -> Emphasis:
         """The weights of corrupted and other pixels."""
         return EVEN

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from autoenc.models.architectures import ARCHITECTURES, ImageShape
 from autoenc.models.autoencoder import AutoEncoder
@@ -63,23 +65,12 @@ def test_gradients_reach_every_parameter_by_every_output_and_code_activation(
 
 
 @pytest.mark.parametrize("name", OF_ITS_OWN)
-@pytest.mark.parametrize(
-    ("activation", "low", "high"),
-    [("identity", None, None), ("relu", 0, None), ("sigmoid", 0, 1), ("tanh", -1, 1)],
-)
-def test_the_code_activation_acts_on_the_code(
-    name: str, activation: str, low: float | None, high: float | None
-) -> None:
-    functions = {"identity": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
-    images = 20 * torch.rand(8, 1, 8, 8)  # bright, so that the bounds are met
+@pytest.mark.parametrize("function", [torch.relu, torch.sigmoid, torch.tanh])
+def test_the_code_activation_acts_on_the_code(name: str, function: Callable[[Tensor], Tensor]) -> None:
+    images = torch.rand(8, 1, 8, 8)
     bare = build(architecture(name, code_activation="identity"), (1, 8, 8)).encode(images)
-    code = build(architecture(name, code_activation=activation), (1, 8, 8)).encode(images)
-    torch.testing.assert_close(code, functions[activation](bare))
-    assert bare.min() < 0 < bare.max()
-    if low is not None:
-        assert code.min() >= low
-    if high is not None:
-        assert code.max() <= high
+    code = build(architecture(name, code_activation=function.__name__), (1, 8, 8)).encode(images)
+    torch.testing.assert_close(code, function(bare))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

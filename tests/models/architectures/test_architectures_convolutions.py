@@ -94,19 +94,6 @@ def test_pixel_shuffle_puts_four_channels_into_a_pixel_s_place() -> None:
     assert step(torch.tensor([[[[1.0, 10.0]]]])).tolist() == [[[[1, 2, 10], [3, 4, 30]]]]
 
 
-def test_transposed_overlaps_unevenly_and_a_resized_map_does_not() -> None:
-    flat = torch.ones(1, 1, 4, 4)
-    images = {}
-    for upsampling in UPSAMPLINGS:
-        step = nn.Sequential(*step_up(1, 1, small=(4, 4), large=(8, 8), upsampling=upsampling, bias=False))
-        for parameter in step.parameters():
-            nn.init.ones_(parameter)
-        images[upsampling] = step(flat)[0, 0, 2:6, 2:6]
-    assert images["transposed"].tolist() == [[1, 2, 1, 2], [2, 4, 2, 4], [1, 2, 1, 2], [2, 4, 2, 4]]
-    for upsampling in ("nearest", "bilinear", "pixel_shuffle"):
-        assert images[upsampling].unique().tolist() == [9]
-
-
 def test_pixel_shuffle_starts_as_a_nearest_neighbour_upsampling() -> None:
     layer = SubPixelConv2d(2, 3)
     torch.manual_seed(0)
@@ -212,21 +199,3 @@ def test_the_parameters_of_a_residual_one_by_hand(layers: int) -> None:
     assert count(plain.decoder) == up + channels + last["decoder"]
     normalised = residual(batch_norm=True, **fields)
     assert count(normalised) == count(plain) + 2 * channels
-
-
-def test_a_residual_one_is_made_of_blocks_down_and_up() -> None:
-    model = residual(channels=[4, 6], layers_per_block=2)
-    blocks = (nn.Sequential,)
-
-    def sizes(part: nn.Module, given: Tensor) -> list[tuple[int, ...]]:
-        top = nn.ModuleList(child for child in part.children() if isinstance(child, blocks))
-        found: list[tuple[int, ...]] = []
-        for block in top:
-            block.register_forward_hook(lambda block, inputs, output: found.append(tuple(output.shape[1:])))
-        part(given)
-        return found
-
-    assert sizes(model.encoder, torch.rand(2, 1, 9, 10)) == [(4, 5, 5), (6, 3, 3)]
-    assert sizes(model.decoder, torch.rand(2, 5)) == [(6, 3, 3), (4, 5, 5)]
-    kinds = [type(layer).__name__ for layer in model.encoder[0]]  # type: ignore[index]
-    assert kinds == ["Conv2d", "BatchNorm2d", "ReLU", "ResidualLayer", "ResidualLayer"]

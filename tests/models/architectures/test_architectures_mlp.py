@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autoenc.models.autoencoder import AutoEncoder
@@ -57,14 +56,6 @@ def test_a_hidden_layer_is_made_of(fields: dict[str, Any], expected: list[str]) 
     assert kinds_of_layers(model.decoder) == [*expected * 2, "Linear", "Unflatten"]
 
 
-def test_the_parameters_of_a_batch_normalised_one_by_hand() -> None:
-    model = mlp(hidden=[9, 7], code_size=5, batch_norm=True)
-    # A scale and a shift for each unit stand for the bias; the last map of each half has one.
-    encoder = (64 * 9 + 2 * 9) + (9 * 7 + 2 * 7) + (7 * 5 + 5)
-    decoder = (5 * 7 + 2 * 7) + (7 * 9 + 2 * 9) + (9 * 64 + 64)
-    assert (count(model.encoder), count(model.decoder)) == (encoder, decoder)
-
-
 def test_dropout_is_of_hidden_units_in_training_alone() -> None:
     model = mlp(hidden=[1000], dropout=0.25, activation="sigmoid")
     seen: list[Tensor] = []
@@ -112,18 +103,3 @@ def test_a_code_with_more_entries_than_features_cannot_be_tied() -> None:
         architecture("mlp", code_size=3, tied=True).build((1, 2, 2), feature_size=2)
     problem = "codes of 3 entries cannot share the weights of 2 features"
     assert str(caught.value) == f"architecture.tied=true: {problem}"
-
-
-def test_tied_and_linear_it_can_be_pca() -> None:
-    # W W^T x with orthonormal rows: with the principal directions as weights, the error is that of PCA.
-    model = mlp((1, 2, 2), hidden=[], code_size=2, tied=True, output="identity").double()
-    images = torch.rand(50, 1, 2, 2, dtype=torch.float64) - 0.5
-    images = images - images.mean(0)
-    directions = torch.linalg.svd(images.flatten(1), full_matrices=False)
-    with torch.no_grad():
-        cast(Any, model.encoder)[1].weight.copy_(directions.Vh[:2])
-        for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
-                parameter.zero_()
-    error = F.mse_loss(model(images).reconstruction, images)
-    torch.testing.assert_close(error, directions.S[2:].square().sum() / images.numel())

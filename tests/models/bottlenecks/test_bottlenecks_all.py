@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from autoenc.data.noise import Gaussian
 from autoenc.devices import Cpu, Device
-from autoenc.evaluation.metrics import METRICS
-from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, Plain
 from autoenc.models.layers import BatchNorm1d
@@ -166,23 +164,6 @@ def test_without_draws_nothing_is_random_and_nothing_changes(name: str, fields: 
     assert first.code.shape == (12, CODE_SIZE)
     assert first.samples.shape == (1, 12, CODE_SIZE)
     assert all(torch.equal(value, before[key]) for key, value in autoencoder.state_dict().items())
-
-
-@every_case
-def test_measuring_leaves_a_model_as_it_is(name: str, fields: dict[str, Any]) -> None:
-    autoencoder = model(name, fields)
-    step = training_step(autoencoder)
-    train(step, steps=1)
-    before = copy.deepcopy(autoencoder.state_dict())
-    images = torch.randint(0, 256, (20, 1, 3, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    first, second = (
-        measure(autoencoder, images, device=DEVICE, noise=step.noise, split="test", metrics=[METRICS["mse"]])
-        for _ in range(2)
-    )
-    assert {key: value.item() for key, value in first.items()} == {key: value.item() for key, value in second.items()}
-    assert all(value.isfinite() and not value.requires_grad for value in first.values())
-    assert all(torch.equal(value, before[key]) for key, value in autoencoder.state_dict().items())
-    assert all(module.training for module in autoencoder.modules())
 
 
 @every_case

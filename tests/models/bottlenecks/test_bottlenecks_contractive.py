@@ -13,8 +13,8 @@ from torch.autograd.functional import jacobian
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, Passage
 from autoenc.models.bottlenecks.contractive import Contractive
-from autoenc.models.bottlenecks.jacobian import PRODUCTS_AT_ONCE, in_eval_mode, squared_products
-from autoenc.models.layers import TiedLinear, weighted_layers
+from autoenc.models.bottlenecks.jacobian import PRODUCTS_AT_ONCE, squared_products
+from autoenc.models.layers import weighted_layers
 from autoenc.settings import ConfigError
 
 SETTINGS = {
@@ -132,26 +132,6 @@ def test_auto_is_exact_for_small_codes_and_says_what_it_is(code_size: int, exact
     assert bottleneck.penalty_unit.endswith("exact" if exact else "probes=1")
 
 
-def scaled(model: AutoEncoder, scale: float) -> AutoEncoder:
-    """The model with codes that are so many times as large, entry by entry, and a decoder that undoes it."""
-    other = copy.deepcopy(model)
-    scales = torch.tensor([scale, 1.0, 1 / scale], dtype=torch.float64)
-    with torch.no_grad():
-        other.get_parameter("encoder.6.weight").mul_(scales)
-        other.get_parameter("encoder.6.bias").mul_(scales)
-        other.get_parameter("decoder.0.weight").div_(scales)
-    return other
-
-
-def test_no_entry_escapes_by_its_scale() -> None:
-    model = build(safeguard="code_variance")
-    before = penalty(model, images())
-    for scale in (1e-2, 30.0):
-        other = scaled(model, scale)
-        torch.testing.assert_close(penalty(other, images()), before, rtol=1e-5, atol=0)
-        torch.testing.assert_close(other.eval()(images()).raw, copy.deepcopy(model).eval()(images()).raw)
-
-
 def test_a_dead_entry_has_no_penalty() -> None:
     model = build(safeguard="code_variance")
     with torch.no_grad():
@@ -207,37 +187,7 @@ def test_products_are_taken_in_parts_where_they_are_many() -> None:
     torch.testing.assert_close(norms.double(), expected.double(), rtol=1e-5, atol=1e-6)
 
 
-def test_modes_come_back_after_an_error() -> None:
-    layer = nn.Dropout()
-
-    def fail() -> None:
-        with in_eval_mode(layer):
-            assert not layer.training
-            raise RuntimeError("stop")
-
-    with pytest.raises(RuntimeError, match="stop"):
-        fail()
-    assert layer.training
-
-
 # --- safeguards ---
-
-
-def tied(*, whole: bool = True) -> tuple[nn.Module, nn.Module]:
-    inner, outer = nn.Linear(36, 8), nn.Linear(8, 3)
-    encoder = nn.Sequential(nn.Flatten(), inner, nn.ReLU(), outer)
-    last = TiedLinear(inner, inputs=8) if whole else nn.Linear(8, 36)
-    return encoder, nn.Sequential(TiedLinear(outer, inputs=3), nn.ReLU(), last, nn.Unflatten(1, (1, 6, 6)))
-
-
-def test_tied_weights_are_what_they_say() -> None:
-    settings = BOTTLENECKS.parse({**SETTINGS, "safeguard": "tied_weights"})
-    model = AutoEncoder(*tied(), bottleneck=settings.build(code_size=3)).double()
-    torch.testing.assert_close(penalty(model, images()), full(model, images()).square().sum((1, 2)))
-    elsewhere = tied()[0], tied()[1]  # tied, but to another encoder
-    for encoder, decoder in (tied(whole=False), elsewhere, (nn.Flatten(), nn.Flatten())):
-        with pytest.raises(ConfigError, match=r"^bottleneck\.safeguard=tied_weights: .*architecture\.tied=true"):
-            AutoEncoder(encoder, decoder, bottleneck=settings.build(code_size=3))
 
 
 def test_unit_columns_are_what_they_say() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
@@ -12,9 +11,8 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import Plain
 from autoenc.models.bottlenecks.variational import LOG_VARIANCE_LIMIT, DiagonalGaussian, Gaussian, GaussianSettings
-from autoenc.models.losses import LOSSES
+from autoenc.models.losses import GaussianLikelihood
 
 
 def gaussian(*, code_size: int = 3, **fields: Any) -> Gaussian:
@@ -61,14 +59,6 @@ def test_the_log_variance_is_bounded_and_finite_however_large_the_feature() -> N
     assert values.grad.isfinite().all()
 
 
-def test_a_log_variance_can_come_back_from_where_training_leads_it() -> None:
-    """A clamp would have no slope out there."""
-    values = torch.tensor([[0.0, -20.0]], requires_grad=True)
-    gaussian(code_size=1)(values).penalty.sum().backward()
-    assert values.grad is not None
-    assert values.grad[0, 1].item() < -0.01
-
-
 def test_the_divergence_is_that_of_torch() -> None:
     values = features()
     expected = kl_divergence(posterior_of(values), prior_of(values)).sum(1)
@@ -76,13 +66,6 @@ def test_the_divergence_is_that_of_torch() -> None:
     torch.testing.assert_close(output.divergence, expected)
     torch.testing.assert_close(output.penalty, expected)
     torch.testing.assert_close(output.diagnostics["kl_nats"], expected.mean())
-
-
-def test_the_divergence_keeps_its_digits_close_to_the_prior() -> None:
-    """KL(N(m, 1) || N(0, 1)) is m^2 / 2 exactly, and there is almost nothing to lose it in."""
-    values = torch.tensor([[1e-3, 1e-4]])
-    exact = 0.5 * (1e-3**2 + math.expm1(1e-4) - 1e-4)
-    assert gaussian(code_size=1)(values).penalty.item() == pytest.approx(exact, rel=2e-3)
 
 
 def test_the_log_ratio_is_that_of_torchs_densities_and_its_mean_the_divergence() -> None:
@@ -122,25 +105,6 @@ def test_draws_are_normal_as_many_as_asked_for_and_repeatable() -> None:
     assert bottleneck.draw(like, generator=generator(), samples=2).shape == (2, 1000, 3)
 
 
-def test_the_reparameterised_gradient_is_that_of_finite_differences() -> None:
-    bottleneck = gaussian(beta=0.7)
-    draws = torch.randn(2, 4, 3, generator=generator(1), dtype=torch.float64)
-
-    def objective(values: Tensor) -> Tensor:
-        output = bottleneck(values, draws=draws)
-        return bottleneck.combine(torch.sin(output.samples).sum(2), output.penalty).sum()
-
-    values = features(4).requires_grad_()
-    (gradient,) = torch.autograd.grad(objective(values), values)
-    step = 1e-6
-    for row in range(4):
-        for column in range(6):
-            nudge = torch.zeros_like(values)
-            nudge[row, column] = step
-            difference = (objective(values + nudge) - objective(values - nudge)) / (2 * step)
-            assert gradient[row, column].item() == pytest.approx(difference.item(), abs=1e-8)
-
-
 # --- what the divergence costs ---
 
 
@@ -176,55 +140,16 @@ def test_active_units_are_those_whose_mean_varies() -> None:
 # --- in a model ---
 
 
-def twins(*, beta: float) -> tuple[AutoEncoder, AutoEncoder]:
-    """A VAE and a plain autoencoder with the weights that make the VAE's means."""
+def test_the_objective_is_the_negative_elbo_averaged_over_samples() -> None:
     torch.manual_seed(0)
-    loss = LOSSES.parse({"name": "gaussian", "variance": "fixed", "std": 0.5, "min_std": 0.01})
-    built = loss.build(output="identity", image_shape=(1, 3, 3))
-    heads, means = nn.Linear(9, 6), nn.Linear(9, 3)
-    with torch.no_grad():
-        means.weight.copy_(heads.weight[:3])
-        means.bias.copy_(heads.bias[:3])
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(9, 6))
     decoder = nn.Sequential(nn.Linear(3, 9), nn.Unflatten(1, (1, 3, 3)))
-    bottlenecks = gaussian(beta=beta), Plain(code_size=3)
-    vae, plain = (
-        AutoEncoder(
-            nn.Sequential(nn.Flatten(), head), copy.deepcopy(decoder), bottleneck=bottleneck, loss=copy.deepcopy(built)
-        )
-        for head, bottleneck in zip((heads, means), bottlenecks, strict=True)
-    )
-    return vae, plain
-
-
-def test_with_its_mean_as_code_and_beta_0_it_is_its_plain_twin() -> None:
-    vae, plain = twins(beta=0.0)
-    images = torch.rand(6, 1, 3, 3, generator=generator())
-    optimizers = [torch.optim.SGD(model.parameters(), lr=0.01) for model in (vae, plain)]
-    for _ in range(3):
-        outputs = [model(images) for model in (vae, plain)]
-        torch.testing.assert_close(outputs[0].reconstruction, outputs[1].reconstruction)
-        torch.testing.assert_close(outputs[0].code, outputs[1].code)
-        losses = [model.objective(out, target=images).loss for model, out in zip((vae, plain), outputs, strict=True)]
-        torch.testing.assert_close(*losses)
-        for loss, optimizer in zip(losses, optimizers, strict=True):
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    torch.testing.assert_close(vae.get_parameter("encoder.1.weight")[:3], plain.get_parameter("encoder.1.weight"))
-
-
-def test_more_samples_are_averaged() -> None:
-    vae, _ = twins(beta=1.0)
+    vae = AutoEncoder(encoder, decoder, bottleneck=gaussian(), loss=GaussianLikelihood(std=0.5))
     images = torch.rand(6, 1, 3, 3, generator=generator())
     draws = vae.draw(images, generator=generator(), samples=3)
     assert draws is not None
-    together = vae.objective(vae(images, draws=draws), target=images).loss
+    output = vae(images, draws=draws)
+    together = vae.objective(output, target=images).loss
+    torch.testing.assert_close(together, -vae.elbo(output, target=images).mean())
     each = [vae.objective(vae(images, draws=draw), target=images).loss for draw in draws.split(1)]
     torch.testing.assert_close(together, torch.stack(each).mean())
-
-
-def test_where_the_objective_is_the_bound_it_is_the_negative_elbo() -> None:
-    vae, _ = twins(beta=1.0)
-    images = torch.rand(6, 1, 3, 3, generator=generator())
-    output = vae(images, draws=vae.draw(images, generator=generator()))
-    torch.testing.assert_close(vae.objective(output, target=images).loss, -vae.elbo(output, target=images).mean())

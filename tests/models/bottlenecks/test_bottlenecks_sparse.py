@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks.sparse import Sparse, SparseSettings
-from autoenc.models.layers import TiedLinear, weighted_layers
+from autoenc.models.layers import weighted_layers
 from autoenc.settings import ConfigError
 
 CODE = torch.tensor([[3.0, 0.0], [-4.0, 1.0]])
@@ -33,19 +32,10 @@ def affine(code_size: int = 2) -> nn.Module:
     return nn.Sequential(nn.Linear(code_size, 9), nn.Unflatten(1, (1, 3, 3)))
 
 
-def transposed(code_size: int = 2) -> nn.Module:
-    return nn.Sequential(nn.Unflatten(1, (code_size, 1, 1)), nn.ConvTranspose2d(code_size, 1, 3))
-
-
-def convolution(code_size: int = 2) -> nn.Module:
-    up = nn.Sequential(nn.Unflatten(1, (code_size, 1, 1)), nn.Upsample(scale_factor=3))
-    return nn.Sequential(up, nn.Conv2d(code_size, 1, 3, padding=1))
-
-
 def columns(model: AutoEncoder) -> Tensor:
     """Each code entry's outgoing weights, (code_size, ...)."""
     (_, layer), *_ = weighted_layers(model.decoder)
-    return layer.weight.movedim(0 if isinstance(layer, nn.ConvTranspose2d) else 1, 0).flatten(1)
+    return layer.weight.T
 
 
 # --- the penalties ---
@@ -110,10 +100,9 @@ def test_the_diagnostics_by_hand() -> None:
 # --- columns of norm 1 ---
 
 
-@pytest.mark.parametrize("decoder", [affine, transposed, convolution])
-def test_columns_stay_of_norm_one_while_training(decoder: Any) -> None:
+def test_columns_stay_of_norm_one_while_training() -> None:
     torch.manual_seed(0)
-    model = autoencoder(decoder())
+    model = autoencoder(affine())
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     images = torch.rand(8, 1, 3, 3)
     torch.testing.assert_close(columns(model).norm(dim=1), torch.ones(2))
@@ -126,33 +115,11 @@ def test_columns_stay_of_norm_one_while_training(decoder: Any) -> None:
     assert (columns(model) - before).abs().max() > 0.05
 
 
-def test_there_is_nothing_to_gain_by_the_decoders_scale() -> None:
-    model = autoencoder(affine())
-    image = torch.rand(4, 1, 3, 3)
-    before = model(image).reconstruction
-    with torch.no_grad():
-        for parameter in model.decoder.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(100)
-    torch.testing.assert_close(model(image).reconstruction, before)
-
-
 def test_other_kinds_leave_the_decoder_alone() -> None:
     for kind in ("relative_l1", "kl"):
         decoder = affine()
         AutoEncoder(nn.Flatten(), decoder, bottleneck=sparse(kind))
         assert "0.weight" in dict(decoder.named_parameters())
-
-
-def test_tied_weights_are_constrained_for_both() -> None:
-    source = nn.Linear(9, 2)
-    encoder = nn.Sequential(nn.Flatten(), source)
-    decoder = nn.Sequential(TiedLinear(source, inputs=2), nn.Unflatten(1, (1, 3, 3)))
-    model = AutoEncoder(encoder, decoder, bottleneck=sparse("l1"))
-    torch.testing.assert_close(columns(model).norm(dim=1), torch.ones(2))
-    torch.testing.assert_close(source.weight.norm(dim=1), torch.ones(2))
-    copied = copy.deepcopy(model)
-    assert torch.equal(copied(torch.ones(1, 1, 3, 3)).raw, model(torch.ones(1, 1, 3, 3)).raw)
 
 
 def test_a_column_of_zeros_stays_one() -> None:

@@ -40,10 +40,6 @@ def test_the_diagnostics_by_hand() -> None:
     assert diagnostics["unused_units"].item() == 0.5
 
 
-def test_all_of_them_are_the_plain_code() -> None:
-    assert torch.equal(top_k(4)(FEATURES).code, FEATURES)
-
-
 def test_the_test_factor_is_rounded() -> None:
     codes = top_k(3, test_factor=1.5, code_size=9).eval()(torch.arange(1.0, 10.0).view(1, 9)).code
     assert codes.count_nonzero() == 4

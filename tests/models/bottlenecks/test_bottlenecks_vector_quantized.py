@@ -165,21 +165,3 @@ def test_draws_pick_each_vector_as_seldom_twice_as_can_be() -> None:
     few = drawn(2, codebook_size=10)  # of 4
     assert sorted(few.bincount(minlength=4).tolist()) == [2, 2, 3, 3]
     assert build().eval().draw(torch.empty(2, 4), generator=torch.Generator()) is None
-
-
-def test_with_restarts_the_whole_codebook_comes_into_use() -> None:
-    """Two far clusters, and a codebook that begins in one of them."""
-    source = torch.Generator().manual_seed(0)
-
-    def unused(restart_below: float) -> Tensor:
-        far = 50 + torch.randn(16, 4, generator=source)
-        bottleneck = build(codebook=far, vector_size=4, codebook_size=16, restart_below=restart_below)
-        features = torch.randn(64, 4, generator=source)
-        for _ in range(100):
-            draws = bottleneck.draw(features, generator=source)
-            output = bottleneck(features, draws=draws)
-        share: Tensor = output.diagnostics["unused_entries"]
-        return share
-
-    assert unused(0.0) > 0.5
-    assert unused(0.1) < 0.2

@@ -32,15 +32,6 @@ def test_the_discrepancy_by_hand() -> None:
     assert squared_discrepancy(*given).item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_kernel_grows_with_the_size_of_the_code() -> None:
-    """Points that differ in one of two entries: the distance is the same, the constant twice as large."""
-    codes = torch.tensor([[0.0, 7.0], [1.0, 7.0]], dtype=torch.float64)
-    draws = torch.tensor([[2.0, 7.0], [4.0, 7.0]], dtype=torch.float64)
-    across = sum(kernel(a, b, size=2) for a in (0, 1) for b in (2, 4))
-    expected = kernel(0, 1, size=2) + kernel(2, 4, size=2) - 2 * across / 4
-    assert squared_discrepancy(codes, draws).item() == pytest.approx(expected, rel=1e-9)
-
-
 def discrepancies(*, mean: float, std: float, batches: int = 300) -> Tensor:
     source = generator()
     draws = [torch.randn(20, 3, generator=source, dtype=torch.float64) for _ in range(2 * batches)]
@@ -51,19 +42,6 @@ def test_it_is_zero_in_expectation_for_the_same_distribution_and_can_be_below() 
     values = discrepancies(mean=0.0, std=1.0)
     assert abs(values.mean()) < 3 * values.std() / len(values) ** 0.5
     assert values.min() < 0
-
-
-def test_learning_from_it_spreads_codes_as_the_prior() -> None:
-    mean, std = (torch.full((2,), start, requires_grad=True) for start in (3.0, 0.1))
-    optimizer = torch.optim.Adam([mean, std], lr=0.1)
-    source = generator(1)
-    for _ in range(200):
-        optimizer.zero_grad()
-        codes, draws = torch.randn(2, 64, 2, generator=source)
-        squared_discrepancy(mean + std * codes, draws).backward()
-        optimizer.step()
-    torch.testing.assert_close(mean.detach(), torch.zeros(2), atol=0.2, rtol=0)
-    torch.testing.assert_close(std.detach(), torch.ones(2), atol=0.2, rtol=0)
 
 
 def test_the_penalty_is_weighed_and_the_diagnostic_is_not() -> None:

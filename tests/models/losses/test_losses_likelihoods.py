@@ -15,7 +15,6 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.losses import (
     LOSSES,
     ContinuousBernoulliLikelihood,
-    GaussianLikelihood,
     LearnedGaussianLikelihood,
     Loss,
 )
@@ -94,7 +93,7 @@ def test_it_is_in_nats_even_and_its_own_likelihood(name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("size", [0.0, 1e-30, 1e-3, 30.0, 100.0, 1e4])
+@pytest.mark.parametrize("size", [0.0, 1e-30, 100.0, 1e4])
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("name", FIELDS)
 def test_values_and_gradients_are_finite_at_extreme_outputs(
@@ -154,12 +153,6 @@ def test_the_normalizer_and_the_mean_at_one_half() -> None:
     assert torch.autograd.grad(centre, zero)[0].item() == pytest.approx(1 / 12)  # the variance of a uniform density
 
 
-def test_the_mean_is_that_of_the_distribution() -> None:
-    logits = some_logits()
-    torch.testing.assert_close(mean(logits), ContinuousBernoulli(logits=logits).mean)
-    assert mean(torch.logit(torch.tensor(0.0266))).item() == pytest.approx(0.25, abs=1e-3)
-
-
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_model_reconstructs_the_mean(output: OutputName) -> None:
     loss = ContinuousBernoulliLikelihood(output=output)
@@ -199,21 +192,6 @@ def test_widths_that_are_too_small_are_refused() -> None:
         likelihood("gaussian", min_std=0)
     with pytest.raises(ConfigError, match=r"^loss.scale=0: it must be a number above 0"):
         likelihood("laplace", scale=0)
-
-
-def test_the_kinds_of_variance() -> None:
-    assert isinstance(likelihood("gaussian"), GaussianLikelihood)
-    for variance, shape in [("shared", ()), ("per_pixel", SHAPE)]:
-        loss = likelihood("gaussian", variance=variance).double()
-        assert isinstance(loss, LearnedGaussianLikelihood)
-        assert [parameter.shape for parameter in loss.parameters()] == [shape]
-        torch.testing.assert_close(loss.std, torch.full(shape, 0.3, dtype=torch.float64))
-        # Before it has learnt anything it is the fixed one.
-        logits, target = some_logits(), some_target()
-        found = loss.per_image(logits, logits.sigmoid(), target)
-        torch.testing.assert_close(found, likelihood("gaussian").per_image(logits, logits.sigmoid(), target))
-    with pytest.raises(ConfigError, match="fixed, shared, per_pixel"):
-        likelihood("gaussian", variance="learned")
 
 
 def learned(*, shape: tuple[int, ...], residuals: Tensor, std: float = 0.3, min_std: float = 0.01) -> Tensor:
