@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -33,8 +33,6 @@ FOOT = 2 * SPACE + line_height(SMALL) + line_height(LABEL)  # below a map: ticks
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DecoderGrid(Picture):
     """Decoded codes on a grid, evenly spaced."""
-
-    kind: ClassVar[str] = "decoder_grid"
 
     images: NDArray[Any]
     """(R, S, C, H, W) in [0, 1] scale. The first row has the highest second number. One row for codes of one number."""

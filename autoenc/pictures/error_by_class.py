@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,8 +33,6 @@ SINGLE = "#7da7d0"  # the boxes of a single run
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErrorByClass(Picture):
     """The squared error of every test image, and its class."""
-
-    kind: ClassVar[str] = "error_by_class"
 
     errors: NDArray[Any]
     """(N,): the mean over pixels of the squared difference of reconstruction and clean image."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -25,8 +25,6 @@ MAX_NAME = 160  # pixels of a class's name, then it is wrapped
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Interpolations(Picture):
     """Test images and, between two of them, decoded codes on the line from one code to the other."""
-
-    kind: ClassVar[str] = "interpolations"
 
     starts: NDArray[Any]
     """(R, C, H, W) in [0, 1]: the test images that the lines begin at."""

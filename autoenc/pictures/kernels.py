@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -31,8 +31,6 @@ MOST_SIDE = 150  # of a kernel
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kernels(Picture):
     """Kernels of one layer on a zero-centred scale, the dead ones crossed out."""
-
-    kind: ClassVar[str] = "kernels"
 
     kernels: NDArray[np.float32]
     """Those that are shown, (K, C, H, W), C being 1 or 3."""

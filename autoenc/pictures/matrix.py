@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -39,8 +39,6 @@ LINE = (
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Matrix(Picture):
     """Two matrices and the kernel they are made of."""
-
-    kind: ClassVar[str] = "matrix"
 
     kernel: NDArray[np.float64]
     """(h, w), of one input channel and one output channel."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -24,8 +24,6 @@ MOST_ROWS = 16  # of reconstructions, but at least two epochs of each panel
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Progress(Picture):
     """Test images and their reconstructions at several epochs."""
-
-    kind: ClassVar[str] = "progress"
 
     clean: NDArray[Any]
     """(K, C, H, W) in [0, 1]."""

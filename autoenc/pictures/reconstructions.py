@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,8 +23,6 @@ MOST_RUNS, MOST_RUNS_AND_INPUTS = 24, 32  # of more runs, the best are shown
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reconstructions(Picture):
     """Test images, the model's inputs, and its outputs."""
-
-    kind: ClassVar[str] = "reconstructions"
 
     clean: NDArray[Any]
     """(K, C, H, W) in [0, 1]."""

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -43,8 +43,6 @@ OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples(Picture):
     """Images decoded from random codes: from N(0, I), and from a mixture of Gaussians fitted to training codes."""
-
-    kind: ClassVar[str] = "samples"
 
     prior_images: NDArray[Any]
     """(K, C, H, W) in [0, 1] scale."""

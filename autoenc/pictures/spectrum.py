@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,8 +44,6 @@ LINE = (
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Spectrum(Picture):
     """Three power spectra (F, F), as `power_spectrum` gives them."""
-
-    kind: ClassVar[str] = "spectrum"
 
     originals: NDArray[np.float64]
     reconstructions: NDArray[np.float64]

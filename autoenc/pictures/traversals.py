@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,8 +25,6 @@ MOST_COLUMNS = 3
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Traversals(Picture):
     """Decoded codes: that of one test image, with one number after another varied."""
-
-    kind: ClassVar[str] = "traversals"
 
     images: NDArray[Any]
     """(D, S, C, H, W) in [0, 1] scale: dimension by dimension, from the lowest value to the highest."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -26,8 +26,6 @@ ACROSS = 10  # images in a row; of several panels no more are shown of each
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Worst(Picture):
     """The test images with the largest squared errors, the largest first."""
-
-    kind: ClassVar[str] = "worst"
 
     clean: NDArray[Any]
     """(K, C, H, W) in [0, 1]."""
