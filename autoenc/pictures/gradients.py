@@ -166,9 +166,7 @@ def _draw(axes: Axes, picture: Gradients) -> None:
         axes.plot(drawn, places, shape, color=color, markerfacecolor=filling, **style)
 
 
-def _write(
-    page: Page, head: str, values: NDArray[np.float64], *, right: int, top: int, layout: RowLayout
-) -> None:
+def _write(page: Page, head: str, values: NDArray[np.float64], *, right: int, top: int, layout: RowLayout) -> None:
     """A column of numbers to the right of the chart."""
     page.text(head, x=right, y=top, size=SMALL, horizontal="right", vertical="bottom")
     for row, value in enumerate(values):

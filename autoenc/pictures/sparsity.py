@@ -49,10 +49,10 @@ class Sparsity(Picture):
         from autoenc.evaluation.health import observed
 
         layers: tuple[str, ...] = ()
-        totals = np.zeros(4)
+        totals: NDArray[np.float64] = np.zeros(4)
         for observation in observed(subject.model, subject.test_images, device=subject.device, decoder=False):
             layers = tuple(activation.name.removeprefix("encoder ") for activation in observation.activations)
-            totals = totals + [_sums(activation.values.flatten(1)) for activation in observation.activations]
+            totals = totals + np.array([_sums(activation.values.flatten(1)) for activation in observation.activations])
         zeros, entries, sparsities, defined = totals.T
         with np.errstate(invalid="ignore"):
             return cls(layers=layers, zeros=zeros / entries, hoyer=sparsities / defined)
@@ -85,11 +85,6 @@ def _sums(values: Tensor) -> tuple[float, float, float, float]:
     sparsities = hoyer(values)
     sparsities = sparsities[sparsities.isfinite()]
     return float((values == 0).sum()), values.numel(), float(sparsities.double().sum()), len(sparsities)
-
-
-def hoyer(self) -> float:
-        """The mean over the images for which it is defined."""
-        return self._hoyer / self._images if self._images else math.nan
 
 
 def hoyer(values: Tensor) -> Tensor:
