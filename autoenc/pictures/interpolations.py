@@ -72,16 +72,11 @@ class Interpolations(Picture):
             "At both ends, test images. Between them, decoded codes at even steps on the straight line from one "
             f"image's code to the other's. {said}"
         )
-        return image_strips(
-            [_block(panel) for panel in panels],
-            columns=MOST_COLUMNS,
-            title=title,
-            line=line.strip(),
-        )
+        blocks = [_block(label, picture) for label, picture in panels]
+        return image_strips(blocks, columns=MOST_COLUMNS, title=title, line=line.strip())
 
 
-def _block(panel: Panel[Any]) -> Block:
-    picture: Interpolations = panel.picture
+def _block(label: str, picture: Interpolations) -> Block:
     starts, images, ends = (as_pixels(part) for part in (picture.starts, picture.images, picture.ends))
     strips = tuple(
         Strip(
@@ -92,7 +87,6 @@ def _block(panel: Panel[Any]) -> Block:
         for row in range(len(images))
     )
     steps = images.shape[1]
-    shares = [""] * steps
-    for index in {0, steps // 2, steps - 1}:
-        shares[index] = f"{100 * index / max(steps - 1, 1):.3g} %"
-    return Block(panel.label, strips, captions=(("image",), tuple(shares), ("image",)))
+    written = {index: f"{100 * index / max(steps - 1, 1):.3g} %" for index in (0, steps // 2, steps - 1)}
+    shares = [written.get(index, "") for index in range(steps)]
+    return Block(label, strips, captions=(("image",), tuple(shares), ("image",)))

@@ -50,8 +50,8 @@ class Kernels(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """The kernels of a convolution, or the rows of a weight matrix on the whole image, each in the image's shape.
 
-        If a matrix reads a pixel (of a channel) that is black in every training image, the weights of that pixel do not
-        count in the roughness: unless noise lights the pixel, their gradient is zero and they stay as initialised.
+        The weights that a matrix has for a pixel that is black in every training image do not count in the roughness:
+        unless noise lights the pixel, their gradient is zero and they stay as initialised.
 
         Returns:
             None for an encoder without weights, or whose first layer does not read the image itself.
@@ -79,11 +79,7 @@ class Kernels(Picture):
     def of(cls, kernels: NDArray[Any], *, dead: NDArray[np.bool_], ignored: NDArray[np.bool_], note: str) -> Self:
         """The picture of all kernels (N, C, H, W) of a layer, of which 64 are shown, evenly chosen.
 
-        Args:
-            kernels: of 1 channel or 3.
-            dead: which of them are dead, (N,).
-            ignored: weights that do not count in the roughness, (C, H, W).
-            note: a sentence for the panel, or nothing.
+        C is 1 or 3. `dead` (N,) marks kernels, `ignored` (C, H, W) weights that do not count in the roughness.
         """
         shown = evenly_chosen(len(kernels), most=MOST_SHOWN)
         finite = np.abs(kernels[np.isfinite(kernels)])
@@ -106,7 +102,7 @@ class Kernels(Picture):
         rows = -(-len(panels) // columns)
         grids = [_grid(picture.kernels, width=ROOM // columns, height=ROOM_HEIGHT // rows) for picture in pictures]
         colored = any(picture.kernels.shape[1] == 3 for picture in pictures)
-        laid_out = panel_page(
+        page, corners, side = panel_page(
             [panel.heading for panel in panels],
             width=max(grid.width for grid in grids),
             height=max(LEAST_HEIGHT, *(grid.height for grid in grids)),
@@ -117,21 +113,18 @@ class Kernels(Picture):
         )
         colors = "gray" if colored else "RdBu_r"
         scale = ColorScale("weight" + (" of a colour channel" if colored else ""), colors, low=-limit, high=limit)
-        for picture, grid, corner in zip(pictures, grids, laid_out.corners, strict=True):
-            _draw(laid_out.page, picture, grid=grid, corner=corner, scale=scale)
-        left, top = laid_out.side
-        draw_color_bar(laid_out.page, scale, left=left, top=top, height=min(grids[0].height, 500))
-        return laid_out.page.figure
+        for picture, grid, corner in zip(pictures, grids, corners, strict=True):
+            _draw(page, picture, grid=grid, corner=corner, scale=scale)
+        draw_color_bar(page, scale, left=side.left, top=side.top, height=min(grids[0].height, 500))
+        return page.figure
 
     @property
     def remark(self) -> str:
         """The numbers of this layer in words."""
         shown = f"{len(self.kernels)} of {self.count} kernels, evenly chosen"
-        parts = [f"{self.count} kernels" if len(self.kernels) == self.count else shown]
-        parts.append(f"{self.dead_count} dead" if self.dead_count else "none dead")
-        if np.isfinite(self.roughness):
-            parts.append(f"roughness {self.roughness:.2f}")
-        return "\n".join(filter(None, ["; ".join(parts), self.note]))
+        counted = f"{self.count} kernels" if len(self.kernels) == self.count else shown
+        rough = f"; roughness {self.roughness:.2f}" if np.isfinite(self.roughness) else ""
+        return f"{counted}; {self.dead_count or 'none'} dead{rough}\n{self.note}".strip()
 
 
 def _first_weights(model: AutoEncoder, *, subject: Subject) -> NDArray[np.float32] | None:
@@ -150,7 +143,7 @@ def _first_weights(model: AutoEncoder, *, subject: Subject) -> NDArray[np.float3
 
 def _note(black: NDArray[np.bool_], *, never_moved: bool) -> str:
     count = int(black.all(0).sum())
-    said = f"{count} pixels are" if count != 1 else "1 pixel is"
+    said = "1 pixel is" if count == 1 else f"{count} pixels are"
     fate = ": their weights never moved" if never_moved else "; they do not count in the roughness"
     return f"{said} black in every training image{fate}"
 
@@ -159,9 +152,7 @@ def roughness(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> float:
     """How rough kernels (N, C, H, W) look: 1 for white noise, 0 for constants, 2 for a checkerboard.
 
     For one kernel: the mean squared difference of horizontal and vertical neighbours (both in one mean), divided by
-    twice the mean square. White noise, whose neighbours differ by twice their variance, has 1 in expectation: exactly
-    so for normally distributed weights and kernels of any size. Weights that are `ignored`, (C, H, W), and their pairs
-    count in neither mean.
+    twice the mean square. Weights that are `ignored`, (C, H, W), and their pairs count in neither mean.
 
     Returns:
         The median over the kernels that are not zero; NaN if there is none, or no pair of neighbours.
@@ -197,19 +188,15 @@ def _grid(kernels: NDArray[np.float32], *, width: int, height: int) -> _Grid:
         across = ((width + GAP) // columns - GAP) // kernel_width
         down = ((height + GAP) // rows - GAP) // kernel_height
         scale = max(1, min(across, down, MOST_SIDE // max(kernel_height, kernel_width)))
-        return _Grid(
-            columns, scale, columns * (scale * kernel_width + GAP) - GAP, rows * (scale * kernel_height + GAP) - GAP
-        )
+        inner_width = columns * (scale * kernel_width + GAP) - GAP
+        return _Grid(columns, scale, inner_width, rows * (scale * kernel_height + GAP) - GAP)
 
-    grids = [with_columns(columns) for columns in range(1, count + 1)]
-    scale = max(grid.scale for grid in grids)
-    largest = [grid for grid in grids if grid.scale == scale]
-
-    def cost(grid: _Grid) -> tuple[int, int, float]:
+    def cost(grid: _Grid) -> tuple[int, int, int, float]:
         overflow = max(0, grid.width - width)  # kernels larger than the room, at a pixel for each weight
-        return overflow, -count % grid.columns, abs(math.log(grid.width / grid.height / (width / height)))
+        unlike = abs(math.log(grid.width / grid.height / (width / height)))
+        return -grid.scale, overflow, -count % grid.columns, unlike
 
-    return min(largest, key=cost)
+    return min((with_columns(columns) for columns in range(1, count + 1)), key=cost)
 
 
 def _line(*, colored: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -93,19 +93,19 @@ class Reconstructions(Picture):
         """
         check_same_images(panels)
         finals = [panel.picture.final for panel in panels]
-        best = best_panels(panels, finals, most=MOST_RUNS)
-        if len(best.panels) + len(_by_input(best.panels)) > MOST_RUNS_AND_INPUTS:
-            best = best_panels(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
-        groups = _by_input(best.panels)
+        best, line = best_panels(panels, finals, most=MOST_RUNS)
+        if len(best) + len(_by_input(best)) > MOST_RUNS_AND_INPUTS:
+            best, line = best_panels(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
+        groups = _by_input(best)
         rows = [image_row("original", panels[0].picture.clean)]
         for group in groups:
-            members = [best.panels[member] for member in group.members]
+            members = [best[member] for member in group.members]
             below = [_reconstructed(label, picture) for label, picture in members]
             if members[0].picture.noisy:
                 below.insert(0, image_row(input_label(group, groups), members[0].picture.given))
             rows.append(replace(below[0], begins=len(groups) > 1))
             rows += below[1:]
-        return shared_grid(rows, panels, title=title, line=best.remark)
+        return shared_grid(rows, panels, title=title, line=line)
 
 
 def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[Group]:
@@ -125,22 +125,21 @@ def _rounded_up(error: NDArray[np.float64]) -> float:
     return float(next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9)))
 
 
-class BestPanels(NamedTuple):
-    """The panels that are shown, in the order given."""
+def best_panels(
+    panels: Sequence[Panel[Any]], made: Sequence[NDArray[Any]], *, most: int
+) -> tuple[list[Panel[Any]], str]:
+    """The panels whose images `made`, (K, C, H, W) each, are nearest to the clean ones, in the order given.
 
-    panels: list[Panel[Any]]
-    remark: str
-    """Which panels were left out."""
-
-
-def best_panels(panels: Sequence[Panel[Any]], made: Sequence[NDArray[Any]], *, most: int) -> BestPanels:
-    """Those whose images `made`, (K, C, H, W) each, are nearest to the clean ones; NaN is farthest."""
+    Returns:
+        The panels, and a sentence if some are left out.
+    """
     if len(panels) <= most:
-        return BestPanels(list(panels), "")
-    errors = [squared_errors(images, panel.picture.clean).mean() for panel, images in zip(panels, made, strict=True)]
+        return list(panels), ""
+    clean = panels[0].picture.clean
+    errors = [squared_errors(images, clean).mean() for images in made]
     kept = sorted(np.argsort(np.nan_to_num(errors, nan=np.inf), kind="stable")[:most].tolist())
     remark = f"Of {len(panels)} runs the {most} best, by the mean MSE of these images, are shown."
-    return BestPanels([panels[index] for index in kept], remark)
+    return [panels[index] for index in kept], remark
 
 
 def squared_errors(made: NDArray[Any], clean: NDArray[Any]) -> NDArray[np.float64]:

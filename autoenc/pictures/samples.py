@@ -95,23 +95,17 @@ class Samples(Picture):
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw two blocks of images for each panel, with a heading that says where their codes come from."""
-        pairs = [_pair(panel.label, panel.picture) for panel in panels]
+        pairs = [_pair(label, picture) for label, picture in panels]
         above = 1 < len(panels) <= MOST_ABOVE
-        blocks = (
-            [pair[row] for row in (0, 1) for pair in pairs] if above else [block for pair in pairs for block in pair]
-        )
+        blocks = [block for group in (zip(*pairs, strict=True) if above else pairs) for block in group]
         images = [part for panel in panels for part in (panel.picture.prior_images, panel.picture.mixture_images)]
         line = (
             "Images decoded from random codes. The numbers are mean log-likelihoods of the test images' codes, in nats "
             f"per dimension. Codes that are distributed as N(0, I) have {number(OF_ITSELF)} under N(0, I). A higher "
             f"number means that they crowd near the origin, a lower one that they lie elsewhere. {remark(*images)}"
         )
-        return image_strips(
-            blocks,
-            columns=len(panels) if above else 2 * min(len(panels), 3),
-            title=title,
-            line=line.strip(),
-        )
+        columns = len(panels) if above else 2 * min(len(panels), 3)
+        return image_strips(blocks, columns=columns, title=title, line=line.strip())
 
 
 class _Mixture(NamedTuple):
@@ -125,7 +119,7 @@ class _Mixture(NamedTuple):
     """bool (code_size,)."""
 
     @classmethod
-    def fitted(cls, codes: Tensor, *, varying: Tensor) -> _Mixture:
+    def fitted(cls, codes: Tensor, *, varying: Tensor) -> Self:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 

@@ -25,8 +25,7 @@ MOST_FOLLOWED = 1000
 def followed_images(test_images: Tensor, *, figures: Sequence[str] | None) -> Tensor:
     """The test images (N, C, H, W) whose codes training keeps for `codes_over_epochs`: the first 1,000.
 
-    None of them if `figures` does not name that picture, because every checkpoint stores the codes. `figures=None`
-    names every picture.
+    Without that picture among the `figures` (None: every picture), none: every checkpoint stores the codes.
     """
     followed = figures is None or "codes_over_epochs" in figures
     return test_images[: MOST_FOLLOWED if followed else 0]
@@ -140,5 +139,4 @@ def finite(codes: Tensor) -> Tensor:
 
 def stored(images: Tensor) -> NDArray[np.float16]:
     """Images as a picture stores them: half precision keeps all of 256 grey levels apart."""
-    kept: NDArray[np.float16] = images.detach().cpu().half().numpy()
-    return kept
+    return np.asarray(images.detach().cpu().half().numpy(), dtype=np.float16)

@@ -88,16 +88,12 @@ class Traversals(Picture):
             f"standard deviation (sd). {said}"
         )
         step = 1 if len(panels) == 1 else 2  # several panels have room for every other image
-        blocks = [_block(panel, step=step) for panel in panels]
+        blocks = [_block(label, picture, step=step) for label, picture in panels]
         return image_strips(blocks, columns=MOST_COLUMNS, title=title, line=line.strip())
 
 
-def _block(panel: Panel[Any], *, step: int) -> Block:
-    picture: Traversals = panel.picture
-    first = Strip(
-        (np.stack([as_pixels(picture.original), as_pixels(picture.reconstruction)]),),
-        end_label="values",
-    )
+def _block(label: str, picture: Traversals, *, step: int) -> Block:
+    first = Strip((as_pixels(np.stack([picture.original, picture.reconstruction])),), end_label="values")
     rows = [
         Strip((images,), label=f"{dimension + 1}: sd {_written(deviation)}", end_label=_range(values))
         for images, dimension, deviation, values in zip(
@@ -108,7 +104,7 @@ def _block(panel: Panel[Any], *, step: int) -> Block:
             strict=True,
         )
     ]
-    return Block(f"{panel.label}\n{_which(picture)}, image of class {picture.name}".strip(), (first, *rows))
+    return Block(f"{label}\n{_which(picture)}, image of class {picture.name}".strip(), (first, *rows))
 
 
 def _which(picture: Traversals) -> str:
