@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -79,14 +78,10 @@ class Codebook(Picture):
             ranks = ValueAxis("linear", 0.5, len(shares) + 0.5, ticks, minor_ticks=[], note="")
             labels, inner = ("share of uses (%)", "code, by rank"), width - SPACE
             axes = chart_axes(page, corner, width=inner, height=height, upright=scale, across=ranks, labels=labels)
-            _draw(axes, shares)
+            places = np.arange(1, len(shares) + 1)
+            if len(shares) <= FEW:
+                axes.bar(places, shares, width=0.8, color=BAR)
+            else:
+                axes.stairs(shares, np.append(places, len(shares) + 1) - 0.5, fill=True, color=BAR)
+            axes.axhline(100 / len(shares), color=INK, linestyle="--", linewidth=1.4)
         return page.figure
-
-
-def _draw(axes: Axes, percents: NDArray[np.float64]) -> None:
-    places = np.arange(1, len(percents) + 1)
-    if len(percents) <= FEW:
-        axes.bar(places, percents, width=0.8, color=BAR)
-    else:
-        axes.stairs(percents, np.append(places, len(percents) + 1) - 0.5, fill=True, color=BAR)
-    axes.axhline(100 / len(percents), color=INK, linestyle="--", linewidth=1.4)

@@ -49,10 +49,7 @@ class Codes(Picture):
         """Encode test images, and project codes of more than two numbers by PCA, or by t-SNE if that was chosen.
 
         t-SNE (L. van der Maaten and G. Hinton, Visualizing Data using t-SNE, JMLR 9, 2008) keeps neighbours together;
-        larger distances mean nothing.
-
-        Returns:
-            None with fewer than two test images.
+        larger distances mean nothing. None with fewer than two test images.
         """
         from autoenc.pictures.code_space import place, random_indices
 

@@ -51,8 +51,7 @@ class CodesOverEpochs(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """Place the codes of each snapshot, those of more than two numbers on the last epoch's principal components.
 
-        Returns:
-            None with fewer than two snapshots.
+        None with fewer than two snapshots.
         """
         import torch
 
@@ -140,16 +139,10 @@ def _as_image(figure: Figure) -> Image.Image:
 def _as_gif(frames: Sequence[Image.Image]) -> bytes:
     """The frames with the last one's palette: a palette for each frame would make the colours flicker."""
     palette = frames[-1].quantize(256)
-    indexed = [_indexed(frame, palette=palette) for frame in frames]
+    first, *others = [_indexed(frame, palette=palette) for frame in frames]
+    durations = [FRAME] * len(others) + [LAST_FRAME]
     content = io.BytesIO()
-    indexed[0].save(
-        content,
-        format="GIF",
-        save_all=True,
-        append_images=indexed[1:],
-        duration=[FRAME] * (len(frames) - 1) + [LAST_FRAME],
-        loop=0,
-    )
+    first.save(content, format="GIF", save_all=True, append_images=others, duration=durations, loop=0)
     return content.getvalue()
 
 

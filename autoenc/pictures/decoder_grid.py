@@ -47,8 +47,7 @@ class DecoderGrid(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """Decode 20 x 20 codes over the central 95 % of the test codes' two numbers, or 20 codes of one number.
 
-        Returns:
-            None if codes have more than two numbers, or none is finite.
+        None if codes have more than two numbers, or none is finite.
         """
         import torch
 

@@ -57,11 +57,7 @@ class ErrorByClass(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Draw a row for all images and for each class, in it a box for each panel, all on one axis from zero.
-
-        Raises:
-            ValueError: the panels' images are of different classes.
-        """
+        """Draw a row for all images and for each class, in it a box for each panel, all on one axis from zero."""
         pictures = [panel.picture for panel in panels]
         rows = _rows(pictures)
         labels = [panel.label for panel in panels]

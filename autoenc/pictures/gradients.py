@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 BATCH, BATCHES = 256, 4
-ARROW, TIMES, NO_BREAK = "\N{RIGHTWARDS ARROW}", "\N{MULTIPLICATION SIGN}", "\N{NO-BREAK SPACE}"
+ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
+TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 BEFORE, AFTER = "#d55e00", "#12355b"
 LINE = (
     "L2 norm of the training objective's gradient with respect to each layer's weights, mean over {images:,} training "
@@ -54,10 +55,8 @@ class Gradients(Picture):
 
         In eval mode (batch normalisation uses its running statistics, dropout is off), with noise and sampled codes
         that are the same in every run. No gradient stays on the parameters. For parametrized weights it is the gradient
-        with respect to the weights as they are used. Tied weights are listed once, with the sum over both uses.
-
-        Returns:
-            None for a model without weights.
+        with respect to the weights as they are used. Tied weights are listed once, with the sum over both uses. None
+        for a model without weights.
         """
         from autoenc.evaluation.batches import as_floats
 
@@ -124,9 +123,8 @@ def _described(layer: WeightedLayer) -> str:
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         height, width = layer.kernel_size
         kind = " transposed" if layer.transposed else ""
-        channels = f"{layer.in_channels}{NO_BREAK}{ARROW}{NO_BREAK}{layer.out_channels}"
-        return f"{channels}, {height}{NO_BREAK}{TIMES}{NO_BREAK}{width}{kind}"
-    return f"{layer.in_features}{NO_BREAK}{ARROW}{NO_BREAK}{layer.out_features}"
+        return f"{layer.in_channels}{ARROW}{layer.out_channels}, {height}{TIMES}{width}{kind}"
+    return f"{layer.in_features}{ARROW}{layer.out_features}"
 
 
 def _norms(model: AutoEncoder, images: Tensor, *, subject: Subject) -> NDArray[np.float64]:

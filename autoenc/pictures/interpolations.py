@@ -40,8 +40,7 @@ class Interpolations(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """Go from the first of the shown images to the second, from the third to the fourth, and so on, in 9 steps.
 
-        Returns:
-            None with fewer than two images.
+        None with fewer than two images.
         """
         import torch
 

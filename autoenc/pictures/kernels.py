@@ -51,10 +51,8 @@ class Kernels(Picture):
         """The kernels of a convolution, or the rows of a weight matrix on the whole image, each in the image's shape.
 
         The weights that a matrix has for a pixel that is black in every training image do not count in the roughness:
-        unless noise lights the pixel, their gradient is zero and they stay as initialised.
-
-        Returns:
-            None for an encoder without weights, or whose first layer does not read the image itself.
+        unless noise lights the pixel, their gradient is zero and they stay as initialised. None for an encoder without
+        weights, or whose first layer does not read the image itself.
         """
         from torch import nn
 
@@ -216,7 +214,11 @@ def _draw(page: Page, picture: Kernels, *, grid: _Grid, corner: Corner, scale: C
         left, top = corner.left + column * step_across, corner.top + row * step_down
         page.image(_pixels(kernel, scale=scale), left=left, top=top, scale=grid.scale)
         if is_dead:
-            _cross_out(page, left=left, top=top, width=step_across - GAP, height=step_down - GAP)
+            right, bottom = left + step_across - GAP, top + step_down - GAP
+            page.line([(left, top), (right, bottom)], color=INK, width=1.4)
+            page.line([(left, bottom), (right, top)], color=INK, width=1.4)
+            edge = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+            page.line(edge, color=INK, width=2.4)
 
 
 def _pixels(kernel: NDArray[np.float32], *, scale: ColorScale) -> NDArray[np.uint8]:
@@ -226,11 +228,3 @@ def _pixels(kernel: NDArray[np.float32], *, scale: ColorScale) -> NDArray[np.uin
     share = (np.nan_to_num(kernel) - scale.low) / (scale.high - scale.low)
     pixels = np.rint(255 * share.clip(0, 1)).astype(np.uint8).transpose(1, 2, 0)
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-
-
-def _cross_out(page: Page, *, left: int, top: int, width: int, height: int) -> None:
-    right, bottom = left + width, top + height
-    page.line([(left, top), (right, bottom)], color=INK, width=1.4)
-    page.line([(left, bottom), (right, top)], color=INK, width=1.4)
-    edge = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
-    page.line(edge, color=INK, width=2.4)

@@ -55,8 +55,7 @@ class Matrix(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """The kernel with the largest norm in the encoder's first layer, on one channel of a small image.
 
-        Returns:
-            None unless the first layer is a convolution, padded with zeros and the same in both directions.
+        None unless that layer is a convolution, padded with zeros and the same in both directions.
         """
         from torch import nn
 

@@ -55,16 +55,12 @@ class Progress(Picture):
         """
         kept = [index for index, epoch in enumerate(self.epochs) if epoch in set(epochs)]
         if not kept:
-            raise ValueError(f"epochs: there are reconstructions of {_listed(self.epochs)}, not of {_listed(epochs)}")
+            raise ValueError(f"epochs: there are reconstructions of epochs {[*self.epochs]}, not of {[*epochs]}")
         return replace(self, epochs=tuple(self.epochs[index] for index in kept), snapshots=self.snapshots[kept])
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Draw the originals, then for each epoch that all panels share a row for each panel; of many, some.
-
-        Raises:
-            ValueError: the panels do not show the same images, or share no epoch.
-        """
+        """Draw the originals, then for each epoch that all panels share a row for each panel; of many, some."""
         check_same_images(panels)
         epochs = sorted(set.intersection(*(set(panel.picture.epochs) for panel in panels)))
         if not epochs:
@@ -78,14 +74,7 @@ class Progress(Picture):
         for epoch in (epochs[index] for index in shown):
             for number, (label, picture) in enumerate(best):
                 made = picture.snapshots[picture.epochs.index(epoch)]
-                name = " \N{MIDDLE DOT} ".join(filter(None, [_when(epoch), label]))
+                when = f"epoch {epoch}" if epoch else "before training"
+                name = " \N{MIDDLE DOT} ".join(filter(None, [when, label]))
                 rows.append(image_row(name, made, begins=number == 0 and len(best) > 1))
         return shared_grid(rows, panels, title=title, line=line)
-
-
-def _when(epoch: int) -> str:
-    return f"epoch {epoch}" if epoch else "before training"
-
-
-def _listed(epochs: Sequence[int]) -> str:
-    return "epochs " + ", ".join(str(epoch) for epoch in epochs)

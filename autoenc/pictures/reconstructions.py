@@ -56,11 +56,6 @@ class Reconstructions(Picture):
         """Whether the inputs differ from the clean images."""
         return not np.array_equal(self.given, self.clean)
 
-    @property
-    def squared_errors(self) -> NDArray[np.float64]:
-        """The mean squared error of each image, (K,)."""
-        return squared_errors(self.final, self.clean)
-
     def own_figure(self, *, title: str) -> Figure:
         """Draw the originals, their noisy versions if there are any, the reconstructions, and the errors."""
         # Absolute error on one hue from light to dark, not signed error on a diverging map, both ends of which are
@@ -78,7 +73,7 @@ class Reconstructions(Picture):
             rows,
             title=title,
             captions=ColumnTexts("", self.captions),
-            notes=ColumnTexts("MSE", tuple(error_text(value) for value in self.squared_errors)),
+            notes=ColumnTexts("MSE", tuple(error_text(value) for value in squared_errors(self.final, self.clean))),
             color_scale=scale,
         )
 
@@ -87,9 +82,6 @@ class Reconstructions(Picture):
         """Draw the originals, then each panel's reconstructions with the errors below; of very many panels, the best.
 
         With noise, panels with the same inputs stand together, below these inputs.
-
-        Raises:
-            ValueError: the panels do not show the same images.
         """
         check_same_images(panels)
         finals = [panel.picture.final for panel in panels]
@@ -113,7 +105,7 @@ def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[Group]:
 
 
 def _reconstructed(label: str, picture: Reconstructions) -> ImageRow:
-    errors = picture.squared_errors
+    errors = squared_errors(picture.final, picture.clean)
     name = f"{label or 'reconstruction'}\nmean MSE {error_text(float(errors.mean()))}"
     return image_row(name, picture.final, notes=tuple(error_text(float(value)) for value in errors))
 

@@ -36,8 +36,7 @@ LEAST_VARIANCE = 1e-4  # added to each component's variances, relative to the nu
 MOST_ABOVE = 5  # panels: up to so many have one of their two blocks above the other, more have both side by side
 ACROSS = 8  # images in a row
 
-OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)
-"""The mean log-density of numbers from N(0, 1) under N(0, 1), in nats."""
+OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)  # nats: the mean log-density of numbers from N(0, 1) under N(0, 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,10 +60,8 @@ class Samples(Picture):
 
         The mixture is that of P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10
         components with full covariances, or with diagonal ones for codes longer than 64 numbers. Log-likelihoods leave
-        out the numbers that never vary, because these have no density.
-
-        Returns:
-            None if too few codes are finite to fit a mixture, or none of their numbers varies.
+        out the numbers that never vary, because these have no density. None if fewer than two training codes are
+        finite, or none of their numbers varies.
         """
         import torch
 

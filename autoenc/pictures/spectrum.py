@@ -55,10 +55,8 @@ class Spectrum(Picture):
         """The spectra of the first 2,000 test images, their reconstructions, and 500 images by the untrained decoder.
 
         A trained decoder has learnt to counteract the pattern. The untrained one, decoding random codes from N(0, I),
-        shows what its layers alone leave.
-
-        Returns:
-            None for an architecture without upsampling, or images too small to tell their frequencies apart.
+        shows what its layers alone leave. None for an architecture without upsampling, or images too small to tell
+        their frequencies apart.
         """
         import torch
 

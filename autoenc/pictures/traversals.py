@@ -46,10 +46,7 @@ class Traversals(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """Vary each number of the first shown image's code from its 2.5 % to its 97.5 % quantile over the test images.
 
-        Of more than 16 numbers those of the largest variance, the largest first.
-
-        Returns:
-            None if no code is finite.
+        Of more than 16 numbers those of the largest variance, the largest first. None if no code is finite.
         """
         import torch
 

@@ -45,11 +45,7 @@ class Worst(Picture):
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
-        """Find the 20 largest errors; an error that is not finite is the largest of all.
-
-        Returns:
-            None without test images.
-        """
+        """Find the 20 largest errors; one that is not finite is the largest of all. None without test images."""
         import torch
 
         from autoenc.pictures.subject import stored
