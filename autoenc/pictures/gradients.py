@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.axis_ticks import ValueAxis, value_axis
+from autoenc.pictures.axis_ticks import value_axis
 from autoenc.pictures.charts import RowLayout, row_axes, row_layout
 from autoenc.pictures.page import SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
@@ -93,7 +93,8 @@ class Gradients(Picture):
             title=title,
             line=LINE.format(images=panels[0].picture.images),
         )
-        scale = _scale([panel.picture for panel in panels])
+        norms = np.concatenate([norms for _, picture in panels for norms in (picture.before, picture.after)])
+        scale = value_axis(norms[np.isfinite(norms) & (norms > 0)], unit="a share")
         for index, (panel, (left, top)) in enumerate(zip(panels, corners, strict=True)):
             axes = row_axes(page, layout, panel=index, corner=Corner(left, top + head), scale=scale)
             _draw(axes, panel.picture)
@@ -149,11 +150,6 @@ def _norms(model: AutoEncoder, images: Tensor, *, subject: Subject) -> NDArray[n
         shares = [gradient * (len(clean) / len(images)) for gradient in found]
         totals = [total + share for total, share in zip(totals, shares, strict=True)] if totals else shares
     return np.array([float(total.float().norm()) for total in totals])  # synchronises
-
-
-def _scale(pictures: Sequence[Gradients]) -> ValueAxis:
-    values = np.concatenate([values for picture in pictures for values in (picture.before, picture.after)])
-    return value_axis(values[np.isfinite(values) & (values > 0)], unit="a share")
 
 
 def _draw(axes: Axes, picture: Gradients) -> None:

@@ -159,17 +159,14 @@ class _Piece(NamedTuple):
 
     @property
     def right(self) -> int:
-        """The right edge of the image and its text."""
         return self.left + max(self.scale * int(self.values.shape[1]), LEAST_TEXT)
 
     @property
     def foot(self) -> int:
-        """Where the text begins."""
         return int(self.top + self.scale * self.values.shape[0]) + SPACE // 2
 
     @property
     def bottom(self) -> int:
-        """Where the text ends."""
         return self.foot + block_height(self.text, SMALL)
 
 
