@@ -60,7 +60,7 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
             problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
             raise ConfigError("comparison.metric", problem, value=settings.metric)
     with house_style():
-        drawn = [_figure_or_warning(name, records, settings=settings) for name in settings.pictures]
+        drawn = (_figure_or_warning(name, records, settings=settings) for name in settings.pictures)
         figures = [figure for figure in drawn if figure is not None]
         if figures:
             save_stacked(figures, path, title=title)

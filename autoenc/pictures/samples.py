@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,7 +20,6 @@ from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
-    from torch import Tensor
 
     from autoenc.pictures.subject import Subject
 
@@ -77,16 +76,20 @@ class Samples(Picture):
         varying = deviations > LEAST_DEVIATION * deviations.amax()
         if not varying.any():
             return None
-        mixture = _Mixture.fitted(fitted_on, varying=varying)
-        generator = torch.Generator().manual_seed(SEED)
-        prior = torch.randn(SAMPLES, fitted_on.shape[1], generator=generator)
+        mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[varying]
+        mixture = _fitted(((fitted_on.double() - mean)[:, varying] / scale).numpy())
+        prior = torch.randn(SAMPLES, fitted_on.shape[1], generator=torch.Generator().manual_seed(SEED))
+        values, _ = mixture.sample(SAMPLES)  # component after component
+        drawn = mean.repeat(SAMPLES, 1)
+        drawn[:, varying] += torch.from_numpy(np.random.default_rng(SEED).permutation(values)) * scale
+        standardized = ((held_out.double() - mean)[:, varying] / scale).numpy()
         mean_square = held_out[:, varying].double().square().mean()
         return cls(
             prior_images=stored(subject.decode(prior)),
-            mixture_images=stored(subject.decode(mixture.draw(SAMPLES))),
+            mixture_images=stored(subject.decode(drawn.float())),
             prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
-            mixture_log_likelihood=mixture.log_likelihood(held_out),
-            mixture=f"{mixture.description}, fitted to {len(fitted_on):,} training codes",
+            mixture_log_likelihood=float((mixture.score(standardized) - scale.log().sum()) / len(scale)),
+            mixture=f"{_described(mixture)}, fitted to {len(fitted_on):,} training codes",
         )
 
     @classmethod
@@ -105,60 +108,25 @@ class Samples(Picture):
         return image_strips(blocks, columns=columns, title=title, line=line.strip())
 
 
-class _Mixture(NamedTuple):
-    """A mixture of Gaussians of the numbers that vary, each divided by its standard deviation; the others are fixed."""
+def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:
+    """A mixture of Gaussians fitted to standardized codes (N, D)."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
 
-    model: GaussianMixture
-    mean: Tensor
-    """(code_size,), doubles, as are the deviations."""
-    deviations: Tensor
-    varying: Tensor
-    """bool (code_size,)."""
+    (count, size), components = codes.shape, max(1, min(COMPONENTS, len(codes) // FEWEST))
+    shape = "full" if size <= MOST_FULL and count > 2 * components * size else "diag"
+    mixture = GaussianMixture(components, covariance_type=shape, reg_covar=LEAST_VARIANCE, random_state=SEED)
+    with warnings.catch_warnings():
+        # After a hundred rounds it is good enough to draw from, and the likelihood tells how good.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(codes)
 
-    @classmethod
-    def fitted(cls, codes: Tensor, *, varying: Tensor) -> Self:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.mixture import GaussianMixture
 
-        size, components = int(varying.sum()), max(1, min(COMPONENTS, len(codes) // FEWEST))
-        full = size <= MOST_FULL and len(codes) > 2 * components * size
-        model = GaussianMixture(
-            components, covariance_type="full" if full else "diag", reg_covar=LEAST_VARIANCE, random_state=SEED
-        )
-        mean, deviations = codes.double().mean(dim=0), codes.double().std(dim=0, correction=0)
-        fitted = cls(model, mean, deviations, varying)
-        with warnings.catch_warnings():
-            # After a hundred rounds it is good enough to draw from, and the likelihood tells how good.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(fitted._standardized(codes))
-        return fitted
-
-    @property
-    def description(self) -> str:
-        components = self.model.n_components
-        shape = {"full": "full", "diag": "diagonal"}[self.model.covariance_type]
-        if components == 1:
-            return f"a Gaussian with {shape} covariance"
-        return f"a mixture of {components} Gaussians with {shape} covariances"
-
-    def draw(self, count: int) -> Tensor:
-        """Random codes, (count, code_size)."""
-        import torch
-
-        values, _ = self.model.sample(count)  # component after component
-        order = np.random.default_rng(SEED).permutation(count)
-        codes = self.mean.repeat(count, 1)
-        codes[:, self.varying] += torch.from_numpy(values[order]) * self.deviations[self.varying]
-        return codes.float()
-
-    def log_likelihood(self, codes: Tensor) -> float:
-        """The mean log-density of codes (N, code_size), in nats per dimension that varies."""
-        scale = self.deviations[self.varying].log().sum()
-        return float((self.model.score(self._standardized(codes)) - scale) / int(self.varying.sum()))
-
-    def _standardized(self, codes: Tensor) -> NDArray[np.float64]:
-        scaled = (codes.double() - self.mean)[:, self.varying] / self.deviations[self.varying]
-        return scaled.numpy()
+def _described(mixture: GaussianMixture) -> str:
+    shape = {"full": "full", "diag": "diagonal"}[mixture.covariance_type]
+    if mixture.n_components == 1:
+        return f"a Gaussian with {shape} covariance"
+    return f"a mixture of {mixture.n_components} Gaussians with {shape} covariances"
 
 
 def _pair(label: str, picture: Samples) -> tuple[Block, Block]:

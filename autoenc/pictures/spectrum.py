@@ -80,7 +80,7 @@ class Spectrum(Picture):
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw a row for each panel: the three spectra, and their profiles in a chart; all on one scale."""
-        spectra = [[_decibels(power) for power in panel.picture.powers] for panel in panels]
+        spectra = [[_decibels(power, mean=power.mean()) for power in panel.picture.powers] for panel in panels]
         scale = _color_scale(np.concatenate(spectra, axis=None))
         layout = _layout(panels[0].picture)
         profiles = [[_profile(power) for power in panel.picture.powers] for panel in panels]
@@ -142,20 +142,16 @@ def _layout(picture: Spectrum) -> _Layout:
     )
 
 
-def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Decibels relative to the mean power; minus infinity without power."""
-    mean = power.mean()
-    if not mean > 0:
-        return np.full_like(power, -np.inf)
-    with np.errstate(divide="ignore"):
+def _decibels(power: NDArray[np.float64], *, mean: float) -> NDArray[np.float64]:
+    """Decibels relative to the mean power; not finite without power."""
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(10 * np.log10(power / mean), dtype=np.float64)
 
 
 def _profile(power: NDArray[np.float64]) -> NDArray[np.float64]:
     """The power by frequency from 0 to 1/2, (F / 2 + 1,), in decibels: the mean of both directions."""
-    mean = power.mean()
-    both = (power.mean(0) + power.mean(1)) / 2 / (mean if mean > 0 else 1)
-    return np.asarray(10 * np.log10(np.maximum(both[: len(both) // 2 + 1], 1e-12)), dtype=np.float64)
+    both = (power.mean(0) + power.mean(1)) / 2
+    return _decibels(both[: len(both) // 2 + 1], mean=power.mean())
 
 
 def _color_scale(spectra: NDArray[np.float64]) -> ColorScale:
@@ -172,7 +168,7 @@ def _draw_spectrum(
     half = len(power) // 2
     order = np.arange(-half, half + 1) % len(power)
     top = corner.top + layout.head
-    pixels = scale.pixels(np.nan_to_num(power[np.ix_(order[::-1], order)], neginf=scale.low))
+    pixels = scale.pixels(np.nan_to_num(power[np.ix_(order[::-1], order)], nan=scale.low, neginf=scale.low))
     page.text(name, x=corner.left + layout.side / 2, y=corner.top, size=SMALL, horizontal="center")
     page.image(pixels, left=corner.left, top=top, scale=layout.scale)
     axes = Box(corner.left, top, layout.side, layout.side).axes(page)
