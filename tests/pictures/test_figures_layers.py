@@ -1,11 +1,15 @@
-"""The pictures with a row for each layer: sparsity, and gradients."""
+"""Pictures of layers: sparsity, gradients, the matrix of a convolution, and the use of a codebook."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.image import FigureImage
+from matplotlib.patches import StepPatch
 
+from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.gradients import Gradients
+from autoenc.pictures.matrix import Matrix
 from autoenc.pictures.sparsity import Sparsity
 from tests.pictures.pages import all_of, check_layout, draw, written
 
@@ -77,3 +81,76 @@ def test_rows_of_gradients_fit(count: int, panels: int) -> None:
     found = draw(*(gradients(max(1, count - index)) for index in range(panels)))
     check_layout(found)
     assert found.bbox.width <= 2200
+
+
+def matrix(outputs: int = 16, *, kernel: int = 3, off: float = 0.0) -> Matrix:
+    values = np.random.default_rng(0).normal(size=(outputs, 64))
+    other = values.T.copy()
+    other[3, 0] += off
+    weights = np.linspace(-4, 4, kernel * kernel).reshape(kernel, kernel)
+    return Matrix(kernel=weights, convolution=values, transposed=other, side=8, stride=2, padding=1)
+
+
+def test_the_largest_deviation_is_stated() -> None:
+    assert matrix().deviation == 0
+    assert "largest deviation from the other's transpose: 0" in all_of(draw(matrix()))
+    assert matrix(off=-0.25).deviation == pytest.approx(0.25)
+    assert "transpose: 2.5e-01" in all_of(draw(matrix(off=-0.25)))
+
+
+def test_both_matrices_and_the_kernel_are_drawn_pixel_by_pixel() -> None:
+    shown = matrix(off=2.0)
+    convolution, kernel, transposed = (np.asarray(image.get_array()) for image in draw(shown).findobj(FigureImage))
+    scale = convolution.shape[1] // 64
+    assert convolution.shape == (16 * scale, 64 * scale, 3)
+    assert transposed.shape == (64 * scale, 16 * scale, 3)
+    assert kernel.shape[0] == kernel.shape[1]
+    differs = (convolution[::scale, ::scale].transpose(1, 0, 2) != transposed[::scale, ::scale]).any(axis=2)
+    assert np.argwhere(differs).tolist() == [[3, 0]]
+
+
+@pytest.mark.parametrize(("outputs", "kernel", "panels"), [(1, 7, 1), (64, 3, 4)])
+def test_panels_fit(outputs: int, kernel: int, panels: int) -> None:
+    found = draw(*(matrix(outputs, kernel=kernel) for _ in range(panels)))
+    check_layout(found)
+    assert found.bbox.width <= 2300
+    assert found.bbox.height <= 2300
+
+
+def used(*uses: int) -> Codebook:
+    return Codebook(uses=np.array(uses, dtype=np.int64))
+
+
+@pytest.mark.parametrize(
+    ("uses", "perplexity", "dead"),
+    [((7, 0, 0), 1, 2), ((2, 1, 1), 2**1.5, 0)],
+)
+def test_perplexity_and_dead_codes(uses: tuple[int, ...], perplexity: float, dead: int) -> None:
+    shown = used(*uses)
+    assert shown.perplexity == pytest.approx(perplexity)
+    assert shown.dead == dead
+    assert f"{len(uses)} codes, {dead or 'none'} dead; perplexity {perplexity:.1f}" in all_of(draw(shown))
+
+
+def test_bars_are_sorted_shares() -> None:
+    (axes,) = draw(used(1, 6, 0, 3)).axes
+    (bars,) = axes.containers
+    assert [bar.get_height() for bar in bars] == pytest.approx([60, 30, 10, 0])
+    (alike,) = axes.lines
+    assert alike.get_ydata()[0] == 25  # type: ignore[index]
+    assert axes.get_ylim()[0] == 0
+
+
+def test_many_codes_are_one_shape() -> None:
+    (axes,) = draw(Codebook(uses=np.arange(512))).axes
+    (shape,) = axes.findobj(StepPatch)
+    assert len(shape.get_data()[0]) == 512
+    assert axes.get_xlim() == (0.5, 512.5)
+
+
+@pytest.mark.parametrize(("size", "panels"), [(1, 1), (65, 4)])
+def test_panels_fit_on_one_scale(size: int, panels: int) -> None:
+    uses = np.random.default_rng(0).integers(0, 1000, size) + 1
+    found = draw(*(Codebook(uses=uses // (index + 1) + 1) for index in range(panels)))
+    check_layout(found)
+    assert len({axes.get_ylim() for axes in found.axes}) == 1
