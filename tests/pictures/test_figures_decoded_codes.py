@@ -227,7 +227,7 @@ def test_many_panels_stay_on_the_page() -> None:
     assert all(image.ox + image.get_size()[1] <= figure.bbox.width and image.oy >= 0 for image in found)
 
 
-def test_what_is_not_finite_is_all_of() -> None:
+def test_what_is_not_finite_is_said() -> None:
     broken = random_images(16)
     broken[0, 0, 0, 0] = np.nan
     text = all_of(draw(samples(prior_images=broken, mixture_log_likelihood=float("nan"))))

@@ -79,7 +79,7 @@ def test_runs_stand_in_one_row_each_in_its_colour() -> None:
     assert all(above[1] <= below[0] for above, below in itertools.pairwise(heights))
 
 
-def test_what_is_measured_is_all_of() -> None:
+def test_the_text_says_which_error_is_measured() -> None:
     assert "noisy" not in all_of(draw(errors()))
     noisy = draw(errors(noisy=True))
     assert "squared error per pixel from the noisy input, pixels in [0, 1]" in all_of(noisy)
@@ -171,5 +171,5 @@ def test_each_panel_has_its_own_ten() -> None:
     assert "b \N{MIDDLE DOT} noisy input" not in text
 
 
-def test_an_error_that_is_not_finite_is_all_of() -> None:
+def test_an_error_that_is_not_finite_is_said() -> None:
     assert "not finite" in all_of(draw(worst(errors=np.array([np.nan, 0.5, 0.25]))))

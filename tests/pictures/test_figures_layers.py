@@ -10,6 +10,7 @@ from matplotlib.patches import StepPatch
 from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.matrix import Matrix
+from autoenc.pictures.picture import Picture
 from autoenc.pictures.sparsity import Sparsity
 from tests.pictures.pages import all_of, check_layout, draw, written
 
@@ -44,14 +45,6 @@ def test_what_is_not_defined_is_said() -> None:
     assert "Hoyer undefined" in written(draw(shown))
 
 
-@pytest.mark.parametrize(("count", "panels"), [(1, 1), (12, 7)])
-def test_rows_of_sparsity_fit(count: int, panels: int) -> None:
-    found = draw(*(sparsity(max(1, count - index)) for index in range(panels)))
-    check_layout(found)
-    assert found.bbox.width <= 2200
-    assert len(found.axes) == panels
-
-
 def test_norms_are_drawn_before_and_after_on_one_logarithmic_axis() -> None:
     first = Gradients(layers=("a", "b"), before=np.array([1e-6, 1e-3]), after=np.array([0.1, 0.2]), images=1024)
     second = Gradients(layers=("a",), before=np.array([30.0]), after=np.array([10.0]), images=1024)
@@ -74,13 +67,6 @@ def test_norms_that_have_no_place_on_the_axis_are_written() -> None:
     assert np.isnan(found.axes[0].lines[0].get_xdata()).all()
     check_layout(found)
     check_layout(draw(Gradients(layers=("a",), before=np.zeros(1), after=np.zeros(1), images=1)))
-
-
-@pytest.mark.parametrize(("count", "panels"), [(1, 1), (14, 4)])
-def test_rows_of_gradients_fit(count: int, panels: int) -> None:
-    found = draw(*(gradients(max(1, count - index)) for index in range(panels)))
-    check_layout(found)
-    assert found.bbox.width <= 2200
 
 
 def matrix(outputs: int = 16, *, kernel: int = 3, off: float = 0.0) -> Matrix:
@@ -107,14 +93,6 @@ def test_both_matrices_and_the_kernel_are_drawn_pixel_by_pixel() -> None:
     assert kernel.shape[0] == kernel.shape[1]
     differs = (convolution[::scale, ::scale].transpose(1, 0, 2) != transposed[::scale, ::scale]).any(axis=2)
     assert np.argwhere(differs).tolist() == [[3, 0]]
-
-
-@pytest.mark.parametrize(("outputs", "kernel", "panels"), [(1, 7, 1), (64, 3, 4)])
-def test_panels_fit(outputs: int, kernel: int, panels: int) -> None:
-    found = draw(*(matrix(outputs, kernel=kernel) for _ in range(panels)))
-    check_layout(found)
-    assert found.bbox.width <= 2300
-    assert found.bbox.height <= 2300
 
 
 def used(*uses: int) -> Codebook:
@@ -148,9 +126,18 @@ def test_many_codes_are_one_shape() -> None:
     assert axes.get_xlim() == (0.5, 512.5)
 
 
-@pytest.mark.parametrize(("size", "panels"), [(1, 1), (65, 4)])
-def test_panels_fit_on_one_scale(size: int, panels: int) -> None:
-    uses = np.random.default_rng(0).integers(0, 1000, size) + 1
-    found = draw(*(Codebook(uses=uses // (index + 1) + 1) for index in range(panels)))
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize(
+    "picture",
+    [sparsity(12), gradients(14), matrix(64, kernel=7), used(*range(1, 66))],
+    ids=lambda picture: picture.kind,
+)
+def test_panels_fit_on_the_page(picture: Picture, count: int) -> None:
+    found = draw(*[picture] * count)
     check_layout(found)
-    assert len({axes.get_ylim() for axes in found.axes}) == 1
+    assert found.bbox.width <= 2300
+    assert found.bbox.height <= 2300
+
+
+def test_panels_of_codebooks_have_one_scale() -> None:
+    assert len({axes.get_ylim() for axes in draw(used(1, 2, 3), used(9, 1)).axes}) == 1

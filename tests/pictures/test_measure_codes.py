@@ -102,10 +102,6 @@ def test_tsne_leaves_out_what_is_not_finite() -> None:
     assert not np.isfinite(picture.points).any()
 
 
-def test_one_image_is_no_scatter() -> None:
-    assert Codes.measure(pixel_subject(test=1)) is None
-
-
 def test_snapshots_are_projected_as_the_last_of_them() -> None:
     last = stretched(50)
     picture = measured(CodesOverEpochs, pixel_subject(3, code_snapshots={10: last, 0: torch.zeros(50, 3), 5: last / 2}))
@@ -125,8 +121,3 @@ def test_snapshots_of_two_numbers_are_as_they_are() -> None:
     picture = measured(CodesOverEpochs, pixel_subject(2, code_snapshots={1: first, 2: last}))
     assert np.array_equal(picture.points, torch.stack([first, last]).numpy())
     assert len(picture.notes) == 1
-
-
-def test_one_snapshot_does_not_move() -> None:
-    assert CodesOverEpochs.measure(pixel_subject(code_snapshots={5: torch.rand(4, 2)})) is None
-    assert CodesOverEpochs.measure(pixel_subject()) is None

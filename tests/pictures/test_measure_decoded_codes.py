@@ -51,10 +51,6 @@ def test_a_number_that_never_varies_still_has_a_grid() -> None:
     assert picture.up[[0, -1]] == pytest.approx([0.7, -0.3], abs=1e-6)
 
 
-def test_three_numbers_have_no_grid() -> None:
-    assert DecoderGrid.measure(pixel_subject(3)) is None
-
-
 def test_lines_go_evenly_from_one_shown_image_to_the_next() -> None:
     subject = pixel_subject(16, classes=10)  # as many numbers as pixels: decoding a code gives the image
     picture = measured(Interpolations, subject)
@@ -73,10 +69,6 @@ def test_the_ends_are_test_images_and_not_their_reconstructions() -> None:
     picture = measured(Interpolations, subject)
     assert np.allclose(picture.ends[0].ravel(), pixels(subject)[1], atol=1e-3)
     assert not np.allclose(picture.images[0, -1].ravel(), pixels(subject)[1], atol=1e-3)
-
-
-def test_one_image_has_no_line() -> None:
-    assert Interpolations.measure(pixel_subject(test=1)) is None
 
 
 def test_each_number_is_varied_alone() -> None:
@@ -196,7 +188,6 @@ def test_a_number_that_never_varies_stays_and_does_not_count(coded: Coded) -> No
     [
         (500, 70, "a mixture of 10 Gaussians with diagonal covariances, fitted to 500 training codes"),
         (100, 8, "a mixture of 5 Gaussians with full covariances, fitted to 100 training codes"),
-        (60, 20, "a mixture of 3 Gaussians with diagonal covariances, fitted to 60 training codes"),
         (10, 2, "a Gaussian with full covariance, fitted to 10 training codes"),
     ],
 )

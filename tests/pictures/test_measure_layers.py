@@ -157,6 +157,14 @@ def linear_model() -> AutoEncoder:
     return AutoEncoder(encoder, decoder, loss=MeanSquaredError())
 
 
+def norms_on_paper(model: AutoEncoder, given: Tensor) -> list[float]:
+    """Of the mean squared error of a `linear_model` on TRAIN, whose weights are W and V: x = V W given."""
+    down, up = (module.weight.detach().double() for module in (model.encoder[1], model.decoder[0]))  # type: ignore[index]
+    x = given.flatten(1).double()
+    error = 2 * (x @ down.T @ up.T - TRAIN.flatten(1) / 255) / x.numel()
+    return [(up.T @ error.T @ x).norm().item(), (error.T @ x @ down.T).norm().item()]
+
+
 def names_of(picture: Gradients) -> list[str]:
     return [name.replace("\N{NO-BREAK SPACE}", " ") for name in picture.layers]
 
@@ -166,12 +174,8 @@ def test_gradients_of_a_linear_model_are_those_on_paper() -> None:
     found = measured(Gradients, subject_of(model, train=TRAIN, test=TEST, untrained=before))
     assert names_of(found) == [f"encoder 1: 16 {ARROW} 3", f"decoder 1: 3 {ARROW} 16"]
     assert found.images == 300  # two batches, of which the second is smaller
-    x = TRAIN.flatten(1).double() / 255
     for shown, norms in ((model, found.after), (before, found.before)):
-        down, up = (module.weight.detach().double() for module in (shown.encoder[1], shown.decoder[0]))  # type: ignore[index]
-        error = 2 * (x @ down.T @ up.T - x) / x.numel()
-        on_paper = [(up.T @ error.T @ x).norm().item(), (error.T @ x @ down.T).norm().item()]
-        assert norms == pytest.approx(on_paper, rel=1e-4)
+        assert norms == pytest.approx(norms_on_paper(shown, TRAIN / 255), rel=1e-4)
 
 
 def test_the_target_is_the_clean_image_and_the_input_the_noisy_one() -> None:
@@ -180,16 +184,11 @@ def test_the_target_is_the_clean_image_and_the_input_the_noisy_one() -> None:
     found = measured(Gradients, subject_of(model, train=TRAIN, test=TEST, noise=masked))
     assert found.after.tolist() == [0, 0]  # nothing comes in
     half = NOISES.parse({"name": "masking", "probability": 0.5, "by": "channel"})
-    once, again = (Gradients.measure(subject_of(model, train=TRAIN, test=TEST, noise=half)) for _ in range(2))
-    assert once is not None
-    assert again is not None
+    once, again = (measured(Gradients, subject_of(model, train=TRAIN, test=TEST, noise=half)) for _ in range(2))
     assert once.after.tolist() == again.after.tolist() == once.before.tolist()
     clean, generator = TRAIN / 255, frozen_generator(CPU, split="gradients")
-    noisy = torch.cat([half(batch, generator=generator).images for batch in clean.split(256)]).flatten(1).double()
-    down, up = (module.weight.detach().double() for module in (model.encoder[1], model.decoder[0]))  # type: ignore[index]
-    error = 2 * (noisy @ down.T @ up.T - clean.flatten(1)) / clean.numel()
-    on_paper = [(up.T @ error.T @ noisy).norm().item(), (error.T @ noisy @ down.T).norm().item()]
-    assert once.after == pytest.approx(on_paper, rel=1e-4)
+    noisy = torch.cat([half(batch, generator=generator).images for batch in clean.split(256)])
+    assert once.after == pytest.approx(norms_on_paper(model, noisy), rel=1e-4)
 
 
 def test_nothing_is_left_behind() -> None:

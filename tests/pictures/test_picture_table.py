@@ -29,7 +29,7 @@ from autoenc.pictures.subject import MOST_FOLLOWED, Subject, followed_images
 from autoenc.runs import RunDirectory
 from autoenc.trained_model import load_run
 from tests.conftest import TINY
-from tests.pictures.subjects import images_of, measured, subject_from
+from tests.pictures.subjects import images_of, measured, pixel_subject, subject_from
 
 
 class Drawn:
@@ -153,6 +153,22 @@ def test_every_picture_is_drawn_and_stored_under_its_name(
         stored = picture_class(path.stem).load(path.with_suffix(".npz"))
         for field, value in arrays_of(picture).items():
             np.testing.assert_array_equal(arrays_of(stored)[field], value)
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("codes", {"test": 1}),
+        ("codes_over_epochs", {"code_snapshots": {5: torch.rand(4, 2)}}),
+        ("decoder_grid", {"code_size": 3}),
+        ("error_by_class", {"classes": 1}),
+        ("interpolations", {"test": 1}),
+        ("progress", {}),
+        ("worst", {"test": 0}),
+    ],
+)
+def test_pictures_that_do_not_apply_are_not_measured(name: str, subject: dict[str, Any]) -> None:
+    assert picture_class(name).measure(pixel_subject(**subject)) is None
 
 
 def test_the_title_names_the_epoch_except_over_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
