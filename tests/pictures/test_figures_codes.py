@@ -221,15 +221,6 @@ def test_each_frame_says_its_epoch_and_has_the_same_axes() -> None:
         assert np.allclose(np.sort(drawn, axis=0), np.sort(points, axis=0), atol=1e-6)
 
 
-def test_codes_beyond_the_axes_are_on_their_border_and_counted() -> None:
-    points = moving(4, count=200).points.copy()
-    points[2, 0] = [1e5, 0]
-    frame = frames_of(moving(4, count=200, points=points))[2]
-    assert frame.axes[0].get_xlim()[1] < 100
-    assert np.asarray(frame.axes[0].collections[0].get_offsets())[:, 0].max() == frame.axes[0].get_xlim()[1]
-    assert "1 of 800 codes is beyond the axes, drawn on their border." in all_of(frame)
-
-
 def test_of_many_epochs_thirty_become_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codes_over_epochs, "MOST_FRAMES", 3)
     said = [text for frame in frames_of(moving(9)) for text in written(frame) if text.startswith(("epoch", "before"))]

@@ -55,18 +55,11 @@ def test_it_is_the_median_over_kernels_that_are_not_zero() -> None:
     assert roughness(kernels, ignored=none_of(1, 4, 4)) == 0
 
 
-@pytest.mark.parametrize(
-    ("kernels", "ignored"),
-    [
-        (np.zeros((3, 1, 4, 4)), none_of(1, 4, 4)),
-        (np.ones((3, 1, 1, 1)), none_of(1, 1, 1)),
-        (np.ones((0, 1, 4, 4)), none_of(1, 4, 4)),
-        (np.ones((3, 1, 4, 4)), ~none_of(1, 4, 4)),
-    ],
-    ids=["zeros", "single weights", "no kernel", "all ignored"],
-)
-def test_it_may_be_undefined(kernels: NDArray[np.float64], ignored: NDArray[np.bool_]) -> None:
-    assert np.isnan(roughness(kernels, ignored=ignored))
+@pytest.mark.parametrize("shape", [(3, 1, 1, 1), (0, 1, 4, 4)])
+def test_it_may_be_undefined(shape: tuple[int, ...]) -> None:
+    assert np.isnan(roughness(np.ones(shape), ignored=none_of(*shape[1:])))
+    assert np.isnan(roughness(np.zeros((3, 1, 4, 4)), ignored=none_of(1, 4, 4)))
+    assert np.isnan(roughness(np.ones((3, 1, 4, 4)), ignored=~none_of(1, 4, 4)))
 
 
 def test_sixty_four_of_many_are_shown_evenly_chosen() -> None:
@@ -107,8 +100,7 @@ def test_white_is_zero_on_one_scale_for_all_panels() -> None:
     assert max(zero) - min(zero) <= 2
     assert blue[2] > blue[0] + 50
     assert red[0] > red[2] + 50
-    assert sum(red) < sum(pale_red) < sum(zero)
-    assert sum(blue) < sum(pale_blue) < sum(zero)
+    assert sum(red) < sum(pale_red) < sum(zero) > sum(pale_blue) > sum(blue)
     assert sum(pale_red) < int(first[0, 1].sum()) < sum(zero)  # a tenth of the limit of both
 
 
@@ -166,7 +158,5 @@ def test_weights_that_are_not_finite_stop_nothing() -> None:
     kernels = noise(4, 1, 3, 3)
     kernels[1, 0, 0, 0] = np.nan
     kernels[2, 0, 0, 0] = np.inf
-    found = draw(picture(kernels))
-    assert len(blocks(found)) == 4
+    assert len(blocks(draw(picture(kernels)))) == 4
     draw(picture(np.full((2, 1, 3, 3), np.nan)))
-    draw(picture(np.zeros((2, 1, 3, 3))))

@@ -127,11 +127,7 @@ def test_many_codes_are_one_shape() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize(
-    "picture",
-    [sparsity(12), gradients(14), matrix(64, kernel=7), used(*range(1, 66))],
-    ids=lambda picture: picture.kind,
-)
+@pytest.mark.parametrize("picture", [sparsity(12), gradients(14), matrix(64, kernel=7), used(*range(1, 66))])
 def test_panels_fit_on_the_page(picture: Picture, count: int) -> None:
     found = draw(*[picture] * count)
     check_layout(found)

@@ -211,12 +211,6 @@ def test_progress_of_several_runs_is_that_of_the_epochs_they_share() -> None:
     ]
 
 
-def test_of_many_epochs_some_are_shown() -> None:
-    figure = draw(*(Panel(label, progress(*range(20))) for label in "abcd"))
-    first = rows(figure)[0]  # seventeen rows of three images each are laid out sideways
-    assert [level - 100 for level in first[1::4]] == [0, 6, 13, 19]
-
-
 def test_only_some_epochs() -> None:
     picture = progress(0, 5, 10).only([10, 5, 15])
     assert picture.epochs == (5, 10)

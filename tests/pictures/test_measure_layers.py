@@ -144,13 +144,6 @@ def test_it_is_the_mean_over_images_of_all_batches() -> None:
     assert found.hoyer[0] == pytest.approx(hoyer(codes[1200:]).mean().item(), abs=1e-5)  # of zeros there is none
 
 
-def test_a_code_of_one_number_has_no_hoyer() -> None:
-    found = Sparsity.measure(
-        subject_of(model_of(nn.Flatten(), nn.Linear(PIXELS, 1), code_size=1), train=TRAIN, test=TEST)
-    )
-    assert np.isnan(found.hoyer).all()
-
-
 def linear_model() -> AutoEncoder:
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 3, bias=False))
     decoder = nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE)))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -25,28 +26,17 @@ from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.progress import Progress
 from autoenc.pictures.reconstructions import Reconstructions
 from autoenc.pictures.samples import Samples
-from autoenc.pictures.subject import MOST_FOLLOWED, Subject, followed_images
+from autoenc.pictures.subject import MOST_FOLLOWED, followed_images
 from autoenc.runs import RunDirectory
 from autoenc.trained_model import load_run
 from tests.conftest import TINY
 from tests.pictures.subjects import images_of, measured, pixel_subject, subject_from
 
 
-class Drawn:
-    """What `draw_pictures` was called with."""
-
-    def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-
-    def __call__(self, subject: Subject, **given: Any) -> list[Path]:
-        self.calls.append({"subject": subject, **given})
-        return []
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Drawn]:
-    """A run whose best epoch is not its last, with what its pictures, and those drawn again, are taken of."""
-    folder, drawn = tmp_path_factory.mktemp("runs") / "run", Drawn()
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mock]:
+    """A run whose best epoch is not its last, with the calls that draw its pictures, and draw them again."""
+    folder, drawn = tmp_path_factory.mktemp("runs") / "run", Mock(return_value=[])
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(drawing, "draw_pictures", drawn)
         overrides = ["figures=[codes,codes_over_epochs]", "optimizer.learning_rate=0.3", "training.epochs=4"]
@@ -59,10 +49,9 @@ def arrays_of(picture: Any) -> dict[str, NDArray[Any]]:
     return {field.name: np.asarray(getattr(picture, field.name)) for field in dataclasses.fields(picture)}
 
 
-def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(run: tuple[Path, Drawn]) -> None:
+def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(run: tuple[Path, Mock]) -> None:
     folder, drawn = run
-    call = drawn.calls[0]
-    subject: Subject = call["subject"]
+    (subject,), call = drawn.call_args_list[0]
     trained = load_run(folder)
     summary = RunDirectory(folder).summary()
     assert summary is not None
@@ -87,8 +76,8 @@ def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(r
     assert errors.mean() == pytest.approx(summary["test"]["noisy_mse"], rel=1e-5)
 
 
-def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Drawn]) -> None:
-    subject: Subject = run[1].calls[0]["subject"]
+def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Mock]) -> None:
+    subject = run[1].call_args_list[0].args[0]
     test_codes = subject.model.encode(subject.test_images / 255).detach()
     np.testing.assert_allclose(measured(Codes, subject).points, principal_plane(test_codes).project(test_codes), 1e-3)
     train = len(subject.splits.train)
@@ -105,12 +94,12 @@ def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Dra
     assert picture.before[0] != pytest.approx(picture.after[0], rel=1e-3)
 
 
-def test_pictures_drawn_again_are_of_the_same_numbers(run: tuple[Path, Drawn]) -> None:
-    first, again = run[1].calls
+def test_pictures_drawn_again_are_of_the_same_numbers(run: tuple[Path, Mock]) -> None:
+    first, again = (call.kwargs for call in run[1].call_args_list)
     assert again["names"] is None
     assert (again["epoch"], again["title"]) == (first["epoch"], first["title"])
     for name in PICTURES:
-        one, other = (picture_class(name).measure(call["subject"]) for call in (first, again))
+        one, other = (picture_class(name).measure(call.args[0]) for call in run[1].call_args_list)
         assert (one is None) == (other is None)
         if one is not None:
             for field, value in arrays_of(one).items():

@@ -1,21 +1,27 @@
-"""Pictures of errors: boxes by class, and the worst reconstructions."""
+"""Boxes of the error by class, and the worst reconstructions: how they are measured and drawn."""
 
 from __future__ import annotations
 
 import itertools
+import sys
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.axes import Axes
 from matplotlib.image import FigureImage
 from matplotlib.patches import Rectangle
 
+from autoenc.evaluation.batches import batches
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.error_by_class import ErrorByClass
 from autoenc.pictures.picture import Panel
+from autoenc.pictures.subject import Subject
 from autoenc.pictures.worst import Worst
 from tests.pictures.pages import all_of, draw, levels
+from tests.pictures.subjects import measured, pixel_subject, spoil_codes
 
 
 def errors(**changed: Any) -> ErrorByClass:
@@ -173,3 +179,64 @@ def test_each_panel_has_its_own_ten() -> None:
 
 def test_an_error_that_is_not_finite_is_said() -> None:
     assert "not finite" in all_of(draw(worst(errors=np.array([np.nan, 0.5, 0.25]))))
+
+
+def errors_of(subject: Subject) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Of the model that keeps the first two pixels of 16 and makes the others black, by hand."""
+    pixels = subject.splits.test.images.flatten(1).double().numpy() / 255
+    errors: np.ndarray[tuple[int], np.dtype[np.float64]] = (pixels[:, 2:] ** 2).sum(axis=1) / 16
+    return errors
+
+
+def test_the_worst_are_the_largest_errors_in_order() -> None:
+    subject = pixel_subject()
+    picture = measured(Worst, subject)
+    expected = errors_of(subject)
+    order = np.argsort(-expected)[:20]
+    assert np.allclose(picture.errors, expected[order], atol=1e-6)
+    images = subject.splits.test.images[torch.from_numpy(order.copy())].numpy() / 255
+    assert np.allclose(picture.clean, images, atol=1e-3)
+    assert np.allclose(picture.given, images, atol=1e-3)
+    assert np.allclose(picture.reconstructions.reshape(20, 16)[:, :2], images.reshape(20, 16)[:, :2], atol=1e-3)
+    assert picture.names == tuple(f"class {index % 3}" for index in order)
+    assert (picture.noisy, picture.count) == (False, 60)
+
+
+def test_the_worst_of_several_batches_are_the_worst_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = measured(Worst, pixel_subject())
+    monkeypatch.setattr(sys.modules[batches.__module__], "BATCH_SIZE", 7)
+    parts = measured(Worst, pixel_subject())
+    assert np.array_equal(whole.clean, parts.clean)
+    assert whole.names == parts.names
+    assert len(list(pixel_subject().scored_test_batches())) == 9
+
+
+def test_noise_is_on_the_input_and_not_on_the_target() -> None:
+    brighter = Mock(corrupts=True, side_effect=lambda images, generator: Mock(images=images + 0.5))
+    subject = pixel_subject(noise=brighter)
+    picture = measured(Worst, subject)
+    assert picture.noisy
+    assert np.allclose(picture.given, picture.clean + np.float16(0.5), atol=2e-3)
+    by_class = measured(ErrorByClass, subject)
+    assert by_class.noisy
+    assert np.allclose(by_class.errors, errors_of(subject) + 2 * 0.25 / 16, atol=1e-6)
+
+
+def test_errors_by_class_are_those_of_every_test_image() -> None:
+    subject = pixel_subject()
+    picture = measured(ErrorByClass, subject)
+    assert np.allclose(picture.errors, errors_of(subject), atol=1e-6)
+    assert picture.labels.tolist() == subject.splits.test.labels.tolist()
+    assert picture.class_names == subject.splits.class_names
+    assert not picture.noisy
+
+
+def test_few_images_are_all_shown() -> None:
+    assert len(measured(Worst, pixel_subject(test=4)).errors) == 4
+
+
+def test_what_is_not_finite_is_worst() -> None:
+    subject = pixel_subject()
+    spoil_codes(subject, torch.inf)
+    picture = measured(Worst, subject)
+    assert not np.isfinite(picture.errors).any()
