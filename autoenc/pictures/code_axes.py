@@ -61,10 +61,7 @@ class Window(NamedTuple):
 
 
 def window(points: NDArray[Any]) -> Window:
-    """A window for the finite ones of points (N, D) that few outliers do not shrink.
-
-    It has their central 99 %, or all of them if that is little more.
-    """
+    """A window for the finite ones of points (N, D): their central 99 %, or all of them if that is little more."""
     points = points[np.isfinite(points).all(axis=1)].astype(np.float64)
     if not len(points):
         return Window(-np.ones(points.shape[1]), np.ones(points.shape[1]))

@@ -16,11 +16,9 @@ from autoenc.seeds import derived_seed
 class PlacedCodes(NamedTuple):
     """Codes as points of a plane or a line."""
 
-    points: NDArray[np.float32]
-    """(..., N, 1) or (..., N, 2)."""
+    points: NDArray[np.float32]  # (..., N, 1) or (..., N, 2)
     axis_labels: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    """A sentence on the projection, if there is one."""
+    notes: tuple[str, ...] = ()  # a sentence on the projection, if there is one
 
 
 class Plane(NamedTuple):

@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from autoenc.pictures.code_space import PlacedCodes
     from autoenc.pictures.subject import Subject
 
-MOST, MOST_EMBEDDED = 10_000, 2000
-"""How many codes are drawn: projected, and by t-SNE, whose time grows faster than their number."""
-FEWEST_EMBEDDED = 10
-"""t-SNE looks at the neighbours of each code, so it needs a few codes."""
+MOST, MOST_EMBEDDED = 10_000, 2000  # codes: projected, and by t-SNE, whose time grows faster than their number
+FEWEST_EMBEDDED = 10  # t-SNE looks at the neighbours of each code
 PERPLEXITY = 30.0
-
 HEIGHTS = {1: 860, 2: 760, 3: 560}  # of the axes, by how many stand side by side
 LEAST_ASPECT, MOST_ASPECT = 1.0, 1.5  # of a single panel; several are square
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -18,6 +17,7 @@ from PIL import Image
 from autoenc.pictures.code_axes import Window, window
 from autoenc.pictures.code_panels import CodePanel, code_page, left_out, shared_names
 from autoenc.pictures.page import house_style
+from autoenc.pictures.panels import stacked
 from autoenc.pictures.picture import Panel, Picture, evenly_chosen
 from autoenc.runs import write_atomically
 
@@ -75,7 +75,7 @@ class CodesOverEpochs(Picture):
     def draw(self, folder: Path, *, title: str) -> Path:
         """Write `codes_over_epochs.gif`, at most 30 frames of which the last stays longer, and the `.npz`."""
         with house_style():
-            frames = [_as_image(frame) for frame in self.frames(title=title)]
+            frames = [Image.fromarray(stacked([frame], title="")) for frame in self.frames(title=title)]
         path = folder / f"{self.kind}.gif"
         write_atomically(path, _as_gif(frames))
         self.save(path.with_suffix(".npz"))
@@ -127,13 +127,6 @@ def _page(
     return code_page(
         stills, names=names, width=side, height=side, columns=columns, title=title, notes=[*own, *notes, *counted]
     )
-
-
-def _as_image(figure: Figure) -> Image.Image:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    return Image.fromarray(pixels).convert("RGB")
 
 
 def _as_gif(frames: Sequence[Image.Image]) -> bytes:

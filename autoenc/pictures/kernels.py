@@ -70,7 +70,10 @@ class Kernels(Picture):
             black = ((subject.splits.train.images if drawn_from is None else drawn_from).amax(0) == 0).cpu().numpy()
         if black.any():
             initial = _first_weights(subject.untrained(), subject=subject)
-            note = _note(black, never_moved=np.array_equal(weights[:, black], initial[:, black]))  # type: ignore[index]
+            moved = not np.array_equal(weights[:, black], initial[:, black])  # type: ignore[index]
+            fate = "; they do not count in the roughness" if moved else ": their weights never moved"
+            count = int(black.all(0).sum())
+            note = f"{count} {'pixel is' if count == 1 else 'pixels are'} black in every training image{fate}"
         return cls.of(weights, dead=dead.numpy(), ignored=black, note=note)
 
     @classmethod
@@ -139,13 +142,6 @@ def _first_weights(model: AutoEncoder, *, subject: Subject) -> NDArray[np.float3
     return weights.contiguous().numpy() if drawable else None
 
 
-def _note(black: NDArray[np.bool_], *, never_moved: bool) -> str:
-    count = int(black.all(0).sum())
-    said = "1 pixel is" if count == 1 else f"{count} pixels are"
-    fate = ": their weights never moved" if never_moved else "; they do not count in the roughness"
-    return f"{said} black in every training image{fate}"
-
-
 def roughness(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> float:
     """How rough kernels (N, C, H, W) look: 1 for white noise, 0 for constants, 2 for a checkerboard.
 
@@ -169,11 +165,9 @@ def roughness(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> float:
 
 
 class _Grid(NamedTuple):
-    """Kernels in rows; lengths in pixels of the page."""
-
     columns: int
     scale: int
-    width: int
+    width: int  # pixels of the page
     height: int
 
 

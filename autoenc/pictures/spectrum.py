@@ -114,10 +114,8 @@ class _Layout(NamedTuple):
     """Within a panel; lengths in pixels of the page."""
 
     scale: int
-    side: int
-    """Of a spectrum."""
-    lefts: list[int]
-    """Of the spectra, and of the chart."""
+    side: int  # of a spectrum
+    lefts: list[int]  # of the spectra, and of the chart
     head: int
     width: int
     height: int

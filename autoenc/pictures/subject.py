@@ -18,8 +18,7 @@ from autoenc.devices import Device
 from autoenc.evaluation.batches import as_floats, batches, frozen_generator
 from autoenc.models.autoencoder import AutoEncoder
 
-MOST_FOLLOWED = 1000
-"""How many test images' codes are kept during training."""
+MOST_FOLLOWED = 1000  # test images whose codes are kept during training
 
 
 def followed_images(test_images: Tensor, *, figures: Sequence[str] | None) -> Tensor:
@@ -122,14 +121,10 @@ class Subject:
 class ScoredBatch(NamedTuple):
     """A batch of test images and what the model made of them, on the CPU."""
 
-    clean: Tensor
-    """(B, C, H, W) in [0, 1]."""
-    given: Tensor
-    """(B, C, H, W): the model's input, with noise if the model was trained on noise."""
-    made: Tensor
-    """(B, C, H, W) in [0, 1] scale."""
-    errors: Tensor
-    """(B,): the mean squared error of each reconstruction against the clean image."""
+    clean: Tensor  # (B, C, H, W) in [0, 1]
+    given: Tensor  # (B, C, H, W): the model's input, with noise if the model was trained on noise
+    made: Tensor  # (B, C, H, W) in [0, 1] scale
+    errors: Tensor  # (B,): the mean squared error of each reconstruction against the clean image
 
 
 def finite(codes: Tensor) -> Tensor:

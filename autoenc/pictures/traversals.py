@@ -91,15 +91,11 @@ class Traversals(Picture):
 
 def _block(label: str, picture: Traversals, *, step: int) -> Block:
     first = Strip((as_pixels(np.stack([picture.original, picture.reconstruction])),), end_label="values")
+    pixels, deviations = as_pixels(picture.images[:, ::step]), picture.standard_deviations
+    labels = [f"{index + 1}: sd {_written(sd)}" for index, sd in zip(picture.dimensions, deviations, strict=True)]
     rows = [
-        Strip((images,), label=f"{dimension + 1}: sd {_written(deviation)}", end_label=_range(values))
-        for images, dimension, deviation, values in zip(
-            as_pixels(picture.images[:, ::step]),
-            picture.dimensions,
-            picture.standard_deviations,
-            picture.code_values,
-            strict=True,
-        )
+        Strip((images,), label=label, end_label=_range(values))
+        for images, label, values in zip(pixels, labels, picture.code_values, strict=True)
     ]
     return Block(f"{label}\n{_which(picture)}, image of class {picture.name}".strip(), (first, *rows))
 

@@ -154,12 +154,6 @@ def test_notes_stand_under_their_images() -> None:
         assert 0 < int(image.oy) - box.y1 < 20
 
 
-def test_without_noise_there_are_no_inputs() -> None:
-    figure = draw(worst(noisy=False))
-    assert levels(figure) == [0, 1, 2, 200, 201, 202]
-    assert "noisy" not in all_of(figure)
-
-
 def test_twenty_stand_in_two_rows_of_ten() -> None:
     figure = draw(worst(20, noisy=False))
     assert levels(figure) == [*range(10), *range(200, 210), *range(10, 20), *range(210, 220)]
@@ -175,10 +169,6 @@ def test_each_panel_has_its_own_ten() -> None:
     assert "with noise from the noisy input" in text
     assert "a \N{MIDDLE DOT} noisy input" in text
     assert "b \N{MIDDLE DOT} noisy input" not in text
-
-
-def test_an_error_that_is_not_finite_is_said() -> None:
-    assert "not finite" in all_of(draw(worst(errors=np.array([np.nan, 0.5, 0.25]))))
 
 
 def errors_of(subject: Subject) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -240,3 +230,4 @@ def test_what_is_not_finite_is_worst() -> None:
     spoil_codes(subject, torch.inf)
     picture = measured(Worst, subject)
     assert not np.isfinite(picture.errors).any()
+    assert "not finite" in all_of(draw(picture))

@@ -123,12 +123,6 @@ def test_names_stand_at_both_ends_of_their_row() -> None:
     assert found.count("image") == 2
 
 
-def test_panels_have_their_labels() -> None:
-    figure = draw(Panel("conv", lines()), Panel("linear", lines()))
-    assert len(placed(figure)) == 42
-    assert {"conv", "linear"} <= {text.get_text() for text in figure.texts}
-
-
 def traversals(count: int = 3, steps: int = 5, **changed: Any) -> Traversals:
     """Every image has one grey level, by which it is known; the test image has 254, its reconstruction 253."""
     level = np.arange(count * steps).reshape(count, steps) / 255
@@ -218,13 +212,6 @@ def test_of_several_panels_the_kinds_stand_above_one_another() -> None:
     assert min(image.oy for image in found[:48]) > max(image.oy for image in found[48:])
     lefts = [min(image.ox for image in found[start : start + 16]) for start in range(0, 96, 16)]
     assert lefts[:3] == lefts[3:] == sorted(set(lefts))
-
-
-def test_many_panels_stay_on_the_page() -> None:
-    figure = draw(*(Panel(f"run {index}", samples()) for index in range(7)))
-    found = images(figure)
-    assert len(found) == 224
-    assert all(image.ox + image.get_size()[1] <= figure.bbox.width and image.oy >= 0 for image in found)
 
 
 def test_what_is_not_finite_is_said() -> None:

@@ -42,6 +42,7 @@ def test_more_numbers_are_projected_where_they_vary_most() -> None:
     shares = np.sort(np.linalg.eigvalsh(variances))[::-1] / np.trace(variances)
     assert plane.shares == pytest.approx(shares[:2].tolist())
     assert np.allclose(plane.project(coded).mean(axis=0), 0, atol=1e-5)
+    assert measured(Codes, pixel_subject(5)).notes == ("All 60 test images.", "Codes of 5 numbers are projected.")
     assert plane.axis_labels[0] == f"principal component 1, {100 * shares[0]:.3g} % of variance"
 
 
@@ -56,13 +57,6 @@ def test_codes_that_are_not_finite_do_not_spoil_the_projection() -> None:
 
 def test_codes_that_never_vary_have_a_plane() -> None:
     assert principal_plane(torch.ones(5, 3)).shares == (0, 0)
-
-
-def test_a_projection_says_so() -> None:
-    picture = measured(Codes, pixel_subject(5))
-    assert picture.points.shape == (60, 2)
-    assert picture.axis_labels[1].startswith("principal component 2, ")
-    assert picture.notes == ("All 60 test images.", "Codes of 5 numbers are projected.")
 
 
 def test_of_many_images_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
