@@ -134,13 +134,7 @@ def _draw_points(axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], 
 
 
 def _write_names(
-    axes: Axes,
-    points: NDArray[np.float64],
-    labels: NDArray[Any],
-    *,
-    names: Sequence[str],
-    seen: Window,
-    box: Box,
+    axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], *, names: Sequence[str], seen: Window, box: Box
 ) -> None:
     """Each class's name at the median of its codes, or next to it if another name is there."""
     present = np.unique(labels).tolist()

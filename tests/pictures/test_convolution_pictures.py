@@ -68,9 +68,8 @@ def test_it_is_the_mean_over_images_and_channels() -> None:
     np.testing.assert_allclose(power_spectrum(images), np.mean(each, axis=0), rtol=1e-10)
 
 
-@pytest.mark.parametrize("side", [24, 32])
-def test_it_is_zero_for_a_smooth_spectrum(side: int) -> None:
-    assert checkerboard(power_spectrum(smooth(1000, side=side))) == pytest.approx(0, abs=0.3)
+def test_it_is_zero_for_a_smooth_spectrum() -> None:
+    assert checkerboard(power_spectrum(smooth(1000, side=24))) == pytest.approx(0, abs=0.3)
 
 
 def test_it_is_the_definition() -> None:
@@ -152,13 +151,7 @@ def by_hand(kernel: Tensor, *, side: int, geometry: tuple[int, int, int]) -> Ten
 
 
 @pytest.mark.parametrize(
-    ("shape", "geometry"),
-    [
-        ((4, 4), (2, 1, 1)),
-        ((5, 2), (3, 2, 1)),
-        ((3, 3), (1, 2, 2)),
-        ((8, 8), (1, 0, 1)),
-    ],
+    ("shape", "geometry"), [((4, 4), (2, 1, 1)), ((5, 2), (3, 2, 1)), ((3, 3), (1, 2, 2)), ((8, 8), (1, 0, 1))]
 )
 def test_a_convolution_and_its_transpose_are_one_matrix_and_its_transpose(
     shape: tuple[int, int], geometry: tuple[int, int, int]

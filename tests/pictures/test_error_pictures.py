@@ -44,11 +44,8 @@ def bars(axes: Axes) -> list[tuple[float, float, float]]:
 
 def test_a_box_reaches_from_quartile_to_quartile() -> None:
     (axes,) = draw(errors()).axes
-    assert [text.get_text() for text in axes.get_yticklabels()] == [
-        "all\n202 images",
-        "cat\n101 images",
-        "dog\n101 images",
-    ]
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == ["all\n202 images", "cat\n101 images", "dog\n101 images"]
     _, cat, dog = bars(axes)
     assert cat == pytest.approx((0.25, 0.75, 1), abs=1e-6)
     assert dog == pytest.approx((0.125, 0.375, 2), abs=1e-6)

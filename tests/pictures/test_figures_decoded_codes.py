@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,15 +178,13 @@ def random_images(*shape: int, seed: int = 0) -> NDArray[np.float16]:
     return numbers.astype(np.float16)
 
 
-def samples(**changed: Any) -> Samples:
-    fields: dict[str, Any] = {
-        "prior_images": random_images(16),
-        "mixture_images": random_images(16, seed=1),
-        "prior_log_likelihood": -12.5,
-        "mixture_log_likelihood": -0.75,
-        "mixture": MIXTURE,
-    }
-    return Samples(**{**fields, **changed})
+SAMPLES = Samples(
+    prior_images=random_images(16),
+    mixture_images=random_images(16, seed=1),
+    prior_log_likelihood=-12.5,
+    mixture_log_likelihood=-0.75,
+    mixture=MIXTURE,
+)
 
 
 def images(figure: Figure) -> list[FigureImage]:
@@ -193,7 +192,7 @@ def images(figure: Figure) -> list[FigureImage]:
 
 
 def test_the_two_kinds_stand_beside_one_another_with_what_they_are() -> None:
-    figure = draw(samples())
+    figure = draw(SAMPLES)
     found = images(figure)
     assert len(found) == 32
     assert max(image.ox for image in found[:16]) < min(image.ox for image in found[16:])
@@ -204,7 +203,7 @@ def test_the_two_kinds_stand_beside_one_another_with_what_they_are() -> None:
 
 
 def test_of_several_panels_the_kinds_stand_above_one_another() -> None:
-    both = samples(prior_images=np.zeros((16, 1, 8, 8)), mixture_images=np.ones((16, 1, 8, 8)))
+    both = replace(SAMPLES, prior_images=np.zeros((16, 1, 8, 8)), mixture_images=np.ones((16, 1, 8, 8)))
     figure = draw(Panel("a", both), Panel("b", both), Panel("c", both))
     found = images(figure)
     black = [not np.asarray(image.get_array()).any() for image in found]
@@ -217,10 +216,10 @@ def test_of_several_panels_the_kinds_stand_above_one_another() -> None:
 def test_what_is_not_finite_is_said() -> None:
     broken = random_images(16)
     broken[0, 0, 0, 0] = np.nan
-    text = all_of(draw(samples(prior_images=broken, mixture_log_likelihood=float("nan"))))
+    text = all_of(draw(replace(SAMPLES, prior_images=broken, mixture_log_likelihood=float("nan"))))
     assert "(not a number: white)" in text
     assert "training codes: not finite" in text
-    assert "(clipped to 0…1)" in all_of(draw(samples(prior_images=2 * random_images(16))))
+    assert "(clipped to 0…1)" in all_of(draw(replace(SAMPLES, prior_images=2 * random_images(16))))
 
 
 def test_images_of_different_sizes_cannot_stand_beside_one_another() -> None:

@@ -128,10 +128,7 @@ def test_the_dead_are_crossed_out_and_no_others() -> None:
     assert corners == places
 
 
-@pytest.mark.parametrize(
-    ("count", "shape"),
-    [(1, (1, 28, 28)), (7, (3, 29, 31)), (100, (1, 28, 28))],
-)
+@pytest.mark.parametrize(("count", "shape"), [(1, (1, 28, 28)), (7, (3, 29, 31)), (100, (1, 28, 28))])
 def test_pages_of_any_kernels_fit(count: int, shape: tuple[int, int, int]) -> None:
     found = draw(picture(noise(count, *shape)))
     check_layout(found)

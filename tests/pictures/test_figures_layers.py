@@ -99,10 +99,7 @@ def used(*uses: int) -> Codebook:
     return Codebook(uses=np.array(uses, dtype=np.int64))
 
 
-@pytest.mark.parametrize(
-    ("uses", "perplexity", "dead"),
-    [((7, 0, 0), 1, 2), ((2, 1, 1), 2**1.5, 0)],
-)
+@pytest.mark.parametrize(("uses", "perplexity", "dead"), [((7, 0, 0), 1, 2), ((2, 1, 1), 2**1.5, 0)])
 def test_perplexity_and_dead_codes(uses: tuple[int, ...], perplexity: float, dead: int) -> None:
     shown = used(*uses)
     assert shown.perplexity == pytest.approx(perplexity)

@@ -101,10 +101,6 @@ def test_progress_shows_eight_of_many_snapshots() -> None:
     assert [row[0] for row in rows(alone(progress(5, 10)))] == [0, 105, 110]
 
 
-def test_a_letter_that_the_font_lacks_stops_nothing() -> None:
-    alone(final(1, 2, 3, captions=("\N{CJK UNIFIED IDEOGRAPH-732B}", "b", "c")))
-
-
 def test_several_runs_have_a_row_each_with_their_errors() -> None:
     figure = draw(Panel("conv", final(0, 1, 2)), Panel("linear", final(0, 1, 104)))
     assert rows(figure) == [[0, 1, 2], [0, 1, 2], [0, 1, 104]]

@@ -100,12 +100,7 @@ def test_a_model_without_such_a_layer_has_no_kernels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([3.0, -3, 3, -3], 0),
-        ([0.0, 0, -2, 0], 1),
-        ([3.0, 4, 0, 0], (2 - 7 / 5) / (2 - 1)),
-    ],
+    ("values", "expected"), [([3.0, -3, 3, -3], 0), ([0.0, 0, -2, 0], 1), ([3.0, 4, 0, 0], (2 - 7 / 5) / (2 - 1))]
 )
 def test_hoyers_sparsity(values: list[float], expected: float) -> None:
     assert hoyer(torch.tensor([values, [10 * value for value in values]])).tolist() == pytest.approx(

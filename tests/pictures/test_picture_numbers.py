@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import tracemalloc
@@ -129,8 +128,6 @@ def test_pipes_links_and_single_arrays_are_not_opened(tmp_path: Path) -> None:
             Codebook.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         Codebook.load(tmp_path / "nothing.npz")
-    content = io.BytesIO()
-    np.save(content, np.zeros(3))
-    (tmp_path / "codebook.npz").write_bytes(content.getvalue())
+    (tmp_path / "codebook.npz").write_bytes(npy("(3,)", content=bytes(24)))
     with pytest.raises(ValueError, match=REFUSED):
         Codebook.load(tmp_path / "codebook.npz")
