@@ -141,11 +141,12 @@ def _draw_box(axes: Axes, quantiles: NDArray[np.float64], *, middle: float, thic
 
 def _line(pictures: Sequence[ErrorByClass]) -> str:
     noisy = [picture.noisy for picture in pictures]
-    source = " of the reconstruction of the noisy image against the clean one" if any(noisy) else ""
-    which = "" if all(noisy) or not any(noisy) else " (of runs with noise)"
+    source = ", of runs with noise from the noisy image against the clean one" if any(noisy) else ""
+    if all(noisy):
+        source = " of the reconstruction of the noisy image against the clean one"
     odd = sum(int((~np.isfinite(picture.errors)).sum()) for picture in pictures)
     said = f" {odd:,} errors are not finite and left out." if odd else ""
     return (
-        f"Test error{source}{which}: a box reaches from the lower to the upper quartile of a class's images, the thick "
+        f"Test error{source}: a box reaches from the lower to the upper quartile of a class's images, the thick "
         f"line is the median, the thin lines reach from 5 % to 95 %.{said}"
     )

@@ -78,16 +78,15 @@ def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Moc
     subject = run[1].call_args_list[0].args[0]
     test_codes = subject.model.encode(subject.test_images / 255).detach()
     np.testing.assert_allclose(measured(Codes, subject).points, principal_plane(test_codes).project(test_codes), 1e-3)
-    train = len(subject.splits.train)
-    assert measured(Samples, subject).mixture.endswith(f"fitted to {train} training codes")
     images = subject.splits.train.images / 255
+    assert measured(Samples, subject).mixture.endswith(f"fitted to {len(images)} training codes")
     given, corrupted = subject.noise(images, generator=frozen_generator(subject.device, split="gradients"))
     output = subject.model(given)
     objective = subject.model.objective(output, target=images, given=given, corrupted=corrupted)
     first = next(parameter for name, parameter in subject.model.named_parameters() if name.endswith("weight"))
     (gradient,) = torch.autograd.grad(objective.loss, [first])
     picture = measured(Gradients, subject)
-    assert picture.images == train
+    assert picture.images == len(images)
     assert picture.after[0] == pytest.approx(float(gradient.norm()), rel=1e-4)
     assert picture.before[0] != pytest.approx(picture.after[0], rel=1e-3)
 
