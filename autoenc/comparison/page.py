@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -60,7 +60,7 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
             problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
             raise ConfigError("comparison.metric", problem, value=settings.metric)
     with house_style():
-        drawn = [_figure_or_warning(name, records, settings=settings) for name in settings.pictures]
+        drawn = (_figure_or_warning(name, records, settings=settings) for name in settings.pictures)
         figures = [figure for figure in drawn if figure is not None]
         if figures:
             save_stacked(figures, path, title=title)
@@ -101,7 +101,13 @@ def _numbers(config: Mapping[str, Any], *, below: str = "") -> list[str]:
 def _figure_or_warning(name: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
     """The picture; None, with a warning, if it cannot be drawn of these runs together."""
     try:
-        return _CHARTS[name](records, settings) if name in _CHARTS else _picture(name, records, epochs=settings.epochs)
+        if name == "loss_curves":
+            return _loss_curves(records)
+        if name == "final_losses":
+            return _final_losses(records, metric=settings.metric)
+        if name == "error_against":
+            return _error_against(records, key=settings.against or "", metric=settings.metric)
+        return _picture(name, records, epochs=settings.epochs)
     except ValueError as error:
         log.warning("The picture '%s' is left out: %s", name, error)
         return None
@@ -140,7 +146,7 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
     return figure
 
 
-def _loss_curves(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:  # noqa: ARG001
+def _loss_curves(records: Sequence[RunRecord]) -> Figure:
     from autoenc.pictures.loss_curves import loss_curves_by_run
 
     histories = [(record.label, record.history) for record in records]
@@ -148,52 +154,35 @@ def _loss_curves(records: Sequence[RunRecord], settings: ComparisonSettings) -> 
     return loss_curves_by_run(histories, loss_labels=labels, title="Loss by epoch")
 
 
-def _final_losses(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
+def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:
     from autoenc.pictures.scores_by_run import scores_by_run
 
-    rows = [(record.label, _scores(record, settings.metric)) for record in records]
-    label, scale = _metric_label(records, settings.metric), _scale(settings.metric)
+    rows = [(record.label, {split: record.metrics.get(f"{split}.{metric}") for split in SPLITS}) for record in records]
+    label, scale = _axis(records, metric)
     return scores_by_run(rows, metric_label=label, title="Final errors", scale=scale)
 
 
-def _metric_label(records: Sequence[RunRecord], metric: str) -> str:
-    """The label of an axis: the metric and the first words of its unit."""
-    unit = records[0].unit(f"test.{metric}") or metric
-    return f"{metric}: {unit.partition(',')[0]}"
+def _axis(records: Sequence[RunRecord], metric: str) -> tuple[str, str]:
+    """The label of a metric's axis, with the first words of its unit, and the scale."""
+    unit, found = records[0].unit(f"test.{metric}") or metric, find_metric(f"test.{metric}")
+    return f"{metric}: {unit.partition(',')[0]}", found.scale if found else "log"
 
 
-def _scale(metric: str) -> str:
-    found = find_metric(f"test.{metric}")
-    return found.scale if found else "log"
-
-
-def _scores(record: RunRecord, metric: str) -> dict[str, float]:
-    found = {split: record.metrics.get(f"{split}.{metric}") for split in reversed(SPLITS)}
-    return {split: value for split, value in found.items() if value is not None}
-
-
-def _error_against(records: Sequence[RunRecord], settings: ComparisonSettings) -> Figure:
+def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Figure:
     from autoenc.pictures.error_by_setting import Point, error_by_setting
 
-    key, metric = settings.against or "", settings.metric
-    places = [float(setting(record.config, key)) for record in records]
-    points = [
-        Point(
-            _series(record, key=key), place, record.metrics.get(f"test.{metric}"), record.metrics.get(f"train.{metric}")
-        )
-        for record, place in zip(records, places, strict=True)
-    ]
-    baseline: list[tuple[float, float]] = []
-    if metric == "mse" and key == "architecture.code_size":
-        found = {place: record.metrics.get("test.pca_mse") for record, place in zip(records, places, strict=True)}
-        baseline = [(size, error) for size, error in sorted(found.items()) if error is not None]
+    points = []
+    baseline: dict[float, float] = {}
+    for record in records:
+        place, metrics = float(setting(record.config, key)), record.metrics
+        name = _series(record, key=key)
+        points.append(Point(name, place, metrics.get(f"test.{metric}"), metrics.get(f"train.{metric}")))
+        if metric == "mse" and key == "architecture.code_size" and "test.pca_mse" in metrics:
+            baseline[place] = metrics["test.pca_mse"]
+    label, scale = _axis(records, metric)
+    title = f"Error against {key}"
     return error_by_setting(
-        points,
-        x_label=key,
-        metric_label=_metric_label(records, metric),
-        baseline=baseline,
-        title=f"Error against {key}",
-        scale=_scale(metric),
+        points, x_label=key, metric_label=label, baseline=sorted(baseline.items()), title=title, scale=scale
     )
 
 
@@ -202,10 +191,3 @@ def _series(record: RunRecord, *, key: str) -> str:
     name = f"{key.rpartition('.')[2].replace('_', ' ')} "
     rest = [part for part in record.label.split(", ") if not part.startswith(name)]
     return ", ".join(rest) or "the runs"
-
-
-_CHARTS: dict[str, Callable[[Sequence[RunRecord], ComparisonSettings], Figure | None]] = {
-    "loss_curves": _loss_curves,
-    "final_losses": _final_losses,
-    "error_against": _error_against,
-}

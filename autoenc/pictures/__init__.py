@@ -65,17 +65,10 @@ def picture_class(name: str) -> type[Picture]:
 def draw_pictures(
     subject: Subject, *, folder: Path, names: Sequence[str] | None, title: str, epoch: int | None
 ) -> list[Path]:
-    """Measure and draw pictures into a folder.
+    """Measure and draw pictures into a folder, which is made if it does not exist, and return their paths.
 
-    Args:
-        subject: the trained model and its images.
-        folder: made if it does not exist.
-        names: from `PICTURES`; None draws every picture that applies to the model.
-        title: the heading of each picture.
-        epoch: whose weights the model has, for the heading; None if unknown.
-
-    Returns:
-        The paths of the pictures. A picture that does not apply is left out, with a warning if it was named.
+    `names` are from `PICTURES`; None draws every picture. One that does not apply to the model is left out, with a
+    warning if it was named. The heading is the title and the epoch whose weights the model has, if that is known.
 
     Raises:
         OSError: a picture cannot be written.

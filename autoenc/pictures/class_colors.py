@@ -10,18 +10,7 @@ from autoenc.pictures.panels import Corner
 
 # Ten colours that the colour-blind can tell apart: M. A. Petroff, Accessible Color Sequences for Data Visualization,
 # arXiv:2107.02270, table 1. Reordered: the three greys are far apart, and neighbours differ in lightness.
-_COLORS = (
-    "#3f90da",
-    "#bd1f01",
-    "#ffa90e",
-    "#832db6",
-    "#94a4a2",
-    "#a96b59",
-    "#e76300",
-    "#717581",
-    "#92dadd",
-    "#b9ac70",
-)
+_COLORS = ("#3f90da", "#bd1f01", "#ffa90e", "#832db6", "#94a4a2", "#a96b59", "#e76300", "#717581", "#92dadd", "#b9ac70")
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 
 MAX_NAME = 190  # pixels of a name in the legend, then it is wrapped

@@ -1,7 +1,4 @@
-"""Axes with the codes of images: a scatter of two numbers, or a histogram of one number for each class.
-
-Codes are (N, 2) or (N, 1), with their classes (N,). Codes that are not finite have been left out.
-"""
+"""Axes with the codes of images: a scatter of two numbers, or a histogram of one number for each class."""
 
 from __future__ import annotations
 
@@ -14,9 +11,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from autoenc.pictures.charts import write_in_middle
 from autoenc.pictures.class_colors import look
-from autoenc.pictures.page import DPI, INK, LABEL, SMALL, Page, line_height, text_width, wrapped
+from autoenc.pictures.page import DPI, INK, LABEL, SMALL, Page, line_height, text_width
 
 TAIL = 0.5  # per cent of the codes on each side that may lie outside of the window
 ROOM = 0.06  # of the window, around the codes
@@ -37,19 +33,6 @@ class Box(NamedTuple):
         return page.figure.add_axes(page.rectangle(left=self.left, top=self.top, width=self.width, height=self.height))
 
 
-class Cloud(NamedTuple):
-    """Finite points (N, 1) or (N, 2) and their classes (N,)."""
-
-    points: NDArray[np.float64]
-    labels: NDArray[Any]
-
-    @classmethod
-    def of(cls, points: NDArray[Any], labels: NDArray[Any]) -> Cloud:
-        """The finite ones of these points."""
-        kept = np.isfinite(points).all(axis=-1)
-        return cls(points[kept].astype(np.float64), labels[kept])
-
-
 class Window(NamedTuple):
     """The part of the plane or the line that is drawn: (D,) each."""
 
@@ -67,10 +50,6 @@ class Window(NamedTuple):
         size = self.high - self.low
         return float(size[0] / size[-1])
 
-    def outside(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which points (..., D) are outside."""
-        return np.asarray(((points < self.low) | (points > self.high)).any(axis=-1))
-
     def shaped(self, aspect: float) -> Window:
         """The window enlarged around its middle to that aspect; a line stays as it is."""
         if self.dimensions == 1:
@@ -81,8 +60,9 @@ class Window(NamedTuple):
         return Window(middle - half, middle + half)
 
 
-def window(points: NDArray[np.float64]) -> Window:
-    """A window for points (N, D) that few outliers do not shrink: their central 99 %, or all if that is little more."""
+def window(points: NDArray[Any]) -> Window:
+    """A window for the finite ones of points (N, D): their central 99 %, or all of them if that is little more."""
+    points = points[np.isfinite(points).all(axis=1)].astype(np.float64)
     if not len(points):
         return Window(-np.ones(points.shape[1]), np.ones(points.shape[1]))
     low, high = np.percentile(points, [TAIL, 100 - TAIL], axis=0)
@@ -95,55 +75,39 @@ def window(points: NDArray[np.float64]) -> Window:
 
 
 def scatter(
-    page: Page, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box, axis_labels: Sequence[str]
+    axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], *, names: Sequence[str], seen: Window, box: Box
 ) -> None:
-    """Axes with the points in the colours of their classes, and the names of the classes at their medians, if any.
+    """Draw finite points (N, 2) in the colours of their classes (N,), and the classes' names, if any, at their medians.
 
     Points outside the window are drawn on its border. The window has the aspect of the box (`Window.shaped`), so both
     axes have the same unit length.
     """
-    axes = box.axes(page)
-    axes.set_xlim(seen.low[0], seen.high[0])
     axes.set_ylim(seen.low[1], seen.high[1])
-    axes.set_xticks(*ticks(seen.low[0], seen.high[0], pixels=box.width))
     axes.set_yticks(*ticks(seen.low[1], seen.high[1], pixels=box.height))
     axes.grid()
-    axes.set_axisbelow(True)
-    across, up = axis_labels
-    axes.set_xlabel(wrapped(across, width=box.width, size=LABEL))
-    axes.set_ylabel(wrapped(up, width=box.height, size=LABEL))
-    shown = Cloud(np.clip(cloud.points, seen.low, seen.high), cloud.labels)
-    _draw_points(axes, shown, box=box)
-    if names:
-        _write_names(axes, shown, names=names, seen=seen, box=box)
-    if not len(cloud.points):
-        write_in_middle(axes, "no finite code to draw")
+    points = np.clip(points, seen.low, seen.high)
+    _draw_points(axes, points, labels, box=box)
+    if names and len(points):
+        _write_names(axes, points, labels, names=names, seen=seen, box=box)
 
 
 def histograms(
-    page: Page, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box, axis_labels: Sequence[str]
+    axes: Axes, values: NDArray[np.float64], labels: NDArray[Any], *, names: Sequence[str], seen: Window
 ) -> None:
-    """Axes with a histogram for each class, one above the other; heights are shares of the class."""
-    axes = box.axes(page)
+    """Draw a histogram of finite values (N,) for each class, one above the other; heights are shares of the class."""
     edges = np.linspace(seen.low[0], seen.high[0], BINS + 1)
-    values = np.clip(cloud.points[:, 0], edges[0], edges[-1])
-    counts = np.array([np.histogram(values[cloud.labels == index], edges)[0] for index in range(len(names))])
+    values = np.clip(values, edges[0], edges[-1])
+    counts = np.array([np.histogram(values[labels == index], edges)[0] for index in range(len(names))])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shares *= 0.92 / max(shares.max(), 1e-12)
     for index, share in enumerate(shares):
         base = len(names) - 1 - index
         axes.stairs(base + share, edges, baseline=base, fill=True, color=look(index).color)
         axes.stairs(base + share, edges, baseline=base, color=INK, linewidth=0.6)
-    axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, len(names))
     axes.set_yticks(np.arange(len(names)) + 0.25, list(reversed(names)) if len(names) > 1 else [""])
     axes.tick_params(axis="y", length=0)
-    axes.set_xticks(*ticks(edges[0], edges[-1], pixels=box.width))
-    axes.set_xlabel(wrapped(axis_labels[0], width=box.width, size=LABEL))
     axes.grid(axis="x")
-    axes.set_axisbelow(True)
-    if not len(cloud.points):
-        write_in_middle(axes, "no finite code to draw")
 
 
 def ticks(low: float, high: float, *, pixels: int) -> tuple[list[float], list[str]]:
@@ -153,37 +117,29 @@ def ticks(low: float, high: float, *, pixels: int) -> tuple[list[float], list[st
     return ticks, [f"{tick:.6g}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
 
 
-def _draw_points(axes: Axes, cloud: Cloud, *, box: Box) -> None:
+def _draw_points(axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], *, box: Box) -> None:
     """In a fixed random order: in the order of the classes, the last would hide the others."""
-    order = np.random.default_rng(0).permutation(len(cloud.points))
-    points, labels = cloud.points[order], cloud.labels[order]
-    looks = [look(int(label)) for label in labels]
+    order = np.random.default_rng(0).permutation(len(points))
+    points, looks = points[order], [look(int(label)) for label in labels[order]]
     markers = np.array([found.marker for found in looks])
     colors = np.array([found.color for found in looks])
     # The markers share a third of the axes' area, so that the cloud is neither thin nor a blot.
     pixels = float(np.clip(0.35 * box.width * box.height / max(len(points), 1), 5, 90))
     size = pixels * (72 / DPI) ** 2  # in square points
+    style: dict[str, Any] = {"linewidths": 0, "alpha": 0.8, "clip_on": False}
     for marker in dict.fromkeys(markers.tolist()):
         chosen = markers == marker
-        axes.scatter(
-            points[chosen, 0],
-            points[chosen, 1],
-            s=size if marker == "o" else 1.6 * size,
-            c=colors[chosen].tolist(),
-            marker=marker,
-            linewidths=0,
-            alpha=0.8,
-            clip_on=False,
-        )
+        (x, y), area = points[chosen].T, size if marker == "o" else 1.6 * size
+        axes.scatter(x, y, s=area, c=colors[chosen].tolist(), marker=marker, **style)
 
 
-def _write_names(axes: Axes, cloud: Cloud, *, names: Sequence[str], seen: Window, box: Box) -> None:
+def _write_names(
+    axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], *, names: Sequence[str], seen: Window, box: Box
+) -> None:
     """Each class's name at the median of its codes, or next to it if another name is there."""
-    present = [index for index in range(len(names)) if (cloud.labels == index).any()]
-    if not present:
-        return
+    present = np.unique(labels).tolist()
     size = LABEL if box.height >= LARGE else SMALL
-    medians = np.array([np.median(cloud.points[cloud.labels == index], axis=0) for index in present])
+    medians = np.array([np.median(points[labels == index], axis=0) for index in present])
     pixels = np.array([box.width, box.height])
     scale = pixels / (seen.high - seen.low)
     sizes = np.array([[text_width(names[index], size) + 8, line_height(size)] for index in present], dtype=np.float64)

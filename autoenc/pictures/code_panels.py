@@ -1,97 +1,109 @@
-"""Panels with axes of codes: their size, their texts, and their legend."""
+"""Pages of panels with codes: scatters or histograms on axes of one size, and a legend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from autoenc.pictures.class_colors import Legend, legend
-from autoenc.pictures.code_axes import Box, Cloud, Window, histograms, scatter, ticks
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from autoenc.pictures.charts import write_in_middle
+from autoenc.pictures.class_colors import draw_legend, legend
+from autoenc.pictures.code_axes import Box, Window, histograms, scatter, ticks
 from autoenc.pictures.page import LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
-from autoenc.pictures.panels import SPACE, Corner
+from autoenc.pictures.panels import SPACE, panel_page
 
 MOST_ROW, LEAST_ROW = 80, line_height(SMALL) + 4  # the height of a class in a histogram
 MOST_COVERED = 0.15  # the share of the axes that names may cover
 
 
-@dataclass(frozen=True)
-class CodeAxes:
-    """Axes of one size in all panels, each with its window; `left` and `foot` have room for ticks and labels."""
+class CodePanel(NamedTuple):
+    """Codes, and the part of their plane or line that is drawn."""
 
-    names: tuple[str, ...]
-    windows: list[Window]
-    axes_width: int
-    axes_height: int
-    left: int
-    foot: int
-    legend: Legend | None
-
-    @property
-    def width(self) -> int:
-        """Of a panel."""
-        return self.left + self.axes_width
-
-    @property
-    def height(self) -> int:
-        """Of a panel."""
-        return self.axes_height + self.foot
-
-    @property
-    def side(self) -> int:
-        """The width of the legend to the right of the panels."""
-        return self.legend.width if self.legend else 0
-
-    @property
-    def named(self) -> bool:
-        """Whether the classes' names are written among the points: there are several, and they have room."""
-        area = sum((text_width(name, SMALL) + 8) * line_height(SMALL) for name in self.names)
-        return len(self.names) > 1 and area <= MOST_COVERED * self.axes_width * self.axes_height
-
-    @property
-    def scattered(self) -> bool:
-        """Whether there is a scatter, not only histograms."""
-        return any(seen.dimensions == 2 for seen in self.windows)
-
-    def draw(self, page: Page, cloud: Cloud, *, seen: Window, corner: Corner, axis_labels: Sequence[str]) -> None:
-        """Draw the points of the panel that begins at the corner."""
-        box = Box(corner.left + self.left, corner.top, self.axes_width, self.axes_height)
-        names = self.names if self.named or seen.dimensions == 1 else ()
-        draw = scatter if seen.dimensions == 2 else histograms
-        draw(page, cloud, names=names, seen=seen, box=box, axis_labels=axis_labels)
+    heading: str
+    points: NDArray[Any]
+    """(N, 1) or (N, 2)."""
+    labels: NDArray[Any]
+    """(N,), the classes."""
+    axis_labels: tuple[str, ...]
+    seen: Window
 
 
-def code_axes(
-    windows: Sequence[Window],
+def code_page(
+    panels: Sequence[CodePanel | None],
     *,
     names: tuple[str, ...],
-    axis_labels: Sequence[Sequence[str]],
+    width: int,
     height: int,
-    aspect: float,
-    rows: int = 1,
-) -> CodeAxes:
-    """Axes about `height` pixels high and `aspect` times as wide, with a legend as high as `rows` rows of them.
+    columns: int,
+    title: str,
+    notes: Sequence[str],
+) -> Figure:
+    """Draw panels with axes of about `width` x `height` pixels; the place of a panel that is None stays empty.
 
-    Call it inside `house_style`.
+    The `names` are those of the classes. `notes` are further sentences for the line below the title. Call it inside
+    `house_style`.
     """
-    scattered = any(seen.dimensions == 2 for seen in windows)
-    width = round(height * aspect)
+    drawn = [panel for panel in panels if panel]
+    scattered, classes = any(panel.seen.dimensions == 2 for panel in drawn), len(names) > 1
     if not scattered:
         height = len(names) * max(LEAST_ROW, min(MOST_ROW, height // len(names)))
-    shaped = [seen.shaped(width / height) for seen in windows]
-    numbers = [ticks(seen.low[1], seen.high[1], pixels=height)[1] if seen.dimensions == 2 else names for seen in shaped]
-    wide = [text_width(text, SMALL) for texts in numbers for text in texts]
-    across = [wrapped(labels[0], width=width, size=LABEL) for labels in axis_labels]
-    up = [wrapped(labels[1], width=height, size=LABEL) for labels in axis_labels if len(labels) == 2]
-    ups = max((block_height(label, LABEL) for label in up), default=0)
-    return CodeAxes(
-        names=names,
-        windows=shaped,
-        axes_width=width,
-        axes_height=height,
-        left=max(wide, default=0) + SPACE + (ups + SPACE if ups else 0),
-        foot=line_height(SMALL) + SPACE + max(block_height(label, LABEL) for label in across) + SPACE,
-        legend=legend(names, height=rows * height) if scattered and len(names) > 1 else None,
+    area = sum((text_width(name, SMALL) + 8) * line_height(SMALL) for name in names)
+    named = classes and area <= MOST_COVERED * width * height
+    left, foot = _margins(drawn, names=names, width=width, height=height)
+    rows = -(-len(panels) // columns)
+    beside = legend(names, height=rows * height) if scattered and classes else None
+    page, corners, side = panel_page(
+        [panel.heading if panel else "" for panel in panels],
+        width=left + width,
+        height=height + foot,
+        columns=columns,
+        title=title,
+        line=" ".join([_explanation(scattered=scattered, classes=classes, named=named), *notes]).strip(),
+        side=beside.width if beside else 0,
     )
+    if beside:
+        draw_legend(page, beside, corner=side)
+    for panel, corner in zip(panels, corners, strict=True):
+        if panel:
+            box = Box(corner.left + left, corner.top, width, height)
+            _draw(page, panel, names=names, named=named, box=box)
+    return page.figure
+
+
+def _margins(panels: Sequence[CodePanel], *, names: Sequence[str], width: int, height: int) -> tuple[int, int]:
+    """Pixels to the left of the axes and below them, for ticks and labels."""
+    upright = [panel for panel in panels if panel.seen.dimensions == 2]
+    numbers = [text for panel in upright for text in ticks(panel.seen.low[1], panel.seen.high[1], pixels=height)[1]]
+    written = numbers if len(upright) == len(panels) else [*numbers, *names]
+    left = max((text_width(text, SMALL) for text in written), default=0) + SPACE
+    if upright:
+        left += max(_label_height(panel.axis_labels[1], room=height) for panel in upright) + SPACE
+    across = max(_label_height(panel.axis_labels[0], room=width) for panel in panels)
+    return left, line_height(SMALL) + across + 2 * SPACE
+
+
+def _label_height(label: str, *, room: int) -> int:
+    return block_height(wrapped(label, width=room, size=LABEL), LABEL)
+
+
+def _draw(page: Page, panel: CodePanel, *, names: Sequence[str], named: bool, box: Box) -> None:
+    kept = np.isfinite(panel.points).all(axis=1)
+    points, labels, seen = panel.points[kept].astype(np.float64), panel.labels[kept], panel.seen
+    axes = box.axes(page)
+    axes.set_xlim(seen.low[0], seen.high[0])
+    axes.set_xticks(*ticks(seen.low[0], seen.high[0], pixels=box.width))
+    axes.set_xlabel(wrapped(panel.axis_labels[0], width=box.width, size=LABEL))
+    axes.set_axisbelow(True)
+    if seen.dimensions == 2:
+        axes.set_ylabel(wrapped(panel.axis_labels[1], width=box.height, size=LABEL))
+        scatter(axes, points, labels, names=names if named else (), seen=seen, box=box)
+    else:
+        histograms(axes, points[:, 0], labels, names=names, seen=seen)
+    if not len(points):
+        write_in_middle(axes, "no finite code to draw")
 
 
 def shared_names(names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -101,22 +113,22 @@ def shared_names(names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return names[0]
 
 
-def explanation(layout: CodeAxes) -> str:
-    """What the picture shows, in words."""
-    classes = len(layout.names) > 1
-    if layout.scattered:
+def _explanation(*, scattered: bool, classes: bool, named: bool) -> str:
+    if scattered:
         text = "A point is the code of a test image" + (", its colour the class" if classes else "")
-        text += "; a class's name stands at the median of its codes" if layout.named else ""
+        text += "; a class's name stands at the median of its codes" if named else ""
     else:
         text = "Codes of the test images" + (" by class" if classes else "")
         text += "; heights are shares of a class's images, on one scale"
     return text + "."
 
 
-def left_out(*, odd: int, beyond: int, of: int) -> str:
-    """Sentences on how many codes lie beyond the axes or are not finite; empty if there are none."""
-    text = ""
-    for count, fate in ((beyond, "beyond the axes, drawn on their border"), (odd, "not finite, and left out")):
-        if count:
-            text += f" {count:,} of {of:,} codes {'is' if count == 1 else 'are'} {fate}."
-    return text
+def left_out(clouds: Sequence[NDArray[Any]], windows: Sequence[Window]) -> list[str]:
+    """Sentences on how many points (N, D) lie beyond their windows or are not finite."""
+    finite = [points[np.isfinite(points).all(axis=1)].astype(np.float64) for points in clouds]
+    total = sum(len(points) for points in clouds)
+    odd = total - sum(len(points) for points in finite)
+    pairs = zip(finite, windows, strict=True)
+    beyond = sum(int(((points < seen.low) | (points > seen.high)).any(axis=1).sum()) for points, seen in pairs)
+    fates = ((beyond, "beyond the axes, drawn on their border"), (odd, "not finite, and left out"))
+    return [f"{count:,} of {total:,} codes {'is' if count == 1 else 'are'} {fate}." for count, fate in fates if count]

@@ -16,11 +16,9 @@ from autoenc.seeds import derived_seed
 class PlacedCodes(NamedTuple):
     """Codes as points of a plane or a line."""
 
-    points: NDArray[np.float32]
-    """(..., N, 1) or (..., N, 2)."""
+    points: NDArray[np.float32]  # (..., N, 1) or (..., N, 2)
     axis_labels: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    """A sentence on the projection, if there is one."""
+    notes: tuple[str, ...] = ()  # a sentence on the projection, if there is one
 
 
 class Plane(NamedTuple):
@@ -34,7 +32,7 @@ class Plane(NamedTuple):
     """The share of the variance along each direction."""
 
     def project(self, codes: Tensor) -> NDArray[np.float32]:
-        """Project codes (N, code_size) to (N, 2); codes that are not finite stay so."""
+        """Project codes (..., N, code_size) to (..., N, 2); codes that are not finite stay so."""
         # In torch, because numpy warns of numbers that are not finite.
         centred = codes.double() - torch.from_numpy(self.mean)
         projected: NDArray[np.float32] = (centred @ torch.from_numpy(self.directions.copy())).float().numpy()
@@ -63,9 +61,13 @@ def principal_plane(codes: Tensor) -> Plane:
     return Plane(mean, directions, (first, second))
 
 
-def unprojected(codes: Tensor) -> PlacedCodes:
-    """Codes (..., N, 1) or (..., N, 2) as they are."""
-    return PlacedCodes(codes.numpy(), tuple(f"code {number}" for number in range(1, codes.shape[-1] + 1)))
+def place(codes: Tensor, *, plane_of: Tensor) -> PlacedCodes:
+    """Codes (..., N, code_size) of one or two numbers as they are, longer ones on the plane of some (M, code_size)."""
+    size = codes.shape[-1]
+    if size <= 2:
+        return PlacedCodes(codes.numpy(), tuple(f"code {number}" for number in range(1, size + 1)))
+    plane = principal_plane(plane_of)
+    return PlacedCodes(plane.project(codes), plane.axis_labels, (f"Codes of {size} numbers are projected.",))
 
 
 def central_range(codes: Tensor) -> Tensor:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -15,12 +14,11 @@ from autoenc.pictures.axis_ticks import ValueAxis, integer_ticks, value_axis
 from autoenc.pictures.charts import chart_axes
 from autoenc.pictures.page import INK
 from autoenc.pictures.panels import SPACE, panel_page
-from autoenc.pictures.picture import Panel, Picture, columns_of
+from autoenc.pictures.picture import Panel, Picture, chart_width, columns_of
 
 if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
-WIDTHS = {1: 1400, 2: 950, 3: 640}  # of a panel, by how many stand side by side
 BAR = "#12355b"
 FEW = 64  # codes: up to so many, bars have gaps between them
 LINE = (
@@ -32,8 +30,6 @@ LINE = (
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Codebook(Picture):
     """The number of uses of each code on the test images."""
-
-    kind: ClassVar[str] = "codebook"
 
     uses: NDArray[np.int64]
     """(K,), in the codebook's order."""
@@ -71,41 +67,21 @@ class Codebook(Picture):
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw a bar for each code, by share of uses, on one vertical scale."""
         columns = columns_of(panels)
-        width, height = WIDTHS[columns], 620 if len(panels) == 1 else 420
+        width, height = chart_width(columns), 620 if len(panels) == 1 else 420
         percents = [100 * panel.picture.shares for panel in panels]
-        scale = _from_zero(max(float(shares.max()) for shares in percents))
+        highest = max(float(shares.max()) for shares in percents)
+        scale = replace(value_axis(np.array([0, highest]), unit="", scale="linear"), low=0)
         headings = [panel.heading for panel in panels]
         page, corners, _ = panel_page(headings, width=width, height=height, columns=columns, title=title, line=LINE)
         for shares, corner in zip(percents, corners, strict=True):
-            labels = ("share of uses (%)", "code, by rank")
-            axes = chart_axes(
-                page,
-                corner,
-                width=width - SPACE,
-                height=height,
-                upright=scale,
-                across=_ranks(len(shares)),
-                labels=labels,
-            )
-            _draw(axes, shares)
+            ticks: list[float] = [*integer_ticks(1, len(shares), most=7)]
+            ranks = ValueAxis("linear", 0.5, len(shares) + 0.5, ticks, minor_ticks=[], note="")
+            labels, inner = ("share of uses (%)", "code, by rank"), width - SPACE
+            axes = chart_axes(page, corner, width=inner, height=height, upright=scale, across=ranks, labels=labels)
+            places = np.arange(1, len(shares) + 1)
+            if len(shares) <= FEW:
+                axes.bar(places, shares, width=0.8, color=BAR)
+            else:
+                axes.stairs(shares, np.append(places, len(shares) + 1) - 0.5, fill=True, color=BAR)
+            axes.axhline(100 / len(shares), color=INK, linestyle="--", linewidth=1.4)
         return page.figure
-
-
-def _from_zero(high: float) -> ValueAxis:
-    """A linear axis that begins at 0, where the bars stand."""
-    axis = value_axis(np.array([0.0, high]), unit="")
-    return ValueAxis("linear", 0.0, axis.high, [tick for tick in axis.ticks if tick >= 0], minor_ticks=[], note="")
-
-
-def _ranks(count: int) -> ValueAxis:
-    ticks = [float(tick) for tick in integer_ticks(1, count, most=7)]
-    return ValueAxis("linear", 0.5, count + 0.5, ticks, minor_ticks=[], note="")
-
-
-def _draw(axes: Axes, percents: NDArray[np.float64]) -> None:
-    places = np.arange(1, len(percents) + 1)
-    if len(percents) <= FEW:
-        axes.bar(places, percents, width=0.8, color=BAR)
-    else:
-        axes.stairs(percents, np.append(places, len(percents) + 1) - 0.5, fill=True, color=BAR)
-    axes.axhline(100 / len(percents), color=INK, linestyle="--", linewidth=1.4)

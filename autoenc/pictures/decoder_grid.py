@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -34,8 +34,6 @@ FOOT = 2 * SPACE + line_height(SMALL) + line_height(LABEL)  # below a map: ticks
 class DecoderGrid(Picture):
     """Decoded codes on a grid, evenly spaced."""
 
-    kind: ClassVar[str] = "decoder_grid"
-
     images: NDArray[Any]
     """(R, S, C, H, W) in [0, 1] scale. The first row has the highest second number. One row for codes of one number."""
     across: NDArray[Any]
@@ -49,8 +47,7 @@ class DecoderGrid(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """Decode 20 x 20 codes over the central 95 % of the test codes' two numbers, or 20 codes of one number.
 
-        Returns:
-            None if codes have more than two numbers, or none is finite.
+        None if codes have more than two numbers, or none is finite.
         """
         import torch
 
@@ -78,14 +75,14 @@ class DecoderGrid(Picture):
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw a map for each panel, on its own axes with the codes."""
         pictures = [panel.picture for panel in panels]
+        mosaics = [_mosaic(picture.images) for picture in pictures]
+        height, width = (max(mosaic.shape[axis] for mosaic in mosaics) for axis in (0, 1))
         columns = 1 if all(picture.code_size == 1 for picture in pictures) else min(len(panels), MOST_COLUMNS)
-        maps = [_Map.of(picture) for picture in pictures]
-        height, width = (max(found.pixels.shape[axis] for found in maps) for axis in (0, 1))
         columns = max(1, min(columns, (MAX_WIDTH + GUTTER) // (width + LEFT_ABOUT + GUTTER)))
         room = (MAX_WIDTH - (columns - 1) * GUTTER) // columns - LEFT_ABOUT
         scale = max(1, min(room // width, MAX_HEIGHT // height))
-        left = max(found.left(scale=scale) for found in maps)
-        page = panel_page(
+        left = max(_axis_width(picture, height=scale * len(m)) for picture, m in zip(pictures, mosaics, strict=True))
+        page, corners, _ = panel_page(
             [panel.label for panel in panels],
             width=left + scale * width,
             height=scale * height + FOOT,
@@ -93,9 +90,9 @@ class DecoderGrid(Picture):
             title=title,
             line=_line(pictures),
         )
-        for found, corner in zip(maps, page.corners, strict=True):
-            found.draw(page.page, left=corner.left + left, top=corner.top, scale=scale)
-        return page.page.figure
+        for picture, mosaic, corner in zip(pictures, mosaics, corners, strict=True):
+            _draw(page, picture, mosaic, left=corner.left + left, top=corner.top, scale=scale)
+        return page.figure
 
 
 def _even(low: Tensor, high: Tensor, *, steps: int) -> Tensor:
@@ -107,42 +104,36 @@ def _even(low: Tensor, high: Tensor, *, steps: int) -> Tensor:
     return torch.linspace(float(low), float(high), steps)
 
 
-class _Map(NamedTuple):
-    """All images of a panel as one, without gaps: pixels (H, W, 3), and the codes at its edges."""
+def _mosaic(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Images (R, S, C, H, W) as the pixels of one, (R * H, S * W, 3), without gaps."""
+    pixels = as_pixels(images)  # (R, S, H, W, 3)
+    rows, columns, height, width = pixels.shape[:4]
+    return pixels.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
 
-    pixels: NDArray[np.uint8]
-    across: tuple[float, float]
-    up: tuple[float, float]
-    code_size: int
 
-    @classmethod
-    def of(cls, picture: DecoderGrid) -> _Map:
-        pixels = as_pixels(picture.images)  # (R, S, H, W, 3)
-        rows, columns, height, width = pixels.shape[:4]
-        mosaic = pixels.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
-        return cls(mosaic, _edges(picture.across), _edges(picture.up[::-1]), picture.code_size)
+def _axis_width(picture: DecoderGrid, *, height: int) -> int:
+    """Pixels to the left of a map of this height, for the second number's ticks and name."""
+    if picture.code_size == 1:
+        return 0
+    written = ticks(*_edges(picture.up[::-1]), pixels=height)[1]
+    return line_height(LABEL) + 2 * SPACE + max(text_width(text, SMALL) for text in written)
 
-    def left(self, *, scale: int) -> int:
-        """What the second number's ticks and name need."""
-        if self.code_size == 1:
-            return 0
-        written = ticks(*self.up, pixels=scale * self.pixels.shape[0])[1]
-        return line_height(LABEL) + 2 * SPACE + max(text_width(text, SMALL) for text in written)
 
-    def draw(self, page: Page, *, left: int, top: int, scale: int) -> None:
-        height, width = (scale * size for size in self.pixels.shape[:2])
-        page.image(self.pixels, left=left, top=top, scale=scale)
-        axes = Box(left, top, width, height).axes(page)
-        axes.set_facecolor("none")
-        axes.spines[:].set_visible(False)  # the image has a frame
-        axes.set_xlim(*self.across)
-        axes.set_xticks(*ticks(*self.across, pixels=width))
-        axes.set_xlabel("code 1")
-        axes.set_ylim(*self.up)
-        axes.set_yticks([])
-        if self.code_size == 2:
-            axes.set_yticks(*ticks(*self.up, pixels=height))
-            axes.set_ylabel("code 2")
+def _draw(page: Page, picture: DecoderGrid, mosaic: NDArray[np.uint8], *, left: int, top: int, scale: int) -> None:
+    height, width = (scale * size for size in mosaic.shape[:2])
+    page.image(mosaic, left=left, top=top, scale=scale)
+    axes = Box(left, top, width, height).axes(page)
+    axes.set_facecolor("none")
+    axes.spines[:].set_visible(False)  # the image has a frame
+    across, up = _edges(picture.across), _edges(picture.up[::-1])
+    axes.set_xlim(*across)
+    axes.set_xticks(*ticks(*across, pixels=width))
+    axes.set_xlabel("code 1")
+    axes.set_ylim(*up)
+    axes.set_yticks([])
+    if picture.code_size == 2:
+        axes.set_yticks(*ticks(*up, pixels=height))
+        axes.set_ylabel("code 2")
 
 
 def _edges(values: NDArray[Any]) -> tuple[float, float]:
@@ -156,6 +147,5 @@ def _line(pictures: Sequence[DecoderGrid]) -> str:
     along = "on a grid" if any(picture.code_size == 2 for picture in pictures) else "in a row"
     own = " Each panel has axes of its own." if len(pictures) > 1 else ""
     said = remark(*(picture.images for picture in pictures))
-    return (
-        f"Decoded codes {along}, over the central 95 % of the test images' codes in each direction.{own} {said}".strip()
-    )
+    codes = f"Decoded codes {along}, over the central 95 % of the test images' codes in each direction."
+    return f"{codes}{own} {said}".strip()

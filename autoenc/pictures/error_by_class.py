@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,8 +34,6 @@ SINGLE = "#7da7d0"  # the boxes of a single run
 class ErrorByClass(Picture):
     """The squared error of every test image, and its class."""
 
-    kind: ClassVar[str] = "error_by_class"
-
     errors: NDArray[Any]
     """(N,): the mean over pixels of the squared difference of reconstruction and clean image."""
     labels: NDArray[Any]
@@ -59,17 +57,12 @@ class ErrorByClass(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Draw a row for all images and for each class, in it a box for each panel, all on one axis from zero.
-
-        Raises:
-            ValueError: the panels' images are of different classes.
-        """
+        """Draw a row for all images and for each class, in it a box for each panel, all on one axis from zero."""
         pictures = [panel.picture for panel in panels]
         rows = _rows(pictures)
-        shown = (
-            legend([panel.label for panel in panels], height=10_000, most_name=MAX_NAME) if len(panels) > 1 else None
-        )
-        left = max(text_width(row.name, SMALL) for row in rows) + SPACE
+        labels = [panel.label for panel in panels]
+        shown = legend(labels, height=10_000, most_name=MAX_NAME) if len(panels) > 1 else None
+        left = max(text_width(name, SMALL) for name, _ in rows) + SPACE
         thickness = THICKEST if len(panels) == 1 else max(THINNEST, THICKEST - 6 * len(panels))
         row_height = max(2 * line_height(SMALL), thickness * len(panels)) + BETWEEN
         height = row_height * len(rows)
@@ -83,57 +76,52 @@ class ErrorByClass(Picture):
             side=shown.width if shown else 0,
         )
         axes = Box(corners[0].left + left, corners[0].top, WIDTH, height).axes(page)
-        _prepare(axes, rows, noisy={picture.noisy for picture in pictures})
-        for number, row in enumerate(rows):
-            for index, quantiles in enumerate(row.quantiles):
-                offset = (index - (len(panels) - 1) / 2) * thickness / row_height
+        _prepare(axes, rows, noisy=all(picture.noisy for picture in pictures))
+        for number, (_, boxes) in enumerate(rows):
+            for index, quantiles in enumerate(boxes):
+                middle = number + (index - (len(panels) - 1) / 2) * thickness / row_height
                 color = look(index).color if shown else SINGLE
-                _draw_box(axes, quantiles, middle=number + offset, thickness=0.8 * thickness / row_height, color=color)
-                if not shown:
-                    _write_median(axes, quantiles, middle=number)
+                _draw_box(axes, quantiles, middle=middle, thickness=0.8 * thickness / row_height, color=color)
+                if not shown and np.isfinite(quantiles).all():
+                    text, end = f"median {error_text(float(quantiles[2]))}", (quantiles[-1], middle)
+                    axes.annotate(text, end, (8, 0), textcoords="offset pixels", va="center", size=SMALL)
         if shown:
             draw_legend(page, shown, corner=side)
         return page.figure
 
 
-class _Row(NamedTuple):
-    """A class, or all images."""
-
-    name: str
-    quantiles: list[NDArray[np.float64]]
-    """Of each panel, (5,); NaN if no error is finite."""
+Row = tuple[str, list[NDArray[np.float64]]]
+"""The name of a class, and for each panel the quantiles of its errors, (5,); NaN if no error is finite."""
 
 
-def _rows(pictures: Sequence[ErrorByClass]) -> list[_Row]:
+def _rows(pictures: Sequence[ErrorByClass]) -> list[Row]:
     """All images, then class after class, without classes that have no images."""
     names = shared_names([picture.class_names for picture in pictures])
-    rows = [_row("all", [np.ones(len(picture.labels), dtype=np.bool_) for picture in pictures], pictures)]
+    rows = [_row("all", [picture.errors for picture in pictures])]
     for index, name in enumerate(names):
-        chosen = [picture.labels == index for picture in pictures]
-        if any(part.any() for part in chosen):
-            rows.append(_row(name, chosen, pictures))
+        errors = [picture.errors[picture.labels == index] for picture in pictures]
+        if any(len(part) for part in errors):
+            rows.append(_row(name, errors))
     return rows
 
 
-def _row(name: str, chosen: Sequence[NDArray[np.bool_]], pictures: Sequence[ErrorByClass]) -> _Row:
-    counts = {int(part.sum()) for part in chosen}
-    images = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
-    errors = [picture.errors[part].astype(np.float64) for picture, part in zip(pictures, chosen, strict=True)]
-    finite = [part[np.isfinite(part)] for part in errors]
+def _row(name: str, errors: Sequence[NDArray[Any]]) -> Row:
+    counts = {len(part) for part in errors}
+    images = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
+    finite = [part[np.isfinite(part)].astype(np.float64) for part in errors]
     quantiles = [np.quantile(part, QUANTILES) if len(part) else np.full(len(QUANTILES), np.nan) for part in finite]
-    return _Row(f"{wrapped(name, width=MAX_NAME, size=SMALL)}\n{images} images", quantiles)
+    return f"{wrapped(name, width=MAX_NAME, size=SMALL)}\n{images} images", quantiles
 
 
-def _prepare(axes: Axes, rows: Sequence[_Row], *, noisy: set[bool]) -> None:
-    values = np.array([row.quantiles for row in rows])  # (rows, panels, 5)
-    largest = float(values[np.isfinite(values)].max(initial=0)) or 1.0
+def _prepare(axes: Axes, rows: Sequence[Row], *, noisy: bool) -> None:
+    values = np.array([quantiles for _, quantiles in rows])  # (rows, panels, 5)
+    largest = float(np.nan_to_num(values).max()) or 1.0
     limit = (1.18 if values.shape[1] == 1 else 1.04) * largest  # a single box has its median next to it
     axes.set_xlim(0, limit)
     axes.set_xticks(*ticks(0, limit, pixels=WIDTH))
-    source = " from the noisy input" if noisy == {True} else ""
-    axes.set_xlabel(f"squared error per pixel{source}, pixels in [0, 1]")
+    axes.set_xlabel(f"squared error per pixel{' from the noisy input' if noisy else ''}, pixels in [0, 1]")
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
@@ -151,20 +139,14 @@ def _draw_box(axes: Axes, quantiles: NDArray[np.float64], *, middle: float, thic
     axes.vlines(median, middle - thickness / 2, middle + thickness / 2, color=INK, linewidth=3)
 
 
-def _write_median(axes: Axes, quantiles: NDArray[np.float64], *, middle: float) -> None:
-    if np.isfinite(quantiles).all():
-        text, at = f"median {error_text(float(quantiles[2]))}", (quantiles[-1], middle)
-        axes.annotate(text, xy=at, xytext=(8, 0), textcoords="offset pixels", va="center", size=SMALL)
-
-
 def _line(pictures: Sequence[ErrorByClass]) -> str:
-    noisy = {picture.noisy for picture in pictures}
-    source = " of the reconstruction of the noisy image against the clean one" if noisy == {True} else ""
-    if len(noisy) == 2:
-        source = ", of runs with noise from the noisy image against the clean one"
+    noisy = [picture.noisy for picture in pictures]
+    source = ", of runs with noise from the noisy image against the clean one" if any(noisy) else ""
+    if all(noisy):
+        source = " of the reconstruction of the noisy image against the clean one"
     odd = sum(int((~np.isfinite(picture.errors)).sum()) for picture in pictures)
     said = f" {odd:,} errors are not finite and left out." if odd else ""
     return (
-        f"Test error{source}: a box reaches from the lower to the upper quartile of a class's images, the thick line "
-        f"is the median, the thin lines reach from 5 % to 95 %.{said}"
+        f"Test error{source}: a box reaches from the lower to the upper quartile of a class's images, the thick "
+        f"line is the median, the thin lines reach from 5 % to 95 %.{said}"
     )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.axis_ticks import ValueAxis, value_axis
+from autoenc.pictures.axis_ticks import value_axis
 from autoenc.pictures.charts import RowLayout, row_axes, row_layout
 from autoenc.pictures.page import SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
-from autoenc.pictures.picture import Panel, Picture, columns_of
+from autoenc.pictures.picture import Panel, Picture, chart_width, columns_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,17 +25,20 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 BATCH, BATCHES = 256, 4
-WIDTHS = {1: 1400, 2: 960, 3: 660}  # of a panel, by how many stand side by side
-ARROW, TIMES, NO_BREAK = "\N{RIGHTWARDS ARROW}", "\N{MULTIPLICATION SIGN}", "\N{NO-BREAK SPACE}"
+ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
+TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 BEFORE, AFTER = "#d55e00", "#12355b"
+LINE = (
+    "L2 norm of the training objective's gradient with respect to each layer's weights, mean over {images:,} training "
+    "images, in eval mode and with frozen noise. Squares: before training. Dots: after it. Norms that shrink towards "
+    "the image are vanishing gradients."
+)
 HEADS = ("\N{WHITE SQUARE} before", "\N{BLACK CIRCLE} after")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gradients(Picture):
     """The L2 norm of the objective's gradient with respect to each layer's weights."""
-
-    kind: ClassVar[str] = "gradients"
 
     layers: tuple[str, ...]
     """The encoder's, then the decoder's, in the order of the forward pass."""
@@ -52,10 +55,8 @@ class Gradients(Picture):
 
         In eval mode (batch normalisation uses its running statistics, dropout is off), with noise and sampled codes
         that are the same in every run. No gradient stays on the parameters. For parametrized weights it is the gradient
-        with respect to the weights as they are used. Tied weights are listed once, with the sum over both uses.
-
-        Returns:
-            None for a model without weights.
+        with respect to the weights as they are used. Tied weights are listed once, with the sum over both uses. None
+        for a model without weights.
         """
         from autoenc.evaluation.batches import as_floats
 
@@ -65,7 +66,7 @@ class Gradients(Picture):
         stored = subject.splits.train.images[: BATCH * BATCHES]
         images = as_floats(stored, device=subject.device)  # (N, C, H, W)
         return cls(
-            layers=tuple(layer.name for layer in layers),
+            layers=tuple(layers),
             before=_norms(subject.untrained(), images, subject=subject),
             after=_norms(subject.model, images, subject=subject),
             images=len(images),
@@ -75,50 +76,45 @@ class Gradients(Picture):
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw a row for each layer, with two dots on an axis that all panels share."""
         columns = columns_of(panels)
-        width = WIDTHS[columns]
-        column = text_width(HEADS[0], SMALL) + SPACE
+        width, column, head = chart_width(columns), text_width(HEADS[0], SMALL) + SPACE, line_height(SMALL)
         layout = row_layout(
             [panel.picture.layers for panel in panels],
             width=width,
             most_name=width // 4,
-            least_height=line_height(SMALL) + 18,
+            least_height=head + 18,
             columns_width=2 * column,
             label="norm of the gradient",
         )
-        head = line_height(SMALL)
         page, corners, _ = panel_page(
             [panel.label for panel in panels],
             width=width,
             height=head + layout.height,
             columns=columns,
             title=title,
-            line=_line(panels[0].picture.images),
+            line=LINE.format(images=panels[0].picture.images),
         )
-        scale = _scale([panel.picture for panel in panels])
+        norms = np.concatenate([norms for _, picture in panels for norms in (picture.before, picture.after)])
+        scale = value_axis(norms[np.isfinite(norms) & (norms > 0)], unit="a share")
         for index, (panel, (left, top)) in enumerate(zip(panels, corners, strict=True)):
-            corner = Corner(left, top + head)
-            axes = row_axes(page, layout, panel=index, corner=corner, scale=scale)
+            axes = row_axes(page, layout, panel=index, corner=Corner(left, top + head), scale=scale)
             _draw(axes, panel.picture)
-            _write(page, panel.picture, layout=layout, right=left + width, top=corner.top, column=column)
+            columns_of_numbers = (panel.picture.before, panel.picture.after)
+            for name, values, right in zip(HEADS, columns_of_numbers, (width - column, width), strict=True):
+                _write(page, name, values, right=left + right, top=top + head, layout=layout)
         return page.figure
 
 
-class _Layer(NamedTuple):
-    name: str
-    layer: WeightedLayer
-
-
-def _layers(model: AutoEncoder) -> list[_Layer]:
-    """The layers with weights of their own, in the order of the forward pass."""
+def _layers(model: AutoEncoder) -> dict[str, WeightedLayer]:
+    """The layers with weights of their own by name, in the order of the forward pass."""
     from autoenc.models.layers import TiedLinear, weighted_layers
 
     tied = {id(layer.source) for layer in model.modules() if isinstance(layer, TiedLinear)}
-    return [
-        _Layer(f"{part} {number}: {_described(layer)}" + (" (tied)" if id(layer) in tied else ""), layer)
+    return {
+        f"{part} {number}: {_described(layer)}" + (" (tied)" if id(layer) in tied else ""): layer
         for part, module in (("encoder", model.encoder), ("decoder", model.decoder))
         for number, (_, layer) in enumerate(weighted_layers(module), start=1)
         if not isinstance(layer, TiedLinear)
-    ]
+    }
 
 
 def _described(layer: WeightedLayer) -> str:
@@ -128,9 +124,8 @@ def _described(layer: WeightedLayer) -> str:
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         height, width = layer.kernel_size
         kind = " transposed" if layer.transposed else ""
-        channels = f"{layer.in_channels}{NO_BREAK}{ARROW}{NO_BREAK}{layer.out_channels}"
-        return f"{channels}, {height}{NO_BREAK}{TIMES}{NO_BREAK}{width}{kind}"
-    return f"{layer.in_features}{NO_BREAK}{ARROW}{NO_BREAK}{layer.out_features}"
+        return f"{layer.in_channels}{ARROW}{layer.out_channels}, {height}{TIMES}{width}{kind}"
+    return f"{layer.in_features}{ARROW}{layer.out_features}"
 
 
 def _norms(model: AutoEncoder, images: Tensor, *, subject: Subject) -> NDArray[np.float64]:
@@ -142,7 +137,7 @@ def _norms(model: AutoEncoder, images: Tensor, *, subject: Subject) -> NDArray[n
 
     noise = frozen_generator(subject.device, split="gradients")
     codes = frozen_generator(subject.device, split="gradients, codes")
-    layers = [layer.layer for layer in _layers(model)]
+    layers = _layers(model).values()
     totals: list[Tensor] = []
     for clean in images.split(BATCH):
         given, corrupted = subject.noise(clean, generator=noise)
@@ -157,49 +152,20 @@ def _norms(model: AutoEncoder, images: Tensor, *, subject: Subject) -> NDArray[n
     return np.array([float(total.float().norm()) for total in totals])  # synchronises
 
 
-def _line(images: int) -> str:
-    return (
-        f"L2 norm of the training objective's gradient with respect to each layer's weights, mean over {images:,} "
-        "training images, in eval mode and with frozen noise. Squares: before training. Dots: after it. Norms that "
-        "shrink towards the image are vanishing gradients."
-    )
-
-
-def _scale(pictures: Sequence[Gradients]) -> ValueAxis:
-    values = np.concatenate([values for picture in pictures for values in (picture.before, picture.after)])
-    return value_axis(values[np.isfinite(values) & (values > 0)], unit="a share")
-
-
 def _draw(axes: Axes, picture: Gradients) -> None:
     places = np.arange(len(picture.layers))
-    for name, values, color, marker, dashes in (
-        ("before training", picture.before, BEFORE, "s", ":"),
-        ("after training", picture.after, AFTER, "o", "-"),
-    ):
+    style: dict[str, Any] = {"markersize": 8, "linewidth": 1.4, "markeredgewidth": 2, "clip_on": False}
+    for values, shape, color, filling in ((picture.before, "s:", BEFORE, "white"), (picture.after, "o-", AFTER, AFTER)):
         drawn = np.where(np.isfinite(values) & (values > 0), values, np.nan)
-        axes.plot(
-            drawn,
-            places,
-            color=color,
-            marker=marker,
-            markersize=8,
-            linestyle=dashes,
-            linewidth=1.4,
-            label=name,
-            markerfacecolor="white" if marker == "s" else color,
-            markeredgewidth=2,
-            clip_on=False,
-        )
+        axes.plot(drawn, places, shape, color=color, markerfacecolor=filling, **style)
 
 
-def _write(page: Page, picture: Gradients, *, layout: RowLayout, right: int, top: int, column: int) -> None:
-    """The numbers in two columns to the right of the chart."""
-    columns = ((picture.before, right - column), (picture.after, right))
-    for head, (values, edge) in zip(HEADS, columns, strict=True):
-        page.text(head, x=edge, y=top, size=SMALL, horizontal="right", vertical="bottom")
-        for row, value in enumerate(values):
-            y = top + layout.middle(row)
-            page.text(_written(float(value)), x=edge, y=y, size=SMALL, horizontal="right", vertical="center")
+def _write(page: Page, head: str, values: NDArray[np.float64], *, right: int, top: int, layout: RowLayout) -> None:
+    """A column of numbers to the right of the chart."""
+    page.text(head, x=right, y=top, size=SMALL, horizontal="right", vertical="bottom")
+    for row, value in enumerate(values):
+        y = top + layout.middle(row)
+        page.text(_written(float(value)), x=right, y=y, size=SMALL, horizontal="right", vertical="center")
 
 
 def _written(value: float) -> str:

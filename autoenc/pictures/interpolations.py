@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -26,8 +26,6 @@ MAX_NAME = 160  # pixels of a class's name, then it is wrapped
 class Interpolations(Picture):
     """Test images and, between two of them, decoded codes on the line from one code to the other."""
 
-    kind: ClassVar[str] = "interpolations"
-
     starts: NDArray[Any]
     """(R, C, H, W) in [0, 1]: the test images that the lines begin at."""
     images: NDArray[Any]
@@ -42,8 +40,7 @@ class Interpolations(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """Go from the first of the shown images to the second, from the third to the fourth, and so on, in 9 steps.
 
-        Returns:
-            None with fewer than two images.
+        None with fewer than two images.
         """
         import torch
 
@@ -74,16 +71,11 @@ class Interpolations(Picture):
             "At both ends, test images. Between them, decoded codes at even steps on the straight line from one "
             f"image's code to the other's. {said}"
         )
-        return image_strips(
-            [_block(panel) for panel in panels],
-            columns=MOST_COLUMNS,
-            title=title,
-            line=line.strip(),
-        )
+        blocks = [_block(label, picture) for label, picture in panels]
+        return image_strips(blocks, columns=MOST_COLUMNS, title=title, line=line.strip())
 
 
-def _block(panel: Panel[Any]) -> Block:
-    picture: Interpolations = panel.picture
+def _block(label: str, picture: Interpolations) -> Block:
     starts, images, ends = (as_pixels(part) for part in (picture.starts, picture.images, picture.ends))
     strips = tuple(
         Strip(
@@ -94,7 +86,6 @@ def _block(panel: Panel[Any]) -> Block:
         for row in range(len(images))
     )
     steps = images.shape[1]
-    shares = [""] * steps
-    for index in {0, steps // 2, steps - 1}:
-        shares[index] = f"{100 * index / max(steps - 1, 1):.3g} %"
-    return Block(panel.label, strips, captions=(("image",), tuple(shares), ("image",)))
+    written = {index: f"{100 * index / max(steps - 1, 1):.3g} %" for index in (0, steps // 2, steps - 1)}
+    shares = [written.get(index, "") for index in range(steps)]
+    return Block(label, strips, captions=(("image",), tuple(shares), ("image",)))

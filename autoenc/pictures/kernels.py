@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -32,8 +32,6 @@ MOST_SIDE = 150  # of a kernel
 class Kernels(Picture):
     """Kernels of one layer on a zero-centred scale, the dead ones crossed out."""
 
-    kind: ClassVar[str] = "kernels"
-
     kernels: NDArray[np.float32]
     """Those that are shown, (K, C, H, W), C being 1 or 3."""
     dead: NDArray[np.bool_]
@@ -52,11 +50,9 @@ class Kernels(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """The kernels of a convolution, or the rows of a weight matrix on the whole image, each in the image's shape.
 
-        If a matrix reads a pixel (of a channel) that is black in every training image, the weights of that pixel do not
-        count in the roughness: unless noise lights the pixel, their gradient is zero and they stay as initialised.
-
-        Returns:
-            None for an encoder without weights, or whose first layer does not read the image itself.
+        The weights that a matrix has for a pixel that is black in every training image do not count in the roughness:
+        unless noise lights the pixel, their gradient is zero and they stay as initialised. None for an encoder without
+        weights, or whose first layer does not read the image itself.
         """
         from torch import nn
 
@@ -74,18 +70,17 @@ class Kernels(Picture):
             black = ((subject.splits.train.images if drawn_from is None else drawn_from).amax(0) == 0).cpu().numpy()
         if black.any():
             initial = _first_weights(subject.untrained(), subject=subject)
-            note = _note(black, never_moved=np.array_equal(weights[:, black], initial[:, black]))  # type: ignore[index]
+            moved = not np.array_equal(weights[:, black], initial[:, black])  # type: ignore[index]
+            fate = "; they do not count in the roughness" if moved else ": their weights never moved"
+            count = int(black.all(0).sum())
+            note = f"{count} {'pixel is' if count == 1 else 'pixels are'} black in every training image{fate}"
         return cls.of(weights, dead=dead.numpy(), ignored=black, note=note)
 
     @classmethod
     def of(cls, kernels: NDArray[Any], *, dead: NDArray[np.bool_], ignored: NDArray[np.bool_], note: str) -> Self:
         """The picture of all kernels (N, C, H, W) of a layer, of which 64 are shown, evenly chosen.
 
-        Args:
-            kernels: of 1 channel or 3.
-            dead: which of them are dead, (N,).
-            ignored: weights that do not count in the roughness, (C, H, W).
-            note: a sentence for the panel, or nothing.
+        C is 1 or 3. `dead` (N,) marks kernels, `ignored` (C, H, W) weights that do not count in the roughness.
         """
         shown = evenly_chosen(len(kernels), most=MOST_SHOWN)
         finite = np.abs(kernels[np.isfinite(kernels)])
@@ -108,7 +103,7 @@ class Kernels(Picture):
         rows = -(-len(panels) // columns)
         grids = [_grid(picture.kernels, width=ROOM // columns, height=ROOM_HEIGHT // rows) for picture in pictures]
         colored = any(picture.kernels.shape[1] == 3 for picture in pictures)
-        laid_out = panel_page(
+        page, corners, side = panel_page(
             [panel.heading for panel in panels],
             width=max(grid.width for grid in grids),
             height=max(LEAST_HEIGHT, *(grid.height for grid in grids)),
@@ -119,21 +114,18 @@ class Kernels(Picture):
         )
         colors = "gray" if colored else "RdBu_r"
         scale = ColorScale("weight" + (" of a colour channel" if colored else ""), colors, low=-limit, high=limit)
-        for picture, grid, corner in zip(pictures, grids, laid_out.corners, strict=True):
-            _draw(laid_out.page, picture, grid=grid, corner=corner, scale=scale)
-        left, top = laid_out.side
-        draw_color_bar(laid_out.page, scale, left=left, top=top, height=min(grids[0].height, 500))
-        return laid_out.page.figure
+        for picture, grid, corner in zip(pictures, grids, corners, strict=True):
+            _draw(page, picture, grid=grid, corner=corner, scale=scale)
+        draw_color_bar(page, scale, left=side.left, top=side.top, height=min(grids[0].height, 500))
+        return page.figure
 
     @property
     def remark(self) -> str:
         """The numbers of this layer in words."""
         shown = f"{len(self.kernels)} of {self.count} kernels, evenly chosen"
-        parts = [f"{self.count} kernels" if len(self.kernels) == self.count else shown]
-        parts.append(f"{self.dead_count} dead" if self.dead_count else "none dead")
-        if np.isfinite(self.roughness):
-            parts.append(f"roughness {self.roughness:.2f}")
-        return "\n".join(filter(None, ["; ".join(parts), self.note]))
+        counted = f"{self.count} kernels" if len(self.kernels) == self.count else shown
+        rough = f"; roughness {self.roughness:.2f}" if np.isfinite(self.roughness) else ""
+        return f"{counted}; {self.dead_count or 'none'} dead{rough}\n{self.note}".strip()
 
 
 def _first_weights(model: AutoEncoder, *, subject: Subject) -> NDArray[np.float32] | None:
@@ -150,20 +142,11 @@ def _first_weights(model: AutoEncoder, *, subject: Subject) -> NDArray[np.float3
     return weights.contiguous().numpy() if drawable else None
 
 
-def _note(black: NDArray[np.bool_], *, never_moved: bool) -> str:
-    count = int(black.all(0).sum())
-    said = f"{count} pixels are" if count != 1 else "1 pixel is"
-    fate = ": their weights never moved" if never_moved else "; they do not count in the roughness"
-    return f"{said} black in every training image{fate}"
-
-
 def roughness(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> float:
     """How rough kernels (N, C, H, W) look: 1 for white noise, 0 for constants, 2 for a checkerboard.
 
     For one kernel: the mean squared difference of horizontal and vertical neighbours (both in one mean), divided by
-    twice the mean square. White noise, whose neighbours differ by twice their variance, has 1 in expectation: exactly
-    so for normally distributed weights and kernels of any size. Weights that are `ignored`, (C, H, W), and their pairs
-    count in neither mean.
+    twice the mean square. Weights that are `ignored`, (C, H, W), and their pairs count in neither mean.
 
     Returns:
         The median over the kernels that are not zero; NaN if there is none, or no pair of neighbours.
@@ -182,11 +165,9 @@ def roughness(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> float:
 
 
 class _Grid(NamedTuple):
-    """Kernels in rows; lengths in pixels of the page."""
-
     columns: int
     scale: int
-    width: int
+    width: int  # pixels of the page
     height: int
 
 
@@ -199,19 +180,15 @@ def _grid(kernels: NDArray[np.float32], *, width: int, height: int) -> _Grid:
         across = ((width + GAP) // columns - GAP) // kernel_width
         down = ((height + GAP) // rows - GAP) // kernel_height
         scale = max(1, min(across, down, MOST_SIDE // max(kernel_height, kernel_width)))
-        return _Grid(
-            columns, scale, columns * (scale * kernel_width + GAP) - GAP, rows * (scale * kernel_height + GAP) - GAP
-        )
+        inner_width = columns * (scale * kernel_width + GAP) - GAP
+        return _Grid(columns, scale, inner_width, rows * (scale * kernel_height + GAP) - GAP)
 
-    grids = [with_columns(columns) for columns in range(1, count + 1)]
-    scale = max(grid.scale for grid in grids)
-    largest = [grid for grid in grids if grid.scale == scale]
-
-    def cost(grid: _Grid) -> tuple[int, int, float]:
+    def cost(grid: _Grid) -> tuple[int, int, int, float]:
         overflow = max(0, grid.width - width)  # kernels larger than the room, at a pixel for each weight
-        return overflow, -count % grid.columns, abs(math.log(grid.width / grid.height / (width / height)))
+        unlike = abs(math.log(grid.width / grid.height / (width / height)))
+        return -grid.scale, overflow, -count % grid.columns, unlike
 
-    return min(largest, key=cost)
+    return min((with_columns(columns) for columns in range(1, count + 1)), key=cost)
 
 
 def _line(*, colored: bool) -> str:
@@ -231,7 +208,11 @@ def _draw(page: Page, picture: Kernels, *, grid: _Grid, corner: Corner, scale: C
         left, top = corner.left + column * step_across, corner.top + row * step_down
         page.image(_pixels(kernel, scale=scale), left=left, top=top, scale=grid.scale)
         if is_dead:
-            _cross_out(page, left=left, top=top, width=step_across - GAP, height=step_down - GAP)
+            right, bottom = left + step_across - GAP, top + step_down - GAP
+            page.line([(left, top), (right, bottom)], color=INK, width=1.4)
+            page.line([(left, bottom), (right, top)], color=INK, width=1.4)
+            edge = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+            page.line(edge, color=INK, width=2.4)
 
 
 def _pixels(kernel: NDArray[np.float32], *, scale: ColorScale) -> NDArray[np.uint8]:
@@ -241,11 +222,3 @@ def _pixels(kernel: NDArray[np.float32], *, scale: ColorScale) -> NDArray[np.uin
     share = (np.nan_to_num(kernel) - scale.low) / (scale.high - scale.low)
     pixels = np.rint(255 * share.clip(0, 1)).astype(np.uint8).transpose(1, 2, 0)
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-
-
-def _cross_out(page: Page, *, left: int, top: int, width: int, height: int) -> None:
-    right, bottom = left + width, top + height
-    page.line([(left, top), (right, bottom)], color=INK, width=1.4)
-    page.line([(left, bottom), (right, top)], color=INK, width=1.4)
-    edge = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
-    page.line(edge, color=INK, width=2.4)

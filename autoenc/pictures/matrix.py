@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import LEAST_HEIGHT, SIDE, ColorScale, draw_color_bar
-from autoenc.pictures.page import SMALL, Page, block_height, wrapped
-from autoenc.pictures.panels import SPACE, Corner, panel_page
+from autoenc.pictures.page import SMALL, block_height, wrapped
+from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ LINE = (
 class Matrix(Picture):
     """Two matrices and the kernel they are made of."""
 
-    kind: ClassVar[str] = "matrix"
-
     kernel: NDArray[np.float64]
     """(h, w), of one input channel and one output channel."""
     convolution: NDArray[np.float64]
@@ -55,18 +53,15 @@ class Matrix(Picture):
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
-        """The encoder's first layer, without its bias, from one channel of a small image to one of its outputs.
+        """The kernel with the largest norm in the encoder's first layer, on one channel of a small image.
 
-        It is the kernel with the largest norm.
-
-        Returns:
-            None unless the first layer is a convolution, padded with zeros and the same in both directions.
+        None unless that layer is a convolution, padded with zeros and the same in both directions.
         """
         from torch import nn
 
         from autoenc.models.layers import weighted_layers
 
-        layer = next((layer for _, layer in weighted_layers(subject.model.encoder)), None)
+        _, layer = next(iter(weighted_layers(subject.model.encoder)), ("", None))
         if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             return None
         geometry = (layer.stride, layer.padding, layer.dilation)
@@ -145,7 +140,10 @@ class Matrix(Picture):
         )
         for pieces, corner in zip(drawn, corners, strict=True):
             for piece in pieces:
-                _draw(page, piece, corner=corner, scale=scale)
+                left, top = corner.left + piece.left, corner.top + piece.top
+                pixels = scale.pixels(np.nan_to_num(piece.values).clip(scale.low, scale.high))
+                page.image(pixels, left=left, top=top, scale=piece.scale)
+                page.text(piece.text, x=left, y=corner.top + piece.foot, size=SMALL)
         draw_color_bar(page, scale, left=side.left, top=side.top, height=min(500, heights[0]))
         return page.figure
 
@@ -161,17 +159,14 @@ class _Piece(NamedTuple):
 
     @property
     def right(self) -> int:
-        """The right edge of the image and its text."""
         return self.left + max(self.scale * int(self.values.shape[1]), LEAST_TEXT)
 
     @property
     def foot(self) -> int:
-        """Where the text begins."""
         return int(self.top + self.scale * self.values.shape[0]) + SPACE // 2
 
     @property
     def bottom(self) -> int:
-        """Where the text ends."""
         return self.foot + block_height(self.text, SMALL)
 
 
@@ -192,14 +187,3 @@ def _pieces(picture: Matrix, *, width: int) -> list[_Piece]:
     left = convolution.right + GAP
     transposed = piece(picture.transposed, text, scale=scale, left=left)
     return [convolution, kernel, transposed]
-
-
-def _draw(page: Page, piece: _Piece, *, corner: Corner, scale: ColorScale) -> None:
-    left = corner.left + piece.left
-    page.image(
-        scale.pixels(np.nan_to_num(piece.values).clip(scale.low, scale.high)),
-        left=left,
-        top=corner.top + piece.top,
-        scale=piece.scale,
-    )
-    page.text(piece.text, x=left, y=corner.top + piece.foot, size=SMALL)

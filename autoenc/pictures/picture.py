@@ -32,7 +32,10 @@ class Picture:
     """
 
     kind: ClassVar[str]
-    """The picture's name in the table: it is drawn to `figures/<kind>.png`."""
+    """The picture's name, that of its module: it is drawn to `figures/<kind>.png`."""
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = cls.__module__.rpartition(".")[2]
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -116,6 +119,11 @@ class Panel(NamedTuple, Generic[PictureType]):
 def columns_of(panels: Sequence[Panel[Any]]) -> int:
     """How many panels stand side by side: up to three, or four as two by two."""
     return 2 if len(panels) == 4 else min(3, len(panels))
+
+
+def chart_width(columns: int) -> int:
+    """The width of a panel with a chart, in pixels, if so many stand side by side."""
+    return {1: 1400, 2: 960, 3: 660}[columns]
 
 
 def evenly_chosen(count: int, *, most: int) -> list[int]:

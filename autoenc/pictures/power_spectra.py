@@ -7,14 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_SIDE = 24
-"""Of an image, in pixels: in a smaller one the window's own spectrum is wider than the distance to the neighbours."""
-
-SIZE = 64
-"""Frequencies each way of the spectrum of an image up to this size; of larger ones as many as reach."""
-
-NEIGHBOUR = 1 / 16
-"""How far from a frequency its neighbours are, in cycles a pixel."""
+LEAST_SIDE = 24  # of an image: in a smaller one, the window's spectrum is wider than the distance to the neighbours
+SIZE = 64  # frequencies each way of the spectrum of an image up to this size; of larger ones as many as reach
+NEIGHBOUR = 1 / 16  # how far from a frequency its neighbours are, in cycles a pixel
 
 
 def power_spectrum(images: NDArray[Any]) -> NDArray[np.float64]:
@@ -25,16 +20,11 @@ def power_spectrum(images: NDArray[Any]) -> NDArray[np.float64]:
     by the sum of the window's squares: white noise has its variance at every frequency. The transform is padded with
     zeros to F, the next multiple of 64 that is not below the image's longer side, so that 1/4 and 1/2 cycles a pixel
     are among its frequencies, k / F. The first axis is the vertical frequency.
-
-    Raises:
-        ValueError: the images have another shape, or a side is shorter than 24 pixels.
     """
-    if images.ndim != 4 or images.size == 0 or min(images.shape[2:]) < LEAST_SIDE:
-        expected = f"images (N, C, H, W) with sides of at least {LEAST_SIDE} pixels"
-        raise ValueError(f"images: expected {expected}, not {images.shape}")
     height, width = images.shape[2:]
     size = SIZE * -(-max(height, width) // SIZE)
-    window = np.outer(_hann(height), _hann(width))
+    # Hann windows without the zeros at their ends, which would leave out a row.
+    window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
     power = np.zeros((size, size))
     for image in images:  # one by one: the padded transforms of all would not fit the memory
         pixels = image.astype(np.float64)
@@ -58,22 +48,12 @@ def checkerboard(power: NDArray[np.float64]) -> float:
         Decibels; NaN without power at one of these frequencies or their neighbours.
     """
     size = len(power)
-    step, half = round(NEIGHBOUR * size), size // 2
-    with np.errstate(divide="ignore"):
+    half, steps = size // 2, round(NEIGHBOUR * size) * np.array([-1, 0, 1])
+    with np.errstate(divide="ignore", invalid="ignore"):
         decibels = 10 * np.log10(power)
-    excesses = []
-    for row, column in ((half, 0), (0, half), (half, half)):
-        around = [
-            decibels[(row + down * step) % size, (column + across * step) % size]
-            for down in (-1, 0, 1)
-            for across in (-1, 0, 1)
-            if (down, across) != (0, 0)
-        ]
-        excesses.append(float(decibels[row, column]) - float(np.mean(around)))
+        excesses = []
+        for row, column in ((half, 0), (0, half), (half, half)):
+            block = decibels[np.ix_((row + steps) % size, (column + steps) % size)]  # (3, 3), the frequency within
+            excesses.append(block[1, 1] - (block.sum() - block[1, 1]) / 8)
     mean = float(np.mean(excesses))
     return mean if np.isfinite(mean) else float("nan")
-
-
-def _hann(length: int) -> NDArray[np.float64]:
-    """A Hann window without the zeros at its ends, which would leave out a row."""
-    return np.asarray(np.hanning(length + 2)[1:-1], dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -24,8 +24,6 @@ MOST_ROWS = 16  # of reconstructions, but at least two epochs of each panel
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Progress(Picture):
     """Test images and their reconstructions at several epochs."""
-
-    kind: ClassVar[str] = "progress"
 
     clean: NDArray[Any]
     """(K, C, H, W) in [0, 1]."""
@@ -57,45 +55,26 @@ class Progress(Picture):
         """
         kept = [index for index, epoch in enumerate(self.epochs) if epoch in set(epochs)]
         if not kept:
-            raise ValueError(f"epochs: there are reconstructions of {_listed(self.epochs)}, not of {_listed(epochs)}")
+            raise ValueError(f"epochs: there are reconstructions of epochs {[*self.epochs]}, not of {[*epochs]}")
         return replace(self, epochs=tuple(self.epochs[index] for index in kept), snapshots=self.snapshots[kept])
-
-    def own_figure(self, *, title: str) -> Figure:
-        """Draw the originals and a row for each epoch; of many epochs eight, evenly chosen, as the title then says."""
-        shown = evenly_chosen(len(self.epochs), most=MOST_EPOCHS)
-        if len(shown) < len(self.epochs):
-            left_out = f"({len(shown)} of {len(self.epochs)} snapshots)"
-            title = f"{title} " + left_out.replace(" ", "\N{NO-BREAK SPACE}")
-        rows = [image_row("original", self.clean)]
-        rows += [image_row(_when(self.epochs[index]), self.snapshots[index]) for index in shown]
-        return shared_grid(rows, [Panel("", self)], title=title, line="")
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Draw the originals, then for each epoch that all panels share a row for each panel; of many, some.
-
-        Raises:
-            ValueError: the panels do not show the same images, or share no epoch.
-        """
+        """Draw the originals, then for each epoch that all panels share a row for each panel; of many, some."""
         check_same_images(panels)
         epochs = sorted(set.intersection(*(set(panel.picture.epochs) for panel in panels)))
         if not epochs:
             raise ValueError("epochs: the panels have no epoch in common")
         last = [panel.picture.snapshots[panel.picture.epochs.index(epochs[-1])] for panel in panels]
-        best = best_panels(panels, last, most=MOST_RUNS)
-        most = max(2, min(MOST_EPOCHS, MOST_ROWS // len(best.panels)))
+        best, line = best_panels(panels, last, most=MOST_RUNS)
+        shown = evenly_chosen(len(epochs), most=max(2, min(MOST_EPOCHS, MOST_ROWS // len(best))))
+        if len(shown) < len(epochs):
+            title += f" ({len(shown)} of {len(epochs)} snapshots)"
         rows = [image_row("original", panels[0].picture.clean)]
-        for epoch in (epochs[index] for index in evenly_chosen(len(epochs), most=most)):
-            for number, (label, picture) in enumerate(best.panels):
+        for epoch in (epochs[index] for index in shown):
+            for number, (label, picture) in enumerate(best):
                 made = picture.snapshots[picture.epochs.index(epoch)]
-                name = " \N{MIDDLE DOT} ".join(filter(None, [_when(epoch), label]))
-                rows.append(image_row(name, made, begins=number == 0))
-        return shared_grid(rows, panels, title=title, line=best.remark)
-
-
-def _when(epoch: int) -> str:
-    return f"epoch {epoch}" if epoch else "before training"
-
-
-def _listed(epochs: Sequence[int]) -> str:
-    return "epochs " + ", ".join(str(epoch) for epoch in epochs)
+                when = f"epoch {epoch}" if epoch else "before training"
+                name = " \N{MIDDLE DOT} ".join(filter(None, [when, label]))
+                rows.append(image_row(name, made, begins=number == 0 and len(best) > 1))
+        return shared_grid(rows, panels, title=title, line=line)

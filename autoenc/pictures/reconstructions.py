@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,8 +23,6 @@ MOST_RUNS, MOST_RUNS_AND_INPUTS = 24, 32  # of more runs, the best are shown
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reconstructions(Picture):
     """Test images, the model's inputs, and its outputs."""
-
-    kind: ClassVar[str] = "reconstructions"
 
     clean: NDArray[Any]
     """(K, C, H, W) in [0, 1]."""
@@ -58,11 +56,6 @@ class Reconstructions(Picture):
         """Whether the inputs differ from the clean images."""
         return not np.array_equal(self.given, self.clean)
 
-    @property
-    def squared_errors(self) -> NDArray[np.float64]:
-        """The mean squared error of each image, (K,)."""
-        return squared_errors(self.final, self.clean)
-
     def own_figure(self, *, title: str) -> Figure:
         """Draw the originals, their noisy versions if there are any, the reconstructions, and the errors."""
         # Absolute error on one hue from light to dark, not signed error on a diverging map, both ends of which are
@@ -80,7 +73,7 @@ class Reconstructions(Picture):
             rows,
             title=title,
             captions=ColumnTexts("", self.captions),
-            notes=ColumnTexts("MSE", tuple(error_text(value) for value in self.squared_errors)),
+            notes=ColumnTexts("MSE", tuple(error_text(value) for value in squared_errors(self.final, self.clean))),
             color_scale=scale,
         )
 
@@ -89,25 +82,22 @@ class Reconstructions(Picture):
         """Draw the originals, then each panel's reconstructions with the errors below; of very many panels, the best.
 
         With noise, panels with the same inputs stand together, below these inputs.
-
-        Raises:
-            ValueError: the panels do not show the same images.
         """
         check_same_images(panels)
         finals = [panel.picture.final for panel in panels]
-        best = best_panels(panels, finals, most=MOST_RUNS)
-        if len(best.panels) + len(_by_input(best.panels)) > MOST_RUNS_AND_INPUTS:
-            best = best_panels(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
-        groups = _by_input(best.panels)
+        best, line = best_panels(panels, finals, most=MOST_RUNS)
+        if len(best) + len(_by_input(best)) > MOST_RUNS_AND_INPUTS:
+            best, line = best_panels(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
+        groups = _by_input(best)
         rows = [image_row("original", panels[0].picture.clean)]
         for group in groups:
-            members = [best.panels[member] for member in group.members]
+            members = [best[member] for member in group.members]
             below = [_reconstructed(label, picture) for label, picture in members]
             if members[0].picture.noisy:
                 below.insert(0, image_row(input_label(group, groups), members[0].picture.given))
             rows.append(replace(below[0], begins=len(groups) > 1))
             rows += below[1:]
-        return shared_grid(rows, panels, title=title, line=best.remark)
+        return shared_grid(rows, panels, title=title, line=line)
 
 
 def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[Group]:
@@ -115,7 +105,7 @@ def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[Group]:
 
 
 def _reconstructed(label: str, picture: Reconstructions) -> ImageRow:
-    errors = picture.squared_errors
+    errors = squared_errors(picture.final, picture.clean)
     name = f"{label or 'reconstruction'}\nmean MSE {error_text(float(errors.mean()))}"
     return image_row(name, picture.final, notes=tuple(error_text(float(value)) for value in errors))
 
@@ -127,22 +117,21 @@ def _rounded_up(error: NDArray[np.float64]) -> float:
     return float(next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9)))
 
 
-class BestPanels(NamedTuple):
-    """The panels that are shown, in the order given."""
+def best_panels(
+    panels: Sequence[Panel[Any]], made: Sequence[NDArray[Any]], *, most: int
+) -> tuple[list[Panel[Any]], str]:
+    """The panels whose images `made`, (K, C, H, W) each, are nearest to the clean ones, in the order given.
 
-    panels: list[Panel[Any]]
-    remark: str
-    """Which panels were left out."""
-
-
-def best_panels(panels: Sequence[Panel[Any]], made: Sequence[NDArray[Any]], *, most: int) -> BestPanels:
-    """Those whose images `made`, (K, C, H, W) each, are nearest to the clean ones; NaN is farthest."""
+    Returns:
+        The panels, and a sentence if some are left out.
+    """
     if len(panels) <= most:
-        return BestPanels(list(panels), "")
-    errors = [squared_errors(images, panel.picture.clean).mean() for panel, images in zip(panels, made, strict=True)]
+        return list(panels), ""
+    clean = panels[0].picture.clean
+    errors = [squared_errors(images, clean).mean() for images in made]
     kept = sorted(np.argsort(np.nan_to_num(errors, nan=np.inf), kind="stable")[:most].tolist())
     remark = f"Of {len(panels)} runs the {most} best, by the mean MSE of these images, are shown."
-    return BestPanels([panels[index] for index in kept], remark)
+    return [panels[index] for index in kept], remark
 
 
 def squared_errors(made: NDArray[Any], clean: NDArray[Any]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,7 +20,6 @@ from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
-    from torch import Tensor
 
     from autoenc.pictures.subject import Subject
 
@@ -36,15 +35,12 @@ LEAST_VARIANCE = 1e-4  # added to each component's variances, relative to the nu
 MOST_ABOVE = 5  # panels: up to so many have one of their two blocks above the other, more have both side by side
 ACROSS = 8  # images in a row
 
-OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)
-"""The mean log-density of numbers from N(0, 1) under N(0, 1), in nats."""
+OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)  # nats: the mean log-density of numbers from N(0, 1) under N(0, 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples(Picture):
     """Images decoded from random codes: from N(0, I), and from a mixture of Gaussians fitted to training codes."""
-
-    kind: ClassVar[str] = "samples"
 
     prior_images: NDArray[Any]
     """(K, C, H, W) in [0, 1] scale."""
@@ -63,10 +59,8 @@ class Samples(Picture):
 
         The mixture is that of P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10
         components with full covariances, or with diagonal ones for codes longer than 64 numbers. Log-likelihoods leave
-        out the numbers that never vary, because these have no density.
-
-        Returns:
-            None if too few codes are finite to fit a mixture, or none of their numbers varies.
+        out the numbers that never vary, because these have no density. None if fewer than two training codes are
+        finite, or none of their numbers varies.
         """
         import torch
 
@@ -82,94 +76,57 @@ class Samples(Picture):
         varying = deviations > LEAST_DEVIATION * deviations.amax()
         if not varying.any():
             return None
-        mixture = _Mixture.fitted(fitted_on, varying=varying)
-        generator = torch.Generator().manual_seed(SEED)
-        prior = torch.randn(SAMPLES, fitted_on.shape[1], generator=generator)
+        mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[varying]
+        mixture = _fitted(((fitted_on.double() - mean)[:, varying] / scale).numpy())
+        prior = torch.randn(SAMPLES, fitted_on.shape[1], generator=torch.Generator().manual_seed(SEED))
+        values, _ = mixture.sample(SAMPLES)  # component after component
+        drawn = mean.repeat(SAMPLES, 1)
+        drawn[:, varying] += torch.from_numpy(np.random.default_rng(SEED).permutation(values)) * scale
+        standardized = ((held_out.double() - mean)[:, varying] / scale).numpy()
         mean_square = held_out[:, varying].double().square().mean()
         return cls(
             prior_images=stored(subject.decode(prior)),
-            mixture_images=stored(subject.decode(mixture.draw(SAMPLES))),
+            mixture_images=stored(subject.decode(drawn.float())),
             prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
-            mixture_log_likelihood=mixture.log_likelihood(held_out),
-            mixture=f"{mixture.description}, fitted to {len(fitted_on):,} training codes",
+            mixture_log_likelihood=float((mixture.score(standardized) - scale.log().sum()) / len(scale)),
+            mixture=f"{_described(mixture)}, fitted to {len(fitted_on):,} training codes",
         )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw two blocks of images for each panel, with a heading that says where their codes come from."""
-        pairs = [_pair(panel.label, panel.picture) for panel in panels]
+        pairs = [_pair(label, picture) for label, picture in panels]
         above = 1 < len(panels) <= MOST_ABOVE
-        blocks = (
-            [pair[row] for row in (0, 1) for pair in pairs] if above else [block for pair in pairs for block in pair]
-        )
+        blocks = [block for group in (zip(*pairs, strict=True) if above else pairs) for block in group]
         images = [part for panel in panels for part in (panel.picture.prior_images, panel.picture.mixture_images)]
         line = (
             "Images decoded from random codes. The numbers are mean log-likelihoods of the test images' codes, in nats "
             f"per dimension. Codes that are distributed as N(0, I) have {number(OF_ITSELF)} under N(0, I). A higher "
             f"number means that they crowd near the origin, a lower one that they lie elsewhere. {remark(*images)}"
         )
-        return image_strips(
-            blocks,
-            columns=len(panels) if above else 2 * min(len(panels), 3),
-            title=title,
-            line=line.strip(),
-        )
+        columns = len(panels) if above else 2 * min(len(panels), 3)
+        return image_strips(blocks, columns=columns, title=title, line=line.strip())
 
 
-class _Mixture(NamedTuple):
-    """A mixture of Gaussians of the numbers that vary, each divided by its standard deviation; the others are fixed."""
+def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:
+    """A mixture of Gaussians fitted to standardized codes (N, D)."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
 
-    model: GaussianMixture
-    mean: Tensor
-    """(code_size,), doubles, as are the deviations."""
-    deviations: Tensor
-    varying: Tensor
-    """bool (code_size,)."""
+    (count, size), components = codes.shape, max(1, min(COMPONENTS, len(codes) // FEWEST))
+    shape = "full" if size <= MOST_FULL and count > 2 * components * size else "diag"
+    mixture = GaussianMixture(components, covariance_type=shape, reg_covar=LEAST_VARIANCE, random_state=SEED)
+    with warnings.catch_warnings():
+        # After a hundred rounds it is good enough to draw from, and the likelihood tells how good.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(codes)
 
-    @classmethod
-    def fitted(cls, codes: Tensor, *, varying: Tensor) -> _Mixture:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.mixture import GaussianMixture
 
-        size, components = int(varying.sum()), max(1, min(COMPONENTS, len(codes) // FEWEST))
-        full = size <= MOST_FULL and len(codes) > 2 * components * size
-        model = GaussianMixture(
-            components, covariance_type="full" if full else "diag", reg_covar=LEAST_VARIANCE, random_state=SEED
-        )
-        mean, deviations = codes.double().mean(dim=0), codes.double().std(dim=0, correction=0)
-        fitted = cls(model, mean, deviations, varying)
-        with warnings.catch_warnings():
-            # After a hundred rounds it is good enough to draw from, and the likelihood tells how good.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(fitted._standardized(codes))
-        return fitted
-
-    @property
-    def description(self) -> str:
-        components = self.model.n_components
-        shape = {"full": "full", "diag": "diagonal"}[self.model.covariance_type]
-        if components == 1:
-            return f"a Gaussian with {shape} covariance"
-        return f"a mixture of {components} Gaussians with {shape} covariances"
-
-    def draw(self, count: int) -> Tensor:
-        """Random codes, (count, code_size)."""
-        import torch
-
-        values, _ = self.model.sample(count)  # component after component
-        order = np.random.default_rng(SEED).permutation(count)
-        codes = self.mean.repeat(count, 1)
-        codes[:, self.varying] += torch.from_numpy(values[order]) * self.deviations[self.varying]
-        return codes.float()
-
-    def log_likelihood(self, codes: Tensor) -> float:
-        """The mean log-density of codes (N, code_size), in nats per dimension that varies."""
-        scale = self.deviations[self.varying].log().sum()
-        return float((self.model.score(self._standardized(codes)) - scale) / int(self.varying.sum()))
-
-    def _standardized(self, codes: Tensor) -> NDArray[np.float64]:
-        scaled = (codes.double() - self.mean)[:, self.varying] / self.deviations[self.varying]
-        return scaled.numpy()
+def _described(mixture: GaussianMixture) -> str:
+    shape = {"full": "full", "diag": "diagonal"}[mixture.covariance_type]
+    if mixture.n_components == 1:
+        return f"a Gaussian with {shape} covariance"
+    return f"a mixture of {mixture.n_components} Gaussians with {shape} covariances"
 
 
 def _pair(label: str, picture: Samples) -> tuple[Block, Block]:

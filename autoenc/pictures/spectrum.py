@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
 from autoenc.pictures.charts import LEADER, LineLabel, label_lines
+from autoenc.pictures.code_axes import Box
 from autoenc.pictures.image_pixels import SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
@@ -45,8 +45,6 @@ LINE = (
 class Spectrum(Picture):
     """Three power spectra (F, F), as `power_spectrum` gives them."""
 
-    kind: ClassVar[str] = "spectrum"
-
     originals: NDArray[np.float64]
     reconstructions: NDArray[np.float64]
     untrained: NDArray[np.float64]
@@ -56,12 +54,9 @@ class Spectrum(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """The spectra of the first 2,000 test images, their reconstructions, and 500 images by the untrained decoder.
 
-        Reconstructions and not their errors, in which the detail that is lost covers what was added. A trained decoder
-        has learnt to counteract the pattern on its training images. The untrained one, decoding random codes from
-        N(0, I), shows what its layers alone leave.
-
-        Returns:
-            None for an architecture without upsampling, or images too small to tell their frequencies apart.
+        A trained decoder has learnt to counteract the pattern. The untrained one, decoding random codes from N(0, I),
+        shows what its layers alone leave. None for an architecture without upsampling, or images too small to tell
+        their frequencies apart.
         """
         import torch
 
@@ -82,19 +77,14 @@ class Spectrum(Picture):
         """In the order of `NAMES`."""
         return self.originals, self.reconstructions, self.untrained
 
-    @property
-    def checkerboard(self) -> float:
-        """The checkerboard number of the reconstructions, in decibels."""
-        return checkerboard(self.reconstructions)
-
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw a row for each panel: the three spectra, and their profiles in a chart; all on one scale."""
-        spectra = [[_decibels(power) for power in panel.picture.powers] for panel in panels]
-        scale = _color_scale([power for panel in spectra for power in panel])
+        spectra = [[_decibels(power, mean=power.mean()) for power in panel.picture.powers] for panel in panels]
+        scale = _color_scale(np.concatenate(spectra, axis=None))
         layout = _layout(panels[0].picture)
         profiles = [[_profile(power) for power in panel.picture.powers] for panel in panels]
-        levels = np.concatenate([profile for panel in profiles for profile in panel])
+        levels = np.concatenate(profiles, axis=None)
         values = value_axis(levels[np.isfinite(levels)], unit="decibels")
         page, corners, side = panel_page(
             [": ".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels],
@@ -116,8 +106,7 @@ class Spectrum(Picture):
     @property
     def remark(self) -> str:
         """The numbers in words."""
-        numbers = [checkerboard(power) for power in self.powers]
-        written = [f"{name} {_signed(number)} dB" for name, number in zip(NAMES, numbers, strict=True)]
+        written = [f"{name} {_signed(checkerboard(power))} dB" for name, power in zip(NAMES, self.powers, strict=True)]
         return "checkerboard " + ", ".join([written[1], written[0], written[2]])
 
 
@@ -125,10 +114,8 @@ class _Layout(NamedTuple):
     """Within a panel; lengths in pixels of the page."""
 
     scale: int
-    side: int
-    """Of a spectrum."""
-    lefts: list[int]
-    """Of the spectra, and of the chart."""
+    side: int  # of a spectrum
+    lefts: list[int]  # of the spectra, and of the chart
     head: int
     width: int
     height: int
@@ -153,27 +140,20 @@ def _layout(picture: Spectrum) -> _Layout:
     )
 
 
-def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Decibels relative to the mean power; minus infinity without power."""
-    mean = power.mean()
-    if not mean > 0:
-        return np.full_like(power, -np.inf)
-    with np.errstate(divide="ignore"):
+def _decibels(power: NDArray[np.float64], *, mean: float) -> NDArray[np.float64]:
+    """Decibels relative to the mean power; not finite without power."""
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(10 * np.log10(power / mean), dtype=np.float64)
 
 
 def _profile(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The power by frequency from 0 to 1/2, (F / 2 + 1,), in decibels.
-
-    The mean over the other direction, and of both directions.
-    """
-    mean = power.mean()
-    both = (power.mean(0) + power.mean(1)) / 2 / (mean if mean > 0 else 1)
-    return np.asarray(10 * np.log10(np.maximum(both[: len(both) // 2 + 1], 1e-12)), dtype=np.float64)
+    """The power by frequency from 0 to 1/2, (F / 2 + 1,), in decibels: the mean of both directions."""
+    both = (power.mean(0) + power.mean(1)) / 2
+    return _decibels(both[: len(both) // 2 + 1], mean=power.mean())
 
 
-def _color_scale(spectra: Sequence[NDArray[np.float64]]) -> ColorScale:
-    finite = np.concatenate([power[np.isfinite(power)] for power in spectra])
+def _color_scale(spectra: NDArray[np.float64]) -> ColorScale:
+    finite = spectra[np.isfinite(spectra)]
     high = float(finite.max(initial=0))
     low = max(float(finite.min(initial=high - 1)), high - DECIBELS_SHOWN)
     return ColorScale("power, dB above its mean", "viridis", low=low, high=high)
@@ -186,10 +166,10 @@ def _draw_spectrum(
     half = len(power) // 2
     order = np.arange(-half, half + 1) % len(power)
     top = corner.top + layout.head
-    pixels = scale.pixels(np.nan_to_num(power[np.ix_(order[::-1], order)], neginf=scale.low))
+    pixels = scale.pixels(np.nan_to_num(power[np.ix_(order[::-1], order)], nan=scale.low, neginf=scale.low))
     page.text(name, x=corner.left + layout.side / 2, y=corner.top, size=SMALL, horizontal="center")
     page.image(pixels, left=corner.left, top=top, scale=layout.scale)
-    axes = page.figure.add_axes(page.rectangle(left=corner.left, top=top, width=layout.side, height=layout.side))
+    axes = Box(corner.left, top, layout.side, layout.side).axes(page)
     axes.patch.set_visible(False)
     axes.spines[:].set_visible(False)
     edge = 0.5 + 0.5 / len(power)  # the frequencies are in the middle of their blocks
@@ -206,10 +186,7 @@ def _draw_spectrum(
 def _draw_profiles(
     page: Page, profiles: Sequence[NDArray[np.float64]], *, corner: Corner, layout: _Layout, values: ValueAxis
 ) -> None:
-    place = page.rectangle(
-        left=corner.left + layout.lefts[-1], top=corner.top + layout.head, width=CHART, height=layout.side
-    )
-    axes: Axes = page.figure.add_axes(place)
+    axes = Box(corner.left + layout.lefts[-1], corner.top + layout.head, CHART, layout.side).axes(page)
     values.put_on(axes)
     axes.set_ylabel("power, dB")
     axes.set_xlim(0, 0.5)

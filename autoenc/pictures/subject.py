@@ -18,15 +18,13 @@ from autoenc.devices import Device
 from autoenc.evaluation.batches import as_floats, batches, frozen_generator
 from autoenc.models.autoencoder import AutoEncoder
 
-MOST_FOLLOWED = 1000
-"""How many test images' codes are kept during training."""
+MOST_FOLLOWED = 1000  # test images whose codes are kept during training
 
 
 def followed_images(test_images: Tensor, *, figures: Sequence[str] | None) -> Tensor:
     """The test images (N, C, H, W) whose codes training keeps for `codes_over_epochs`: the first 1,000.
 
-    None of them if `figures` does not name that picture, because every checkpoint stores the codes. `figures=None`
-    names every picture.
+    Without that picture among the `figures` (None: every picture), none: every checkpoint stores the codes.
     """
     followed = figures is None or "codes_over_epochs" in figures
     return test_images[: MOST_FOLLOWED if followed else 0]
@@ -123,14 +121,10 @@ class Subject:
 class ScoredBatch(NamedTuple):
     """A batch of test images and what the model made of them, on the CPU."""
 
-    clean: Tensor
-    """(B, C, H, W) in [0, 1]."""
-    given: Tensor
-    """(B, C, H, W): the model's input, with noise if the model was trained on noise."""
-    made: Tensor
-    """(B, C, H, W) in [0, 1] scale."""
-    errors: Tensor
-    """(B,): the mean squared error of each reconstruction against the clean image."""
+    clean: Tensor  # (B, C, H, W) in [0, 1]
+    given: Tensor  # (B, C, H, W): the model's input, with noise if the model was trained on noise
+    made: Tensor  # (B, C, H, W) in [0, 1] scale
+    errors: Tensor  # (B,): the mean squared error of each reconstruction against the clean image
 
 
 def finite(codes: Tensor) -> Tensor:
@@ -140,5 +134,4 @@ def finite(codes: Tensor) -> Tensor:
 
 def stored(images: Tensor) -> NDArray[np.float16]:
     """Images as a picture stores them: half precision keeps all of 256 grey levels apart."""
-    kept: NDArray[np.float16] = images.detach().cpu().half().numpy()
-    return kept
+    return np.asarray(images.detach().cpu().half().numpy(), dtype=np.float16)

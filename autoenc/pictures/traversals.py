@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,8 +25,6 @@ MOST_COLUMNS = 3
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Traversals(Picture):
     """Decoded codes: that of one test image, with one number after another varied."""
-
-    kind: ClassVar[str] = "traversals"
 
     images: NDArray[Any]
     """(D, S, C, H, W) in [0, 1] scale: dimension by dimension, from the lowest value to the highest."""
@@ -48,10 +46,7 @@ class Traversals(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """Vary each number of the first shown image's code from its 2.5 % to its 97.5 % quantile over the test images.
 
-        Of more than 16 numbers those of the largest variance, the largest first.
-
-        Returns:
-            None if no code is finite.
+        Of more than 16 numbers those of the largest variance, the largest first. None if no code is finite.
         """
         import torch
 
@@ -90,27 +85,19 @@ class Traversals(Picture):
             f"standard deviation (sd). {said}"
         )
         step = 1 if len(panels) == 1 else 2  # several panels have room for every other image
-        blocks = [_block(panel, step=step) for panel in panels]
+        blocks = [_block(label, picture, step=step) for label, picture in panels]
         return image_strips(blocks, columns=MOST_COLUMNS, title=title, line=line.strip())
 
 
-def _block(panel: Panel[Any], *, step: int) -> Block:
-    picture: Traversals = panel.picture
-    first = Strip(
-        (np.stack([as_pixels(picture.original), as_pixels(picture.reconstruction)]),),
-        end_label="values",
-    )
+def _block(label: str, picture: Traversals, *, step: int) -> Block:
+    first = Strip((as_pixels(np.stack([picture.original, picture.reconstruction])),), end_label="values")
+    pixels, deviations = as_pixels(picture.images[:, ::step]), picture.standard_deviations
+    labels = [f"{index + 1}: sd {_written(sd)}" for index, sd in zip(picture.dimensions, deviations, strict=True)]
     rows = [
-        Strip((images,), label=f"{dimension + 1}: sd {_written(deviation)}", end_label=_range(values))
-        for images, dimension, deviation, values in zip(
-            as_pixels(picture.images[:, ::step]),
-            picture.dimensions,
-            picture.standard_deviations,
-            picture.code_values,
-            strict=True,
-        )
+        Strip((images,), label=label, end_label=_range(values))
+        for images, label, values in zip(pixels, labels, picture.code_values, strict=True)
     ]
-    return Block(f"{panel.label}\n{_which(picture)}, image of class {picture.name}".strip(), (first, *rows))
+    return Block(f"{label}\n{_which(picture)}, image of class {picture.name}".strip(), (first, *rows))
 
 
 def _which(picture: Traversals) -> str:

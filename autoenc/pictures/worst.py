@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import as_pixels, error_text, remark
+from autoenc.pictures.image_pixels import error_text
 from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.reconstructions import image_row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +27,6 @@ ACROSS = 10  # images in a row; of several panels no more are shown of each
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Worst(Picture):
     """The test images with the largest squared errors, the largest first."""
-
-    kind: ClassVar[str] = "worst"
 
     clean: NDArray[Any]
     """(K, C, H, W) in [0, 1]."""
@@ -46,32 +45,27 @@ class Worst(Picture):
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
-        """Find the 20 largest errors; an error that is not finite is the largest of all.
-
-        Returns:
-            None without test images.
-        """
+        """Find the 20 largest errors; one that is not finite is the largest of all. None without test images."""
         import torch
 
-        from autoenc.pictures.subject import ScoredBatch, stored
+        from autoenc.pictures.subject import stored
 
         test = subject.splits.test
         if not len(test):
             return None
-        parts, indices, seen = [], [], 0
+        parts, seen = [], 0
         for batch in subject.scored_test_batches():
             largest = _largest(batch.errors)
-            parts.append([part[largest] for part in batch])
-            indices.append(seen + largest)
+            parts.append([*(part[largest] for part in batch), seen + largest])
             seen += len(batch.errors)
-        candidates = ScoredBatch(*(torch.cat(column) for column in zip(*parts, strict=True)))
-        chosen = _largest(candidates.errors)
+        clean, given, made, errors, indices = (torch.cat(column) for column in zip(*parts, strict=True))
+        chosen = _largest(errors)
         return cls(
-            clean=stored(candidates.clean[chosen]),
-            given=stored(candidates.given[chosen]),
-            reconstructions=stored(candidates.made[chosen]),
-            errors=candidates.errors[chosen].numpy(),
-            names=subject.names_of(test.labels[torch.cat(indices)[chosen]]),
+            clean=stored(clean[chosen]),
+            given=stored(given[chosen]),
+            reconstructions=stored(made[chosen]),
+            errors=errors[chosen].numpy(),
+            names=subject.names_of(test.labels[indices[chosen]]),
             noisy=subject.noise.corrupts,
             count=len(test),
         )
@@ -84,7 +78,7 @@ class Worst(Picture):
         count = count - count % across if len(panels) == 1 else across  # whole rows
         ranks = [slice(first, first + across) for first in range(0, count, across)]
         return image_grid(
-            [row for panel in panels for part in ranks for row in _rows(panel.label, panel.picture, ranks=part)],
+            [row for label, picture in panels for part in ranks for row in _rows(label, picture, ranks=part)],
             title=title,
             captions=ColumnTexts("", ()),
             notes=ColumnTexts("", ()),
@@ -101,27 +95,16 @@ def _largest(errors: Tensor) -> Tensor:
 def _rows(label: str, picture: Worst, *, ranks: slice) -> list[ImageRow]:
     """Some of a panel's images, with the classes under the originals and the errors under the reconstructions."""
     start = f"{label} \N{MIDDLE DOT} " if label else ""
-    parts = {"original": picture.clean, "noisy input": picture.given, "reconstruction": picture.reconstructions}
-    if not picture.noisy:
-        del parts["noisy input"]
-    errors = tuple(error_text(float(error)) for error in picture.errors)
-    notes = {"original": picture.names[ranks], "reconstruction": errors[ranks]}
-    return [
-        ImageRow(
-            f"{start}{name}\n{remark(images[ranks])}".strip(),
-            as_pixels(images[ranks]),
-            notes=notes.get(name, ()),
-            begins=name == "original",
-        )
-        for name, images in parts.items()
-    ]
+    errors = tuple(error_text(float(error)) for error in picture.errors[ranks])
+    rows = [image_row(f"{start}original", picture.clean[ranks], notes=picture.names[ranks], begins=True)]
+    if picture.noisy:
+        rows.append(image_row(f"{start}noisy input", picture.given[ranks]))
+    return [*rows, image_row(f"{start}reconstruction", picture.reconstructions[ranks], notes=errors)]
 
 
 def _line(pictures: Sequence[Worst], *, count: int) -> str:
-    noisy = {picture.noisy for picture in pictures}
-    source = ", from the noisy input" if noisy == {True} else ""
-    if len(noisy) == 2:
-        source = ", with noise from the noisy input"
+    noisy = [picture.noisy for picture in pictures]
+    source = f", {'' if all(noisy) else 'with noise '}from the noisy input" if any(noisy) else ""
     which = f"The {count} largest errors of {pictures[0].count:,} test images"
     which += ", separately for each run" if len(pictures) > 1 else ""
     return f"{which}. Below each reconstruction, its squared error per pixel{source}, against the clean image."

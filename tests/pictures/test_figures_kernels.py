@@ -32,21 +32,6 @@ def blocks(found: Figure) -> list[NDArray[np.uint8]]:
     return [np.asarray(image.get_array()) for image in found.findobj(FigureImage)]
 
 
-# Roughness
-
-
-def test_white_noise_has_a_roughness_of_one() -> None:
-    assert roughness(noise(400, 1, 20, 20), ignored=none_of(1, 20, 20)) == pytest.approx(1, abs=0.02)
-    each = [roughness(5 * kernel[None], ignored=none_of(3, 3, 3)) for kernel in noise(2000, 3, 3, 3)]
-    assert np.mean(each) == pytest.approx(1, abs=0.02)
-
-
-def test_a_constant_has_none_and_a_checkerboard_twice_as_much() -> None:
-    board = (-1.0) ** np.add.outer(np.arange(7), np.arange(9))
-    assert roughness(np.full((2, 1, 7, 9), 3.0), ignored=none_of(1, 7, 9)) == 0
-    assert roughness(board[None, None], ignored=none_of(1, 7, 9)) == pytest.approx(2)
-
-
 def test_it_is_what_the_definition_says() -> None:
     kernel = np.array([[1.0, 2.0], [4.0, 8.0]])
     differences = np.mean([1, 16, 9, 36])  # across, across, down, down
@@ -70,21 +55,11 @@ def test_it_is_the_median_over_kernels_that_are_not_zero() -> None:
     assert roughness(kernels, ignored=none_of(1, 4, 4)) == 0
 
 
-@pytest.mark.parametrize(
-    ("kernels", "ignored"),
-    [
-        (np.zeros((3, 1, 4, 4)), none_of(1, 4, 4)),
-        (np.ones((3, 1, 1, 1)), none_of(1, 1, 1)),
-        (np.ones((0, 1, 4, 4)), none_of(1, 4, 4)),
-        (np.ones((3, 1, 4, 4)), ~none_of(1, 4, 4)),
-    ],
-    ids=["zeros", "single weights", "no kernel", "all ignored"],
-)
-def test_it_may_be_undefined(kernels: NDArray[np.float64], ignored: NDArray[np.bool_]) -> None:
-    assert np.isnan(roughness(kernels, ignored=ignored))
-
-
-# What is shown
+@pytest.mark.parametrize("shape", [(3, 1, 1, 1), (0, 1, 4, 4)])
+def test_it_may_be_undefined(shape: tuple[int, ...]) -> None:
+    assert np.isnan(roughness(np.ones(shape), ignored=none_of(*shape[1:])))
+    assert np.isnan(roughness(np.zeros((3, 1, 4, 4)), ignored=none_of(1, 4, 4)))
+    assert np.isnan(roughness(np.ones((3, 1, 4, 4)), ignored=~none_of(1, 4, 4)))
 
 
 def test_sixty_four_of_many_are_shown_evenly_chosen() -> None:
@@ -125,8 +100,7 @@ def test_white_is_zero_on_one_scale_for_all_panels() -> None:
     assert max(zero) - min(zero) <= 2
     assert blue[2] > blue[0] + 50
     assert red[0] > red[2] + 50
-    assert sum(red) < sum(pale_red) < sum(zero)
-    assert sum(blue) < sum(pale_blue) < sum(zero)
+    assert sum(red) < sum(pale_red) < sum(zero) > sum(pale_blue) > sum(blue)
     assert sum(pale_red) < int(first[0, 1].sum()) < sum(zero)  # a tenth of the limit of both
 
 
@@ -154,10 +128,7 @@ def test_the_dead_are_crossed_out_and_no_others() -> None:
     assert corners == places
 
 
-@pytest.mark.parametrize(
-    ("count", "shape"),
-    [(1, (1, 28, 28)), (2, (3, 32, 32)), (7, (1, 29, 31)), (16, (3, 5, 3)), (64, (1, 1, 1)), (100, (1, 28, 28))],
-)
+@pytest.mark.parametrize(("count", "shape"), [(1, (1, 28, 28)), (7, (3, 29, 31)), (100, (1, 28, 28))])
 def test_pages_of_any_kernels_fit(count: int, shape: tuple[int, int, int]) -> None:
     found = draw(picture(noise(count, *shape)))
     check_layout(found)
@@ -170,21 +141,17 @@ def test_pages_of_any_kernels_fit(count: int, shape: tuple[int, int, int]) -> No
     assert (widths % shape[2] == 0).all()
 
 
-@pytest.mark.parametrize("count", [2, 4, 6])
-def test_panels_beside_one_another_fit(count: int) -> None:
+def test_panels_beside_one_another_fit() -> None:
     note = "67 pixels are black in every training image: their weights never moved"
-    found = draw(*(picture(noise(128, 1, 28, 28, seed=seed), note=note) for seed in range(count)))
+    found = draw(*(picture(noise(128, 1, 28, 28, seed=seed), note=note) for seed in range(6)))
     check_layout(found)
     assert found.bbox.width <= 2200
-    assert all_of(found).count(note) == count
-    assert all(f"run {index}" in all_of(found) for index in range(count))
+    assert all_of(found).count(note) == 6
 
 
 def test_weights_that_are_not_finite_stop_nothing() -> None:
     kernels = noise(4, 1, 3, 3)
     kernels[1, 0, 0, 0] = np.nan
     kernels[2, 0, 0, 0] = np.inf
-    found = draw(picture(kernels))
-    assert len(blocks(found)) == 4
+    assert len(blocks(draw(picture(kernels)))) == 4
     draw(picture(np.full((2, 1, 3, 3), np.nan)))
-    draw(picture(np.zeros((2, 1, 3, 3))))

@@ -1,11 +1,16 @@
-"""The pictures with a row for each layer: sparsity, and gradients."""
+"""Pictures of layers: sparsity, gradients, the matrix of a convolution, and the use of a codebook."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.image import FigureImage
+from matplotlib.patches import StepPatch
 
+from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.gradients import Gradients
+from autoenc.pictures.matrix import Matrix
+from autoenc.pictures.picture import Picture
 from autoenc.pictures.sparsity import Sparsity
 from tests.pictures.pages import all_of, check_layout, draw, written
 
@@ -20,9 +25,6 @@ def sparsity(count: int = 3) -> Sparsity:
 def gradients(count: int = 4) -> Gradients:
     layers = tuple(f"encoder {number}: 100{ARROW}{number}, 3 by 3 transposed" for number in range(count))
     return Gradients(layers=layers, before=np.logspace(0, 1 - count, count), after=np.full(count, 0.02), images=1024)
-
-
-# Sparsity
 
 
 def test_bars_are_as_long_as_the_numbers_and_carry_them() -> None:
@@ -41,17 +43,6 @@ def test_bars_are_as_long_as_the_numbers_and_carry_them() -> None:
 def test_what_is_not_defined_is_said() -> None:
     shown = Sparsity(layers=("code",), zeros=np.array([0.0]), hoyer=np.array([np.nan]))
     assert "Hoyer undefined" in written(draw(shown))
-
-
-@pytest.mark.parametrize(("count", "panels"), [(1, 1), (12, 2), (2, 4), (12, 7)])
-def test_rows_of_sparsity_fit(count: int, panels: int) -> None:
-    found = draw(*(sparsity(max(1, count - index)) for index in range(panels)))
-    check_layout(found)
-    assert found.bbox.width <= 2200
-    assert len(found.axes) == panels
-
-
-# Gradients
 
 
 def test_norms_are_drawn_before_and_after_on_one_logarithmic_axis() -> None:
@@ -78,11 +69,68 @@ def test_norms_that_have_no_place_on_the_axis_are_written() -> None:
     check_layout(draw(Gradients(layers=("a",), before=np.zeros(1), after=np.zeros(1), images=1)))
 
 
-@pytest.mark.parametrize(("count", "panels"), [(1, 1), (14, 2), (2, 3), (8, 4)])
-def test_rows_of_gradients_fit(count: int, panels: int) -> None:
-    found = draw(*(gradients(max(1, count - index)) for index in range(panels)))
+def matrix(outputs: int = 16, *, kernel: int = 3, off: float = 0.0) -> Matrix:
+    values = np.random.default_rng(0).normal(size=(outputs, 64))
+    other = values.T.copy()
+    other[3, 0] += off
+    weights = np.linspace(-4, 4, kernel * kernel).reshape(kernel, kernel)
+    return Matrix(kernel=weights, convolution=values, transposed=other, side=8, stride=2, padding=1)
+
+
+def test_the_largest_deviation_is_stated() -> None:
+    assert matrix().deviation == 0
+    assert "largest deviation from the other's transpose: 0" in all_of(draw(matrix()))
+    assert matrix(off=-0.25).deviation == pytest.approx(0.25)
+    assert "transpose: 2.5e-01" in all_of(draw(matrix(off=-0.25)))
+
+
+def test_both_matrices_and_the_kernel_are_drawn_pixel_by_pixel() -> None:
+    shown = matrix(off=2.0)
+    convolution, kernel, transposed = (np.asarray(image.get_array()) for image in draw(shown).findobj(FigureImage))
+    scale = convolution.shape[1] // 64
+    assert convolution.shape == (16 * scale, 64 * scale, 3)
+    assert transposed.shape == (64 * scale, 16 * scale, 3)
+    assert kernel.shape[0] == kernel.shape[1]
+    differs = (convolution[::scale, ::scale].transpose(1, 0, 2) != transposed[::scale, ::scale]).any(axis=2)
+    assert np.argwhere(differs).tolist() == [[3, 0]]
+
+
+def used(*uses: int) -> Codebook:
+    return Codebook(uses=np.array(uses, dtype=np.int64))
+
+
+@pytest.mark.parametrize(("uses", "perplexity", "dead"), [((7, 0, 0), 1, 2), ((2, 1, 1), 2**1.5, 0)])
+def test_perplexity_and_dead_codes(uses: tuple[int, ...], perplexity: float, dead: int) -> None:
+    shown = used(*uses)
+    assert shown.perplexity == pytest.approx(perplexity)
+    assert shown.dead == dead
+    assert f"{len(uses)} codes, {dead or 'none'} dead; perplexity {perplexity:.1f}" in all_of(draw(shown))
+
+
+def test_bars_are_sorted_shares() -> None:
+    (axes,) = draw(used(1, 6, 0, 3)).axes
+    (bars,) = axes.containers
+    assert [bar.get_height() for bar in bars] == pytest.approx([60, 30, 10, 0])
+    (alike,) = axes.lines
+    assert alike.get_ydata()[0] == 25  # type: ignore[index]
+    assert axes.get_ylim()[0] == 0
+
+
+def test_many_codes_are_one_shape() -> None:
+    (axes,) = draw(Codebook(uses=np.arange(512))).axes
+    (shape,) = axes.findobj(StepPatch)
+    assert len(shape.get_data()[0]) == 512
+    assert axes.get_xlim() == (0.5, 512.5)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("picture", [sparsity(12), gradients(14), matrix(64, kernel=7), used(*range(1, 66))])
+def test_panels_fit_on_the_page(picture: Picture, count: int) -> None:
+    found = draw(*[picture] * count)
     check_layout(found)
-    assert found.bbox.width <= 2200
+    assert found.bbox.width <= 2300
+    assert found.bbox.height <= 2300
 
 
-# Both
+def test_panels_of_codebooks_have_one_scale() -> None:
+    assert len({axes.get_ylim() for axes in draw(used(1, 2, 3), used(9, 1)).axes}) == 1

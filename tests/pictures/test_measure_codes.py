@@ -20,9 +20,9 @@ def stretched(count: int = 500) -> Tensor:
     return 5 + torch.randn(count, 3, generator=generator) * torch.tensor([4.0, 1.0, 3.0])
 
 
-@pytest.mark.parametrize("size", [1, 2])
-def test_one_number_or_two_are_drawn_as_they_are(size: int) -> None:
-    subject = pixel_subject(size)
+@pytest.mark.parametrize(("size", "projection"), [(1, "pca"), (2, "tsne")])
+def test_one_number_or_two_are_drawn_as_they_are(size: int, projection: str) -> None:
+    subject = pixel_subject(size, projection=projection)
     picture = measured(Codes, subject)
     pixels = subject.splits.test.images.flatten(1)[:, :size] / 255
     assert np.allclose(picture.points, pixels.numpy(), atol=1e-6)
@@ -42,6 +42,7 @@ def test_more_numbers_are_projected_where_they_vary_most() -> None:
     shares = np.sort(np.linalg.eigvalsh(variances))[::-1] / np.trace(variances)
     assert plane.shares == pytest.approx(shares[:2].tolist())
     assert np.allclose(plane.project(coded).mean(axis=0), 0, atol=1e-5)
+    assert measured(Codes, pixel_subject(5)).notes == ("All 60 test images.", "Codes of 5 numbers are projected.")
     assert plane.axis_labels[0] == f"principal component 1, {100 * shares[0]:.3g} % of variance"
 
 
@@ -56,13 +57,6 @@ def test_codes_that_are_not_finite_do_not_spoil_the_projection() -> None:
 
 def test_codes_that_never_vary_have_a_plane() -> None:
     assert principal_plane(torch.ones(5, 3)).shares == (0, 0)
-
-
-def test_a_projection_says_so() -> None:
-    picture = measured(Codes, pixel_subject(5))
-    assert picture.points.shape == (60, 2)
-    assert picture.axis_labels[1].startswith("principal component 2, ")
-    assert picture.notes == ("All 60 test images.", "Codes of 5 numbers are projected.")
 
 
 def test_of_many_images_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,20 +84,11 @@ def test_tsne_on_demand_keeps_neighbours() -> None:
     assert middles > max(np.linalg.norm(part - part.mean(axis=0), axis=1).max() for part in (dark, light))
 
 
-def test_two_numbers_need_no_tsne() -> None:
-    picture = measured(Codes, pixel_subject(2, projection="tsne"))
-    assert picture.axis_labels == ("code 1", "code 2")
-
-
 def test_tsne_leaves_out_what_is_not_finite() -> None:
     subject = pixel_subject(3, projection="tsne")
     spoil_codes(subject)
     picture = measured(Codes, subject)
     assert not np.isfinite(picture.points).any()
-
-
-def test_one_image_is_no_scatter() -> None:
-    assert Codes.measure(pixel_subject(test=1)) is None
 
 
 def test_snapshots_are_projected_as_the_last_of_them() -> None:
@@ -125,8 +110,3 @@ def test_snapshots_of_two_numbers_are_as_they_are() -> None:
     picture = measured(CodesOverEpochs, pixel_subject(2, code_snapshots={1: first, 2: last}))
     assert np.array_equal(picture.points, torch.stack([first, last]).numpy())
     assert len(picture.notes) == 1
-
-
-def test_one_snapshot_does_not_move() -> None:
-    assert CodesOverEpochs.measure(pixel_subject(code_snapshots={5: torch.rand(4, 2)})) is None
-    assert CodesOverEpochs.measure(pixel_subject()) is None

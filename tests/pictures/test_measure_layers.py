@@ -1,8 +1,6 @@
-"""Portraits of weights and layers, on models whose numbers are known."""
+"""Pictures of weights and layers, on models whose numbers are known."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
@@ -40,9 +38,6 @@ def fill(tensor: Tensor | None, value: float | Tensor) -> None:
     assert tensor is not None
     with torch.no_grad():
         tensor.copy_(torch.as_tensor(value))
-
-
-# Kernels
 
 
 def test_rows_of_a_matrix_are_kernels_in_the_images_shape() -> None:
@@ -104,18 +99,8 @@ def test_a_model_without_such_a_layer_has_no_kernels() -> None:
     assert Kernels.measure(subject_of(model, train=images, test=images)) is None
 
 
-# Sparsity
-
-
 @pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([1.0, 1, 1, 1], 0),
-        ([3.0, -3, 3, -3], 0),
-        ([0.0, 0, -2, 0], 1),
-        ([1.0, 1, 0, 0], (2 - math.sqrt(2)) / (2 - 1)),
-        ([3.0, 4, 0, 0], (2 - 7 / 5) / (2 - 1)),
-    ],
+    ("values", "expected"), [([3.0, -3, 3, -3], 0), ([0.0, 0, -2, 0], 1), ([3.0, 4, 0, 0], (2 - 7 / 5) / (2 - 1))]
 )
 def test_hoyers_sparsity(values: list[float], expected: float) -> None:
     assert hoyer(torch.tensor([values, [10 * value for value in values]])).tolist() == pytest.approx(
@@ -154,60 +139,44 @@ def test_it_is_the_mean_over_images_of_all_batches() -> None:
     assert found.hoyer[0] == pytest.approx(hoyer(codes[1200:]).mean().item(), abs=1e-5)  # of zeros there is none
 
 
-def test_a_code_of_one_number_has_no_hoyer() -> None:
-    found = Sparsity.measure(
-        subject_of(model_of(nn.Flatten(), nn.Linear(PIXELS, 1), code_size=1), train=TRAIN, test=TEST)
-    )
-    assert np.isnan(found.hoyer).all()
+def linear_model() -> AutoEncoder:
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 3, bias=False))
+    decoder = nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE)))
+    return AutoEncoder(encoder, decoder, loss=MeanSquaredError())
 
 
-# Gradients
+def norms_on_paper(model: AutoEncoder, given: Tensor) -> list[float]:
+    """Of the mean squared error of a `linear_model` on TRAIN, whose weights are W and V: x = V W given."""
+    down, up = (module.weight.detach().double() for module in (model.encoder[1], model.decoder[0]))  # type: ignore[index]
+    x = given.flatten(1).double()
+    error = 2 * (x @ down.T @ up.T - TRAIN.flatten(1) / 255) / x.numel()
+    return [(up.T @ error.T @ x).norm().item(), (error.T @ x @ down.T).norm().item()]
+
+
+def names_of(picture: Gradients) -> list[str]:
+    return [name.replace("\N{NO-BREAK SPACE}", " ") for name in picture.layers]
 
 
 def test_gradients_of_a_linear_model_are_those_on_paper() -> None:
-    model = AutoEncoder(
-        nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 3, bias=False)),
-        nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE))),
-        loss=MeanSquaredError(),
-    )
-    before = AutoEncoder(
-        nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 3, bias=False)),
-        nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE))),
-        loss=MeanSquaredError(),
-    )
+    model, before = linear_model(), linear_model()
     found = measured(Gradients, subject_of(model, train=TRAIN, test=TEST, untrained=before))
-    assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [
-        f"encoder 1: 16 {ARROW} 3",
-        f"decoder 1: 3 {ARROW} 16",
-    ]
+    assert names_of(found) == [f"encoder 1: 16 {ARROW} 3", f"decoder 1: 3 {ARROW} 16"]
     assert found.images == 300  # two batches, of which the second is smaller
-    x = TRAIN.flatten(1).double() / 255
     for shown, norms in ((model, found.after), (before, found.before)):
-        down, up = (module.weight.detach().double() for module in (shown.encoder[1], shown.decoder[0]))  # type: ignore[index]
-        error = 2 * (x @ down.T @ up.T - x) / x.numel()
-        on_paper = [(up.T @ error.T @ x).norm().item(), (error.T @ x @ down.T).norm().item()]
-        assert norms == pytest.approx(on_paper, rel=1e-4)
+        assert norms == pytest.approx(norms_on_paper(shown, TRAIN / 255), rel=1e-4)
 
 
 def test_the_target_is_the_clean_image_and_the_input_the_noisy_one() -> None:
-    model = AutoEncoder(
-        nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 3, bias=False)),
-        nn.Sequential(nn.Linear(3, PIXELS, bias=False), nn.Unflatten(1, (1, SIDE, SIDE))),
-    )
+    model = linear_model()
     masked = NOISES.parse({"name": "masking", "probability": 1.0, "by": "channel"})
     found = measured(Gradients, subject_of(model, train=TRAIN, test=TEST, noise=masked))
     assert found.after.tolist() == [0, 0]  # nothing comes in
     half = NOISES.parse({"name": "masking", "probability": 0.5, "by": "channel"})
-    once, again = (Gradients.measure(subject_of(model, train=TRAIN, test=TEST, noise=half)) for _ in range(2))
-    assert once is not None
-    assert again is not None
+    once, again = (measured(Gradients, subject_of(model, train=TRAIN, test=TEST, noise=half)) for _ in range(2))
     assert once.after.tolist() == again.after.tolist() == once.before.tolist()
     clean, generator = TRAIN / 255, frozen_generator(CPU, split="gradients")
-    noisy = torch.cat([half(batch, generator=generator).images for batch in clean.split(256)]).flatten(1).double()
-    down, up = (module.weight.detach().double() for module in (model.encoder[1], model.decoder[0]))  # type: ignore[index]
-    error = 2 * (noisy @ down.T @ up.T - clean.flatten(1)) / clean.numel()
-    on_paper = [(up.T @ error.T @ noisy).norm().item(), (error.T @ noisy @ down.T).norm().item()]
-    assert once.after == pytest.approx(on_paper, rel=1e-4)
+    noisy = torch.cat([half(batch, generator=generator).images for batch in clean.split(256)])
+    assert once.after == pytest.approx(norms_on_paper(model, noisy), rel=1e-4)
 
 
 def test_nothing_is_left_behind() -> None:
@@ -229,7 +198,7 @@ def test_tied_weights_stand_once_with_both_uses() -> None:
     found = measured(
         Gradients, subject_of(AutoEncoder(nn.Sequential(nn.Flatten(), first), tied), train=TRAIN, test=TEST)
     )
-    assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [f"encoder 1: 16 {ARROW} 3 (tied)"]
+    assert names_of(found) == [f"encoder 1: 16 {ARROW} 3 (tied)"]
     x, weight = TRAIN.flatten(1).double() / 255, first.weight.detach().double()
     error = 2 * (x @ weight.T @ weight - x) / x.numel()
     both = weight @ error.T @ x + (error.T @ x @ weight.T).T
@@ -240,7 +209,7 @@ def test_convolutions_are_named_by_channels_and_kernel() -> None:
     encoder = nn.Sequential(nn.Conv2d(1, 2, (3, 2)), nn.Flatten(), nn.Linear(12, 2))
     decoder = nn.Sequential(nn.Unflatten(1, (2, 1, 1)), nn.ConvTranspose2d(2, 1, SIDE))
     found = measured(Gradients, subject_of(AutoEncoder(encoder, decoder), train=TRAIN, test=TEST))
-    assert [name.replace("\N{NO-BREAK SPACE}", " ") for name in found.layers] == [
+    assert names_of(found) == [
         f"encoder 1: 1 {ARROW} 2, 3 {TIMES} 2",
         f"encoder 2: 12 {ARROW} 2",
         f"decoder 1: 2 {ARROW} 1, 4 {TIMES} 4 transposed",
@@ -270,9 +239,6 @@ def test_pictures_of_every_bottleneck(bottleneck: str) -> None:
     shown = measured(Kernels, subject)
     assert shown.kernels.shape == (6, 1, 8, 8)
     assert (Codebook.measure(subject) is not None) == (bottleneck == "vector_quantized")
-
-
-# The codebook
 
 
 class Rounded(Bottleneck):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import tracemalloc
@@ -52,7 +51,6 @@ def _in_little_memory() -> Iterator[None]:
 @pytest.mark.parametrize(
     "content",
     [
-        npy("(100000000000,)"),
         npy("(67108864,)", content=bytes(2**20)),
         npy("(1000000, 1000000, 1000000)", content=b"x"),
         npy("(-1,)"),
@@ -60,7 +58,6 @@ def _in_little_memory() -> Iterator[None]:
         npy("(2,)", kind="<U1000000000"),
         b"\x93NUMPY\x03\x00",
         b"no array",
-        b"",
     ],
 )
 @pytest.mark.usefixtures("_in_little_memory")
@@ -131,8 +128,6 @@ def test_pipes_links_and_single_arrays_are_not_opened(tmp_path: Path) -> None:
             Codebook.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         Codebook.load(tmp_path / "nothing.npz")
-    content = io.BytesIO()
-    np.save(content, np.zeros(3))
-    (tmp_path / "codebook.npz").write_bytes(content.getvalue())
+    (tmp_path / "codebook.npz").write_bytes(npy("(3,)", content=bytes(24)))
     with pytest.raises(ValueError, match=REFUSED):
         Codebook.load(tmp_path / "codebook.npz")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -25,28 +26,17 @@ from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.progress import Progress
 from autoenc.pictures.reconstructions import Reconstructions
 from autoenc.pictures.samples import Samples
-from autoenc.pictures.subject import MOST_FOLLOWED, Subject, followed_images
+from autoenc.pictures.subject import MOST_FOLLOWED, followed_images
 from autoenc.runs import RunDirectory
 from autoenc.trained_model import load_run
 from tests.conftest import TINY
-from tests.pictures.subjects import images_of, measured, subject_from
-
-
-class Drawn:
-    """What `draw_pictures` was called with."""
-
-    def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-
-    def __call__(self, subject: Subject, **given: Any) -> list[Path]:
-        self.calls.append({"subject": subject, **given})
-        return []
+from tests.pictures.subjects import images_of, measured, pixel_subject, subject_from
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Drawn]:
-    """A run whose best epoch is not its last, with what its pictures, and those drawn again, are taken of."""
-    folder, drawn = tmp_path_factory.mktemp("runs") / "run", Drawn()
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mock]:
+    """A run whose best epoch is not its last, with the calls that draw its pictures, and draw them again."""
+    folder, drawn = tmp_path_factory.mktemp("runs") / "run", Mock(return_value=[])
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(drawing, "draw_pictures", drawn)
         overrides = ["figures=[codes,codes_over_epochs]", "optimizer.learning_rate=0.3", "training.epochs=4"]
@@ -59,18 +49,15 @@ def arrays_of(picture: Any) -> dict[str, NDArray[Any]]:
     return {field.name: np.asarray(getattr(picture, field.name)) for field in dataclasses.fields(picture)}
 
 
-def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(run: tuple[Path, Drawn]) -> None:
+def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(run: tuple[Path, Mock]) -> None:
     folder, drawn = run
-    call = drawn.calls[0]
-    subject: Subject = call["subject"]
+    (subject,), call = drawn.call_args_list[0]
     trained = load_run(folder)
     summary = RunDirectory(folder).summary()
     assert summary is not None
     assert summary["best_epoch"] < summary["epochs"]
-    assert (call["epoch"], call["names"]) == (
-        summary["best_epoch"],
-        ["reconstructions", "progress", "codes", "codes_over_epochs"],
-    )
+    assert call["epoch"] == summary["best_epoch"]
+    assert call["names"] == ["reconstructions", "progress", "codes", "codes_over_epochs"]
     for name, tensor in trained.model.state_dict().items():
         assert torch.equal(subject.model.state_dict()[name], tensor)
     splits = trained.config.dataset.build(data_dir=trained.config.data_dir)
@@ -87,30 +74,29 @@ def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(r
     assert errors.mean() == pytest.approx(summary["test"]["noisy_mse"], rel=1e-5)
 
 
-def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Drawn]) -> None:
-    subject: Subject = run[1].calls[0]["subject"]
+def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Mock]) -> None:
+    subject = run[1].call_args_list[0].args[0]
     test_codes = subject.model.encode(subject.test_images / 255).detach()
     np.testing.assert_allclose(measured(Codes, subject).points, principal_plane(test_codes).project(test_codes), 1e-3)
-    train = len(subject.splits.train)
-    assert measured(Samples, subject).mixture.endswith(f"fitted to {train} training codes")
     images = subject.splits.train.images / 255
+    assert measured(Samples, subject).mixture.endswith(f"fitted to {len(images)} training codes")
     given, corrupted = subject.noise(images, generator=frozen_generator(subject.device, split="gradients"))
     output = subject.model(given)
     objective = subject.model.objective(output, target=images, given=given, corrupted=corrupted)
     first = next(parameter for name, parameter in subject.model.named_parameters() if name.endswith("weight"))
     (gradient,) = torch.autograd.grad(objective.loss, [first])
     picture = measured(Gradients, subject)
-    assert picture.images == train
+    assert picture.images == len(images)
     assert picture.after[0] == pytest.approx(float(gradient.norm()), rel=1e-4)
     assert picture.before[0] != pytest.approx(picture.after[0], rel=1e-3)
 
 
-def test_pictures_drawn_again_are_of_the_same_numbers(run: tuple[Path, Drawn]) -> None:
-    first, again = run[1].calls
+def test_pictures_drawn_again_are_of_the_same_numbers(run: tuple[Path, Mock]) -> None:
+    first, again = (call.kwargs for call in run[1].call_args_list)
     assert again["names"] is None
     assert (again["epoch"], again["title"]) == (first["epoch"], first["title"])
     for name in PICTURES:
-        one, other = (picture_class(name).measure(call["subject"]) for call in (first, again))
+        one, other = (picture_class(name).measure(call.args[0]) for call in run[1].call_args_list)
         assert (one is None) == (other is None)
         if one is not None:
             for field, value in arrays_of(one).items():
@@ -153,6 +139,22 @@ def test_every_picture_is_drawn_and_stored_under_its_name(
         stored = picture_class(path.stem).load(path.with_suffix(".npz"))
         for field, value in arrays_of(picture).items():
             np.testing.assert_array_equal(arrays_of(stored)[field], value)
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("codes", {"test": 1}),
+        ("codes_over_epochs", {"code_snapshots": {5: torch.rand(4, 2)}}),
+        ("decoder_grid", {"code_size": 3}),
+        ("error_by_class", {"classes": 1}),
+        ("interpolations", {"test": 1}),
+        ("progress", {}),
+        ("worst", {"test": 0}),
+    ],
+)
+def test_pictures_that_do_not_apply_are_not_measured(name: str, subject: dict[str, Any]) -> None:
+    assert picture_class(name).measure(pixel_subject(**subject)) is None
 
 
 def test_the_title_names_the_epoch_except_over_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
