@@ -194,7 +194,8 @@ def test_a_job_that_goes_on_takes_the_tracker_of_the_command(
     config = {key: value for key, value in RunDirectory(run).config().items() if key != "tracker"}
     somebodys(run, listener.tracker)
     config |= {} if of_the_command is None else {"tracker": of_the_command}
-    worker._train(RunDirectory(run), JobTask(folder=str(run), config=config, hydra={}, logging={}, timeout=None))
+    task = JobTask(folder=str(run), config=config, hydra={}, logging={}, timeout=None, command_line=())
+    worker._train(RunDirectory(run), task)
     assert RunDirectory(run).status()["state"] == "finished"
     assert listener.heard == []
     assert len(list(run.glob(EVENT_FILES))) == (0 if of_the_command is None else 1)

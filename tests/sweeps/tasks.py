@@ -25,6 +25,8 @@ from tests.sweeps.faulty import Fault, noise
 LIMIT = 240.0
 """Seconds that only a hang takes."""
 
+COMMAND_LINE = ("scripts/train.py", "-m", "seed=0,1")
+
 FAULTS: dict[Fault, str] = {
     "none": "finished",
     "raise": "raised",
@@ -64,6 +66,7 @@ def task(folder: Path, fault: Fault = "none", *, seconds: float = 0.0, timeout: 
             "root": {"level": "INFO", "handlers": ["file"]},
         },
         timeout=timeout,
+        command_line=COMMAND_LINE,
     )
 
 

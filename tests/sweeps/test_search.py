@@ -17,6 +17,7 @@ from autoenc.sweeps.sweepers.sampling import frozen, suggest
 from tests.sweeps.searches import (
     BATCH,
     RATE,
+    UNIT,
     begin,
     fail,
     finish,
@@ -252,21 +253,21 @@ def test_an_invalid_proposal_is_a_failed_trial(tmp_path: Path) -> None:
 def test_a_search_uses_the_validation_split_and_never_the_test_split(tmp_path: Path, metric: str, best: Any) -> None:
     search = begin(tmp_path, n_trials=6, metric=metric)
     go_through(tmp_path, search)
-    report = search.report()
-    assert report.best is not None
+    search.closing_words()
+    found = json.loads((tmp_path / "search.json").read_text())
+    best_trial = found["trials"][found["best"]]
     on_validation = {
         path.name: RunDirectory(path).summary()["validation"][metric] for path in tmp_path.iterdir() if path.is_dir()
     }
-    assert report.best.value == best(on_validation.values())
-    assert report.best.folder == best(on_validation, key=on_validation.__getitem__)
+    assert best_trial["value"] == best(on_validation.values())
+    assert best_trial["folder"] == best(on_validation, key=on_validation.__getitem__)
     on_test = [RunDirectory(path).summary()["test"][metric] for path in tmp_path.iterdir() if path.is_dir()]
     assert not {trial.value for trial in trials_of(search)} & set(on_test)
 
 
 def test_a_run_without_the_metric_fails(tmp_path: Path) -> None:
     search = begin(tmp_path)
-    without, none, odd = take(search), take(search), take(search)
-    for proposal, validation in ((without, {"mse": 0.1}), (none, None), (odd, {"loss": "0.1"})):
+    for proposal, validation in ((take(search), {"mse": 0.1}), (take(search), None)):
         there = run(tmp_path, proposal)
         there.write_summary({"test": {"loss": 0.1}, "validation": validation, "train": {"loss": 0.1}, "units": {}})
         there.set_state("finished")
@@ -307,11 +308,10 @@ def test_the_report_is_in_the_folder(tmp_path: Path) -> None:
     search.ended(failed, fail(sweep, failed))
     go_through(sweep, search, most=11)
     running = take(search)
-    report = search.report()
+    line, picture = search.closing_words()
     written = json.loads((sweep / "search.json").read_text())
-    assert (written["metric"], written["unit"], written["direction"]) == ("validation.loss", UNIT_SAID, "minimize")
+    assert (written["metric"], written["unit"], written["direction"]) == ("validation.loss", UNIT, "minimize")
     best = min((trial for trial in trials_of(search) if trial.value is not None), key=lambda trial: trial.value or 0)
-    assert report.best == best
     assert written["best"] == best.number
     assert [trial["state"] for trial in written["trials"]] == ["diverged", "failed", *["finished"] * 11, "running"]
     assert written["trials"][best.number]["folder"] == best.folder
@@ -320,26 +320,19 @@ def test_the_report_is_in_the_folder(tmp_path: Path) -> None:
     assert set(written["importances"]) == {"optimizer.learning_rate", "training.batch_size"}
     assert sum(written["importances"].values()) == pytest.approx(1)
     assert written["importances"]["optimizer.learning_rate"] > 0.6
-    assert report.line.startswith(
-        f"The best of 11 finished trials of 14 is {best.number}, with a validation loss of 0.0"
-    )
-    assert f"optimizer.learning_rate={best.params['optimizer.learning_rate']} training.batch_size=" in report.line
-    assert report.picture == sweep / "search.png"
-    assert report.picture.stat().st_size > 10_000
-    assert search.closing_words() == [report.line, "How the search went: search.png in its folder"]
-
-
-UNIT_SAID = "mean squared error per pixel"
+    assert line.startswith(f"The best of 11 finished trials of 14 is {best.number}, with a validation loss of 0.0")
+    assert f"optimizer.learning_rate={best.params['optimizer.learning_rate']} training.batch_size=" in line
+    assert picture == "How the search went: search.png in its folder"
+    assert (sweep / "search.png").stat().st_size > 10_000
 
 
 def test_without_a_finished_trial_there_is_no_picture(tmp_path: Path) -> None:
     search = begin(tmp_path)
     lost = take(search)
     search.ended(lost, fail(tmp_path, lost))
-    report = search.report()
-    assert (report.best, report.picture) == (None, None)
     assert search.closing_words() == ["None of 1 trials has finished."]
     assert json.loads((tmp_path / "search.json").read_text())["best"] is None
+    assert not (tmp_path / "search.png").exists()
 
 
 def test_optuna_keeps_quiet(
@@ -348,6 +341,6 @@ def test_optuna_keeps_quiet(
     caplog.set_level(logging.INFO)
     search = begin(tmp_path, n_trials=8)
     go_through(tmp_path, search)
-    search.report()
+    search.closing_words()
     assert capfd.readouterr() == ("", "")
     assert caplog.messages == []

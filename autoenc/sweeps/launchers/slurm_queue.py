@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Collection
@@ -81,11 +82,11 @@ def states_of(numbers: Collection[str]) -> dict[str, str]:
     """The state of each job; jobs that slurm says nothing about are left out."""
     fields = ["--noheader", "--parsable2", "--allocations", "--format=JobID,State"]
     try:
-        lines = _answer("sacct", *fields, "--jobs", ",".join(sorted(numbers))).splitlines()
+        answer = _answer("sacct", *fields, "--jobs", ",".join(sorted(numbers)))
     except SlurmError:  # many clusters keep no accounts
         return _queued_or_gone(numbers)
-    pairs = (line.strip().split("|") for line in lines)
-    return {pair[0]: pair[1].split()[0] for pair in pairs if len(pair) == 2 and pair[0] in numbers and pair[1]}
+    found = re.findall(r"^(\d+)\|(\w+)", answer, re.MULTILINE)  # a state may be `CANCELLED by 1000`
+    return {number: state for number, state in found if number in numbers}
 
 
 def _queued_or_gone(numbers: Collection[str]) -> dict[str, str]:

@@ -71,31 +71,16 @@ class Basic(Choice):
     def check(self, values: Mapping[str, Any]) -> None:
         """Accept every job."""
 
-    def build_source(
-        self,
-        overrides: Sequence[Override],
-        *,
-        folder: Path,  # noqa: ARG002
-        values: Mapping[str, Any],  # noqa: ARG002
-        rerun: Rerun,  # noqa: ARG002
-    ) -> Grid:
+    def build_source(self, overrides: Sequence[Override], **_: object) -> Grid:
         """All jobs, in their order."""
         return Grid(self.examples(overrides))
 
 
-class Grid:
+class Grid(Source):
     """A source of jobs that are all known in advance."""
 
     def __init__(self, jobs: Sequence[Sequence[str]]) -> None:
         self._waiting = [Proposal(number=number, overrides=tuple(job)) for number, job in enumerate(jobs)]
-
-    def opening_words(self) -> Sequence[str]:
-        """None: the sweep itself counts the jobs."""
-        return ()
-
-    def over_before(self) -> Sequence[Path]:
-        """None: a grid proposes all its jobs."""
-        return ()
 
     def propose(self) -> Proposal | None:
         """The next job."""
@@ -107,10 +92,6 @@ class Grid:
     def refused(self, proposal: Proposal, problem: str) -> None:
         """Never happens: all jobs of a grid are checked before the first begins."""
         raise AssertionError(f"{proposal}: {problem}")
-
-    def closing_words(self) -> Sequence[str]:
-        """None: the comparison of all jobs is enough."""
-        return ()
 
 
 SWEEPERS: Registry[SweeperSettings] = Registry("hydra.sweeper", {"basic": Basic, "optuna": OptunaSearch})

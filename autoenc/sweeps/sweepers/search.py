@@ -12,10 +12,10 @@ from pathlib import Path
 from autoenc.sweeps.plan import Proposal, Rerun
 from autoenc.sweeps.sweepers.optuna_search import SamplerSettings
 from autoenc.sweeps.sweepers.sampling import suggest
-from autoenc.sweeps.sweepers.search_report import SearchReport, write_report
+from autoenc.sweeps.sweepers.search_report import write_report
 from autoenc.sweeps.sweepers.search_space import SearchSpace
 from autoenc.sweeps.sweepers.study import Study
-from autoenc.sweeps.sweepers.trial import Outcome, Trial, measured
+from autoenc.sweeps.sweepers.trial import Outcome, Trial, outcome
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ class Search:
         if there == 0:
             return [f"A search of {self._n_trials} trials."]
         left = max(self._n_trials - there, 0)
-        open_ = f", {len(self._waiting)} of them to be continued" if self._waiting else ""
-        return [f"The search has {there} trials{open_}; {left} more to come (hydra.sweeper.n_trials)."]
+        waiting = f", {len(self._waiting)} of them to be continued" if self._waiting else ""
+        return [f"The search has {there} trials{waiting}; {left} more to come (hydra.sweeper.n_trials)."]
 
     def over_before(self) -> list[Path]:
         """The folders of the trials that have ended and are left alone, as far as they still exist."""
@@ -73,31 +73,24 @@ class Search:
 
     def ended(self, proposal: Proposal, folder: Path) -> None:
         """Record the outcome. An interrupted trial stays open, so that the same command continues it."""
-        found = measured(folder, metric=self._metric)
+        found = outcome(folder, metric=self._metric)
         if found is not None:
-            outcome = self.study.agreed(found)
-            self.study.end(self._proposed[proposal.number], outcome, folder=folder.name)
+            self.study.end(self._proposed[proposal.number], self.study.checked(found), folder=folder.name)
 
     def refused(self, proposal: Proposal, problem: str) -> None:
         """Record a failure: settings that are valid one by one may be invalid together."""
-        self.study.end(self._proposed[proposal.number], Outcome("failed", None, problem), folder=None)
+        self.study.end(self._proposed[proposal.number], Outcome("failed", reason=problem), folder=None)
 
-    def report(self) -> SearchReport:
-        """Write `search.json` and `search.png` into the sweep's folder.
+    def closing_words(self) -> list[str]:
+        """Name the best trial, and write `search.json` and `search.png` into the sweep's folder.
 
         Raises:
             OSError: they cannot be written.
         """
         return write_report(self.study, folder=self._folder, metric=self._metric)
 
-    def closing_words(self) -> list[str]:
-        """The best trial, and the path of the picture."""
-        report = self.report()
-        picture = [] if report.picture is None else [f"How the search went: {report.picture.name} in its folder"]
-        return [report.line, *picture]
-
     def _new_trial(self) -> Trial | None:
-        if self._exhausted:  # this is called several times a second, and the study does not change
+        if self._exhausted:  # this is called several times a second
             return None
         trials = self.study.trials()
         params = None

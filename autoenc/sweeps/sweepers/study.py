@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +23,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers.sampling import STATES, frozen
-from autoenc.sweeps.sweepers.trial import Direction, Measured, Outcome, Trial
+from autoenc.sweeps.sweepers.trial import Direction, Outcome, Trial
 
 FILE = "optuna.journal"
 """In the sweep's folder. `optuna-dashboard` opens it too."""
 
-TERMS, HOW = "autoenc.terms", "autoenc.measured"
+TERMS, PROTOCOL = "autoenc.terms", "autoenc.measured"
 """Attributes of the study."""
 FOLDER, REASON, AGAIN = "folder", "reason", "again"
 """Attributes of a trial. Optuna does not change a trial that has ended: one that is run again gets a second entry, with
@@ -92,26 +91,24 @@ class Study:
                 for name, value in attributes.items():
                     self._storage.set_trial_user_attr(trial_id, name, value)
                 self._study.tell(trial.number, outcome.value, STATES[outcome.state])
-            elif (before.state, before.value, before.reason) != outcome:
-                ended = replace(trial, state=outcome.state, value=outcome.value)
-                entry = frozen(ended, space=self.space)
+            elif (before.state, before.value, before.reason) != outcome[:3]:
+                entry = frozen(replace(trial, state=outcome.state, value=outcome.value), space=self.space)
                 entry.user_attrs = {**attributes, AGAIN: trial.number}
                 self._study.add_trial(entry)
 
-    def agreed(self, measured: Measured) -> Outcome:
+    def checked(self, outcome: Outcome) -> Outcome:
         """The outcome; a failure if its value was measured in another way than those of earlier trials."""
-        if measured.outcome.value is None:
-            return measured.outcome
-        there = self._study.user_attrs.get(HOW)
+        if outcome.value is None:
+            return outcome
+        there = self._study.user_attrs.get(PROTOCOL)
         if there is None:
             with _one_line():
-                self._study.set_user_attr(HOW, dict(measured.how))
-            return measured.outcome
-        other = _first_difference(there, measured.how)
-        if other is None:
-            return measured.outcome
-        reason = f"it cannot be ranked among the others: {other.key} is {other.here} here, and {other.there} there"
-        return Outcome("failed", None, reason)
+                self._study.set_user_attr(PROTOCOL, dict(outcome.protocol))
+            return outcome
+        for key, other, here in _differences(there, outcome.protocol):
+            reason = f"it cannot be ranked among the others: {key} is {here} here, and {other} there"
+            return Outcome("failed", reason=reason)
+        return outcome
 
 
 def open_study(
@@ -178,18 +175,12 @@ def _trial(entry: FrozenTrial, *, number: int) -> Trial:
     )
 
 
-class _Difference(NamedTuple):
-    key: str
-    there: str
-    here: str
-
-
-def _first_difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> _Difference | None:
-    for key in [*there, *(key for key in here if key not in there)]:
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The keys whose values differ, with both values."""
+    for key in {**there, **here}:
         if key not in here or key not in there or there[key] != here[key]:
             before, now = (_as_text(values[key]) if key in values else "not set" for values in (there, here))
-            return _Difference(key, before, now)
-    return None
+            yield key, before, now
 
 
 def _as_text(value: object) -> str:
@@ -204,18 +195,17 @@ def _check_terms(there: Any, here: Mapping[str, Any], *, name: str) -> None:
     if there["folder"] != here["folder"]:
         problem = f"the study belongs to the sweep in {there['folder']}; choose another name"
         raise ConfigError("hydra.sweeper.study_name", problem, value=name)
-    for key in ("metric", "direction"):
-        if there[key] != here[key]:
-            raise _other_terms(f"hydra.sweeper.{key}", there[key], here[key])
-    for node in ("space", "settings"):
-        other = _first_difference(there[node], here[node])
-        if other is not None:
-            raise _other_terms(other.key.lstrip("+"), other.there, other.here)
-
-
-def _other_terms(key: str, there: str, here: str) -> ConfigError:
-    problem = f"the study in this sweep's folder was begun with {there}; another search needs another sweep.name"
-    return ConfigError(key, problem, value=here)
+    before, now = (
+        {
+            **{f"hydra.sweeper.{key}": terms[key] for key in ("metric", "direction")},
+            **terms["space"],
+            **terms["settings"],
+        }
+        for terms in (there, here)
+    )
+    for key, began_with, value in _differences(before, now):
+        problem = f"the study in this sweep's folder was begun with {began_with}; another search needs another"
+        raise ConfigError(key.lstrip("+"), f"{problem} sweep.name", value=value)
 
 
 @contextlib.contextmanager
@@ -224,11 +214,8 @@ def _one_line(path: Path | None = None) -> Iterator[None]:
     known: tuple[type[Exception], ...] = (OptunaError, OSError, ImportError, ValueError, KeyError, TypeError)
     try:
         yield
-    except ConfigError:
-        raise
     except Exception as error:
-        module = sys.modules.get("sqlalchemy.exc")  # imported only for a user's own database
-        if not isinstance(error, known if module is None else (*known, module.SQLAlchemyError)):
+        if not isinstance(error, known) and not type(error).__module__.startswith("sqlalchemy."):
             raise
         key = "hydra.sweeper.storage" if path is None else str(path)
         text = (str(error) or type(error).__name__).splitlines()[0]
