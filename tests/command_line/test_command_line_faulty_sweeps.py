@@ -27,7 +27,9 @@ LAUNCHERS = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(
+    "launcher", ["joblib", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("basic", "slurm", "ray"))]
+)
 def test_six_finish_four_are_reported_and_nothing_finished_is_redone(
     launcher: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

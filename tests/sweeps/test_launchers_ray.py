@@ -69,7 +69,6 @@ def _environment() -> dict[str, str]:
     [
         ("auto", "Ray cannot be reached or started: "),
         ("127.0.0.1:1", "there is no answer: .*refused"),
-        ("ray://127.0.0.1:99999", "there is no answer: "),
     ],
 )
 def test_an_address_without_ray_is_refused(address: str, problem: str) -> None:
@@ -79,7 +78,7 @@ def test_an_address_without_ray_is_refused(address: str, problem: str) -> None:
 
 def test_each_job_ends_in_its_own_way(ray: Launcher, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ray.slots == 2
-    check_that_each_job_ends_in_its_own_way(ray, tmp_path)
+    check_that_each_job_ends_in_its_own_way(ray, tmp_path, faults=["none", "raise", "kill"])
     assert capfd.readouterr() == ("", "")
 
 
@@ -99,11 +98,6 @@ def test_the_folder_of_a_ray_that_was_killed_is_taken_away(tmp_path: Path, monke
     alive = [ray_connection._new_folder() for _ in range(2)]
     assert sorted(tmp_path.iterdir()) == sorted([theirs, *alive])
     assert not dead.exists()
-
-
-def test_one_connection_at_a_time(ray: Launcher) -> None:
-    with pytest.raises(ConfigError, match=r"^hydra\.launcher\.address=null: this process is already connected to Ray$"):
-        launcher("ray")
 
 
 def test_each_job_has_its_gpu_and_its_threads(ray: Launcher, tmp_path: Path) -> None:

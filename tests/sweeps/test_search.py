@@ -90,15 +90,6 @@ def test_a_larger_n_trials_adds_trials(tmp_path: Path) -> None:
     assert len(trials_of(search)) == 6
 
 
-def test_random_trials_of_a_later_command_are_others(tmp_path: Path) -> None:
-    """A new sampler with the same seed would propose the same again."""
-    sampler = {"name": "random", "seed": 0}
-    go_through(tmp_path, begin(tmp_path, n_trials=5, sampler=sampler))
-    search = begin(tmp_path, n_trials=10, sampler=sampler)
-    go_through(tmp_path, search)
-    assert len({trial.params["optimizer.learning_rate"] for trial in trials_of(search)}) == 10
-
-
 def test_parallel_trials_are_different(tmp_path: Path) -> None:
     search = begin(tmp_path, n_trials=40)
     go_through(tmp_path, search, most=12)
@@ -170,11 +161,8 @@ def test_a_run_that_finished_while_the_search_was_killed_is_not_lost(tmp_path: P
     ("rerun", "kind", "again"),
     [
         ("failed", "killed", True),
-        ("failed", "out_of_memory", True),
         ("failed", "not_finite", False),
         ("none", "killed", False),
-        ("none", "not_finite", False),
-        ("all", "killed", True),
         ("all", "not_finite", True),
     ],
 )
@@ -184,7 +172,7 @@ def test_a_trial_that_failed(tmp_path: Path, rerun: Rerun, kind: str, again: boo
     search.ended(lost, fail(tmp_path, lost, kind=kind))
     (told,) = trials_of(search)
     assert told.state == ("diverged" if kind == "not_finite" else "failed")
-    assert told.reason == f"{kind}: by somebody"
+    assert told.reason == f"{kind}: by hand"
     assert told.folder == folder_of(tmp_path, lost).name
     go_through(tmp_path, search)
     assert [trial.number for trial in trials_of(search)] == [0, 1, 2]  # it counts as one of the three
@@ -200,8 +188,8 @@ def test_a_trial_that_failed_and_then_finished_counts_once(tmp_path: Path) -> No
     go_through(tmp_path, search, most=2)
     search = begin(tmp_path, n_trials=4)
     assert take(search) == lost
-    search.ended(lost, fail(tmp_path, lost, message="by somebody else"))
-    assert trials_of(search)[0].reason == "killed: by somebody else"
+    search.ended(lost, fail(tmp_path, lost, message="again"))
+    assert trials_of(search)[0].reason == "killed: again"
     search = begin(tmp_path, n_trials=4)
     assert take(search) == lost
     search.ended(lost, finish(tmp_path, lost))
@@ -249,7 +237,7 @@ def test_an_invalid_proposal_is_a_failed_trial(tmp_path: Path) -> None:
 # --- the objective ---
 
 
-@pytest.mark.parametrize(("metric", "best"), [("loss", min), ("mse", min), ("ssim", max)])
+@pytest.mark.parametrize(("metric", "best"), [("loss", min), ("ssim", max)])
 def test_a_search_uses_the_validation_split_and_never_the_test_split(tmp_path: Path, metric: str, best: Any) -> None:
     search = begin(tmp_path, n_trials=6, metric=metric)
     go_through(tmp_path, search)
