@@ -101,6 +101,13 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def ends(launcher: Launcher, *, count: int = 1) -> list[str]:
+    """Wait until so many jobs have ended; returns their names."""
+    ended: list[str] = []
+    wait_until(lambda: len(ended.__iadd__(Path(job.folder).name for job in launcher.ended())) >= count)
+    return sorted(ended)
+
+
 def launcher(name: str, **changes: object) -> Launcher:
     """A launcher with the settings of its YAML, except for the changes."""
     given = yaml.safe_load((REPOSITORY / "conf" / "hydra" / "launcher" / f"{name}.yaml").read_text())
@@ -131,11 +138,7 @@ def check_that_stopped_jobs_are_saved(
         launcher.submit(job)
     wait_until(lambda: launcher.ended() == [] and all(training(Path(job.folder)) for job in tasks))
     launcher.stop()
-    ended: list[str] = []
-    wait_until(
-        lambda: len(ended.__iadd__(Path(job.folder).name for job in launcher.ended())) == len(running) + len(waiting)
-    )
-    assert sorted(ended) == [*running, *waiting]
+    assert ends(launcher, count=len(running) + len(waiting)) == [*running, *waiting]
     assert {outcome(Path(job.folder)) for job in tasks} == {"interrupted"}
     assert not any((folder / name).exists() for name in waiting)
 

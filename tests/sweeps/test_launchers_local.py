@@ -20,6 +20,7 @@ from tests.sweeps.tasks import (
     check_that_each_job_ends_in_its_own_way,
     check_that_nothing_outlives,
     check_that_stopped_jobs_are_saved,
+    ends,
     launcher,
     outcome,
     run_all,
@@ -98,8 +99,7 @@ def test_gpus_are_dealt_out_and_threads_divided(tmp_path: Path, monkeypatch: pyt
     assert joblib.slots == 2
     for name in ("a", "b"):
         joblib.submit(task(tmp_path / name, "tell"))
-    ended: list[JobTask] = []
-    wait_until(lambda: len(ended.__iadd__(joblib.ended())) == 2)
+    ends(joblib, count=2)
     said = [RunDirectory(tmp_path / name).status()["error"]["message"] for name in ("a", "b")]
     assert said == ["GPUs 4, 3 threads", "GPUs 7, 3 threads"]
 

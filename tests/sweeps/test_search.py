@@ -147,16 +147,6 @@ def test_an_open_trial_is_proposed_again(tmp_path: Path) -> None:
     assert take(search).number == 4
 
 
-def test_a_run_that_finished_while_the_search_was_killed_is_not_lost(tmp_path: Path) -> None:
-    search = begin(tmp_path)
-    proposal = take(search)
-    folder = finish(tmp_path, proposal)  # and the search is killed before it is told
-    search = begin(tmp_path)
-    assert take(search) == proposal
-    search.ended(proposal, folder)
-    assert trials_of(search)[0].value == valley(given(proposal))
-
-
 @pytest.mark.parametrize(
     ("rerun", "kind", "again"),
     [
@@ -188,20 +178,12 @@ def test_a_trial_that_failed_and_then_finished_counts_once(tmp_path: Path) -> No
     go_through(tmp_path, search, most=2)
     search = begin(tmp_path, n_trials=4)
     assert take(search) == lost
-    search.ended(lost, fail(tmp_path, lost, message="again"))
-    assert trials_of(search)[0].reason == "killed: again"
-    search = begin(tmp_path, n_trials=4)
-    assert take(search) == lost
     search.ended(lost, finish(tmp_path, lost))
     found = trials_of(search)
     assert [trial.number for trial in found] == [0, 1, 2]
     assert (found[0].state, found[0].value, found[0].reason) == ("finished", valley(given(lost)), None)
-    search = begin(tmp_path, n_trials=4)
-    last = take(search)
-    search.ended(last, finish(tmp_path, last))
-    assert search.propose() is None
+    go_through(tmp_path, search)
     assert len(trials_of(search)) == 4
-    assert begin(tmp_path, n_trials=4).propose() is None
 
 
 def test_rerun_all_proposes_all_trials_again(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -13,8 +15,10 @@ import pytest
 
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import Attempt
+from autoenc.sweeps.plan import Job
+from autoenc.sweeps.sweep_display import SweepDisplay
 from tests.sweeps.faulty import Installed
-from tests.sweeps.tasks import outcome, task, training, wait_until
+from tests.sweeps.tasks import COMMAND_LINE, outcome, task, training, wait_until
 
 
 def test_a_job_waits_while_another_process_trains_in_its_folder(tmp_path: Path, faulty: Installed) -> None:
@@ -27,6 +31,41 @@ def test_a_job_waits_while_another_process_trains_in_its_folder(tmp_path: Path, 
         assert run.status() == before
     wait_until(attempt.poll)
     assert outcome(run.path) == "finished"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_job_reports_once_and_names_the_command_of_the_sweep(
+    tmp_path: Path, faulty: Installed, capfd: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    job = task(tmp_path / "job")
+    if terminal:  # as in Hydra's own job_logging
+        handler = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}
+        logging = {**job.logging, "handlers": {**job.logging["handlers"], "console": handler}}
+        job = replace(job, logging={**logging, "root": {"level": "INFO", "handlers": ["console", "file"]}})
+    attempt = Attempt(job)
+    attempt.start()
+    wait_until(attempt.poll)
+    lines = (tmp_path / "job" / "train.log").read_text().splitlines()
+    for expected in ("  mse     ", "Nothing dead", f"Run again: python {COMMAND_LINE[0]} rerun="):
+        assert [expected in line for line in lines].count(True) == 1, expected
+    assert json.loads((tmp_path / "job" / "environment.json").read_text())["command_line"] == list(COMMAND_LINE)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_display_repeats_a_warning_once_and_leaves_the_closing_report_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    display = SweepDisplay(tmp_path)
+    for name in ("a", "b"):
+        job = task(tmp_path / name)
+        RunDirectory.begin(tmp_path / name, config=job.config).set_state("finished")
+        lines = [
+            f"2026-01-31 12:00:00,000 WARNING autoenc.{text}\n"
+            for text in ("trackers.tracker: no answer", "experiment.closing_report: worse than PCA")
+        ]
+        (tmp_path / name / "train.log").write_text("".join(lines))
+        display.ended(Job(identity=name, overrides=(), folder=tmp_path / name, task=job))
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["a: no answer"]
 
 
 def test_a_job_that_waits_for_another_process_can_be_stopped(tmp_path: Path, faulty: Installed) -> None:
