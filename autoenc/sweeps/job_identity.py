@@ -27,12 +27,11 @@ def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
     Paths, the device, checkpoints, pictures and trackers are left out, unless the sweep varies them: `device=cpu,cuda`
     makes two jobs. `swept` has the keys that vary, as they stand on the command line.
     """
-    kept: dict[str, Any] = {}
-    for key, value in config.items():
-        if key in swept:
-            kept[key] = value
-        elif not is_ignored(key):
-            kept[key] = _computing(value, key=key, swept=swept)
+    kept = {
+        key: value if key in swept else _computing(value, key=key, swept=swept)
+        for key, value in config.items()
+        if key in swept or not is_ignored(key)
+    }
     text = json.dumps(_canonical(kept), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_LENGTH]
 

@@ -62,11 +62,12 @@ class Study:
         """All trials by number, each with its last outcome. Entries of other programs are left out."""
         with _one_line():
             entries = self._study.get_trials(deepcopy=False)
-        found: dict[int, Trial] = {}
-        for entry in entries:
-            if entry.distributions == self.space and entry.state != TrialState.WAITING:
-                number = entry.user_attrs.get(AGAIN, entry.number)
-                found[number] = _trial(entry, number=number)
+        ours = [
+            _trial(entry)
+            for entry in entries
+            if entry.distributions == self.space and entry.state != TrialState.WAITING
+        ]
+        found = {trial.number: trial for trial in ours}
         return [found[number] for number in sorted(found)]
 
     def next_number(self) -> int:
@@ -163,10 +164,10 @@ def _journal(path: Path) -> JournalStorage:
     return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
 
 
-def _trial(entry: FrozenTrial, *, number: int) -> Trial:
+def _trial(entry: FrozenTrial) -> Trial:
     states = {state: name for name, state in STATES.items()}
     return Trial(
-        number=number,
+        number=entry.user_attrs.get(AGAIN, entry.number),
         params=entry.params,
         state=states[entry.state],  # type: ignore[arg-type]
         value=entry.value if entry.state == TrialState.COMPLETE else None,
