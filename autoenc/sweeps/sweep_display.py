@@ -90,10 +90,8 @@ class SweepDisplay:
         if console.is_terminal and time.monotonic() - self._looked >= REFRESH_SECONDS:
             self._looked = time.monotonic()
             with contextlib.suppress(OSError, ValueError):  # a folder has been removed
-                records = self._watch.refresh()
-                now = datetime.now(UTC)
-                table = live_table(records, now=now, most_rows=rows_that_fit(console), width=console.width)
-                self._live.update(table, refresh=True)
+                size = {"most_rows": rows_that_fit(console), "width": console.width}
+                self._live.update(live_table(self._watch.refresh(), now=datetime.now(UTC), **size), refresh=True)
 
     def stopping(self) -> None:
         """Say what is going on: saving may take a while."""

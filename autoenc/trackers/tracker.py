@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import textwrap
 import threading
@@ -159,7 +160,7 @@ class Tracking:
     tracker: Tracker | None = None
 
     def finish(self, state: State, *, error: str | None = None) -> None:
-        """Tell the tracker that the run is over, and wait for it. A signal only ends the wait."""
+        """Tell the tracker that the run is over. A signal only ends the wait for it."""
         if self.tracker is not None:
             with contextlib.suppress(KeyboardInterrupt, SystemExit):
                 self.tracker.finish(state, error=error)
@@ -189,15 +190,9 @@ def _epoch(row: Row, end: float) -> Epoch:
 
 
 def _dated(rows: Sequence[Row], *, end: float) -> list[Epoch]:
-    """Date the epochs of an earlier process as if it had trained without a break until `end`.
-
-    An epoch without `seconds` counts as 0 seconds.
-    """
-    epochs = []
-    for row in reversed(rows):
-        epochs.append(_epoch(row, end))
-        end -= row.get("seconds", 0.0)
-    return epochs[::-1]
+    """Date the epochs of an earlier process as if it had trained without a break until `end`."""
+    left = itertools.accumulate((row.get("seconds", 0.0) for row in reversed(rows)), initial=0.0)
+    return [_epoch(row, end - seconds) for row, seconds in zip(reversed(rows), left, strict=False)][::-1]
 
 
 def _scores(summary: Mapping[str, Any]) -> dict[str, float]:

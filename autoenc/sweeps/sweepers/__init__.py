@@ -27,18 +27,10 @@ class SweeperSettings(Protocol):
         """What varies, by key; the command line adds to it."""
 
     def examples(self, overrides: Sequence[Override]) -> list[tuple[str, ...]]:
-        """Overrides of jobs that a sweep has or may have, to be checked before it begins.
-
-        Raises:
-            ConfigError: no such sweep is possible.
-        """
+        """Overrides of jobs that a sweep has or may have, to be checked before it begins. Raises ConfigError."""
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """Refuse a job's resolved config that this sweeper cannot use.
-
-        Raises:
-            ConfigError: it cannot.
-        """
+        """Refuse a job's resolved config that this sweeper cannot use. Raises ConfigError."""
 
     def build_source(
         self, overrides: Sequence[Override], *, folder: Path, values: Mapping[str, Any], rerun: Rerun

@@ -109,8 +109,7 @@ class OptunaSearch(Choice):
             ConfigError: it does not.
         """
         self._check_metric()
-        dataset = values.get("dataset")
-        if isinstance(dataset, Mapping) and dataset.get("validation_fraction") == 0:
+        if values["dataset"].get("validation_fraction") == 0:
             problem = "a search chooses by the validation split, so it needs one"
             raise ConfigError("dataset.validation_fraction", problem, value=0)
 
@@ -135,10 +134,9 @@ class OptunaSearch(Choice):
         )
 
     def _direction(self) -> Direction:
-        if self.direction is not None:
-            return self.direction
         metric = find_metric(f"{SPLIT}.{self.metric}")
-        return "maximize" if metric is not None and metric.better == "higher" else "minimize"
+        better: Direction = "maximize" if metric is not None and metric.better == "higher" else "minimize"
+        return self.direction or better
 
     def _space(self, overrides: Sequence[Override]) -> SearchSpace:
         imported("optuna", extra="optuna", key="hydra/sweeper")
@@ -165,10 +163,8 @@ class OptunaSearch(Choice):
         if metric is None:
             return  # `check` refuses it
         groups = {"dataset", *(key.partition(".")[0] for key in metric.depends_on)}
-        if metric.input == "noisy":
-            groups.add("noise")
-        if self.metric == "loss":
-            groups |= {"loss", "bottleneck"}
+        groups |= {"noise"} if metric.input == "noisy" else set()
+        groups |= {"loss", "bottleneck"} if self.metric == "loss" else set()
         for key in space.distributions:
             changing = key.lstrip("+")
             if changing.partition(".")[0] in groups:

@@ -36,7 +36,7 @@ its number as AGAIN."""
 
 
 class Terms(NamedTuple):
-    """What the trials of one study have in common; a search on other terms is another study."""
+    """What the trials of one study have in common."""
 
     metric: str
     direction: Direction
@@ -56,7 +56,6 @@ class Study:
         self.space = dict(space)
         self._study = study
         self._storage = storage
-        self._id = storage.get_study_id_from_name(study.study_name)
 
     def trials(self) -> list[Trial]:
         """All trials by number, each with its last outcome. Entries of other programs are left out."""
@@ -88,7 +87,8 @@ class Study:
         before = next(there for there in self.trials() if there.number == trial.number)
         with _one_line():
             if before.state == "running":
-                trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, trial.number)
+                study_id = self._storage.get_study_id_from_name(self._study.study_name)
+                trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
                 for name, value in attributes.items():
                     self._storage.set_trial_user_attr(trial_id, name, value)
                 self._study.tell(trial.number, outcome.value, STATES[outcome.state])
@@ -118,7 +118,7 @@ def open_study(
     """Open or make the study of the sweep in `folder`, which is locked.
 
     Args:
-        folder: of the sweep, absolute.
+        folder: absolute.
         storage: the address of a database; None: a file in the folder.
         name: of the study; None: that of the folder.
         terms: of the search.
@@ -190,11 +190,13 @@ def _as_text(value: object) -> str:
 
 def _check_terms(there: Any, here: Mapping[str, Any], *, name: str) -> None:
     """Refuse a study whose trials cannot be compared with the new ones."""
+    owner = None
     if not isinstance(there, Mapping) or set(there) != set(here):
-        problem = "the study belongs to another program; choose another name"
-        raise ConfigError("hydra.sweeper.study_name", problem, value=name)
-    if there["folder"] != here["folder"]:
-        problem = f"the study belongs to the sweep in {there['folder']}; choose another name"
+        owner = "another program"
+    elif there["folder"] != here["folder"]:
+        owner = f"the sweep in {there['folder']}"
+    if owner is not None:
+        problem = f"the study belongs to {owner}; choose another name"
         raise ConfigError("hydra.sweeper.study_name", problem, value=name)
     before, now = (
         {
