@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import Attempt
 from autoenc.sweeps.plan import Job
 from autoenc.sweeps.sweep_display import SweepDisplay
+from tests.conftest import TINY
 from tests.sweeps.faulty import Installed
 from tests.sweeps.tasks import COMMAND_LINE, outcome, task, training, wait_until
 
@@ -50,6 +53,16 @@ def test_a_job_reports_once_and_names_the_command_of_the_sweep(
         assert [expected in line for line in lines].count(True) == 1, expected
     assert json.loads((tmp_path / "job" / "environment.json").read_text())["command_line"] == list(COMMAND_LINE)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_job_gets_the_command_line_of_its_sweep(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["scripts/train.py", *TINY, "-m", "sweep.name=s", "training.epochs=1", "seed=1"]
+    monkeypatch.setattr(sys, "argv", command)
+    assert main(command[1:]) == 0
+    (environment,) = Path("outputs/sweeps/s").glob("seed*/environment.json")
+    assert json.loads(environment.read_text())["command_line"] == command
+    log = environment.with_name("train.log").read_text()
+    assert f"Run again: python scripts/train.py rerun={environment.parent}" in log
 
 
 def test_the_display_repeats_a_warning_once_and_leaves_the_closing_report_in_the_log(

@@ -158,17 +158,6 @@ def test_a_resumed_run_continues_its_run_of_mlflow(killed: KilledRun, store: Sto
     assert len(history(client, run, "test/mse")) == 1
 
 
-def test_missing_epochs_are_sent_when_the_run_is_resumed(killed: KilledRun, store: Store) -> None:
-    path = Path("outputs/mlflow.db")
-    content = path.read_bytes()
-    path.write_bytes(b"this is no database")
-    folder = killed(*TINY, "tracker=mlflow", "training.checkpoint_every=6", step=13)
-    path.write_bytes(content)
-    assert main(["resume=run", "tracker=mlflow"]) == 0
-    client = store()
-    assert history(client, only_run(client), "train/loss") == as_written(folder, "train/loss")
-
-
 def mlflow_run(folder: Path) -> MlflowRun:
     from autoenc.trackers.mlflow_run import MlflowRun
 
@@ -231,7 +220,7 @@ def test_an_unknown_run_id_is_replaced(uri: str, store: Store, elsewhere: Path) 
     assert not (elsewhere / "elsewhere.db").exists()
 
 
-@pytest.mark.parametrize("run_id", ["../..", "A" * 32, "a/../b?c"])
+@pytest.mark.parametrize("run_id", ["A" * 32, "a/../b?c"])
 def test_only_a_run_id_is_looked_up(
     run_id: str, store: Store, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
