@@ -252,8 +252,8 @@ def test_a_value_measured_in_another_way_is_not_ranked(tmp_path: Path) -> None:
     search.ended(first, finish(tmp_path, first))
     search.ended(second, finish(tmp_path, second, unit="nats an image"))
     assert [trial.state for trial in trials_of(search)] == ["finished", "failed"]
-    wanted = "it cannot be ranked among the others: unit is nats an image here, and mean squared error per pixel there"
-    assert trials_of(search)[1].reason == wanted
+    reason = "it cannot be ranked among the others: unit is nats an image here, and mean squared error per pixel there"
+    assert trials_of(search)[1].reason == reason
 
 
 def test_a_summary_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:

@@ -50,14 +50,15 @@ def write_report(study: Study, *, folder: Path, metric: str) -> list[str]:
     if best is None:
         return [f"None of {len(trials)} trials has finished."]
     _draw(study, trials, importances=importances or {}, metric=metric, unit=unit, path=folder / PICTURE)
+    return [_in_words(best, trials, metric=metric), f"How the search went: {PICTURE} in its folder"]
+
+
+def _in_words(best: Trial, trials: list[Trial], *, metric: str) -> str:
     settings = " ".join(f"{key}={value}" for key, value in best.params.items())
     finished = sum(trial.state == "finished" for trial in trials)
     of = f"{finished} trials" if finished == len(trials) else f"{finished} finished trials of {len(trials)}"
     value = f"a {SPLIT} {metric} of {best.value:.4g}"
-    return [
-        f"The best of {of} is {best.number}, with {value}: {settings} (in {best.folder}).",
-        f"How the search went: {PICTURE} in its folder",
-    ]
+    return f"The best of {of} is {best.number}, with {value}: {settings} (in {best.folder})."
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
