@@ -102,21 +102,6 @@ def test_the_end_is_recorded_over_a_damaged_status(tmp_path: Path, faulty: Insta
     assert outcome(tmp_path / "job") == "killed"
 
 
-def test_a_process_that_dies_with_its_parent_is_noticed(tmp_path: Path, faulty: Installed) -> None:
-    attempt = Attempt(task(tmp_path / "job", seconds=0.2))
-    attempt.start()
-    assert attempt._process is not None
-    process = psutil.Process(attempt._process.pid)
-    server = process.parent()
-    assert server is not None
-    process.suspend()  # before it has written its own number down, most likely
-    server.kill()
-    process.kill()
-    wait_until(attempt.poll)
-    assert outcome(tmp_path / "job") == "killed"
-    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
-
-
 def test_a_job_that_is_saving_is_not_ended_by_its_time_limit(tmp_path: Path, faulty: Installed) -> None:
     attempt = Attempt(task(tmp_path / "job", seconds=0.2, timeout=600.0))
     attempt.start()
@@ -161,3 +146,19 @@ def test_a_continued_job_takes_ignored_settings_from_the_command(tmp_path: Path,
     assert now["data_dir"] == moved.config["data_dir"]
     assert now["training"] == moved.config["training"]
     assert now["device"] == there["device"]
+
+
+# The last test, since the process that jobs are forked from takes seconds to start.
+def test_a_process_that_dies_with_its_parent_is_noticed(tmp_path: Path, faulty: Installed) -> None:
+    attempt = Attempt(task(tmp_path / "job", seconds=0.2))
+    attempt.start()
+    assert attempt._process is not None
+    process = psutil.Process(attempt._process.pid)
+    server = process.parent()
+    assert server is not None
+    process.suspend()  # before it has written its own number down, most likely
+    server.kill()
+    process.kill()
+    wait_until(attempt.poll)
+    assert outcome(tmp_path / "job") == "killed"
+    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
