@@ -116,7 +116,7 @@ class Tracker:
         self._begun = False
 
     def begin(self, rows: Sequence[Row]) -> None:
-        """Record that training begins; a resumed run has had these epochs already."""
+        """Record that training begins, after these epochs of earlier processes."""
         self._begun = True
         self._call(lambda backend: backend.begin(_dated(rows, end=time.time())))
 

@@ -36,7 +36,6 @@ LOOK_SECONDS = 1.0
 """Between two looks at a disk that may be on a network."""
 TAIL_BYTES = 4096
 
-
 End = tuple[ErrorKind, str]
 """Why a job ended, in case its folder does not say: a kind and a message."""
 
@@ -147,10 +146,15 @@ class SubmititLauncher:
         if self._waiting:
             self._send(self._waiting.pop(0))
         for submission in list(self._submitted):
-            end = submission.job.end()
-            if end is not None:
-                self._submitted.remove(submission)
-                self._take_ended(submission.remote, end)
+            end, remote = submission.job.end(), submission.remote
+            if end is None:
+                continue
+            self._submitted.remove(submission)
+            if remote.has_told(stopping=self._stopping):
+                self._over.append(remote.task)
+            else:
+                self._keep_logs = True
+                self._lost.append(remote.lose(*end, gone=not self.here))
         over, self._over = self._over, []
         return [*over, *take_settled(self._lost)]
 
@@ -224,13 +228,6 @@ class SubmititLauncher:
             return None
         folders = (Path(task.folder).parent / FOLDER).glob(f"*/{number}_submitted.pkl")
         return QueuedJob(number, folder=next((path.parent for path in folders), None), queue=self._queue)
-
-    def _take_ended(self, remote: RemoteJob, end: End) -> None:
-        if remote.has_told(stopping=self._stopping):
-            self._over.append(remote.task)
-        else:
-            self._keep_logs = True
-            self._lost.append(remote.lose(*end, gone=not self.here))
 
     def _placed(self, task: JobTask, *, slot: int) -> JobTask:
         if not self.gpus:
