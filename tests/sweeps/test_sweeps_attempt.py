@@ -59,7 +59,7 @@ def test_a_job_gets_the_command_line_of_its_sweep(elsewhere: Path, monkeypatch: 
     command = ["scripts/train.py", *TINY, "-m", "sweep.name=s", "training.epochs=1", "seed=1"]
     monkeypatch.setattr(sys, "argv", command)
     assert main(command[1:]) == 0
-    (environment,) = Path("outputs/sweeps/s").glob("seed*/environment.json")
+    (environment,) = Path("outputs/sweeps/s").glob("*-*/environment.json")
     assert json.loads(environment.read_text())["command_line"] == command
     log = environment.with_name("train.log").read_text()
     assert f"Run again: python scripts/train.py rerun={environment.parent}" in log
