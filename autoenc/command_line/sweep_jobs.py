@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -138,6 +139,7 @@ class SweepPlan:
             hydra=hydra_files(composed),
             logging=logging_settings(composed, node="job_logging", terminal=False),
             timeout=self.settings.job_timeout,
+            command_line=tuple(sys.argv),
             chdir=bool(composed.hydra.job.chdir),
         )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import multiprocessing.forkserver
-import os
 import shutil
 import signal
 import sys
@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from autoenc.runs import ErrorKind, RunDirectory, is_there, write_atomically
+from autoenc.runs import ErrorKind, RunDirectory, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.job_identity import IGNORED_SETTINGS
 from autoenc.sweeps.plan import JobTask
@@ -32,16 +32,11 @@ SAVING_SECONDS = 60.0
 """How long a job that is asked to stop may take to finish its step and save."""
 HANGING_SECONDS = 10.0
 """The same for a job whose time is up: most likely it hangs."""
-LOCKED_SECONDS = 1.0
-"""Between two looks at a folder that another process trains in."""
 DUMPING_SECONDS = 5.0
 """How long a job may take to write its stack into its log before it is killed."""
 
 LOST = 255
 """The exit code that `multiprocessing` reports when the process that jobs are forked from is gone."""
-
-REPLACED = ".replaced"
-"""Where a sweep keeps the old folders of jobs that started again."""
 
 
 class Attempt:
@@ -56,9 +51,8 @@ class Attempt:
         self._timed_out = False
         self._asked = False
         self._folder_locked = False
-        self._look_again_at = 0.0
-        self._started: float | None = None
-        """When the process started, according to the system: its pid alone may be used again."""
+        self._system: psutil.Process | None = None
+        """The same process, which psutil recognises by its start too; None if it ended at once."""
         self._out_of_memory_before = _kills_for_memory()
 
     def start(self) -> None:
@@ -68,7 +62,6 @@ class Attempt:
         """
         self._folder_locked = self._run.is_locked()
         if self._folder_locked:
-            self._look_again_at = time.monotonic() + LOCKED_SECONDS
             return
         try:
             _prepare_folder(self.task)
@@ -77,10 +70,11 @@ class Attempt:
             with _without_main():
                 process.start()
         except (OSError, EOFError, ConfigError) as error:  # no memory, no descriptors, a full disk
-            self._record("killed", f"its process could not be started: {error}")
+            settle(self.task, kind="killed", message=f"its process could not be started: {error}")
             return
         self._process = process
-        self._started = _time_of_start(process.pid)
+        with contextlib.suppress(psutil.Error):
+            self._system = psutil.Process(process.pid)
         if self.task.timeout is not None:
             self._deadline = time.monotonic() + self.task.timeout
 
@@ -90,7 +84,7 @@ class Attempt:
             self._try_again()
         if self._process is None:
             return not self._folder_locked
-        if not self._process.is_alive() and not self._lives_on():
+        if not self._process.is_alive() and not (self._process.exitcode == LOST and self._exists()):
             self._settle(self._process)
             return True
         now = time.monotonic()
@@ -98,7 +92,10 @@ class Attempt:
             self._timed_out = True
             self._end_in_stages(HANGING_SECONDS)
         while self._stages and now >= self._stages[0][0]:
-            self._signal(self._stages.pop(0)[1])
+            number = self._stages.pop(0)[1]
+            if self._system is not None:
+                with contextlib.suppress(psutil.Error):
+                    self._system.send_signal(number)
         return False
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -111,21 +108,17 @@ class Attempt:
             self._end_in_stages(SAVING_SECONDS)
 
     def _try_again(self) -> None:
-        if time.monotonic() < self._look_again_at:
-            return
         if not self._run.is_locked() and self._run.status().get("state") == "finished":
             self._folder_locked = False  # the other process has finished the job
         else:
             self.start()
 
-    def _lives_on(self) -> bool:
-        """Whether the process lives although `multiprocessing` cannot see it, since its parent was killed."""
-        assert self._process is not None
-        return self._process.exitcode == LOST and self._is_there()
-
-    def _is_there(self) -> bool:
-        assert self._process is not None
-        return self._started is not None and is_there(self._process.pid, began=self._started) is True
+    def _exists(self) -> bool:
+        system = self._system
+        try:
+            return system is not None and system.is_running() and system.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
 
     def _end_in_stages(self, patience: float) -> None:
         """Ask; after `patience` have it write its stack (`faulthandler` does so on SIGABRT); then kill."""
@@ -136,13 +129,6 @@ class Attempt:
             (now + patience + DUMPING_SECONDS, signal.SIGKILL),
         ]
 
-    def _signal(self, number: int) -> None:
-        assert self._process is not None
-        assert self._process.pid is not None
-        if self._is_there():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, number)
-
     def _settle(self, process: BaseProcess) -> None:
         """Record how the job ended, if it could not do so itself."""
         process.join()
@@ -151,13 +137,15 @@ class Attempt:
         self._process = None
         state = self._run.status().get("state")
         if self._timed_out and state != "finished":
-            self._record("timed_out", f"it was still running after sweep.job_timeout={self.task.timeout:g} seconds")
+            message = f"it was still running after sweep.job_timeout={self.task.timeout:g} seconds"
+            settle(self.task, kind="timed_out", message=message)
         elif state not in {"finished", "failed", "interrupted"}:
             if self._asked and code in {-signal.SIGTERM, 128 + signal.SIGTERM}:  # before it could handle signals
                 with contextlib.suppress(OSError):
                     self._run.set_state("interrupted")
             else:
-                self._record(*self._cause(code))
+                kind, message = self._cause(code)
+                settle(self.task, kind=kind, message=message)
 
     def _cause(self, code: int) -> tuple[ErrorKind, str]:
         if code == -signal.SIGKILL and _kills_for_memory() > self._out_of_memory_before:
@@ -167,9 +155,6 @@ class Attempt:
         if code == LOST:
             return "killed", "its process was killed together with the one it was forked from"
         return "killed", f"its process ended with exit code {code} without recording why; see the log"
-
-    def _record(self, kind: ErrorKind, message: str) -> None:
-        settle(self.task, kind=kind, message=message)
 
 
 def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:
@@ -194,8 +179,7 @@ def warm_up() -> None:
 def blocked(number: int) -> Iterator[None]:
     """Block a signal in this thread, and in the processes that are started inside until they unblock it.
 
-    A terminal sends Ctrl-C to all its processes, but only the sweep should handle it. The process that jobs are forked
-    from ignores it only after its imports, which take seconds.
+    A terminal sends Ctrl-C to all its processes, but only the sweep should handle it.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
@@ -259,12 +243,10 @@ def _with_ignored_settings(there: Mapping[str, Any], new: Mapping[str, Any]) -> 
 
 def _move_to_replaced(path: Path) -> None:
     """Move a folder below `.replaced`, under the next free number."""
-    replaced = path.parent / REPLACED
+    replaced = path.parent / ".replaced"
     replaced.mkdir(exist_ok=True)
-    number = 1
-    while (replaced / f"{path.name}.{number}").exists():
-        number += 1
-    shutil.move(path, replaced / f"{path.name}.{number}")
+    names = (replaced / f"{path.name}.{number}" for number in itertools.count(1))
+    shutil.move(path, next(name for name in names if not name.exists()))
 
 
 def _signal_name(number: int) -> str:
@@ -272,14 +254,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _time_of_start(number: int | None) -> float | None:
-    """When a process started; None if it does not exist."""
-    try:
-        return psutil.Process(number).create_time()
-    except psutil.Error:
-        return None
 
 
 def _kills_for_memory() -> int:

@@ -27,12 +27,11 @@ def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
     Paths, the device, checkpoints, pictures and trackers are left out, unless the sweep varies them: `device=cpu,cuda`
     makes two jobs. `swept` has the keys that vary, as they stand on the command line.
     """
-    kept: dict[str, Any] = {}
-    for key, value in config.items():
-        if key in swept:
-            kept[key] = value
-        elif not _is_ignored(key):
-            kept[key] = _computing(value, key=key, swept=swept)
+    kept = {
+        key: value if key in swept else _computing(value, key=key, swept=swept)
+        for key, value in config.items()
+        if key in swept or not is_ignored(key)
+    }
     text = json.dumps(_canonical(kept), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_LENGTH]
 
@@ -79,11 +78,13 @@ def _computing(value: Any, *, key: str, swept: Collection[str]) -> Any:
     if not isinstance(value, Mapping):
         return value
     full = {name: f"{key}.{name}" for name in value}
-    return {name: value[name] for name, nested in full.items() if nested in swept or not _is_ignored(nested)}
+    return {name: value[name] for name, nested in full.items() if nested in swept or not is_ignored(nested)}
 
 
-def _is_ignored(key: str) -> bool:
-    return key in IGNORED_SETTINGS or (key.startswith("device.") and key != "device.precision")
+def is_ignored(key: str) -> bool:
+    """Whether the setting with this dotted key changes no number."""
+    of_device = key.startswith("device.") and key != "device.precision"
+    return of_device or key in IGNORED_SETTINGS or key.partition(".")[0] in IGNORED_SETTINGS
 
 
 def _word(key: str, value: str) -> str:

@@ -59,6 +59,8 @@ class JobTask:
     """For `logging.config.dictConfig`."""
     timeout: float | None
     """Seconds after which it is ended; None: never."""
+    command_line: tuple[str, ...]
+    """The `sys.argv` of the command that started the sweep, for `environment.json` and "Run again"."""
     replaces: bool = False
     """Whether the job starts again, and its old folder is kept elsewhere."""
     chdir: bool = False
@@ -87,9 +89,11 @@ class Source(Protocol):
 
     def opening_words(self) -> Sequence[str]:
         """Lines for the log, before the first job."""
+        return ()
 
     def over_before(self) -> Sequence[Path]:
         """The folders of its jobs that have ended, and that it does not propose again."""
+        return ()
 
     def propose(self) -> Proposal | None:
         """The next job; None: none for now. If no job is running either, the sweep has ended."""
@@ -106,6 +110,7 @@ class Source(Protocol):
         Raises:
             OSError: a file cannot be written.
         """
+        return ()
 
 
 def action(folder: Path, *, rerun: Rerun, anew_since: datetime | None = None) -> Action:

@@ -18,6 +18,8 @@ from autoenc.sweeps.plan import Job
 
 log = logging.getLogger(__name__)
 
+_WARNING = re.compile(r"^.{23} WARNING autoenc(?!\.experiment\.closing_report)\S*: (.*)$", re.MULTILINE)
+
 LARGEST_LOG = 2**20
 """Characters of a log that are searched for warnings."""
 REFRESH_SECONDS = 0.5
@@ -49,7 +51,7 @@ class SweepDisplay:
     def planned(self, job: Job, action: str) -> None:
         """Say which job the sweep waits for, and where it runs."""
         if action == "wait":
-            host = printable(str(RunDirectory(job.folder).status().get("host")))
+            host = RunDirectory(job.folder).status().get("host")
             log.info("%s is still running from an earlier start, on %s; waiting for it.", job.folder.name, host)
 
     def began(self, job: Job) -> None:
@@ -63,16 +65,19 @@ class SweepDisplay:
         state, error = status.get("state"), status.get("error") or {}
         if state == "failed":
             kind = str(error.get("kind")).replace("_", " ")
-            log.error("%s: %s: %s", job.folder.name, printable(kind), printable(str(error.get("message"))))
+            log.error("%s: %s: %s", job.folder.name, kind, error.get("message"))
         elif not console.is_terminal:
-            log.info("%s: %s", job.folder.name, printable(str(state)))
+            log.info("%s: %s", job.folder.name, state)
         self._repeat_warnings(job)
 
     def _repeat_warnings(self, job: Job) -> None:
-        """Repeat the warnings of jobs, each text once: a tracker that cannot be reached affects all of them."""
+        """Repeat the warnings of jobs, each text once: a tracker that cannot be reached affects all of them.
+
+        Those of the closing report concern one job, and stay in its log.
+        """
         try:
             with (job.folder / "train.log").open(encoding="utf-8", errors="replace") as file:
-                found = re.findall(r"^.{23} WARNING autoenc\S*: (.*)$", file.read(LARGEST_LOG), re.MULTILINE)
+                found = _WARNING.findall(file.read(LARGEST_LOG))
         except OSError:
             return
         for text in dict.fromkeys(found):
@@ -85,10 +90,8 @@ class SweepDisplay:
         if console.is_terminal and time.monotonic() - self._looked >= REFRESH_SECONDS:
             self._looked = time.monotonic()
             with contextlib.suppress(OSError, ValueError):  # a folder has been removed
-                records = self._watch.refresh()
-                now = datetime.now(UTC)
-                table = live_table(records, now=now, most_rows=rows_that_fit(console), width=console.width)
-                self._live.update(table, refresh=True)
+                size = {"most_rows": rows_that_fit(console), "width": console.width}
+                self._live.update(live_table(self._watch.refresh(), now=datetime.now(UTC), **size), refresh=True)
 
     def stopping(self) -> None:
         """Say what is going on: saving may take a while."""

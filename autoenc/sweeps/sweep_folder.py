@@ -26,7 +26,8 @@ class SweepFolder:
     def __init__(self, path: Path, *, comparison: ComparisonSettings) -> None:
         self.path = path
         self._comparison = comparison
-        self._jobs: dict[str, SweepJob] = {}
+        self.jobs: dict[str, SweepJob] = {}
+        """By folder."""
         self.anew_since: datetime | None = None
         """When `sweep.rerun=all` began, with this command or with a stopped one that it continues."""
         self._configs: dict[str, Mapping[str, Any]] = {}
@@ -34,19 +35,20 @@ class SweepFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other sweeps out, and read `sweep.json`. A new folder that stays empty is removed again.
+        """Keep other sweeps out, and read `sweep.json`. Afterwards remove new folders that are empty.
 
         Raises:
             ConfigError: another sweep is running here, the folder cannot be made, or it holds something else.
         """
-        made = self._make()
         lock = filelock.FileLock(self.path / ".lock", blocking=False)
         try:
+            made = self._make()
             lock.acquire()
         except filelock.Timeout:
             raise ConfigError("sweep.name", "another sweep is running in its folder", value=str(self.path)) from None
         except OSError as error:
-            raise _unusable(self.path, error) from None
+            problem = f"the folder cannot be made or used: {error.strerror}"
+            raise ConfigError("sweep.name", problem, value=str(self.path)) from None
         try:
             self.look()
             yield
@@ -67,15 +69,15 @@ class SweepFolder:
         if (self.path / SWEEP_FILE).exists():
             there = read_sweep(self.path)
             # A job that never began is forgotten: if it is still part of the sweep, this command has it too.
-            self._jobs = {name: job for name, job in there.jobs.items() if (self.path / name).is_dir()}
+            self.jobs = {name: job for name, job in there.jobs.items() if (self.path / name).is_dir()}
             self.anew_since = there.anew_since
 
     def add(self, jobs: Sequence[Job], *, code: str) -> None:
         """Add jobs to `sweep.json`."""
         for job in jobs:
-            label = self._jobs[job.folder.name].label if job.folder.name in self._jobs else ""
-            self._jobs[job.folder.name] = SweepJob(label, job.identity, of_the_run(job.overrides), code)
-        self._label(jobs)
+            self._configs[job.folder.name] = job.task.config
+            self.jobs[job.folder.name] = SweepJob("", job.identity, of_the_run(job.overrides), code)
+        self._label()
         self._write()
 
     def begin_anew(self, *, wanted: bool) -> bool:
@@ -94,36 +96,27 @@ class SweepFolder:
             self.anew_since = None
             self._write()
 
-    @property
-    def jobs(self) -> dict[str, SweepJob]:
-        """The jobs of `sweep.json`, by folder."""
-        return dict(self._jobs)
-
     def _write(self) -> None:
-        write_sweep(self.path, Sweep(self._jobs, asdict(self._comparison), self.anew_since))
+        write_sweep(self.path, Sweep(self.jobs, asdict(self._comparison), self.anew_since))
 
     def _make(self) -> list[Path]:
+        """Make the folder; returns all folders that were made."""
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            others = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
-        except OSError as error:
-            raise _unusable(self.path, error) from None
+        self.path.mkdir(parents=True, exist_ok=True)
+        others = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
         if others and not (self.path / SWEEP_FILE).exists():
             problem = f"the folder holds other files ({others[0]}); choose another name"
             raise ConfigError("sweep.name", problem, value=str(self.path))
         return made
 
-    def _label(self, new: Sequence[Job]) -> None:
+    def _label(self) -> None:
         """Label every job by what distinguishes it from all others, those of earlier commands included."""
-        names = list(self._jobs)
-        overrides = [self._jobs[name].overrides for name in names]
-        self._configs.update({job.folder.name: job.task.config for job in new})
+        overrides: Sequence[Sequence[str]] = [job.overrides for job in self.jobs.values()]
         keys = {key_of(text) for job in overrides for text in job}
         if any(len(job) < len(keys) for job in overrides):
-            overrides = [tuple(job) for job in with_all_keys(overrides, [self._config(name) for name in names])]
-        for name, label in zip(names, labels(overrides), strict=True):
-            self._jobs[name] = self._jobs[name]._replace(label=label)
+            overrides = with_all_keys(overrides, [self._config(name) for name in self.jobs])
+        for name, label in zip(self.jobs, labels(overrides), strict=True):
+            self.jobs[name] = self.jobs[name]._replace(label=label)
 
     def _config(self, name: str) -> Mapping[str, Any]:
         if name not in self._configs:
@@ -163,7 +156,3 @@ def _override(config: Mapping[str, Any], key: str, *, given: str | None) -> str:
     if value is None and given is not None:
         return given
     return f"{key}={as_typed(value.get('name') if isinstance(value, Mapping) else value)}"
-
-
-def _unusable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError("sweep.name", f"the folder cannot be made or used: {error.strerror}", value=str(path))

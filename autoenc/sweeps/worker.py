@@ -12,7 +12,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.plan import JobTask
@@ -41,11 +43,20 @@ def work(task: JobTask) -> None:
     faulthandler.enable()  # a crash, or the end of a hanging job, leaves a stack in the log
     _end_with_the_parent()
     os.environ.update(task.environment)
+    sys.argv = list(task.command_line)  # slurm and Ray start jobs by commands of their own
     if task.logging.get("root") is not None:  # as in Hydra: without a root, logging is left alone
-        logging.config.dictConfig(dict(task.logging))
+        _configure_logging(task.logging, file=run_directory.path / "train.log")
     if task.chdir:
         os.chdir(run_directory.path)
     _train(run_directory, task)
+
+
+def _configure_logging(settings: Mapping[str, Any], *, file: Path) -> None:
+    """Configure logging. The job's output goes to its log, so a handler for a terminal would log everything twice."""
+    logging.config.dictConfig(dict(settings))
+    root = logging.getLogger()
+    if str(file) in {getattr(handler, "baseFilename", None) for handler in root.handlers}:
+        root.handlers = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
 
 
 def _train(run_directory: RunDirectory, task: JobTask) -> None:

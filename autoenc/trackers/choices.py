@@ -20,9 +20,6 @@ _KEY = "tracker.tracking_uri"
 class NoTracker(TrackerSettings):
     """`tracker=none`: results go only to the run's folder."""
 
-    def require(self) -> None:
-        """See `TrackerSettings`."""
-
     def build(self, run: TrackedRun) -> Tracker:
         """See `TrackerSettings`."""
         return Tracker(None, name="none", run=run)

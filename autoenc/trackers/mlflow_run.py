@@ -6,8 +6,9 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import filelock
@@ -39,6 +40,7 @@ class MlflowRun:
     def __init__(self, run: TrackedRun, *, tracking_uri: str, experiment: str) -> None:
         self._run = run
         self._tracking_uri = tracking_uri
+        self._file = Path(tracking_uri.removeprefix(SQLITE)) if tracking_uri.startswith(SQLITE) else None
         self._experiment = experiment
         self._started = _milliseconds(time.time())
         self._sent: list[Future[None]] = []
@@ -48,7 +50,7 @@ class MlflowRun:
 
     def begin(self, epochs: Sequence[Epoch]) -> None:
         """See `Backend`. Epochs that MLflow has already stay as they are."""
-        with _tables_locked(self._tracking_uri):
+        with _tables_locked(self._file):
             self._client = MlflowClient(tracking_uri=self._tracking_uri, registry_uri=self._tracking_uri)
             run = self._resumed() or self._created()
         self._run_id = run.info.run_id
@@ -106,11 +108,11 @@ class MlflowRun:
         return run
 
     def _experiment_id(self) -> str:
-        found = self._client.get_experiment_by_name(self._experiment)
-        if found is not None:
+        if found := self._client.get_experiment_by_name(self._experiment):
             return found.experiment_id
         try:
-            pictures = _folder_of_pictures(self._tracking_uri)
+            # Next to the file; a server has its own place.
+            pictures = None if self._file is None else self._file.with_name("mlflow-artifacts").as_uri()
             return self._client.create_experiment(self._experiment, artifact_location=pictures, tags=_KIND)
         except MlflowException:
             found = self._client.get_experiment_by_name(self._experiment)  # another process may have been faster
@@ -136,23 +138,12 @@ class MlflowRun:
         return [RunTag(name, text) for name, text in {"mlflow.note.content": note[:VALUE_LENGTH], **tags}.items()]
 
 
-@contextlib.contextmanager
-def _tables_locked(tracking_uri: str) -> Iterator[None]:
+def _tables_locked(path: Path | None) -> AbstractContextManager[object]:
     """Keep other processes out of a file while its tables may have to be made: two that make them at once fail."""
-    if not tracking_uri.startswith(SQLITE):
-        yield
-        return
-    path = Path(tracking_uri.removeprefix(SQLITE))
+    if path is None:
+        return contextlib.nullcontext()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
-        yield
-
-
-def _folder_of_pictures(tracking_uri: str) -> str | None:
-    """Next to the file; a server has its own place."""
-    if not tracking_uri.startswith(SQLITE):
-        return None
-    return Path(tracking_uri.removeprefix(SQLITE)).with_name("mlflow-artifacts").as_uri()
+    return filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS)
 
 
 def _of_epoch(epoch: Epoch) -> list[Metric]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
+import textwrap
 import threading
 import time
 from abc import abstractmethod
@@ -29,7 +31,6 @@ ERROR_LENGTH = 300
 class TrackerSettings(Choice):
     """A choice of the group `tracker`."""
 
-    @abstractmethod
     def require(self) -> None:
         """Import the tracker's package in the main thread, before the run's folder is made.
 
@@ -58,7 +59,7 @@ class TrackedRun(NamedTuple):
         """The last two folders of its path: a date and a time, or a sweep and a job."""
         return "/".join(self.directory.path.absolute().parts[-2:])
 
-    def settings(self) -> dict[str, bool | int | float | str]:
+    def settings(self) -> dict[str, bool | float | str]:
         """The config by dotted keys, without the tracker's own; lists and null as YAML writes them."""
         flat = _flattened(self.values)
         return {key: _as_scalar(value) for key, value in flat.items() if not key.startswith("tracker.")}
@@ -115,7 +116,7 @@ class Tracker:
         self._begun = False
 
     def begin(self, rows: Sequence[Row]) -> None:
-        """Record that training begins; a resumed run has had these epochs already."""
+        """Record that training begins, after these epochs of earlier processes."""
         self._begun = True
         self._call(lambda backend: backend.begin(_dated(rows, end=time.time())))
 
@@ -125,10 +126,9 @@ class Tracker:
 
     def finish(self, state: State, *, error: str | None = None) -> None:
         """Record how the run ended, and wait until everything has arrived, but not for long. A signal ends the wait."""
-        seconds = FINISHED_WAIT if state == "finished" else UNFINISHED_WAIT
-        self._call(lambda _: self._finish_within(seconds, state, error))
+        self._call(lambda _: self._finish(state, error))
 
-    def _finish_within(self, seconds: float, state: State, error: str | None) -> None:
+    def _finish(self, state: State, error: str | None) -> None:
         if not self._begun:  # the run failed before its training
             self.begin(self._directory.metrics())
         summary = self._directory.summary() if state == "finished" else {}
@@ -136,6 +136,7 @@ class Tracker:
         ending = Ending(state, error, time.time(), epochs=epochs, scores=_scores(summary))
         thread = threading.Thread(target=self._call, args=(lambda backend: backend.finish(ending),), daemon=True)
         thread.start()
+        seconds = FINISHED_WAIT if state == "finished" else UNFINISHED_WAIT
         thread.join(seconds)
         if thread.is_alive():
             raise TimeoutError(f"it has not answered for {seconds:g} seconds")
@@ -159,7 +160,7 @@ class Tracking:
     tracker: Tracker | None = None
 
     def finish(self, state: State, *, error: str | None = None) -> None:
-        """Tell the tracker that the run is over, and wait for it. A signal only ends the wait."""
+        """Tell the tracker that the run is over. A signal only ends the wait for it."""
         if self.tracker is not None:
             with contextlib.suppress(KeyboardInterrupt, SystemExit):
                 self.tracker.finish(state, error=error)
@@ -189,15 +190,9 @@ def _epoch(row: Row, end: float) -> Epoch:
 
 
 def _dated(rows: Sequence[Row], *, end: float) -> list[Epoch]:
-    """Date the epochs of an earlier process as if it had trained without a break until `end`.
-
-    An epoch without `seconds` counts as 0 seconds.
-    """
-    epochs = []
-    for row in reversed(rows):
-        epochs.append(_epoch(row, end))
-        end -= row.get("seconds", 0.0)
-    return epochs[::-1]
+    """Date the epochs of an earlier process as if it had trained without a break until `end`."""
+    left = itertools.accumulate((row.get("seconds", 0.0) for row in reversed(rows)), initial=0.0)
+    return [_epoch(row, end - seconds) for row, seconds in zip(reversed(rows), left, strict=False)][::-1]
 
 
 def _scores(summary: Mapping[str, Any]) -> dict[str, float]:
@@ -213,17 +208,13 @@ def _scores(summary: Mapping[str, Any]) -> dict[str, float]:
 def _flattened(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flattened(value, prefix=f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
+        key = f"{prefix}{name}"
+        flat |= _flattened(value, prefix=f"{key}.") if isinstance(value, Mapping) else {key: value}
     return flat
 
 
-def _as_scalar(value: Any) -> bool | int | float | str:
-    if isinstance(value, (bool, int, float, str)):
-        return value
-    return "null" if value is None else str(value)
+def _as_scalar(value: Any) -> bool | float | str:
+    return value if isinstance(value, (bool, int, float, str)) else "null" if value is None else str(value)
 
 
 def _shortened(error: Exception) -> str:
@@ -233,5 +224,4 @@ def _shortened(error: Exception) -> str:
     while inner is not None:
         cause = inner if isinstance(inner, OSError) else cause
         inner = inner.__cause__ or inner.__context__
-    text = " ".join(f"{type(cause).__name__}: {cause}".split()).rstrip(".")
-    return text if len(text) <= ERROR_LENGTH else f"{text[:ERROR_LENGTH]} ..."
+    return textwrap.shorten(f"{type(cause).__name__}: {cause}".rstrip().rstrip("."), ERROR_LENGTH, placeholder=" ...")

@@ -44,9 +44,9 @@ class Faulty:
     after: NonNegativeInt
     """Batches that go well before; 0: the run fails before its first step."""
     seconds: NonNegativeFloat
-    """What each batch takes, so that a job can be met while it runs."""
+    """Duration of a batch, so that a test can act while the job runs."""
     unless: str | None
-    """A file; where it is, nothing goes wrong: what has failed can be mended."""
+    """A file; if it exists, nothing goes wrong."""
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:
         """The same tensor."""

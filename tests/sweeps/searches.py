@@ -110,7 +110,7 @@ def finish(sweep: Path, proposal: Proposal, objective: Objective = valley, *, un
     return there.path
 
 
-def fail(sweep: Path, proposal: Proposal, *, kind: str = "killed", message: str = "by somebody") -> Path:
+def fail(sweep: Path, proposal: Proposal, *, kind: str = "killed", message: str = "by hand") -> Path:
     """Have a proposal's run fail."""
     there = run(sweep, proposal)
     there.set_state("failed", error={"kind": kind, "message": message})

@@ -20,6 +20,7 @@ from tests.sweeps.tasks import (
     check_that_each_job_ends_in_its_own_way,
     check_that_nothing_outlives,
     check_that_stopped_jobs_are_saved,
+    ends,
     launcher,
     outcome,
     run_all,
@@ -69,21 +70,6 @@ def test_a_job_that_is_ended_at_once_does_not_save(tmp_path: Path) -> None:
     assert "Fatal Python error" not in (tmp_path / "a" / "train.log").read_text()  # of a job that was given time
 
 
-def test_jobs_outlive_the_process_that_they_are_forked_from(tmp_path: Path) -> None:
-    """The system may kill any process when there is no memory left."""
-    basic = launcher("basic")
-    basic.submit(task(tmp_path / "a", seconds=0.1))
-    wait_until(lambda: training(tmp_path / "a"))
-    parent = psutil.Process(RunDirectory(tmp_path / "a").status()["pid"]).ppid()
-    assert parent == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-    os.kill(parent, signal.SIGKILL)
-    assert basic.ended() == []
-    wait_until(basic.ended)
-    assert outcome(tmp_path / "a") == "finished"
-    assert run_all(basic, [task(tmp_path / "b")]) == ["b"]
-    assert outcome(tmp_path / "b") == "finished"
-
-
 def test_a_folder_that_cannot_be_made_fails_only_its_job(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     basic = launcher("basic")
@@ -98,8 +84,7 @@ def test_gpus_are_dealt_out_and_threads_divided(tmp_path: Path, monkeypatch: pyt
     assert joblib.slots == 2
     for name in ("a", "b"):
         joblib.submit(task(tmp_path / name, "tell"))
-    ended: list[JobTask] = []
-    wait_until(lambda: len(ended.__iadd__(joblib.ended())) == 2)
+    ends(joblib, count=2)
     said = [RunDirectory(tmp_path / name).status()["error"]["message"] for name in ("a", "b")]
     assert said == ["GPUs 4, 3 threads", "GPUs 7, 3 threads"]
 
@@ -114,3 +99,19 @@ def test_a_config_that_names_a_gpu_sees_them_all(tmp_path: Path, monkeypatch: py
     joblib.submit(replace(job, config=config))
     joblib.submit(job)
     assert [task.environment["CUDA_VISIBLE_DEVICES"] for task in started] == ["4,7", "7"]
+
+
+# The last test, since the process that jobs are forked from takes seconds to start.
+def test_jobs_outlive_the_process_that_they_are_forked_from(tmp_path: Path) -> None:
+    """The system may kill any process when there is no memory left."""
+    basic = launcher("basic")
+    basic.submit(task(tmp_path / "a", seconds=0.1))
+    wait_until(lambda: training(tmp_path / "a"))
+    parent = psutil.Process(RunDirectory(tmp_path / "a").status()["pid"]).ppid()
+    assert parent == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    os.kill(parent, signal.SIGKILL)
+    assert basic.ended() == []
+    wait_until(basic.ended)
+    assert outcome(tmp_path / "a") == "finished"
+    assert run_all(basic, [task(tmp_path / "b")]) == ["b"]
+    assert outcome(tmp_path / "b") == "finished"

@@ -16,12 +16,12 @@ import pytest
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.launchers import Launcher, ray_connection
-from autoenc.sweeps.plan import JobTask
 from tests.sweeps.faulty import install
 from tests.sweeps.tasks import (
     check_that_each_job_ends_in_its_own_way,
     check_that_nothing_outlives,
     check_that_stopped_jobs_are_saved,
+    ends,
     launcher,
     outcome,
     run_all,
@@ -69,7 +69,6 @@ def _environment() -> dict[str, str]:
     [
         ("auto", "Ray cannot be reached or started: "),
         ("127.0.0.1:1", "there is no answer: .*refused"),
-        ("ray://127.0.0.1:99999", "there is no answer: "),
     ],
 )
 def test_an_address_without_ray_is_refused(address: str, problem: str) -> None:
@@ -79,7 +78,7 @@ def test_an_address_without_ray_is_refused(address: str, problem: str) -> None:
 
 def test_each_job_ends_in_its_own_way(ray: Launcher, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ray.slots == 2
-    check_that_each_job_ends_in_its_own_way(ray, tmp_path)
+    check_that_each_job_ends_in_its_own_way(ray, tmp_path, faults=["none", "raise", "kill"])
     assert capfd.readouterr() == ("", "")
 
 
@@ -101,16 +100,10 @@ def test_the_folder_of_a_ray_that_was_killed_is_taken_away(tmp_path: Path, monke
     assert not dead.exists()
 
 
-def test_one_connection_at_a_time(ray: Launcher) -> None:
-    with pytest.raises(ConfigError, match=r"^hydra\.launcher\.address=null: this process is already connected to Ray$"):
-        launcher("ray")
-
-
 def test_each_job_has_its_gpu_and_its_threads(ray: Launcher, tmp_path: Path) -> None:
     for name in ("a", "b"):
         ray.submit(task(tmp_path / name, "tell", seconds=0.2))
-    ended: list[JobTask] = []
-    wait_until(lambda: len(ended.__iadd__(ray.ended())) == 2)
+    ends(ray, count=2)
     said = {RunDirectory(tmp_path / name).status()["error"]["message"] for name in ("a", "b")}
     assert said == {"GPUs 4, 1 threads", "GPUs 7, 1 threads"}
 
@@ -138,9 +131,7 @@ def test_a_worker_that_is_killed_takes_its_job_along_and_no_other(ray: Launcher,
     worker = process.parents()[1]
     assert worker.name().startswith("ray::watch")
     worker.kill()
-    ended: list[JobTask] = []
-    wait_until(lambda: len(ended.__iadd__(ray.ended())) == 2)
-    assert sorted(job.folder for job in ended) == sorted(job.folder for job in tasks)
+    assert ends(ray, count=2) == ["a", "b"]
     assert [outcome(Path(job.folder)) for job in tasks] == ["killed", "finished"]
     assert "Ray lost it" in RunDirectory(tmp_path / "a").status()["error"]["message"]
     assert not process.is_running()

@@ -11,14 +11,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from autoenc.command_line.compose import plain
-from autoenc.settings import ConfigError, field_names
+from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers import SWEEPERS, Basic
-from autoenc.sweeps.sweepers.optuna_search import SAMPLERS
-from tests.composed import composed as composed_config
+from tests.composed import composed
 from tests.conftest import REPOSITORY
 from tests.sweeps.searches import BATCH, CONFIG, RATE, settings
 
-SWEEPER_FILES = REPOSITORY / "conf" / "hydra" / "sweeper"
 SEARCHES = sorted(path.stem for path in (REPOSITORY / "conf" / "experiment").glob("search_*.yaml"))
 
 
@@ -26,36 +24,12 @@ def parsed(*texts: str) -> list[Override]:
     return list(OverridesParser.create().parse_overrides(list(texts)))
 
 
-def composed(*overrides: str) -> dict[str, Any]:
-    return plain(composed_config(*overrides).hydra.sweeper)
-
-
 # --- the files in conf/ ---
-
-
-@pytest.mark.parametrize("name", SWEEPERS.names())
-def test_a_sweeper_has_a_file_with_its_fields(name: str) -> None:
-    values = composed(f"hydra/sweeper={name}")
-    assert type(SWEEPERS.parse(values)) is SWEEPERS.settings_class(name)
-    assert set(values) - {"name"} == set(field_names(SWEEPERS.settings_class(name)))
-
-
-@pytest.mark.parametrize("name", SAMPLERS.names())
-def test_a_sampler_has_a_file_with_its_fields(name: str) -> None:
-    values = composed("hydra/sweeper=optuna", f"hydra/sweeper/sampler={name}")["sampler"]
-    assert values.pop("name") == name
-    assert set(values) == set(field_names(SAMPLERS.settings_class(name)))
-
-
-def test_every_file_is_a_choice() -> None:
-    assert {path.stem for path in SWEEPER_FILES.glob("*.yaml")} == set(SWEEPERS.names())
-    assert {path.stem for path in (SWEEPER_FILES / "sampler").glob("*.yaml")} == set(SAMPLERS.names())
 
 
 @pytest.mark.parametrize("preset", SEARCHES)
 def test_a_preset_is_a_valid_search(preset: str) -> None:
-    values = composed(f"experiment={preset}")
-    sweeper = SWEEPERS.parse(values)
+    sweeper = SWEEPERS.parse(plain(composed(f"experiment={preset}").hydra.sweeper))
     assert not sweeper.knows_all_jobs
     assert sweeper.params is not None
     examples = sweeper.examples(parsed(*(f"{key}={value}" for key, value in sweeper.params.items())))
@@ -94,9 +68,7 @@ def test_a_grid_has_no_intervals() -> None:
             "hydra.sweeper.metric=test/loss: a search uses the validation split, never",
         ),
         ({"metric": "test.mse"}, "never the test split: name the metric alone, as mse"),
-        ({"metric": "validation/mse"}, "name the metric alone, as mse"),
         ({"metric": "pca_mse"}, "hydra.sweeper.metric=pca_mse: it is measured only on the test split"),
-        ({"metric": "nll_nats"}, "it is measured only on the test split"),
         ({"metric": "mes"}, r"there is no such metric \(did you mean 'mse'\?\); the metrics are loss, "),
     ],
 )
@@ -116,15 +88,12 @@ def test_a_search_needs_a_validation_split() -> None:
     ("metric", "key", "allowed"),
     [
         ("loss", "optimizer.learning_rate", True),
-        ("loss", "architecture", True),
         ("loss", "loss", False),
         ("loss", "bottleneck.beta", False),
-        ("loss", "bottleneck", False),
         ("loss", "noise.std", False),
         ("loss", "dataset.limit", False),
         ("mse", "dataset", False),
         ("mse", "noise.std", True),
-        ("mse", "loss", True),
         ("mse", "bottleneck.beta", True),
         ("noisy_mse", "noise", False),
         ("elbo_nats", "bottleneck.beta", True),
@@ -144,11 +113,9 @@ def test_keys_that_change_the_meaning_of_the_objective_are_not_searched(metric: 
     ("changes", "message"),
     [
         ({"n_trials": 0}, "hydra.sweeper.n_trials=0: it must be a whole number of at least 1"),
-        ({"n_jobs": 2}, "hydra.sweeper.n_jobs=2: there is no such key"),
         ({"direction": "down"}, "hydra.sweeper.direction=down: it must be one of minimize, maximize"),
         ({"sampler": {"name": "cmaes", "seed": 0}}, "hydra.sweeper.sampler.name=cmaes: .* the choices are random, tpe"),
-        ({"sampler": {"name": "random"}}, "hydra.sweeper.sampler.seed: it has no value"),
-        ({"sampler": {"name": "random", "seed": -1}}, "hydra.sweeper.sampler.seed=-1: it must be a whole number"),
+        ({"sampler": {"name": "random"}}, "hydra.sweeper.sampler.seed: it is required"),
     ],
 )
 def test_settings_are_checked(changes: dict[str, Any], message: str) -> None:

@@ -29,7 +29,7 @@ from tests.sweeps.searches import BATCH, CONFIG, RATE, begin, fail, go_through, 
             {"overrides": ["optimizer.learning_rate=interval(1e-4, 1e-1)", BATCH]},
             r"optimizer.learning_rate=interval\(0.0001, 0.1\): .* with tag\(log, interval\(0.0001, 0.1\)\); ",
         ),
-        ({"overrides": [RATE]}, r"training.batch_size=not set: .* with choice\(128, 32, 64\); "),
+        ({"overrides": [RATE]}, r"training.batch_size='64': .* with choice\(128, 32, 64\); "),
         ({"overrides": [RATE, BATCH, "noise.std=interval(0, 1)"]}, "noise.std=interval.*begun with not set; "),
         (
             {"config": {**CONFIG, "training": {"epochs": 10, "batch_size": 64}}},

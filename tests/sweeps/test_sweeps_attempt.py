@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import Attempt
+from autoenc.sweeps.plan import Job
+from autoenc.sweeps.sweep_display import SweepDisplay
+from tests.conftest import TINY
 from tests.sweeps.faulty import Installed
-from tests.sweeps.tasks import outcome, task, training, wait_until
+from tests.sweeps.tasks import COMMAND_LINE, outcome, task, training, wait_until
 
 
 def test_a_job_waits_while_another_process_trains_in_its_folder(tmp_path: Path, faulty: Installed) -> None:
@@ -27,6 +34,51 @@ def test_a_job_waits_while_another_process_trains_in_its_folder(tmp_path: Path, 
         assert run.status() == before
     wait_until(attempt.poll)
     assert outcome(run.path) == "finished"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_job_reports_once_and_names_the_command_of_the_sweep(
+    tmp_path: Path, faulty: Installed, capfd: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    job = task(tmp_path / "job")
+    if terminal:  # as in Hydra's own job_logging
+        handler = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}
+        logging = {**job.logging, "handlers": {**job.logging["handlers"], "console": handler}}
+        job = replace(job, logging={**logging, "root": {"level": "INFO", "handlers": ["console", "file"]}})
+    attempt = Attempt(job)
+    attempt.start()
+    wait_until(attempt.poll)
+    lines = (tmp_path / "job" / "train.log").read_text().splitlines()
+    for expected in ("  mse     ", "Nothing dead", f"Run again: python {COMMAND_LINE[0]} rerun="):
+        assert [expected in line for line in lines].count(True) == 1, expected
+    assert json.loads((tmp_path / "job" / "environment.json").read_text())["command_line"] == list(COMMAND_LINE)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_job_gets_the_command_line_of_its_sweep(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["scripts/train.py", *TINY, "-m", "sweep.name=s", "training.epochs=1", "seed=1"]
+    monkeypatch.setattr(sys, "argv", command)
+    assert main(command[1:]) == 0
+    (environment,) = Path("outputs/sweeps/s").glob("*-*/environment.json")
+    assert json.loads(environment.read_text())["command_line"] == command
+    log = environment.with_name("train.log").read_text()
+    assert f"Run again: python scripts/train.py rerun={environment.parent}" in log
+
+
+def test_the_display_repeats_a_warning_once_and_leaves_the_closing_report_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    display = SweepDisplay(tmp_path)
+    for name in ("a", "b"):
+        job = task(tmp_path / name)
+        RunDirectory.begin(tmp_path / name, config=job.config).set_state("finished")
+        lines = [
+            f"2026-01-31 12:00:00,000 WARNING autoenc.{text}\n"
+            for text in ("trackers.tracker: no answer", "experiment.closing_report: worse than PCA")
+        ]
+        (tmp_path / name / "train.log").write_text("".join(lines))
+        display.ended(Job(identity=name, overrides=(), folder=tmp_path / name, task=job))
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["a: no answer"]
 
 
 def test_a_job_that_waits_for_another_process_can_be_stopped(tmp_path: Path, faulty: Installed) -> None:
@@ -48,21 +100,6 @@ def test_the_end_is_recorded_over_a_damaged_status(tmp_path: Path, faulty: Insta
     os.kill(pid, signal.SIGKILL)
     wait_until(attempt.poll)
     assert outcome(tmp_path / "job") == "killed"
-
-
-def test_a_process_that_dies_with_its_parent_is_noticed(tmp_path: Path, faulty: Installed) -> None:
-    attempt = Attempt(task(tmp_path / "job", seconds=0.2))
-    attempt.start()
-    assert attempt._process is not None
-    process = psutil.Process(attempt._process.pid)
-    server = process.parent()
-    assert server is not None
-    process.suspend()  # before it has written its own number down, most likely
-    server.kill()
-    process.kill()
-    wait_until(attempt.poll)
-    assert outcome(tmp_path / "job") == "killed"
-    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def test_a_job_that_is_saving_is_not_ended_by_its_time_limit(tmp_path: Path, faulty: Installed) -> None:
@@ -109,3 +146,19 @@ def test_a_continued_job_takes_ignored_settings_from_the_command(tmp_path: Path,
     assert now["data_dir"] == moved.config["data_dir"]
     assert now["training"] == moved.config["training"]
     assert now["device"] == there["device"]
+
+
+# The last test, since the process that jobs are forked from takes seconds to start.
+def test_a_process_that_dies_with_its_parent_is_noticed(tmp_path: Path, faulty: Installed) -> None:
+    attempt = Attempt(task(tmp_path / "job", seconds=0.2))
+    attempt.start()
+    assert attempt._process is not None
+    process = psutil.Process(attempt._process.pid)
+    server = process.parent()
+    assert server is not None
+    process.suspend()  # before it has written its own number down, most likely
+    server.kill()
+    process.kill()
+    wait_until(attempt.poll)
+    assert outcome(tmp_path / "job") == "killed"
+    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]

@@ -82,7 +82,7 @@ def driver(
         if name == "impossible":
             raise ConfigError("seed", "impossible")
         folder = tmp_path / name
-        task = JobTask(folder=str(folder), config=values(), hydra={}, logging={}, timeout=None)
+        task = JobTask(folder=str(folder), config=values(), hydra={}, logging={}, timeout=None, command_line=())
         return Job(identity=name, overrides=proposal.overrides, folder=folder, task=task)
 
     source = Remembering([[name] for name in names])

@@ -122,7 +122,6 @@ def test_a_backend_that_never_answers_is_left_behind(
         (ValueError("too\nlarge"), "failed", "too large"),
         (ValueError(), "failed", "ValueError"),
         (KeyboardInterrupt(), "interrupted", None),
-        (SystemExit(130), "interrupted", None),
     ],
     ids=str,
 )
@@ -130,10 +129,8 @@ def test_a_tracker_is_told_how_the_run_ended(
     error: BaseException | None, state: str, message: str | None, directory: RunDirectory
 ) -> None:
     backend = Recording()
-    with (
-        contextlib.nullcontext() if error is None else pytest.raises(type(error)) as caught,
-        tracked() as tracking,
-    ):
+    raises = contextlib.nullcontext() if error is None else pytest.raises(type(error))
+    with raises as caught, tracked() as tracking:
         tracking.tracker = guarded(backend, directory)
         if error is not None:
             raise error
@@ -200,25 +197,25 @@ def fail() -> None:
     raise ValueError("too large")
 
 
-def test_a_signal_ends_the_wait_of_a_finished_run(directory: RunDirectory, hanging: Tracker) -> None:
-    run(directory, hanging)
-    assert directory.status()["state"] == "finished"
-
-
-def test_a_signal_ends_the_wait_of_a_failed_run_which_keeps_its_error(
-    directory: RunDirectory, hanging: Tracker
+@pytest.mark.parametrize(
+    ("work", "raised", "state"),
+    [
+        (lambda: None, None, "finished"),
+        (fail, ValueError, "failed"),
+        (lambda: signal.raise_signal(signal.SIGINT), SystemExit, "interrupted"),
+    ],
+)
+def test_a_signal_ends_only_the_wait_for_the_tracker(
+    work: Callable[[], object],
+    raised: type[BaseException] | None,
+    state: str,
+    directory: RunDirectory,
+    hanging: Tracker,
 ) -> None:
-    with pytest.raises(ValueError, match="too large"):
-        run(directory, hanging, fail)
-    assert directory.status()["state"] == "failed"
-    assert directory.status()["error"] == {"kind": "raised", "message": "too large"}
-
-
-def test_a_signal_ends_the_wait_of_an_interrupted_run(directory: RunDirectory, hanging: Tracker) -> None:
-    with pytest.raises(SystemExit) as caught:
-        run(directory, hanging, lambda: signal.raise_signal(signal.SIGINT))
-    assert caught.value.code == 130
-    assert directory.status()["state"] == "interrupted"
+    with contextlib.nullcontext() if raised is None else pytest.raises(raised):
+        run(directory, hanging, work)
+    assert directory.status()["state"] == state
+    assert (directory.status()["error"] is None) == (raised is not ValueError)
 
 
 def test_a_run_that_did_not_finish_waits_five_seconds_at_most(

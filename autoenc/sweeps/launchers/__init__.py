@@ -37,18 +37,10 @@ class LauncherSettings(Protocol):
     """A choice of `hydra/launcher`; its fields are those of `hydra.launcher`."""
 
     def check(self) -> None:
-        """Refuse what this machine cannot do, without starting anything.
-
-        Raises:
-            ConfigError: a package or a resource is missing.
-        """
+        """Refuse what this machine cannot do, without starting anything. Raises ConfigError."""
 
     def build(self) -> Launcher:
-        """Build the launcher.
-
-        Raises:
-            ConfigError: a package or a resource is missing.
-        """
+        """Build the launcher. Raises ConfigError if a package or a resource is missing."""
 
 
 LAUNCHERS: Registry[LauncherSettings] = Registry(

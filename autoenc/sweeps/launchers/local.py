@@ -92,9 +92,8 @@ def cores_here() -> int:
 
 def gpus_here() -> list[str]:
     """The GPUs that this process may use, as in `CUDA_VISIBLE_DEVICES`."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name for name in (part.strip() for part in visible.split(",")) if name and name != "-1"]
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in {"", "-1"}]
     from autoenc.devices import count_of_gpus
 
     return [str(number) for number in range(count_of_gpus())]

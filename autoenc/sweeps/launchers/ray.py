@@ -60,9 +60,8 @@ class Ray(Choice):
         except BaseException:
             connection.close()
             raise
-        room = _total(nodes, "CPU") // self.num_cpus
-        if gpus:
-            room = min(room, _total(nodes, "GPU") // gpus)
+        needed = {"CPU": self.num_cpus, "GPU": gpus}
+        room = min(_total(nodes, resource) // count for resource, count in needed.items() if count)
         slots = self.n_jobs or max(1, int(room))
         return RayLauncher(connection, slots=slots, num_cpus=self.num_cpus, num_gpus=gpus)
 

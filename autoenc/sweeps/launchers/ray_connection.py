@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,14 +50,13 @@ class RayConnection:
     """
 
     def __init__(self, address: str | None) -> None:
-        self._before: dict[str, str | None] = {name: os.environ.get(name) for name in SET_BY_RAY}
+        ours = {} if address is not None else {**PRIVATE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        variables = {**QUIET, **ours}
+        self._before = {name: os.environ.get(name) for name in (*SET_BY_RAY, *variables)}
         self._folder: Path | None = None
-        self.ray: Any = None
-        self._set(QUIET)
-        if address is None:
-            self._set({**PRIVATE, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+        os.environ.update(variables)
+        self.ray: Any = imported("ray", extra="ray", key="hydra.launcher")
         try:
-            self.ray = _unconnected_ray(address)
             _reread_environment(self.ray)
             self._connect(address)
         except BaseException:
@@ -71,18 +69,15 @@ class RayConnection:
 
     def close(self) -> None:
         """Disconnect, and end a Ray of ours."""
-        if self.ray is not None:
-            with contextlib.suppress(Exception):  # it may be gone
-                self.ray.shutdown()
+        with contextlib.suppress(Exception):  # it may be gone
+            self.ray.shutdown()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         for name, value in self._before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        self._before = {}
-        if self.ray is not None:
-            _reread_environment(self.ray)
+        _reread_environment(self.ray)
 
     def _connect(self, address: str | None) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -91,10 +86,11 @@ class RayConnection:
             options["address"] = address
         else:
             self._folder = _new_folder()
+            machine = this_machine()
             options |= {
                 "address": "local",
-                "num_cpus": this_machine()["CPU"],
-                "num_gpus": this_machine()["GPU"],
+                "num_cpus": machine["CPU"],
+                "num_gpus": machine["GPU"],
                 "include_dashboard": False,
                 "object_store_memory": OBJECT_STORE_BYTES,
                 "_temp_dir": str(self._folder),
@@ -107,18 +103,6 @@ class RayConnection:
             raise ConfigError("hydra.launcher.address", problem, value=address) from error
         # In spite of these options, Ray prints what happens to its workers; the sweep's table shows it.
         self.ray._private.worker._worker_logs_enabled = False
-
-    def _set(self, variables: Mapping[str, str]) -> None:
-        for name, value in variables.items():
-            self._before.setdefault(name, os.environ.get(name))
-            os.environ[name] = value
-
-
-def _unconnected_ray(address: str | None) -> Any:
-    ray = imported("ray", extra="ray", key="hydra.launcher")
-    if ray.is_initialized():  # a process has one connection
-        raise ConfigError("hydra.launcher.address", "this process is already connected to Ray", value=address)
-    return ray
 
 
 def this_machine() -> dict[str, float]:
@@ -161,9 +145,6 @@ def _reread_environment(ray: Any) -> None:
 @contextlib.contextmanager
 def _sigterm_kept() -> Iterator[None]:
     """Restore the handler of SIGTERM, which Ray replaces and the sweep needs."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield

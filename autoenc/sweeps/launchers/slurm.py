@@ -15,7 +15,7 @@ from autoenc.sweeps.launchers.local import cores_here, gpus_here
 from autoenc.sweeps.launchers.submitit_launcher import SubmititLauncher
 
 MOST_QUEUED = 10_000
-"""Jobs that may wait in slurm's queue without a limit of the user's."""
+"""Jobs in slurm's queue if the user sets no limit."""
 WARNING_SECONDS = int(SAVING_SECONDS) + 30
 """How long before its time limit slurm tells a job to save."""
 ONLY_SLURM = ("partition", "account", "qos", "constraint", "mem_gb", "additional_parameters")

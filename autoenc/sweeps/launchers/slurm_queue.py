@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Collection
@@ -31,7 +32,7 @@ class SlurmQueue:
     def __init__(self) -> None:
         self._watched: set[str] = set()
         self._answers: dict[str, tuple[str, int]] = {}
-        """The last state of each job, and how often in a row it had ended."""
+        """The last state of each job, and how many answers in a row said that it had ended."""
         self._hurried = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -78,23 +79,19 @@ class SlurmQueue:
 
 
 def states_of(numbers: Collection[str]) -> dict[str, str]:
-    """The state of each job; jobs that slurm says nothing about are left out."""
+    """The state of each job, without jobs that slurm says nothing about."""
     fields = ["--noheader", "--parsable2", "--allocations", "--format=JobID,State"]
     try:
-        lines = _answer("sacct", *fields, "--jobs", ",".join(sorted(numbers))).splitlines()
+        answer = _answer("sacct", *fields, "--jobs", ",".join(sorted(numbers)))
     except SlurmError:  # many clusters keep no accounts
-        return _queued_or_gone(numbers)
-    pairs = (line.strip().split("|") for line in lines)
-    return {pair[0]: pair[1].split()[0] for pair in pairs if len(pair) == 2 and pair[0] in numbers and pair[1]}
-
-
-def _queued_or_gone(numbers: Collection[str]) -> dict[str, str]:
-    try:
-        queued = {number: state for number, state, _ in _queue()}
-    except SlurmError as error:
-        log.debug("Slurm does not answer: %s", error)
-        return {}
-    return {number: queued.get(number, "GONE") for number in numbers}
+        try:
+            queued = {number: state for number, state, _ in _queue()}
+        except SlurmError as error:
+            log.debug("Slurm does not answer: %s", error)
+            return {}
+        return {number: queued.get(number, "GONE") for number in numbers}
+    found = re.findall(r"^(\d+)\|(\w+)", answer, re.MULTILINE)  # a state may be `CANCELLED by 1000`
+    return {number: state for number, state in found if number in numbers}
 
 
 def numbers_by_name() -> dict[str, str]:

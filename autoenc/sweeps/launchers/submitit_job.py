@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from autoenc.runs import RunDirectory, is_there
 from autoenc.sweeps.launchers.supervision import POLL_SECONDS, Supervisor
@@ -24,33 +22,15 @@ STOP_SECONDS = 1.0
 """Between two looks for the file that asks a job of slurm's to end."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Submitter:
-    """The process of the sweep. Its start time distinguishes it from a later process with its pid."""
-
-    pid: int
-    started: float
-
-    @classmethod
-    def here(cls) -> Submitter:
-        """This process."""
-        process = psutil.Process()
-        return cls(pid=process.pid, started=process.create_time())
-
-    def lives(self) -> bool:
-        """Whether it exists."""
-        return is_there(self.pid, began=self.started) is True
-
-
 class Submitted:
     """The function that submitit calls, and calls again after a preemption or at the time limit.
 
-    The file `stop` asks the job to save and end. A `submitter`'s end asks the same. Without a submitter the job is
-    slurm's, and outlives the sweep: then SIGINT asks the same sooner than a file on a network disk, and SIGTERM comes
-    from slurm, which decides whether the job is queued again.
+    The file `stop` asks the job to save and end. So does the end of the `submitter`, the pid and the start of the
+    sweep's process. Without a submitter the job is slurm's, and outlives the sweep: then SIGINT asks the same sooner
+    than a file on a network disk, and SIGTERM comes from slurm, which decides whether the job is queued again.
     """
 
-    def __init__(self, task: JobTask, *, submitter: Submitter | None, stop: Path) -> None:
+    def __init__(self, task: JobTask, *, submitter: tuple[int, float] | None, stop: Path) -> None:
         self._task = task
         self._submitter = submitter
         self._stop = stop
@@ -98,4 +78,6 @@ class Submitted:
             signal.signal(number, stop)
 
     def _shall_end(self) -> bool:
-        return self._stop.exists() or (self._submitter is not None and not self._submitter.lives())
+        if self._stop.exists():
+            return True
+        return self._submitter is not None and is_there(self._submitter[0], began=self._submitter[1]) is not True

@@ -17,14 +17,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 
 from autoenc.runs import ErrorKind
 from autoenc.sweeps.attempt import blocked, settle
 from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, ask_to_end, last_line, numbers_by_name
-from autoenc.sweeps.launchers.submitit_job import Submitted, Submitter
+from autoenc.sweeps.launchers.submitit_job import Submitted
 from autoenc.sweeps.launchers.supervision import RemoteJob, take_settled
 from autoenc.sweeps.plan import JobTask
 
@@ -36,12 +36,8 @@ LOOK_SECONDS = 1.0
 """Between two looks at a disk that may be on a network."""
 TAIL_BYTES = 4096
 
-
-class End(NamedTuple):
-    """Why a job ended, in case its folder does not say."""
-
-    kind: ErrorKind
-    message: str
+End = tuple[ErrorKind, str]
+"""Why a job ended, in case its folder does not say: a kind and a message."""
 
 
 class LocalJob:
@@ -98,7 +94,7 @@ class QueuedJob:
             return False
         with contextlib.suppress(OSError):
             # NFS may remember for a minute that a file does not exist; a listing is fresh.
-            return f"{self.number}_0_result.pkl" in {path.name for path in self._folder.iterdir()}
+            return self._folder / f"{self.number}_0_result.pkl" in self._folder.iterdir()
         return False
 
 
@@ -134,8 +130,8 @@ class SubmititLauncher:
         self._submitted: list[_Submission] = []
         self._lost: list[RemoteJob] = []
         self._over: list[JobTask] = []
-        self._folders: dict[Path, Path] = {}
-        """Submitit's folder for this start of the sweep, by the sweep's folder."""
+        self._folder: Path | None = None
+        """Submitit's, for this start of the sweep."""
         self._left: dict[str, str] | None = None
         """Numbers of jobs that an earlier start has left in slurm's queue, by name."""
         self._stopping = False
@@ -150,10 +146,15 @@ class SubmititLauncher:
         if self._waiting:
             self._send(self._waiting.pop(0))
         for submission in list(self._submitted):
-            end = submission.job.end()
-            if end is not None:
-                self._submitted.remove(submission)
-                self._take_ended(submission.remote, end)
+            end, remote = submission.job.end(), submission.remote
+            if end is None:
+                continue
+            self._submitted.remove(submission)
+            if remote.has_told(stopping=self._stopping):
+                self._over.append(remote.task)
+            else:
+                self._keep_logs = True
+                self._lost.append(remote.lose(*end, gone=not self.here))
         over, self._over = self._over, []
         return [*over, *take_settled(self._lost)]
 
@@ -162,14 +163,15 @@ class SubmititLauncher:
         self._stopping = True
         self._over += self._waiting
         self._waiting = []
-        for folder in self._folders.values():
+        if self._folder is not None:
             with contextlib.suppress(OSError):
-                (folder / STOP_FILE).touch()
-        for submission in self._submitted:
-            if at_once:
-                submission.job.kill()
+                (self._folder / STOP_FILE).touch()
+        jobs = [submission.job for submission in self._submitted]
+        if at_once:
+            for job in jobs:
+                job.kill()
         if not self.here:
-            ask_to_end([submission.job.number for submission in self._submitted], at_once=at_once)
+            ask_to_end([job.number for job in jobs], at_once=at_once)
             self._queue.hurry()
 
     def close(self) -> None:
@@ -178,22 +180,18 @@ class SubmititLauncher:
         if self.here:
             for submission in self._submitted:
                 submission.job.kill()
-        if not self._submitted and not self._keep_logs:
-            for folder in self._folders.values():
-                shutil.rmtree(folder, ignore_errors=True)
-                with contextlib.suppress(OSError):  # it is not empty
-                    folder.parent.rmdir()
+        if self._folder is not None and not self._submitted and not self._keep_logs:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # it is not empty
+                self._folder.parent.rmdir()
 
     def _send(self, task: JobTask) -> None:
         used = {submission.slot for submission in self._submitted}
         slot = next(number for number in range(self.slots + 1) if number not in used)
-        remote = RemoteJob(task)
         try:
-            job: LocalJob | QueuedJob | None = self._left_in_queue(task)
-            if job is not None:
-                remote = RemoteJob(task, adopted=True)
-            else:
-                job = self._started(self._placed(task, slot=slot))
+            left = self._left_in_queue(task)
+            remote = RemoteJob(task, adopted=left is not None)
+            job = left or self._started(self._placed(task, slot=slot))
         except Exception as error:  # of submitit, slurm or a disk: the sweep goes on
             system = "submitit" if self.here else "slurm"
             settle(task, kind="killed", message=f"{system} did not take it: {last_line(str(error))}")
@@ -206,12 +204,12 @@ class SubmititLauncher:
         from submitit.helpers import clean_env
 
         logging.getLogger("submitit").setLevel(logging.CRITICAL)  # it has a handler for the terminal
-        folder, cluster = self._folder(task), "local" if self.here else "slurm"
-        executor = submitit.AutoExecutor(
-            folder, cluster=cluster, **{f"{cluster}_max_num_timeout": self.max_num_timeout}
-        )
+        folder, cluster = self._submitit_folder(task), "local" if self.here else "slurm"
+        restarts = {f"{cluster}_max_num_timeout": self.max_num_timeout}
+        executor = submitit.AutoExecutor(folder, cluster=cluster, **restarts)
         executor.update_parameters(name=_name(task), **self.parameters)
-        submitter = Submitter.here() if self.here else None
+        this = psutil.Process()
+        submitter = (this.pid, this.create_time()) if self.here else None
         # A terminal's Ctrl-C is for the sweep, which asks its jobs.
         with clean_env(), blocked(signal.SIGINT):
             job = executor.submit(Submitted(task, submitter=submitter, stop=folder / STOP_FILE))
@@ -231,29 +229,21 @@ class SubmititLauncher:
         folders = (Path(task.folder).parent / FOLDER).glob(f"*/{number}_submitted.pkl")
         return QueuedJob(number, folder=next((path.parent for path in folders), None), queue=self._queue)
 
-    def _take_ended(self, remote: RemoteJob, end: End) -> None:
-        if remote.has_told(stopping=self._stopping):
-            self._over.append(remote.task)
-        else:
-            self._keep_logs = True
-            self._lost.append(remote.lose(end.kind, end.message, gone=not self.here))
-
     def _placed(self, task: JobTask, *, slot: int) -> JobTask:
-        environment = {**task.environment}
-        if self.gpus:
-            first = slot * self.gpus_each
-            gpus = [self.gpus[(first + number) % len(self.gpus)] for number in range(self.gpus_each)]
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+        if not self.gpus:
+            return replace(task, threads=self.threads)
+        first = slot * self.gpus_each
+        gpus = [self.gpus[(first + number) % len(self.gpus)] for number in range(self.gpus_each)]
+        environment = {**task.environment, "CUDA_VISIBLE_DEVICES": ",".join(gpus)}
         return replace(task, threads=self.threads, environment=environment)
 
-    def _folder(self, task: JobTask) -> Path:
+    def _submitit_folder(self, task: JobTask) -> Path:
         """A new folder, which no one else can have put a file into: submitit's jobs unpickle what they find there."""
         sweep = Path(task.folder).parent
-        if sweep not in self._folders:
+        if self._folder is None:
             (sweep / FOLDER).mkdir(parents=True, exist_ok=True)
-            made = tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=sweep / FOLDER)
-            self._folders[sweep] = Path(made)
-        return self._folders[sweep]
+            self._folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=sweep / FOLDER))
+        return self._folder
 
 
 def _name(task: JobTask) -> str:
@@ -270,7 +260,7 @@ def _end(problem: str, *, folder: Path | None, number: str, kind: ErrorKind = "k
     last = "" if folder is None else _last_log_line(folder / f"{number}_0_log.err")
     if "timed-out too many times" in last:
         kind = "timed_out"
-    return End(kind, f"{problem}: {last}" if last else f"{problem} without recording why")
+    return kind, f"{problem}: {last}" if last else f"{problem} without recording why"
 
 
 def _last_log_line(path: Path) -> str:

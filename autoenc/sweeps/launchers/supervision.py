@@ -1,4 +1,4 @@
-"""Jobs that another system runs: a `Supervisor` watches each there, and a `RemoteJob` represents it here."""
+"""Jobs that another system runs: a `Supervisor` watches each job there, and a `RemoteJob` represents it here."""
 
 from __future__ import annotations
 

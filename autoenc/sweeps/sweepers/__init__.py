@@ -27,18 +27,10 @@ class SweeperSettings(Protocol):
         """What varies, by key; the command line adds to it."""
 
     def examples(self, overrides: Sequence[Override]) -> list[tuple[str, ...]]:
-        """Overrides of jobs that a sweep has or may have, to be checked before it begins.
-
-        Raises:
-            ConfigError: no such sweep is possible.
-        """
+        """Overrides of jobs that a sweep has or may have, to be checked before it begins. Raises ConfigError."""
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """Refuse a job's resolved config that this sweeper cannot use.
-
-        Raises:
-            ConfigError: it cannot.
-        """
+        """Refuse a job's resolved config that this sweeper cannot use. Raises ConfigError."""
 
     def build_source(
         self, overrides: Sequence[Override], *, folder: Path, values: Mapping[str, Any], rerun: Rerun
@@ -71,31 +63,16 @@ class Basic(Choice):
     def check(self, values: Mapping[str, Any]) -> None:
         """Accept every job."""
 
-    def build_source(
-        self,
-        overrides: Sequence[Override],
-        *,
-        folder: Path,  # noqa: ARG002
-        values: Mapping[str, Any],  # noqa: ARG002
-        rerun: Rerun,  # noqa: ARG002
-    ) -> Grid:
+    def build_source(self, overrides: Sequence[Override], **_: object) -> Grid:
         """All jobs, in their order."""
         return Grid(self.examples(overrides))
 
 
-class Grid:
+class Grid(Source):
     """A source of jobs that are all known in advance."""
 
     def __init__(self, jobs: Sequence[Sequence[str]]) -> None:
         self._waiting = [Proposal(number=number, overrides=tuple(job)) for number, job in enumerate(jobs)]
-
-    def opening_words(self) -> Sequence[str]:
-        """None: the sweep itself counts the jobs."""
-        return ()
-
-    def over_before(self) -> Sequence[Path]:
-        """None: a grid proposes all its jobs."""
-        return ()
 
     def propose(self) -> Proposal | None:
         """The next job."""
@@ -107,10 +84,6 @@ class Grid:
     def refused(self, proposal: Proposal, problem: str) -> None:
         """Never happens: all jobs of a grid are checked before the first begins."""
         raise AssertionError(f"{proposal}: {problem}")
-
-    def closing_words(self) -> Sequence[str]:
-        """None: the comparison of all jobs is enough."""
-        return ()
 
 
 SWEEPERS: Registry[SweeperSettings] = Registry("hydra.sweeper", {"basic": Basic, "optuna": OptunaSearch})

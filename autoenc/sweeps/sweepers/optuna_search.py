@@ -14,7 +14,7 @@ from autoenc.evaluation.metrics import SPLITS, find_metric, metric_names
 from autoenc.extras import imported
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, listed, nearest
-from autoenc.sweeps.job_identity import identity
+from autoenc.sweeps.job_identity import is_ignored
 from autoenc.sweeps.plan import Rerun
 from autoenc.sweeps.sweepers.trial import SPLIT, Direction
 
@@ -109,8 +109,7 @@ class OptunaSearch(Choice):
             ConfigError: it does not.
         """
         self._check_metric()
-        dataset = values.get("dataset")
-        if isinstance(dataset, Mapping) and dataset.get("validation_fraction") == 0:
+        if values["dataset"].get("validation_fraction") == 0:
             problem = "a search chooses by the validation split, so it needs one"
             raise ConfigError("dataset.validation_fraction", problem, value=0)
 
@@ -135,10 +134,9 @@ class OptunaSearch(Choice):
         )
 
     def _direction(self) -> Direction:
-        if self.direction is not None:
-            return self.direction
         metric = find_metric(f"{SPLIT}.{self.metric}")
-        return "maximize" if metric is not None and metric.better == "higher" else "minimize"
+        better: Direction = "maximize" if metric is not None and metric.better == "higher" else "minimize"
+        return self.direction or better
 
     def _space(self, overrides: Sequence[Override]) -> SearchSpace:
         imported("optuna", extra="optuna", key="hydra/sweeper")
@@ -153,11 +151,10 @@ class OptunaSearch(Choice):
             problem = "a search uses the validation split, never the test split: name the metric alone, as mse"
             raise ConfigError(key, problem, value=self.metric)
         known = metric_names(split=SPLIT)
-        if self.metric not in known and self.metric in metric_names(split="test"):
-            problem = "it is measured only on the test split, by which nothing may be chosen"
-            raise ConfigError(key, problem, value=self.metric)
         if self.metric not in known:
             problem = f"there is no such metric{nearest(self.metric, known)}; the metrics are {listed(known)}"
+            if self.metric in metric_names(split="test"):
+                problem = "it is measured only on the test split, by which nothing may be chosen"
             raise ConfigError(key, problem, value=self.metric)
 
     def _check_comparable(self, space: SearchSpace) -> None:
@@ -166,19 +163,15 @@ class OptunaSearch(Choice):
         if metric is None:
             return  # `check` refuses it
         groups = {"dataset", *(key.partition(".")[0] for key in metric.depends_on)}
-        if metric.input == "noisy":
-            groups.add("noise")
-        if self.metric == "loss":
-            groups |= {"loss", "bottleneck"}
+        groups |= {"noise"} if metric.input == "noisy" else set()
+        groups |= {"loss", "bottleneck"} if self.metric == "loss" else set()
         for key in space.distributions:
             changing = key.lstrip("+")
             if changing.partition(".")[0] in groups:
                 problem = f"its meaning changes with {changing}, so the best value need not be the best model's"
-                hint = "" if changing.startswith("dataset") else _COMPARABLE
-                raise ConfigError("hydra.sweeper.metric", problem + hint, value=self.metric)
-
-
-_COMPARABLE = "; hydra.sweeper.metric=mse measures the same for all: the error on clean images"
+                if not changing.startswith("dataset"):
+                    problem += "; hydra.sweeper.metric=mse measures the same for all: the error on clean images"
+                raise ConfigError("hydra.sweeper.metric", problem, value=self.metric)
 
 
 def _common_settings(values: Mapping[str, Any], *, space: SearchSpace) -> dict[str, Any]:
@@ -186,32 +179,18 @@ def _common_settings(values: Mapping[str, Any], *, space: SearchSpace) -> dict[s
 
     Of a group that varies, only what the command line sets: its other settings differ between the choices.
     """
-    whole = identity(values, swept=())
     varied = [key.lstrip("+") for key in space.distributions]
-    return {
-        **{key: text for key, text in space.fixed.items() if _is_under(key.lstrip("+~"), varied)},
-        **{
-            ".".join(path): value
-            for path, value in _leaves(values)
-            if not _is_under(".".join(path), varied) and identity(_without(values, path), swept=()) != whole
-        },
-    }
+    kept = {key: value for key, value in _leaves(values) if not is_ignored(key) and not _is_under(key, varied)}
+    return {**{key: text for key, text in space.fixed.items() if _is_under(key.lstrip("+~"), varied)}, **kept}
 
 
 def _is_under(key: str, others: Sequence[str]) -> bool:
     return any(key == other or key.startswith(f"{other}.") for other in others)
 
 
-def _leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, str(key)))
+            yield from _leaves(value, f"{prefix}{key}.")
         else:
-            yield (*path, str(key)), value
-
-
-def _without(values: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    first, *rest = path
-    if rest:
-        return {**values, first: _without(values[first], rest)}
-    return {key: value for key, value in values.items() if key != first}
+            yield f"{prefix}{key}", value

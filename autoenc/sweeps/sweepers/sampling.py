@@ -7,7 +7,7 @@ process, the study on the disk never holds half a decision, and a trial that was
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -37,21 +37,20 @@ def suggest(
 ) -> dict[str, Any] | None:
     """The settings of trial `number`, by key, unlike those of any trial so far; None if there are no others."""
     tried = {tuple(trial.params[key] for key in space) for trial in trials}
-    history = [frozen(trial, space=space) for trial in trials]
-    for attempt in range(ATTEMPTS):
-        seed = derived_seed(sampler.seed, f"trial {number}, attempt {attempt}") % 2**32
-        study = optuna.create_study(direction=direction, sampler=sampler.build(seed=seed))
-        study.add_trials(history)
-        params = _ask(study, space=space)
-        if tuple(params.values()) not in tried:
-            return params
-    seed = derived_seed(sampler.seed, f"trial {number}, at random") % 2**32
-    study = optuna.create_study(direction=direction, sampler=RandomSampler(seed=seed))
-    for _ in range(DRAWS):
-        params = _ask(study, space=space)
-        if tuple(params.values()) not in tried:
-            return params
-    return None
+
+    def proposals() -> Iterator[dict[str, Any]]:
+        history = [frozen(trial, space=space) for trial in trials]
+        for attempt in range(ATTEMPTS):
+            seed = derived_seed(sampler.seed, f"trial {number}, attempt {attempt}") % 2**32
+            study = optuna.create_study(direction=direction, sampler=sampler.build(seed=seed))
+            study.add_trials(history)
+            yield _ask(study, space=space)
+        seed = derived_seed(sampler.seed, f"trial {number}, at random") % 2**32
+        study = optuna.create_study(direction=direction, sampler=RandomSampler(seed=seed))
+        for _ in range(DRAWS):
+            yield _ask(study, space=space)
+
+    return next((params for params in proposals() if tuple(params.values()) not in tried), None)
 
 
 def frozen(trial: Trial, *, space: Mapping[str, BaseDistribution]) -> FrozenTrial:

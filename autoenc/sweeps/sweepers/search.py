@@ -7,60 +7,55 @@ Optuna proposes settings and is told the outcomes here, without Hydra's plugin: 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from autoenc.sweeps.plan import Proposal, Rerun
 from autoenc.sweeps.sweepers.optuna_search import SamplerSettings
 from autoenc.sweeps.sweepers.sampling import suggest
-from autoenc.sweeps.sweepers.search_report import SearchReport, write_report
+from autoenc.sweeps.sweepers.search_report import write_report
 from autoenc.sweeps.sweepers.search_space import SearchSpace
 from autoenc.sweeps.sweepers.study import Study
-from autoenc.sweeps.sweepers.trial import Outcome, Trial, measured
+from autoenc.sweeps.sweepers.trial import Outcome, Trial, outcome
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True)
 class Search:
     """Proposes trials: first those that an earlier command left open, then new ones.
 
     `rerun` says which trials that have ended are proposed again. `n_trials` counts all, however they ended.
     """
 
-    def __init__(
-        self,
-        *,
-        study: Study,
-        space: SearchSpace,
-        sampler: SamplerSettings,
-        metric: str,
-        n_trials: int,
-        rerun: Rerun,
-        folder: Path,
-    ) -> None:
-        self.study = study
-        self._space = space
-        self._sampler = sampler
-        self._metric = metric
-        self._n_trials = n_trials
-        self._folder = folder
-        self._exhausted = False
-        there = study.trials()
-        self._waiting = [trial for trial in there if trial.state in _RUN_AGAIN[rerun]]
-        self._over_before = [trial for trial in there if trial.state not in _RUN_AGAIN[rerun]]
+    study: Study
+    space: SearchSpace
+    sampler: SamplerSettings
+    metric: str
+    n_trials: int
+    rerun: Rerun
+    folder: Path
+    """The sweep's."""
+
+    def __post_init__(self) -> None:
+        there = self.study.trials()
+        self._waiting = [trial for trial in there if trial.state in _RUN_AGAIN[self.rerun]]
+        self._over_before = [trial for trial in there if trial.state not in _RUN_AGAIN[self.rerun]]
         self._proposed: dict[int, Trial] = {}
+        self._exhausted = False
 
     def opening_words(self) -> list[str]:
         """Say how far the search is."""
         there = len(self.study.trials())
         if there == 0:
-            return [f"A search of {self._n_trials} trials."]
-        left = max(self._n_trials - there, 0)
-        open_ = f", {len(self._waiting)} of them to be continued" if self._waiting else ""
-        return [f"The search has {there} trials{open_}; {left} more to come (hydra.sweeper.n_trials)."]
+            return [f"A search of {self.n_trials} trials."]
+        left = max(self.n_trials - there, 0)
+        waiting = f", {len(self._waiting)} of them to be continued" if self._waiting else ""
+        return [f"The search has {there} trials{waiting}; {left} more to come (hydra.sweeper.n_trials)."]
 
     def over_before(self) -> list[Path]:
         """The folders of the trials that have ended and are left alone, as far as they still exist."""
-        folders = [self._folder / trial.folder for trial in self._over_before if trial.folder is not None]
+        folders = [self.folder / trial.folder for trial in self._over_before if trial.folder is not None]
         return [folder for folder in folders if folder.is_dir()]
 
     def propose(self) -> Proposal | None:
@@ -69,44 +64,37 @@ class Search:
         if trial is None:
             return None
         self._proposed[trial.number] = trial
-        return Proposal(number=trial.number, overrides=self._space.command(trial.params))
+        return Proposal(number=trial.number, overrides=self.space.command(trial.params))
 
     def ended(self, proposal: Proposal, folder: Path) -> None:
         """Record the outcome. An interrupted trial stays open, so that the same command continues it."""
-        found = measured(folder, metric=self._metric)
+        found = outcome(folder, metric=self.metric)
         if found is not None:
-            outcome = self.study.agreed(found)
-            self.study.end(self._proposed[proposal.number], outcome, folder=folder.name)
+            self.study.end(self._proposed[proposal.number], self.study.checked(found), folder=folder.name)
 
     def refused(self, proposal: Proposal, problem: str) -> None:
         """Record a failure: settings that are valid one by one may be invalid together."""
-        self.study.end(self._proposed[proposal.number], Outcome("failed", None, problem), folder=None)
+        self.study.end(self._proposed[proposal.number], Outcome("failed", reason=problem), folder=None)
 
-    def report(self) -> SearchReport:
-        """Write `search.json` and `search.png` into the sweep's folder.
+    def closing_words(self) -> list[str]:
+        """Name the best trial, and write `search.json` and `search.png` into the sweep's folder.
 
         Raises:
             OSError: they cannot be written.
         """
-        return write_report(self.study, folder=self._folder, metric=self._metric)
-
-    def closing_words(self) -> list[str]:
-        """The best trial, and the path of the picture."""
-        report = self.report()
-        picture = [] if report.picture is None else [f"How the search went: {report.picture.name} in its folder"]
-        return [report.line, *picture]
+        return write_report(self.study, folder=self.folder, metric=self.metric)
 
     def _new_trial(self) -> Trial | None:
-        if self._exhausted:  # this is called several times a second, and the study does not change
+        if self._exhausted:  # this is called several times a second
             return None
         trials = self.study.trials()
         params = None
-        if len(trials) < self._n_trials:
+        if len(trials) < self.n_trials:
             params = suggest(
                 trials,
-                space=self._space.distributions,
+                space=self.space.distributions,
                 direction=self.study.direction,
-                sampler=self._sampler,
+                sampler=self.sampler,
                 number=self.study.next_number(),
             )
             if params is None:

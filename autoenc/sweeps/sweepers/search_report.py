@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autoenc.evaluation.metrics import find_metric
-from autoenc.runs import RunDirectory, RunRecord, write_atomically
+from autoenc.runs import RunDirectory, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers.sampling import frozen
 from autoenc.sweeps.sweepers.study import Study
@@ -23,19 +25,11 @@ FEWEST = 10
 """Finished trials that the importance of settings needs; with fewer it would be chance."""
 
 
-class SearchReport(NamedTuple):
-    """The result of a search."""
-
-    best: Trial | None
-    """None if no trial has finished."""
-    line: str
-    """The same in words, for the log."""
-    picture: Path | None
-    """None if no trial has finished."""
-
-
-def write_report(study: Study, *, folder: Path, metric: str) -> SearchReport:
+def write_report(study: Study, *, folder: Path, metric: str) -> list[str]:
     """Write `search.json` and, if a trial has finished, `search.png` into the sweep's folder.
+
+    Returns:
+        lines for the log.
 
     Raises:
         OSError: they cannot be written.
@@ -43,56 +37,46 @@ def write_report(study: Study, *, folder: Path, metric: str) -> SearchReport:
     trials = study.trials()
     best = best_of(trials, direction=study.direction)
     importances = _importances(study, trials)
+    unit = "" if best is None else _unit(folder / str(best.folder), metric=metric)
     values = {
         "metric": f"{SPLIT}.{metric}",
-        "unit": "" if best is None else _unit(folder, best, metric=metric),
+        "unit": unit,
         "direction": study.direction,
         "best": None if best is None else best.number,
         "importances": importances,
-        "trials": [_as_values(trial) for trial in trials],
+        "trials": [{**asdict(trial), "params": _plain(trial.params)} for trial in trials],
     }
     write_atomically(folder / FILE, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
     if best is None:
-        return SearchReport(None, f"None of {len(trials)} trials has finished.", None)
-    label = f"{SPLIT} {metric}" + (f": {values['unit']}" if values["unit"] else "")
-    known = find_metric(f"{SPLIT}.{metric}")
-    scale = known.scale if known else "log"
-    picture = _draw(study, trials, importances=importances, label=label, scale=scale, path=folder / PICTURE)
+        return [f"None of {len(trials)} trials has finished."]
+    _draw(study, trials, importances=importances or {}, metric=metric, unit=unit, path=folder / PICTURE)
+    return [_in_words(best, trials, metric=metric), f"How the search went: {PICTURE} in its folder"]
+
+
+def _in_words(best: Trial, trials: list[Trial], *, metric: str) -> str:
     settings = " ".join(f"{key}={value}" for key, value in best.params.items())
     finished = sum(trial.state == "finished" for trial in trials)
     of = f"{finished} trials" if finished == len(trials) else f"{finished} finished trials of {len(trials)}"
     value = f"a {SPLIT} {metric} of {best.value:.4g}"
-    line = f"The best of {of} is {best.number}, with {value}: {settings} (in {best.folder})."
-    return SearchReport(best, line, picture)
+    return f"The best of {of} is {best.number}, with {value}: {settings} (in {best.folder})."
 
 
-def _as_values(trial: Trial) -> dict[str, object]:
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by key: those of choices, which are texts of a command line, as Hydra reads them."""
+    parse = OverridesParser.create().parse_override
     return {
-        "number": trial.number,
-        "state": trial.state,
-        "value": trial.value,
-        "reason": trial.reason,
-        "folder": trial.folder,
-        "params": {key.lstrip("+"): _plain(value) for key, value in trial.params.items()},
+        key.lstrip("+"): parse(f"key={value}").value() if isinstance(value, str) else value
+        for key, value in params.items()
     }
 
 
-def _plain(value: object) -> object:
-    """The value of a choice, which is the text of a command line; a number as it is."""
-    if not isinstance(value, str):
-        return value
-    return OverridesParser.create().parse_override(f"key={value}").value()
-
-
-def _unit(folder: Path, best: Trial, *, metric: str) -> str:
-    """The unit of the objective, from the best run."""
-    path = folder / (best.folder or "")
+def _unit(folder: Path, *, metric: str) -> str:
+    """The unit of the objective, from the folder of a run."""
     try:
-        summary = RunDirectory(path).summary()
+        unit: str = RunDirectory(folder).summary().get("units", {}).get(metric, "")
     except ConfigError:
         return ""
-    record = RunRecord(path=path, name=path.name, label=path.name, state="finished", summary=summary)
-    return record.unit(f"{SPLIT}.{metric}").partition(",")[0]
+    return unit.partition(",")[0]
 
 
 def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
@@ -113,10 +97,11 @@ def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
 
 
 def _draw(
-    study: Study, trials: list[Trial], *, importances: dict[str, float] | None, label: str, scale: str, path: Path
-) -> Path:
+    study: Study, trials: list[Trial], *, importances: Mapping[str, float], metric: str, unit: str, path: Path
+) -> None:
     from autoenc.pictures.search_history import Setting, Tried, draw_search
 
+    known = find_metric(f"{SPLIT}.{metric}")
     ended = [trial for trial in trials if trial.state != "running"]
     settings = [
         Setting(
@@ -124,20 +109,19 @@ def _draw(
             values=[trial.params[key] for trial in ended],
             logarithmic=isinstance(distribution, (FloatDistribution, IntDistribution)) and distribution.log,
             choices=_in_order(distribution) if isinstance(distribution, CategoricalDistribution) else None,
-            importance=(importances or {}).get(key.lstrip("+")),
+            importance=importances.get(key.lstrip("+")),
         )
         for key, distribution in study.space.items()
     ]
     draw_search(
         [Tried(trial.number, trial.state, trial.value) for trial in ended if trial.state != "running"],
         settings,
-        metric_label=label,
-        scale=scale,
+        metric_label=f"{SPLIT} {metric}: {unit}" if unit else f"{SPLIT} {metric}",
+        scale=known.scale if known else "log",
         higher_is_better=study.direction == "maximize",
         title=f"{path.parent.name}: a search of {len(ended)} trials",
         path=path,
     )
-    return path
 
 
 def _in_order(distribution: CategoricalDistribution) -> list[str]:

@@ -12,8 +12,6 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from autoenc.settings import ConfigError
 
-LOG = "log"
-
 
 class SearchSpace(NamedTuple):
     """The settings that a search varies, and those that it does not."""
@@ -44,7 +42,7 @@ class SearchSpace(NamedTuple):
 
 
 def search_space(overrides: Sequence[Override]) -> SearchSpace:
-    """Build the space from overrides; the last override of a key counts.
+    """Build the space from overrides. The last override of a key counts.
 
     Raises:
         ConfigError: an override cannot be searched, or none varies.
@@ -98,22 +96,17 @@ def _bare(key: str) -> str:
 def _distribution(override: Override) -> BaseDistribution:
     value = override.value()
     tags = value.tags if isinstance(value, (ChoiceSweep, IntervalSweep, RangeSweep)) else set()
-    unknown = sorted(tags - {LOG})
-    if unknown:
-        raise ValueError(f"there is no tag '{unknown[0]}'; the only one is {LOG}")
+    for unknown in sorted(tags - {"log"}):
+        raise ValueError(f"there is no tag '{unknown}'; the only one is log")
     if isinstance(value, IntervalSweep):
-        return _interval(value, log=LOG in tags)
+        return _interval(value, log="log" in tags)
     if isinstance(value, RangeSweep):
-        return _range(value, log=LOG in tags)
+        return _range(value, log="log" in tags)
     if tags:
-        raise ValueError(f"choices have no order, so they cannot have the tag '{LOG}'")
-    return _choice(override, value)
-
-
-def _choice(override: Override, value: object) -> BaseDistribution:
+        raise ValueError("choices have no order, so they cannot have the tag 'log'")
     if isinstance(value, ChoiceSweep):  # its iterator may shuffle, and another order would be another space
         texts = [Transformer.str(choice) for choice in value.list]
-    else:
+    else:  # a glob of a group's choices
         texts = list(override.sweep_string_iterator())
     if not texts:
         raise ValueError("it matches no choice")
@@ -144,12 +137,11 @@ def _range(given: RangeSweep, *, log: bool) -> BaseDistribution:
     low, high = sorted((start, start + (count - 1) * step))
     step = abs(step)
     _check_ends(float(low), float(high), log=log)
-    if log and step != 1:
+    whole = low == int(low) and step == int(step) and isinstance(given.range(), range)
+    if log and not (whole and step == 1):
         raise ValueError("with the tag 'log' a range needs whole numbers in steps of 1; or use an interval")
-    if all(number == int(number) for number in (low, step)) and isinstance(given.range(), range):
+    if whole:
         return IntDistribution(int(low), int(high), step=int(step), log=log)
-    if log:
-        raise ValueError("with the tag 'log' a range needs whole numbers in steps of 1; or use an interval")
     return FloatDistribution(float(low), float(high), step=float(step))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +23,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers.sampling import STATES, frozen
-from autoenc.sweeps.sweepers.trial import Direction, Measured, Outcome, Trial
+from autoenc.sweeps.sweepers.trial import Direction, Outcome, Trial
 
 FILE = "optuna.journal"
 """In the sweep's folder. `optuna-dashboard` opens it too."""
 
-TERMS, HOW = "autoenc.terms", "autoenc.measured"
+TERMS, PROTOCOL = "autoenc.terms", "autoenc.measured"
 """Attributes of the study."""
 FOLDER, REASON, AGAIN = "folder", "reason", "again"
 """Attributes of a trial. Optuna does not change a trial that has ended: one that is run again gets a second entry, with
@@ -37,7 +36,7 @@ its number as AGAIN."""
 
 
 class Terms(NamedTuple):
-    """What the trials of one study have in common; a search on other terms is another study."""
+    """What the trials of one study have in common."""
 
     metric: str
     direction: Direction
@@ -57,17 +56,17 @@ class Study:
         self.space = dict(space)
         self._study = study
         self._storage = storage
-        self._id = storage.get_study_id_from_name(study.study_name)
 
     def trials(self) -> list[Trial]:
         """All trials by number, each with its last outcome. Entries of other programs are left out."""
         with _one_line():
             entries = self._study.get_trials(deepcopy=False)
-        found: dict[int, Trial] = {}
-        for entry in entries:
-            if entry.distributions == self.space and entry.state != TrialState.WAITING:
-                number = entry.user_attrs.get(AGAIN, entry.number)
-                found[number] = _trial(entry, number=number)
+        ours = [
+            _trial(entry)
+            for entry in entries
+            if entry.distributions == self.space and entry.state != TrialState.WAITING
+        ]
+        found = {trial.number: trial for trial in ours}
         return [found[number] for number in sorted(found)]
 
     def next_number(self) -> int:
@@ -88,30 +87,29 @@ class Study:
         before = next(there for there in self.trials() if there.number == trial.number)
         with _one_line():
             if before.state == "running":
-                trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, trial.number)
+                study_id = self._storage.get_study_id_from_name(self._study.study_name)
+                trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
                 for name, value in attributes.items():
                     self._storage.set_trial_user_attr(trial_id, name, value)
                 self._study.tell(trial.number, outcome.value, STATES[outcome.state])
-            elif (before.state, before.value, before.reason) != outcome:
-                ended = replace(trial, state=outcome.state, value=outcome.value)
-                entry = frozen(ended, space=self.space)
+            elif (before.state, before.value, before.reason) != outcome[:3]:
+                entry = frozen(replace(trial, state=outcome.state, value=outcome.value), space=self.space)
                 entry.user_attrs = {**attributes, AGAIN: trial.number}
                 self._study.add_trial(entry)
 
-    def agreed(self, measured: Measured) -> Outcome:
+    def checked(self, outcome: Outcome) -> Outcome:
         """The outcome; a failure if its value was measured in another way than those of earlier trials."""
-        if measured.outcome.value is None:
-            return measured.outcome
-        there = self._study.user_attrs.get(HOW)
+        if outcome.value is None:
+            return outcome
+        there = self._study.user_attrs.get(PROTOCOL)
         if there is None:
             with _one_line():
-                self._study.set_user_attr(HOW, dict(measured.how))
-            return measured.outcome
-        other = _first_difference(there, measured.how)
-        if other is None:
-            return measured.outcome
-        reason = f"it cannot be ranked among the others: {other.key} is {other.here} here, and {other.there} there"
-        return Outcome("failed", None, reason)
+                self._study.set_user_attr(PROTOCOL, dict(outcome.protocol))
+            return outcome
+        for key, other, here in _differences(there, outcome.protocol):
+            reason = f"it cannot be ranked among the others: {key} is {here} here, and {other} there"
+            return Outcome("failed", reason=reason)
+        return outcome
 
 
 def open_study(
@@ -120,7 +118,7 @@ def open_study(
     """Open or make the study of the sweep in `folder`, which is locked.
 
     Args:
-        folder: of the sweep, absolute.
+        folder: absolute.
         storage: the address of a database; None: a file in the folder.
         name: of the study; None: that of the folder.
         terms: of the search.
@@ -166,10 +164,10 @@ def _journal(path: Path) -> JournalStorage:
     return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
 
 
-def _trial(entry: FrozenTrial, *, number: int) -> Trial:
+def _trial(entry: FrozenTrial) -> Trial:
     states = {state: name for name, state in STATES.items()}
     return Trial(
-        number=number,
+        number=entry.user_attrs.get(AGAIN, entry.number),
         params=entry.params,
         state=states[entry.state],  # type: ignore[arg-type]
         value=entry.value if entry.state == TrialState.COMPLETE else None,
@@ -178,18 +176,12 @@ def _trial(entry: FrozenTrial, *, number: int) -> Trial:
     )
 
 
-class _Difference(NamedTuple):
-    key: str
-    there: str
-    here: str
-
-
-def _first_difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> _Difference | None:
-    for key in [*there, *(key for key in here if key not in there)]:
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The keys whose values differ, with both values."""
+    for key in {**there, **here}:
         if key not in here or key not in there or there[key] != here[key]:
             before, now = (_as_text(values[key]) if key in values else "not set" for values in (there, here))
-            return _Difference(key, before, now)
-    return None
+            yield key, before, now
 
 
 def _as_text(value: object) -> str:
@@ -198,24 +190,25 @@ def _as_text(value: object) -> str:
 
 def _check_terms(there: Any, here: Mapping[str, Any], *, name: str) -> None:
     """Refuse a study whose trials cannot be compared with the new ones."""
+    owner = None
     if not isinstance(there, Mapping) or set(there) != set(here):
-        problem = "the study belongs to another program; choose another name"
+        owner = "another program"
+    elif there["folder"] != here["folder"]:
+        owner = f"the sweep in {there['folder']}"
+    if owner is not None:
+        problem = f"the study belongs to {owner}; choose another name"
         raise ConfigError("hydra.sweeper.study_name", problem, value=name)
-    if there["folder"] != here["folder"]:
-        problem = f"the study belongs to the sweep in {there['folder']}; choose another name"
-        raise ConfigError("hydra.sweeper.study_name", problem, value=name)
-    for key in ("metric", "direction"):
-        if there[key] != here[key]:
-            raise _other_terms(f"hydra.sweeper.{key}", there[key], here[key])
-    for node in ("space", "settings"):
-        other = _first_difference(there[node], here[node])
-        if other is not None:
-            raise _other_terms(other.key.lstrip("+"), other.there, other.here)
-
-
-def _other_terms(key: str, there: str, here: str) -> ConfigError:
-    problem = f"the study in this sweep's folder was begun with {there}; another search needs another sweep.name"
-    return ConfigError(key, problem, value=here)
+    before, now = (
+        {
+            **{f"hydra.sweeper.{key}": terms[key] for key in ("metric", "direction")},
+            **terms["space"],
+            **terms["settings"],
+        }
+        for terms in (there, here)
+    )
+    for key, began_with, value in _differences(before, now):
+        problem = f"the study in this sweep's folder was begun with {began_with}; another search needs another"
+        raise ConfigError(key.lstrip("+"), f"{problem} sweep.name", value=value)
 
 
 @contextlib.contextmanager
@@ -224,11 +217,8 @@ def _one_line(path: Path | None = None) -> Iterator[None]:
     known: tuple[type[Exception], ...] = (OptunaError, OSError, ImportError, ValueError, KeyError, TypeError)
     try:
         yield
-    except ConfigError:
-        raise
     except Exception as error:
-        module = sys.modules.get("sqlalchemy.exc")  # imported only for a user's own database
-        if not isinstance(error, known if module is None else (*known, module.SQLAlchemyError)):
+        if not isinstance(error, known) and not type(error).__module__.startswith("sqlalchemy."):
             raise
         key = "hydra.sweeper.storage" if path is None else str(path)
         text = (str(error) or type(error).__name__).splitlines()[0]

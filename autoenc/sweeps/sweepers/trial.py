@@ -26,10 +26,12 @@ class Outcome(NamedTuple):
     """How a trial ended."""
 
     state: Literal["finished", "diverged", "failed"]
-    value: float | None
+    value: float | None = None
     """The objective; None unless it finished."""
-    reason: str | None
+    reason: str | None = None
     """Why it did not finish."""
+    protocol: Mapping[str, Any] = {}
+    """How the value was measured: what it must have in common with another to be comparable, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,42 +49,30 @@ class Trial:
     """Its run's, below the sweep's; None while it is running, or if there is none."""
 
 
-class Measured(NamedTuple):
-    """An outcome, and how its value was measured."""
-
-    outcome: Outcome
-    how: Mapping[str, Any]
-    """What two values must have in common to be comparable, by name; empty without a value."""
-
-
 def best_of(trials: Sequence[Trial], *, direction: Direction) -> Trial | None:
     """The first trial with the best objective; None if none has finished."""
-    found = [(trial.value, trial) for trial in trials if trial.value is not None]
-    better = max if direction == "maximize" else min
-    return better(found, key=lambda pair: pair[0])[1] if found else None
+    sign = -1 if direction == "maximize" else 1
+    found = [trial for trial in trials if trial.value is not None]
+    return min(found, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
 
-def measured(folder: Path, *, metric: str) -> Measured | None:
+def outcome(folder: Path, *, metric: str) -> Outcome | None:
     """How the run in a folder ended; None if it is running, or was interrupted and can continue."""
     run = RunDirectory(folder)
     status = run.status()
     if status.get("state") == "failed":
-        return Measured(_failure(status.get("error")), {})
+        error = status.get("error") or {}
+        reason = ": ".join(filter(None, (error.get("kind"), error.get("message")))) or "its folder does not say why"
+        return Outcome("diverged" if error.get("kind") == "not_finite" else "failed", reason=reason)
     if status.get("state") != "finished":
         return None
     try:
         return _finished(run, metric=metric)
     except ConfigError as error:
-        return Measured(Outcome("failed", None, str(error)), {})
+        return Outcome("failed", reason=str(error))
 
 
-def _failure(error: object) -> Outcome:
-    kind, message = (error.get("kind"), error.get("message")) if isinstance(error, Mapping) else (None, None)
-    reason = ": ".join(str(part) for part in (kind, message) if part) or "its folder does not say why"
-    return Outcome("diverged" if kind == "not_finite" else "failed", None, reason)
-
-
-def _finished(run: RunDirectory, *, metric: str) -> Measured:
+def _finished(run: RunDirectory, *, metric: str) -> Outcome:
     # The other splits are removed before anything can read them.
     summary = {key: value for key, value in run.summary().items() if key not in {"test", "train"}}
     record = RunRecord(
@@ -91,8 +81,7 @@ def _finished(run: RunDirectory, *, metric: str) -> Measured:
     name = f"{SPLIT}.{metric}"
     value = record.metrics.get(name)
     if value is None:
-        return Measured(Outcome("failed", None, f"its summary has no {name}"), {})
+        return Outcome("failed", reason=f"its summary has no {name}")
     if not math.isfinite(value):
-        return Measured(Outcome("diverged", None, f"its {name} is {value}"), {})
-    how: dict[str, Any] = json.loads(json.dumps(measurement_protocol(record, name), default=str))
-    return Measured(Outcome("finished", float(value), None), how)
+        return Outcome("diverged", reason=f"its {name} is {value}")
+    return Outcome("finished", value, protocol=json.loads(json.dumps(measurement_protocol(record, name), default=str)))
