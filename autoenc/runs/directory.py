@@ -95,7 +95,7 @@ class RunDirectory:
         The entries have the types that `RunRecord.status` describes.
         """
         try:
-            return read_table(self.path, "status.json").values
+            return read_table(self.path, "status.json")[0]
         except (FileNotFoundError, UnreadableError):
             return {}
 
@@ -195,7 +195,8 @@ class RunDirectory:
         """
         import filelock
 
-        lock = filelock.FileLock(self.path / ".lock", blocking=False)
+        path = self.path / ".lock"
+        lock = filelock.FileLock(path, blocking=False)
         try:
             lock.acquire()
         except filelock.Timeout:
@@ -207,8 +208,7 @@ class RunDirectory:
                 leftover.unlink()
             yield
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                Path(lock.lock_file).unlink()
+            path.unlink(missing_ok=True)
             lock.release()
 
     def is_locked(self) -> bool:
@@ -218,22 +218,18 @@ class RunDirectory:
         path = self.path / ".lock"
         if not path.exists():
             return False
-        lock = filelock.FileLock(path, blocking=False)
         try:
-            lock.acquire()
+            with filelock.FileLock(path, blocking=False):
+                return False
         except filelock.Timeout:
             return True
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        lock.release()
-        return False
 
     def _metrics(self, epochs: int | None) -> list[dict[str, Any]]:
         """The rows of the first epochs; the others need not be readable."""
         path = self.path / "metrics.jsonl"
         try:
             lines = read_file(str(path), most=LARGEST_METRICS).split(b"\n")[:-1]
-            return [parse_row(line).values for line in lines[:epochs]]
+            return [parse_row(line)[0] for line in lines[:epochs]]
         except FileNotFoundError:
             return []
         except UnreadableError as error:
