@@ -177,15 +177,6 @@ def test_a_silent_server_and_a_slow_server_are_given_up(
     assert found(tmp_path) == COMPLETE
 
 
-def test_a_large_file_may_take_longer(server: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "SECONDS", 0.0)
-    with pytest.raises(DatasetError, match="not finished after"):
-        get(server.serve("good", CONTENTS), data_dir=tmp_path)
-    monkeypatch.setattr(download, "SLOWEST", 0.1)
-    get(server.url("good"), data_dir=tmp_path)
-    assert found(tmp_path) == COMPLETE
-
-
 def test_a_gzip_bomb_is_stopped_at_the_known_size(server: Mirrors, tmp_path: Path) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     small = PublishedFile(name="small", size=1_000_000)
@@ -197,19 +188,6 @@ def test_a_gzip_bomb_is_stopped_at_the_known_size(server: Mirrors, tmp_path: Pat
     tracemalloc.stop()
     assert peak < 10_000_000
     assert found(tmp_path) == {}
-
-
-def test_progress_is_reported_in_received_bytes(server: Mirrors) -> None:
-    body = os.urandom(600_000)
-    reports: list[tuple[int, int]] = []
-    url = server.answer("good", lambda request: request.reply(body))
-    received = io.BytesIO()
-    download.receive(
-        url, to=received, limit=600_000, seconds=60, report=lambda completed, total: reports.append((completed, total))
-    )
-    assert received.getvalue() == body
-    assert reports[-1] == (600_000, 600_000)
-    assert reports == sorted(reports)
 
 
 def test_a_mirror_is_never_a_file_of_this_machine(tmp_path: Path) -> None:
@@ -245,18 +223,6 @@ def test_when_all_mirrors_fail_one_line_says_what_is_missing_where_and_why(serve
         assert part in message
     assert "\n" not in message
     assert caught.value.key == "dataset"
-
-
-def test_complete_files_are_kept_if_a_later_file_fails(server: Mirrors, tmp_path: Path) -> None:
-    def only_images(request: Request) -> None:
-        if "images" in request.path:
-            request.reply(gzip.compress(IMAGES))
-        else:
-            request.send_error(404)
-
-    with pytest.raises(DatasetError, match="missing labels in"):
-        get(server.answer("half", only_images), data_dir=tmp_path)
-    assert found(tmp_path) == {"Set/raw/images": IMAGES}
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=repr)

@@ -255,14 +255,6 @@ def test_a_pool_with_only_unreadable_pictures_is_an_error(tmp_path: Path) -> Non
         build(tmp_path, unreadable="skip")
 
 
-def test_a_strange_name_cannot_break_the_line(tmp_path: Path) -> None:
-    paint(tmp_path, *loose(4), "two\nlines\x1b[31m.png")
-    damage(tmp_path, "two\nlines\x1b[31m.png")
-    with pytest.raises(ConfigError, match=r"two\?lines\?\[31m\.png \(") as caught:
-        build(tmp_path)
-    assert str(caught.value).isprintable()
-
-
 # --- memory ---
 
 

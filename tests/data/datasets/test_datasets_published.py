@@ -95,16 +95,6 @@ def found(data_dir: Path) -> set[str]:
     return {str(path.relative_to(data_dir)) for path in data_dir.rglob("*") if path.is_file()}
 
 
-def test_reading_splits_the_pools_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    published = small(IDX_SETS["mnist"], IMAGES, LABELS)
-    monkeypatch.setitem(IDX_SETS, "mnist", published)
-    folder = put(tmp_path, published, contents(published))
-    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
-    splits = settings("mnist", validation_fraction=0.4).build(data_dir=tmp_path)
-    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [3, 2, 5]
-    assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
-
-
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
