@@ -199,8 +199,7 @@ class RunDirectory:
         """
         import filelock
 
-        path = self.path / ".lock"
-        lock = filelock.FileLock(path, blocking=False)
+        lock = filelock.FileLock(self.path / ".lock", blocking=False)
         try:
             lock.acquire()
         except filelock.Timeout:
@@ -212,7 +211,8 @@ class RunDirectory:
                 leftover.unlink()
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                Path(lock.lock_file).unlink()
             lock.release()
 
     def is_locked(self) -> bool:
@@ -222,11 +222,15 @@ class RunDirectory:
         path = self.path / ".lock"
         if not path.exists():
             return False
+        lock = filelock.FileLock(path, blocking=False)
         try:
-            with filelock.FileLock(path, blocking=False):
-                return False
+            lock.acquire()
         except filelock.Timeout:
             return True
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        lock.release()
+        return False
 
     def _table(self, name: str, *, exact: bool = False) -> dict[str, Any]:
         """A file that has to be readable if it is there."""

@@ -63,8 +63,10 @@ def read_picture(record: RunRecord, kind: str, dimensions: Mapping[str, int]) ->
     if not isinstance(values, dict):
         raise ArrayError(f"has '{VALUES}' that are not a table")
     for name, count in dimensions.items():
-        if name not in arrays or arrays[name].ndim != count or arrays[name].dtype.kind not in "fiu":
-            raise ArrayError(f"has no numbers '{name}' of {count} dimensions")
+        if name not in arrays or arrays[name].dtype.kind not in "fiu":
+            raise ArrayError(f"has no numbers called '{name}'")
+        if arrays[name].ndim != count:
+            raise ArrayError(f"has '{name}' of shape {arrays[name].shape}, and not of {count} dimensions")
     return Stored(arrays, values)
 
 
