@@ -13,13 +13,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autoenc.pictures.page import house_style, save
-from autoenc.runs import Limits, opened_archive, write_atomically
+from autoenc.runs import read_arrays, write_atomically
 
 if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 _VALUES = "<values>"  # not the name of a field
-_LIMITS = Limits(file_bytes=2**28, array_bytes=2**28, members=64)  # our own files take a few megabytes
+_LARGEST = 2**28  # bytes; our own files take a few megabytes
 
 PictureType = TypeVar("PictureType", bound="Picture")
 
@@ -93,8 +93,7 @@ class Picture:
             ValueError: the file is damaged, too large, or holds something else.
         """
         try:
-            with opened_archive(path, limits=_LIMITS) as archive:
-                arrays: dict[str, Any] = {name: archive.array(name) for name in archive.names}
+            arrays: dict[str, Any] = read_arrays(path, most=_LARGEST)
             values = json.loads(str(arrays.pop(_VALUES)))
             listed = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**arrays, **listed)

@@ -2,7 +2,7 @@
 
 from autoenc.runs.directory import RunDirectory, flush_folder, write_atomically, write_flushed
 from autoenc.runs.find_runs import Watch, read_runs
-from autoenc.runs.npz_archive import Archive, ArrayError, Limits, opened_archive
+from autoenc.runs.npz_archive import ArrayError, read_arrays
 from autoenc.runs.plain_values import printable
 from autoenc.runs.process import is_there, moment, process_lives
 from autoenc.runs.record import SPLITS, ErrorKind, RecordState, RunRecord, State
@@ -11,10 +11,8 @@ from autoenc.runs.sweep_file import SWEEP_FILE, Sweep, SweepJob, read_sweep, wri
 __all__ = [
     "SPLITS",
     "SWEEP_FILE",
-    "Archive",
     "ArrayError",
     "ErrorKind",
-    "Limits",
     "RecordState",
     "RunDirectory",
     "RunRecord",
@@ -25,9 +23,9 @@ __all__ = [
     "flush_folder",
     "is_there",
     "moment",
-    "opened_archive",
     "printable",
     "process_lives",
+    "read_arrays",
     "read_runs",
     "read_sweep",
     "write_atomically",

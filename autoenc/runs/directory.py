@@ -90,12 +90,9 @@ class RunDirectory:
         write_atomically(self.path / "config.yaml", text)
 
     def status(self) -> dict[str, Any]:
-        """The content of `status.json`; empty if it is missing or cannot be read.
-
-        The entries have the types that `RunRecord.status` describes.
-        """
+        """`status.json`, with entries as in `RunRecord.status`; empty if it is missing or cannot be read."""
         try:
-            return read_table(self.path, "status.json").values
+            return read_table(self.path, "status.json")[0]
         except (FileNotFoundError, UnreadableError):
             return {}
 
@@ -165,13 +162,20 @@ class RunDirectory:
         """Write `tracker.json`."""
         self._write_json("tracker.json", run)
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """The rows of `metrics.jsonl`, one per epoch, without an unfinished last line.
+    def metrics(self, epochs: int | None = None) -> list[dict[str, Any]]:
+        """The rows of `metrics.jsonl`, one per epoch, without an unfinished last line; at most the first `epochs`.
 
         Raises:
             ConfigError: they cannot be read.
         """
-        return self._metrics(None)
+        path = self.path / "metrics.jsonl"
+        try:
+            lines = read_file(str(path), most=LARGEST_METRICS).split(b"\n")[:-1]
+            return [parse_row(line)[0] for line in lines[:epochs]]
+        except FileNotFoundError:
+            return []
+        except UnreadableError as error:
+            raise ConfigError(str(path), f"cannot be read: it {error}") from None
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Append an epoch's row to `metrics.jsonl` and flush it."""
@@ -182,7 +186,7 @@ class RunDirectory:
 
     def truncate_metrics(self, epochs: int) -> None:
         """Keep the rows of the first `epochs` epochs; a resumed run writes the others again."""
-        rows = self._metrics(epochs)
+        rows = self.metrics(epochs)
         if rows or (self.path / "metrics.jsonl").exists():
             write_atomically(self.path / "metrics.jsonl", b"".join(_as_json(row, indent=None) + b"\n" for row in rows))
 
@@ -227,17 +231,6 @@ class RunDirectory:
             path.unlink()
         lock.release()
         return False
-
-    def _metrics(self, epochs: int | None) -> list[dict[str, Any]]:
-        """The rows of the first epochs; the others need not be readable."""
-        path = self.path / "metrics.jsonl"
-        try:
-            lines = read_file(str(path), most=LARGEST_METRICS).split(b"\n")[:-1]
-            return [parse_row(line).values for line in lines[:epochs]]
-        except FileNotFoundError:
-            return []
-        except UnreadableError as error:
-            raise ConfigError(str(path), f"cannot be read: it {error}") from None
 
     def _table(self, name: str, *, exact: bool = False) -> dict[str, Any]:
         """A file that has to be readable if it is there."""

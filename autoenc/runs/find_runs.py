@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autoenc.runs.plain_values import printable
-from autoenc.runs.reading import FILES, Contents, Stamps, belongs_to_a_run, read_contents, record_of, size_read, stamps
+from autoenc.runs.reading import FILES, Contents, Stamps, belongs_to_a_run, read_contents, record_of, stamps
 from autoenc.runs.record import RunRecord
 from autoenc.runs.sweep_file import SWEEP_FILE, labels_of_jobs
 from autoenc.settings import ConfigError
@@ -21,18 +21,13 @@ DEEPEST = 12
 """Levels of folders below the one that was asked for."""
 MOST_FOLDERS = 100_000
 MOST_RUNS = 20_000
-MOST_BYTES = 512 * 1024 * 1024
-"""Of all files that are read together."""
 LONGEST_NAME = 200
 MARKS = frozenset(FILES[:3])
 """A folder with one of these files may be a run."""
 _PARTS_OF_A_RUN = frozenset({"checkpoints", "figures"})
 
-SHORTEST_PAUSE = 2.0
-"""Seconds between two searches for new folders."""
 SHARE = 0.05
-"""Share of the time that `Watch` spends on searching, and again on reading; the records of thousands of runs may be a
-few seconds old."""
+"""Share of the time that `Watch` spends on reading; the records of thousands of runs may be some seconds old."""
 SETTLED = 2.0
 """Seconds after which a change shows in a file's times; some file systems count whole seconds."""
 
@@ -56,15 +51,14 @@ def read_runs(folders: Sequence[Path], *, history: bool = True) -> list[RunRecor
 class Watch:
     """The runs at or below some folders, read again and again while they are running.
 
-    A refresh reads the files that have changed. New folders are searched for every few seconds.
+    A refresh searches for new folders and reads the files that have changed.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = list(folders)
-        self._places: list[Place] = []
         self._records: list[RunRecord] = []
         self._known: dict[str, tuple[Stamps, Contents]] = {}
-        self._next_search = self._next_reading = 0.0
+        self._next = 0.0
 
     def refresh(self) -> list[RunRecord]:
         """The records, at most a few seconds old, with the last rows of their metrics.
@@ -73,16 +67,10 @@ class Watch:
             ConfigError: a folder is not there (any more).
         """
         started = time.monotonic()
-        if started >= self._next_search:
-            self._places = find_places(self._folders)
-            searched = time.monotonic()
-            self._next_search = searched + max(SHORTEST_PAUSE, (searched - started) / SHARE)
-            started = searched
-        elif started < self._next_reading:
-            return self._records
-        self._records = _records_of(self._places, read=self._read, history=False)
-        now = time.monotonic()
-        self._next_reading = now + (now - started) / SHARE
+        if started >= self._next:
+            self._records = _records_of(find_places(self._folders), read=self._read, history=False)
+            now = time.monotonic()
+            self._next = now + (now - started) / SHARE
         return self._records
 
     def _read(self, folder: str, found: Stamps, *, history: bool) -> Contents:
@@ -124,19 +112,14 @@ def _records_of(places: Sequence[Place], *, read: Callable[..., Contents], histo
 
 
 def _read_places(places: Sequence[Place], read: Callable[..., Contents], *, history: bool) -> Iterator[RunRecord]:
-    left = MOST_BYTES
     for place in places:
         found: Stamps = (None,) * len(FILES) if place.is_link else stamps(place.path)
-        if not any(found[: len(MARKS)]):
-            if place.sweep is not None or place.problem is not None:
-                yield _unread(place, place.problem)
-        elif left <= 0:
-            yield _unread(place, f"The runs before it have {MOST_BYTES // 2**20} MB, the most that is read.")
-        else:
+        if any(found[: len(MARKS)]):
             contents = read(place.path, found, history=history)
-            left -= size_read(found, history=history)
             if contents.refused or place.sweep is not None or belongs_to_a_run(contents):
                 yield record_of(contents, found, path=place.path, problem=place.problem, **_naming(place))
+        elif place.sweep is not None or place.problem is not None:
+            yield _unread(place, place.problem)
 
 
 def _unread(place: Place, problem: str | None) -> RunRecord:
@@ -194,8 +177,13 @@ def find_places(folders: Sequence[Path]) -> list[Place]:
     roots = list(dict.fromkeys(_root(folder) for folder in folders))
     places: dict[str, Place] = {}
     for root in roots:
-        for place in _Search(root, most=MOST_RUNS - len(places)).places():
-            places.setdefault(place.path, place)
+        for place in _search(root):
+            is_full = len(places) >= MOST_RUNS and place.path not in places
+            new = _too_many(root) if is_full else place
+            known = places.setdefault(new.path, new)
+            places[new.path] = known._replace(problem=known.problem or new.problem)
+            if is_full:
+                break
     found = list(places.values())
     if len({place.name for place in found}) == len(found):
         return found
@@ -213,105 +201,46 @@ def _root(folder: Path) -> str:
     return path
 
 
-class _Search:
-    """Through the folders at and below one."""
-
-    def __init__(self, root: str, *, most: int) -> None:
-        self._root = root
-        self._most = most
-        self._found: dict[str, Place] = {}
-        self._sweeps: dict[str, dict[str, str]] = {}
-        """The labels of each sweep's jobs, by folder."""
-        self._counted: set[str] = set()
-        """Folders that may be runs, and jobs that may not have started."""
-        self._left_out = False
-
-    def places(self) -> list[Place]:
-        """The folders that may be runs."""
-        above = os.path.dirname(self._root)  # noqa: PTH120
-        labels = labels_of_jobs(above)[0] if above != self._root else {}
-        if self._root in labels:  # a single job of a sweep was asked for
-            self._sweeps[above] = {self._root: labels[self._root]}
-        waiting = [(self._root, 0)]
-        visited = 0
-        while waiting and visited < MOST_FOLDERS:
-            folder, depth = waiting[-1]
-            if len(self._counted) >= self._most and folder not in self._counted:
-                break
-            waiting.pop()
-            visited += 1
-            inner = self._look_into(folder, depth)
-            waiting.extend((path, depth + 1) for path in sorted(inner, key=natural, reverse=True))
-        if waiting or self._left_out:
-            self._blame(self._root, f"There are more than {visited:,} folders or {self._most:,} runs in it.")
-        return list(self._in_order())
-
-    def _look_into(self, folder: str, depth: int) -> list[str]:
-        """Record the folder if it may be a run or a sweep; returns the folders in it."""
-        inner: list[str] = []
-        names: set[str] = set()
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if not entry.is_dir(follow_symlinks=False):
-                        names.update({entry.name} & _NAMES)
-                    elif len(inner) < MOST_FOLDERS:
-                        inner.append(entry.name)
-                    else:
-                        self._left_out = True
-        except OSError as error:
-            self._blame(folder, f"The folder cannot be read: {error.strerror}.")
-            return []
-        is_run = not MARKS.isdisjoint(names)
-        if is_run:
-            self._found[folder] = Place(folder, self._name(folder), asked=folder == self._root)
-            self._counted.add(folder)
-        if SWEEP_FILE in names:
-            self._add_sweep(folder)
+def _search(root: str) -> Iterator[Place]:
+    """The folders at and below `root` that may be runs, and the jobs of sweeps; some are found twice."""
+    above = os.path.dirname(root)  # noqa: PTH120
+    label = labels_of_jobs(above)[0].get(root)
+    if label is not None:  # a single job of a sweep was asked for
+        yield Place(root, _name(root, root), above, label, asked=True)
+    failed: list[OSError] = []
+    for number, (folder, inner, files) in enumerate(os.walk(root, onerror=failed.append)):
+        if number == MOST_FOLDERS:
+            yield _too_many(root)
+            break
+        is_run = not MARKS.isdisjoint(files)
+        jobs, problem = labels_of_jobs(folder) if SWEEP_FILE in files else ({}, None)
         skipped = _PARTS_OF_A_RUN if is_run else frozenset()
-        paths = [f"{folder.rstrip('/')}/{name}" for name in inner if not name.startswith(".") and name not in skipped]
-        if paths and depth >= DEEPEST:
-            self._blame(folder, f"Folders more than {DEEPEST} deep are not looked into.")
-            return []
-        return paths
-
-    def _add_sweep(self, folder: str) -> None:
-        labels, problem = labels_of_jobs(folder)
-        new = [path for path in labels if path not in self._counted]
-        kept = new[: max(0, self._most - len(self._counted))]
-        left_out = set(new[len(kept) :])
-        self._left_out = self._left_out or bool(left_out)
-        self._sweeps[folder] = {path: label for path, label in labels.items() if path not in left_out}
-        self._counted.update(kept)
-        if problem is not None:
-            self._blame(folder, problem)
-
-    def _blame(self, path: str, problem: str) -> None:
-        self._found[path] = self._found.get(path, Place(path, self._name(path)))._replace(problem=problem)
-
-    def _name(self, path: str) -> str:
-        return os.path.basename(path) or path if path == self._root else path[len(self._root) :].lstrip("/")  # noqa: PTH119
-
-    def _in_order(self) -> Iterator[Place]:
-        """The jobs of a sweep together, in the place of the sweep's folder; those that have not started too."""
-        sweep_of = {path: sweep for sweep, labels in self._sweeps.items() for path in labels}
-        for path in sorted({sweep_of.get(path, path) for path in self._found} | set(self._sweeps), key=natural):
-            if path in self._found and path not in sweep_of:
-                yield self._found[path]
-            for job, label in self._sweeps.get(path, {}).items():
-                if sweep_of[job] == path:
-                    yield self._job(job, sweep=path, label=label)
-
-    def _job(self, path: str, *, sweep: str, label: str) -> Place:
-        found = self._found.get(path)
-        if found is not None:
-            return found._replace(sweep=sweep, label=label)
-        leads_out = os.path.realpath(path) != path
-        problem = "The folder is a link, which is not followed." if leads_out else None
-        return Place(path, self._name(path), sweep, label, problem=problem, is_link=leads_out)
+        inner[:] = sorted((name for name in inner if name[0] != "." and name not in skipped), key=natural)
+        if inner and folder.count("/") - root.count("/") >= DEEPEST:
+            inner.clear()
+            problem = f"Folders more than {DEEPEST} deep are not looked into."
+        if is_run or problem:
+            yield Place(folder, _name(folder, root), asked=folder == root, problem=problem)
+        for job, label in jobs.items():
+            yield _job(job, root, sweep=folder, label=label)
+    for error in failed:
+        problem = f"The folder cannot be read: {error.strerror}."
+        yield Place(error.filename, _name(error.filename, root), problem=problem)
 
 
-_NAMES = MARKS | {SWEEP_FILE}
+def _too_many(root: str) -> Place:
+    problem = f"There are more than {MOST_FOLDERS:,} folders or {MOST_RUNS:,} runs in it."
+    return Place(root, _name(root, root), problem=problem)
+
+
+def _job(path: str, root: str, *, sweep: str, label: str) -> Place:
+    leads_out = os.path.realpath(path) != path
+    problem = "The folder is a link, which is not followed." if leads_out else None
+    return Place(path, _name(path, root), sweep, label, problem=problem, is_link=leads_out)
+
+
+def _name(path: str, root: str) -> str:
+    return os.path.basename(path) or path if path == root else path[len(root) :].lstrip("/")  # noqa: PTH119
 
 
 def natural(text: str) -> list[tuple[int, str]]:

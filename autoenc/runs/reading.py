@@ -4,8 +4,7 @@ The trust model: a folder may come from anyone, and other modules trust the valu
 
 - Nothing is executed or imported. Files become plain values: text, numbers, true, false, null, lists and tables. YAML
   with tags, aliases or several documents is refused.
-- Only plain files of limited size are read. Links are not followed, pipes are not opened. Depth, number of values and
-  the sum of all bytes are limited too.
+- Only plain files of limited size and depth are read. Links are not followed, pipes are not waited for.
 - Known entries have their type; a wrong one is left out. Numbers are finite and fit into 64 bits. Every file that is
   refused, and every file of which something is left out, is a sentence in `RunRecord.problems`.
 - Text is made printable once, here: keys, values, names and labels. No terminal escape or line break passes. HTML is
@@ -25,19 +24,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast, get_args
 
-from autoenc.runs.plain_values import Cleaner, UnreadableError, parse_json, parse_yaml, read_end, read_file
+from autoenc.runs.plain_values import UnreadableError, clean, parse_json, parse_yaml, read_end, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.record import FACTS, SPLITS, RecordState, RunRecord, State
 
 FILES = ("config.yaml", "status.json", "summary.json", "environment.json", "metrics.jsonl")
 
-LARGEST_YAML = 128 * 1024
+LARGEST_CONFIG = 128 * 1024
 """Bytes; a config has about two thousand, and YAML takes long to parse."""
 LARGEST_JSON = 1024 * 1024
-LARGEST_HISTORY = 32 * 1024 * 1024
+LARGEST_HISTORY = 16 * 1024 * 1024
 RECENT = 16 * 1024
 """Bytes at the end of `metrics.jsonl` that are read if not the whole history is needed: about sixty epochs."""
-MOST_ROWS, LONGEST_ROW = 20_000, 64 * 1024
+MOST_ROWS = 20_000
 
 _NUMBER, _TEXT = (int, float), (str,)
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -56,14 +55,6 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "metrics.jsonl": {"*": _NUMBER},
 }
 """The types of the entries that other modules rely on; `*` is any other entry."""
-
-
-class Table(NamedTuple):
-    """The content of a file, or a row of `metrics.jsonl`."""
-
-    values: dict[str, Any]
-    problem: str | None
-    """What was left out; can follow the file's name."""
 
 
 class Contents(NamedTuple):
@@ -93,12 +84,6 @@ def _stamp(path: str) -> os.stat_result | None:
         return None
     except OSError:  # the file may not be looked at; reading it says why
         return os.stat_result((0,) * 10)
-
-
-def size_read(found: Stamps, *, history: bool) -> int:
-    """Bytes that `read_contents` reads, at most, without the last rows of the metrics."""
-    limits = [LARGEST_JSON] * 4 + [LARGEST_HISTORY if history else 0]
-    return sum(min(stamp.st_size, most) for stamp, most in zip(found, limits, strict=True) if stamp is not None)
 
 
 def read_contents(folder: str, found: Stamps, *, history: bool) -> Contents:
@@ -179,7 +164,7 @@ def _newest(found: Stamps) -> datetime | None:
         return None
 
 
-def read_table(folder: str | Path, name: str, *, exact: bool = False) -> Table:
+def read_table(folder: str | Path, name: str, *, exact: bool = False) -> tuple[dict[str, Any], str | None]:
     """Read one of a run's files that hold a table, with its known entries checked.
 
     Args:
@@ -187,13 +172,16 @@ def read_table(folder: str | Path, name: str, *, exact: bool = False) -> Table:
         name: of the file; for `config.yaml`, `config.json` is read instead if it was written with it.
         exact: return text as it was written, and not printable.
 
+    Returns:
+        The values, and what was left out, which can follow the file's name.
+
     Raises:
         FileNotFoundError: there is no such file.
         UnreadableError: the file is refused.
     """
     path = f"{folder}/{name}"
     if name == "config.yaml":
-        value = _config(f"{folder}/config.json", read_file(path, most=LARGEST_YAML))
+        value = _config(f"{folder}/config.json", read_file(path, most=LARGEST_CONFIG))
     else:
         value = parse_json(read_file(path, most=LARGEST_JSON))
     return _table(value, name, exact=exact)
@@ -210,20 +198,14 @@ def config_as_json(config: Mapping[str, Any], yaml_text: bytes) -> bytes:
 
 def _config(copy: str, yaml_text: bytes) -> Any:
     with contextlib.suppress(FileNotFoundError, UnreadableError):
-        stored = parse_json(read_file(copy, most=LARGEST_JSON))
+        stored = parse_json(read_file(copy, most=LARGEST_CONFIG))
         if isinstance(stored, dict) and stored.get("config_yaml_sha256") == hashlib.sha256(yaml_text).hexdigest():
             return stored.get("config")
     return parse_yaml(yaml_text)
 
 
-def parse_row(line: bytes) -> Table:
-    """A row of `metrics.jsonl`.
-
-    Raises:
-        UnreadableError: it is no row.
-    """
-    if len(line) > LONGEST_ROW:
-        raise UnreadableError(f"has a line of more than {LONGEST_ROW // 1024} kB")
+def parse_row(line: bytes) -> tuple[dict[str, Any], str | None]:
+    """A row of `metrics.jsonl`, and what was left out; UnreadableError if it is no row."""
     return _table(parse_json(line), "metrics.jsonl")
 
 
@@ -237,25 +219,22 @@ def _read_history(path: str, *, whole: bool) -> tuple[list[dict[str, Any]], list
     left_out: set[str] = set()
     for line in lines:
         with contextlib.suppress(UnreadableError):
-            row = parse_row(line)
-            if row.values:
-                rows.append(row.values)
-                left_out.update([row.problem] if row.problem else [])
+            row, problem = parse_row(line)
+            if row:
+                rows.append(row)
+                left_out.update([problem] if problem else [])
     faults = ["has very many rows, of which only the last were read"] if cut and whole else []
     if len(rows) < len(lines):
         faults.append(f"has {len(lines) - len(rows)} line(s) that are no row of metrics, which are left out")
     return rows, faults + sorted(left_out)
 
 
-def _table(value: Any, name: str, *, exact: bool = False) -> Table:
+def _table(value: Any, name: str, *, exact: bool = False) -> tuple[dict[str, Any], str | None]:
     if not isinstance(value, dict):
-        return Table({}, "holds no keys")
-    cleaner = Cleaner(exact=exact)
-    values = cleaner.clean(value)
+        return {}, "holds no keys"
+    values = clean(value, exact=exact)
     kept = _typed(values, _SCHEMAS.get(name, {}))
-    if cleaner.left_out:
-        return Table(kept, "has numbers that are not finite or too large, which are left out")
-    return Table(kept, "has entries of the wrong type, which are left out" if kept != values else None)
+    return kept, None if kept == values else "has entries of the wrong type, which are left out"
 
 
 def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:

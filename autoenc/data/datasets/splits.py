@@ -53,11 +53,11 @@ class Split:
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4 or not self.images.is_contiguous():
-            raise ValueError(f"images must be contiguous uint8 (N, C, H, W), not {_kind(self.images)}")
+            found = f"{self.images.dtype} {tuple(self.images.shape)}"
+            raise ValueError(f"images must be contiguous uint8 (N, C, H, W), not {found}")
         if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
-            raise ValueError(f"labels must be int64 ({len(self.images)},), not {_kind(self.labels)}")
-        if self.names is not None and len(self.names) != len(self.images):
-            raise ValueError(f"names must be {len(self.images)}, not {len(self.names)}")
+            found = f"{self.labels.dtype} {tuple(self.labels.shape)}"
+            raise ValueError(f"labels must be int64 ({len(self.images)},), not {found}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -169,11 +169,8 @@ def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:
 
 
 def _first(pool: Split, *, limit: int | None) -> Split:
-    if limit is None or limit >= len(pool):
-        return pool
-    names = None if pool.names is None else pool.names[:limit]
-    # A view would keep the whole pool in memory.
-    return Split(pool.images[:limit].clone(), pool.labels[:limit].clone(), names)
+    # Copied, because a view would keep the whole pool in memory.
+    return pool if limit is None or limit >= len(pool) else pool.take(torch.arange(limit))
 
 
 def _binarized(splits: Splits, *, settings: Dataset) -> Splits:
@@ -197,8 +194,3 @@ def _validation_count(size: int, *, fraction: float) -> int:
         problem = f"of {size} images for training and validation, {count} would be for validation and {size - count} "
         raise ConfigError("dataset.validation_fraction", problem + "for training; both need at least 1", value=fraction)
     return count
-
-
-def _kind(tensor: Tensor) -> str:
-    layout = "" if tensor.is_contiguous() else "non-contiguous "
-    return f"{layout}{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

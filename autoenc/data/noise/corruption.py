@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
+from autoenc.registry import Choice
+
 By = Literal["channel", "pixel"]
 """One draw for each colour channel of a pixel, or one draw for all channels of a pixel."""
-
-N = TypeVar("N")
 
 
 class Corruption(NamedTuple):
@@ -49,13 +50,19 @@ class Noise(Protocol):
         ...
 
 
-def weakened(noise: N, *, strength: str, severity: float) -> N:
-    """The noise with its field `strength` multiplied by `severity`, which is in [0, 1]."""
-    assert 0 <= severity <= 1, severity
-    if severity == 1:
-        return noise
-    scaled = dataclasses.replace(cast("Any", noise), **{strength: getattr(noise, strength) * severity})
-    return cast("N", scaled)
+@dataclass(frozen=True, kw_only=True)
+class ScaledNoise(Choice):
+    """The base of the noises that have a strength, in the field that `strength` names."""
+
+    corrupts: ClassVar[bool] = True
+    strength: ClassVar[str]
+
+    def at(self, severity: float) -> Self:
+        """With `severity`, in [0, 1], times the strength."""
+        assert 0 <= severity <= 1, severity
+        if severity == 1:
+            return self
+        return dataclasses.replace(self, **{self.strength: getattr(self, self.strength) * severity})
 
 
 def all_or_none(images: Tensor, *, corrupted: bool) -> Tensor:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from autoenc.data.noise.corruption import By, Corruption, all_or_none, drawn, weakened
+from autoenc.data.noise.corruption import By, Corruption, ScaledNoise, all_or_none, drawn
 from autoenc.registry import Choice
 from autoenc.settings import NonNegativeFloat, Probability, ProperFraction
 
@@ -33,13 +33,13 @@ class NoNoise(Choice):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gaussian(Choice):
+class Gaussian(ScaledNoise):
     """`noise=gaussian`: x + std * n with n from N(0, 1), clipped to [0, 1] if `clip`.
 
     Vincent et al. 2010, JMLR 11, section 3.3 (without clipping). Every pixel is corrupted, unless `std` is 0.
     """
 
-    corrupts: ClassVar[bool] = True
+    strength: ClassVar[str] = "std"
     std: NonNegativeFloat
     by: By
     clip: bool
@@ -50,20 +50,16 @@ class Gaussian(Choice):
         noisy = images + noise.mul_(self.std)
         return Corruption(noisy.clamp_(0, 1) if self.clip else noisy, all_or_none(images, corrupted=self.std > 0))
 
-    def at(self, severity: float) -> Gaussian:
-        """With `severity` times the standard deviation."""
-        return weakened(self, strength="std", severity=severity)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Speckle(Choice):
+class Speckle(ScaledNoise):
     """`noise=speckle`: x + x * std * n with n from N(0, 1), clipped to [0, 1] if `clip`.
 
     Multiplicative: the brighter a pixel, the stronger its noise. Black stays black, but counts as corrupted too. No
     pixel is corrupted if `std` is 0.
     """
 
-    corrupts: ClassVar[bool] = True
+    strength: ClassVar[str] = "std"
     std: NonNegativeFloat
     by: By
     clip: bool
@@ -74,20 +70,16 @@ class Speckle(Choice):
         noisy = torch.addcmul(images, images, noise.mul_(self.std))
         return Corruption(noisy.clamp_(0, 1) if self.clip else noisy, all_or_none(images, corrupted=self.std > 0))
 
-    def at(self, severity: float) -> Speckle:
-        """With `severity` times the standard deviation."""
-        return weakened(self, strength="std", severity=severity)
-
 
 @dataclass(frozen=True, kw_only=True)
-class SaltAndPepper(Choice):
+class SaltAndPepper(ScaledNoise):
     """`noise=salt_and_pepper`: with `probability`, a pixel is changed: to 1 (a share `salt` of them) or 0 (the rest).
 
     Vincent et al. 2010, JMLR 11, section 3.3, with a draw for each pixel instead of a fixed number of pixels. A drawn
     pixel counts as corrupted even if it had its new value before.
     """
 
-    corrupts: ClassVar[bool] = True
+    strength: ClassVar[str] = "probability"
     probability: Probability
     salt: Probability
     by: By
@@ -99,20 +91,16 @@ class SaltAndPepper(Choice):
         chosen = draw < self.probability
         return Corruption(torch.where(chosen, white.to(images.dtype), images), chosen)
 
-    def at(self, severity: float) -> SaltAndPepper:
-        """With `severity` times the probability; the share of salt stays."""
-        return weakened(self, strength="probability", severity=severity)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Masking(Choice):
+class Masking(ScaledNoise):
     """`noise=masking`: with `probability`, a pixel becomes 0; the others keep their value.
 
     Vincent et al. 2010, JMLR 11, section 3.3, with a draw for each pixel instead of a fixed number of pixels. A drawn
     pixel counts as corrupted even if it was 0 before.
     """
 
-    corrupts: ClassVar[bool] = True
+    strength: ClassVar[str] = "probability"
     probability: Probability
     by: By
 
@@ -121,20 +109,16 @@ class Masking(Choice):
         kept = _kept(images, probability=self.probability, by=self.by, generator=generator)
         return Corruption(images * kept, kept == 0)
 
-    def at(self, severity: float) -> Masking:
-        """With `severity` times the probability."""
-        return weakened(self, strength="probability", severity=severity)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Dropout(Choice):
+class Dropout(ScaledNoise):
     """`noise=dropout`: masking, with the other pixels divided by 1 - `probability`, so that the mean stays.
 
     Srivastava et al. 2014, JMLR 15, section 10, as in dropout layers. Pixels may exceed 1; nothing is clipped. The
     dropped pixels are corrupted, the rescaled ones are not.
     """
 
-    corrupts: ClassVar[bool] = True
+    strength: ClassVar[str] = "probability"
     probability: ProperFraction
     by: By
 
@@ -143,10 +127,6 @@ class Dropout(Choice):
         kept = _kept(images, probability=self.probability, by=self.by, generator=generator)
         dropped = kept == 0
         return Corruption(images * kept.div_(1 - self.probability), dropped)
-
-    def at(self, severity: float) -> Dropout:
-        """With `severity` times the probability, and the other pixels rescaled to match."""
-        return weakened(self, strength="probability", severity=severity)
 
 
 def _kept(images: Tensor, *, probability: float, by: By, generator: torch.Generator) -> Tensor:

@@ -11,15 +11,14 @@ from annotated_types import Ge, Le
 from torch import Tensor
 from torch.nn import functional
 
-from autoenc.data.noise.corruption import Corruption, all_or_none, weakened
-from autoenc.registry import Choice
+from autoenc.data.noise.corruption import Corruption, ScaledNoise, all_or_none
+from autoenc.settings import Probability
 
-Share = Annotated[float, Ge(0), Le(1)]
 BlurWidth = Annotated[float, Ge(0), Le(100)]  # pixels; each border is extended by four times as many
 
 
 @dataclass(frozen=True, kw_only=True)
-class Blur(Choice):
+class Blur(ScaledNoise):
     """`noise=blur`: a Gaussian blur of standard deviation `std`, in pixels, in each channel; nothing is drawn.
 
     The kernel is exp(-d^2 / (2 std^2)) at whole distances d up to 4 std (rounded, halves upwards), divided by its sum.
@@ -29,7 +28,7 @@ class Blur(Choice):
     Computed in the type of the images, also under autocast. A GPU may use TF32, with errors of up to 1/1000.
     """
 
-    corrupts: ClassVar[bool] = True
+    strength: ClassVar[str] = "std"
     std: BlurWidth
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:  # noqa: ARG002
@@ -45,13 +44,9 @@ class Blur(Choice):
         blurred = torch.clamp(blurred, darkest, brightest, out=torch.empty_like(images))  # in its memory format
         return Corruption(blurred, all_or_none(images, corrupted=True))
 
-    def at(self, severity: float) -> Blur:
-        """With `severity` times the standard deviation."""
-        return weakened(self, strength="std", severity=severity)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Occlusion(Choice):
+class Occlusion(ScaledNoise):
     """`noise=occlusion`: one patch of each image, in all channels, gets the brightness `value`.
 
     The sides of the patch are `size` times those of the image, rounded to whole pixels (halves upwards), and at least
@@ -59,9 +54,9 @@ class Occlusion(Choice):
     even if they had its value before.
     """
 
-    corrupts: ClassVar[bool] = True
-    size: Share
-    value: Share
+    strength: ClassVar[str] = "size"
+    size: Probability
+    value: Probability
 
     def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:
         """(B, C, H, W), in [0, 1]."""
@@ -73,10 +68,6 @@ class Occlusion(Choice):
         patch = rows[:, None, :, None] & columns[:, None, None, :]  # (B, 1, H, W)
         # A clone keeps the memory format of the images; `masked_fill` would not.
         return Corruption(images.clone().masked_fill_(patch, self.value), patch)
-
-    def at(self, severity: float) -> Occlusion:
-        """With `severity` times the sides of the patch."""
-        return weakened(self, strength="size", severity=severity)
 
 
 def _convolved(images: Tensor, kernel: Tensor) -> Tensor:

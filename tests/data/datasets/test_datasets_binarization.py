@@ -65,17 +65,6 @@ def test_every_pixel_and_channel_has_its_own_draw() -> None:
         assert torch.corrcoef(torch.stack([one, other]))[0, 1].abs() < 0.05
 
 
-def test_each_draw_is_new_and_depends_only_on_its_generator() -> None:
-    images = torch.full((2, 1, 8, 8), 0.5)
-    before, state = images.clone(), torch.get_rng_state()
-    same = generator()
-    first, second = draw(images, generator=same), draw(images, generator=same)
-    assert torch.equal(first, draw(images, generator=generator()))
-    assert not torch.equal(first, second)
-    assert torch.equal(images, before)
-    assert torch.equal(torch.get_rng_state(), state)
-
-
 def test_a_draw_does_not_depend_on_the_memory_format() -> None:
     images = torch.rand(4, 3, 6, 5, generator=generator(1))
     turned = images.to(memory_format=torch.channels_last)

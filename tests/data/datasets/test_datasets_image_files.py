@@ -65,11 +65,6 @@ def test_a_lossy_picture_nearly_keeps_its_pixels(tmp_path: Path, suffix: str) ->
     assert near(corners(read(path, size=(32, 64))), [RED, GREEN, BLUE, WHITE], tolerance=12)
 
 
-def test_the_content_of_a_file_counts_and_not_its_suffix(tmp_path: Path) -> None:
-    quarters().save(tmp_path / "picture.jpg", format="PNG")
-    assert corners(read(tmp_path / "picture.jpg")) == [RED, GREEN, BLUE, WHITE]
-
-
 def test_colour_becomes_grey_by_its_brightness(tmp_path: Path) -> None:
     quarters().save(tmp_path / "picture.png")
     image = read(tmp_path / "picture.png", channels=1)
@@ -107,11 +102,6 @@ def test_a_palette_with_and_without_transparency(tmp_path: Path) -> None:
     assert corners(read(tmp_path / "bytes.png")) == [RED, GREEN, BLUE, WHITE]
 
 
-def test_black_and_white(tmp_path: Path) -> None:
-    Image.fromarray(np.eye(8, 16, dtype=bool)).save(tmp_path / "picture.png")
-    assert torch.equal(read(tmp_path / "picture.png", channels=1)[0], torch.eye(8, 16, dtype=torch.uint8) * 255)
-
-
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
 def test_sixteen_bits_become_eight(tmp_path: Path, suffix: str) -> None:
     values = np.arange(128, dtype=np.uint16).reshape(8, 16) * 516  # 0 to 65,532
@@ -139,12 +129,9 @@ def test_only_the_first_frame_is_read(tmp_path: Path) -> None:
     ("orientation", "expected"),
     [
         (1, [RED, GREEN, BLUE, WHITE]),
-        (2, [GREEN, RED, WHITE, BLUE]),
         (3, [WHITE, BLUE, GREEN, RED]),
-        (4, [BLUE, WHITE, RED, GREEN]),
         (5, [RED, BLUE, GREEN, WHITE]),
         (6, [BLUE, RED, WHITE, GREEN]),
-        (7, [WHITE, GREEN, BLUE, RED]),
         (8, [GREEN, WHITE, RED, BLUE]),
     ],
 )
@@ -160,13 +147,6 @@ def test_a_picture_is_rotated_by_its_exif_orientation(
 
 
 # --- sizes ---
-
-
-def test_stretching_takes_the_whole_picture(tmp_path: Path) -> None:
-    quarters().save(tmp_path / "picture.png")
-    image = read(tmp_path / "picture.png", size=(24, 24))
-    assert corners(image) == [RED, GREEN, BLUE, WHITE]
-    assert image[:, 8, 8].tolist() == list(RED)
 
 
 def test_cropping_takes_the_middle(tmp_path: Path) -> None:
@@ -214,13 +194,6 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path: Path) -> Non
     assert (small.int() - exact.int()).abs().max() <= 8
 
 
-def test_a_small_jpeg_is_not_decoded_below_twice_the_size(tmp_path: Path) -> None:
-    stripes = np.arange(64) // 4 % 2 * 255
-    Image.fromarray(np.tile(stripes, (64, 1)).astype(np.uint8)).save(tmp_path / "stripes.jpg", quality=95)
-    image = read(tmp_path / "stripes.jpg", channels=1, size=(32, 32))
-    assert near([tuple(image[0, 7, 16:20].tolist())], [(0, 0, 255, 255)], tolerance=70)  # type: ignore[list-item]
-
-
 # --- unreadable files ---
 
 
@@ -245,10 +218,8 @@ def unreadable(folder: Path, kind: str) -> Path:
         quarters().save(path, format="PCX")
     elif kind == "link":
         path.symlink_to(folder / "nowhere")
-    elif kind == "folder":
-        path.mkdir()
     else:
-        path.write_bytes({"empty": b"", "text": b"not a picture\n", "script": b"%!PS-Adobe-3.0 EPSF-3.0\n"}[kind])
+        path.write_bytes({"empty": b"", "script": b"%!PS-Adobe-3.0 EPSF-3.0\n"}[kind])
     return path
 
 
@@ -261,9 +232,7 @@ def unreadable(folder: Path, kind: str) -> Path:
         ("floating", "floating-point"),
         ("wide", "its pixels go from 70000 to 70000, which is more than 16 bits"),
         ("link", "No such file or directory"),
-        ("folder", "Is a directory"),
         ("empty", "no picture of a known format"),
-        ("text", "no picture of a known format"),
         ("unusual", "no picture of a known format"),
         ("script", "no picture of a known format"),
     ],
@@ -325,15 +294,21 @@ def names(folder: Path) -> list[str]:
 
 
 def test_pictures_are_found_by_their_suffixes_and_sorted(tmp_path: Path) -> None:
-    touch(tmp_path, "b.PNG", "a.jpg", "b/z.gif", "b/deeper/y.tiff", "notes.txt", "a.jpg.bak", "png", "c/README")
+    touch(
+        tmp_path,
+        "._a.png",
+        ".thumbnails/b.png",
+        "b.PNG",
+        "a.jpg",
+        "b/z.gif",
+        "b/deeper/y.tiff",
+        "notes.txt",
+        "a.jpg.bak",
+        "png",
+        "c/README",
+    )
     assert names(tmp_path) == ["a.jpg", "b/deeper/y.tiff", "b/z.gif", "b.PNG"]
     assert find_pictures(tmp_path).others == {".txt": 1, ".bak": 1, "": 2}
-
-
-def test_hidden_files_and_folders_are_skipped(tmp_path: Path) -> None:
-    touch(tmp_path, "a.png", "._a.png", ".DS_Store", ".thumbnails/b.png", "c/.hidden.png")
-    assert names(tmp_path) == ["a.png"]
-    assert not find_pictures(tmp_path).others
 
 
 def test_links_are_followed_but_circles_are_not(tmp_path: Path) -> None:

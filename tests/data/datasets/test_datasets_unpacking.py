@@ -200,16 +200,8 @@ def test_a_missing_or_wrong_member_is_named(tmp_path: Path, kind: Kind, labels: 
     assert found(tmp_path) == {f"Set/{path.name}": archive, "Set/images": CONTENTS["images"]}
 
 
-def test_a_member_with_another_digest_is_refused(tmp_path: Path) -> None:
-    archive = packed("tar", {**CONTENTS, "labels": b"9876543210"})
-    put(tmp_path, "tar", archive)
-    with pytest.raises(DatasetError, match=r"labels is not the published file \(its md5 differs\)"):
-        get(REFUSED, data_dir=tmp_path, kind="tar", content=archive)
-    assert "Set/labels" not in found(tmp_path)
-
-
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cut", [10, 300, -30])
+@pytest.mark.parametrize("cut", [10, -30])
 def test_an_archive_that_cannot_be_unpacked_is_one_line(tmp_path: Path, kind: Kind, cut: int) -> None:
     """A mistake in the table: the digest fits, the content does not."""
     broken = GOOD[kind][:cut]
@@ -217,19 +209,3 @@ def test_an_archive_that_cannot_be_unpacked_is_one_line(tmp_path: Path, kind: Ki
     with pytest.raises(DatasetError, match=f"{NAMES[kind]} is not as expected: ") as caught:
         get(REFUSED, data_dir=tmp_path, kind=kind, content=broken)
     assert "\n" not in str(caught.value)
-
-
-def test_a_full_disk_while_unpacking_leaves_no_half_file(
-    tmp_path: Path, server: Mirrors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[int] = []
-
-    def full(descriptor: int) -> None:
-        calls.append(descriptor)
-        if len(calls) > 1:  # after the archive itself
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(DatasetError, match="the folder cannot be written to: No space left on device"):
-        get(server.serve("mirror", {"set.zip": GOOD["zip"]}), data_dir=tmp_path, kind="zip")
-    assert found(tmp_path) == {"Set/set.zip": GOOD["zip"]}

@@ -146,12 +146,6 @@ def test_channels_have_their_own_draws_or_share_one(kind: Any, fields: dict[str,
     assert torch.equal(together[:, 0], together[:, 2])
 
 
-@every_kind
-def test_by_makes_no_difference_for_grey_images(kind: Any, fields: dict[str, Any]) -> None:
-    images = torch.rand(5, 1, 8, 8)
-    assert torch.equal(noisy(kind(by="pixel", **fields), images), noisy(kind(by="channel", **fields), images))
-
-
 # --- corrupted pixels and random numbers ---
 
 
