@@ -31,7 +31,7 @@ RUN_CONFIG = "config_of_a_run"
 """The name that an earlier run's config has among Hydra's configs."""
 
 COMMAND_KEYS = {"hydra", "resume", "rerun", "sweep", "comparison"}
-"""Keys of the command line that are not stored in the run: where it starts, and how a sweep goes and ends."""
+"""Keys of the command line that are not stored in the run."""
 
 _RUN_DEFAULTS = ["_self_", {"tracker": "none"}] + [
     {f"override hydra/{group}": "autoenc"} for group in ("output", "job_logging", "hydra_logging")
@@ -43,15 +43,6 @@ def config_directory() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
-
-
-def register_configs(config_dir: str | None = None) -> None:
-    """Let Hydra find our YAML, and the user's folder `config_dir`, wherever it composes."""
-    _ConfigFolders.config_dir = config_dir
-    Plugins.instance().register(_ConfigFolders)
-    for group in ("launcher", "sweeper"):  # Hydra would check ours, which have the same names, by its own schemas
-        forget_stored_config(f"hydra/{group}")
-    register_resolver("devices_here", _devices_here)
 
 
 class _ConfigFolders(SearchPathPlugin):
@@ -72,6 +63,15 @@ def _devices_here() -> str:
     from autoenc.devices import kinds_here
 
     return ",".join(kinds_here())
+
+
+def register_configs(config_dir: str | None = None) -> None:
+    """Let Hydra find our YAML, and the user's folder `config_dir`, wherever it composes."""
+    _ConfigFolders.config_dir = config_dir
+    Plugins.instance().register(_ConfigFolders)
+    for group in ("launcher", "sweeper"):  # Hydra would check ours, which have the same names, by its own schemas
+        forget_stored_config(f"hydra/{group}")
+    register_resolver("devices_here", _devices_here)
 
 
 class Composer:
@@ -100,10 +100,9 @@ class Composer:
         return [text for text in self.overrides if text.lstrip("+").startswith(("tracker=", "tracker."))]
 
     def compose(self, *, multirun: bool | None = None) -> DictConfig:
-        """The config, Hydra's node included. Its `hydra.mode` says whether it is a sweep.
+        """The config, Hydra's node included.
 
-        Args:
-            multirun: whether it is a sweep; None: as the command line or the config, a preset say, asks for.
+        `multirun` becomes its `hydra.mode`; None: as the command line or the config, for example a preset, asks for.
 
         Raises:
             ConfigError: it cannot be composed, or names code to run.
@@ -117,7 +116,8 @@ class Composer:
             multirun = self._multirun or config.hydra.mode == RunMode.MULTIRUN
         config.hydra.mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         for override in self.parsed(self.overrides):
-            _check_sweep_override(override, multirun=multirun)
+            if override.is_sweep_override():
+                _check_sweep_override(override, multirun=multirun)
         return config
 
     def compose_job(self, config: DictConfig, overrides: Sequence[str], *, number: int) -> DictConfig:
@@ -155,7 +155,7 @@ class Composer:
         )
 
     def _explaining(self, compose: Callable[[list[str]], DictConfig], overrides: Sequence[str]) -> DictConfig:
-        """Compose; where Hydra complains, say it in our words."""
+        """Compose; Hydra's errors become ours."""
         try:
             config = compose(list(overrides))
         except (ValueError, HydraException, OmegaConfBaseException) as error:
@@ -164,10 +164,19 @@ class Composer:
         return config
 
     def _take(self, key: str) -> Path | None:
-        """Take `key=folder` out of the overrides."""
+        """Take `key=folder` out of the overrides; the last one counts."""
         found = [text for text in self.overrides if text.lstrip("+").startswith(f"{key}=")]
         self.overrides = [text for text in self.overrides if text not in found]
-        return [_folder(text.lstrip("+"), key=key) for text in found][-1] if found else None
+        return _folder(found[-1].lstrip("+"), key=key) if found else None
+
+    def _check_resume(self) -> None:
+        """Refuse `resume=` together with settings, all but the tracker."""
+        others = [text for text in self.overrides if text not in self.tracker_overrides]
+        if self.rerun is not None:
+            raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
+        if others:
+            problem = f"a resumed run keeps its settings, all but tracker, and '{others[0]}' is set"
+            raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
 
     def _start_from_run(self) -> None:
         """Replace `config.yaml` by the config of the run to resume or rerun.
@@ -176,14 +185,10 @@ class Composer:
         and passwords.
         """
         forget_stored_config(f"{RUN_CONFIG}.yaml")  # of an earlier command in this process
+        source, key = self.rerun, "rerun"
         if self.resume is not None:
-            if self.rerun is not None:
-                raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
-            others = [text for text in self.overrides if text not in self.tracker_overrides]
-            if others:
-                problem = f"a resumed run keeps its settings, all but tracker, and '{others[0]}' is set"
-                raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
-        source, key = (self.resume, "resume") if self.resume is not None else (self.rerun, "rerun")
+            self._check_resume()
+            source, key = self.resume, "resume"
         if source is None:
             return
         ours = OmegaConf.load(config_directory() / "config.yaml")
@@ -228,8 +233,6 @@ def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) ->
 
 
 def _check_sweep_override(override: Override, *, multirun: bool) -> None:
-    if not override.is_sweep_override():
-        return
     key, value = override.key_or_group, (override.input_line or "").partition("=")[2]
     if not multirun:
         raise ConfigError(key, "these are several values; --multirun tries each", value=value)

@@ -16,7 +16,7 @@ from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.live_table import ENDED, live_table, remarks, rows_that_fit
 from autoenc.comparison.rendering import print_whole
-from autoenc.progress import console
+from autoenc.progress import console, insist_on_output, lost_output
 from autoenc.runs import Watch
 from autoenc.settings import ConfigError
 
@@ -67,7 +67,7 @@ def _show(folders: Sequence[Path], *, follow: bool) -> int:
     watch = Watch(folders_among(folders))
     if follow:
         _follow(watch)
-        console.insist()
+        insist_on_output()
         return 0
     records, now = watch.refresh(), datetime.now(UTC)
     if console.is_terminal:
@@ -76,7 +76,7 @@ def _show(folders: Sequence[Path], *, follow: bool) -> int:
             console.print(Text(line))
     else:
         print_whole(live_table(records, now=now), to=console)
-    console.insist()
+    insist_on_output()
     return 0
 
 
@@ -92,7 +92,7 @@ def _follow(watch: Watch) -> None:
                 live.update(
                     Group(live_table(records, now=now, most_rows=rows, width=console.width), *last), refresh=True
                 )
-                no_reader = console.lost is not None or not console.is_terminal
+                no_reader = lost_output() is not None or not console.is_terminal
                 if no_reader or all(record.state in ENDED for record in records):
                     return
                 time.sleep(REFRESH_SECONDS)

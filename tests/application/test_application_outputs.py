@@ -125,5 +125,5 @@ def test_codes_that_are_not_finite_are_an_error(finished: Path, given: Given, mo
         return codes
 
     monkeypatch.setattr("autoenc.trained_model.TrainedModel.encode", encode)
-    assert told(finished, "images.npy", "codes.npz", "encode") == "what the model makes of 1 is not finite"
+    assert told(finished, "images.npy", "codes.npz", "encode") == "the model's output for 1 is not finite"
     assert not Path("codes.npz").exists()

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from autoenc.command_line import main
 from autoenc.command_line.compose import config_directory
 from autoenc.command_line.hydra_internals import initialize
-from autoenc.command_line.output_folder import claim_folder
+from autoenc.command_line.output_folder import claimed_folder
 from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.sweeps.faulty import install
@@ -78,7 +78,8 @@ def test_commands_of_the_same_second_get_different_folders(elsewhere: Path) -> N
     initialize(str(config_directory()))  # for `now`
 
     def claim() -> Path:
-        return claim_folder(OmegaConf.create({"hydra": {"run": {"dir": "${now:%H-%M-%S}"}}})).path
+        with claimed_folder(OmegaConf.create({"hydra": {"run": {"dir": "${now:%H-%M-%S}"}}})) as folder:
+            return folder
 
     with ThreadPoolExecutor() as threads:
         paths = [future.result() for future in [threads.submit(claim) for _ in range(3)]]

@@ -60,9 +60,9 @@ def test_a_sweep_runs_what_is_missing_and_leaves_the_rest_alone(
     before = {path: path.read_bytes() for path in SWEEP.glob("*/status.json")}
     capsys.readouterr()
     assert main([*QUICK, "architecture.code_size=1,2", "seed=1"]) == 0
-    assert "2 jobs in outputs/sweeps/s: 2 left alone." in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 2 kept." in capsys.readouterr().out
     assert main([*QUICK, "architecture.code_size=2", "seed=0,1"]) == 0
-    assert "2 jobs in outputs/sweeps/s: 1 left alone, 1 new." in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 1 kept, 1 new." in capsys.readouterr().out
     after = {path: path.read_bytes() for path in SWEEP.glob("*/status.json")}
     assert len(after) == 3
     assert before.items() <= after.items()
@@ -87,10 +87,10 @@ def test_the_jobs_of_a_sweep_can_be_listed_before_it(elsewhere: Path, capsys: py
     assert main([*command, "seed=0,1"]) == 0
     (there,) = SWEEP.glob("*-*")
     first, second = capsys.readouterr().out.splitlines()[1:]
-    assert first == f"left alone  {there.name}  seed=0"
+    assert first == f"kept  {there.name}  seed=0"
     assert second.split() == lines[1].split()
     assert main([*command, "seed=0,1", "sweep.rerun=all"]) == 0
-    assert "begun again" in capsys.readouterr().out
+    assert "restarted" in capsys.readouterr().out
     assert main([*command, "seed=0,1", "architecture=nothing"]) == 2
     assert "there is no such choice" in capsys.readouterr().err
     assert main([*QUICK, "--cfg", "hydra"]) == 2
@@ -120,10 +120,10 @@ def test_a_failed_job_is_tried_again_and_its_old_folder_kept(
     assert "RuntimeError: the noise was told to fail" in (raised / "train.log").read_text()
     assert state(jobs()["fault none"]) == "finished"
     assert main([*QUICK, *fault, "sweep.rerun=none"]) == 1
-    assert "3 left alone" in capsys.readouterr().out
+    assert "3 kept" in capsys.readouterr().out
     (elsewhere / "mended").touch()
     assert main([*QUICK, *fault]) == 0
-    assert "1 left alone, 1 resumed, 1 begun again" in capsys.readouterr().out
+    assert "1 kept, 1 resumed, 1 restarted" in capsys.readouterr().out
     assert state(raised) == state(killed) == "finished"
     assert state(SWEEP / ".replaced" / f"{raised.name}.1") == "failed"
     assert main([*QUICK, *fault, "sweep.rerun=all"]) == 0
@@ -215,7 +215,7 @@ def test_an_interrupted_sweep_saves_every_job_and_can_be_resumed(elsewhere: Path
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert b"The same command goes on." in out
+    assert b"The same command continues the sweep." in out
     assert sorted(state(folder) for folder in SWEEP.glob("*-*")) == ["interrupted", "interrupted"]
     assert not processes_with(str(elsewhere))
     assert main([*command, "noise.seconds=0"]) == 0
@@ -231,7 +231,7 @@ def test_ctrl_c_while_the_first_job_is_prepared_fails_no_job(elsewhere: Path) ->
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err == b""
-    assert b"The same command goes on." in out
+    assert b"The same command continues the sweep." in out
     assert {state(folder) for folder in SWEEP.glob("*-*")} == {"interrupted"}
     assert len(list(SWEEP.glob("*-*"))) == 1
 
@@ -254,10 +254,10 @@ def test_rerun_all_goes_on_after_an_interruption(
     assert {label: state(folder) for label, folder in jobs().items()} == {"seed 0": "finished", "seed 1": "interrupted"}
     capsys.readouterr()
     assert main(command) == 0
-    assert "2 jobs in outputs/sweeps/s: 1 left alone, 1 resumed" in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 1 kept, 1 resumed" in capsys.readouterr().out
     assert len(list(replaced.iterdir())) == 2
     assert main(command) == 0
-    assert "2 jobs in outputs/sweeps/s: 2 begun again." in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 2 restarted." in capsys.readouterr().out
     assert len(list(replaced.iterdir())) == 4
 
 
@@ -267,10 +267,10 @@ def test_a_sweep_that_is_widened_by_the_device_adds_only_new_jobs(
     assert main([*QUICK, "device=cpu"]) == 0
     capsys.readouterr()
     assert main([*QUICK, "device=cpu,auto"]) == 0
-    assert "2 jobs in outputs/sweeps/s: 1 left alone, 1 new." in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 1 kept, 1 new." in capsys.readouterr().out
     assert set(jobs()) == {"cpu", "auto"}
     assert main([*QUICK, "device=cpu,auto"]) == 0
-    assert "2 jobs in outputs/sweeps/s: 2 left alone." in capsys.readouterr().out
+    assert "2 jobs in outputs/sweeps/s: 2 kept." in capsys.readouterr().out
 
 
 def test_a_launcher_or_a_search_that_is_refused_leaves_no_folder(

@@ -148,7 +148,7 @@ def test_what_is_printed_when_a_run_is_stopped_goes_on_with_its_tracker(
     train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = interrupted(train, monkeypatch, "tracker=tensorboard")
-    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Interrupted. Go on with: "))
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Interrupted. Continue with: "))
     assert line.endswith(" resume=run tracker=tensorboard")
     assert main(line.split()[-2:]) == 0
     assert epochs_told(run) == [1, 2, 3]
