@@ -29,7 +29,7 @@ MISTAKES = {
     "optimizer.learning_rate=1,2": ["optimizer.learning_rate=1,2", "--multirun tries each"],
     "+optimizer.nesterov=true": ["optimizer.nesterov=true", "learning_rate"],
     "noise.probability=2": ["noise.probability=2", "noise=none has no such key", "dropout|masking|salt_and_pepper"],
-    "~architecture.code_size": ["architecture.code_size", "no value"],
+    "~architecture.code_size": ["architecture.code_size", "it is required, but not set"],
     "training.epochs=[": ["training.epochs=[", "two pairs of quotes"],
     "training.epochs.x=1": ["training.epochs.x=1", "'training.epochs' has no keys"],
     "training.epoch=1 optimizer.x=2": ["training.epoch", "+training.epoch=1"],
@@ -202,7 +202,7 @@ def test_a_defect_is_one_line_on_the_terminal_and_a_traceback_in_the_log(
     def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("autoenc.experiment.run.draw_loss_curves", broken)
+    monkeypatch.setattr("autoenc.experiment.drawing.draw_loss_curves", broken)
     run = train(exit_code=1)
     assert capsys.readouterr().err == "error: first line; second line\n"
     assert RunDirectory(run).status()["error"]["kind"] == "raised"

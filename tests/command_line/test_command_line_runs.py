@@ -34,7 +34,7 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
         [
             *(f".hydra/{name}" for name in ("config.yaml", "hydra.yaml", "overrides.yaml")),
             *(f"checkpoints/{which}/{name}" for which in ("best", "last", "previous") for name in checkpoint),
-            *("config.yaml", "environment.json", "metrics.jsonl", "status.json", "summary.json", "train.log"),
+            *("config.yaml", "config.json", "environment.json", "metrics.jsonl", "status.json", "summary.json", "train.log"),
             *(f"figures/{name}.png" for name in ("loss_curves", "progress", "reconstructions")),
             *(f"figures/{name}.npz" for name in ("progress", "reconstructions")),
         ]
@@ -152,8 +152,8 @@ def test_two_commands_in_one_process_have_logs_of_their_own(train: Train) -> Non
 
 
 def test_the_closing_report_is_right_with_chdir(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    train("hydra.job.chdir=true")
-    assert "rerun=run\n" in capsys.readouterr().out
+    run = train("hydra.job.chdir=true")
+    assert f"rerun={run}\n" in capsys.readouterr().out
 
 
 def test_config_dir_adds_choices(elsewhere: Path) -> None:
