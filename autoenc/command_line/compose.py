@@ -75,7 +75,7 @@ def register_configs(config_dir: str | None = None) -> None:
 
 
 class Composer:
-    """Composes the config of one command line."""
+    """Composes the config of one command line. Its methods raise `ConfigError` for a mistake in it."""
 
     def __init__(self, flags: argparse.Namespace) -> None:
         self.overrides: list[str] = list(flags.overrides)
@@ -83,7 +83,7 @@ class Composer:
         self.resume = self._take("resume")
         self.rerun = self._take("rerun")
         self.recorded_tracker = "none"
-        """The name of the tracker that the earlier run had."""
+        """The tracker of the earlier run."""
         self._start_from_run()
         self._multirun: bool = flags.multirun
         config_path = _absolute_folder(flags.config_path, flag="--config-path")
@@ -103,9 +103,6 @@ class Composer:
         """The config, Hydra's node included.
 
         `multirun` becomes its `hydra.mode`; None: as the command line or the config, for example a preset, asks for.
-
-        Raises:
-            ConfigError: it cannot be composed, or names code to run.
         """
         for text in self.overrides:
             group, _, choice = text.lstrip("+").partition(".name=")
@@ -121,11 +118,7 @@ class Composer:
         return config
 
     def compose_job(self, config: DictConfig, overrides: Sequence[str], *, number: int) -> DictConfig:
-        """The config of job `number` of the sweep that `config` describes.
-
-        Raises:
-            ConfigError: it cannot be composed, or names code to run.
-        """
+        """The config of job `number` of the sweep that `config` describes."""
         job = self._explaining(lambda kept: self._loader.load_sweep_config(config, kept), overrides)
         with open_dict(job):
             job.hydra.job.id, job.hydra.job.num = str(number), number
@@ -135,19 +128,15 @@ class Composer:
         """Overrides as Hydra reads them."""
         return list(OverridesParser.create(config_loader=self._loader).parse_overrides(list(overrides)))
 
-    def groups(self) -> list[str]:
-        """The groups, without Hydra's own."""
-        return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
-
     def choices(self, group: str) -> list[str]:
-        """The choices of a group; none for a key that is not a group."""
-        is_group = group not in {"", "hydra"} and "." not in group
-        return sorted(self._loader.get_group_options(group)) if is_group else []
+        """The choices of a group; none for a key that is not a group. The groups, without Hydra's own, for ""."""
+        if not group:
+            return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
+        return [] if group == "hydra" or "." in group else sorted(self._loader.get_group_options(group))
 
     def _open_choices(self, group: str) -> list[str]:
-        """The choices of a group that the command line can make; the groups if `group` is empty."""
-        from_run = self.config_name == RUN_CONFIG and group not in {"", "tracker"}  # a run's choices are made
-        return [] if from_run else self.choices(group) if group else self.groups()
+        """The same, as far as the command line can make them: those of an earlier run are made."""
+        return [] if self.config_name == RUN_CONFIG and group not in {"", "tracker"} else self.choices(group)
 
     def _load(self, overrides: list[str]) -> DictConfig:
         return self._loader.load_configuration(
@@ -221,11 +210,7 @@ def plain(node: DictConfig) -> dict[str, Any]:
 
 
 def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
-    """The checked settings of the node `sweep` or `comparison`.
-
-    Raises:
-        ConfigError: a key or value is wrong.
-    """
+    """The checked settings of the node `sweep` or `comparison`."""
     node = config.get(key)
     if not isinstance(node, DictConfig):
         raise ConfigError(key, "it must be a group of keys", value=node)

@@ -41,7 +41,7 @@ def sweep(composer: Composer, config: DictConfig) -> int:
 
     Raises:
         ConfigError: the sweep or one of its jobs is impossible; nothing has been written.
-        SystemExit: it was interrupted, and its jobs have saved.
+        SystemExit: it was interrupted, and its jobs have saved their state.
     """
     from autoenc.environment import describe_code
 
@@ -66,11 +66,7 @@ def sweep(composer: Composer, config: DictConfig) -> int:
 
 
 def preview(flags: argparse.Namespace, composer: Composer) -> str:
-    """List the jobs of a sweep: what would happen to each, its folder and its overrides. Nothing is written.
-
-    Raises:
-        ConfigError: the sweep is impossible, or the flags ask for more than its jobs.
-    """
+    """List the jobs of a sweep: what would happen to each, its folder and its overrides. Nothing is written."""
     for flag, value in {"--cfg": flags.cfg, "--package": flags.package, "--resolve": flags.resolve}.items():
         if value and value != "job":
             problem = "of a sweep (--multirun), --cfg job lists the jobs; without --multirun it shows one config"

@@ -143,6 +143,6 @@ def _help(composer: Composer) -> str:
     """Examples, the groups with their choices, and all settings after the command line's overrides."""
     config = composer.compose(multirun=False)
     settings = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
-    groups = [*composer.groups(), "hydra/launcher", "hydra/sweeper"]
+    groups = [*composer.choices(""), "hydra/launcher", "hydra/sweeper"]
     choices = "\n".join(f"{group}: {', '.join(composer.choices(group))}" for group in groups)
     return HELP.format(groups=textwrap.indent(choices, "  "), settings=textwrap.indent(settings.rstrip(), "  "))
