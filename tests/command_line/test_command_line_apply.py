@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -127,14 +128,15 @@ def test_the_help_and_a_wrong_run_import_no_torch() -> None:
 
 
 def test_an_interruption_ends_with_its_exit_code(
-    finished: Path, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: Path, images: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     Path("out").mkdir()
     monkeypatch.setattr("autoenc.application.apply", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     with pytest.raises(SystemExit) as caught:
         main([str(finished), "images.npy", "out"])
     assert caught.value.code == 130
-    assert "out has some of the pictures" in capsys.readouterr().out
+    assert "out has some of the pictures" in caplog.text
 
 
 def test_the_pictures_of_the_training_are_not_overwritten(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
