@@ -1,4 +1,4 @@
-"""What a person sees on the terminal: a live bar while a run trains, or one plain line an epoch in a pipe or file."""
+"""The terminal: a live bar while a run trains, or one plain line an epoch in a pipe or file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self, TypeVar, cast
+from typing import IO, Any, Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 
 class LastingStream:
-    """A stream whose write errors never interrupt the caller: its terminal or reader may go away, its disk be full.
+    """A stream whose write errors never interrupt the caller: a terminal may be closed, a disk full.
 
-    Text that cannot be written is left out, and the next is tried again. Letters that cannot be encoded are escaped.
+    Text that cannot be written is lost; the next text is tried again. Letters that cannot be encoded are escaped.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -53,8 +53,8 @@ class LastingStream:
         except (OSError, ValueError) as error:
             self.lost = self.lost or error
 
-    def let_go(self) -> None:
-        """Flush. After an error, send the rest to nowhere, so that Python does not complain at its end."""
+    def finish(self) -> None:
+        """Flush. After an error, send the rest to the null device, so that Python does not complain at its end."""
         self.flush()
         if self.lost is not None:
             with contextlib.suppress(OSError, ValueError):  # it is closed, or has no file number
@@ -63,37 +63,25 @@ class LastingStream:
                 os.close(null)
 
 
-class _LastingConsole(Console):
-    """Writes to what standard output is at the time, and never fails because of it."""
-
-    @property
-    def file(self) -> IO[str]:
-        """A `LastingStream`."""
-        stream = super().file
-        return stream if isinstance(stream, LastingStream) else cast("IO[str]", LastingStream(stream))
-
-    @file.setter
-    def file(self, new_file: IO[str]) -> None:
-        self._file = new_file
-
-    @property
-    def lost(self) -> OSError | ValueError | None:
-        """Why some of a command's output is missing; None outside of `exit_code`."""
-        return cast("LastingStream", self.file).lost
-
-    def insist(self) -> None:
-        """Raise the error that lost output, for a command that only prints. A reader that closed the pipe is no error.
-
-        Raises:
-            OSError, ValueError: a full disk, say, or a terminal that is gone.
-        """
-        self.file.flush()
-        if self.lost is not None and not isinstance(self.lost, BrokenPipeError):
-            raise self.lost
-
-
-console = _LastingConsole(highlight=False)
+console = Console(highlight=False)
 """The terminal. All output goes through it, so that lines appear above a live bar and not inside it."""
+
+
+def lost_output() -> OSError | ValueError | None:
+    """Why some of a command's output is missing; None if nothing is, or outside of `exit_code`."""
+    console.file.flush()
+    return console.file.lost if isinstance(console.file, LastingStream) else None
+
+
+def insist_on_output() -> None:
+    """Raise the error that lost output, for a command that only prints. A reader that closed the pipe is no error.
+
+    Raises:
+        OSError, ValueError: for example, the disk is full or the terminal is gone.
+    """
+    error = lost_output()
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise error
 
 
 class TerminalHandler(logging.Handler):

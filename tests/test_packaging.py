@@ -44,10 +44,3 @@ def test_the_wheel_has_every_yaml_and_trains(wheel: Path, elsewhere: Path) -> No
     assert (elsewhere / "run" / "summary.json").exists()
     # The package under test is the wheel's, not the checkout's.
     assert '"git": null' in (elsewhere / "run" / "environment.json").read_text()
-
-
-@pytest.mark.slow
-def test_the_console_command_answers_like_the_script(wheel: Path, elsewhere: Path) -> None:
-    done = run(wheel, "architecture=cnn")
-    assert (done.returncode, done.stderr[:27]) == (2, "error: architecture=cnn: th")
-    assert list(elsewhere.iterdir()) == []

@@ -32,7 +32,7 @@ def open_array(path: Path, *, key: str, name: str) -> NDArray[Any]:
         ConfigError: there is no such array, or its items are objects or records. Pickled objects are not loaded.
     """
     array: NDArray[Any]
-    with readable(path, key=key):
+    with _readable(path, key=key):
         is_archive = path.suffix.lower() == ".npz"
         array = _unpacked(path, key=key, name=name) if is_archive else open_memmap(path, mode="r")
     if array.dtype.names:
@@ -41,14 +41,14 @@ def open_array(path: Path, *, key: str, name: str) -> NDArray[Any]:
 
 
 def array_names(path: Path, *, key: str) -> list[str]:
-    """The names of the arrays in a file: of an `.npz` archive those of its members, of an `.npy` file none.
+    """The names of the arrays in an `.npz` archive; none for an `.npy` file, whose array has no name.
 
     Raises:
         ConfigError: the archive cannot be read.
     """
     if path.suffix.lower() != ".npz":
         return []
-    with readable(path, key=key), zipfile.ZipFile(path) as archive:
+    with _readable(path, key=key), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
@@ -61,7 +61,7 @@ def chunks(array: NDArray[Any], rows: int) -> Iterator[NDArray[Any]]:
 
 
 @contextmanager
-def readable(path: Path, *, key: str) -> Iterator[None]:
+def _readable(path: Path, *, key: str) -> Iterator[None]:
     """Name the file in the error if it cannot be read."""
     try:
         yield

@@ -16,7 +16,7 @@ from torch import Tensor
 from autoenc import progress
 from autoenc.data.datasets.image_files import Resize, read_picture
 
-LUMA = (0.299, 0.587, 0.114)
+LUMA = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)
 """Weights of red, green and blue in brightness: ITU-R BT.601, as in `read_picture`."""
 
 
@@ -95,10 +95,7 @@ def _recoloured(images: Tensor, *, channels: int) -> Tensor:
     """(B, 1 or 3, H, W) as (B, channels, H, W)."""
     if images.shape[1] == channels:
         return images
-    if channels == 1:
-        weights = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
-        return (images * weights).sum(1, keepdim=True)
-    return images.expand(-1, channels, -1, -1)
+    return (images * LUMA).sum(1, keepdim=True) if channels == 1 else images.expand(-1, channels, -1, -1)
 
 
 def _scaled(images: Tensor, *, height: int, width: int) -> Tensor:
@@ -124,20 +121,13 @@ def read_batches(source: ImageSource, *, size: int, task: str) -> Iterator[Itera
 @contextmanager
 def counting_bar(task: str, *, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing elsewhere; call the result with the number of pictures that were added."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=progress.console,
-        refresh_per_second=4,
-        transient=True,
-        disable=not progress.console.is_terminal,
-        expand=True,
-    )
-    task_id = bar.add_task(task, total=total)
-    with bar:
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn())
+    left = (TimeRemainingColumn(), TextColumn("left"))
+    console = progress.console
+    with Progress(
+        *columns, *left, console=console, transient=True, disable=not console.is_terminal, expand=True
+    ) as bar:
+        task_id = bar.add_task(task, total=total)
         yield lambda count: bar.advance(task_id, count)
 
 
@@ -153,12 +143,11 @@ def counted(count: int) -> str:
 
 
 def check_finite(values: Tensor, *, names: Sequence[str]) -> None:
-    """Check what a model computed, (B, ...), for the images or codes of these names.
+    """Refuse what a model computed, (B, ...), for the images or codes of these names, if it is not finite.
 
     Raises:
-        ValueError: one is not finite.
+        ValueError: a value is not finite.
     """
     finite = values.flatten(1).isfinite().all(1)
     if not finite.all():
-        odd = names[int((~finite).nonzero()[0])]
-        raise ValueError(f"what the model makes of {odd} is not finite")
+        raise ValueError(f"the model's output for {names[int(finite.int().argmin())]} is not finite")

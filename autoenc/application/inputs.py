@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
 
 from autoenc.application.array_files import SUFFIXES, array_images
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbered
@@ -31,20 +30,11 @@ class Datasets:
     """From the name of a dataset to its usual settings."""
     own: Dataset
     """The run's."""
-    own_name: str
     data_dir: Path
 
 
 def check_input(text: str, *, key: str) -> None:
-    """Check that `text` names a file, a folder or a dataset's split; nothing is read.
-
-    Args:
-        text: from the command line.
-        key: its option, for messages.
-
-    Raises:
-        ConfigError: it names nothing.
-    """
+    """Refuse a text that names no file, folder or dataset's split; nothing is read. `key` is its option."""
     if not Path(text).expanduser().exists():
         _named_split(text, key=key)
 
@@ -60,7 +50,7 @@ def open_input(
         fitting: how images are brought to the model's shape.
         datasets: where datasets are found.
         unreadable: what to do about pictures that cannot be read.
-        limit: the number of images to take, from the first.
+        limit: only the first so many images; None: all.
 
     Raises:
         ConfigError: nothing has this name, or there are no images in it.
@@ -96,7 +86,7 @@ def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets,
         for start in range(0, len(names), size):
             yield Batch(names[start : start + size], fitting.fit(images[start : start + size]))
 
-    own = f"{datasets.own_name} (the run's {split_name} split)"
+    own = f"{datasets.own.name} (the run's {split_name} split)"
     description = own if name == OWN else f"{name} ({split_name} split)"
     return ImageSource(description=description, names=names, batches=batches)
 
@@ -123,7 +113,7 @@ def _like_own(name: str, *, datasets: Datasets) -> Dataset:
     usual, binarization = datasets.usual(name), datasets.own.binarization
     if usual.binarization == binarization:
         return usual
-    log.info("%s is taken with dataset.binarization=%s, as the run's %s is.", name, binarization, datasets.own_name)
-    # Settings are dataclasses, which the protocol `Dataset` cannot say.
-    like_own: Dataset = replace(cast("Any", usual), binarization=binarization)
+    log.info("%s is taken with dataset.binarization=%s, as the run's %s is.", name, binarization, datasets.own.name)
+    like_own = replace(usual, binarization=binarization)
+    object.__setattr__(like_own, "name", name)  # `replace` copies only fields
     return like_own

@@ -6,9 +6,10 @@ import logging
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,33 +35,27 @@ SHOWN = 12
 LONGEST_CAPTION = 40
 THREADS = min(4, os.cpu_count() or 1)
 
-Draw = Callable[[Tensor, Tensor, list[str], Path, str], None]
-
 
 def reconstruct(run: TrainedModel, source: ImageSource, folder: Path, *, batch_size: int) -> None:
     """Write the reconstruction of each picture, and an overview of the first pictures with their errors."""
-
-    def draw(given: Tensor, made: Tensor, captions: list[str], path: Path, title: str) -> None:
-        images = given.numpy()
-        picture = Reconstructions(clean=images, given=images, final=made.numpy(), captions=tuple(captions))
-        picture.write_figure(path, title=title)
-
-    _write_reconstructions(run, source, folder, batch_size=batch_size, task="reconstructing", draw=draw)
+    names, given, made = _write_reconstructions(run, source, folder, batch_size=batch_size, task="reconstructing")
+    picture = Reconstructions(clean=given, given=given, final=made, captions=tuple(names))
+    picture.write_figure(folder / OVERVIEW, title=_title(run, source, shown=len(names)))
 
 
 def denoise(run: TrainedModel, source: ImageSource, folder: Path, *, batch_size: int) -> None:
-    """The same for noisy pictures; the overview shows what was removed from them. No noise is added."""
-    noise = run.config.values["noise"]
-    if run.config.noise.corrupts:
-        settings = ", ".join(f"{key}={value}" for key, value in noise.items() if key != "name")
-        log.info("The model was trained to remove %s noise (%s).", noise["name"].replace("_", " "), settings)
+    """The same for noisy pictures; the overview shows the noise that was removed. No noise is added."""
+    noise = run.config.noise
+    if noise.corrupts:
+        values = run.config.values["noise"]
+        settings = ", ".join(f"{key}={value}" for key, value in values.items() if key != "name")
+        log.info("The model was trained to remove %s noise (%s).", noise.name.replace("_", " "), settings)
     else:
         log.warning("The model was trained without noise: it has not learned to remove any.")
-
-    def draw(given: Tensor, made: Tensor, captions: list[str], path: Path, title: str) -> None:
-        draw_denoised(given.numpy(), denoised=made.numpy(), captions=captions, path=path, title=title)
-
-    _write_reconstructions(run, source, folder, batch_size=batch_size, task="denoising", draw=draw)
+    names, given, made = _write_reconstructions(run, source, folder, batch_size=batch_size, task="denoising")
+    draw_denoised(
+        given, denoised=made, captions=names, path=folder / OVERVIEW, title=_title(run, source, shown=len(names))
+    )
 
 
 def decode(run: TrainedModel, codes: StoredCodes, folder: Path, *, batch_size: int) -> None:
@@ -68,34 +63,37 @@ def decode(run: TrainedModel, codes: StoredCodes, folder: Path, *, batch_size: i
     expected, found = model_facts(run)["weights_sha256"], codes.facts.get("weights_sha256")
     if found is not None and found != expected:
         log.warning("These codes are from another model: the pictures may be meaningless.")
-    files = PictureFolder(folder, names=codes.names)
+    files = file_names(codes.names)
     with counting_bar("decoding", total=len(codes.names)) as advance:
         for names, batch in codes.batches(batch_size):
             made = run.decode(batch)
             check_finite(made, names=names)
-            files.write(names, made)
+            _write_pictures([folder / files[name] for name in names], made)
             advance(len(names))
 
 
 def _write_reconstructions(
-    run: TrainedModel, source: ImageSource, folder: Path, *, batch_size: int, task: str, draw: Draw
-) -> None:
+    run: TrainedModel, source: ImageSource, folder: Path, *, batch_size: int, task: str
+) -> tuple[list[str], NDArray[Any], NDArray[Any]]:
+    """Write the reconstructions; returns captions, pictures and reconstructions for the overview."""
     source.check()
-    files = PictureFolder(folder, names=source.names)
+    files = file_names(source.names)
     first: list[tuple[str, Tensor, Tensor]] = []
-
     with read_batches(source, size=batch_size, task=task) as batches:
         for batch in batches:
             made = run.reconstruct(batch.images)
             check_finite(made, names=batch.names)
-            files.write(batch.names, made)
+            _write_pictures([folder / files[name] for name in batch.names], made)
             left = SHOWN - len(first)
             # Copies: a view would keep the whole batch.
             first.extend(zip(batch.names[:left], batch.floats[:left].clone(), made[:left].clone(), strict=False))
     names, given, reconstructed = zip(*first, strict=True)
-    which = "" if len(source.names) <= len(first) else f": the first {len(first)} of {len(source.names):,}"
-    title = f"{title_of(run.config)}\n{printable(source.description)}{which}"
-    draw(torch.stack(given), torch.stack(reconstructed), [caption(name) for name in names], folder / OVERVIEW, title)
+    return [caption(name) for name in names], torch.stack(given).numpy(), torch.stack(reconstructed).numpy()
+
+
+def _title(run: TrainedModel, source: ImageSource, *, shown: int) -> str:
+    which = "" if shown == len(source.names) else f": the first {shown} of {len(source.names):,}"
+    return f"{title_of(run.config)}\n{printable(source.description)}{which}"
 
 
 def caption(name: str) -> str:
@@ -104,21 +102,13 @@ def caption(name: str) -> str:
     return shown if len(shown) <= LONGEST_CAPTION else f"…{shown[1 - LONGEST_CAPTION :]}"
 
 
-class PictureFolder:
-    """A folder with a PNG for each picture, named like it (see `file_names`)."""
-
-    def __init__(self, path: Path, *, names: Sequence[str]) -> None:
-        self.path = path
-        self._files = file_names(names)
-
-    def write(self, names: Sequence[str], images: Tensor) -> None:
-        """Write images (B, C, H, W) in [0, 1] under these names; values outside [0, 1] are clipped."""
-        pixels = (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()  # (B, H, W, C)
-        paths = [self.path / self._files[name] for name in names]
-        for folder in {path.parent for path in paths}:
-            folder.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="pictures") as threads:
-            list(threads.map(_write_picture, paths, pixels))  # `list` for the errors
+def _write_pictures(paths: Sequence[Path], images: Tensor) -> None:
+    """Write images (B, C, H, W) in [0, 1] as PNGs; values outside [0, 1] are clipped."""
+    pixels = (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()  # (B, H, W, C)
+    for folder in {path.parent for path in paths}:
+        folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="pictures") as threads:
+        list(threads.map(_write_picture, paths, pixels))  # `list` for the errors
 
 
 def file_names(names: Sequence[str]) -> dict[str, str]:

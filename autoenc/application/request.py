@@ -1,4 +1,4 @@
-"""What a person asks a trained model to do: checked, then input, model and output are brought together."""
+"""A request to apply a trained model: it is checked, then carried out."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Request:
     given: str
     """INPUT: see `open_input`; for `decode`, a file of codes."""
     output: Path
-    do: Action
-    device: str
-    batch_size: int | None
+    do: Action = "reconstruct"
+    device: str = "auto"
+    batch_size: int | None = None
     """None: as many images as have `MOST_PIXELS` values."""
-    limit: int | None
-    unreadable: Unreadable
-    resize: Resize | None
+    limit: int | None = None
+    unreadable: Unreadable = "error"
+    resize: Resize | None = None
     """None: as the run's own pictures were resized, or stretched if they were not."""
-    invert: bool
-    baseline: str
+    invert: bool = False
+    baseline: str = "run:test"
     """The ordinary pictures, for `score`; like `given`."""
-    overwrite: bool
-    data_dir: Path | None
+    overwrite: bool = False
+    data_dir: Path | None = None
     """None: the run's own."""
 
     @property
@@ -66,11 +66,7 @@ class Request:
 
 
 def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
-    """Do what is asked for.
-
-    Args:
-        request: what to do.
-        usual_dataset: from the name of a dataset to its usual settings.
+    """Carry out a request; `usual_dataset` maps the name of a dataset to its usual settings.
 
     Raises:
         ValueError: the request is impossible; the message is one line.
@@ -102,8 +98,7 @@ def _apply_to_pictures(
     datasets = Datasets(
         usual=usual_dataset,
         own=run.config.dataset,
-        own_name=run.config.values["dataset"]["name"],
-        data_dir=run.config.data_dir if request.data_dir is None else request.data_dir,
+        data_dir=request.data_dir or run.config.data_dir,
     )
 
     def opened(key: str, *, invert: bool, limit: int | None) -> ImageSource:
@@ -113,16 +108,12 @@ def _apply_to_pictures(
 
     source = opened("INPUT", invert=request.invert, limit=request.limit)
     log.info("%s of %s.", counted(len(source.names)), printable(source.description))
-    match request.do:
-        case "reconstruct":
-            reconstruct(run, source, request.output, batch_size=batch_size)
-        case "denoise":
-            denoise(run, source, request.output, batch_size=batch_size)
-        case "encode":
-            encode(run, source, request.output, batch_size=batch_size)
-        case "score":
-            baseline = opened("--baseline", invert=False, limit=None)
-            score(run, source, request.output, baseline=baseline, batch_size=batch_size)
+    if request.do == "score":
+        baseline = opened("--baseline", invert=False, limit=None)
+        score(run, source, request.output, baseline=baseline, batch_size=batch_size)
+    else:
+        work = {"reconstruct": reconstruct, "denoise": denoise, "encode": encode}[request.do]
+        work(run, source, request.output, batch_size=batch_size)
 
 
 def _resize(request: Request, run: TrainedModel) -> Resize:
@@ -139,21 +130,14 @@ def _check_outputs(request: Request) -> None:
         for key, text in request.inputs.items():
             _check_apart(path, given=text, key=key)
     for path in request.outputs:
-        if suffix is None:
-            _check_folder(path, overwrite=request.overwrite)
-        elif path.is_dir():
-            raise _wrong_output("this is a folder, and should be a file", path)
-        elif path.exists() and not request.overwrite:
+        if path.exists() and path.is_dir() != (suffix is None):
+            there, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder for the pictures")
+            raise _wrong_output(f"this is {there}, and should be {wanted}", path)
+        if path.is_file() and not request.overwrite:
             raise _wrong_output("this file exists; --overwrite replaces it", path)
-
-
-def _check_folder(path: Path, *, overwrite: bool) -> None:
-    if path.exists() and not path.is_dir():
-        raise _wrong_output("it is a file, and should be a folder for the pictures", path)
-    if path.is_dir() and not overwrite and any(path.iterdir()):
-        raise _wrong_output(
-            "this folder is not empty; --overwrite replaces the files in it that have the same names", path
-        )
+        if path.is_dir() and any(path.iterdir()) and not request.overwrite:
+            problem = "this folder is not empty; --overwrite replaces the files in it that have the same names"
+            raise _wrong_output(problem, path)
 
 
 def _check_apart(path: Path, *, given: str, key: str) -> None:

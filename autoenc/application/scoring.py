@@ -37,37 +37,36 @@ def score_files(table: Path) -> tuple[Path, Path, Path, Path]:
     return table, table.with_suffix(".json"), table.with_suffix(".png"), histogram
 
 
-def score(run: TrainedModel, source: ImageSource, table: Path, *, baseline: ImageSource, batch_size: int) -> float:
+def score(run: TrainedModel, source: ImageSource, table: Path, *, baseline: ImageSource, batch_size: int) -> None:
     """Write the pictures' errors, the largest first, with their percentiles among the errors of the ordinary pictures.
 
-    Returns:
-        the AUROC: of all pairs of a picture and an ordinary picture, the share in which the picture has the larger
-        error; ties count half.
+    The AUROC of telling the two apart is logged and written, too: of all pairs of a picture and an ordinary picture,
+    the share in which the picture has the larger error; ties count half.
     """
     yours = _measured(run, source, batch_size=batch_size, task="scoring")
     ordinary = _measured(run, baseline, batch_size=batch_size, task="scoring ordinary ones")
     shares = shares_below(yours.errors, ordinary.errors)
     auroc = float(shares.mean())
     _hint_at_inversion(yours, ordinary)
-    lines = [
+    headline = (
         f"AUROC {auroc:.3f}: a random picture of {printable(source.description)} has a larger error than a random one "
-        f"of {printable(baseline.description)} in {100 * auroc:.0f} % of all pairs; 50 % is no difference.",
-        f"Mean squared error: {yours.errors.mean():.4g} (mean of {len(yours.errors):,}) against "
-        f"{ordinary.errors.mean():.4g} (mean of {len(ordinary.errors):,}).",
-    ]
+        f"of {printable(baseline.description)} in {100 * auroc:.0f} % of all pairs; 50 % is no difference."
+    )
     _, facts, sheet, histogram = score_files(table)
     table.parent.mkdir(parents=True, exist_ok=True)
-    _draw(run, yours, ordinary, sheet=sheet, histogram=histogram, headline=lines[0])
+    _draw_sheet(run, yours, path=sheet)
+    draw_error_histograms(
+        yours.errors,
+        ordinary=ordinary.errors,
+        names=(caption(yours.description), caption(ordinary.description)),
+        path=histogram,
+        title=title_of(run.config),
+        line=headline,
+    )
     _write_facts(run, yours, ordinary, auroc=auroc, path=facts)
     _write_table(yours, shares, path=table)
-    for line in lines:
-        log.info("%s", line)
-    oddest = [
-        f"{printable(yours.names[at])} ({yours.errors[at]:.4g}, above {100 * shares[at]:.1f} %)"
-        for at in _order(yours)[:LOGGED]
-    ]
-    log.info("Oddest, with the error and the share of ordinary errors below it: %s.", ", ".join(oddest))
-    return auroc
+    log.info("%s", headline)
+    _log_errors(yours, ordinary, shares)
 
 
 def shares_below(errors: NDArray[np.float64], ordinary: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -142,32 +141,31 @@ def _hint_at_inversion(yours: _Measured, ordinary: _Measured) -> None:
         )
 
 
+def _log_errors(yours: _Measured, ordinary: _Measured, shares: NDArray[np.float64]) -> None:
+    means = [f"{one.errors.mean():.4g} (mean of {len(one.errors):,})" for one in (yours, ordinary)]
+    log.info("Mean squared error: %s.", " against ".join(means))
+    oddest = [
+        f"{printable(yours.names[at])} ({yours.errors[at]:.4g}, above {100 * shares[at]:.1f} %)"
+        for at in _order(yours)[:LOGGED]
+    ]
+    log.info("Oddest, with the error and the share of ordinary errors below it: %s.", ", ".join(oddest))
+
+
 def _order(measured: _Measured) -> list[int]:
     """The indices of the pictures, the oddest first."""
     indices: list[int] = np.argsort(-measured.errors, kind="stable").tolist()
     return indices
 
 
-def _draw(
-    run: TrainedModel, yours: _Measured, ordinary: _Measured, *, sheet: Path, histogram: Path, headline: str
-) -> None:
+def _draw_sheet(run: TrainedModel, yours: _Measured, *, path: Path) -> None:
     count = len(yours.names)
     few = count <= SHOWN
     each = count if few else min(SHOWN, count // 2)  # so that no picture is on both sides
-    title = f"{title_of(run.config)}\n{printable(yours.description)}, {counted(count)}, the oddest first"
     draw_odd_pictures(
         _scored(run, yours.oddest[:each]),
         ordinary=None if few else _scored(run, yours.most_ordinary[:each]),
-        path=sheet,
-        title=title,
-    )
-    draw_error_histograms(
-        yours.errors,
-        ordinary=ordinary.errors,
-        names=(caption(yours.description), caption(ordinary.description)),
-        path=histogram,
-        title=title_of(run.config),
-        line=headline,
+        path=path,
+        title=f"{title_of(run.config)}\n{printable(yours.description)}, {counted(count)}, the oddest first",
     )
 
 

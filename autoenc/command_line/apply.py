@@ -1,4 +1,4 @@
-"""`scripts/apply.py RUN INPUT OUTPUT`: a trained model applied to a person's own pictures."""
+"""`scripts/apply.py RUN INPUT OUTPUT`: a trained model applied to the user's own pictures."""
 
 from __future__ import annotations
 
@@ -55,10 +55,12 @@ interruption leaves no incomplete file, and a mistake is one line and an exit co
 log = logging.getLogger(__name__)
 
 ACTIONS = ("reconstruct", "denoise", "encode", "decode", "score")
-_NOT_READ_BY = {
-    **dict.fromkeys(("unreadable", "resize", "invert", "data_dir"), ("decode",)),
-    "baseline": ("reconstruct", "denoise", "encode", "decode"),
+_UNUSED = {
+    **dict.fromkeys(ACTIONS, ("baseline",)),
+    "decode": ("unreadable", "resize", "invert", "data_dir", "baseline"),
+    "score": (),
 }
+"""The options that an action does not use."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     help_text = "pictures at a time (default: 512, fewer if they are large)"
     add("--batch-size", type=_positive, metavar="N", help=help_text)
     add("--limit", type=_positive, metavar="N", help="only the first N pictures (default: all)")
-    help_text = "list pictures that cannot be read, and stop or go on without them (default: error)"
+    help_text = "list pictures that cannot be read, and stop or skip them (default: error)"
     add("--unreadable", choices=("error", "skip"), help=help_text)
     help_text = (
         "to the model's size: stretch, crop the edges, or pad with black "
@@ -115,15 +117,16 @@ def _positive(text: str) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
-    for name, actions in _NOT_READ_BY.items():
-        if getattr(options, name) is not None and options.do in actions:
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    for name in _UNUSED[options.do]:
+        if name in given:
             raise ConfigError(f"--{name.replace('_', '-')}", f"--do {options.do} does not use it")
     RunDirectory.open(options.run, key="RUN")
     from autoenc.application import Request, apply
 
-    defaults = {"unreadable": "error", "invert": False, "baseline": "run:test", "data_dir": _usual_data_dir()}
-    given = {name: value for name, value in vars(options).items() if value is not None or name not in defaults}
-    request = Request(**{**defaults, **given})
+    if (data_dir := os.environ.get("AUTOENC_DATA")) is not None:
+        given = {"data_dir": _folder(data_dir), **given}
+    request = Request(**given)
     try:
         apply(request, usual_dataset=_usual_dataset)
     except SystemExit:
@@ -133,18 +136,8 @@ def _apply(options: argparse.Namespace) -> int:
     return 0
 
 
-def _usual_data_dir() -> Path | None:
-    """The folder of `AUTOENC_DATA`; None for the run's own."""
-    folder = os.environ.get("AUTOENC_DATA")
-    return None if folder is None else _folder(folder)
-
-
 def _usual_dataset(name: str) -> Dataset:
-    """A dataset with the settings of its YAML.
-
-    Raises:
-        ConfigError: it has no YAML, or the YAML leaves a required value open.
-    """
+    """A dataset with the settings of its YAML."""
     from autoenc.data.datasets import DATASETS
 
     path = config_directory() / DATASETS.group / f"{name}.yaml"

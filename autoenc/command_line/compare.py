@@ -18,7 +18,7 @@ from autoenc.comparison.ranking import Ranking, SortOrder, rank
 from autoenc.comparison.rendering import as_markdown, print_tables
 from autoenc.comparison.tables import Line, Table, TableOptions, comparison_tables, shown_keys
 from autoenc.comparison.where import parse_where
-from autoenc.progress import console
+from autoenc.progress import console, insist_on_output
 from autoenc.runs import RunRecord, read_runs
 from autoenc.settings import ConfigError, listed
 
@@ -138,7 +138,7 @@ def _compare(options: argparse.Namespace) -> int:
     ranking = rank(records, metric=sorted_by or shown.metric, order=order)
     _show(options, ranking, shown)
     _export(options, ranking, shown)
-    console.insist()
+    insist_on_output()
     return 0
 
 

@@ -31,7 +31,7 @@ RUN_CONFIG = "config_of_a_run"
 """The name that an earlier run's config has among Hydra's configs."""
 
 COMMAND_KEYS = {"hydra", "resume", "rerun", "sweep", "comparison"}
-"""Keys of the command line that are not stored in the run: where it starts, and how a sweep goes and ends."""
+"""Keys of the command line that are not stored in the run."""
 
 _RUN_DEFAULTS = ["_self_", {"tracker": "none"}] + [
     {f"override hydra/{group}": "autoenc"} for group in ("output", "job_logging", "hydra_logging")
@@ -43,15 +43,6 @@ def config_directory() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
-
-
-def register_configs(config_dir: str | None = None) -> None:
-    """Let Hydra find our YAML, and the user's folder `config_dir`, wherever it composes."""
-    _ConfigFolders.config_dir = config_dir
-    Plugins.instance().register(_ConfigFolders)
-    for group in ("launcher", "sweeper"):  # Hydra would check ours, which have the same names, by its own schemas
-        forget_stored_config(f"hydra/{group}")
-    register_resolver("devices_here", _devices_here)
 
 
 class _ConfigFolders(SearchPathPlugin):
@@ -74,8 +65,17 @@ def _devices_here() -> str:
     return ",".join(kinds_here())
 
 
+def register_configs(config_dir: str | None = None) -> None:
+    """Let Hydra find our YAML, and the user's folder `config_dir`, wherever it composes."""
+    _ConfigFolders.config_dir = config_dir
+    Plugins.instance().register(_ConfigFolders)
+    for group in ("launcher", "sweeper"):  # Hydra would check ours, which have the same names, by its own schemas
+        forget_stored_config(f"hydra/{group}")
+    register_resolver("devices_here", _devices_here)
+
+
 class Composer:
-    """Composes the config of one command line."""
+    """Composes the config of one command line. Its methods raise `ConfigError` for a mistake in it."""
 
     def __init__(self, flags: argparse.Namespace) -> None:
         self.overrides: list[str] = list(flags.overrides)
@@ -83,7 +83,7 @@ class Composer:
         self.resume = self._take("resume")
         self.rerun = self._take("rerun")
         self.recorded_tracker = "none"
-        """The name of the tracker that the earlier run had."""
+        """The tracker of the earlier run."""
         self._start_from_run()
         self._multirun: bool = flags.multirun
         config_path = _absolute_folder(flags.config_path, flag="--config-path")
@@ -100,13 +100,9 @@ class Composer:
         return [text for text in self.overrides if text.lstrip("+").startswith(("tracker=", "tracker."))]
 
     def compose(self, *, multirun: bool | None = None) -> DictConfig:
-        """The config, Hydra's node included. Its `hydra.mode` says whether it is a sweep.
+        """The config, Hydra's node included.
 
-        Args:
-            multirun: whether it is a sweep; None: as the command line or the config, a preset say, asks for.
-
-        Raises:
-            ConfigError: it cannot be composed, or names code to run.
+        `multirun` becomes its `hydra.mode`; None: as the command line or the config, for example a preset, asks for.
         """
         for text in self.overrides:
             group, _, choice = text.lstrip("+").partition(".name=")
@@ -117,15 +113,12 @@ class Composer:
             multirun = self._multirun or config.hydra.mode == RunMode.MULTIRUN
         config.hydra.mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         for override in self.parsed(self.overrides):
-            _check_sweep_override(override, multirun=multirun)
+            if override.is_sweep_override():
+                _check_sweep_override(override, multirun=multirun)
         return config
 
     def compose_job(self, config: DictConfig, overrides: Sequence[str], *, number: int) -> DictConfig:
-        """The config of job `number` of the sweep that `config` describes.
-
-        Raises:
-            ConfigError: it cannot be composed, or names code to run.
-        """
+        """The config of job `number` of the sweep that `config` describes."""
         job = self._explaining(lambda kept: self._loader.load_sweep_config(config, kept), overrides)
         with open_dict(job):
             job.hydra.job.id, job.hydra.job.num = str(number), number
@@ -135,19 +128,15 @@ class Composer:
         """Overrides as Hydra reads them."""
         return list(OverridesParser.create(config_loader=self._loader).parse_overrides(list(overrides)))
 
-    def groups(self) -> list[str]:
-        """The groups, without Hydra's own."""
-        return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
-
     def choices(self, group: str) -> list[str]:
-        """The choices of a group; none for a key that is not a group."""
-        is_group = group not in {"", "hydra"} and "." not in group
-        return sorted(self._loader.get_group_options(group)) if is_group else []
+        """The choices of a group; none for a key that is not a group. The groups, without Hydra's own, for ""."""
+        if not group:
+            return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
+        return [] if group == "hydra" or "." in group else sorted(self._loader.get_group_options(group))
 
     def _open_choices(self, group: str) -> list[str]:
-        """The choices of a group that the command line can make; the groups if `group` is empty."""
-        from_run = self.config_name == RUN_CONFIG and group not in {"", "tracker"}  # a run's choices are made
-        return [] if from_run else self.choices(group) if group else self.groups()
+        """The same, as far as the command line can make them: those of an earlier run are made."""
+        return [] if self.config_name == RUN_CONFIG and group not in {"", "tracker"} else self.choices(group)
 
     def _load(self, overrides: list[str]) -> DictConfig:
         return self._loader.load_configuration(
@@ -155,7 +144,7 @@ class Composer:
         )
 
     def _explaining(self, compose: Callable[[list[str]], DictConfig], overrides: Sequence[str]) -> DictConfig:
-        """Compose; where Hydra complains, say it in our words."""
+        """Compose; Hydra's errors become ours."""
         try:
             config = compose(list(overrides))
         except (ValueError, HydraException, OmegaConfBaseException) as error:
@@ -164,10 +153,19 @@ class Composer:
         return config
 
     def _take(self, key: str) -> Path | None:
-        """Take `key=folder` out of the overrides."""
+        """Take `key=folder` out of the overrides; the last one counts."""
         found = [text for text in self.overrides if text.lstrip("+").startswith(f"{key}=")]
         self.overrides = [text for text in self.overrides if text not in found]
-        return [_folder(text.lstrip("+"), key=key) for text in found][-1] if found else None
+        return _folder(found[-1].lstrip("+"), key=key) if found else None
+
+    def _check_resume(self) -> None:
+        """Refuse `resume=` together with settings, all but the tracker."""
+        others = [text for text in self.overrides if text not in self.tracker_overrides]
+        if self.rerun is not None:
+            raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
+        if others:
+            problem = f"a resumed run keeps its settings, all but tracker, and '{others[0]}' is set"
+            raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
 
     def _start_from_run(self) -> None:
         """Replace `config.yaml` by the config of the run to resume or rerun.
@@ -176,14 +174,10 @@ class Composer:
         and passwords.
         """
         forget_stored_config(f"{RUN_CONFIG}.yaml")  # of an earlier command in this process
+        source, key = self.rerun, "rerun"
         if self.resume is not None:
-            if self.rerun is not None:
-                raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
-            others = [text for text in self.overrides if text not in self.tracker_overrides]
-            if others:
-                problem = f"a resumed run keeps its settings, all but tracker, and '{others[0]}' is set"
-                raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
-        source, key = (self.resume, "resume") if self.resume is not None else (self.rerun, "rerun")
+            self._check_resume()
+            source, key = self.resume, "resume"
         if source is None:
             return
         ours = OmegaConf.load(config_directory() / "config.yaml")
@@ -216,11 +210,7 @@ def plain(node: DictConfig) -> dict[str, Any]:
 
 
 def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
-    """The checked settings of the node `sweep` or `comparison`.
-
-    Raises:
-        ConfigError: a key or value is wrong.
-    """
+    """The checked settings of the node `sweep` or `comparison`."""
     node = config.get(key)
     if not isinstance(node, DictConfig):
         raise ConfigError(key, "it must be a group of keys", value=node)
@@ -228,8 +218,6 @@ def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) ->
 
 
 def _check_sweep_override(override: Override, *, multirun: bool) -> None:
-    if not override.is_sweep_override():
-        return
     key, value = override.key_or_group, (override.input_line or "").partition("=")[2]
     if not multirun:
         raise ConfigError(key, "these are several values; --multirun tries each", value=value)

@@ -1,4 +1,4 @@
-"""What is wrong with a config, in one line: Hydra's errors in our words, and configs that name code to run."""
+"""Mistakes in a config as one line: Hydra's errors in our words, and configs that name code to run."""
 
 from __future__ import annotations
 
@@ -25,33 +25,27 @@ _CALLS_OTHER_CODE = ("hydra.utils.", "logging.config.")
 def explained(error: Exception, *, overrides: Sequence[str], compose: Compose, choices: Choices) -> Exception:
     """Hydra's error about `overrides` as a `ConfigError`, or the error itself if there is nothing to add.
 
-    Args:
-        error: Hydra's.
-        overrides: of the command line.
-        compose: composes without the faulty overrides, to find which keys there are.
-        choices: the choices of a group; none for a key that is not a group.
+    `compose` composes without the faulty overrides, to find the known keys. `choices` has the choices of a group, and
+    none for a key that is not a group.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return _unknown_choice(group, choice, choices=sorted(error.options))
     if isinstance(error, OverrideParseException):
         return _unreadable_override(error.override)
-    unknown = re.match(r"Could not override '([^']+)'", str(error))
-    explanation: Exception | None = None
-    if unknown:
-        explanation = _unknown_key(unknown[1], overrides=overrides, compose=compose, choices=choices)
-    elif str(error).startswith("Config group override must be"):  # `group=null` or `group=3`
-        explanation = _no_choice(overrides, choices=choices)
-    elif isinstance(error.__cause__, OmegaConfBaseException):
-        cause = error.__cause__
-        explanation = ConfigError(cause.full_key or str(error) or "config", in_one_line(cause))
-    return explanation or error
+    if unknown := re.match(r"Could not override '([^']+)'", str(error)):
+        return _unknown_key(unknown[1], overrides=overrides, compose=compose, choices=choices) or error
+    if str(error).startswith("Config group override must be"):  # `group=null` or `group=3`
+        return _no_choice(overrides, choices=choices) or error
+    if isinstance(cause := error.__cause__, OmegaConfBaseException):
+        return ConfigError(cause.full_key or str(error) or "config", in_one_line(cause))
+    return error
 
 
 def _unreadable_override(override: str) -> ConfigError:
     key, equals, value = override.partition("=")
     if not equals:
-        return ConfigError(override, "a setting is written key=value, without spaces")
+        return ConfigError(key, "a setting is written key=value, without spaces")
     problem = f"it cannot be read; special characters need two pairs of quotes: \"{key}='{value}'\""
     return ConfigError(key, problem, value=value)
 
@@ -105,11 +99,7 @@ def _labelled(parent: str, node: DictConfig) -> str:
 
 
 def refuse_untrusted(config: DictConfig) -> None:
-    """Refuse a composed config that would run code of anyone but Hydra and us, or change the environment.
-
-    Raises:
-        ConfigError: it names such code.
-    """
+    """Refuse a composed config that would run code of anyone but Hydra and us, or change the environment."""
     refuse_code(OmegaConf.to_container(config.hydra, resolve=False), path="hydra")
     if config.hydra.callbacks:
         raise ConfigError("hydra.callbacks", "autoenc runs no callbacks")
@@ -118,11 +108,7 @@ def refuse_untrusted(config: DictConfig) -> None:
 
 
 def refuse_code(node: Any, *, path: str) -> None:
-    """Refuse values that Hydra or `logging` would import and call.
-
-    Raises:
-        ConfigError: the node, which is at `path`, has such a value.
-    """
+    """Refuse the node at `path` if it has values that Hydra or `logging` would import and call."""
     if isinstance(node, list):
         for index, item in enumerate(node):
             refuse_code(item, path=f"{path}.{index}")
@@ -139,11 +125,7 @@ def refuse_code(node: Any, *, path: str) -> None:
 
 
 def refuse_packages(main_config: Path) -> None:
-    """Refuse a main config with a `pkg://` entry in `hydra.searchpath`: Hydra would import it while composing.
-
-    Raises:
-        ConfigError: it has such an entry.
-    """
+    """Refuse a main config with a `pkg://` entry in `hydra.searchpath`: Hydra would import it while composing."""
     if main_config.is_file():
         for entry in OmegaConf.select(OmegaConf.load(main_config), "hydra.searchpath") or ():
             if not str(entry).startswith(("file://", "/", ".")):

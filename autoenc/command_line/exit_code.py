@@ -19,25 +19,24 @@ WRONG_INPUT, FAILED = 2, 1
 
 
 def exit_code(work: Callable[[], int]) -> int:
-    """Do the work of a command; returns its exit code.
+    """Do the work of a command; returns its exit code: 0 for success, 1 for a failure, 2 for wrong input.
 
-    0 is success, 1 work that failed, 2 a request that is impossible. A signal (129, 130, 143) and argparse (2) leave by
-    `SystemExit`. `HYDRA_FULL_ERROR=1` in the environment adds a traceback.
+    A signal (129, 130, 143) and argparse (2) leave by `SystemExit`. `HYDRA_FULL_ERROR=1` adds a traceback.
 
-    A standard stream that is closed, full or lacks a letter neither ends the work nor changes the code. A command that
-    only prints calls `console.insist`.
+    A standard stream that is closed or full neither ends the work nor changes the code. A command that only prints
+    calls `insist_on_output`.
     """
-    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     with _lasting_streams():
         try:
             return work()
         except KeyboardInterrupt:
             return 130
         except Exception as error:
-            if full:
+            if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 traceback.print_exception(error)
             sys.stderr.write(f"error: {in_one_line(error)}\n")
-            if isinstance(error, (ValueError, *_config_errors())):
+            # Hydra's and OmegaConf's errors are recognised by their modules, to import neither here.
+            if isinstance(error, ValueError) or type(error).__module__.partition(".")[0] in {"hydra", "omegaconf"}:
                 return WRONG_INPUT
             log.debug("Failed.", exc_info=True)
             return FAILED
@@ -53,13 +52,11 @@ def _lasting_streams() -> Iterator[None]:
     finally:
         sys.stdout, sys.stderr = before
         for stream in lasting:
-            stream.let_go()
+            stream.finish()
 
 
 def _null_device() -> TextIO:
-    """Replaces a stream that was closed before Python began (`>&-`). Otherwise the next file that is opened, here or in
-    a sweep's job, would get the stream's number.
-    """
+    """A stream to replace one that was closed at the start (`>&-`); the next file to be opened would get its number."""
     null = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
     os.set_inheritable(null.fileno(), True)
     return null
@@ -70,9 +67,3 @@ def in_one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     text = "; ".join(line for line in lines if line)
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text) or type(error).__name__
-
-
-def _config_errors() -> list[type[Exception]]:
-    """Hydra's and OmegaConf's errors, if anything has imported these packages."""
-    homes = {"hydra.errors": "HydraException", "omegaconf.errors": "OmegaConfBaseException"}
-    return [getattr(sys.modules[home], name) for home, name in homes.items() if home in sys.modules]

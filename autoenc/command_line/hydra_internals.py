@@ -13,7 +13,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import env_override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 _IS_1_3 = hydra.__version__.startswith("1.3.")
 
@@ -43,18 +43,7 @@ def show_text(flags: argparse.Namespace, *, config_path: str) -> None:
     GlobalHydra.instance().clear()
     # Without this variable Hydra prints errors in its own format and exits.
     with env_override({"HYDRA_FULL_ERROR": "1"}):
-        _run_hydra(
-            args=flags,
-            args_parser=get_args_parser(),
-            task_function=_unused_task,
-            config_path=config_path,
-            config_name="config",
-        )
-
-
-def _unused_task(config: DictConfig) -> None:
-    """Hydra asks for a task even if it only prints."""
-    raise AssertionError(config)
+        _run_hydra(flags, get_args_parser(), lambda _: None, config_path=config_path, config_name="config")
 
 
 def register_resolver(name: str, resolver: Callable[[], str]) -> None:

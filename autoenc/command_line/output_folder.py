@@ -6,9 +6,9 @@ import contextlib
 import logging.config
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -23,68 +23,58 @@ LONGEST_TICK = 10.0
 _TERMINAL_HANDLER = "autoenc.progress.TerminalHandler"
 
 
-class Claim(NamedTuple):
-    """A folder that belongs to this process alone."""
-
-    path: Path
-    """Absolute."""
-    made: list[Path]
-    """The folders that were made for it, the outermost first."""
-
-    def undo(self) -> None:
-        """Remove the folder, because the run turned out to be impossible."""
-        for item in self.path.iterdir():
-            shutil.rmtree(item) if item.is_dir() else item.unlink()
-        with contextlib.suppress(OSError):  # another process uses an outer one by now
-            for folder in reversed(self.made):
-                folder.rmdir()
-
-
-def claim_folder(config: DictConfig) -> Claim:
-    """Make the folder `hydra.run.dir`, or take it if it exists and is empty.
-
-    If its name is made from the time (`${now:...}`) and taken, the time is looked up again until the name is free.
+@contextlib.contextmanager
+def claimed_folder(config: DictConfig) -> Iterator[Path]:
+    """Make the folder `hydra.run.dir`, or take it if it exists and is empty. An error in the block removes it again.
 
     Raises:
         ConfigError: the folder is taken or cannot be made.
     """
-    tried = None
+    path, made = _claim_folder(config)
+    try:
+        yield path
+    except Exception:
+        for item in path.iterdir():
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+        with contextlib.suppress(OSError):  # another process uses an outer one by now
+            for folder in made:
+                folder.rmdir()
+        raise
+
+
+def _claim_folder(config: DictConfig) -> tuple[Path, list[Path]]:
+    """The claimed folder, and all folders that were made for it, the innermost first.
+
+    If its name is made from the time (`${now:...}`) and taken, the time is looked up again until the name is free.
+    """
     deadline = time.monotonic() + LONGEST_TICK
     while True:
-        name = str(config.hydra.run.dir)
+        path = Path(str(config.hydra.run.dir))
         try:
-            claim = _claim(Path(name).absolute()) if name != tried else None
+            made = [folder for folder in (path, *path.parents) if not folder.exists()]
+            path.mkdir(parents=True, exist_ok=True)
+            if _is_claimed(path):
+                return path.absolute(), [folder.absolute() for folder in made]
         except OSError as error:
-            raise ConfigError("hydra.run.dir", f"the folder cannot be made: {error.strerror}", value=name) from None
-        if claim is not None:
-            return claim
-        tried = name
+            raise ConfigError(
+                "hydra.run.dir", f"the folder cannot be made: {error.strerror}", value=str(path)
+            ) from None
         if time.monotonic() > deadline or "${now:" not in OmegaConf.to_yaml(config.hydra.run):
-            problem = "the folder exists and is not empty; choose another, or go on with an interrupted run by resume="
-            raise ConfigError("hydra.run.dir", problem, value=name)
-        time.sleep(0.001)
+            problem = "the folder exists and is not empty; choose another, or continue an interrupted run with resume="
+            raise ConfigError("hydra.run.dir", problem, value=str(path))
+        time.sleep(0.01)
         OmegaConf.clear_cache(config)
 
 
-def _claim(path: Path) -> Claim | None:
-    """The folder, or None if another process has it."""
-    made: list[Path] = []
+def _is_claimed(path: Path) -> bool:
+    """Claim a folder: it belongs to the one process that finds it empty and makes an entry in it."""
+    if any(path.iterdir()):
+        return False
     try:
-        for folder in reversed([path, *path.parents]):
-            if not folder.exists():
-                folder.mkdir(exist_ok=True)
-                made.append(folder)
-        if any(path.iterdir()):
-            return None
-    except OSError:
-        for folder in reversed(made):
-            folder.rmdir()
-        raise
-    try:  # Whoever made the folder, it belongs to the one process that makes this entry.
         (path / ".hydra").mkdir()
     except FileExistsError:
-        return None
-    return Claim(path, made)
+        return False
+    return True
 
 
 def open_log(config: DictConfig, folder: Path) -> None:
@@ -117,37 +107,26 @@ def hydra_files(config: DictConfig) -> dict[str, str]:
 def configure_logging(config: DictConfig, *, node: str) -> None:
     """Configure `logging` by a node of Hydra's config, `job_logging` or `hydra_logging`."""
     settings = logging_settings(config, node=node)
-    if settings.get("root") is not None:  # without a root logger, Hydra leaves logging alone
+    if settings.get("root") is not None:  # as in Hydra: without a root logger, nothing is configured
         logging.config.dictConfig(settings)
 
 
 def logging_settings(config: DictConfig, *, node: str, terminal: bool = True) -> dict[str, Any]:
-    """A node of Hydra's logging, with the levels of `hydra.verbose`, for `logging.config.dictConfig`.
+    """The node `job_logging` or `hydra_logging`, with the levels of `hydra.verbose`, for `logging.config.dictConfig`.
 
-    Args:
-        config: with Hydra's node.
-        node: `job_logging` or `hydra_logging`.
-        terminal: False to leave out the handlers that write to a terminal, for a process without one.
+    With `terminal=False`, handlers that write to a terminal are left out.
 
     Raises:
         ConfigError: it names code to run.
     """
     settings, verbose = plain(config.hydra[node]), config.hydra.verbose
     refuse_code(settings, path=f"hydra.{node}")
-    if not terminal:
-        _remove_terminal(settings)
+    for handler in () if terminal else (settings.get("handlers") or {}).values():
+        if handler.get("class") == _TERMINAL_HANDLER:
+            handler["class"] = "logging.NullHandler"
     if verbose is True:
         (settings.get("root") or {})["level"] = "DEBUG"
     elif verbose:
         names: Sequence[str] = [verbose] if isinstance(verbose, str) else list(verbose)
         settings.setdefault("loggers", {}).update({name: {"level": "DEBUG"} for name in names})
     return settings
-
-
-def _remove_terminal(settings: dict[str, Any]) -> None:
-    handlers = settings.get("handlers") or {}
-    for name in [name for name, handler in handlers.items() if handler.get("class") == _TERMINAL_HANDLER]:
-        del handlers[name]
-        for logger in (settings.get("root") or {}, *(settings.get("loggers") or {}).values()):
-            if name in logger.get("handlers", []):
-                logger["handlers"].remove(name)

@@ -17,7 +17,7 @@ from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.folders_given import folders_among
 from autoenc.comparison.live_table import ENDED, live_table, remarks, rows_that_fit
 from autoenc.comparison.rendering import print_whole
-from autoenc.progress import console
+from autoenc.progress import console, insist_on_output, lost_output
 from autoenc.runs import Watch
 from autoenc.settings import ConfigError
 
@@ -77,7 +77,7 @@ def _show(folders: Sequence[Path], *, follow: bool) -> int:
                 console.print(Text(line))
         else:
             print_whole(live_table(records, now=now), to=console)
-    console.insist()
+    insist_on_output()
     return 0
 
 
@@ -90,7 +90,7 @@ def _follow(watch: Watch) -> None:
             rows = max(rows_that_fit(console) - len(last), 1)
             table = live_table(records, now=now, most_rows=rows, width=console.width)
             live.update(Group(table, *last), refresh=True)
-            no_reader = console.lost is not None or not console.is_terminal
+            no_reader = lost_output() is not None or not console.is_terminal
             if no_reader or all(record.state in ENDED for record in records):
                 return
             time.sleep(REFRESH_SECONDS)

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,9 +28,9 @@ MOST_NAMED = 3
 """Of the jobs that did not finish; the table has all."""
 
 _WORDS: dict[Action, str] = {
-    "leave": "left alone",
+    "leave": "kept",
     "go_on": "resumed",
-    "again": "begun again",
+    "again": "restarted",
     "wait": "still running",
     "begin": "new",
 }
@@ -40,34 +41,32 @@ def sweep(composer: Composer, config: DictConfig) -> int:
 
     Raises:
         ConfigError: the sweep or one of its jobs is impossible; nothing has been written.
-        SystemExit: it was interrupted, and its jobs have saved.
+        SystemExit: it was interrupted, and its jobs have saved their state.
     """
     from autoenc.environment import describe_code
 
     plan, code = SweepPlan(composer, config), describe_code()
     with plan.folder.locked(), SweepDisplay(plan.folder.path) as view:
         if plan.folder.begin_anew(wanted=plan.settings.rerun == "all"):
-            log.info("Going on with sweep.rerun=all: jobs that it has trained already are not trained once more.")
+            log.info("Continuing sweep.rerun=all: it does not train again what it has already trained again.")
         _announce(plan, code=code)
-        course = _begin(plan, code=code, view=view)
+        driver = _begin(plan, code=code, view=view)
         try:
-            course.run()
+            driver.run()
         except SystemExit:
             view.interrupted()
-            log.info("Interrupted. The same command goes on.")
+            log.info("Interrupted. The same command continues the sweep.")
             raise
         plan.folder.end_anew()
-        compared = _compare(plan.folder.path, course.source)
+        compared = _compare(plan.folder.path, driver.source)
     log.info("The sweep is in %s", shown_path(plan.folder.path))
-    return _exit_code(list(dict.fromkeys([*course.source.over_before(), *course.asked_for])), compared=compared)
+    folders = list(dict.fromkeys([*driver.source.over_before(), *driver.asked_for]))
+    all_finished = _check_finished(folders)
+    return 0 if all_finished and compared else 1
 
 
 def preview(flags: argparse.Namespace, composer: Composer) -> str:
-    """What a sweep would do about each job, its folder, and what it overrides. Nothing is written.
-
-    Raises:
-        ConfigError: the sweep is impossible, or the flags ask for more than its jobs.
-    """
+    """List the jobs of a sweep: what would happen to each, its folder and its overrides. Nothing is written."""
     for flag, value in {"--cfg": flags.cfg, "--package": flags.package, "--resolve": flags.resolve}.items():
         if value and value != "job":
             problem = "of a sweep (--multirun), --cfg job lists the jobs; without --multirun it shows one config"
@@ -79,14 +78,14 @@ def preview(flags: argparse.Namespace, composer: Composer) -> str:
 
 
 def _listed_jobs(plan: SweepPlan) -> list[str]:
-    actions = [plan.action(job.folder) for job in plan.jobs]
-    width = max(len(_WORDS[action]) for action in actions)
+    actions = [_WORDS[plan.action(job.folder)] for job in plan.jobs]
+    width = max(map(len, actions))
     longest = max(len(job.folder.name) for job in plan.jobs)
     lines = [
-        f"{_WORDS[action]:<{width}}  {job.folder.name:<{longest}}  {' '.join(plan.varying(job.overrides))}".rstrip()
+        f"{action:<{width}}  {job.folder.name:<{longest}}  {' '.join(plan.varying(job.overrides))}".rstrip()
         for job, action in zip(plan.jobs, actions, strict=True)
     ]
-    return [f"# {_counted(plan, actions)}.", *lines]
+    return [f"# {_counted(plan)}.", *lines]
 
 
 def _listed_examples(plan: SweepPlan) -> list[str]:
@@ -95,41 +94,38 @@ def _listed_examples(plan: SweepPlan) -> list[str]:
     return [headline, *dict.fromkeys(" ".join(plan.varying(example)) for example in examples)]
 
 
-def _counted(plan: SweepPlan, actions: Sequence[Action]) -> str:
-    """How many jobs there are, where, and how many of them need what."""
-    counts = [f"{actions.count(action)} {words}" for action, words in _WORDS.items() if action in actions]
+def _counted(plan: SweepPlan) -> str:
+    """The number of jobs, their folder, and the number of jobs for each action."""
+    counts = Counter(plan.action(job.folder) for job in plan.jobs)
+    parts = ", ".join(f"{counts[action]} {words}" for action, words in _WORDS.items() if action in counts)
     jobs = "1 job" if len(plan.jobs) == 1 else f"{len(plan.jobs)} jobs"
-    return f"{jobs} in {shown_path(plan.folder.path)}: {', '.join(counts)}"
+    return f"{jobs} in {shown_path(plan.folder.path)}: {parts}"
 
 
 def _announce(plan: SweepPlan, *, code: str) -> None:
-    """Log what is there already and what will be done."""
+    """Log how many jobs there are and what happens to them; warn about jobs that other code has finished."""
     if not plan.jobs:
         return
-    actions = [plan.action(job.folder) for job in plan.jobs]
-    log.info("%s.", _counted(plan, actions))
-    before = plan.folder.jobs
-    left = [job.folder.name for job, action in zip(plan.jobs, actions, strict=True) if action == "leave"]
-    older = [name for name in left if name in before and before[name].code not in {code, ""}]
+    log.info("%s.", _counted(plan))
+    kept = [plan.folder.jobs.get(job.folder.name) for job in plan.jobs if plan.action(job.folder) == "leave"]
+    older = [job.code for job in kept if job is not None and job.code not in {code, ""}]
     if older:
         log.warning(
             "%d of them finished by other code (%s; this is %s): sweep.rerun=all trains them again.",
             len(older),
-            printable(before[older[0]].code),
+            printable(older[0]),
             code,
         )
 
 
 def _begin(plan: SweepPlan, *, code: str, view: Display) -> SweepDriver:
-    """The sweep, ready to run. What may fail comes first, so that nothing is left in its folder then."""
+    """Start the launcher and write the sweep's files. The launcher comes first: if it fails, no file is left."""
     with contextlib.ExitStack() as undone:
         launcher = plan.launcher.build()
         undone.callback(launcher.close)
         source = plan.source()
         plan.folder.add(plan.jobs, code=code)
-        write_atomically(
-            plan.folder.path / "multirun.yaml", OmegaConf.to_yaml(plan.config).encode()
-        )  # as Hydra's own sweeps have it
+        write_atomically(plan.folder.path / "multirun.yaml", OmegaConf.to_yaml(plan.config).encode())  # as Hydra does
         undone.pop_all()
     for line in source.opening_words():
         log.info("%s", line)
@@ -159,11 +155,11 @@ def _compare(folder: Path, source: Source) -> bool:
     return True
 
 
-def _exit_code(folders: Sequence[Path], *, compared: bool) -> int:
-    """1 if a job did not finish, as the folders tell."""
+def _check_finished(folders: Sequence[Path]) -> bool:
+    """Whether the jobs in these folders finished; an error names those that did not."""
     failed = [folder for folder in folders if RunDirectory(folder).status().get("state") != "finished"]
     if failed:
         names = ", ".join(shown_path(folder) for folder in failed[:MOST_NAMED])
         more = ", ..." if len(failed) > MOST_NAMED else ""
         sys.stderr.write(f"error: {len(failed)} of {len(folders)} jobs did not finish: {names}{more}\n")
-    return 1 if failed or not compared else 0
+    return not failed

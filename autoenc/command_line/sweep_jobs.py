@@ -26,14 +26,9 @@ from autoenc.sweeps.sweepers import SWEEPERS
 
 
 class SweepPlan:
-    """A sweep and its jobs, checked; nothing has been written yet."""
+    """A sweep and its jobs, checked; nothing has been written yet. `ConfigError`: one of them is impossible."""
 
     def __init__(self, composer: Composer, config: DictConfig) -> None:
-        """Compose and check the jobs of a sweep.
-
-        Raises:
-            ConfigError: the sweep or one of its jobs is impossible.
-        """
         if composer.resume is not None:
             raise ConfigError("resume", "one run at a time: it does not go with --multirun", value=str(composer.resume))
         configure_logging(config, node="hydra_logging")
@@ -49,7 +44,6 @@ class SweepPlan:
         task = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # each job resolves `${seed}` itself
         self.overrides: list[Override] = composer.parsed([*params, *map(str, cast("list[str]", task))])
         self.varied = varied(self.overrides)
-        """The keys that are given several values."""
         self.launcher.check()
         if self.settings.name is None:
             config.sweep.name = _name(composer)
@@ -77,11 +71,7 @@ class SweepPlan:
         )
 
     def job_of(self, proposal: Proposal, *, code: str) -> Job | None:
-        """The job of a proposal, added to the sweep's folder; None if it duplicates another job.
-
-        Raises:
-            ConfigError: the job is impossible.
-        """
+        """The job of a proposal, added to the sweep's folder; None if it duplicates another job."""
         if self.sweeper.knows_all_jobs:
             return next((job for job in self.jobs if job.overrides == proposal.overrides), None)
         (label,) = labels([self.varying(proposal.overrides)])

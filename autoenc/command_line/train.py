@@ -16,9 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from autoenc.command_line.compose import Composer, node_settings, task_values
 from autoenc.command_line.hydra_internals import parse_flags, show_text
-from autoenc.command_line.output_folder import claim_folder, configure_logging, open_log, write_hydra_files
+from autoenc.command_line.output_folder import claimed_folder, configure_logging, open_log, write_hydra_files
 from autoenc.comparison.page import ComparisonSettings
-from autoenc.progress import console, shown_path
+from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import SweepSettings
@@ -39,7 +39,7 @@ Examples
   python scripts/train.py --multirun architecture=linear,fully_connected architecture.code_size=2,8,32
       all six combinations
   python scripts/train.py resume=outputs/2026-01-31/12-00-00-000000
-      go on with an interrupted run
+      continue an interrupted run
 
 Groups and their choices (group=choice)
 
@@ -62,7 +62,7 @@ def train(arguments: Sequence[str]) -> int:
     composer = Composer(flags)
     if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion or flags.resolve:
         _show(flags, composer)
-        console.insist()
+        insist_on_output()
         return 0
     config = composer.compose()
     if config.hydra.mode == RunMode.MULTIRUN:
@@ -94,7 +94,7 @@ def _run(composer: Composer, config: DictConfig) -> int:
             run_experiment(run_directory, prepare=lambda: prepared)
     except SystemExit:
         again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
-        log.info("Interrupted. Go on with: %s %s", command(), " ".join(again))
+        log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
         raise
     return 0
 
@@ -116,14 +116,10 @@ def _open_folder(composer: Composer, config: DictConfig, *, values: Mapping[str,
     if composer.resume is not None:
         open_log(config, composer.resume.absolute())
         return RunDirectory(composer.resume.absolute())
-    claim = claim_folder(config)
-    try:
-        run_directory = RunDirectory.begin(claim.path, config=values)
-        open_log(config, claim.path)
-        write_hydra_files(config, claim.path)
-    except Exception:
-        claim.undo()
-        raise
+    with claimed_folder(config) as folder:
+        run_directory = RunDirectory.begin(folder, config=values)
+        open_log(config, folder)
+        write_hydra_files(config, folder)
     return run_directory
 
 
@@ -147,6 +143,6 @@ def _help(composer: Composer) -> str:
     """Examples, the groups with their choices, and all settings after the command line's overrides."""
     config = composer.compose(multirun=False)
     settings = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
-    groups = [*composer.groups(), "hydra/launcher", "hydra/sweeper"]
+    groups = [*composer.choices(""), "hydra/launcher", "hydra/sweeper"]
     choices = "\n".join(f"{group}: {', '.join(composer.choices(group))}" for group in groups)
     return HELP.format(groups=textwrap.indent(choices, "  "), settings=textwrap.indent(settings.rstrip(), "  "))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,23 +34,9 @@ class Given:
 
 
 def do(run: Path, text: str | Path, output: str | Path, action: str = "reconstruct", **changes: Any) -> None:
-    """What the command line would ask for."""
-    request = Request(
-        run=run,
-        given=str(text),
-        output=Path(output),
-        do=action,  # type: ignore[arg-type]
-        device="cpu",
-        batch_size=None,
-        limit=None,
-        unreadable="error",
-        resize="stretch",
-        invert=False,
-        baseline="run:test",
-        overwrite=False,
-        data_dir=None,
-    )
-    apply(replace(request, **changes), usual_dataset=no_dataset)
+    """Apply a run's model, on the CPU and without resizing options, unless the changes have others."""
+    options = {"device": "cpu", "resize": "stretch", **changes}
+    apply(Request(run=run, given=str(text), output=Path(output), do=action, **options), usual_dataset=no_dataset)  # type: ignore[arg-type]
 
 
 def no_dataset(name: str) -> Dataset:

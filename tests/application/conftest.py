@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.application.application_cases import Given
 from tests.conftest import TINY
@@ -27,7 +28,8 @@ def given(elsewhere: Path) -> Given:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the pictures of a scoring, which take longer than all the rest."""
-    monkeypatch.setattr("autoenc.application.scoring._draw", lambda *arguments, **options: None)
+    for name in ("draw_odd_pictures", "draw_error_histograms"):
+        monkeypatch.setattr(f"autoenc.application.scoring.{name}", lambda *arguments, **options: None)
 
 
 @pytest.fixture
@@ -36,9 +38,6 @@ def without_noise(finished: Path, tmp_path: Path) -> Path:
     config = finished / "config.yaml"
     run = tmp_path / "without_noise"
     shutil.copytree(finished, run)
-    head, _, tail = config.read_text().partition("\nnoise:\n")
-    rest = tail.splitlines(keepends=True)
-    while rest and rest[0].startswith(" "):
-        rest.pop(0)
-    (run / "config.yaml").write_text(f"{head}\nnoise:\n  name: none\n{''.join(rest)}")
+    values = yaml.safe_load(config.read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump({**values, "noise": {"name": "none"}}))
     return run

@@ -12,7 +12,7 @@ import autoenc
 from tests.application.application_cases import Given, do, pixels, told
 
 
-@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("ahead", [1, 4])
 def test_codes_of_a_folder_are_those_of_the_arrays(
     finished: Path, given: Given, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -26,15 +26,6 @@ def test_codes_of_a_folder_are_those_of_the_arrays(
         facts = json.loads(str(stored["model"]))
     assert facts["image_shape"] == [1, 8, 8]
     assert facts["architecture"] == "linear"
-
-
-@pytest.mark.parametrize("batch_size", [3, 1000])
-def test_the_batch_size_does_not_change_the_codes(finished: Path, given: Given, batch_size: int) -> None:
-    do(finished, "images.npy", "codes.npz", "encode", batch_size=batch_size)
-    with np.load("codes.npz") as stored:
-        expected = autoenc.load_run(finished).encode(given.images)
-        np.testing.assert_allclose(stored["codes"], expected.numpy(), rtol=1e-5, atol=1e-6)
-        assert stored["names"].tolist() == [str(index) for index in range(10)]
 
 
 def test_encoding_and_decoding_equals_reconstructing(finished: Path, given: Given) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +64,6 @@ def test_scores_are_not_written_over_the_pictures(
     assert names_in(".") == [name, "images.npy", "pictures"]
 
 
-def test_scores_are_not_written_among_ordinary_pictures(finished: Path, given: Given) -> None:
-    message = told(finished, "images.npy", "pictures/deep/scores.csv", "score", baseline="pictures")
-    assert "--baseline is there too" in message
-
-
 @pytest.mark.parametrize(("action", "output"), [("encode", "codes.npz"), ("score", "scores.csv")])
 def test_an_interruption_leaves_no_incomplete_file(
     finished: Path, given: Given, monkeypatch: pytest.MonkeyPatch, action: str, output: str
@@ -111,13 +105,6 @@ def test_an_interrupted_folder_has_complete_pictures(
         assert pixels(path).shape == (8, 8)
 
 
-def test_an_archive_is_valid(finished: Path, given: Given) -> None:
-    do(finished, "images.npy", "codes.npz", "encode")
-    with zipfile.ZipFile("codes.npz") as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == ["codes.npy", "names.npy", "model.npy"]
-
-
 def test_codes_that_are_not_finite_are_an_error(finished: Path, given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     def encode(run: object, images: Tensor) -> Tensor:
         codes = torch.zeros(len(images), 3)
@@ -125,5 +112,5 @@ def test_codes_that_are_not_finite_are_an_error(finished: Path, given: Given, mo
         return codes
 
     monkeypatch.setattr("autoenc.trained_model.TrainedModel.encode", encode)
-    assert told(finished, "images.npy", "codes.npz", "encode") == "what the model makes of 1 is not finite"
+    assert told(finished, "images.npy", "codes.npz", "encode") == "the model's output for 1 is not finite"
     assert not Path("codes.npz").exists()

@@ -18,18 +18,13 @@ from tests.conftest import Train
 MISTAKES = {
     "architecture=cnn": ["architecture=cnn", "did you mean 'conv'?", "conv, fully_connected, linear"],
     "architecture=null": ["architecture=null", "conv, fully_connected, linear"],
-    "experiment=x": ["experiment=x", "linear_vs_conv"],
     "achitecture=conv": ["achitecture=conv", "did you mean 'architecture'?"],
-    "training.epochs=-1": ["training.epochs=-1", "a whole number of at least 1"],
-    "training.epochs=": ["training.epochs=''", "a whole number of at least 1"],
     "training.epoch=3": ["training.epoch=3", "did you mean 'epochs'?", "batch_size"],
-    "training=3": ["training=3", "a group of keys"],
-    "optimizer.learning_rte=1": ["optimizer.learning_rte=1", "did you mean 'learning_rate'?", "betas"],
     "optimizer.learning_rate=inf": ["optimizer.learning_rate=Infinity", "a number above 0"],
     "optimizer.learning_rate=1,2": ["optimizer.learning_rate=1,2", "--multirun tries each"],
     "+optimizer.nesterov=true": ["optimizer.nesterov=true", "learning_rate"],
     "noise.probability=2": ["noise.probability=2", "noise=none has no such key", "dropout|masking|salt_and_pepper"],
-    "~architecture.code_size": ["architecture.code_size", "no value"],
+    "~architecture.code_size": ["architecture.code_size", "it is required, but not set"],
     "training.epochs=[": ["training.epochs=[", "two pairs of quotes"],
     "training.epochs.x=1": ["training.epochs.x=1", "'training.epochs' has no keys"],
     "training.epoch=1 optimizer.x=2": ["training.epoch", "+training.epoch=1"],
@@ -37,10 +32,8 @@ MISTAKES = {
     "architecture.name=conv": ["architecture.name=conv", "a choice is made by architecture=conv"],
     "data_dir= dataset=mnist": ["data_dir=''", "AUTOENC_DATA"],
     "resume=": ["resume=''", "it names no folder"],
-    "rerun=Läuf": ["rerun=Läuf", "no such folder"],
     "data_dir=Läuf": ["data_dir=Läuf", """"data_dir='Läuf'\""""],
     "foo.bar=1": ["foo.bar=1", "there is no 'foo'"],
-    "seed=-1": ["seed=-1", "a whole number of at least 0"],
     "seed=${nowhere}": ["seed", "nowhere"],
     "training.epochs": ["training.epochs", "key=value, without spaces"],
     "dataset.validation_fraction=0.0001": ["dataset.validation_fraction=0.0001", "1437"],
@@ -54,11 +47,9 @@ MISTAKES = {
     "-m seed=0,1 sweep.nam=x": ["sweep.nam=x", "did you mean 'name'?"],
     "-m seed=0,1 hydra.launcher.n_jobs=3": ["hydra.launcher.n_jobs=3", "hydra/launcher=joblib|"],
     "-m seed=0,1 sweep.job_timeout=0": ["sweep.job_timeout=0", "a number above 0"],
-    "-m seed=0,1 hydra/launcher=joblob": ["hydra/launcher=joblob", "did you mean 'joblib'?"],
     "-m hydra.sweeper._target_=hydra.nope.X seed=0,1": ["hydra.nope.X"],
     "+hydra.job.env_set.PATH=x": ["hydra.job.env_set", "set variables in the shell"],
     "-m training.epochs=1,-1": ["training.epochs=-1", "a whole number of at least 1"],
-    "-m architecture=linear,cnn": ["architecture=cnn", "conv, fully_connected, linear"],
     "--config-path nowhere": ["--config-path=nowhere", "no such folder"],
     "--experimental-rerun x.pickle": ["--experimental-rerun", "rerun="],
     "--cfg job architecture=cnn": ["architecture=cnn", "did you mean 'conv'?"],
@@ -90,13 +81,6 @@ def test_a_missing_device_is_refused(elsewhere: Path, capsys: pytest.CaptureFixt
         "error: device=cuda: torch finds no CUDA device; this machine has cpu (device=auto takes the first)\n"
     )
     assert list(elsewhere.iterdir()) == []
-
-
-def test_argparse_refuses_an_unknown_flag(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["--epochs", "3"])
-    assert caught.value.code == 2
-    assert "--epochs" in capsys.readouterr().err
 
 
 def test_missing_data_are_reported_with_their_folder(
@@ -145,7 +129,7 @@ def test_a_rerun_refuses_a_key_of_another_choice(train: Train, capsys: pytest.Ca
     assert "noise.probability=0.3: noise=none has no such key" in capsys.readouterr().err
 
 
-def test_the_folder_of_another_run_is_left_alone(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_folder_of_another_run_is_not_changed(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train()
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     assert main(["hydra.run.dir=run"]) == 2
@@ -202,7 +186,7 @@ def test_a_defect_is_one_line_on_the_terminal_and_a_traceback_in_the_log(
     def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("autoenc.experiment.run.draw_loss_curves", broken)
+    monkeypatch.setattr("autoenc.experiment.drawing.draw_loss_curves", broken)
     run = train(exit_code=1)
     assert capsys.readouterr().err == "error: first line; second line\n"
     assert RunDirectory(run).status()["error"]["kind"] == "raised"

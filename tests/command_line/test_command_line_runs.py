@@ -17,8 +17,9 @@ from omegaconf import OmegaConf
 from autoenc.command_line import main
 from autoenc.command_line.compose import config_directory
 from autoenc.command_line.hydra_internals import initialize
-from autoenc.command_line.output_folder import claim_folder
+from autoenc.command_line.output_folder import claimed_folder
 from autoenc.runs import RunDirectory
+from autoenc.settings import ConfigError
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.sweeps.faulty import install
 from tests.training.test_training_loop import assert_same_run
@@ -34,7 +35,15 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
         [
             *(f".hydra/{name}" for name in ("config.yaml", "hydra.yaml", "overrides.yaml")),
             *(f"checkpoints/{which}/{name}" for which in ("best", "last", "previous") for name in checkpoint),
-            *("config.yaml", "environment.json", "metrics.jsonl", "status.json", "summary.json", "train.log"),
+            *(
+                "config.yaml",
+                "config.json",
+                "environment.json",
+                "metrics.jsonl",
+                "status.json",
+                "summary.json",
+                "train.log",
+            ),
             *(f"figures/{name}.png" for name in ("loss_curves", "progress", "reconstructions")),
             *(f"figures/{name}.npz" for name in ("progress", "reconstructions")),
         ]
@@ -65,35 +74,38 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     assert Path(config["data_dir"]).is_absolute()
 
 
-def test_two_runs_of_the_same_time_get_two_folders(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for expected in (0, 2):
-        monkeypatch.setattr("autoenc.command_line.output_folder.LONGEST_TICK", 0.1)
-        assert main([*TINY, "training.epochs=1", "hydra.run.dir=runs/${now:%Y}"]) == expected
-    for _ in range(2):
-        assert main([*TINY, "training.epochs=1"]) == 0
-    assert len(list((elsewhere / "outputs").glob("*/*/summary.json"))) == 2
+def claim(name: str) -> Path:
+    with claimed_folder(OmegaConf.create({"hydra": {"run": {"dir": name}}})) as folder:
+        return folder
 
 
-def test_commands_of_the_same_second_get_different_folders(elsewhere: Path) -> None:
+def test_commands_of_the_same_second_get_different_folders(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     initialize(str(config_directory()))  # for `now`
-
-    def claim() -> Path:
-        return claim_folder(OmegaConf.create({"hydra": {"run": {"dir": "${now:%H-%M-%S}"}}})).path
-
     with ThreadPoolExecutor() as threads:
-        paths = [future.result() for future in [threads.submit(claim) for _ in range(3)]]
+        paths = [future.result() for future in [threads.submit(claim, "${now:%H-%M-%S}") for _ in range(3)]]
     assert len(set(paths)) == 3
+    monkeypatch.setattr("autoenc.command_line.output_folder.LONGEST_TICK", 0.1)
+    claim("${now:%Y}")
+    with pytest.raises(ConfigError, match="not empty"):
+        claim("${now:%Y}")
 
 
-def test_an_empty_folder_is_taken(train: Train, elsewhere: Path) -> None:
-    (elsewhere / "run").mkdir()
-    assert (train() / "summary.json").exists()
+def test_an_empty_folder_is_taken_and_an_error_removes_only_what_was_made(elsewhere: Path) -> None:
+    (elsewhere / "there").mkdir()
+    for name in ("there", "there/a/b"):
+        config = OmegaConf.create({"hydra": {"run": {"dir": name}}})
+        with pytest.raises(FileExistsError), claimed_folder(config) as folder:
+            (folder / ".hydra").mkdir()
+    assert list(elsewhere.rglob("*")) == [elsewhere / "there"]
 
 
 def test_the_closing_report_has_scores_folder_and_command(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     train("hydra.run.dir=x")
     printed = capsys.readouterr().out
     assert "mse" in printed
+    assert [line.partition("/")[0] for line in printed.splitlines() if line.startswith("epoch ")] == [
+        *("epoch 1", "epoch 2", "epoch 3"),
+    ]
     assert "Folder:    run" in printed
     command = next(line for line in printed.splitlines() if line.startswith("Run again:"))
     again = command.split()[-1]
@@ -102,16 +114,6 @@ def test_the_closing_report_has_scores_folder_and_command(train: Train, capsys: 
     one, two = RunDirectory(Path("run")), RunDirectory(Path("again"))
     assert one.config() == two.config()
     assert one.summary()["test"] == two.summary()["test"]
-
-
-def test_one_line_an_epoch_when_piped(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    run = train()
-    epochs = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
-    assert len(epochs) == 3
-    assert "train 0." in epochs[0]
-    assert "validation 0." in epochs[0]
-    assert "images/s" in epochs[0]
-    assert (run / "train.log").read_text().count("epoch ") >= 3
 
 
 def test_a_rerun_takes_overrides_of_values(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,17 +144,9 @@ def test_resuming_keeps_hydra_s_files(train: Train) -> None:
     assert (run / ".hydra" / "overrides.yaml").read_text() == before
 
 
-def test_two_commands_in_one_process_have_logs_of_their_own(train: Train) -> None:
-    first = train(folder="first")
-    size = (first / "train.log").stat().st_size
-    train(folder="second")
-    assert (first / "train.log").stat().st_size == size
-    assert main(["--config-name", "config_of_a_run"]) == 2
-
-
 def test_the_closing_report_is_right_with_chdir(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    train("hydra.job.chdir=true")
-    assert "rerun=run\n" in capsys.readouterr().out
+    run = train("hydra.job.chdir=true")
+    assert f"rerun={run}\n" in capsys.readouterr().out
 
 
 def test_config_dir_adds_choices(elsewhere: Path) -> None:
@@ -234,10 +228,13 @@ def test_a_run_killed_twice_ends_like_an_uninterrupted_one(elsewhere: Path, monk
 
 
 def test_bce_with_an_unbounded_output_logs_a_warning(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    train("loss=bce", "architecture.output=identity", "training.epochs=1")
+    first = train("loss=bce", "architecture.output=identity", "training.epochs=1")
     assert "architecture.output=identity leaves (0, 1)" in capsys.readouterr().out
+    content = (first / "train.log").read_bytes()
     train("loss=mse", "architecture.output=identity", "training.epochs=1", folder="second")
     assert "leaves (0, 1)" not in capsys.readouterr().out
+    assert (first / "train.log").read_bytes() == content  # the second command in this process has its own log
+    assert main(["--config-name", "config_of_a_run"]) == 2
 
 
 def test_a_variational_model_turns_bce_into_a_likelihood(train: Train, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,9 @@
-"""The command chooses the tracker, never a run's folder, which may come from a stranger."""
+"""The command line alone chooses the tracker: a run's folder may come from a stranger."""
 
 from __future__ import annotations
 
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +13,6 @@ import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from autoenc import load_run
 from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.sweeps import worker
@@ -26,7 +24,7 @@ from tests.training.test_training_loop import stop_at
 
 
 class Listener(ThreadingHTTPServer):
-    """A server that somebody's folder names; it remembers what it was sent."""
+    """A server that a stranger's folder names; it remembers the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -56,8 +54,8 @@ def listener() -> Iterator[Listener]:
         server.shutdown()
 
 
-def somebodys(folder: Path, tracker: dict[str, str]) -> None:
-    """Have the folder say that it is told to this tracker, and was stopped."""
+def make_strangers(folder: Path, tracker: dict[str, str]) -> None:
+    """Make the folder that of an interrupted run with this tracker."""
     run = RunDirectory(folder)
     text = yaml.safe_dump({**run.config(), "tracker": tracker})
     (folder / "config.yaml").write_text(text)
@@ -87,14 +85,14 @@ def trained(_once: Path, elsewhere: Path) -> Path:
     return shutil.copytree(_once, elsewhere / "run")
 
 
-def epochs_told(folder: Path) -> list[int]:
+def tracked_epochs(folder: Path) -> list[int]:
     reader = EventAccumulator(str(folder))
     reader.Reload()
     return [event.step for event in reader.Scalars("train/loss")]
 
 
 @pytest.mark.parametrize("command", ["resume=run", "rerun=run"])
-def test_nothing_is_sent_to_where_a_folder_says(
+def test_nothing_is_sent_to_the_tracker_of_a_folder(
     command: str,
     trained: Path,
     listener: Listener,
@@ -103,7 +101,7 @@ def test_nothing_is_sent_to_where_a_folder_says(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
-    somebodys(trained, listener.tracker)
+    make_strangers(trained, listener.tracker)
     before = Path("run/config.yaml").read_bytes()
     assert main([command]) == 0
     assert listener.heard == []
@@ -113,7 +111,7 @@ def test_nothing_is_sent_to_where_a_folder_says(
     assert Path("run/config.yaml").read_bytes() == before
 
 
-def test_a_tracker_that_is_chosen_gets_its_own_settings_and_not_the_folders(
+def test_a_chosen_tracker_has_the_settings_of_the_command(
     trained: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Mlflow] = []
@@ -124,7 +122,7 @@ def test_a_tracker_that_is_chosen_gets_its_own_settings_and_not_the_folders(
     monkeypatch.setattr(Mlflow, "require", require)
     monkeypatch.setattr(Mlflow, "build", lambda *_: pytest.fail("too far"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    somebodys(trained, listener.tracker)
+    make_strangers(trained, listener.tracker)
     with pytest.raises(pytest.fail.Exception):
         main(["resume=run", "tracker=mlflow", "tracker.experiment=mine"])
     (settings,) = asked
@@ -132,45 +130,20 @@ def test_a_tracker_that_is_chosen_gets_its_own_settings_and_not_the_folders(
     assert settings.experiment == "mine"
 
 
-def test_where_the_recorded_tracker_is_missing_or_unknown_the_run_goes_on(
-    trained: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "autoenc.trackers.mlflow_run", None)  # as if it could not be imported
-    for tracker in ({"name": "mlflow"}, {"name": "of_a_package_that_is_gone", "project": "a"}):
-        somebodys(trained, tracker)
-        assert main(["resume=run"]) == 0
-
-
-@pytest.mark.parametrize("choice", ["tracker=none", "++tracker.name=none"])
-def test_a_resumed_run_can_be_told_to_nobody(choice: str, trained: Path, listener: Listener) -> None:
-    somebodys(trained, listener.tracker)
-    assert main(["resume=run", choice]) == (0 if choice == "tracker=none" else 2)
-    assert listener.heard == []
-
-
-def test_a_run_that_goes_on_is_told_to_the_tracker_that_is_chosen_with_all_its_epochs(
-    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = interrupted(train, monkeypatch)
-    assert "resume=run\n" in capsys.readouterr().out
-    assert main(["resume=run", "tracker=tensorboard"]) == 0
-    assert epochs_told(run) == [1, 2, 3]
-    assert RunDirectory(run).config()["tracker"] == {"name": "none"}  # as it was begun
-
-
-def test_what_is_printed_when_a_run_is_stopped_goes_on_with_its_tracker(
+def test_the_printed_command_continues_with_the_tracker(
     train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = interrupted(train, monkeypatch, "tracker=tensorboard")
-    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Interrupted. Go on with: "))
+    printed = capsys.readouterr().out
+    (line,) = (line for line in printed.splitlines() if line.startswith("Interrupted. Continue with: "))
     assert line.endswith(" resume=run tracker=tensorboard")
     assert main(line.split()[-2:]) == 0
-    assert epochs_told(run) == [1, 2, 3]
+    assert tracked_epochs(run) == [1, 2, 3]
 
 
-def test_a_rerun_is_told_to_the_tracker_that_is_chosen(trained: Path) -> None:
+def test_a_rerun_has_the_tracker_of_the_command(train: Train) -> None:
     assert main(["rerun=run", "tracker=tensorboard", "hydra.run.dir=again"]) == 0
-    assert epochs_told(Path("again")) == [1, 2, 3]
+    assert tracked_epochs(Path("again")) == [1, 2, 3]
     assert RunDirectory(Path("again")).config()["tracker"] == {"name": "tensorboard"}
     assert main(["rerun=again", "hydra.run.dir=third"]) == 0
     assert list(Path("third").glob(EVENT_FILES)) == []
@@ -183,12 +156,13 @@ def test_a_rerun_is_told_to_the_tracker_that_is_chosen(trained: Path) -> None:
         (["tracker=wandb"], "tracker=wandb: there is no such choice; the choices are mlflow, none, tensorboard"),
         (["tracker.experiment=a"], "tracker.experiment=a: tracker=none has no such key"),
         (["tracker.name=mlflow"], "tracker.name=mlflow: a choice is made by tracker=mlflow"),
+        (["++tracker.name=none"], "tracker.name=none: a choice is made by tracker=none"),
         (["tracker=none", "seed=3"], "resume=run: a resumed run keeps its settings, all but tracker, and 'seed=3' is"),
         (["~tracker"], "and '~tracker' is set"),
     ],
     ids=str,
 )
-def test_a_mistake_beside_resume_is_told(
+def test_a_mistake_next_to_resume_is_refused(
     overrides: list[str], words: str, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     RunDirectory(trained).set_state("interrupted")
@@ -197,26 +171,17 @@ def test_a_mistake_beside_resume_is_told(
     assert RunDirectory(Path("run")).status()["state"] == "interrupted"
 
 
-@pytest.mark.parametrize("of_the_command", [{"name": "tensorboard"}, None], ids=str)
-def test_a_job_that_goes_on_takes_the_tracker_of_the_command(
-    of_the_command: dict[str, str] | None, trained: Path, listener: Listener
+@pytest.mark.parametrize("chosen", [{"name": "tensorboard"}, None], ids=str)
+def test_a_continued_job_has_the_tracker_of_the_command(
+    chosen: dict[str, str] | None, trained: Path, listener: Listener
 ) -> None:
     run = trained
     config = {key: value for key, value in RunDirectory(run).config().items() if key != "tracker"}
-    somebodys(run, listener.tracker)
-    config |= {} if of_the_command is None else {"tracker": of_the_command}
-    task = JobTask(folder=str(run), config=config, hydra={}, logging={}, timeout=None, command_line=())
-    worker._train(RunDirectory(run), task)
+    make_strangers(run, listener.tracker)
+    config |= {} if chosen is None else {"tracker": chosen}
+    worker._train(
+        RunDirectory(run), JobTask(folder=str(run), config=config, hydra={}, logging={}, timeout=None, command_line=())
+    )
     assert RunDirectory(run).status()["state"] == "finished"
     assert listener.heard == []
-    assert len(list(run.glob(EVENT_FILES))) == (0 if of_the_command is None else 1)
-
-
-def test_a_model_that_is_loaded_is_told_to_nobody(
-    trained: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    somebodys(trained, listener.tracker)
-    for method in ("require", "build"):
-        monkeypatch.setattr(Mlflow, method, lambda *_: pytest.fail("it is not to track"))
-    load_run("run")
-    assert listener.heard == []
+    assert len(list(run.glob(EVENT_FILES))) == (0 if chosen is None else 1)

@@ -65,7 +65,11 @@ def download(published: PublishedSet, *, data_dir: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Make `folder` and keep other processes out of it. The lock ends with the process."""
+    """Make `folder` and keep other processes out of it. The lock ends with the process.
+
+    Folders that were made and stay empty are removed again.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK_NAME
     lock = FileLock(path)
@@ -81,6 +85,9 @@ def _locked(folder: Path) -> Iterator[None]:
         with suppress(PermissionError):  # on Windows, where filelock deletes the file itself
             path.unlink(missing_ok=True)
         lock.release()
+        with suppress(OSError):  # not empty
+            for empty in made:
+                empty.rmdir()
 
 
 def _download_missing(published: PublishedSet, *, folder: Path) -> None:
