@@ -141,7 +141,7 @@ def test_the_printed_command_continues_with_the_tracker(
     assert tracked_epochs(run) == [1, 2, 3]
 
 
-def test_a_rerun_has_the_tracker_of_the_command(train: Train) -> None:
+def test_a_rerun_has_the_tracker_of_the_command(trained: Path) -> None:
     assert main(["rerun=run", "tracker=tensorboard", "hydra.run.dir=again"]) == 0
     assert tracked_epochs(Path("again")) == [1, 2, 3]
     assert RunDirectory(Path("again")).config()["tracker"] == {"name": "tensorboard"}
