@@ -1,17 +1,17 @@
-"""How fast is our loop beside the loop that every tutorial has, and beside the barest one there can be?
+"""Compare the speed of the training loop with the usual loop of tutorials and with a minimal one.
 
     python scripts/benchmark.py                                   # both architectures, on the CPU
     python scripts/benchmark.py --architectures conv --epochs 5 --device cuda
 
-Fashion-MNIST (from AUTOENC_DATA), batches of 64, Adam, squared error, shuffled. The three take turns, each in a process
-of its own, so that a neighbour's load falls on all of them:
+Fashion-MNIST (from AUTOENC_DATA), batches of 64, Adam, squared error, shuffled. The three loops take turns, each in its own
+process, so that other load on the machine affects all of them:
 
 - tutorial: a DataLoader over torchvision's dataset with ToTensor, and `.item()` at each step;
 - bare: a permutation indexes float images in memory; channels_last, fused Adam, and nothing else;
 - ours: `scripts/train.py` on a terminal, with progress bar, metrics and checkpoints.
 
-Seconds are those of the training, divided by its epochs; memory is the process's peak. The ratios are of each loop's
-best round: the least disturbed one, as a neighbour can only ever make a round slower.
+Seconds are training time per epoch. Memory is the peak of the process. The ratios compare the best round of each loop,
+because other load can only make a round slower.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TRAIN = str(Path(__file__).with_name("train.py"))
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one process took."""
+    """Time and memory of one process."""
 
     seconds_per_epoch: float
     peak_megabytes: float
@@ -107,7 +107,7 @@ def _settings(architecture: str, options: argparse.Namespace) -> list[str]:
 
 
 def _run_on_a_terminal(command: Sequence[str]) -> float:
-    """Run a command on a terminal of its own, so that it draws its progress bar; returns its peak memory in MB."""
+    """Run a command in a pseudo-terminal, so that it draws its progress bar; returns its peak memory in MB."""
     leader, follower = pty.openpty()
     process = os.posix_spawn(
         command[0],
@@ -132,11 +132,11 @@ def _read_all(descriptor: int, into: list[bytes]) -> None:
         while chunk := os.read(descriptor, 65536):
             into.append(chunk)
     except OSError:
-        return  # Linux's way to say that the other end is closed
+        return  # on Linux, this means that the other end is closed
 
 
 def _print_start(options: argparse.Namespace) -> None:
-    """From the command to the first step, beside the imports that it cannot do without."""
+    """Time from the command to the first step, next to the time of the necessary imports."""
     found: dict[str, list[float]] = {"imports": [], "first step": []}
     for _ in range(options.rounds):
         for loop, seconds in found.items():
@@ -175,7 +175,7 @@ def _stop_at_the_first_step(options: argparse.Namespace) -> None:
 
 
 def _model(options: argparse.Namespace) -> Any:
-    """The same layers as ours, without our `AutoEncoder` around them."""
+    """The same layers, without the `AutoEncoder` around them."""
     import yaml
     from torch import nn
 

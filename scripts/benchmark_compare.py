@@ -1,4 +1,4 @@
-"""How long does it take to read many run folders?
+"""Measure the time to read many run folders.
 
     python scripts/benchmark_compare.py                     # 200 and 5,000 runs
     python scripts/benchmark_compare.py --runs 1000 --epochs 100 --command scripts/compare.py
@@ -64,13 +64,13 @@ def _report(name: str, command: list[str]) -> None:
 
 
 class Took(NamedTuple):
-    """What a process took from its start to its end."""
+    """Time and memory of a process, from start to end."""
 
     seconds: float
     processor: float
-    """Seconds on a processor, which depend little on the machine's load."""
+    """Processor seconds, which depend little on other load."""
     megabytes: float
-    """The peak of its memory."""
+    """Peak memory."""
 
 
 def _timed(command: list[str]) -> Took:
