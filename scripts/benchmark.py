@@ -3,8 +3,8 @@
     python scripts/benchmark.py                                   # both architectures, on the CPU
     python scripts/benchmark.py --architectures conv --epochs 5 --device cuda
 
-Fashion-MNIST (from AUTOENC_DATA), batches of 64, Adam, squared error, shuffled. The three loops take turns, each in its own
-process, so that other load on the machine affects all of them:
+Fashion-MNIST (from AUTOENC_DATA), batches of 64, Adam, squared error, shuffled. The three loops take turns, each in its
+own process, so that other load on the machine affects all of them:
 
 - tutorial: a DataLoader over torchvision's dataset with ToTensor, and `.item()` at each step;
 - bare: a permutation indexes float images in memory; channels_last, fused Adam, and nothing else;
