@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,25 +153,3 @@ def save_map(run: RunRecord, *, cells: int = 20, side: int = 28, channels: int =
     places = generator.normal(0, 1, (points, 2)).astype(np.float32)
     labels = generator.integers(0, 10, points)
     save_arrays(run.path / "figures" / "codes.npz", values, points=places, labels=labels)
-
-
-def many(folder: Path, count: int, *, epochs: int = 50, maps: bool = True, images: bool = True) -> Sequence[RunRecord]:
-    """A sweep over code size, rate of learning and seed, with pictures of every run."""
-    found = []
-    for index in range(count):
-        settings = {
-            "architecture__code_size": 2 ** (index % 5 + 1),
-            "optimizer__learning_rate": 10.0 ** -(index // 5 % 4 + 1),
-            "seed": index // 20,
-        }
-        mse = 0.01 + 0.0002 * ((index * 37) % count) + 0.00001 * index
-        run = record(
-            folder, f"run {index:03d}", mse=mse, settings=settings, history=history(epochs, start=mse * 3),
-            summary=summary(mse, units=VARIATIONAL, kl_nats=3.0 + index % 7, reconstruction=90.0 - index % 11),
-        )  # fmt: skip
-        if images:
-            save_reconstructions(run, error=0.02 + mse, seed=index)
-        if maps:
-            save_map(run)
-        found.append(run)
-    return found
