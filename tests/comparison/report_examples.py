@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.runs import RecordState, RunRecord
-from tests.comparison.made_records import change
+from tests.comparison import made_records
 
 UNITS = {
     "mse": "mean over pixels of the squared error, pixels in [0, 1]",
@@ -40,25 +40,15 @@ def config(**changes: Any) -> dict[str, Any]:
         "optimizer": {"name": "adam", "learning_rate": 0.001},
         "seed": 0,
     }
-    change(values, changes)
+    made_records.change(values, changes)
     return values
 
 
 def summary(mse: float, *, units: Mapping[str, str] = UNITS, **test: float) -> dict[str, Any]:
     """What a run scored."""
     scores = {"mse": mse, "loss": mse, "psnr": -10 * math.log10(mse), "pca_mse": 0.05, **test}
-    return {
-        "test": scores,
-        "validation": {"mse": mse * 1.01, "loss": mse * 1.01},
-        "train": {"mse": mse * 0.99, "loss": mse * 0.99},
-        "parameters": 1234,
-        "code_size": 8,
-        "best_epoch": 3,
-        "epochs": 5,
-        "seconds": {"total": 12.0, "training": 10.0 + mse},
-        "images_per_second": 1000.0,
-        "units": dict(units),
-    }
+    others = {split: {"mse": mse * by, "loss": mse * by} for split, by in (("validation", 1.01), ("train", 0.99))}
+    return made_records.summary(scores) | others | {"code_size": 8, "units": dict(units)}
 
 
 def history(epochs: int, *, start: float = 0.1) -> list[dict[str, Any]]:
@@ -90,16 +80,12 @@ def record(
     """A run in a folder below `folder`; one that has finished has a summary."""
     given: dict[str, Any] = {
         "path": folder / below,
-        "name": below,
-        "label": below,
         "config": config(**(settings or {})),
         "summary": summary(mse) if state == "finished" else {},
         "history": history(5, start=mse),
-        "status": {"state": state},
-        "environment": {"device": "cpu", "threads": 1},
     }
     given["path"].joinpath("figures").mkdir(parents=True, exist_ok=True)
-    return RunRecord(state=state, **(given | fields))
+    return made_records.record(below, state=state, **(given | fields))
 
 
 def save_arrays(path: Path, values: Any, **arrays: NDArray[Any]) -> None:
