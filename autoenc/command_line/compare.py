@@ -102,8 +102,7 @@ def _compare(options: argparse.Namespace) -> int:
         raise ConfigError("FOLDER", f"there is no run in {listed(str(folder) for folder in options.folders)}")
     _check_destinations(options, records)
     keys = Keys(records)
-    if options.where is not None:
-        records = _selected(records, options.where, keys)
+    records = records if options.where is None else _selected(records, options.where, keys)
     ranking, shown = _ranked(records, options, keys)
     _show(options, ranking, shown)
     _export(options, ranking, shown)

@@ -5,13 +5,7 @@ from typing import Any
 import pytest
 
 from autoenc.comparison.comparison_warnings import ranking_note, ranking_warnings
-from autoenc.comparison.ranking import (
-    SortOrder,
-    better_direction,
-    comparable_sections,
-    rank,
-    why_unranked,
-)
+from autoenc.comparison.ranking import SortOrder, better_direction, comparable_sections, rank, why_unranked
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import UNITS, record
 
