@@ -57,14 +57,6 @@ def order(text: str) -> list[str]:
     return [line.split()[0] for line in text.splitlines() if line.split()[:1] and line.split()[0] in names]
 
 
-def test_runs_are_compared(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = compare(capsys, "runs")
-    assert order(text) == ["conv_0", "conv_1", "linear_1", "linear_0", "lost"]
-    assert "5 runs: 4 finished, 1 failed." in text
-    assert "By validation.mse" in text
-    assert "raised: ValueError: no" in text
-
-
 def test_runs_and_columns_are_selected_and_sorted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert order(compare(capsys, "runs", "--where", "architecture=conv and test.mse<0.11")) == ["conv_0"]
     assert order(compare(capsys, "runs", "--sort", "-test.mse", "--top", "3")) == ["linear_0", "linear_1", "conv_1"]

@@ -50,7 +50,9 @@ def test_the_table_is_whole_without_a_terminal(sweep: Path, capsys: pytest.Captu
     assert "3 runs: 1 failed, 1 waiting, 1 finished" in printed
 
 
-def test_mistakes_are_one_line(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_one_line_and_a_folder_without_runs_is_none(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for arguments, message in (
         ([str(tmp_path / "nowhere")], f"error: FOLDER={tmp_path / 'nowhere'}: there is no such folder\n"),
         ([str(sweep / "sweep.json")], "this is a file"),
@@ -61,10 +63,8 @@ def test_mistakes_are_one_line(sweep: Path, tmp_path: Path, capsys: pytest.Captu
         assert message in captured.err
         assert captured.err.count("\n") == 1
         assert captured.out == ""
-
-
-def test_a_folder_without_runs_is_not_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 0
+    (tmp_path / "empty").mkdir()
+    assert main([str(tmp_path / "empty")]) == 0
     assert "no run" in capsys.readouterr().out
 
 
