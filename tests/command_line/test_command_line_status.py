@@ -50,9 +50,7 @@ def test_the_table_is_whole_without_a_terminal(sweep: Path, capsys: pytest.Captu
     assert "3 runs: 1 failed, 1 waiting, 1 finished" in printed
 
 
-def test_mistakes_are_one_line_and_a_folder_without_runs_is_none(
-    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes_are_one_line(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, message in (
         ([str(tmp_path / "nowhere")], f"error: FOLDER={tmp_path / 'nowhere'}: there is no such folder\n"),
         ([str(sweep / "sweep.json")], "this is a file"),
