@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.folders_given import folders_among
+from autoenc.command_line.folders_given import folders_among, folders_parser
 from autoenc.comparison.columns import usual_metric
-from autoenc.comparison.differences import difference_tables
 from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, groups_as_csv, write_text
 from autoenc.comparison.grouping import SEED, Group, group_metrics, groups_of
 from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.ranking import Ranking, SortOrder, rank
 from autoenc.comparison.rendering import as_markdown, print_tables
-from autoenc.comparison.tables import Line, Table, TableOptions, comparison_tables, shown_keys
+from autoenc.comparison.tables import Line, Table, TableOptions, comparison_tables, difference_tables, shown_keys
 from autoenc.comparison.where import parse_where
 from autoenc.progress import console, insist_on_output
 from autoenc.runs import RunRecord, read_runs
@@ -61,33 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="compare.py",
-        description=DESCRIPTION,
-        epilog=KEYS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder that contains some"
-    )
+    parser = folders_parser(prog="compare.py", description=DESCRIPTION, epilog=KEYS, allow_abbrev=False)
     parser.add_argument("--where", metavar="CONDITION", help="only the runs that it is true of")
-    parser.add_argument(
-        "--metric",
-        metavar="KEY",
-        help="what to rank by (default: validation.mse if every finished run has it, else test.mse)",
-    )
+    default = "validation.mse if every finished run has it, else test.mse"
+    parser.add_argument("--metric", metavar="KEY", help=f"what to rank by (default: {default})")
     parser.add_argument("--sort", metavar="[-]KEY", help="the order; - for descending (default: the best first)")
     rows = parser.add_mutually_exclusive_group()
     rows.add_argument("--top", type=_positive, metavar="N", help="only the first N of each ranking")
     rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
-    parser.add_argument(
-        "--group-by",
-        metavar="KEY,...",
-        help="combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t. "
-        f"'{SETTINGS}': all settings that differ, except the seed",
-    )
+    means = "combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t. "
+    means += f"'{SETTINGS}': all settings that differ, except the seed"
+    parser.add_argument("--group-by", metavar="KEY,...", help=means)
     for name, what in (("csv", "a table"), ("json", "an object"), ("markdown", "what the terminal shows")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - for standard output")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report of all these runs for a browser")
@@ -118,26 +102,15 @@ def _compare(options: argparse.Namespace) -> int:
         raise ConfigError("FOLDER", f"there is no run in {listed(str(folder) for folder in options.folders)}")
     _check_destinations(options, records)
     keys = Keys(records)
-    if options.where is not None:
-        records = _selected(records, options.where, keys)
-    order = None
-    if options.sort is not None:
-        order = SortOrder(keys.find(options.sort.removeprefix("-"), option="--sort"), options.sort.startswith("-"))
-    sorted_by = order.key if order is not None and keys.is_metric(order.key) else None
-    group_by = _group_by(options.group_by, keys, records)
-    shown = TableOptions(
-        metric=_metric(options.metric, keys) or sorted_by or usual_metric(records),
-        top=options.top,
-        all_rows=options.all,
-        columns=_keys_in(options.columns, keys, option="--columns"),
-        group_by=group_by,
-    )
-    if group_by is not None:
-        _check_groups(keys, "--columns", shown.columns or (), by=group_by)
-        _check_groups(keys, "--sort", () if order is None else (order.key,), by=group_by)
-    ranking = rank(records, metric=sorted_by or shown.metric, order=order)
+    records = records if options.where is None else _selected(records, options.where, keys)
+    ranking, shown = _ranked(records, options, keys)
     _show(options, ranking, shown)
     _export(options, ranking, shown)
+    if options.html is not None:
+        from autoenc.comparison.report import write_report
+
+        title = ", ".join(folder.name or str(folder) for folder in options.folders)
+        write_report(ranking.records, options.html.expanduser().absolute(), title=title, metric=shown.metric)
     insist_on_output()
     return 0
 
@@ -148,6 +121,23 @@ def _selected(records: Sequence[RunRecord], condition: str, keys: Keys) -> list[
     if not selected:
         raise ConfigError("--where", where.explain_no_match(records), value=condition)
     return selected
+
+
+def _ranked(records: Sequence[RunRecord], options: argparse.Namespace, keys: Keys) -> tuple[Ranking, TableOptions]:
+    """The runs in the order that was asked for, and what to show of them."""
+    order = None
+    if options.sort is not None:
+        order = SortOrder(keys.find(options.sort.removeprefix("-"), option="--sort"), options.sort.startswith("-"))
+    sorted_by = order.key if order is not None and keys.is_metric(order.key) else None
+    group_by = _group_by(options.group_by, keys, records)
+    metric = _metric(options.metric, keys) or sorted_by or usual_metric(records)
+    columns = _keys_in(options.columns, keys, option="--columns")
+    ranking, groups = rank(records, metric=sorted_by or metric, order=order), None
+    if group_by is not None:
+        _check_groups(keys, "--columns", columns or (), by=group_by)
+        _check_groups(keys, "--sort", () if order is None else (order.key,), by=group_by)
+        groups = [groups_of(section, ranking=ranking, keys=group_by) for section in ranking.sections]
+    return ranking, TableOptions(metric=metric, top=options.top, all_rows=options.all, columns=columns, groups=groups)
 
 
 def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
@@ -219,27 +209,19 @@ def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord
 
 
 def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
-    """Write the CSV, the JSON and the report."""
+    """Write the CSV and the JSON."""
     groups: list[Group] | None = None
     metrics: list[str] = []
-    rows = ranking
-    if shown.group_by is not None:
-        found = [groups_of(section, ranking=ranking, keys=shown.group_by) for section in ranking.sections]
-        groups = [group for each in found for group in each[: shown.top]]
+    rows = ranking if shown.top is None or shown.groups is not None else ranking.first(shown.top)
+    if shown.groups is not None:
+        groups = [group for each in shown.groups for group in each[: shown.top]]
         keys = shown_keys(ranking, shown) if shown.columns is not None else all_columns(ranking.records)
         metrics = group_metrics(groups, keys) if groups else []
-    elif shown.top is not None:
-        rows = ranking.first(shown.top)
     if options.csv is not None:
         text = as_csv(rows.rows, columns=shown.columns) if groups is None else groups_as_csv(groups, metrics=metrics)
         _write(text, options.csv)
     if options.json is not None:
         _write(as_json(rows, columns=shown.columns, groups=groups, metrics=metrics), options.json)
-    if options.html is not None:
-        from autoenc.comparison.report import write_report
-
-        title = ", ".join(folder.name or str(folder) for folder in options.folders)
-        write_report(ranking.records, options.html.expanduser().absolute(), title=title, metric=shown.metric)
 
 
 def _write(text: str, path: Path) -> None:

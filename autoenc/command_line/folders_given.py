@@ -1,13 +1,24 @@
-"""The run folders among the paths that a command was given."""
+"""What `compare.py` and `status.py` share: the folders that they were given."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.runs import printable
+
+
+def folders_parser(**options: Any) -> argparse.ArgumentParser:
+    """A parser with these options of argparse that takes folders and prints its texts as they are."""
+    parser = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder that contains some"
+    )
+    return parser
 
 
 def folders_among(paths: Sequence[Path]) -> list[Path]:

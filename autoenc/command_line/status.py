@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.folders_given import folders_among
+from autoenc.command_line.folders_given import folders_among, folders_parser
 from autoenc.comparison.live_table import ENDED, live_table, remarks, rows_that_fit
 from autoenc.comparison.rendering import print_whole
 from autoenc.progress import console, insist_on_output, lost_output
@@ -46,15 +45,7 @@ MOST_REMARKS, MOST_FOLLOWED_REMARKS = 30, 5
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show the table once or continuously; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="status.py",
-        description=DESCRIPTION,
-        epilog=STATES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder that contains some"
-    )
+    parser = folders_parser(prog="status.py", description=DESCRIPTION, epilog=STATES)
     parser.add_argument(
         "--follow", action="store_true", help="on a terminal: update the table until all runs have ended, or Ctrl-C"
     )

@@ -27,7 +27,7 @@ from autoenc.comparison.comparison_warnings import ranking_warnings
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.grouping import Group
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.ranking import Ranking, best_first, why_not_finished
+from autoenc.comparison.ranking import Ranking, Section, best_first, why_not_finished
 from autoenc.runs import RunRecord, printable, write_atomically
 from autoenc.settings import ConfigError
 
@@ -140,22 +140,18 @@ def as_json(
 ) -> str:
     """The object of the module's docstring, with the given keys, or all metrics and the settings that differ."""
     keys = all_columns(ranking.records) if columns is None else columns
-    metric = ranking.metric
     content = {
         "runs": [_run(record, keys) for record in ranking.rows],
         "groups": None if groups is None else [_group(group, metrics) for group in groups],
-        "rankings": [
-            {
-                "metric": metric,
-                "apart": section.apart,
-                "runs": [each.name for each in best_first(section.records, metric)],
-            }
-            for section in ranking.sections
-            if metric is not None
-        ],
-        "warnings": ranking_warnings(ranking.sections, metric),
+        "rankings": [_ranking(section, metric) for section in ranking.sections if (metric := ranking.metric)],
+        "warnings": ranking_warnings(ranking.sections, ranking.metric),
     }
     return json.dumps(content, indent=2, ensure_ascii=True, allow_nan=False, default=str) + "\n"
+
+
+def _ranking(section: Section, metric: str) -> dict[str, Any]:
+    names = [record.name for record in best_first(section.records, metric)]
+    return {"metric": metric, "apart": section.apart, "runs": names}
 
 
 def _run(record: RunRecord, keys: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ WIDEST_RANGE = 1000
 SMALLEST, LARGEST = 1e-4, 1e9
 """The range of numbers that are written without an exponent."""
 MOST_LISTED = 8
+_as_json = json.JSONEncoder(default=str, ensure_ascii=False).encode  # json.dumps makes an encoder for each value
 
 
 def as_typed(value: Any) -> str:
@@ -22,7 +23,7 @@ def as_typed(value: Any) -> str:
         return value or "''"
     if isinstance(value, float):
         return f"{value:.12g}"
-    return json.dumps(value, default=str, ensure_ascii=False)
+    return _as_json(value)
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

@@ -100,10 +100,8 @@ def differing_settings(records: Sequence[RunRecord]) -> list[str]:
 
 
 def differing_keys(tables: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The dotted keys whose values differ between tables, in their order.
-
-    It leaves out keys with a single value that only one choice of their group has: `architecture=conv` already tells
-    that a run has these `architecture.channels`.
+    """The dotted keys whose values differ between tables, in their order, without those that a choice explains:
+    `architecture=conv` already tells that a run has `architecture.channels`, if these have a single value.
     """
     values: dict[str, set[str]] = {}
     holders: Counter[str] = Counter()

@@ -113,9 +113,10 @@ def measurement_protocol(record: RunRecord, metric: str) -> dict[str, Any]:
     - Facts, such as the number of parameters: nothing.
     """
     settings, split, known = record.settings, split_of(metric), find_metric(metric)
+    groups = record.settings_of_groups
     if split is None and known is None:
         return {}
-    found = {"dataset": "", **_of_groups(settings, "dataset")}
+    found = {"dataset": "", **groups.get("dataset", {})}
     found = {key: value for key, value in found.items() if key not in IRRELEVANT_DATASET_SETTINGS}
     if split is None:
         found |= {"device": record.device, "threads": record.environment.get("threads")}
@@ -125,17 +126,13 @@ def measurement_protocol(record: RunRecord, metric: str) -> dict[str, Any]:
         found.pop("dataset.split_seed", None)
     found["unit"] = record.unit(metric)
     if known is None or known.input == "noisy":
-        found |= _of_groups(settings, "noise")
+        found |= groups.get("noise", {})
     for key in () if known is None else known.depends_on:
         if key == "loss":
             found["likelihood"] = LIKELIHOOD_OF.get(str(settings.get(key)), settings.get(key) or "")
         else:
             found[key] = settings.get(key)
     return found
-
-
-def _of_groups(settings: Mapping[str, Any], group: str) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key == group or key.startswith(f"{group}.")}
 
 
 def _apart(protocol: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:

@@ -67,6 +67,14 @@ class RunRecord:
         return found
 
     @cached_property
+    def settings_of_groups(self) -> dict[str, dict[str, Any]]:
+        """The settings by the first part of their keys."""
+        found: dict[str, dict[str, Any]] = {}
+        for key, value in self.settings.items():
+            found.setdefault(key.partition(".")[0], {})[key] = value
+        return found
+
+    @cached_property
     def metrics(self) -> dict[str, float]:
         """The numbers of the summary by dotted key: `test.mse`, `validation.loss`, `seconds.training`, `parameters`."""
         tables = {split: self.summary.get(split) or {} for split in (*SPLITS, "seconds")}

@@ -57,24 +57,13 @@ def order(text: str) -> list[str]:
     return [line.split()[0] for line in text.splitlines() if line.split()[:1] and line.split()[0] in names]
 
 
-def test_runs_are_compared(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = compare(capsys, "runs")
-    assert order(text) == ["conv_0", "conv_1", "linear_1", "linear_0", "lost"]
-    assert "5 runs: 4 finished, 1 failed." in text
-    assert "By validation.mse" in text
-    assert "raised: ValueError: no" in text
-
-
-def test_runs_are_selected_and_sorted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_and_columns_are_selected_and_sorted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert order(compare(capsys, "runs", "--where", "architecture=conv and test.mse<0.11")) == ["conv_0"]
     assert order(compare(capsys, "runs", "--sort", "-test.mse", "--top", "3")) == ["linear_0", "linear_1", "conv_1"]
     assert order(compare(capsys, "runs", "--sort=test.psnr"))[:1] == ["linear_0"]
     assert "By test.psnr, higher is better" in compare(capsys, "runs", "--sort=test.psnr")
     assert order(compare(capsys, "runs", "--metric", "test.psnr"))[:1] == ["conv_0"]
     assert order(compare(capsys, "runs", "--sort", "-name", "--all"))[:1] == ["linear_1"]
-
-
-def test_columns_are_chosen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = compare(capsys, "runs", "--columns", "seed,test.*,learning_rate")
     (row,) = [line.split() for line in text.splitlines() if line.startswith("conv_0")]
     assert row == ["conv_0", "0", "0.1000", "10", "0.001"]
@@ -132,19 +121,14 @@ def test_a_file_on_standard_output_replaces_the_tables(folder: Path, capsys: pyt
     assert compare(capsys, "runs", "--markdown", "-").startswith("5 runs")
 
 
-@pytest.mark.parametrize(
-    ("options", "metric"),
-    [
-        ([], "validation.mse"),
-        (["--metric", "test.psnr"], "test.psnr"),
-        (["--sort", "-seconds.training"], "seconds.training"),
-    ],
-)
-def test_the_report_ranks_as_the_terminal_does(
-    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], metric: str
-) -> None:
-    compare(capsys, str(folder), "--html", "report.html", *options)
-    assert f'"mainMetric":"{metric}"' in Path("report.html").read_text()
+def test_the_report_ranks_as_the_terminal_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option, metric in (
+        ("--all", "validation.mse"),
+        ("--metric=test.psnr", "test.psnr"),
+        ("--sort=-seconds.training", "seconds.training"),
+    ):
+        compare(capsys, str(folder), "--html", "report.html", option)
+        assert f'"mainMetric":"{metric}"' in Path("report.html").read_text()
 
 
 def test_files_next_to_folders_are_ignored(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,10 +61,8 @@ def test_mistakes_are_one_line(sweep: Path, tmp_path: Path, capsys: pytest.Captu
         assert message in captured.err
         assert captured.err.count("\n") == 1
         assert captured.out == ""
-
-
-def test_a_folder_without_runs_is_not_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 0
+    (tmp_path / "empty").mkdir()
+    assert main([str(tmp_path / "empty")]) == 0
     assert "no run" in capsys.readouterr().out
 
 

@@ -30,7 +30,7 @@ CONFIG: dict[str, Any] = {
 UNITS = {"mse": "squares", "loss": "squares", "psnr": "decibels", "seconds": "seconds"}
 
 
-def record(name: str, test: dict[str, float] | None = None, **changes: Any) -> RunRecord:
+def record(name: str, test: dict[str, float] | None = None, /, **changes: Any) -> RunRecord:
     """A run with these scores on the test split, twice as much on validation, and half on training.
 
     `changes` are fields of the record, of its summary (`code_size`, `parameters`, `units`, ...), or, with `__` for a
@@ -40,7 +40,6 @@ def record(name: str, test: dict[str, float] | None = None, **changes: Any) -> R
     change(config, {key: changes.pop(key) for key in list(changes) if "__" in key or key in config})
     fields = {key: changes.pop(key) for key in list(changes) if key in RunRecord.__dataclass_fields__}
     state = fields.pop("state", "finished")
-    summary = {} if test is None else _summary(test) | changes
     return RunRecord(
         **{
             "path": Path("/runs") / name,
@@ -48,7 +47,7 @@ def record(name: str, test: dict[str, float] | None = None, **changes: Any) -> R
             "label": name,
             "state": state,
             "config": config,
-            "summary": summary,
+            "summary": {} if test is None else summary(test) | changes,
             "environment": {"device": "cpu", "threads": 1},
             "status": {"host": "here"},
             **fields,
@@ -66,7 +65,8 @@ def change(config: dict[str, Any], changes: Mapping[str, Any]) -> None:
         inside[last] = value
 
 
-def _summary(test: dict[str, float]) -> dict[str, Any]:
+def summary(test: Mapping[str, float]) -> dict[str, Any]:
+    """Of a run with these scores on the test split."""
     return {
         "test": test,
         "validation": {name: value * 2 for name, value in test.items() if name != "pca_mse"},

@@ -13,10 +13,10 @@ from autoenc.comparison.rendering import print_tables
 from autoenc.comparison.tables import Line
 
 
-def printed(table: Table, *, styled: bool = False) -> str:
+def printed(table: Table, *, styled: bool = False, width: int = 400) -> str:
     """A table as text, if `styled` with colours."""
     file = io.StringIO()
-    Console(file=file, width=400, force_terminal=styled, highlight=False, no_color=False).print(table)
+    Console(file=file, width=width, force_terminal=styled, highlight=False, no_color=False).print(table)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.runs import RecordState, RunRecord
-from tests.comparison.made_records import change
+from tests.comparison import made_records
 
 UNITS = {
     "mse": "mean over pixels of the squared error, pixels in [0, 1]",
@@ -40,25 +40,15 @@ def config(**changes: Any) -> dict[str, Any]:
         "optimizer": {"name": "adam", "learning_rate": 0.001},
         "seed": 0,
     }
-    change(values, changes)
+    made_records.change(values, changes)
     return values
 
 
 def summary(mse: float, *, units: Mapping[str, str] = UNITS, **test: float) -> dict[str, Any]:
     """What a run scored."""
     scores = {"mse": mse, "loss": mse, "psnr": -10 * math.log10(mse), "pca_mse": 0.05, **test}
-    return {
-        "test": scores,
-        "validation": {"mse": mse * 1.01, "loss": mse * 1.01},
-        "train": {"mse": mse * 0.99, "loss": mse * 0.99},
-        "parameters": 1234,
-        "code_size": 8,
-        "best_epoch": 3,
-        "epochs": 5,
-        "seconds": {"total": 12.0, "training": 10.0 + mse},
-        "images_per_second": 1000.0,
-        "units": dict(units),
-    }
+    others = {split: {"mse": mse * by, "loss": mse * by} for split, by in (("validation", 1.01), ("train", 0.99))}
+    return made_records.summary(scores) | others | {"code_size": 8, "units": dict(units)}
 
 
 def history(epochs: int, *, start: float = 0.1) -> list[dict[str, Any]]:
@@ -90,16 +80,12 @@ def record(
     """A run in a folder below `folder`; one that has finished has a summary."""
     given: dict[str, Any] = {
         "path": folder / below,
-        "name": below,
-        "label": below,
         "config": config(**(settings or {})),
         "summary": summary(mse) if state == "finished" else {},
         "history": history(5, start=mse),
-        "status": {"state": state},
-        "environment": {"device": "cpu", "threads": 1},
     }
     given["path"].joinpath("figures").mkdir(parents=True, exist_ok=True)
-    return RunRecord(state=state, **(given | fields))
+    return made_records.record(below, state=state, **(given | fields))
 
 
 def save_arrays(path: Path, values: Any, **arrays: NDArray[Any]) -> None:
@@ -153,25 +139,3 @@ def save_map(run: RunRecord, *, cells: int = 20, side: int = 28, channels: int =
     places = generator.normal(0, 1, (points, 2)).astype(np.float32)
     labels = generator.integers(0, 10, points)
     save_arrays(run.path / "figures" / "codes.npz", values, points=places, labels=labels)
-
-
-def many(folder: Path, count: int, *, epochs: int = 50, maps: bool = True, images: bool = True) -> Sequence[RunRecord]:
-    """A sweep over code size, rate of learning and seed, with pictures of every run."""
-    found = []
-    for index in range(count):
-        settings = {
-            "architecture__code_size": 2 ** (index % 5 + 1),
-            "optimizer__learning_rate": 10.0 ** -(index // 5 % 4 + 1),
-            "seed": index // 20,
-        }
-        mse = 0.01 + 0.0002 * ((index * 37) % count) + 0.00001 * index
-        run = record(
-            folder, f"run {index:03d}", mse=mse, settings=settings, history=history(epochs, start=mse * 3),
-            summary=summary(mse, units=VARIATIONAL, kl_nats=3.0 + index % 7, reconstruction=90.0 - index % 11),
-        )  # fmt: skip
-        if images:
-            save_reconstructions(run, error=0.02 + mse, seed=index)
-        if maps:
-            save_map(run)
-        found.append(run)
-    return found

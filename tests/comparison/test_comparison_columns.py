@@ -144,9 +144,7 @@ def test_each_unit_is_shown_once() -> None:
 
 def test_headings_are_keys_in_lines() -> None:
     assert heading_lines("optimizer.learning_rate") == ["optimizer.", "learning_rate"]
-    assert "".join(heading_lines("images_per_second")) == "images_per_second"
-    assert len(heading_lines("images_per_second")) == 2
-    assert heading_lines("seed") == ["seed"]
+    assert heading_lines("images_per_second") == ["images_", "per_second"]
 
 
 def table_of(runs: list[RunRecord], metric: str) -> list[Column]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from rich.table import Table
 
 from autoenc.comparison.live_table import live_table, remarks, rows_that_fit
 from autoenc.runs import RunRecord
+from tests.comparison.printed import printed
 from tests.comparison.run_folders import CONFIG, SUMMARY, row, status
 
 NOW = datetime(2026, 1, 31, 12, 10, 0, tzinfo=UTC)
@@ -32,13 +32,6 @@ def record(state: str = "running", *, label: str = "linear", **changes: Any) -> 
         "changed_at": NOW - timedelta(seconds=4),
     }
     return RunRecord(**{**values, **changes})
-
-
-def text(table: Table, *, width: int = 300) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    console.print(table)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
 
 
 def cells(each: RunRecord, *others: RunRecord) -> dict[str, str]:
@@ -62,8 +55,8 @@ def test_a_running_run_is_a_row() -> None:
 def test_early_stopping_makes_the_time_left_an_upper_bound() -> None:
     patient = record(config={**CONFIG, "training": {"epochs": 1000, "patience": 3}})
     assert cells(patient)["left"] == "≤ 2:46:16"
-    assert "≤: it may stop early" in text(live_table([patient], now=NOW))
-    assert "≤" not in text(live_table([record()], now=NOW))
+    assert "≤: it may stop early" in printed(live_table([patient], now=NOW))
+    assert "≤" not in printed(live_table([record()], now=NOW))
     ages_ago = record(changed_at=NOW - timedelta(hours=5))
     assert cells(ages_ago)["left"] == "0:20"  # the epoch under way is late; two are to come
     assert "left" not in cells(record(history=()))
@@ -120,7 +113,7 @@ def test_states_have_colours() -> None:
 
 
 def test_labels_are_not_markup() -> None:
-    assert "[red]x[/red]" in text(live_table([record(label="[red]x[/red]")], now=NOW))
+    assert "[red]x[/red]" in printed(live_table([record(label="[red]x[/red]")], now=NOW))
 
 
 def test_running_and_failed_runs_are_shown_first() -> None:
@@ -129,23 +122,23 @@ def test_running_and_failed_runs_are_shown_first() -> None:
     records += [record("failed", label="broken"), record("running", label="busy"), record("dead", label="gone")]
     table = live_table(records, now=NOW, most_rows=4)
     assert [str(cell) for cell in table.columns[0].cells] == ["busy", "broken", "gone", "waits 0"]
-    printed = text(table)
-    assert "100 runs: 1 running, 1 failed, 1 dead, 7 waiting, 90 finished" in printed
-    assert "not shown: 6 waiting, 90 finished" in printed
+    shown = printed(table)
+    assert "100 runs: 1 running, 1 failed, 1 dead, 7 waiting, 90 finished" in shown
+    assert "not shown: 6 waiting, 90 finished" in shown
     whole = live_table(records, now=NOW, most_rows=100)
     assert [str(cell) for cell in whole.columns[0].cells][:2] == ["done 0", "done 1"]
-    assert "not shown" not in text(whole)
+    assert "not shown" not in printed(whole)
     console = Console(file=io.StringIO(), width=200, height=30)
-    shown = text(live_table(records, now=NOW, most_rows=rows_that_fit(console)))
+    shown = printed(live_table(records, now=NOW, most_rows=rows_that_fit(console)))
     assert 25 < len(shown.splitlines()) < 30
-    assert "no run" in text(live_table([], now=NOW))
+    assert "no run" in printed(live_table([], now=NOW))
 
 
 def test_a_narrow_terminal_gets_whole_columns() -> None:
     runs = [record(label=f"a convolution with a long name, learning rate 0.001, seed {seed}") for seed in range(3)]
     runs.append(record("failed", error_kind="raised", error_message="words" * 40))
     for width in (60, 80, 120):
-        shown = text(live_table(runs, now=NOW, width=width), width=width)
+        shown = printed(live_table(runs, now=NOW, width=width), width=width)
         rows = [line for line in shown.splitlines() if "seed" in line]
         assert len(rows) == 3
         for seed, line in enumerate(rows):

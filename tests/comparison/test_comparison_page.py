@@ -37,12 +37,6 @@ def test_an_axis_has_to_be_a_number(config: dict[str, object], problem: str) -> 
         check_comparison(config, settings=dataclasses.replace(SETTINGS, pictures=("loss_curves",)))
 
 
-def test_an_axis_has_to_be_named() -> None:
-    check_comparison({"a": {"b": 2.5}}, settings=SETTINGS)
-    with pytest.raises(ConfigError, match=r"comparison.against=null: error_against needs"):
-        check_comparison({}, settings=dataclasses.replace(SETTINGS, against=None))
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

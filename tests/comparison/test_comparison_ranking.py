@@ -5,32 +5,9 @@ from typing import Any
 import pytest
 
 from autoenc.comparison.comparison_warnings import ranking_note, ranking_warnings
-from autoenc.comparison.ranking import (
-    SortOrder,
-    better_direction,
-    comparable_sections,
-    rank,
-    why_unranked,
-)
-from autoenc.evaluation.metrics import metric_names, metrics
+from autoenc.comparison.ranking import SortOrder, better_direction, comparable_sections, rank, why_unranked
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import UNITS, record
-
-BETTER = {
-    "loss": "lower",
-    "reconstruction": "lower",
-    "penalty": None,
-    "mse": "lower",
-    "mae": "lower",
-    "psnr": "higher",
-    "bce": "lower",
-    "ssim": "higher",
-    "elbo_nats": "higher",
-    "nll_nats": "lower",
-    "pca_mse": None,
-    "seconds": "lower",
-    "images_per_second": "higher",
-}
 
 
 def names(records: list[RunRecord], metric: str) -> list[list[str]]:
@@ -39,17 +16,6 @@ def names(records: list[RunRecord], metric: str) -> list[list[str]]:
 
 def warnings(records: list[RunRecord], metric: str) -> list[str]:
     return ranking_warnings(comparable_sections(records, metric), metric)
-
-
-def test_every_metric_has_a_known_direction() -> None:
-    assert {name: metric.better for name, metric in metrics().items()} == BETTER
-
-
-@pytest.mark.parametrize("name", metric_names(split="test"))
-def test_every_metric_is_ranked_in_its_direction(name: str) -> None:
-    runs = [record(run, {name: score}) for run, score in (("middle", 2.0), ("least", 1.0), ("most", 3.0))]
-    higher = BETTER[name.removeprefix("noisy_")] == "higher"
-    assert names(runs, f"test.{name}") == [["most", "middle", "least"] if higher else ["least", "middle", "most"]]
 
 
 def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:

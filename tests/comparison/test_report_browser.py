@@ -13,14 +13,7 @@ import pytest
 from autoenc.comparison.report import write_report
 from autoenc.runs import RunRecord
 from tests.comparison.report_browser import Page
-from tests.comparison.report_examples import (
-    VARIATIONAL,
-    record,
-    save_map,
-    save_reconstructions,
-    smooth_images,
-    summary,
-)
+from tests.comparison.report_examples import VARIATIONAL, record, save_map, save_reconstructions, smooth_images, summary
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -239,10 +232,7 @@ def test_anything_is_drawn_against_anything(page: Page) -> None:
     page.press("Error against code size, with PCA")
     assert len(page.all("#points .point")) == 5
     assert len(page.all("#points .baseline")) >= 1
-    assert page.texts("#points .axis-label") == [
-        "test.mse, mean over pixels of the squared error",
-        "code_size",
-    ]
+    assert page.texts("#points .axis-label") == ["test.mse, mean over pixels of the squared error", "code_size"]
     page.press("Rate against distortion")
     assert len(page.all("#points .point")) == 1
     assert page.texts("#points .axis-label") == ["test.reconstruction, nats an image", "test.kl_nats, nats an image"]

@@ -111,13 +111,6 @@ def test_a_run_that_did_not_finish_says_why(tmp_path: Path) -> None:
     assert "reasons" not in found[3]
 
 
-def test_the_page_ranks_as_the_tables_do(tmp_path: Path) -> None:
-    runs = [record(tmp_path, name) for name in "ab"]
-    assert html_page.contents(runs, title="Runs")["mainMetric"] == "validation.mse"
-    assert html_page.contents(runs, title="Runs", metric="test.psnr")["mainMetric"] == "test.psnr"
-    assert html_page.contents([], title="Runs")["mainMetric"] is None
-
-
 def test_the_metric_that_is_ranked_by_is_among_very_many(tmp_path: Path) -> None:
     scores = {f"a{number:04}": 0.5 for number in range(1000)} | {"z": 0.5}
     run = record(tmp_path, "a", summary=summary(0.1) | {"train": scores})

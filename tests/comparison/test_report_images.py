@@ -32,16 +32,6 @@ def fault(run: RunRecord, **dimensions: int) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("dtype", ["f2", "i8", ">f4"])
-def test_arrays_and_values_are_read_as_they_were_saved(run: RunRecord, dtype: str) -> None:
-    x = np.asarray(np.arange(12).reshape(3, 4), dtype=dtype)
-    saved(run, x=x, y=np.ones(3))
-    arrays, values = read_picture(run, "a", {"x": 2})
-    assert np.array_equal(arrays["x"], x)
-    assert arrays["x"].dtype == x.dtype
-    assert values == {"captions": ["a"]}
-
-
 def test_our_own_pictures_are_read(run: RunRecord) -> None:
     from autoenc.pictures.reconstructions import Reconstructions
 

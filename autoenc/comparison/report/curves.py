@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,6 @@ MOST_POINTS, FEWEST_POINTS = 400, 16
 MOST_NAMES = 10
 DIGITS = 5
 NOT_CURVES = {"epoch", "seconds"}
-SPLITS = ("train", "validation")
 
 
 def curves(records: Sequence[RunRecord]) -> Part:
@@ -54,14 +54,9 @@ def _names(records: Sequence[RunRecord]) -> list[str]:
     for record in records:
         for row in (*record.history[:1], *record.history[-1:]):
             measured = [key for key, value in row.items() if value is not None and key not in NOT_CURVES]
-            found |= {_without_split(key): None for key in measured}
+            found |= {re.sub(r"^(train|validation)/", "", key): None for key in measured}
     known = metric_names(split="validation")
     return sorted(found, key=lambda name: known.index(name) if name in known else len(known))
-
-
-def _without_split(key: str) -> str:
-    split, _, name = key.partition("/")
-    return name if name and split in SPLITS else key
 
 
 def _keys(record: RunRecord, names: Sequence[str]) -> list[str]:

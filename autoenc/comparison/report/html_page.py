@@ -31,10 +31,7 @@ SCRIPTS = (
 
 
 def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric: str | None = None) -> None:
-    """Write the page of runs in whatever state, whole or not at all.
-
-    It first ranks the runs by `metric`, or by the default metric of the tables. Its notes list what is unreadable and
-    what is left out to keep it small.
+    """Write the page of runs in any state, whole or not at all; ranked by `metric`, or by the tables' default metric.
 
     Raises:
         OSError: it cannot be written.
