@@ -12,7 +12,8 @@ from torch import Tensor
 from autoenc.data.datasets import shown_indices
 from autoenc.data.datasets.binarization import draw as draw_binary
 from autoenc.environment import describe_environment
-from autoenc.evaluation.batches import as_floats, frozen_generator
+from autoenc.evaluation.batches import as_floats
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.experiment.announcement import announce, title_of
 from autoenc.experiment.closing_report import report
 from autoenc.experiment.drawing import draw_finished_run

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from autoenc.data.noise import Corruption, Gaussian, Noise, NoNoise, SaltAndPepper
 from autoenc.devices import DEVICES, Device
 from autoenc.evaluation.baselines import pca_error
-from autoenc.evaluation.batches import BATCH_SIZE, as_floats, fetch, frozen_generator
+from autoenc.evaluation.batches import BATCH_SIZE, as_floats, fetch
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder

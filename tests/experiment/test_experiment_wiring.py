@@ -17,7 +17,8 @@ from torch import Tensor
 import autoenc
 from autoenc.command_line import main
 from autoenc.data.datasets import Splits, shown_indices
-from autoenc.evaluation.batches import as_floats, frozen_generator
+from autoenc.evaluation.batches import as_floats
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.evaluation.health import examine
 from autoenc.evaluation.scores import measure
 from autoenc.runs import RunDirectory
