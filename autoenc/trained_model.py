@@ -122,6 +122,6 @@ def _as_pixels(images: Tensor) -> Tensor:
         return images.float() / 255
     if not images.is_floating_point():
         raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
-    if images.numel() and images.abs().max() > LARGEST_PIXEL:  # synchronises
+    if images.numel() and images.abs().max() > LARGEST_PIXEL:  # synchronizes
         raise ValueError(f"pixels must be floats in [0, 1], not as large as {images.abs().max():g}; divide by 255?")
     return images.float()

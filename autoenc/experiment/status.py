@@ -26,9 +26,7 @@ class Supervision(NamedTuple):
 
 @contextlib.contextmanager
 def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
-    """Watch for signals, lock the folder, and write the state of the run to `status.json`, however the run ends.
-
-    The tracker is told last. It cannot cost the run its state.
+    """Watch for signals, lock the folder, and write the state of the run to `status.json`, then to the tracker.
 
     Raises:
         ConfigError: another process trains in this folder.
@@ -42,7 +40,6 @@ def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
             run_directory.set_state("interrupted")
             raise
         except Exception as error:
-            log.debug("The run failed.", exc_info=True)
             _record_failure(run_directory, error)
             raise
         with interruption.deferred():  # the run is complete: a signal no longer interrupts it
@@ -50,6 +47,7 @@ def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
 
 
 def _record_failure(run_directory: RunDirectory, error: Exception) -> None:
+    log.debug("The run failed.", exc_info=error)
     message = " ".join(str(error).split()) or type(error).__name__
     try:
         run_directory.set_state("failed", error={"kind": _kind(error), "message": message})

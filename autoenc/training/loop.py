@@ -50,7 +50,7 @@ class Trainer:
     interruption: Interruption
 
     def train(self) -> None:
-        """Train to the end, and leave the last and the best checkpoint.
+        """Train to the end, and save the last and the best checkpoint.
 
         Raises:
             NotFiniteError: a loss or gradient was not finite; it never reached the weights.
@@ -100,9 +100,9 @@ class Trainer:
         """The remaining batches of the epoch, uint8 (B, C, H, W)."""
         images, size, steps = self.images.train, self.settings.batch_size, self.state.steps_per_epoch
         done = self.state.position.step - self.state.position.epoch * steps
-        # The generator is the CPU's, so that the order is the same on every device.
-        count, generator = len(images), self.state.shuffling
-        order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
+        order = torch.arange(len(images))
+        if self.shuffle:  # on the CPU, so that the order is the same on every device
+            order = torch.randperm(len(images), generator=self.state.shuffling)
         order = order.to(images.device)
         for first in range(done, steps, GATHERED):
             indices = order[first * size : (first + GATHERED) * size]
@@ -110,18 +110,10 @@ class Trainer:
 
     def _finish_epoch(self) -> dict[str, Any]:
         """Validate, remember the best weights, and record the metrics of the epoch."""
-        step, state = self.step, self.state
-        validation = measure(
-            step.model,
-            self.images.validation,
-            device=step.device,
-            noise=step.noise,
-            split="validation",
-            metrics=[METRICS["mse"]],
-        )
-        scalars = {f"train/{name}": total / len(self.images.train) for name, total in step.sums.items()}
-        scalars |= {f"validation/{name}": value for name, value in validation.items()}
-        values = fetch({**scalars, **state.health()})  # the one synchronisation of the epoch
+        state = self.state
+        scalars = {f"train/{name}": total / len(self.images.train) for name, total in self.step.sums.items()}
+        scalars |= {f"validation/{name}": value for name, value in self._validate().items()}
+        values = fetch({**scalars, **state.health()})  # the one synchronization of the epoch
         state.refuse_not_finite(values)
         rate = self._rate(state.position.step - 1)
         row = state.finish_epoch({name: values[name] for name in scalars}, learning_rate=rate)
@@ -130,7 +122,13 @@ class Trainer:
         self.tracker.epoch(row)
         return row
 
+    def _validate(self) -> dict[str, Tensor]:
+        """The objective and the errors on the validation split, with the full noise; empty without such a split."""
+        step, images, metrics = self.step, self.images.validation, [METRICS["mse"]]
+        return measure(step.model, images, device=step.device, noise=step.noise, split="validation", metrics=metrics)
+
     def _rate(self, step: int) -> float:
+        """The learning rate of a step."""
         return self.learning_rate(step, self.state.steps_per_epoch * self.settings.epochs)
 
     def _stop_if_asked(self) -> None:
