@@ -24,7 +24,7 @@ from autoenc.runs import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.trackers import TrackedRun, Tracker
 from autoenc.training.interruption import Interruption
-from autoenc.training.loop import Trainer, TrainingImages
+from autoenc.training.loop import Trainer
 from autoenc.training.state import SnapshotImages, TrainingState
 from autoenc.training.step import TrainingStep, as_stored
 
@@ -43,11 +43,11 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         NotFiniteError: it diverged.
         SystemExit: a signal interrupted it; everything is saved.
     """
-    with recorded(run_directory) as supervision:
+    with recorded(run_directory) as (interruption, tracking):
         prepared = prepare()
         run_directory.write_environment(describe_environment(prepared.device))
-        tracker = supervision.tracking.tracker = _build_tracker(prepared, run_directory)
-        trainer = _build_trainer(prepared, run_directory, tracker=tracker, interruption=supervision.interruption)
+        tracker = tracking.tracker = _build_tracker(prepared, run_directory)
+        trainer = _build_trainer(prepared, run_directory, tracker=tracker, interruption=interruption)
         announce(prepared)
         seconds_before = trainer.state.restore().position.seconds
         tracker.begin(run_directory.metrics())
@@ -83,7 +83,8 @@ def _build_trainer(
     )
     return Trainer(
         step=step,
-        images=TrainingImages(stored, splits.validation.images),
+        train_images=stored,
+        validation_images=splits.validation.images,
         state=state,
         learning_rate=lambda at, total: config.optimizer.learning_rate * config.schedule.factor(at, total_steps=total),
         settings=config.training,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 
@@ -17,15 +16,8 @@ from autoenc.training.step import NotFiniteError
 log = logging.getLogger(__name__)
 
 
-class Supervision(NamedTuple):
-    """What `recorded` gives to the run inside it."""
-
-    interruption: Interruption
-    tracking: Tracking
-
-
 @contextlib.contextmanager
-def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
+def recorded(run_directory: RunDirectory) -> Iterator[tuple[Interruption, Tracking]]:
     """Watch for signals, lock the folder, and write the state of the run to `status.json`, then to the tracker.
 
     Raises:
@@ -35,7 +27,7 @@ def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
     with interruption.watched(), run_directory.locked(), tracked() as tracking:
         try:
             run_directory.set_state("running")
-            yield Supervision(interruption, tracking)
+            yield interruption, tracking
         except (KeyboardInterrupt, SystemExit):
             run_directory.set_state("interrupted")
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,21 +26,15 @@ GATHERED = 16
 """How many batches are picked from the images at a time. On a CPU that takes half the time of picking each alone."""
 
 
-class TrainingImages(NamedTuple):
-    """The images that the loop reads, on the device."""
-
-    train: Tensor
-    """uint8 (N, C, H, W)."""
-    validation: Tensor
-    """uint8 (M, C, H, W); M is 0 without a validation split."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
     """A training that can be stopped at any step and continued as if it had never been stopped."""
 
     step: TrainingStep
-    images: TrainingImages
+    train_images: Tensor
+    """uint8 (N, C, H, W), on the device."""
+    validation_images: Tensor
+    """uint8 (M, C, H, W), on the device; M is 0 without a validation split."""
     state: TrainingState
     learning_rate: Callable[[int, int], float]
     """From a step, counted from 0, and the number of all steps to the rate of that step."""
@@ -98,7 +92,7 @@ class Trainer:
 
     def _batches(self) -> Iterator[Tensor]:
         """The remaining batches of the epoch, uint8 (B, C, H, W)."""
-        images, size, steps = self.images.train, self.settings.batch_size, self.state.steps_per_epoch
+        images, size, steps = self.train_images, self.settings.batch_size, self.state.steps_per_epoch
         done = self.state.position.step - self.state.position.epoch * steps
         order = torch.arange(len(images))
         if self.shuffle:  # on the CPU, so that the order is the same on every device
@@ -111,7 +105,7 @@ class Trainer:
     def _finish_epoch(self) -> dict[str, Any]:
         """Validate, remember the best weights, and record the metrics of the epoch."""
         state = self.state
-        scalars = {f"train/{name}": total / len(self.images.train) for name, total in self.step.sums.items()}
+        scalars = {f"train/{name}": total / len(self.train_images) for name, total in self.step.sums.items()}
         scalars |= {f"validation/{name}": value for name, value in self._validate().items()}
         values = fetch({**scalars, **state.health()})  # the one synchronization of the epoch
         state.refuse_not_finite(values)
@@ -124,7 +118,7 @@ class Trainer:
 
     def _validate(self) -> dict[str, Tensor]:
         """The objective and the errors on the validation split, with the full noise; empty without such a split."""
-        step, images, metrics = self.step, self.images.validation, [METRICS["mse"]]
+        step, images, metrics = self.step, self.validation_images, [METRICS["mse"]]
         return measure(step.model, images, device=step.device, noise=step.noise, split="validation", metrics=metrics)
 
     def _rate(self, step: int) -> float:
