@@ -118,11 +118,10 @@ def _check_combinations(config: ExperimentConfig) -> None:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"
         raise ConfigError("training.patience", problem, value=training.patience)
     bottleneck.check(config.architecture)
-    emphasis = config.loss.emphasis
     if bottleneck.variational:
-        emphasis.require_even()
-    if not emphasis.even and not config.noise.corrupts:
-        raise emphasis.error("noise=none corrupts no pixels, so they cannot have a weight of their own")
+        config.loss.emphasis.require_even()
+    if not config.loss.emphasis.even and not config.noise.corrupts:
+        raise config.loss.emphasis.error("noise=none corrupts no pixels, so they cannot have a weight of their own")
     _check_severity(training, noise=config.noise)
     samples = config.evaluation.nll_samples
     if samples and not bottleneck.variational:

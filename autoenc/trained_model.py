@@ -58,10 +58,9 @@ class TrainedModel:
 
     def __repr__(self) -> str:
         config = self.config
-        names = ", ".join(
-            f"{group}={getattr(config, group).name}" for group in ("architecture", "bottleneck", "dataset")
-        )
-        return f"TrainedModel({names}, code_size={config.architecture.code_size}, image_shape={self.image_shape})"
+        names = (f"{group}={getattr(config, group).name}" for group in ("architecture", "bottleneck", "dataset"))
+        code_size = config.architecture.code_size
+        return f"TrainedModel({', '.join(names)}, code_size={code_size}, image_shape={self.image_shape})"
 
     def encode(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """Codes (N, code_size), or (code_size,) for a single image."""
@@ -69,15 +68,16 @@ class TrainedModel:
 
     def decode(self, codes: ArrayOrTensor) -> ArrayOrTensor:
         """Images (N, C, H, W) in [0, 1] scale from codes (N, code_size); (C, H, W) from (code_size,)."""
-        return self._apply(
-            lambda batch: self.model.decode(batch.float()), codes, item_shape=(self.config.architecture.code_size,)
-        )
+        code_size = self.config.architecture.code_size
+        return self._apply(lambda batch: self.model.decode(batch.float()), codes, item_shape=(code_size,))
 
     def reconstruct(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """Reconstructions in [0, 1] scale, same shape as the images."""
-        return self._apply(
-            lambda batch: self.model(_as_pixels(batch)).reconstruction, images, item_shape=self.image_shape
-        )
+
+        def reconstructions_of(batch: Tensor) -> Tensor:
+            return self.model(_as_pixels(batch)).reconstruction  # type: ignore[no-any-return]
+
+        return self._apply(reconstructions_of, images, item_shape=self.image_shape)
 
     def errors(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """The mean squared error per pixel of each image's reconstruction, (N,), or () for a single image.
@@ -122,6 +122,6 @@ def _as_pixels(images: Tensor) -> Tensor:
         return images.float() / 255
     if not images.is_floating_point():
         raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
-    if images.numel() and images.abs().max() > LARGEST_PIXEL:  # synchronises
+    if images.numel() and images.abs().max() > LARGEST_PIXEL:  # synchronizes
         raise ValueError(f"pixels must be floats in [0, 1], not as large as {images.abs().max():g}; divide by 255?")
     return images.float()

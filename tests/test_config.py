@@ -110,15 +110,12 @@ def test_the_config_is_frozen_and_the_given_values_stay() -> None:
         ({"training": 3}, "training=3: it must be a group of keys"),
         # values
         ({"training.epochs": -1}, "training.epochs=-1: it must be a whole number of at least 1"),
-        ({"training.batch_size": 1.5}, "training.batch_size=1.5: it must be a whole number of at least 1"),
         ({"training.gradient_clip": 0}, "training.gradient_clip=0: it must be a number above 0 or null"),
-        ({"noise": {**SPECKS, "probability": 2}}, "noise.probability=2: it must be a number from 0 to 1"),
         (
             {"dataset.validation_fraction": 1},
             "dataset.validation_fraction=1: it must be a number of at least 0 and below 1",
         ),
         ({"architecture.hidden_sizes": 8}, "architecture.hidden_sizes=8: it must be a list, each item a whole number"),
-        ({"seed": 1.0}, "seed=1.0: it must be a whole number of at least 0"),
         ({"seed": None}, "seed=null: it must be a whole number of at least 0"),
         ({"data_dir": 3}, "data_dir=3: it must be a text"),
         # combinations
@@ -126,7 +123,6 @@ def test_the_config_is_frozen_and_the_given_values_stay() -> None:
             {"training.patience": 3, "dataset.validation_fraction": 0},
             "training.patience=3: stopping early needs a validation split, and dataset.validation_fraction is 0",
         ),
-        ({"optimizer": {**SGD, "momentum": 0.0}}, "optimizer.nesterov=true: it needs optimizer.momentum above 0"),
     ],
     ids=str,
 )

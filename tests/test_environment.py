@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from autoenc import environment
-from autoenc.devices import Cpu
 from autoenc.environment import describe_environment
-
-DEVICE = Cpu(threads=None, precision="float32", channels_last=False, compile=False).build()
+from tests.devices import cpu
 
 
 def test_versions_device_threads_and_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py", "seed=1"])
-    found = describe_environment(DEVICE)
+    found = describe_environment(cpu())
     assert found["packages"]["hydra-core"].startswith("1.3.")
     assert found["device"] == "cpu"
     assert found["threads"] == 1
@@ -25,7 +23,7 @@ def test_versions_device_threads_and_command_line(monkeypatch: pytest.MonkeyPatc
 
 def test_a_package_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "PACKAGES", ("no-such-package",))
-    assert describe_environment(DEVICE)["packages"] == {"no-such-package": None}
+    assert describe_environment(cpu())["packages"] == {"no-such-package": None}
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -37,16 +35,16 @@ def git(folder: Path, *arguments: str) -> str:
 def test_the_commit_and_whether_it_is_dirty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = tmp_path / "environment.py"
     monkeypatch.setattr(environment, "__file__", str(module))
-    assert describe_environment(DEVICE)["git"] is None  # no repository
+    assert describe_environment(cpu())["git"] is None  # no repository
     git(tmp_path, "init", "-q")
     module.touch()
-    assert describe_environment(DEVICE)["git"] is None  # somebody else's, which does not have our file
+    assert describe_environment(cpu())["git"] is None  # somebody else's, which does not have our file
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "x")
     commit = git(tmp_path, "rev-parse", "HEAD")
     index = (tmp_path / ".git" / "index").read_bytes()
     os.utime(module, (0, 0))  # git would write down that it looked at it, under a lock that a kill leaves behind
-    assert describe_environment(DEVICE)["git"] == {"commit": commit, "dirty": False}
+    assert describe_environment(cpu())["git"] == {"commit": commit, "dirty": False}
     assert (tmp_path / ".git" / "index").read_bytes() == index
     module.write_text("changed")
-    assert describe_environment(DEVICE)["git"] == {"commit": commit, "dirty": True}
+    assert describe_environment(cpu())["git"] == {"commit": commit, "dirty": True}

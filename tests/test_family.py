@@ -109,14 +109,6 @@ REFUSALS: list[tuple[str, Settings]] = [
         {"bottleneck": {"name": "contractive", "safeguard": "tied_weights"}, "architecture": {"name": "conv"}},
     ),
     (
-        "loss.std=0.01: it must be above loss.min_std=0.01",
-        {"loss": {"name": "gaussian", "std": 0.01}},
-    ),
-    (
-        "loss.corrupted_weight=2.0: noise=none corrupts no pixels, so they cannot have a weight of their own",
-        {"loss": EMPHASIS},
-    ),
-    (
         "loss.corrupted_weight=2.0: it must be 1 with a variational bottleneck: "
         "a weighted likelihood is not a likelihood",
         {"loss": EMPHASIS, "noise": {"name": "masking"}, "bottleneck": {"name": "gaussian"}},

@@ -67,13 +67,6 @@ def test_what_is_wrong_is_said_in_one_line(values: dict[str, Any], message: str)
     assert str(caught.value) == message
 
 
-def test_an_entry_cannot_be_changed_from_outside() -> None:
-    entries: dict[str, type[Any]] = {"round": Round}
-    registry: Registry[Any] = Registry("shape", entries)
-    entries["square"] = Square
-    assert registry.names() == ["round"]
-
-
 def test_an_installed_package_adds_a_choice(add_plugin: AddPlugin) -> None:
     assert "star" not in shapes().names()
     add_plugin("starry", source=PLUGIN, entries="shape.star = starry:Star")
@@ -140,22 +133,6 @@ def test_a_broken_plugin_that_is_asked_for_is_named(add_plugin: AddPlugin, sourc
     add_plugin("broken", source=source, entries=f"shape.star = {target}")
     with pytest.raises(ConfigError, match=r"^shape\.name=star: .*broken:Star"):
         shapes().parse({"name": "star", "points": 5})
-
-
-def test_a_plugin_of_a_real_group_is_built_like_ours(add_plugin: AddPlugin) -> None:
-    source = """
-from dataclasses import dataclass
-from torch import nn
-from autoenc.models.architectures import Architecture, EncoderDecoder
-
-@dataclass(frozen=True, kw_only=True)
-class Tiny(Architecture):
-    def build(self, image_shape, *, feature_size):
-        return EncoderDecoder(nn.Identity(), nn.Identity())
-"""
-    add_plugin("tiny", source=source, entries="architecture.tiny = tiny:Tiny")
-    values = {"name": "tiny", "code_size": 2, "code_activation": "relu", "output": "tanh"}
-    assert ARCHITECTURES.parse(values).code_size == 2
 
 
 # --- settings that stand elsewhere than their group ---

@@ -18,14 +18,9 @@ MOST_NUMBERS = 2**28
 def pca_error(fitted_on: Tensor, images: Tensor, *, components: int, device: Device) -> float | None:
     """The squared error per pixel of principal component analysis: the best affine code of `components` numbers.
 
-    An autoencoder of that code size has learned something nonlinear only if its error is lower. Both errors are
-    measured on clean images in [0, 1].
-
-    Args:
-        fitted_on: uint8 (N, C, H, W), the images that determine the mean and the components: the training split.
-        images: uint8 (M, C, H, W), the images that the error is measured on.
-        components: their number. With as many as pixels, the error is 0.
-        device: the device of the images.
+    An autoencoder of that code size has learned something nonlinear only if its error is lower. The mean and the
+    components are `fitted_on` the training images, uint8 (N, C, H, W); the error is that of `images`, uint8
+    (M, C, H, W). Both are on the device, and count in [0, 1].
 
     Returns:
         None for more than 4,096 images of more than 4,096 numbers each, or for few images of too many numbers: these

@@ -1,4 +1,4 @@
-"""Batches of stored images on the device, frozen random numbers, and the transfer of results from the device."""
+"""Batches of stored images on the device, and the transfer of results from the device."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from autoenc.devices import Device
-from autoenc.seeds import derived_seed
 
 BATCH_SIZE = 1000
 """Fixed, because frozen noise is drawn batch by batch."""
@@ -27,11 +26,6 @@ def as_floats(images: Tensor, *, device: Device) -> Tensor:
     """uint8 images as floats in [0, 1], in the memory format that is fast on the device."""
     memory_format = torch.channels_last if device.channels_last else torch.contiguous_format
     return images.to(torch.float32, memory_format=memory_format).div_(255)
-
-
-def frozen_generator(device: Device, *, split: str) -> torch.Generator:
-    """A generator for the noise of a split. It is the same in every run, whatever the seed of the run."""
-    return torch.Generator(device.torch_device).manual_seed(derived_seed(0, f"frozen noise on {split}"))
 
 
 def fetch(scalars: Mapping[str, Tensor]) -> dict[str, float]:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 
 from autoenc.devices import Device
-from autoenc.evaluation.batches import MOST_DECODED, as_floats, frozen_generator
+from autoenc.evaluation.batches import MOST_DECODED, as_floats
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.models.autoencoder import AutoEncoder
-
-
-class _Variational(Protocol):
-    """A variational bottleneck."""
-
-    def log_ratio(self, features: Tensor, *, samples: Tensor) -> Tensor:
-        """The log of the codes' density over the prior's at codes (S, B, code_size), (S, B)."""
-        ...
+from autoenc.models.bottlenecks.variational import Variational
 
 
 def negative_log_likelihood(model: AutoEncoder, images: Tensor, *, device: Device, samples: int) -> float:
@@ -28,24 +21,18 @@ def negative_log_likelihood(model: AutoEncoder, images: Tensor, *, device: Devic
     p(image | z) p(z) / q(z | image). In expectation the estimate is too high, and less so with more samples. With one
     sample it is the negative evidence lower bound. The draws are frozen: the same for every model of a code size.
 
-    The decoder decodes `samples` codes for each image, in batches of bounded size.
-
     Args:
         model: the model, on the device, with a variational bottleneck.
         images: uint8 (N, C, H, W), on the device; at least one.
         device: the device of both.
         samples: codes for each image.
     """
-    assert model.bottleneck.variational, "the bottleneck is not variational"
     generator = frozen_generator(device, split="any, likelihood")
-    was_training = model.training
-    model.eval()
     found = []
-    with torch.no_grad(), device.autocast():
+    with model.evaluating(), device.autocast():
         for batch in images.split(max(1, MOST_DECODED // samples)):
             clean = as_floats(batch, device=device)
             found.append(_log_likelihoods(model, clean, samples=samples, generator=generator))
-    model.train(was_training)
     return -torch.cat(found).mean().item()  # synchronizes once, after training
 
 
@@ -61,10 +48,11 @@ def _log_likelihoods(model: AutoEncoder, clean: Tensor, *, samples: int, generat
 
 def _log_weights(model: AutoEncoder, clean: Tensor, *, draws: Tensor) -> Tensor:
     """The log of p(image | z) p(z) / q(z | image), (S, B), for the codes that are sampled by `draws`."""
+    assert isinstance(model.bottleneck, Variational)
     features = model.features(clean)
     samples = model.bottleneck(features, draws=draws).samples  # (S, B, code_size)
     raw = model.decoder(samples.flatten(0, 1))  # (S * B, C, H, W)
     target = clean.repeat(len(samples), 1, 1, 1)
     errors = model.loss.per_image(raw, model.output_range.to_images(raw), target)  # (S * B,)
-    ratios = cast("_Variational", model.bottleneck).log_ratio(features, samples=samples)
+    ratios = model.bottleneck.log_ratio(features, samples=samples)
     return -(errors.reshape(ratios.shape) + ratios).float()

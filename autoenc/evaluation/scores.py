@@ -1,16 +1,25 @@
-"""Averages over a split: the training objective and the metrics."""
+"""Averages over a split: the training objective and the metrics.
+
+- With noise, the objective is that of the noisy input. Each metric is measured twice: from the clean input, and as
+  `noisy_<metric>` from the noisy input. Errors are always against the clean image.
+- The noise is frozen: the same for every model and every epoch, but different for each split.
+- For the objective, codes are sampled with frozen draws. For the metrics, the code is the mean.
+- A variational model also has `elbo_nats`, from one code sampled from the clean input. The draws are the same for
+  every model of a code size.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from autoenc.data.noise import Noise
 from autoenc.devices import Device
-from autoenc.evaluation.batches import MOST_DECODED, batches, frozen_generator
+from autoenc.evaluation.batches import MOST_DECODED, batches
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.evaluation.metrics import NOISY, Metric
 from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 
@@ -28,49 +37,21 @@ class SplitToScore(NamedTuple):
 
 
 def measure(
-    model: AutoEncoder,
-    images: Tensor,
-    *,
-    device: Device,
-    noise: Noise,
-    split: str,
-    metrics: Sequence[Metric],
+    model: AutoEncoder, images: Tensor, *, device: Device, noise: Noise, split: str, metrics: Sequence[Metric]
 ) -> dict[str, Tensor]:
     """The average over images of the training objective (`loss`), its parts, and each metric, in eval mode.
 
-    - With noise, the objective is that of the noisy input. Each metric is measured twice: from the clean input, and as
-      `noisy_<metric>` from the noisy input. Errors are always against the clean image.
-    - The noise is frozen: the same for every model and every epoch, but different for each split.
-    - For the objective, codes are sampled with frozen draws. For the metrics, the code is the mean.
-    - A variational model also has `elbo_nats`, from one code sampled from the clean input. The draws are the same for
-      every model of a code size.
-
-    Args:
-        model: the model, on the device.
-        images: uint8 (N, C, H, W), on the device.
-        device: the device of both.
-        noise: the noise that the model is trained with.
-        split: the name of the split, which picks the noise.
-        metrics: the metrics to measure; those without `per_image` are skipped.
-
-    Returns:
-        scalars on the device, not yet synchronized; nothing for a split without images.
+    `images` are uint8 (N, C, H, W), on the device. `split` picks the frozen noise and draws. Metrics without
+    `per_image` are skipped. The scalars stay on the device, not yet synchronized. An empty split has none.
     """
-    if len(images) == 0:
-        return {}
-    generators = _Generators(
-        noise=frozen_generator(device, split=split),
-        objective=frozen_generator(device, split=f"{split}, objective"),
-        elbo=frozen_generator(device, split=f"{split}, elbo"),
-    )
     totals: dict[str, Tensor] = {}
-    was_training = model.training
-    model.eval()
-    with torch.no_grad(), device.autocast():
+    if len(images) == 0:
+        return totals
+    generators = _Generators.of(split, device=device)
+    with model.evaluating(), device.autocast():
         for clean in batches(images, device=device):
             values = _scores(model, clean, noise=noise, generators=generators, metrics=metrics)
             _add(totals, values, share=len(clean) / len(images))
-    model.train(was_training)
     return totals
 
 
@@ -80,6 +61,11 @@ class _Generators(NamedTuple):
     noise: torch.Generator
     objective: torch.Generator
     elbo: torch.Generator
+
+    @classmethod
+    def of(cls, split: str, *, device: Device) -> Self:
+        names = (split, f"{split}, objective", f"{split}, elbo")
+        return cls(*(frozen_generator(device, split=name) for name in names))
 
 
 class _Batch(NamedTuple):
@@ -110,10 +96,9 @@ def _scores(
     model: AutoEncoder, clean: Tensor, *, noise: Noise, generators: _Generators, metrics: Sequence[Metric]
 ) -> dict[str, Tensor]:
     """The averages over a batch (B, C, H, W), by name."""
-    output = model(clean)
+    output, given, corrupted = model(clean), clean, None
     functions = {metric.name: metric.per_image for metric in metrics if metric.per_image is not None}
     values = {name: function(model, output, clean).mean() for name, function in functions.items()}
-    given, corrupted = clean, None
     if noise.corrupts:
         given, corrupted = noise(clean, generator=generators.noise)
         output = model(given)

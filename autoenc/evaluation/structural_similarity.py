@@ -17,27 +17,24 @@ C2 = 0.03**2
 def similarity(images: Tensor, others: Tensor) -> Tensor:
     """The mean structural similarity of each pair of images (B, C, H, W), (B,): 1 for the same, never more.
 
-    Equation 13 in Gaussian windows of 11 x 11 pixels, meaned over all that lie wholly inside the image (equation 17),
-    and over channels, each compared by itself. Where the image has fewer than 11 pixels along a side, the windows have
-    the largest odd number along it that fits, with weights of the same standard deviation. Nothing is clipped: pixels
-    outside [0, 1] count as they are.
-
-    Always in float32 at least: variances are differences of moments, of which bfloat16 would leave nothing.
+    Equation 13 in Gaussian windows of 11 x 11 pixels, averaged over all windows inside the image (equation 17) and over
+    channels. Along a side of fewer than 11 pixels, windows have the largest odd number that fits. Pixels outside [0, 1]
+    are not clipped. Computed in float32 at least: variances are differences of moments, too small for bfloat16.
     """
     dtype = torch.promote_types(torch.promote_types(images.dtype, others.dtype), torch.float32)
     with torch.autocast(images.device.type, enabled=False):
         x, y = images.to(dtype), others.to(dtype)
-        # Multiplying by matrices that are mostly zeros takes less time than convolutions of a single channel.
+        # Matrices that are mostly zeros take less time than convolutions of a single channel.
         rows = _windows(x.shape[2], like=x)  # (h, H)
         columns = _windows(x.shape[3], like=x).T  # (W, w)
 
-        def meaned(pixels: Tensor) -> Tensor:
+        def averaged(pixels: Tensor) -> Tensor:
             return rows @ (pixels @ columns)  # (B, C, H, W) -> (B, C, h, w)
 
-        mean_x, mean_y = meaned(x), meaned(y)
+        mean_x, mean_y = averaged(x), averaged(y)
         squares, product = mean_x.square() + mean_y.square(), mean_x * mean_y
-        variances = meaned(x.square() + y.square()) - squares
-        covariance = meaned(x * y) - product
+        variances = averaged(x.square() + y.square()) - squares
+        covariance = averaged(x * y) - product
         above = (2 * product + C1) * (2 * covariance + C2)
         below = (squares + C1) * (variances + C2)
         return (above / below).flatten(1).mean(1)

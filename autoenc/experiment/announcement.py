@@ -6,18 +6,17 @@ import logging
 
 from autoenc.config import ExperimentConfig
 from autoenc.experiment.preparation import Prepared
+from autoenc.models.autoencoder import AutoEncoder
 
 log = logging.getLogger(__name__)
 
 
 def title_of(config: ExperimentConfig) -> str:
     """The title of a run's pictures."""
-    bottleneck = "" if config.bottleneck.name == "plain" else f", {_words(config.bottleneck.name)} bottleneck,"
-    noise = "" if config.noise.name == "none" else f", {_words(config.noise.name)} noise"
-    return (
-        f"{_words(config.architecture.name)} autoencoder{bottleneck} on {_words(config.dataset.name)}{noise}, "
-        f"code size {config.architecture.code_size}"
-    )
+    bottleneck = "" if config.bottleneck.name == "plain" else f", {config.bottleneck.name} bottleneck,"
+    noise = "" if config.noise.name == "none" else f", {config.noise.name} noise"
+    names = f"{config.architecture.name} autoencoder{bottleneck} on {config.dataset.name}{noise}"
+    return f"{names.replace('_', ' ')}, code size {config.architecture.code_size}"
 
 
 def announce(prepared: Prepared) -> None:
@@ -29,6 +28,10 @@ def announce(prepared: Prepared) -> None:
     shape = "x".join(str(size) for size in splits.image_shape)
     log.info("%s, on %s.", title_of(config), prepared.device.description)
     log.info("%s parameters; images of %s: %s.", f"{parameters:,}", shape, ", ".join(counts))
+    _warn_of_unusual_settings(config, model)
+
+
+def _warn_of_unusual_settings(config: ExperimentConfig, model: AutoEncoder) -> None:
     if model.loss.reads_logits and config.architecture.output == "identity":
         log.warning("architecture.output=identity leaves (0, 1), where this loss has no gradient; sigmoid is usual.")
     if model.bottleneck.variational and not config.loss.in_nats:
@@ -40,7 +43,3 @@ def announce(prepared: Prepared) -> None:
         log.warning(
             "loss=bernoulli is a likelihood of black and white pixels, but dataset.binarization=none keeps grey ones."
         )
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -27,7 +27,6 @@ from autoenc.training.state import Snapshot, TrainingState, stored_snapshots
 def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory: RunDirectory) -> None:
     """Draw the loss curves and the pictures that the config names, of the trained model."""
     config, position = prepared.config, state.position
-    # Training is over: from here on, synchronizing with the device costs nothing.
     run_directory.figures.mkdir(exist_ok=True)
     draw_loss_curves(
         run_directory.metrics(),
@@ -37,10 +36,8 @@ def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory
         title=title_of(config),
     )
     always = [name for name, entry in PICTURES.items() if entry.always]
-    subject = _subject(
-        prepared.model, config, splits=prepared.splits, device=prepared.device, snapshots=state.snapshots
-    )
     names = None if config.figures is None else [*always, *config.figures]
+    subject = _subject(prepared.model, config, prepared.splits, device=prepared.device, snapshots=state.snapshots)
     epoch = position.best_epoch or position.epoch
     draw_pictures(subject, folder=run_directory.figures, names=names, title=title_of(config), epoch=epoch)
 
@@ -48,43 +45,41 @@ def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory
 def redraw_run(
     run: Path, *, names: Sequence[str] | None, projection: Literal["pca", "tsne"], device: str
 ) -> list[Path]:
-    """Draw pictures of a finished run into its `figures` folder.
+    """Draw pictures of a finished run into its `figures` folder, computed on the device `device`; returns their paths.
 
-    Args:
-        run: the folder of a run that has a checkpoint.
-        names: from `PICTURES`; None draws every picture that applies to the model.
-        projection: how codes of more than two numbers are projected to a plane.
-        device: where to compute: a choice of the group `device`.
-
-    Returns:
-        The paths of the pictures. One that does not apply to the model is left out, with a warning.
+    `names` are from `PICTURES`; None draws every picture that applies to the model. One that does not apply is left
+    out, with a warning. `projection` is how codes of more than two numbers are projected to a plane.
 
     Raises:
         ValueError: the run or a picture does not exist, or the run's data is not available.
     """
-    RunDirectory.open(run, key="RUN")
-    if projection == "tsne" and names is not None and "codes" not in names:
-        raise ConfigError("--tsne", "it applies to the picture codes, which is not among those named")
-    unknown = [name for name in names or () if name not in PICTURES]
-    if unknown:
-        problem = f"there is no such picture{nearest(unknown[0], PICTURES)}; there are {listed(PICTURES)}"
-        raise ConfigError("PICTURE", problem, value=unknown[0])
+    run_directory = RunDirectory.open(run, key="RUN")
+    _check_names(names, projection=projection)
     used = plain_device(device)
     trained = load_run(run, device=used.torch_device)
     config = trained.config
-    checkpoint = load_last(RunDirectory(run).checkpoints)
+    checkpoint = load_last(run_directory.checkpoints)
     snapshots = {} if checkpoint is None else stored_snapshots(checkpoint)
     epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
     splits = config.dataset.build(data_dir=config.data_dir).to(used.torch_device)
-    subject = _subject(trained.model, config, splits=splits, device=used, snapshots=snapshots, projection=projection)
-    return draw_pictures(subject, folder=run / "figures", names=names, title=title_of(config), epoch=epoch)
+    subject = _subject(trained.model, config, splits, device=used, snapshots=snapshots, projection=projection)
+    return draw_pictures(subject, folder=run_directory.figures, names=names, title=title_of(config), epoch=epoch)
+
+
+def _check_names(names: Sequence[str] | None, *, projection: str) -> None:
+    if projection == "tsne" and names is not None and "codes" not in names:
+        raise ConfigError("--tsne", "it applies to the picture codes, which is not among those named")
+    for name in names or ():
+        if name not in PICTURES:
+            problem = f"there is no such picture{nearest(name, PICTURES)}; there are {listed(PICTURES)}"
+            raise ConfigError("PICTURE", problem, value=name)
 
 
 def _subject(
     model: AutoEncoder,
     config: ExperimentConfig,
-    *,
     splits: Splits,
+    *,
     device: Device,
     snapshots: Mapping[int, Snapshot],
     projection: Literal["pca", "tsne"] = "pca",

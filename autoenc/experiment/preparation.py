@@ -27,11 +27,8 @@ class Prepared(NamedTuple):
 def prepare(config: ExperimentConfig, *, threads: int | None = None) -> Prepared:
     """Find the device and the packages of the tracker, load the images onto the device, and build the model.
 
-    Nothing is written, except data that has to be downloaded.
-
-    Args:
-        config: the config of the run.
-        threads: the number of CPU threads where the config leaves it open; None: torch's choice.
+    Nothing is written, except data that has to be downloaded. `threads` is the number of CPU threads where the config
+    leaves it open; None: torch's choice.
 
     Raises:
         ValueError: something is not available; the message is one line.

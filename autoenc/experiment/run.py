@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from autoenc.data.datasets import shown_indices
 from autoenc.data.datasets.binarization import draw as draw_binary
 from autoenc.environment import describe_environment
-from autoenc.evaluation.batches import as_floats, frozen_generator
+from autoenc.evaluation.batches import as_floats
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.experiment.announcement import announce, title_of
 from autoenc.experiment.closing_report import report
 from autoenc.experiment.drawing import draw_finished_run
@@ -24,7 +24,7 @@ from autoenc.runs import RunDirectory
 from autoenc.seeds import derived_seed
 from autoenc.trackers import TrackedRun, Tracker
 from autoenc.training.interruption import Interruption
-from autoenc.training.loop import Trainer, TrainingImages
+from autoenc.training.loop import Trainer
 from autoenc.training.state import SnapshotImages, TrainingState
 from autoenc.training.step import TrainingStep, as_stored
 
@@ -43,11 +43,11 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         NotFiniteError: it diverged.
         SystemExit: a signal interrupted it; everything is saved.
     """
-    with recorded(run_directory) as supervision:
+    with recorded(run_directory) as (interruption, tracking):
         prepared = prepare()
         run_directory.write_environment(describe_environment(prepared.device))
-        tracker = supervision.tracking.tracker = _build_tracker(prepared, run_directory)
-        trainer = _build_trainer(prepared, run_directory, tracker=tracker, interruption=supervision.interruption)
+        tracker = tracking.tracker = _build_tracker(prepared, run_directory)
+        trainer = _build_trainer(prepared, run_directory, tracker=tracker, interruption=interruption)
         announce(prepared)
         seconds_before = trainer.state.restore().position.seconds
         tracker.begin(run_directory.metrics())
@@ -70,24 +70,12 @@ def _build_tracker(prepared: Prepared, run_directory: RunDirectory) -> Tracker:
 def _build_trainer(
     prepared: Prepared, run_directory: RunDirectory, *, tracker: Tracker, interruption: Interruption
 ) -> Trainer:
-    config, device, splits, model, _ = prepared
-    torch.manual_seed(derived_seed(config.seed, "layers"))
-    drawn_from = splits.train_probabilities
-    step = TrainingStep(
-        model,
-        noise=config.noise,
-        optimizer=config.optimizer.build(model.parameters()),
-        device=device,
-        generator=torch.Generator(device.torch_device).manual_seed(derived_seed(config.seed, "noise")),
-        gradient_clip=config.training.gradient_clip,
-        targets=as_stored if drawn_from is None else draw_binary,
-        severity=config.training.severity,
-    )
+    config, splits = prepared.config, prepared.splits
+    stored = splits.train.images if splits.train_probabilities is None else splits.train_probabilities
+    step = _build_step(prepared)
     state = TrainingState(
-        step,
-        snapshot_images=SnapshotImages(
-            _shown_inputs(prepared), followed_images(splits.test.images, figures=config.figures)
-        ),
+        step=step,
+        snapshot_images=_snapshot_images(prepared),
         image_count=len(splits.train),
         batch_size=config.training.batch_size,
         seed=config.seed,
@@ -95,7 +83,8 @@ def _build_trainer(
     )
     return Trainer(
         step=step,
-        images=TrainingImages(splits.train.images if drawn_from is None else drawn_from, splits.validation.images),
+        train_images=stored,
+        validation_images=splits.validation.images,
         state=state,
         learning_rate=lambda at, total: config.optimizer.learning_rate * config.schedule.factor(at, total_steps=total),
         settings=config.training,
@@ -105,8 +94,24 @@ def _build_trainer(
     )
 
 
-def _shown_inputs(prepared: Prepared) -> Tensor:
-    """The inputs of the pictures' test images, (K, C, H, W): with frozen noise if the run has noise."""
-    config, device, splits, _, _ = prepared
-    clean = as_floats(splits.test.images[shown_indices(splits.test.labels)], device=device)
-    return config.noise(clean, generator=frozen_generator(device, split="shown")).images
+def _build_step(prepared: Prepared) -> TrainingStep:
+    config, device, splits, model, _ = prepared
+    torch.manual_seed(derived_seed(config.seed, "layers"))
+    return TrainingStep(
+        model,
+        noise=config.noise,
+        optimizer=config.optimizer.build(model.parameters()),
+        device=device,
+        generator=torch.Generator(device.torch_device).manual_seed(derived_seed(config.seed, "noise")),
+        gradient_clip=config.training.gradient_clip,
+        targets=as_stored if splits.train_probabilities is None else draw_binary,
+        severity=config.training.severity,
+    )
+
+
+def _snapshot_images(prepared: Prepared) -> SnapshotImages:
+    """The pictures' test images, with frozen noise if the run has noise, and the images whose codes are followed."""
+    config, device, test = prepared.config, prepared.device, prepared.splits.test
+    clean = as_floats(test.images[shown_indices(test.labels)], device=device)
+    shown = config.noise(clean, generator=frozen_generator(device, split="shown")).images
+    return SnapshotImages(shown, followed_images(test.images, figures=config.figures))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 
@@ -17,18 +16,9 @@ from autoenc.training.step import NotFiniteError
 log = logging.getLogger(__name__)
 
 
-class Supervision(NamedTuple):
-    """What `recorded` gives to the run inside it."""
-
-    interruption: Interruption
-    tracking: Tracking
-
-
 @contextlib.contextmanager
-def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
-    """Watch for signals, lock the folder, and write the state of the run to `status.json`, however the run ends.
-
-    The tracker is told last. It cannot cost the run its state.
+def recorded(run_directory: RunDirectory) -> Iterator[tuple[Interruption, Tracking]]:
+    """Watch for signals, lock the folder, and write the state of the run to `status.json`, then to the tracker.
 
     Raises:
         ConfigError: another process trains in this folder.
@@ -37,12 +27,11 @@ def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
     with interruption.watched(), run_directory.locked(), tracked() as tracking:
         try:
             run_directory.set_state("running")
-            yield Supervision(interruption, tracking)
+            yield interruption, tracking
         except (KeyboardInterrupt, SystemExit):
             run_directory.set_state("interrupted")
             raise
         except Exception as error:
-            log.debug("The run failed.", exc_info=True)
             _record_failure(run_directory, error)
             raise
         with interruption.deferred():  # the run is complete: a signal no longer interrupts it
@@ -50,6 +39,7 @@ def recorded(run_directory: RunDirectory) -> Iterator[Supervision]:
 
 
 def _record_failure(run_directory: RunDirectory, error: Exception) -> None:
+    log.debug("The run failed.", exc_info=error)
     message = " ".join(str(error).split()) or type(error).__name__
     try:
         run_directory.set_state("failed", error={"kind": _kind(error), "message": message})

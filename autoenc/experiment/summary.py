@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
+
+from torch import Tensor
 
 from autoenc.evaluation.batches import fetch
 from autoenc.evaluation.health import examine
-from autoenc.evaluation.metrics import SPLITS, metrics
+from autoenc.evaluation.metrics import SPLITS, Metric, metrics
 from autoenc.evaluation.scores import SplitToScore, measure
 from autoenc.experiment.preparation import Prepared
 from autoenc.training.state import TrainingState
@@ -59,10 +61,20 @@ def _scores(prepared: Prepared, *, split: str) -> dict[str, float] | None:
     """Every metric of a split; None for a split without images."""
     config, device, splits, model, _ = prepared
     images = getattr(splits, split).images
+    if len(images) == 0:
+        return None
     known = [metric for metric in metrics().values() if split in metric.splits]
     found = fetch(measure(model, images, device=device, noise=config.noise, split=split, metrics=known))
-    if not found:
-        return None
+    found |= _scores_of_split(prepared, images, metrics=known)
+    odd = [name for name, value in found.items() if not math.isfinite(value)]
+    if odd:
+        raise NotFiniteError(f"on the {split} split {' and '.join(odd)} is not finite")
+    return found
+
+
+def _scores_of_split(prepared: Prepared, images: Tensor, *, metrics: Sequence[Metric]) -> dict[str, float]:
+    """The metrics of a whole split that can be measured."""
+    config, device, splits, model, _ = prepared
     scored = SplitToScore(
         model=model,
         images=images,
@@ -71,15 +83,5 @@ def _scores(prepared: Prepared, *, split: str) -> dict[str, float] | None:
         nll_samples=config.evaluation.nll_samples,
         device=device,
     )
-    for metric in known:
-        value = None if metric.per_split is None else metric.per_split(scored)
-        if value is not None:
-            found[metric.name] = value
-    _refuse_not_finite(found, split=split)
-    return found
-
-
-def _refuse_not_finite(values: Mapping[str, float], *, split: str) -> None:
-    odd = [name for name, value in values.items() if not math.isfinite(value)]
-    if odd:
-        raise NotFiniteError(f"on the {split} split {' and '.join(odd)} is not finite")
+    values = {metric.name: metric.per_split(scored) for metric in metrics if metric.per_split is not None}
+    return {name: value for name, value in values.items() if value is not None}

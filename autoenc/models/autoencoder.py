@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -103,6 +105,17 @@ class AutoEncoder(nn.Module):
         """Codes (B, code_size) to images (B, C, H, W) in [0, 1] scale."""
         return self.output_range.to_images(self.decoder(code))
 
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Eval mode without gradients. Afterwards the model is in the mode that it was in before."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(was_training)
+
     def objective(
         self,
         output: AutoEncoderOutput,
@@ -121,17 +134,14 @@ class AutoEncoder(nn.Module):
             corrupted: where the noise changed it, bool and broadcastable to (B, C, H, W).
             generator: for penalties that are random estimates.
         """
+        diagnostics = {**output.diagnostics, **self.loss.diagnostics()}
         if not self.bottleneck.penalizes:
-            loss = self.loss(output.raw, output.reconstruction, target, corrupted=corrupted)
-            return Objective(loss, {**output.diagnostics, **self.loss.diagnostics()})
+            return Objective(self.loss(output.raw, output.reconstruction, target, corrupted=corrupted), diagnostics)
         errors = self._errors(output, target=target, corrupted=corrupted)  # (S, B)
-        penalty = output.penalty
         passage = Passage(self, output, given=target if given is None else given, clean=target, generator=generator)
         further = self.bottleneck.further_penalty(passage)
-        if further is not None:
-            penalty = penalty + further
-        parts = {"reconstruction": errors.detach().mean(), "penalty": penalty.detach().mean()}
-        parts |= {**output.diagnostics, **self.loss.diagnostics()}
+        penalty = output.penalty if further is None else output.penalty + further
+        parts = {"reconstruction": errors.detach().mean(), "penalty": penalty.detach().mean(), **diagnostics}
         return Objective(self.bottleneck.combine(errors, penalty).mean(), parts)
 
     def elbo(self, output: AutoEncoderOutput, *, target: Tensor) -> Tensor:

@@ -133,7 +133,7 @@ def _norms(model: AutoEncoder, images: Tensor, *, subject: Subject) -> NDArray[n
     import torch
     from torch.nn.utils import parametrize
 
-    from autoenc.evaluation.batches import frozen_generator
+    from autoenc.evaluation.frozen_noise import frozen_generator
 
     noise = frozen_generator(subject.device, split="gradients")
     codes = frozen_generator(subject.device, split="gradients, codes")

@@ -38,7 +38,7 @@ class Reconstructions(Picture):
         """Reconstruct the shown images, with noise if the model was trained on noise."""
         import torch
 
-        from autoenc.evaluation.batches import frozen_generator
+        from autoenc.evaluation.frozen_noise import frozen_generator
 
         clean = subject.shown
         given = subject.noise(clean, generator=frozen_generator(subject.device, split="shown")).images

@@ -15,7 +15,8 @@ from torch import Tensor
 from autoenc.data.datasets import Splits, shown_indices
 from autoenc.data.noise import Noise
 from autoenc.devices import Device
-from autoenc.evaluation.batches import as_floats, batches, frozen_generator
+from autoenc.evaluation.batches import as_floats, batches
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.models.autoencoder import AutoEncoder
 
 MOST_FOLLOWED = 1000  # test images whose codes are kept during training

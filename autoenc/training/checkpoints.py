@@ -152,15 +152,12 @@ def _serialised(tensors: Mapping[str, Tensor]) -> bytes:
 def _first_whole(candidates: list[Path]) -> Checkpoint | None:
     problems = []
     for path in candidates:
-        if not (path / "manifest.json").exists():
-            # `last.new` without a manifest is left by a crash. Any other folder without a manifest is damaged.
-            if path.exists() and path.suffix != ".new":
-                problems.append(f"{path}: manifest.json is missing")
+        if not path.exists():
             continue
         try:
             checkpoint = _read(path)
         except CheckpointError as error:
-            if path.suffix != ".new":  # a crash can also leave half a manifest
+            if path.suffix != ".new":  # a crash leaves it without a manifest, or with half of one
                 problems.append(str(error))
             continue
         for problem in problems:
@@ -191,6 +188,8 @@ def _read(folder: Path) -> Checkpoint:
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise CheckpointError(f"{path.parent}: {path.name} is missing")
     try:
         manifest = json.loads(path.read_bytes())
         digest = manifest.pop("manifest_sha256")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,21 +26,15 @@ GATHERED = 16
 """How many batches are picked from the images at a time. On a CPU that takes half the time of picking each alone."""
 
 
-class TrainingImages(NamedTuple):
-    """The images that the loop reads, on the device."""
-
-    train: Tensor
-    """uint8 (N, C, H, W)."""
-    validation: Tensor
-    """uint8 (M, C, H, W); M is 0 without a validation split."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
     """A training that can be stopped at any step and continued as if it had never been stopped."""
 
     step: TrainingStep
-    images: TrainingImages
+    train_images: Tensor
+    """uint8 (N, C, H, W), on the device."""
+    validation_images: Tensor
+    """uint8 (M, C, H, W), on the device; M is 0 without a validation split."""
     state: TrainingState
     learning_rate: Callable[[int, int], float]
     """From a step, counted from 0, and the number of all steps to the rate of that step."""
@@ -50,7 +44,7 @@ class Trainer:
     interruption: Interruption
 
     def train(self) -> None:
-        """Train to the end, and leave the last and the best checkpoint.
+        """Train to the end, and save the last and the best checkpoint.
 
         Raises:
             NotFiniteError: a loss or gradient was not finite; it never reached the weights.
@@ -98,11 +92,11 @@ class Trainer:
 
     def _batches(self) -> Iterator[Tensor]:
         """The remaining batches of the epoch, uint8 (B, C, H, W)."""
-        images, size, steps = self.images.train, self.settings.batch_size, self.state.steps_per_epoch
+        images, size, steps = self.train_images, self.settings.batch_size, self.state.steps_per_epoch
         done = self.state.position.step - self.state.position.epoch * steps
-        # The generator is the CPU's, so that the order is the same on every device.
-        count, generator = len(images), self.state.shuffling
-        order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
+        order = torch.arange(len(images))
+        if self.shuffle:  # on the CPU, so that the order is the same on every device
+            order = torch.randperm(len(images), generator=self.state.shuffling)
         order = order.to(images.device)
         for first in range(done, steps, GATHERED):
             indices = order[first * size : (first + GATHERED) * size]
@@ -110,18 +104,10 @@ class Trainer:
 
     def _finish_epoch(self) -> dict[str, Any]:
         """Validate, remember the best weights, and record the metrics of the epoch."""
-        step, state = self.step, self.state
-        validation = measure(
-            step.model,
-            self.images.validation,
-            device=step.device,
-            noise=step.noise,
-            split="validation",
-            metrics=[METRICS["mse"]],
-        )
-        scalars = {f"train/{name}": total / len(self.images.train) for name, total in step.sums.items()}
-        scalars |= {f"validation/{name}": value for name, value in validation.items()}
-        values = fetch({**scalars, **state.health()})  # the one synchronisation of the epoch
+        state = self.state
+        scalars = {f"train/{name}": total / len(self.train_images) for name, total in self.step.sums.items()}
+        scalars |= {f"validation/{name}": value for name, value in self._validate().items()}
+        values = fetch({**scalars, **state.health()})  # the one synchronization of the epoch
         state.refuse_not_finite(values)
         rate = self._rate(state.position.step - 1)
         row = state.finish_epoch({name: values[name] for name in scalars}, learning_rate=rate)
@@ -130,7 +116,13 @@ class Trainer:
         self.tracker.epoch(row)
         return row
 
+    def _validate(self) -> dict[str, Tensor]:
+        """The objective and the errors on the validation split, with the full noise; empty without such a split."""
+        step, images, metrics = self.step, self.validation_images, [METRICS["mse"]]
+        return measure(step.model, images, device=step.device, noise=step.noise, split="validation", metrics=metrics)
+
     def _rate(self, step: int) -> float:
+        """The learning rate of a step."""
         return self.learning_rate(step, self.state.steps_per_epoch * self.settings.epochs)
 
     def _stop_if_asked(self) -> None:

@@ -73,32 +73,27 @@ class SnapshotImages(NamedTuple):
     """uint8 (M, C, H, W); M is 0 where the codes are not needed."""
 
 
+@dataclass(kw_only=True, eq=False)
 class TrainingState:
     """Everything that a stopped training needs to continue, besides the config and the images."""
 
-    def __init__(
-        self,
-        step: TrainingStep,
-        *,
-        snapshot_images: SnapshotImages,
-        image_count: int,
-        batch_size: int,
-        seed: int,
-        run: RunDirectory,
-    ) -> None:
-        self.step = step
+    step: TrainingStep
+    snapshot_images: SnapshotImages
+    image_count: int
+    batch_size: int
+    seed: int
+    run: RunDirectory
+
+    def __post_init__(self) -> None:
         self.position = Position()
         self.snapshots: dict[int, Snapshot] = {}
-        self.steps_per_epoch = math.ceil(image_count / batch_size)
-        self._snapshot_images = snapshot_images
-        self._image_count = image_count
-        self._run = run
+        self.steps_per_epoch = math.ceil(self.image_count / self.batch_size)
         self._best: dict[str, Tensor] | None = None
         self._best_is_saved = True
-        self._shuffling = torch.Generator().manual_seed(derived_seed(seed, "shuffling"))
+        self._shuffling = torch.Generator().manual_seed(derived_seed(self.seed, "shuffling"))
         self._epoch_start = self._shuffling.get_state()
-        self._generators = {"shuffling": self._shuffling, "noise": step.generator}
-        self._names: dict[Tensor, str] = {parameter: name for name, parameter in step.model.named_parameters()}
+        self._generators = {"shuffling": self._shuffling, "noise": self.step.generator}
+        self._names: dict[Tensor, str] = {parameter: name for name, parameter in self.step.model.named_parameters()}
         self.start_clock()
 
     @property
@@ -146,14 +141,14 @@ class TrainingState:
             **metrics,
             "learning_rate": learning_rate,
             "seconds": seconds,
-            "images_per_second": self._image_count / seconds,
+            "images_per_second": self.image_count / seconds,
         }
-        self._run.append_metrics(row)
+        self.run.append_metrics(row)
         return row
 
     def take_snapshot(self) -> None:
         """Keep the reconstructions and codes of the snapshot's images under the current epoch."""
-        model, device, images = self.step.model, self.step.device, self._snapshot_images
+        model, device, images = self.step.model, self.step.device, self.snapshot_images
         model.eval()
         codes = torch.zeros(0, 0, device=device.torch_device)
         with torch.no_grad(), device.autocast():
@@ -178,29 +173,29 @@ class TrainingState:
         Raises:
             NotFiniteError: the weights are not finite; nothing is written.
         """
-        self.refuse_not_finite(fetch(self.health()))  # synchronises
+        self.refuse_not_finite(fetch(self.health()))  # synchronizes
         self._update_clock()
-        image_shape = list(self._snapshot_images.reconstructed.shape[1:])
+        self.position.threads = torch.get_num_threads()
+        image_shape = list(self.snapshot_images.reconstructed.shape[1:])
         if self._best is not None and not self._best_is_saved:
             best = {"image_shape": image_shape, "epoch": self.position.best_epoch}
-            save_best(self._run.checkpoints, Checkpoint(self._best, {}, best))
+            save_best(self.run.checkpoints, Checkpoint(self._best, {}, best))
             self._best_is_saved = True
-        self.position.threads = torch.get_num_threads()
         values = {
             "image_shape": image_shape,
             "steps_per_epoch": self.steps_per_epoch,
             "sums": list(self.step.sums),  # their order, which the file of tensors does not keep
             **asdict(self.position),
         }
-        save_last(self._run.checkpoints, Checkpoint(model_tensors(self.step.model), self._tensors(), values))
+        save_last(self.run.checkpoints, Checkpoint(model_tensors(self.step.model), self._tensors(), values))
         self._saved = time.perf_counter()
 
     def restore(self) -> Self:
         """Continue from the newest checkpoint of the run, if it has one, and drop later rows of `metrics.jsonl`."""
-        checkpoint = load_last(self._run.checkpoints)
+        checkpoint = load_last(self.run.checkpoints)
         if checkpoint is not None:
             self._load(checkpoint)
-        self._run.truncate_metrics(self.position.epoch)
+        self.run.truncate_metrics(self.position.epoch)
         return self
 
     def _remember_best(self, objective: float | None) -> None:

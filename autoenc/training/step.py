@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Protocol
 
 import torch
@@ -30,6 +31,7 @@ def as_stored(images: Tensor, *, generator: torch.Generator) -> Tensor:  # noqa:
     return images
 
 
+@dataclass(eq=False)
 class TrainingStep:
     """From a batch of stored images to changed weights.
 
@@ -39,38 +41,27 @@ class TrainingStep:
     without saving them.
     """
 
-    def __init__(
-        self,
-        model: AutoEncoder,
-        *,
-        noise: Noise,
-        optimizer: torch.optim.Optimizer,
-        device: Device,
-        generator: torch.Generator,
-        gradient_clip: float | None = None,
-        targets: Targets = as_stored,
-        severity: Callable[[float], float] = lambda epoch: 1.0,  # noqa: ARG005
-    ) -> None:
-        self.model = model
-        self.noise = noise
-        self.targets = targets
-        self.severity = severity
-        self._noise_now = noise
-        self.optimizer = optimizer
-        self.device = device
-        self.generator = generator
-        self.gradient_clip = gradient_clip
-        self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    model: AutoEncoder
+    _: KW_ONLY
+    noise: Noise
+    optimizer: torch.optim.Optimizer
+    device: Device
+    generator: torch.Generator
+    gradient_clip: float | None = None
+    targets: Targets = as_stored
+    severity: Callable[[float], float] = lambda epoch: 1.0  # noqa: ARG005
+
+    def __post_init__(self) -> None:
+        self._noise_now = self.noise
+        self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         # A fused optimizer can skip a step on the device. For others, the host has to decide.
-        fused = getattr(optimizer, "_step_supports_amp_scaling", False)
-        self._masks_on_device = fused and device.torch_device.type != "cpu"
-        self._forward = torch.compile(model) if device.compile else model
-        # Sums over many steps need more digits than the summands; Apple's GPUs have no float64.
-        self._wide = torch.float32 if device.torch_device.type == "mps" else torch.float64
+        fused = getattr(self.optimizer, "_step_supports_amp_scaling", False)
+        self._masks_on_device = fused and self.device.torch_device.type != "cpu"
+        self._forward = torch.compile(self.model) if self.device.compile else self.model
         self.sums: dict[str, Tensor] = {"loss": self._zero()}
-        self.skipped = torch.zeros((), device=device.torch_device)
-        self._not_finite = torch.zeros((), device=device.torch_device)
-        self._one = torch.ones((), device=device.torch_device)
+        self.skipped = torch.zeros((), device=self.device.torch_device)
+        self._not_finite = torch.zeros_like(self.skipped)
+        self._one = torch.ones_like(self.skipped)
 
     def train_step(self, images: Tensor) -> Tensor:
         """Improve the model on a batch (B, C, H, W) in [0, 1]; returns the loss before the step, (), on the device."""
@@ -118,7 +109,9 @@ class TrainingStep:
             self.sums[name].add_(value, alpha=count)
 
     def _zero(self) -> Tensor:
-        return torch.zeros((), dtype=self._wide, device=self.device.torch_device)
+        # Sums over many steps need more digits than the summands; Apple's GPUs have no float64.
+        device = self.device.torch_device
+        return torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
 
     def _update(self, loss: Tensor) -> None:
         checked = [parameter.grad for parameter in self.parameters if parameter.grad is not None]

@@ -12,9 +12,8 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from autoenc.data.noise import Corruption, Gaussian, Noise, NoNoise, SaltAndPepper
-from autoenc.devices import DEVICES, Device
 from autoenc.evaluation.baselines import pca_error
-from autoenc.evaluation.batches import BATCH_SIZE, as_floats, fetch, frozen_generator
+from autoenc.evaluation.batches import BATCH_SIZE, as_floats, fetch
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
@@ -28,6 +27,7 @@ from autoenc.models.losses import (
     MeanSquaredError,
 )
 from autoenc.models.output_ranges import OutputName
+from tests.devices import cpu
 
 OF_EACH_IMAGE = [name for name, metric in METRICS.items() if metric.per_image is not None]
 
@@ -66,11 +66,6 @@ class Affine(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         return (self.scale * code + self.shift).reshape(-1, 1, 2, 2)
-
-
-def cpu(**fields: object) -> Device:
-    values = {"threads": None, "precision": "float32", "channels_last": True, "compile": False, **fields}
-    return DEVICES.parse({"name": "cpu", **values}).build()
 
 
 def known_model(
@@ -190,10 +185,6 @@ def test_what_the_loss_has_learnt_is_among_the_scores() -> None:
     assert found["loss"] == pytest.approx(nats, rel=1e-5)
 
 
-def test_without_noise_there_are_no_twins() -> None:
-    assert set(scores(known_model(), images_of(51))) == {"loss", *OF_EACH_IMAGE}
-
-
 @pytest.mark.parametrize("noise", [SPECKS, Gaussian(std=0.3, by="channel", clip=True)], ids=repr)
 def test_frozen_noise_is_the_same_each_time_and_another_on_another_split(noise: Noise) -> None:
     images = images_of(*range(0, 250, 5))
@@ -208,11 +199,6 @@ def test_measuring_draws_nothing_from_torchs_own_generator() -> None:
     before = torch.get_rng_state()
     scores(known_model(), images_of(1, 2, 3), noise=SPECKS)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_frozen_generators_differ_by_split() -> None:
-    seeds = {frozen_generator(cpu(), split=split).initial_seed() for split in ("train", "validation", "test", "shown")}
-    assert len(seeds) == 4
 
 
 def test_noise_is_new_in_every_batch() -> None:

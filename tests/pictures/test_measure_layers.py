@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from autoenc.data.noise import NOISES
-from autoenc.evaluation.batches import frozen_generator
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
 from autoenc.models.layers import TiedLinear

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autoenc.command_line import main
 from autoenc.data.datasets import shown_indices
-from autoenc.evaluation.batches import frozen_generator
+from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.experiment import drawing
 from autoenc.pictures import PICTURES, draw_pictures, picture_class
 from autoenc.pictures.code_space import principal_plane

@@ -188,8 +188,8 @@ def hanging(directory: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def run(directory: RunDirectory, tracker: Tracker, work: Callable[[], object] = lambda: None) -> None:
-    with recorded(directory) as supervision:
-        supervision.tracking.tracker = tracker
+    with recorded(directory) as (_, tracking):
+        tracking.tracker = tracker
         work()
 
 

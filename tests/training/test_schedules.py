@@ -24,10 +24,11 @@ def optimizer() -> torch.optim.Optimizer:
 def rates(scheduler: torch.optim.lr_scheduler.LRScheduler, *, steps: int) -> list[float]:
     """The learning rates that one of torch's schedulers leads through."""
     found = []
-    for _ in range(steps):
+    for step in range(steps):
+        if step:
+            scheduler.optimizer.step()
+            scheduler.step()
         found.append(float(scheduler.get_last_lr()[0]))
-        scheduler.optimizer.step()
-        scheduler.step()
     return found
 
 
@@ -78,13 +79,8 @@ def test_one_cycle_is_torchs(total_steps: int, rise: float, initial: float, fina
         div_factor=initial,
         final_div_factor=final,
     )
-    theirs = [scheduler.get_last_lr()[0]]
-    for _ in range(total_steps - 1):
-        scheduler.optimizer.step()
-        scheduler.step()
-        theirs.append(scheduler.get_last_lr()[0])
     ours = factors(OneCycle(rise=rise, initial_division=initial, final_division=final), total_steps=total_steps)
-    assert ours == pytest.approx(theirs, abs=1e-12)
+    assert ours == pytest.approx(rates(scheduler, steps=total_steps), abs=1e-12)
 
 
 def test_one_cycle_without_a_rise_starts_at_the_peak() -> None:
@@ -112,23 +108,13 @@ def test_a_training_of_one_step(schedule: Schedule, factor: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
+    "values",
     [
-        (
-            {"name": "cosine", "warmup_steps": -1, "final_factor": 0},
-            "schedule.warmup_steps=-1: it must be a whole number of at least 0",
-        ),
-        (
-            {"name": "one_cycle", "rise": 1, "initial_division": 25, "final_division": 1e4},
-            "schedule.rise=1: it must be a number of at least 0 and below 1",
-        ),
-        (
-            {"name": "one_cycle", "rise": 0.3, "initial_division": 0, "final_division": 1e4},
-            "schedule.initial_division=0: it must be a number above 0",
-        ),
+        {"name": "cosine", "warmup_steps": -1, "final_factor": 0},
+        {"name": "one_cycle", "rise": 1, "initial_division": 25, "final_division": 1e4},
+        {"name": "one_cycle", "initial_division": 0, "rise": 0.3, "final_division": 1e4},
     ],
 )
-def test_wrong_fields_are_refused(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
+def test_values_out_of_range_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=rf"^schedule\.{list(values)[1]}="):
         SCHEDULES.parse(values)
-    assert str(caught.value) == message

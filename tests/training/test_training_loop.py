@@ -16,7 +16,7 @@ from autoenc.command_line import main
 from autoenc.pictures.reconstructions import Reconstructions
 from autoenc.pictures.subject import Subject
 from autoenc.runs import RunDirectory
-from autoenc.training.checkpoints import load_last
+from autoenc.training.checkpoints import Checkpoint, load_last
 from autoenc.training.step import TrainingStep
 from tests.conftest import Train
 
@@ -29,9 +29,7 @@ def without_times(row: dict[str, Any]) -> dict[str, Any]:
 
 def assert_same_run(one: Path, other: Path) -> None:
     """Weights, optimizer, random states, pictures' data and metrics, to the last bit and in the same order."""
-    first, second = load_last(one / "checkpoints"), load_last(other / "checkpoints")
-    assert first is not None
-    assert second is not None
+    first, second = last(one), last(other)
     for mine, theirs in ((first.model, second.model), (first.trainer, second.trainer)):
         assert mine.keys() == theirs.keys()
         for name in mine:
@@ -69,6 +67,21 @@ def kill() -> None:
     raise Killed
 
 
+def killed_at(step: int, train: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train, and be killed right after a step."""
+    stop_at(step, kill, monkeypatch)
+    with pytest.raises(Killed):
+        train()
+    monkeypatch.undo()
+
+
+def last(run: Path) -> Checkpoint:
+    """The newest checkpoint of a run."""
+    checkpoint = load_last(run / "checkpoints")
+    assert checkpoint is not None
+    return checkpoint
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """An uninterrupted run, trained once for each set of overrides."""
@@ -93,10 +106,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
 def test_killed_and_resumed_equals_uninterrupted(
     step: int, train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_at(step, kill, monkeypatch)
-    with pytest.raises(Killed):
-        train()
-    monkeypatch.undo()
+    killed_at(step, train, monkeypatch)
     assert RunDirectory(Path("run")).status()["state"] == "running"
     assert main(["resume=run"]) == 0
     assert RunDirectory(Path("run")).status()["state"] == "finished"
@@ -136,10 +146,7 @@ VARIATIONS = {
 def test_a_resumed_run_equals_an_uninterrupted_one_with_every_setting(
     overrides: tuple[str, ...], train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_at(10, kill, monkeypatch)
-    with pytest.raises(Killed):
-        train(*overrides)
-    monkeypatch.undo()
+    killed_at(10, lambda: train(*overrides), monkeypatch)
     assert main(["resume=run"]) == 0
     assert_same_run(Path("run"), uninterrupted(*overrides))
 
@@ -157,9 +164,7 @@ def test_a_signal_saves_after_the_step_and_sets_the_exit_code(
         train()
     monkeypatch.undo()
     assert caught.value.code == code
-    checkpoint = load_last(Path("run/checkpoints"))
-    assert checkpoint is not None
-    assert checkpoint.values["step"] == 9
+    assert last(Path("run")).values["step"] == 9
     assert RunDirectory(Path("run")).status()["state"] == "interrupted"
     assert "saving" in Path("run/train.log").read_text()
     assert main(["resume=run"]) == 0
@@ -180,19 +185,13 @@ def test_an_epoch_ends_with_a_checkpoint_when_time_has_passed(train: Train, monk
     stop_at(13, kill, monkeypatch)
     with pytest.raises(Killed):
         train("training.checkpoint_every=1000")
-    checkpoint = load_last(Path("run/checkpoints"))
-    assert checkpoint is not None
-    assert checkpoint.values["step"] == 12
+    assert last(Path("run")).values["step"] == 12
 
 
 def test_the_last_epoch_is_always_among_the_snapshots(train: Train) -> None:
-    checkpoint = load_last(train("training.snapshot_every=2") / "checkpoints")
-    assert checkpoint is not None
-    assert {name for name in checkpoint.trainer if name.startswith("snapshot:")} == {
-        "snapshot:0",
-        "snapshot:2",
-        "snapshot:3",
-    }
+    checkpoint = last(train("training.snapshot_every=2"))
+    snapshots = {name for name in checkpoint.trainer if name.startswith("snapshot:")}
+    assert snapshots == {f"snapshot:{epoch}" for epoch in (0, 2, 3)}
 
 
 def test_a_second_signal_stops_at_once(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,10 +222,7 @@ def test_killed_while_the_pictures_are_drawn(
 def test_a_damaged_last_checkpoint_costs_only_the_steps_since_the_previous_one(
     train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_at(15, kill, monkeypatch)
-    with pytest.raises(Killed):
-        train()
-    monkeypatch.undo()
+    killed_at(15, train, monkeypatch)
     path = Path("run/checkpoints/last/trainer.safetensors")
     path.write_bytes(path.read_bytes()[:-1])
     assert main(["resume=run"]) == 0
@@ -254,8 +250,7 @@ def test_a_loss_that_is_not_finite_fails_the_run_and_keeps_the_last_finite_check
     assert status["error"]["kind"] == "not_finite"
     assert "in epoch 1 the loss or gradient of 1 step(s) was not finite" in status["error"]["message"]
     assert "error: in epoch 1" in capsys.readouterr().err
-    checkpoint = load_last(run / "checkpoints")
-    assert checkpoint is not None
+    checkpoint = last(run)
     assert checkpoint.values["step"] == 4
     assert all(tensor.isfinite().all() for tensor in checkpoint.model.values())
     assert not (run / "summary.json").exists()
@@ -323,10 +318,7 @@ def test_a_signal_before_the_first_step_is_recorded(train: Train, monkeypatch: p
 def test_a_checkpoint_of_another_batch_size_is_refused(
     train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stop_at(10, kill, monkeypatch)
-    with pytest.raises(Killed):
-        train()
-    monkeypatch.undo()
+    killed_at(10, train, monkeypatch)
     config = Path("run/config.yaml")
     config.write_text(config.read_text().replace("batch_size: 16", "batch_size: 50"))
     assert main(["resume=run"]) == 2
@@ -362,8 +354,7 @@ def test_pictures_show_what_was_scored_in_bfloat16_too(train: Train, monkeypatch
     drawn: list[Subject] = []
     monkeypatch.setattr("autoenc.experiment.drawing.draw_pictures", lambda subject, **_: drawn.append(subject))
     run = train("device.precision=bfloat16", "dataset.validation_fraction=0")
-    checkpoint = load_last(run / "checkpoints")
-    assert checkpoint is not None
+    checkpoint = last(run)
     final = torch.from_numpy(Reconstructions.measure(drawn[0]).final)
     assert torch.equal(final, checkpoint.trainer["snapshot:3"])
 
@@ -453,10 +444,8 @@ PINNED = 0.18869753777980805
 
 
 def test_codes_are_kept_only_for_the_picture_that_shows_them(train: Train) -> None:
-    without = load_last(train("figures=[codes]") / "checkpoints")
-    wanted = load_last(train("figures=[codes_over_epochs]", folder="wanted") / "checkpoints")
-    assert without is not None
-    assert wanted is not None
+    without = last(train("figures=[codes]"))
+    wanted = last(train("figures=[codes_over_epochs]", folder="wanted"))
     kept = {name: codes.shape for name, codes in wanted.trainer.items() if name.startswith("codes:")}
     assert kept == {f"codes:{epoch}": (100, 3) for epoch in range(4)}
     assert all(len(codes) == 0 for name, codes in without.trainer.items() if name.startswith("codes:"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -71,14 +72,9 @@ def observed(model: AutoEncoder, images: Tensor, *, device: Device, decoder: boo
     A code with a distribution counts by its mean. A nonlinearity that ends in the code is listed as the code only. The
     computation is in float32, also where the device trains in bfloat16. Without `decoder`, the decoder is not run.
     """
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            for batch in batches(images.to(device.torch_device), device=device):
-                yield _observe(model, batch, decoder=decoder)
-    finally:
-        model.train(was_training)
+    with model.evaluating():
+        for batch in batches(images.to(device.torch_device), device=device):
+            yield _observe(model, batch, decoder=decoder)
 
 
 def _observe(model: AutoEncoder, batch: Tensor, *, decoder: bool) -> Observation:
@@ -108,7 +104,6 @@ class _Watched(NamedTuple):
     first: Tensor | None
     """The outputs of its first weighted layer, after its nonlinearity if it has one."""
     calls: list[_Call]
-    """The calls of nonlinearities."""
 
 
 class _Listener(TorchFunctionMode):
@@ -138,27 +133,22 @@ class _Listener(TorchFunctionMode):
 
 def _watched(module: nn.Module, inputs: Tensor) -> _Watched:
     """Run an encoder or a decoder and record its activations."""
-    outputs: list[Tensor] = []
-    calls_before: list[int] = []
+    firsts: list[tuple[Tensor, int]] = []  # the first layer's outputs, and the number of calls before them
 
     def note(layer: nn.Module, given: Any, output: Tensor) -> None:  # noqa: ARG001
-        outputs.append(output.clone())
-        calls_before.append(len(listener.calls))
+        firsts.append((output.clone(), len(listener.calls)))
 
     layers = weighted_layers(module)
-    handle = layers[0][1].register_forward_hook(note) if layers else None
-    try:
-        with _Listener() as listener:
-            result = module(inputs)
-    finally:
-        if handle is not None:
-            handle.remove()
-    if not outputs:
+    with contextlib.ExitStack() as stack:
+        if layers:
+            stack.callback(layers[0][1].register_forward_hook(note).remove)
+        listener = stack.enter_context(_Listener())
+        result = module(inputs)
+    if not firsts:
         return _Watched(result, None, listener.calls)
-    following = listener.calls[calls_before[0] : calls_before[0] + 1]
-    units = outputs[0].shape[1]
-    first = following[0].values if following and following[0].values.shape[1] == units else outputs[0]
-    return _Watched(result, first, listener.calls)
+    output, before = firsts[0]
+    following = [call.values for call in listener.calls[before : before + 1] if call.values.shape[1] == output.shape[1]]
+    return _Watched(result, following[0] if following else output, listener.calls)
 
 
 def _numbered(calls: Iterable[_Call], *, part: Part) -> list[Activation]:

@@ -30,7 +30,7 @@ class KernelCounts(NamedTuple):
 
 def count_kernels(layer: WeightedLayer) -> KernelCounts:
     """Count the kernels of an encoder's layer, whose weights are (units, inputs) or (units, inputs, height, width)."""
-    kernels = layer.weight.detach().flatten(1).float().cpu()  # (units, weights); synchronises
+    kernels = layer.weight.detach().flatten(1).float().cpu()  # (units, weights); synchronizes
     norms = kernels.norm(dim=1)
     above_zero = norms[norms > 0]
     least = COLLAPSED * float(above_zero.median()) if len(above_zero) else 0.0

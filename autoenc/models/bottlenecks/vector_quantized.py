@@ -83,7 +83,7 @@ class VectorQuantized(Bottleneck):
             self._begin(vectors[draws], count=len(vectors))
         nearest = self._nearest(vectors)  # (N,)
         entries = self.codebook[nearest].view_as(features)
-        # One-hot rows, (N, K). Not by `F.one_hot`, which synchronises with the device to check its input.
+        # One-hot rows, (N, K). Not by `F.one_hot`, which synchronizes with the device to check its input.
         chosen = self.codebook.new_zeros(len(nearest), self.codebook_size).scatter(1, nearest.unsqueeze(1), 1.0)
         if learns:
             self._learn(vectors, chosen=chosen, restarts=vectors[draws])

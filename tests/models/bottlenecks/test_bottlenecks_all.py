@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from autoenc.data.noise import Gaussian
-from autoenc.devices import Cpu, Device
+from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, Plain
 from autoenc.models.layers import BatchNorm1d
@@ -21,10 +21,10 @@ from autoenc.settings import ConfigError
 from autoenc.training.checkpoints import Checkpoint, load_last, load_model, model_tensors, save_last
 from autoenc.training.step import TrainingStep
 from tests.conftest import REPOSITORY
+from tests.devices import cpu
 
 CONF = REPOSITORY / "conf" / "bottleneck"
 CODE_SIZE = 4
-DEVICE = Cpu(threads=None, precision="float32", channels_last=False, compile=False).build()
 
 # What each YAML says, and what it might say instead.
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -67,12 +67,12 @@ def model(name: str, fields: dict[str, Any], *, seed: int = 0) -> AutoEncoder:
     return AutoEncoder(encoder, decoder, bottleneck=bottleneck)
 
 
-def training_step(autoencoder: AutoEncoder, *, device: Device = DEVICE, seed: int = 1) -> TrainingStep:
+def training_step(autoencoder: AutoEncoder, *, device: Device | None = None, seed: int = 1) -> TrainingStep:
     return TrainingStep(
         autoencoder,
         noise=Gaussian(std=0.1, by="channel", clip=True),
         optimizer=torch.optim.Adam(autoencoder.parameters(), lr=0.01, fused=True),
-        device=device,
+        device=device or cpu(),
         generator=torch.Generator().manual_seed(seed),
     )
 
@@ -208,7 +208,7 @@ def test_a_step_does_not_wait_for_the_device(
 
 @every_case
 def test_in_bfloat16_it_trains_and_reports_in_float32(name: str, fields: dict[str, Any]) -> None:
-    device = Cpu(threads=None, precision="bfloat16", channels_last=False, compile=False).build()
+    device = cpu(precision="bfloat16")
     autoencoder = model(name, fields)
     step = training_step(autoencoder, device=device)
     assert all(map(math.isfinite, train(step, steps=2)))
