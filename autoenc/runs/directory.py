@@ -102,11 +102,6 @@ class RunDirectory:
         state: State | None = self.status().get("state")
         return state
 
-    @property
-    def finished(self) -> bool:
-        """Whether the run has finished."""
-        return self.state == "finished"
-
     def set_state(self, state: State, *, error: Mapping[str, str] | None = None) -> None:
         """Record the state of the run, of this process; `error` has a `kind` and a `message`."""
         import psutil
@@ -197,40 +192,36 @@ class RunDirectory:
         Raises:
             ConfigError: another process is training here.
         """
-        import filelock
-
-        lock = filelock.FileLock(self.path / ".lock", blocking=False)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            status = self.status()
-            problem = f"process {status.get('pid')} on {status.get('host')} is training in this folder"
-            raise ConfigError("resume", problem, value=str(self.path)) from None
-        try:
+        with self._lock() as acquired:
+            if not acquired:
+                status = self.status()
+                problem = f"process {status.get('pid')} on {status.get('host')} is training in this folder"
+                raise ConfigError("resume", problem, value=str(self.path))
             for leftover in self.path.glob(".*.new"):  # of a process that was killed while it wrote
                 leftover.unlink()
             yield
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                Path(lock.lock_file).unlink()
-            lock.release()
 
     def is_locked(self) -> bool:
         """Whether a process is training in this folder."""
+        if not (self.path / ".lock").exists():
+            return False
+        with self._lock() as acquired:
+            return not acquired
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[bool]:
+        """Hold the lock of the folder, if no other process does; gives whether it is held."""
         import filelock
 
-        path = self.path / ".lock"
-        if not path.exists():
-            return False
-        lock = filelock.FileLock(path, blocking=False)
-        try:
+        lock = filelock.FileLock(self.path / ".lock", blocking=False)
+        with contextlib.suppress(filelock.Timeout):
             lock.acquire()
-        except filelock.Timeout:
-            return True
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        lock.release()
-        return False
+        try:
+            yield lock.is_locked
+        finally:
+            if lock.is_locked:
+                Path(lock.lock_file).unlink(missing_ok=True)
+                lock.release()
 
     def _table(self, name: str, *, exact: bool = False) -> dict[str, Any]:
         """A file that has to be readable if it is there."""

@@ -102,18 +102,24 @@ def parse_yaml(content: bytes) -> Any:
     import yaml
 
     try:
-        depth = 0
-        for event in yaml.parse(content, Loader=_loader()):
-            if isinstance(event, yaml.AliasEvent):
-                raise UnreadableError("has YAML aliases, which no run writes")
-            if getattr(event, "tag", None) is not None:
-                raise UnreadableError("has YAML tags, which no run writes")
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:
-                raise UnreadableError(TOO_DEEP)
+        _check_events(content)
         return yaml.load(content, Loader=_loader())  # noqa: S506 - derived from the safe loader
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two over a number that is none
         raise UnreadableError(f"is no YAML: {first_line(error)}") from None
+
+
+def _check_events(content: bytes) -> None:
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(content, Loader=_loader()):
+        if isinstance(event, yaml.AliasEvent):
+            raise UnreadableError("has YAML aliases, which no run writes")
+        if getattr(event, "tag", None) is not None:
+            raise UnreadableError("has YAML tags, which no run writes")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise UnreadableError(TOO_DEEP)
 
 
 @cache
@@ -131,28 +137,26 @@ def _loader() -> Any:
 
 
 def clean(value: Any, *, exact: bool = False, depth: int = 0) -> Any:
-    """A parsed value that is safe to use: with printable text, and with finite numbers of 64 bits.
+    """A parsed value with finite numbers of 64 bits and, unless `exact`, printable text.
 
-    Another number becomes text, such as `nan`. With `exact`, text stays as it was written.
-
-    Raises:
-        UnreadableError: it is nested too deeply.
+    Other numbers become text, such as `nan`. UnreadableError if it is nested too deeply.
     """
     kind = type(value)
-    if kind is str:
-        return value if exact else printable(value)
-    if kind is float:
-        return value if math.isfinite(value) else str(value)
-    if kind is int:
-        return value if -(2**63) <= value < 2**63 else "a number of more than 64 bits"
     if kind is not dict and kind is not list:
-        return value
+        return printable(value) if kind is str and not exact else _clean_number(value)
     if depth == DEEPEST:
         raise UnreadableError(TOO_DEEP)
     if kind is list:
         return [clean(item, exact=exact, depth=depth + 1) for item in value]
     key_of = _exact_key if exact else _printable_key
     return {key_of(key): clean(item, exact=exact, depth=depth + 1) for key, item in value.items()}
+
+
+def _clean_number(value: Any) -> Any:
+    if type(value) is float and not math.isfinite(value):
+        return str(value)
+    too_large = type(value) is int and not -(2**63) <= value < 2**63
+    return "a number of more than 64 bits" if too_large else value
 
 
 def _exact_key(key: object) -> str:
