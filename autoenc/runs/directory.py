@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autoenc.runs.plain_values import UnreadableError, read_file
+from autoenc.runs.plain_values import UnreadableError, as_yaml, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.reading import config_as_json, parse_row, read_table
 from autoenc.runs.record import State
@@ -82,9 +82,7 @@ class RunDirectory:
         Raises:
             OSError: they cannot be written; then the old config is still in force.
         """
-        import yaml
-
-        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode()
+        text = as_yaml(config)
         # In this order: until config.yaml is replaced, config.json does not match it and is not read.
         write_atomically(self.path / "config.json", config_as_json(config, text))
         write_atomically(self.path / "config.yaml", text)

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -18,6 +19,9 @@ LONGEST_KEY, LONGEST_TEXT = 200, 4000
 """Characters."""
 
 TOO_DEEP = "has values that are nested too deeply"
+
+_EXPONENT = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+$")
+_FLOAT = ("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 
 
 class UnreadableError(Exception):
@@ -131,9 +135,19 @@ def _loader() -> Any:
         pass
 
     Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_scalar)
-    exponent = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", exponent, list("-+.0123456789"))
+    Loader.add_implicit_resolver(*_FLOAT)
     return Loader
+
+
+def as_yaml(values: Mapping[str, Any]) -> bytes:
+    """Plain values as YAML. Text that `parse_yaml` would read as a number is quoted."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    Dumper.add_implicit_resolver(*_FLOAT)
+    return yaml.dump(dict(values), Dumper=Dumper, sort_keys=False, allow_unicode=True).encode()
 
 
 def clean(value: Any, *, exact: bool = False, depth: int = 0) -> Any:

@@ -113,8 +113,9 @@ def test_a_config_edited_by_hand_has_the_numbers_of_omegaconf(run: Path) -> None
 
 @pytest.mark.usefixtures("loader")
 def test_yaml_is_read_as_it_was_written(run: Path) -> None:
-    config = {"a": [1.5, 1e-8, -3, True, None, "null", "1.0", "~", "", " x ", "a: b", "ä", "12:30:00", "0o7"]}
-    (run / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
+    config = {"a": [1.5, 1e-8, -3, True, None, "null", "1.0", "~", "", " x ", "a: b", "ä", "12:30:00", "0o7", "1e-3"]}
+    RunDirectory(run).rewrite_config(config)
+    (run / "config.json").unlink()
     assert RunDirectory(run).config() == config
 
 

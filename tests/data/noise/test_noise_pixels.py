@@ -48,13 +48,6 @@ def test_shares_of_salt_and_pepper(by: By, channels: int, probability: float, sa
     assert share((given == 0) | (given == 1) | (given == 0.5)) == 1  # nothing else
 
 
-@pytest.mark.parametrize("probability", [0.0, 0.1, 0.3, 1.0])
-def test_share_of_masked_pixels(probability: float) -> None:
-    given = noisy(Masking(probability=probability, by="channel"), grey())
-    assert share(given == 0) == pytest.approx(probability, abs=five_sigma(probability))
-    assert share((given == 0) | (given == 0.5)) == 1
-
-
 @pytest.mark.parametrize("probability", [0.0, 0.1, 0.3, 0.9])
 def test_dropout_rescales_the_other_pixels_above_1_and_keeps_the_mean(probability: float) -> None:
     given = noisy(Dropout(probability=probability, by="channel"), grey(0.8))
