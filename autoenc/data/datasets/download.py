@@ -17,7 +17,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock, Timeout
 
-from autoenc.data.datasets.progress_bars import byte_bars, file_bars
+from autoenc.data.datasets.progress_bars import progress_bars
 from autoenc.data.datasets.published_sets import (
     Archive,
     DatasetError,
@@ -43,8 +43,7 @@ Report = Callable[..., None]  # called with `completed` bytes of `total`, which 
 def download(published: PublishedSet, *, data_dir: Path) -> None:
     """Download the files of a set that are missing below `data_dir`.
 
-    Many processes may call this at once: one downloads, the others wait for it. An archive that is in the folder
-    already is used and left there.
+    Of many processes one downloads; the others wait. An archive that is in the folder is used and left there.
 
     Raises:
         DatasetError: no mirror has a missing file, an archive is damaged, or the folder cannot be written to.
@@ -99,7 +98,7 @@ def _download_missing(published: PublishedSet, *, folder: Path) -> None:
 def _unpack_files(archive: Archive, files: Sequence[PublishedFile], *, folder: Path) -> None:
     logger.info("unpacking %s (files: %d)", folder / archive.name, len(files))
     try:
-        with file_bars() as progress:
+        with progress_bars() as progress:
             steps = unpack(archive, files, folder=folder)
             list(progress.track(steps, total=len(files), description=f"unpacking {archive.name}"))
     except WrongContent as error:
@@ -109,7 +108,7 @@ def _unpack_files(archive: Archive, files: Sequence[PublishedFile], *, folder: P
 def _download_files(files: Sequence[PublishedFile], published: PublishedSet, *, folder: Path) -> None:
     logger.info("downloading %s into %s (files: %d)", published.name, folder, len(files))
     mirrors = list(published.mirrors)
-    with byte_bars() as progress:
+    with progress_bars(of_bytes=True) as progress:
         for file in files:
             report = functools.partial(progress.update, progress.add_task(file.name, total=None))
             good = _download_file(file, mirrors=mirrors, folder=folder, report=report)

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ from autoenc.settings import ConfigError, PositiveInt
 THREADS = min(4, os.cpu_count() or 1)
 _BATCH = 256  # pictures that the threads read at a time, so that few wait in memory
 _MOST_LISTED = 10
+
+Advance = Callable[[], None]
 
 logger = logging.getLogger("autoenc.data.datasets")
 
@@ -71,48 +73,47 @@ class ImageFolder(Dataset):
         return make_splits(self._read(listed, folder=folder), settings=self)
 
     def _read(self, listed: ImageFolderPools, *, folder: Path) -> Pools:
-        from autoenc.data.datasets.progress_bars import file_bars
+        from autoenc.data.datasets.progress_bars import progress_bars
 
-        problems: list[UnreadablePicture] = []
         count = len(listed.train) + len(listed.test)
-        with warnings.catch_warnings(), file_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
+        with warnings.catch_warnings(), progress_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
             # Before the threads start: about damaged EXIF data and the like; the pixels are intact.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
             advance = functools.partial(progress.advance, progress.add_task("reading pictures", total=count))
-            train, test = (
-                self._read_pool(pictures, listed.class_names, threads=threads, advance=advance, problems=problems)
+            (train, no_train), (test, no_test) = (
+                self._read_pool(pictures, listed.class_names, threads=threads, advance=advance)
                 for pictures in (listed.train, listed.test)
             )
-        self._report(problems, count=count, folder=folder)
+        self._report([*no_train, *no_test], count=count, folder=folder)
         for name, pool in (("training", train), ("the test", test)):
             if not len(pool):
                 raise refused(folder, f"no picture for {name} can be read")
         return Pools(train, test, listed.class_names)
 
     def _read_pool(
-        self,
-        pictures: Sequence[Picture],
-        class_names: tuple[str, ...],
-        *,
-        threads: ThreadPoolExecutor,
-        advance: Callable[[], None],
-        problems: list[UnreadablePicture],
-    ) -> Split:
-        """Read the pictures of a pool. Unreadable ones are left out and added to `problems`."""
+        self, pictures: Sequence[Picture], names: tuple[str, ...], *, threads: ThreadPoolExecutor, advance: Advance
+    ) -> tuple[Split, list[UnreadablePicture]]:
+        """The pictures of a pool, and the problems of those that are left out."""
         images = torch.empty((len(pictures), self.channels, *self.size), dtype=torch.uint8)
         kept: list[Picture] = []
+        problems: list[UnreadablePicture] = []
+        for picture, result in self._results(pictures, threads):
+            advance()
+            if isinstance(result, UnreadablePicture):
+                problems.append(result)
+            else:
+                images[len(kept)] = result
+                kept.append(picture)
+        numbers = {name: number for number, name in enumerate(names)}
+        labels = torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64)
+        return Split(images[: len(kept)], labels, tuple(picture.name for picture in kept)), problems
+
+    def _results(
+        self, pictures: Sequence[Picture], threads: ThreadPoolExecutor
+    ) -> Iterator[tuple[Picture, Tensor | UnreadablePicture]]:
         for start in range(0, len(pictures), _BATCH):
             batch = pictures[start : start + _BATCH]
-            for picture, result in zip(batch, threads.map(self._attempt, batch), strict=True):
-                advance()
-                if isinstance(result, UnreadablePicture):
-                    problems.append(result)
-                else:
-                    images[len(kept)] = result
-                    kept.append(picture)
-        numbers = {name: number for number, name in enumerate(class_names)}
-        labels = torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64)
-        return Split(images[: len(kept)], labels, tuple(picture.name for picture in kept))
+            yield from zip(batch, threads.map(self._attempt, batch), strict=True)
 
     def _attempt(self, picture: Picture) -> Tensor | UnreadablePicture:
         try:

@@ -43,18 +43,28 @@ def list_pictures(folder: Path, *, test_fraction: float, limit: int | None) -> I
     Raises:
         ConfigError: `folder` has no pictures, too few, or pictures both with and without a class.
     """
-    if all((folder / name).is_dir() for name in POOLS):
-        train, test = (_pool(folder / name, root=folder) for name in POOLS)
-        others = [entry.name for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name not in POOLS]
-        if others:
-            logger.info("%s has folders train and test; its other folders are not read: %s", folder, listed(others))
-    else:
-        everything = _pool(folder, root=folder)
-        test = _drawn(everything, count=_test_count(len(everything), fraction=test_fraction), purpose="test split")
-        train = sorted(set(everything) - set(test))
+    has_pools = all((folder / name).is_dir() for name in POOLS)
+    train, test = _published_pools(folder) if has_pools else _drawn_pools(folder, test_fraction=test_fraction)
     class_names = tuple(sorted({picture.class_name for picture in (*train, *test)}))
     train, test = (pool if limit is None else _drawn(pool, count=limit, purpose="limit") for pool in (train, test))
     return ImageFolderPools(train, test, class_names)
+
+
+def _published_pools(folder: Path) -> tuple[list[Picture], list[Picture]]:
+    others = [entry.name for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name not in POOLS]
+    if others:
+        logger.info("%s has folders train and test; its other folders are not read: %s", folder, listed(others))
+    return _pool(folder / "train", root=folder), _pool(folder / "test", root=folder)
+
+
+def _drawn_pools(folder: Path, *, test_fraction: float) -> tuple[list[Picture], list[Picture]]:
+    pictures = _pool(folder, root=folder)
+    size, count = len(pictures), round(len(pictures) * test_fraction)
+    if not 0 < count < size:
+        problem = f"of {size} pictures, {count} would be for the test and {size - count} for training and validation; "
+        raise ConfigError("dataset.test_fraction", problem + "both need at least 1", value=test_fraction)
+    test = _drawn(pictures, count=count, purpose="test split")
+    return sorted(set(pictures) - set(test)), test
 
 
 def _pool(folder: Path, *, root: Path) -> list[Picture]:
@@ -68,16 +78,22 @@ def _pool(folder: Path, *, root: Path) -> list[Picture]:
     if found.others:
         kinds = listed(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.others.most_common(10))
         logger.info("%s has %d other files, which are skipped: %s", folder, found.others.total(), kinds)
-    inside = [path.relative_to(folder).parts for path in found.pictures]
+    class_names = _class_names(found.pictures, folder=folder, root=root)
+    return [
+        Picture(path, path.relative_to(root).as_posix(), class_name)
+        for path, class_name in zip(found.pictures, class_names, strict=True)
+    ]
+
+
+def _class_names(pictures: Sequence[Path], *, folder: Path, root: Path) -> list[str]:
+    """The class of each picture in a pool's folder."""
+    inside = [path.relative_to(folder).parts for path in pictures]
     loose = sum(len(parts) == 1 for parts in inside)
     if 0 < loose < len(inside):
         folders = listed(sorted({parts[0] for parts in inside if len(parts) > 1})[:10])
         problem = f"{folder} has {loose} pictures outside of its folders of pictures ({folders}), which are classes"
         raise refused(root, f"{problem}; move these pictures into a folder, or out of {folder}")
-    return [
-        Picture(path, path.relative_to(root).as_posix(), CLASSLESS if loose else parts[0])
-        for path, parts in zip(found.pictures, inside, strict=True)
-    ]
+    return [CLASSLESS if loose else parts[0] for parts in inside]
 
 
 def refused(folder: Path | str, problem: str) -> ConfigError:
@@ -90,11 +106,3 @@ def _drawn(pictures: Sequence[Picture], *, count: int, purpose: str) -> list[Pic
     # Hashes of the names replace a random draw, because they are the same in every version of a library.
     order = sorted(pictures, key=lambda picture: derived_seed(0, f"{purpose} of pictures: {picture.name}"))
     return sorted(order[:count])
-
-
-def _test_count(size: int, *, fraction: float) -> int:
-    count = round(size * fraction)
-    if not 0 < count < size:
-        problem = f"of {size} pictures, {count} would be for the test and {size - count} for training and validation; "
-        raise ConfigError("dataset.test_fraction", problem + "both need at least 1", value=fraction)
-    return count
