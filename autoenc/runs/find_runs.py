@@ -166,10 +166,7 @@ def _labelled_apart(records: list[RunRecord]) -> list[RunRecord]:
 
 
 def _find_places(roots: Sequence[str]) -> list[Place]:
-    """Every folder at or below these that may be a run, once: the jobs of a sweep in its order, the others by name.
-
-    Links below these folders are not followed, so nothing outside is read and the search ends.
-    """
+    """Every folder at or below these that may be a run, once: the jobs of a sweep in its order, the others by name."""
     places: dict[str, Place] = {}
     for root in roots:
         for place in _search(root):
@@ -197,7 +194,7 @@ def _root(folder: Path) -> str:
 
 
 def _search(root: str) -> Iterator[Place]:
-    """The folders at and below `root` that may be runs, and the jobs of sweeps; some are found twice."""
+    """The folders at and below `root` that may be runs, and the jobs of sweeps; some twice. Links are not followed."""
     above = os.path.dirname(root)  # noqa: PTH120
     label = labels_of_jobs(above)[0].get(root)
     if label is not None:  # a single job of a sweep was asked for

@@ -119,6 +119,7 @@ def record_of(contents: Contents, found: Stamps, *, path: str, problem: str | No
     """The record of a run; `naming` has its `name`, `label` and `sweep`."""
     config, status, summary, environment = (contents.tables.get(name, {}) for name in FILES[:4])
     state, problems = _state(contents)
+    problems += [problem] if problem else []
     error = (status.get("error") if state in ("failed", "unreadable") else None) or {}
     return RunRecord(
         path=Path(path),
@@ -130,7 +131,7 @@ def record_of(contents: Contents, found: Stamps, *, path: str, problem: str | No
         history=contents.history,
         status=status,
         environment=environment,
-        problems=(*contents.problems, *problems, *([problem] if problem else [])),
+        problems=(*contents.problems, *problems),
         changed_at=_newest(found),
         **naming,
     )
