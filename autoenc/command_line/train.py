@@ -107,7 +107,7 @@ def _check_command(composer: Composer, config: DictConfig) -> None:
             raise ConfigError(key, "it is for a sweep, and without --multirun (-m) this is one run", value=value)
     node_settings(config, "sweep", SweepSettings)  # only a sweep reads these two, but a mistake in them is refused
     node_settings(config, "comparison", ComparisonSettings)
-    if composer.resume is not None and RunDirectory(composer.resume).finished:
+    if composer.resume is not None and RunDirectory(composer.resume).state == "finished":
         raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autoenc.runs.plain_values import UnreadableError, read_file
+from autoenc.runs.plain_values import UnreadableError, as_yaml, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.reading import config_as_json, parse_row, read_table
 from autoenc.runs.record import State
@@ -82,9 +82,7 @@ class RunDirectory:
         Raises:
             OSError: they cannot be written; then the old config is still in force.
         """
-        import yaml
-
-        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode()
+        text = as_yaml(config)
         # In this order: until config.yaml is replaced, config.json does not match it and is not read.
         write_atomically(self.path / "config.json", config_as_json(config, text))
         write_atomically(self.path / "config.yaml", text)
@@ -101,11 +99,6 @@ class RunDirectory:
         """The state that `status.json` records."""
         state: State | None = self.status().get("state")
         return state
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run has finished."""
-        return self.state == "finished"
 
     def set_state(self, state: State, *, error: Mapping[str, str] | None = None) -> None:
         """Record the state of the run, of this process; `error` has a `kind` and a `message`."""
@@ -197,40 +190,36 @@ class RunDirectory:
         Raises:
             ConfigError: another process is training here.
         """
-        import filelock
-
-        lock = filelock.FileLock(self.path / ".lock", blocking=False)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            status = self.status()
-            problem = f"process {status.get('pid')} on {status.get('host')} is training in this folder"
-            raise ConfigError("resume", problem, value=str(self.path)) from None
-        try:
+        with self._lock() as acquired:
+            if not acquired:
+                status = self.status()
+                problem = f"process {status.get('pid')} on {status.get('host')} is training in this folder"
+                raise ConfigError("resume", problem, value=str(self.path))
             for leftover in self.path.glob(".*.new"):  # of a process that was killed while it wrote
                 leftover.unlink()
             yield
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                Path(lock.lock_file).unlink()
-            lock.release()
 
     def is_locked(self) -> bool:
         """Whether a process is training in this folder."""
+        if not (self.path / ".lock").exists():
+            return False
+        with self._lock() as acquired:
+            return not acquired
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[bool]:
+        """Hold the lock of the folder, if no other process does; gives whether it is held."""
         import filelock
 
-        path = self.path / ".lock"
-        if not path.exists():
-            return False
-        lock = filelock.FileLock(path, blocking=False)
-        try:
+        lock = filelock.FileLock(self.path / ".lock", blocking=False)
+        with contextlib.suppress(filelock.Timeout):
             lock.acquire()
-        except filelock.Timeout:
-            return True
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        lock.release()
-        return False
+        try:
+            yield lock.is_locked
+        finally:
+            if lock.is_locked:
+                Path(lock.lock_file).unlink(missing_ok=True)
+                lock.release()
 
     def _table(self, name: str, *, exact: bool = False) -> dict[str, Any]:
         """A file that has to be readable if it is there."""

@@ -45,7 +45,7 @@ def read_runs(folders: Sequence[Path], *, history: bool = True) -> list[RunRecor
     Raises:
         ConfigError: there is no such folder.
     """
-    return _records_of(find_places(folders), read=read_contents, history=history)
+    return _records_of(folders, read=read_contents, history=history)
 
 
 class Watch:
@@ -68,7 +68,7 @@ class Watch:
         """
         started = time.monotonic()
         if started >= self._next:
-            self._records = _records_of(find_places(self._folders), read=self._read, history=False)
+            self._records = _records_of(self._folders, read=self._read, history=False)
             now = time.monotonic()
             self._next = now + (now - started) / SHARE
         return self._records
@@ -95,19 +95,19 @@ class Place(NamedTuple):
     sweep: str | None = None
     label: str | None = None
     """Of a job of a sweep."""
-    asked: bool = False
-    """Whether this very folder was asked for."""
     problem: str | None = None
     """A sentence. With it, the folder is listed even if it is no run."""
     is_link: bool = False
     """Its files are not read."""
 
 
-def _records_of(places: Sequence[Place], *, read: Callable[..., Contents], history: bool) -> list[RunRecord]:
+def _records_of(folders: Sequence[Path], *, read: Callable[..., Contents], history: bool) -> list[RunRecord]:
     """The records of the folders that are runs or cannot be read."""
     problem = "The files in it are not those of a run."
+    roots = list(dict.fromkeys(_root(folder) for folder in folders))
+    places = _find_places(roots)
     found = list(_read_places(places, read, history=history))
-    found = found or [_unread(place, problem) for place in places if place.asked]
+    found = found or [_unread(place, problem) for place in places if place.path in roots]
     return _labelled_apart(_named_apart(found))
 
 
@@ -165,16 +165,8 @@ def _labelled_apart(records: list[RunRecord]) -> list[RunRecord]:
     return [replace(record, label=record.name) if used[record.label] > 1 else record for record in records]
 
 
-def find_places(folders: Sequence[Path]) -> list[Place]:
-    """Every folder at or below these that may be a run, once: the jobs of a sweep in its order, the others by name.
-
-    Links below these folders are not followed, so nothing outside is read and the search ends. Folders whose names
-    begin with a dot are skipped: Hydra keeps configs there.
-
-    Raises:
-        ConfigError: there is no such folder.
-    """
-    roots = list(dict.fromkeys(_root(folder) for folder in folders))
+def _find_places(roots: Sequence[str]) -> list[Place]:
+    """Every folder at or below these that may be a run, once: the jobs of a sweep in its order, the others by name."""
     places: dict[str, Place] = {}
     for root in roots:
         for place in _search(root):
@@ -202,30 +194,35 @@ def _root(folder: Path) -> str:
 
 
 def _search(root: str) -> Iterator[Place]:
-    """The folders at and below `root` that may be runs, and the jobs of sweeps; some are found twice."""
+    """The folders at and below `root` that may be runs, and the jobs of sweeps; some twice. Links are not followed."""
     above = os.path.dirname(root)  # noqa: PTH120
     label = labels_of_jobs(above)[0].get(root)
     if label is not None:  # a single job of a sweep was asked for
-        yield Place(root, _name(root, root), above, label, asked=True)
+        yield Place(root, _name(root, root), above, label)
     failed: list[OSError] = []
     for number, (folder, inner, files) in enumerate(os.walk(root, onerror=failed.append)):
         if number == MOST_FOLDERS:
             yield _too_many(root)
             break
-        is_run = not MARKS.isdisjoint(files)
-        jobs, problem = labels_of_jobs(folder) if SWEEP_FILE in files else ({}, None)
-        skipped = _PARTS_OF_A_RUN if is_run else frozenset()
-        inner[:] = sorted((name for name in inner if name[0] != "." and name not in skipped), key=natural)
-        if inner and folder.count("/") - root.count("/") >= DEEPEST:
-            inner.clear()
-            problem = f"Folders more than {DEEPEST} deep are not looked into."
-        if is_run or problem:
-            yield Place(folder, _name(folder, root), asked=folder == root, problem=problem)
-        for job, label in jobs.items():
-            yield _job(job, root, sweep=folder, label=label)
+        yield from _look_into(folder, inner, files, root=root)
     for error in failed:
         problem = f"The folder cannot be read: {error.strerror}."
         yield Place(error.filename, _name(error.filename, root), problem=problem)
+
+
+def _look_into(folder: str, inner: list[str], files: list[str], *, root: str) -> Iterator[Place]:
+    """The places in one folder of a search. `inner` is sorted and loses the folders to skip."""
+    is_run = not MARKS.isdisjoint(files)
+    jobs, problem = labels_of_jobs(folder) if SWEEP_FILE in files else ({}, None)
+    skipped = _PARTS_OF_A_RUN if is_run else frozenset()
+    inner[:] = sorted((name for name in inner if name[0] != "." and name not in skipped), key=natural)
+    if inner and folder.count("/") - root.count("/") >= DEEPEST:
+        inner.clear()
+        problem = f"Folders more than {DEEPEST} deep are not looked into."
+    if is_run or problem:
+        yield Place(folder, _name(folder, root), problem=problem)
+    for job, label in jobs.items():
+        yield _job(job, root, sweep=folder, label=label)
 
 
 def _too_many(root: str) -> Place:

@@ -21,12 +21,9 @@ class ArrayError(ValueError):
 
 
 def read_arrays(path: Path, *, most: int, names: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` file: numbers, truth values or text.
+    """The arrays of an `.npz` file: numbers, truth values or text. With `names`, those of them that it has.
 
-    Args:
-        path: the file.
-        most: bytes of the file, and of all arrays together.
-        names: the arrays to read, if the file has them; None for all.
+    `most` is for the bytes of the file, and for those of all arrays together.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -18,6 +19,9 @@ LONGEST_KEY, LONGEST_TEXT = 200, 4000
 """Characters."""
 
 TOO_DEEP = "has values that are nested too deeply"
+
+_EXPONENT = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+$")
+_FLOAT = ("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 
 
 class UnreadableError(Exception):
@@ -102,18 +106,24 @@ def parse_yaml(content: bytes) -> Any:
     import yaml
 
     try:
-        depth = 0
-        for event in yaml.parse(content, Loader=_loader()):
-            if isinstance(event, yaml.AliasEvent):
-                raise UnreadableError("has YAML aliases, which no run writes")
-            if getattr(event, "tag", None) is not None:
-                raise UnreadableError("has YAML tags, which no run writes")
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:
-                raise UnreadableError(TOO_DEEP)
+        _check_events(content)
         return yaml.load(content, Loader=_loader())  # noqa: S506 - derived from the safe loader
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two over a number that is none
         raise UnreadableError(f"is no YAML: {first_line(error)}") from None
+
+
+def _check_events(content: bytes) -> None:
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(content, Loader=_loader()):
+        if isinstance(event, yaml.AliasEvent):
+            raise UnreadableError("has YAML aliases, which no run writes")
+        if getattr(event, "tag", None) is not None:
+            raise UnreadableError("has YAML tags, which no run writes")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise UnreadableError(TOO_DEEP)
 
 
 @cache
@@ -125,34 +135,42 @@ def _loader() -> Any:
         pass
 
     Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_scalar)
-    exponent = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", exponent, list("-+.0123456789"))
+    Loader.add_implicit_resolver(*_FLOAT)
     return Loader
 
 
+def as_yaml(values: Mapping[str, Any]) -> bytes:
+    """Plain values as YAML. Text that `parse_yaml` would read as a number is quoted."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    Dumper.add_implicit_resolver(*_FLOAT)
+    return yaml.dump(dict(values), Dumper=Dumper, sort_keys=False, allow_unicode=True).encode()
+
+
 def clean(value: Any, *, exact: bool = False, depth: int = 0) -> Any:
-    """A parsed value that is safe to use: with printable text, and with finite numbers of 64 bits.
+    """A parsed value with finite numbers of 64 bits and, unless `exact`, printable text.
 
-    Another number becomes text, such as `nan`. With `exact`, text stays as it was written.
-
-    Raises:
-        UnreadableError: it is nested too deeply.
+    Other numbers become text, such as `nan`. UnreadableError if it is nested too deeply.
     """
     kind = type(value)
-    if kind is str:
-        return value if exact else printable(value)
-    if kind is float:
-        return value if math.isfinite(value) else str(value)
-    if kind is int:
-        return value if -(2**63) <= value < 2**63 else "a number of more than 64 bits"
     if kind is not dict and kind is not list:
-        return value
+        return printable(value) if kind is str and not exact else _clean_number(value)
     if depth == DEEPEST:
         raise UnreadableError(TOO_DEEP)
     if kind is list:
         return [clean(item, exact=exact, depth=depth + 1) for item in value]
     key_of = _exact_key if exact else _printable_key
     return {key_of(key): clean(item, exact=exact, depth=depth + 1) for key, item in value.items()}
+
+
+def _clean_number(value: Any) -> Any:
+    if type(value) is float and not math.isfinite(value):
+        return str(value)
+    too_large = type(value) is int and not -(2**63) <= value < 2**63
+    return "a number of more than 64 bits" if too_large else value
 
 
 def _exact_key(key: object) -> str:

@@ -117,21 +117,21 @@ def belongs_to_a_run(contents: Contents) -> bool:
 
 def record_of(contents: Contents, found: Stamps, *, path: str, problem: str | None, **naming: Any) -> RunRecord:
     """The record of a run; `naming` has its `name`, `label` and `sweep`."""
-    tables = contents.tables
-    status = tables.get("status.json", {})
+    config, status, summary, environment = (contents.tables.get(name, {}) for name in FILES[:4])
     state, problems = _state(contents)
+    problems += [problem] if problem else []
     error = (status.get("error") if state in ("failed", "unreadable") else None) or {}
     return RunRecord(
         path=Path(path),
         state=state,
         error_kind=error.get("kind"),
         error_message=error.get("message"),
-        config=tables.get("config.yaml", {}),
-        summary=tables.get("summary.json", {}),
+        config=config,
+        summary=summary,
         history=contents.history,
         status=status,
-        environment=tables.get("environment.json", {}),
-        problems=(*contents.problems, *problems, *([problem] if problem else [])),
+        environment=environment,
+        problems=(*contents.problems, *problems),
         changed_at=_newest(found),
         **naming,
     )
@@ -165,15 +165,9 @@ def _newest(found: Stamps) -> datetime | None:
 
 
 def read_table(folder: str | Path, name: str, *, exact: bool = False) -> tuple[dict[str, Any], str | None]:
-    """Read one of a run's files that hold a table, with its known entries checked.
+    """The values of one of a run's files, and what was left out of them, which can follow the file's name.
 
-    Args:
-        folder: the run's.
-        name: of the file; for `config.yaml`, `config.json` is read instead if it was written with it.
-        exact: return text as it was written, and not printable.
-
-    Returns:
-        The values, and what was left out, which can follow the file's name.
+    For `config.yaml`, `config.json` is read if it was written with it. With `exact`, text stays as it was written.
 
     Raises:
         FileNotFoundError: there is no such file.

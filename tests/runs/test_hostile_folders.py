@@ -101,9 +101,21 @@ def test_odd_yaml_becomes_plain_values(run: Path) -> None:
 
 
 @pytest.mark.usefixtures("loader")
+def test_a_config_edited_by_hand_has_the_numbers_of_omegaconf(run: Path) -> None:
+    text = "rates: {a: 1e-3, b: 1.5E-2, c: -.5e+1, d: 1.e3}\ntexts: [1e, e5, 1e-3x, 2024-01-01]\nseed: 1\nseed: 2\n"
+    (run / "config.yaml").write_text(text)
+    assert RunDirectory(run).config() == {
+        "rates": {"a": 0.001, "b": 0.015, "c": -5.0, "d": 1000.0},
+        "texts": ["1e", "e5", "1e-3x", "2024-01-01"],
+        "seed": 2,  # the last of two, as in the YAML of most programs
+    }
+
+
+@pytest.mark.usefixtures("loader")
 def test_yaml_is_read_as_it_was_written(run: Path) -> None:
-    config = {"a": [1.5, 1e-8, -3, True, None, "null", "1.0", "~", "", " x ", "a: b", "ä", "12:30:00", "0o7"]}
-    (run / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
+    config = {"a": [1.5, 1e-8, -3, True, None, "null", "1.0", "~", "", " x ", "a: b", "ä", "12:30:00", "0o7", "1e-3"]}
+    RunDirectory(run).rewrite_config(config)
+    (run / "config.json").unlink()
     assert RunDirectory(run).config() == config
 
 

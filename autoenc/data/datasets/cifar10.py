@@ -12,10 +12,8 @@ import torch
 from autoenc.data.datasets.memory import require_memory
 from autoenc.data.datasets.published_sets import (
     Archive,
-    DatasetError,
     PublishedFile,
     PublishedSet,
-    brief_reason,
     checked_labels,
     verified_folder,
 )
@@ -43,10 +41,7 @@ class Cifar10(Dataset):
 def _read(files: Sequence[PublishedFile], *, folder: Path) -> Split:
     images, labels = [], []
     for path in (folder / file.name for file in files):
-        try:
-            records = torch.from_numpy(np.fromfile(path, dtype=np.uint8)).reshape(-1, RECORD)
-        except OSError as error:
-            raise DatasetError(CIFAR10.name, f"{path} cannot be read: {brief_reason(error)}") from error
+        records = torch.from_numpy(np.fromfile(path, dtype=np.uint8)).reshape(-1, RECORD)
         labels.append(checked_labels(records[:, 0], published=CIFAR10, path=path))
         images.append(records[:, 1:].reshape(-1, 3, 32, 32))  # (N, 3072) to (N, 3, 32, 32)
     return Split(torch.cat(images), torch.cat(labels))

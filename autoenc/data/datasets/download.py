@@ -7,7 +7,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -17,8 +17,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock, Timeout
 
-from autoenc.data.datasets.progress_bars import byte_bars, file_bars
+from autoenc.data.datasets.progress_bars import progress_bars
 from autoenc.data.datasets.published_sets import (
+    Archive,
     DatasetError,
     PublishedFile,
     PublishedSet,
@@ -42,8 +43,7 @@ Report = Callable[..., None]  # called with `completed` bytes of `total`, which 
 def download(published: PublishedSet, *, data_dir: Path) -> None:
     """Download the files of a set that are missing below `data_dir`.
 
-    Many processes may call this at once: one downloads, the others wait for it. An archive that is in the folder
-    already is used and left there.
+    Of many processes one downloads; the others wait. An archive that is in the folder is used and left there.
 
     Raises:
         DatasetError: no mirror has a missing file, an archive is damaged, or the folder cannot be written to.
@@ -52,27 +52,19 @@ def download(published: PublishedSet, *, data_dir: Path) -> None:
     try:
         with _locked(folder):
             _download_missing(published, folder=folder)
-    except WrongContent as error:
-        reason = str(error)
-    except OSError as error:
-        reason = f"the folder cannot be written to: {brief_reason(error)}"
-    else:
-        return
-    names = ", ".join(file.name for file in missing(published.files, folder=folder))
-    where = f"in {folder} (data_dir={data_dir}, whose default is the environment variable AUTOENC_DATA)"
-    raise DatasetError(published.name, f"missing {names} {where}: {reason}; dataset=digits needs no network")
+    except (WrongContent, OSError) as error:
+        why = error if isinstance(error, WrongContent) else f"the folder cannot be written to: {brief_reason(error)}"
+        names = ", ".join(file.name for file in missing(published.files, folder=folder))
+        where = f"in {folder} (data_dir={data_dir}, whose default is the environment variable AUTOENC_DATA)"
+        problem = f"missing {names} {where}: {why}; dataset=digits needs no network"
+        raise DatasetError(published.name, problem) from error
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Make `folder` and keep other processes out of it. The lock ends with the process.
-
-    Folders that were made and stay empty are removed again.
-    """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    """Make `folder` and keep other processes out of it. The lock ends with the process."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / LOCK_NAME
-    lock = FileLock(path)
+    lock = FileLock(folder / LOCK_NAME)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -82,12 +74,8 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         # Deleted while locked: a waiting process notices that it has locked a deleted file, and makes a new one.
-        with suppress(PermissionError):  # on Windows, where filelock deletes the file itself
-            path.unlink(missing_ok=True)
+        (folder / LOCK_NAME).unlink(missing_ok=True)
         lock.release()
-        with suppress(OSError):  # not empty
-            for empty in made:
-                empty.rmdir()
 
 
 def _download_missing(published: PublishedSet, *, folder: Path) -> None:
@@ -97,26 +85,30 @@ def _download_missing(published: PublishedSet, *, folder: Path) -> None:
     if archive is None:
         _download_files(absent, published, folder=folder)
         return
-    downloaded = bool(missing([archive], folder=folder))
-    if downloaded:
-        _download_files([archive], published, folder=folder)
-    else:
+    if not missing([archive], folder=folder):
         verify(archive, dataset=published.name, folder=folder)
-    logger.info("unpacking %s (files: %d)", folder / archive.name, len(absent))
+        _unpack_files(archive, absent, folder=folder)
+        return
+    _download_files([archive], published, folder=folder)
+    _unpack_files(archive, absent, folder=folder)
+    if not archive.kept:
+        (folder / archive.name).unlink()
+
+
+def _unpack_files(archive: Archive, files: Sequence[PublishedFile], *, folder: Path) -> None:
+    logger.info("unpacking %s (files: %d)", folder / archive.name, len(files))
     try:
-        with file_bars() as progress:
-            steps = unpack(archive, absent, folder=folder)
-            list(progress.track(steps, total=len(absent), description=f"unpacking {archive.name}"))
+        with progress_bars() as progress:
+            steps = unpack(archive, files, folder=folder)
+            list(progress.track(steps, total=len(files), description=f"unpacking {archive.name}"))
     except WrongContent as error:
         raise WrongContent(f"{archive.name} is not as expected: {error}") from error
-    if downloaded and not archive.kept:
-        (folder / archive.name).unlink()
 
 
 def _download_files(files: Sequence[PublishedFile], published: PublishedSet, *, folder: Path) -> None:
     logger.info("downloading %s into %s (files: %d)", published.name, folder, len(files))
     mirrors = list(published.mirrors)
-    with byte_bars() as progress:
+    with progress_bars(of_bytes=True) as progress:
         for file in files:
             report = functools.partial(progress.update, progress.add_task(file.name, total=None))
             good = _download_file(file, mirrors=mirrors, folder=folder, report=report)

@@ -19,7 +19,6 @@ from autoenc.data.datasets.published_sets import (
     DatasetError,
     PublishedFile,
     PublishedSet,
-    brief_reason,
     checked_labels,
     verified_folder,
 )
@@ -103,10 +102,7 @@ def _read(file: IdxFile, *, dataset: str, folder: Path) -> Tensor:
     """
     path = folder / file.name
     expected = struct.pack(f">HBB{len(file.shape)}I", 0, 8, len(file.shape), *file.shape)
-    try:
-        content = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise DatasetError(dataset, f"{path} cannot be read: {brief_reason(error)}") from error
+    content = np.fromfile(path, dtype=np.uint8)
     header, data = content[: len(expected)].tobytes(), content[len(expected) :]
     if header != expected or len(data) != math.prod(file.shape):
         found = f"the header {header.hex(' ', 4)} and {len(data):,} bytes of data"
@@ -125,12 +121,12 @@ def _file(name: str, *shape: int, sha256: str | None = None, packed_sha256: str 
     )
 
 
-def _images(name: str, count: int, *, sha256: str | None = None, packed_sha256: str | None = None) -> IdxFile:
-    return _file(f"{name}-images-idx3-ubyte", count, 28, 28, sha256=sha256, packed_sha256=packed_sha256)
+def _images(name: str, count: int, **digests: str) -> IdxFile:
+    return _file(f"{name}-images-idx3-ubyte", count, 28, 28, **digests)
 
 
-def _labels(name: str, count: int, *, sha256: str | None = None, packed_sha256: str | None = None) -> IdxFile:
-    return _file(f"{name}-labels-idx1-ubyte", count, sha256=sha256, packed_sha256=packed_sha256)
+def _labels(name: str, count: int, **digests: str) -> IdxFile:
+    return _file(f"{name}-labels-idx1-ubyte", count, **digests)
 
 
 # Handwritten digits. Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-Based Learning Applied to Document
@@ -210,6 +206,15 @@ _EMNIST_SPLITS: dict[EmnistSplit, tuple[int, int, tuple[str, ...]]] = {
 }
 
 
+_EMNIST_ARCHIVE = Archive(
+    name="gzip.zip",
+    size=561_753_746,
+    digest="sha256:fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
+    prefix="gzip/",
+    kept=True,  # for the other splits
+)
+
+
 def emnist_set(split: EmnistSplit) -> IdxSet:
     """The four files of a split, in the one archive that has all splits."""
     train, test, class_names = _EMNIST_SPLITS[split]
@@ -220,13 +225,7 @@ def emnist_set(split: EmnistSplit) -> IdxSet:
             "https://biometrics.nist.gov/cs_links/EMNIST/",
             "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
         ),
-        archive=Archive(
-            name="gzip.zip",
-            size=561_753_746,
-            digest="sha256:fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
-            prefix="gzip/",
-            kept=True,  # for the other splits
-        ),
+        archive=_EMNIST_ARCHIVE,
         train=(_images(f"emnist-{split}-train", train), _labels(f"emnist-{split}-train", train)),
         test=(_images(f"emnist-{split}-test", test), _labels(f"emnist-{split}-test", test)),
         class_names=class_names,

@@ -7,6 +7,7 @@ import os
 import threading
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn
 
@@ -58,57 +59,44 @@ def find_pictures(folder: Path) -> Found:
     """
     pictures: list[Path] = []
     others: Counter[str] = Counter()
-    seen: set[tuple[int, int]] = set()
-    for name, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
-        here = Path(name)
-        status = here.stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in seen:  # links may form a circle
-            folders.clear()
-            continue
-        seen.add(identity)
-        folders[:] = [entry for entry in folders if not entry.startswith(".")]
-        for entry in (entry for entry in files if not entry.startswith(".")):
-            suffix = os.path.splitext(entry)[1].lower()  # noqa: PTH122  (faster, for a million names)
-            if suffix in SUFFIXES:
-                pictures.append(here / entry)
-            else:
-                others[suffix] += 1
+    for path in _visible_files(folder):
+        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122  (faster, for a million names)
+        if suffix in SUFFIXES:
+            pictures.append(Path(path))
+        else:
+            others[suffix] += 1
     return Found(sorted(pictures), others)
 
 
+def _visible_files(folder: Path) -> Iterator[str]:
+    seen: set[tuple[int, int]] = set()
+    for here, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
+        status = Path(here).stat()
+        if (status.st_dev, status.st_ino) in seen:  # links may form a circle
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (f"{here}/{name}" for name in files if not name.startswith("."))
+
+
 def read_picture(path: Path, *, channels: int, size: tuple[int, int], resize: Resize) -> Tensor:
-    """Read a picture as an image of the given shape.
+    """A picture as uint8 (C, H, W), with 1 (grey) or 3 `channels`, and `size` (height, width).
 
-    It is rotated by its EXIF orientation. Transparent pixels become white, and 16 bits become 8. CMYK and palettes
-    become red, green and blue, or with 1 channel their brightness (ITU-R BT.601). Only the first frame is read. Colour
-    profiles are ignored. Resizing uses a triangular filter that widens with the reduction, so that nothing is aliased.
-    (A large JPEG is first decoded at a half, a quarter or an eighth of its size, but at least at twice `size`.)
-
-    Args:
-        path: the file.
-        channels: 1 for grey, 3 for colour.
-        size: height and width, in pixels.
-        resize: `stretch` to that size, or scale and `crop` both sides equally, or scale and `pad` both sides equally
-            with black.
-
-    Returns:
-        uint8 (C, H, W).
+    It is rotated by its EXIF orientation. Transparent pixels become white. Grey is the brightness (ITU-R BT.601). Only
+    the first frame is read; colour profiles are ignored. The filter widens with the reduction, so that nothing is
+    aliased. `resize`: `stretch`, or scale and `crop` both sides equally, or scale and `pad` both equally with black.
 
     Raises:
         UnreadablePicture: the file is no picture, is damaged, or is so large that it may be a decompression bomb.
     """
-    height, width = size
     try:
-        with path.open("rb") as file, _opened(file) as image:
-            image.draft(None, (2 * max(size), 2 * max(size)))  # a rotation may swap height and width
-            flat = _flattened(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")
-        pixels = np.array(_resized(flat, width=width, height=height, resize=resize))  # (H, W) or (H, W, 3)
+        pixels = np.array(_decoded(path, channels=channels, size=size, resize=resize))  # (H, W) or (H, W, 3)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise errors of many types
         raise UnreadablePicture(path, _reason(error)) from error
-    return torch.from_numpy(pixels.reshape(height, width, channels)).permute(2, 0, 1).contiguous()
+    return torch.from_numpy(pixels.reshape(*size, channels)).permute(2, 0, 1).contiguous()
 
 
 def _raise(error: OSError) -> NoReturn:
@@ -120,6 +108,15 @@ def _formats() -> tuple[str, ...]:
     """The formats that this build of Pillow has."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _decoded(path: Path, *, channels: int, size: tuple[int, int], resize: Resize) -> Image.Image:
+    height, width = size
+    with path.open("rb") as file, _opened(file) as image:
+        # A large JPEG is decoded at 1/2, 1/4 or 1/8 of its size, but at least at twice `size`, in any rotation.
+        image.draft(None, (2 * max(size), 2 * max(size)))
+        flat = _flattened(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")
+    return _resized(flat, width=width, height=height, resize=resize)
 
 
 def _opened(file: object) -> Image.Image:

@@ -7,27 +7,48 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from annotated_types import Gt, Lt
 from torch import Tensor
 
-from autoenc.data.datasets.image_files import Resize, UnreadablePicture, read_picture
-from autoenc.data.datasets.image_folder_pools import CLASSLESS, ImageFolderPools, Picture, list_pictures, refused
+from autoenc.data.datasets.image_files import SUFFIXES, Resize, UnreadablePicture, find_pictures, read_picture
 from autoenc.data.datasets.memory import require_memory
+from autoenc.data.datasets.published_sets import brief_reason
 from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, copies_held, make_splits
-from autoenc.settings import ConfigError, PositiveInt
+from autoenc.seeds import derived_seed
+from autoenc.settings import ConfigError, PositiveInt, listed
 
+CLASSLESS = "images"
+POOLS = ("train", "test")
 THREADS = min(4, os.cpu_count() or 1)
 _BATCH = 256  # pictures that the threads read at a time, so that few wait in memory
 _MOST_LISTED = 10
 
+Advance = Callable[[], None]
+
 logger = logging.getLogger("autoenc.data.datasets")
+
+
+class Picture(NamedTuple):
+    """A file to read. `name` is its path relative to the dataset's folder, with slashes."""
+
+    path: Path
+    name: str
+    class_name: str
+
+
+class ImageFolderPools(NamedTuple):
+    """The pictures of both pools, each sorted by name, and the names of the classes, sorted."""
+
+    train: list[Picture]
+    test: list[Picture]
+    class_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,60 +80,59 @@ class ImageFolder(Dataset):
             DatasetError: the pictures do not fit into memory; raised before they are read.
         """
         folder = _existing(self.path)
-        listed = list_pictures(folder, test_fraction=self.test_fraction, limit=self.limit)
-        count = len(listed.train) + len(listed.test)
+        pools = _list_pictures(folder, test_fraction=self.test_fraction, limit=self.limit)
+        count = len(pools.train) + len(pools.test)
         require_memory(
             count * self.channels * math.prod(self.size) * copies_held(self),
             dataset="image_folder",
             advice="set dataset.limit, a smaller dataset.size or dataset.channels=1",
         )
-        classes = 0 if listed.class_names == (CLASSLESS,) else len(listed.class_names)
+        classes = 0 if pools.class_names == (CLASSLESS,) else len(pools.class_names)
         logger.info("reading %d pictures from %s (classes: %d)", count, folder, classes)
-        return make_splits(self._read(listed, folder=folder), settings=self)
+        return make_splits(self._read(pools, folder=folder), settings=self)
 
-    def _read(self, listed: ImageFolderPools, *, folder: Path) -> Pools:
-        from autoenc.data.datasets.progress_bars import file_bars
+    def _read(self, pools: ImageFolderPools, *, folder: Path) -> Pools:
+        from autoenc.data.datasets.progress_bars import progress_bars
 
-        problems: list[UnreadablePicture] = []
-        count = len(listed.train) + len(listed.test)
-        with warnings.catch_warnings(), file_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
+        count = len(pools.train) + len(pools.test)
+        with warnings.catch_warnings(), progress_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
             # Before the threads start: about damaged EXIF data and the like; the pixels are intact.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
             advance = functools.partial(progress.advance, progress.add_task("reading pictures", total=count))
-            train, test = (
-                self._read_pool(pictures, listed.class_names, threads=threads, advance=advance, problems=problems)
-                for pictures in (listed.train, listed.test)
+            (train, no_train), (test, no_test) = (
+                self._read_pool(pictures, pools.class_names, threads=threads, advance=advance)
+                for pictures in (pools.train, pools.test)
             )
-        self._report(problems, count=count, folder=folder)
+        self._report([*no_train, *no_test], count=count, folder=folder)
         for name, pool in (("training", train), ("the test", test)):
             if not len(pool):
-                raise refused(folder, f"no picture for {name} can be read")
-        return Pools(train, test, listed.class_names)
+                raise _refused(folder, f"no picture for {name} can be read")
+        return Pools(train, test, pools.class_names)
 
     def _read_pool(
-        self,
-        pictures: Sequence[Picture],
-        class_names: tuple[str, ...],
-        *,
-        threads: ThreadPoolExecutor,
-        advance: Callable[[], None],
-        problems: list[UnreadablePicture],
-    ) -> Split:
-        """Read the pictures of a pool. Unreadable ones are left out and added to `problems`."""
+        self, pictures: Sequence[Picture], names: tuple[str, ...], *, threads: ThreadPoolExecutor, advance: Advance
+    ) -> tuple[Split, list[UnreadablePicture]]:
+        """The pictures of a pool, and the problems of those that are left out."""
         images = torch.empty((len(pictures), self.channels, *self.size), dtype=torch.uint8)
         kept: list[Picture] = []
+        problems: list[UnreadablePicture] = []
+        for picture, result in self._results(pictures, threads):
+            advance()
+            if isinstance(result, UnreadablePicture):
+                problems.append(result)
+            else:
+                images[len(kept)] = result
+                kept.append(picture)
+        numbers = {name: number for number, name in enumerate(names)}
+        labels = torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64)
+        return Split(images[: len(kept)], labels, tuple(picture.name for picture in kept)), problems
+
+    def _results(
+        self, pictures: Sequence[Picture], threads: ThreadPoolExecutor
+    ) -> Iterator[tuple[Picture, Tensor | UnreadablePicture]]:
         for start in range(0, len(pictures), _BATCH):
             batch = pictures[start : start + _BATCH]
-            for picture, result in zip(batch, threads.map(self._attempt, batch), strict=True):
-                advance()
-                if isinstance(result, UnreadablePicture):
-                    problems.append(result)
-                else:
-                    images[len(kept)] = result
-                    kept.append(picture)
-        numbers = {name: number for number, name in enumerate(class_names)}
-        labels = torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64)
-        return Split(images[: len(kept)], labels, tuple(picture.name for picture in kept))
+            yield from zip(batch, threads.map(self._attempt, batch), strict=True)
 
     def _attempt(self, picture: Picture) -> Tensor | UnreadablePicture:
         try:
@@ -132,7 +152,7 @@ class ImageFolder(Dataset):
         more = f" and {len(reasons) - _MOST_LISTED} more" if len(reasons) > _MOST_LISTED else ""
         listing = ", ".join(reasons[:_MOST_LISTED]) + more
         advice = "repair or remove them, or set dataset.unreadable=skip"
-        raise refused(folder, f"{len(reasons)} of {count} pictures cannot be read: {listing}; {advice}")
+        raise _refused(folder, f"{len(reasons)} of {count} pictures cannot be read: {listing}; {advice}")
 
 
 def _existing(path: str | None) -> Path:
@@ -142,7 +162,81 @@ def _existing(path: str | None) -> Path:
     try:
         folder = Path(path).expanduser().absolute()
     except RuntimeError as error:  # an unknown user's home
-        raise refused(path, str(error)) from None
+        raise _refused(path, str(error)) from None
     if not os.path.isdir(folder):  # noqa: PTH112  (pathlib raises if a parent may not be read)
-        raise refused(path, f"there is no folder {folder}" if not os.path.isfile(folder) else "it is a file")  # noqa: PTH113
+        raise _refused(path, f"there is no folder {folder}" if not os.path.isfile(folder) else "it is a file")  # noqa: PTH113
     return folder
+
+
+def _list_pictures(folder: Path, *, test_fraction: float, limit: int | None) -> ImageFolderPools:
+    """List the pictures of both pools: those in the folders `train` and `test`; without these, a draw of all pictures.
+
+    The draw depends only on the names of the files. It is the same for every seed, and most of it stays the same when
+    pictures are added. `limit` pictures of each pool are drawn in the same way.
+
+    Raises:
+        ConfigError: `folder` has no pictures, too few, or pictures both with and without a class.
+    """
+    has_pools = all((folder / name).is_dir() for name in POOLS)
+    train, test = _published_pools(folder) if has_pools else _drawn_pools(folder, test_fraction=test_fraction)
+    class_names = tuple(sorted({picture.class_name for picture in (*train, *test)}))
+    train, test = (pool if limit is None else _drawn(pool, count=limit, purpose="limit") for pool in (train, test))
+    return ImageFolderPools(train, test, class_names)
+
+
+def _published_pools(folder: Path) -> tuple[list[Picture], list[Picture]]:
+    others = [entry.name for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name not in POOLS]
+    if others:
+        logger.info("%s has folders train and test; its other folders are not read: %s", folder, listed(others))
+    return _pool(folder / "train", root=folder), _pool(folder / "test", root=folder)
+
+
+def _drawn_pools(folder: Path, *, test_fraction: float) -> tuple[list[Picture], list[Picture]]:
+    pictures = _pool(folder, root=folder)
+    size, count = len(pictures), round(len(pictures) * test_fraction)
+    if not 0 < count < size:
+        problem = f"of {size} pictures, {count} would be for the test and {size - count} for training and validation; "
+        raise ConfigError("dataset.test_fraction", problem + "both need at least 1", value=test_fraction)
+    test = _drawn(pictures, count=count, purpose="test split")
+    return sorted(set(pictures) - set(test)), test
+
+
+def _pool(folder: Path, *, root: Path) -> list[Picture]:
+    """The pictures in a folder. Its folders are their classes; without folders they have no class."""
+    try:
+        found = find_pictures(folder)
+    except OSError as error:
+        raise _refused(root, f"{error.filename} cannot be read: {brief_reason(error)}") from error
+    if not found.pictures:
+        raise _refused(root, f"there are no pictures in {folder}; their names end in {listed(SUFFIXES)}")
+    if found.others:
+        kinds = listed(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.others.most_common(10))
+        logger.info("%s has %d other files, which are skipped: %s", folder, found.others.total(), kinds)
+    class_names = _class_names(found.pictures, folder=folder, root=root)
+    return [
+        Picture(path, path.relative_to(root).as_posix(), class_name)
+        for path, class_name in zip(found.pictures, class_names, strict=True)
+    ]
+
+
+def _class_names(pictures: Sequence[Path], *, folder: Path, root: Path) -> list[str]:
+    """The class of each picture in a pool's folder."""
+    inside = [path.relative_to(folder).parts for path in pictures]
+    loose = sum(len(parts) == 1 for parts in inside)
+    if 0 < loose < len(inside):
+        folders = listed(sorted({parts[0] for parts in inside if len(parts) > 1})[:10])
+        problem = f"{folder} has {loose} pictures outside of its folders of pictures ({folders}), which are classes"
+        raise _refused(root, f"{problem}; move these pictures into a folder, or out of {folder}")
+    return [CLASSLESS if loose else parts[0] for parts in inside]
+
+
+def _refused(folder: Path | str, problem: str) -> ConfigError:
+    """An error about a dataset's folder. The message is one line, even if the names of files are not printable."""
+    printable = "".join(character if character.isprintable() else "?" for character in problem)
+    return ConfigError("dataset.path", printable, value=str(folder))
+
+
+def _drawn(pictures: Sequence[Picture], *, count: int, purpose: str) -> list[Picture]:
+    # Hashes of the names replace a random draw, because they are the same in every version of a library.
+    order = sorted(pictures, key=lambda picture: derived_seed(0, f"{purpose} of pictures: {picture.name}"))
+    return sorted(order[:count])

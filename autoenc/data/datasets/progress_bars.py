@@ -7,24 +7,15 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
-    ProgressColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
 
-def byte_bars() -> Progress:
-    """Bars for tasks that count bytes."""
-    return _bars(DownloadColumn(), TransferSpeedColumn())
-
-
-def file_bars() -> Progress:
-    """Bars for tasks that count files."""
-    return _bars(MofNCompleteColumn())
-
-
-def _bars(*columns: ProgressColumn) -> Progress:
+def progress_bars(*, of_bytes: bool = False) -> Progress:
+    """Bars for tasks that count files, or bytes."""
     console = Console(stderr=True)
     description, bar, *_ = Progress.get_default_columns()
-    columns = (description, bar, *columns, TimeRemainingColumn())
+    counts = (DownloadColumn(), TransferSpeedColumn()) if of_bytes else (MofNCompleteColumn(),)
+    columns = (description, bar, *counts, TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

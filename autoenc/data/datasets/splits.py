@@ -51,14 +51,6 @@ class Split:
     labels: Tensor
     names: tuple[str, ...] | None = None
 
-    def __post_init__(self) -> None:
-        if self.images.dtype != torch.uint8 or self.images.ndim != 4 or not self.images.is_contiguous():
-            found = f"{self.images.dtype} {tuple(self.images.shape)}"
-            raise ValueError(f"images must be contiguous uint8 (N, C, H, W), not {found}")
-        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
-            found = f"{self.labels.dtype} {tuple(self.labels.shape)}"
-            raise ValueError(f"labels must be int64 ({len(self.images)},), not {found}")
-
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -115,8 +107,6 @@ class Splits:
 
 def make_splits(pools: Pools, *, settings: Dataset) -> Splits:
     """Three splits, each in the order of the published files.
-
-    The choice of validation images depends only on `split_seed`, `validation_fraction` and the size of the pool.
 
     Raises:
         ConfigError: `validation_fraction` leaves no image for training or none for validation.

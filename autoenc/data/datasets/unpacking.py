@@ -24,9 +24,7 @@ class WrongContent(Exception):  # noqa: N818  (an answer of a server, and a reas
 
 @contextmanager
 def written_whole(file: PublishedFile, *, folder: Path) -> Iterator[BinaryIO]:
-    """A handle to write the content of `file` to. Afterwards the file is checked and gets its name in `folder`.
-
-    After an error nothing is left. Only one process at a time may write to `folder`.
+    """A handle to write the content of `file` to. Then it is checked and gets its name; after an error nothing is left.
 
     Raises:
         WrongContent: the size or the digest is wrong.
@@ -64,10 +62,7 @@ def write_unpacked(file: PublishedFile, published: IO[bytes], *, to: BinaryIO) -
 
 
 def unpack(archive: Archive, files: Sequence[PublishedFile], *, folder: Path) -> Iterator[None]:
-    """Unpack `files` from the archive in `folder` into `folder`. Yields after each file.
-
-    Only members with the names of `files` are read, and they are written under these names: no name in the archive
-    becomes a path.
+    """Unpack `files` from the archive in `folder` into `folder`, under their own names. Yields after each file.
 
     Raises:
         WrongContent: the archive is damaged, or a file is not in it, or has another size or digest.

@@ -59,7 +59,6 @@ class ScaledNoise(Choice):
 
     def at(self, severity: float) -> Self:
         """With `severity`, in [0, 1], times the strength."""
-        assert 0 <= severity <= 1, severity
         if severity == 1:
             return self
         return dataclasses.replace(self, **{self.strength: getattr(self, self.strength) * severity})

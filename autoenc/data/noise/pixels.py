@@ -33,42 +33,45 @@ class NoNoise(Choice):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gaussian(ScaledNoise):
+class NormalNoise(ScaledNoise):
+    """The base of the noises with normal numbers. Every pixel is corrupted, unless `std` is 0."""
+
+    strength: ClassVar[str] = "std"
+    std: NonNegativeFloat
+    by: By
+    clip: bool
+
+    def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:
+        """(B, C, H, W), in [0, 1] if clipped."""
+        numbers = drawn(images, lambda numbers: numbers.normal_(generator=generator), by=self.by)
+        noisy = self.added(images, numbers.mul_(self.std))
+        return Corruption(noisy.clamp_(0, 1) if self.clip else noisy, all_or_none(images, corrupted=self.std > 0))
+
+    def added(self, images: Tensor, noise: Tensor) -> Tensor:
+        """Images (B, C, H, W) with noise, (B, C, H, W) or (B, 1, H, W), not clipped."""
+        raise NotImplementedError
+
+
+class Gaussian(NormalNoise):
     """`noise=gaussian`: x + std * n with n from N(0, 1), clipped to [0, 1] if `clip`.
 
-    Vincent et al. 2010, JMLR 11, section 3.3 (without clipping). Every pixel is corrupted, unless `std` is 0.
+    Vincent et al. 2010, JMLR 11, section 3.3 (without clipping).
     """
 
-    strength: ClassVar[str] = "std"
-    std: NonNegativeFloat
-    by: By
-    clip: bool
-
-    def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:
-        """(B, C, H, W), in [0, 1] if clipped."""
-        noise = drawn(images, lambda numbers: numbers.normal_(generator=generator), by=self.by)
-        noisy = images + noise.mul_(self.std)
-        return Corruption(noisy.clamp_(0, 1) if self.clip else noisy, all_or_none(images, corrupted=self.std > 0))
+    def added(self, images: Tensor, noise: Tensor) -> Tensor:
+        """The sum."""
+        return images + noise
 
 
-@dataclass(frozen=True, kw_only=True)
-class Speckle(ScaledNoise):
+class Speckle(NormalNoise):
     """`noise=speckle`: x + x * std * n with n from N(0, 1), clipped to [0, 1] if `clip`.
 
-    Multiplicative: the brighter a pixel, the stronger its noise. Black stays black, but counts as corrupted too. No
-    pixel is corrupted if `std` is 0.
+    Multiplicative: the brighter a pixel, the stronger its noise. Black stays black, but counts as corrupted too.
     """
 
-    strength: ClassVar[str] = "std"
-    std: NonNegativeFloat
-    by: By
-    clip: bool
-
-    def __call__(self, images: Tensor, *, generator: torch.Generator) -> Corruption:
-        """(B, C, H, W), in [0, 1] if clipped."""
-        noise = drawn(images, lambda numbers: numbers.normal_(generator=generator), by=self.by)
-        noisy = torch.addcmul(images, images, noise.mul_(self.std))
-        return Corruption(noisy.clamp_(0, 1) if self.clip else noisy, all_or_none(images, corrupted=self.std > 0))
+    def added(self, images: Tensor, noise: Tensor) -> Tensor:
+        """In proportion to the brightness."""
+        return torch.addcmul(images, images, noise)
 
 
 @dataclass(frozen=True, kw_only=True)

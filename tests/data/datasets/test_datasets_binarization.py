@@ -112,12 +112,6 @@ def test_the_images_of_a_large_split_have_different_draws_which_do_not_depend_on
 # --- a dataset's splits ---
 
 
-def test_without_binarization_the_images_stay_grey() -> None:
-    splits = split("none")
-    assert splits.train_probabilities is None
-    assert all((part.images == 128).all() for part in parts(splits))
-
-
 @pytest.mark.parametrize("binarization", ["static", "dynamic"])
 def test_scored_images_are_drawn_once_with_the_seed(binarization: Binarization) -> None:
     splits, again, other = split(binarization), split(binarization), split(binarization, split_seed=1)

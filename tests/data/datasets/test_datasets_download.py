@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import io
 import logging
 import os
 import shutil
@@ -18,20 +17,16 @@ import tempfile
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from email.message import Message
-from http.client import HTTPMessage
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
-from urllib.request import Request as UrlRequest
 
 import pytest
 
 from autoenc.data.datasets import DatasetError, download
 from autoenc.data.datasets.cifar10 import CIFAR10
-from autoenc.data.datasets.download import LOCK_NAME, _StayOnHttps
+from autoenc.data.datasets.download import LOCK_NAME
 from autoenc.data.datasets.idx_sets import IDX_SETS, emnist_set
-from autoenc.data.datasets.published_sets import PublishedFile, PublishedSet, verified_folder, verify
+from autoenc.data.datasets.published_sets import PublishedFile, PublishedSet, verified_folder
 
 if TYPE_CHECKING:
     from tests.data.datasets.conftest import Answer, Mirrors, Request
@@ -382,28 +377,6 @@ def test_https_works_and_is_never_left_for_http(
         get(good, data_dir=tmp_path / "unknown")
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "allowed"),
-    [
-        ("https", "https", True),
-        ("http", "http", True),
-        ("https", "http", False),
-        ("http", "file", False),
-    ],
-)
-def test_where_a_redirect_may_lead(before: str, after: str, allowed: bool) -> None:
-    headers = HTTPMessage(Message().policy)
-    arguments = (UrlRequest(f"{before}://one/"), io.BytesIO(), 302, "Found", headers, f"{after}://two/")
-    if allowed:
-        request = _StayOnHttps().redirect_request(*arguments)
-        assert request is not None
-        assert request.full_url == f"{after}://two/"
-    else:
-        with pytest.raises(HTTPError, match=f"refused a redirect from {before} to {after}://two/") as caught:
-            _StayOnHttps().redirect_request(*arguments)
-        caught.value.close()
-
-
 @pytest.mark.parametrize("published", [*IDX_SETS.values(), emnist_set("balanced"), CIFAR10], ids=lambda one: one.name)
 def test_all_mirrors_are_https_and_every_download_has_a_digest(published: PublishedSet) -> None:
     assert published.mirrors
@@ -429,16 +402,19 @@ def test_a_damaged_file_is_named_and_left_alone(
     tmp_path: Path, digest: str | None, content: bytes, problem: str
 ) -> None:
     file = PublishedFile(name="labels", size=10, digest=digest)
-    (tmp_path / "labels").write_bytes(b"0123456789")
-    verify(file, dataset="some_set", folder=tmp_path)
-    (tmp_path / "labels").write_bytes(content)
-    with pytest.raises(DatasetError, match=f"^dataset=some_set: {tmp_path / 'labels'} {problem}"):
-        verify(file, dataset="some_set", folder=tmp_path)
-    assert (tmp_path / "labels").read_bytes() == content
+    path = tmp_path / "Set/raw/labels"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"0123456789")
+    get(REFUSED, data_dir=tmp_path, files=(file,))
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=f"^dataset=some_set: {path} {problem}"):
+        get(REFUSED, data_dir=tmp_path, files=(file,))
+    assert path.read_bytes() == content
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "labels").mkdir()
-    file = PublishedFile(name="labels", size=(tmp_path / "labels").stat().st_size)
+    path = tmp_path / "Set/raw/labels"
+    path.mkdir(parents=True)
+    file = PublishedFile(name="labels", size=path.stat().st_size)
     with pytest.raises(DatasetError, match="labels cannot be read: Is a directory"):
-        verify(file, dataset="some_set", folder=tmp_path)
+        get(REFUSED, data_dir=tmp_path, files=(file,))

@@ -294,19 +294,8 @@ def names(folder: Path) -> list[str]:
 
 
 def test_pictures_are_found_by_their_suffixes_and_sorted(tmp_path: Path) -> None:
-    touch(
-        tmp_path,
-        "._a.png",
-        ".thumbnails/b.png",
-        "b.PNG",
-        "a.jpg",
-        "b/z.gif",
-        "b/deeper/y.tiff",
-        "notes.txt",
-        "a.jpg.bak",
-        "png",
-        "c/README",
-    )
+    touch(tmp_path, "._a.png", ".thumbnails/b.png", "b.PNG", "a.jpg", "b/z.gif", "b/deeper/y.tiff")
+    touch(tmp_path, "notes.txt", "a.jpg.bak", "png", "c/README")
     assert names(tmp_path) == ["a.jpg", "b/deeper/y.tiff", "b/z.gif", "b.PNG"]
     assert find_pictures(tmp_path).others == {".txt": 1, ".bak": 1, "": 2}
 
@@ -317,11 +306,3 @@ def test_links_are_followed_but_circles_are_not(tmp_path: Path) -> None:
     for circle in ("one", "two"):
         (tmp_path / f"set/{circle}").symlink_to(tmp_path / "set")
     assert names(tmp_path / "set") == ["b.png", "linked/a.png"]
-
-
-def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        find_pictures(tmp_path / "none")
-    touch(tmp_path, "a.png")
-    with pytest.raises(NotADirectoryError):
-        find_pictures(tmp_path / "a.png")

@@ -67,10 +67,5 @@ def test_control_groups_of_version_1(tmp_path: Path) -> None:
 def test_more_than_nine_tenths_of_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_memory", lambda: 1_000_000_000)
     require_memory(900_000_000, dataset="mnist")
-    with pytest.raises(DatasetError) as caught:
-        require_memory(900_000_001, dataset="image_folder", advice="set dataset.limit")
-    assert str(caught.value) == (
-        "dataset=image_folder: its images need 900.0 MB of memory, and 900.0 MB are available; set dataset.limit"
-    )
-    with pytest.raises(DatasetError, match=r"need 12\.3 GB of memory"):
-        require_memory(12_345_678_901, dataset="mnist")
+    with pytest.raises(DatasetError, match=r"need 900.0 MB of memory, and 900.0 MB are available"):
+        require_memory(900_000_001, dataset="mnist")

@@ -8,7 +8,6 @@ import io
 import logging
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -137,22 +136,11 @@ def test_an_archive_put_there_by_hand_is_checked_used_and_kept(tmp_path: Path, k
     assert found(tmp_path) == {**COMPLETE, f"Set/{path.name}": GOOD[kind]}
 
 
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda good: good[:-7], "bytes and should have"),
-        (lambda good: good[:50] + b"?" + good[51:], "sha256 differs"),
-        (lambda good: good + b"?", "more than"),
-    ],
-    ids=["truncated", "altered", "longer"],
-)
-def test_a_wrong_archive_is_never_opened(
-    server: Mirrors, tmp_path: Path, damage: Callable[[bytes], bytes], reason: str
-) -> None:
-    bad = server.serve("bad", {"set.zip": damage(GOOD["zip"])})
-    with pytest.raises(DatasetError, match=f"missing images, labels in .*no mirror gave set.zip: .*{reason}") as caught:
+def test_a_wrong_archive_is_never_opened(server: Mirrors, tmp_path: Path) -> None:
+    bad = server.serve("bad", {"set.zip": GOOD["zip"][:50] + b"?" + GOOD["zip"][51:]})
+    problem = "no mirror gave set.zip: .*sha256 differs.*; set.zip may also be put there by hand"
+    with pytest.raises(DatasetError, match=f"missing images, labels in .*{problem}"):
         get(bad, data_dir=tmp_path, kind="zip")
-    assert "set.zip may also be put there by hand" in str(caught.value)
     assert found(tmp_path) == {}
     get(bad, server.serve("good", {"set.zip": GOOD["zip"]}), data_dir=tmp_path, kind="zip")
     assert found(tmp_path) == COMPLETE
