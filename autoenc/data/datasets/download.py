@@ -7,7 +7,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -62,7 +62,11 @@ def download(published: PublishedSet, *, data_dir: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Make `folder` and keep other processes out of it. The lock ends with the process."""
+    """Make `folder` and keep other processes out of it. The lock ends with the process.
+
+    Folders that were made and stay empty are removed again.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK_NAME)
     try:
@@ -76,6 +80,9 @@ def _locked(folder: Path) -> Iterator[None]:
         # Deleted while locked: a waiting process notices that it has locked a deleted file, and makes a new one.
         (folder / LOCK_NAME).unlink(missing_ok=True)
         lock.release()
+        with suppress(OSError):  # not empty
+            for empty in made:
+                empty.rmdir()
 
 
 def _download_missing(published: PublishedSet, *, folder: Path) -> None:
