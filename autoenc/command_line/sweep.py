@@ -17,7 +17,7 @@ from autoenc.command_line.sweep_jobs import SweepPlan
 from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory, printable, write_atomically
 from autoenc.settings import ConfigError
-from autoenc.sweeps.driver import Display, SweepDriver
+from autoenc.sweeps.driver import SweepDriver
 from autoenc.sweeps.plan import Action, Source
 from autoenc.sweeps.sweep_display import SweepDisplay
 
@@ -120,7 +120,7 @@ def _announce(plan: SweepPlan, *, code: str) -> None:
         )
 
 
-def _begin(plan: SweepPlan, *, code: str, view: Display) -> SweepDriver:
+def _begin(plan: SweepPlan, *, code: str, view: SweepDisplay) -> SweepDriver:
     """The sweep, ready to run. What may fail comes first, so that nothing is left in its folder then."""
     with contextlib.ExitStack() as undone:
         launcher = plan.launcher.build()
