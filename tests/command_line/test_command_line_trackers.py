@@ -148,24 +148,17 @@ def test_a_resumed_run_can_be_told_to_nobody(choice: str, trained: Path, listene
     assert listener.heard == []
 
 
-def test_a_run_that_goes_on_is_told_to_the_tracker_that_is_chosen_with_all_its_epochs(
-    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("overrides", [[], ["tracker=tensorboard"]])
+def test_a_stopped_run_can_go_on_with_its_tracker_or_another(
+    overrides: list[str], train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = interrupted(train, monkeypatch)
-    assert "resume=run\n" in capsys.readouterr().out
+    run = interrupted(train, monkeypatch, *overrides)
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Interrupted. Go on with: "))
+    assert line.endswith(" ".join([" resume=run", *overrides]))
+    begun_with = RunDirectory(run).config()["tracker"]
     assert main(["resume=run", "tracker=tensorboard"]) == 0
     assert epochs_told(run) == [1, 2, 3]
-    assert RunDirectory(run).config()["tracker"] == {"name": "none"}  # as it was begun
-
-
-def test_what_is_printed_when_a_run_is_stopped_goes_on_with_its_tracker(
-    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = interrupted(train, monkeypatch, "tracker=tensorboard")
-    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Interrupted. Go on with: "))
-    assert line.endswith(" resume=run tracker=tensorboard")
-    assert main(line.split()[-2:]) == 0
-    assert epochs_told(run) == [1, 2, 3]
+    assert RunDirectory(run).config()["tracker"] == begun_with
 
 
 def test_a_rerun_is_told_to_the_tracker_that_is_chosen(trained: Path) -> None:
