@@ -96,11 +96,6 @@ class RayConnection:
             raise ConfigError("hydra.launcher.address", problem, value=address) from error
 
 
-def this_machine() -> dict[str, float]:
-    """The resources of a Ray of ours."""
-    return {"CPU": cores_here(), "GPU": len(gpus_here())}
-
-
 def _own_options(folder: Path) -> dict[str, Any]:
     machine = {"num_cpus": cores_here(), "num_gpus": len(gpus_here()), "object_store_memory": OBJECT_STORE_BYTES}
     return {**machine, "address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
