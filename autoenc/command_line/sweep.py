@@ -18,7 +18,7 @@ from autoenc.command_line.sweep_jobs import SweepPlan
 from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory, printable, write_atomically
 from autoenc.settings import ConfigError
-from autoenc.sweeps.driver import Display, SweepDriver
+from autoenc.sweeps.driver import SweepDriver
 from autoenc.sweeps.plan import Action, Source
 from autoenc.sweeps.sweep_display import SweepDisplay
 
@@ -118,7 +118,7 @@ def _announce(plan: SweepPlan, *, code: str) -> None:
         )
 
 
-def _begin(plan: SweepPlan, *, code: str, view: Display) -> SweepDriver:
+def _begin(plan: SweepPlan, *, code: str, view: SweepDisplay) -> SweepDriver:
     """Start the launcher and write the sweep's files. The launcher comes first: if it fails, no file is left."""
     with contextlib.ExitStack() as undone:
         launcher = plan.launcher.build()

@@ -65,16 +65,12 @@ class Attempt:
             return
         try:
             _prepare_folder(self.task)
-            warm_up()  # starts it again if it was killed
-            process = _context().Process(target=work, args=(self.task,), name=Path(self.task.folder).name)
-            with _without_main():
-                process.start()
+            self._process = _started_process(self.task)
         except (OSError, EOFError, ConfigError) as error:  # no memory, no descriptors, a full disk
             settle(self.task, kind="killed", message=f"its process could not be started: {error}")
             return
-        self._process = process
         with contextlib.suppress(psutil.Error):
-            self._system = psutil.Process(process.pid)
+            self._system = psutil.Process(self._process.pid)
         if self.task.timeout is not None:
             self._deadline = time.monotonic() + self.task.timeout
 
@@ -91,11 +87,7 @@ class Attempt:
         if self._deadline is not None and now >= self._deadline and not (self._timed_out or self._asked):
             self._timed_out = True
             self._end_in_stages(HANGING_SECONDS)
-        while self._stages and now >= self._stages[0][0]:
-            number = self._stages.pop(0)[1]
-            if self._system is not None:
-                with contextlib.suppress(psutil.Error):
-                    self._system.send_signal(number)
+        self._send_due_signals(now)
         return False
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -129,6 +121,13 @@ class Attempt:
             (now + patience + DUMPING_SECONDS, signal.SIGKILL),
         ]
 
+    def _send_due_signals(self, now: float) -> None:
+        while self._stages and now >= self._stages[0][0]:
+            number = self._stages.pop(0)[1]
+            if self._system is not None:
+                with contextlib.suppress(psutil.Error):
+                    self._system.send_signal(number)
+
     def _settle(self, process: BaseProcess) -> None:
         """Record how the job ended, if it could not do so itself."""
         process.join()
@@ -151,7 +150,8 @@ class Attempt:
         if code == -signal.SIGKILL and _kills_for_memory() > self._out_of_memory_before:
             return "out_of_memory", "the system killed its process because no memory was left"
         if code < 0:
-            return "killed", f"its process was ended by {_signal_name(-code)}; see the log"
+            name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
+            return "killed", f"its process was ended by {name}; see the log"
         if code == LOST:
             return "killed", "its process was killed together with the one it was forked from"
         return "killed", f"its process ended with exit code {code} without recording why; see the log"
@@ -197,18 +197,17 @@ def _context() -> ForkServerContext | SpawnContext:
     return context
 
 
-@contextlib.contextmanager
-def _without_main() -> Iterator[None]:
-    """Keep `multiprocessing` from importing this process's script in the new one.
-
-    The job does not need it, and a user's script may not be importable.
-    """
+def _started_process(task: JobTask) -> BaseProcess:
+    """Start a job's process without importing this process's script in it, which may not be importable."""
+    warm_up()  # starts it again if it was killed
+    process = _context().Process(target=work, args=(task,), name=Path(task.folder).name)
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
-        yield
+        process.start()
     finally:
         sys.modules["__main__"] = main
+    return process
 
 
 def _prepare_folder(task: JobTask) -> None:
@@ -247,13 +246,6 @@ def _move_to_replaced(path: Path) -> None:
     replaced.mkdir(exist_ok=True)
     names = (replaced / f"{path.name}.{number}" for number in itertools.count(1))
     shutil.move(path, next(name for name in names if not name.exists()))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _kills_for_memory() -> int:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers import Launcher
 from autoenc.sweeps.plan import Action, Job, Proposal, Source
+from autoenc.sweeps.sweep_display import SweepDisplay
 from autoenc.training.interruption import Interruption
 
 POLL_SECONDS = 0.1
@@ -20,25 +20,6 @@ LAST_SECONDS = 10.0
 """How long killed jobs may take to be gone."""
 ELSEWHERE_SECONDS = 2.0
 """Between two looks at jobs that other processes run: their folders may be on a network disk."""
-
-
-class Display(Protocol):
-    """Shows a sweep to the user."""
-
-    def planned(self, job: Job, action: str) -> None:
-        """What the sweep does with a job."""
-
-    def began(self, job: Job) -> None:
-        """A job is with the launcher."""
-
-    def ended(self, job: Job) -> None:
-        """A job has ended; its folder says how."""
-
-    def look(self) -> None:
-        """Refresh; called several times a second."""
-
-    def stopping(self) -> None:
-        """A signal asked the sweep to stop, and it has told its jobs."""
 
 
 @dataclass
@@ -52,7 +33,7 @@ class SweepDriver:
     if the proposal cannot be run."""
     action: Callable[[Path], Action]
     """Decides what to do with the job in a folder."""
-    view: Display
+    view: SweepDisplay
     asked_for: list[Path] = field(default_factory=list)
     """The folders of all proposed jobs."""
     _running: dict[str, tuple[Proposal, Job]] = field(default_factory=dict)
@@ -71,12 +52,7 @@ class SweepDriver:
         interruption = Interruption()
         try:
             with interruption.watched():
-                try:
-                    with interruption.deferred():
-                        self._until_done(interruption)
-                except SystemExit:
-                    self.launcher.stop(at_once=True)  # a second signal: the user does not want to wait
-                    raise
+                self._until_done(interruption)
                 if interruption.requested:
                     interruption.leave()
         finally:
@@ -84,6 +60,14 @@ class SweepDriver:
             self.launcher.close()
 
     def _until_done(self, interruption: Interruption) -> None:
+        try:
+            with interruption.deferred():
+                self._look_until_done(interruption)
+        except SystemExit:
+            self.launcher.stop(at_once=True)  # a second signal: the user does not want to wait
+            raise
+
+    def _look_until_done(self, interruption: Interruption) -> None:
         told = False
         while True:
             if interruption.requested and not told:
@@ -120,17 +104,13 @@ class SweepDriver:
         self.view.planned(job, action)
         if action == "leave":
             self.source.ended(proposal, job.folder)
-        elif action == "wait" and not self._can_be_adopted(job):
-            self._elsewhere.append((proposal, job))
+        elif action == "wait" and not (self.launcher.adopts and RunDirectory(job.folder).process_lives() is None):
+            self._elsewhere.append((proposal, job))  # a job of another machine can be adopted
         else:
             task = replace(job.task, replaces=action == "again")
             self._running[task.folder] = (proposal, job)
             self.launcher.submit(task)
             self.view.began(job)
-
-    def _can_be_adopted(self, job: Job) -> bool:
-        """Whether the launcher can watch the running job: it is on another machine, started by an earlier command."""
-        return self.launcher.adopts and RunDirectory(job.folder).process_lives() is None
 
     def _take_ended(self) -> None:
         for task in self.launcher.ended():

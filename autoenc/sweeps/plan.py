@@ -116,8 +116,7 @@ class Source(Protocol):
 def action(folder: Path, *, rerun: Rerun, anew_since: datetime | None = None) -> Action:
     """Decide what to do with the job in this folder, which need not exist.
 
-    With `rerun="all"`, a job that started after `anew_since` has been trained again already: an earlier command was
-    stopped, and this one continues it.
+    With `rerun="all"`, jobs that started after `anew_since` have been trained again already, by a stopped command.
     """
     run = RunDirectory(folder)
     status = run.status()
@@ -128,12 +127,10 @@ def action(folder: Path, *, rerun: Rerun, anew_since: datetime | None = None) ->
         return "wait"
     if rerun == "all" and (anew_since is None or (moment(status.get("started_at")) or anew_since) <= anew_since):
         return "again"
-    if state == "finished":
+    if state == "finished" or (state == "failed" and rerun == "none"):
         return "leave"
-    if state == "failed":
-        kind = (status.get("error") or {}).get("kind")
-        return "leave" if rerun == "none" else "again" if kind in _DETERMINED else "go_on"
-    return "go_on"
+    kind = (status.get("error") or {}).get("kind")
+    return "again" if state == "failed" and kind in _DETERMINED else "go_on"
 
 
 def _is_alive(run: RunDirectory) -> bool:

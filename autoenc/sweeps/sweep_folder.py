@@ -41,14 +41,7 @@ class SweepFolder:
             ConfigError: another sweep is running here, the folder cannot be made, or it holds something else.
         """
         lock = filelock.FileLock(self.path / ".lock", blocking=False)
-        try:
-            made = self._make()
-            lock.acquire()
-        except filelock.Timeout:
-            raise ConfigError("sweep.name", "another sweep is running in its folder", value=str(self.path)) from None
-        except OSError as error:
-            problem = f"the folder cannot be made or used: {error.strerror}"
-            raise ConfigError("sweep.name", problem, value=str(self.path)) from None
+        made = self._make(lock)
         try:
             self.look()
             yield
@@ -99,14 +92,21 @@ class SweepFolder:
     def _write(self) -> None:
         write_sweep(self.path, Sweep(self.jobs, asdict(self._comparison), self.anew_since))
 
-    def _make(self) -> list[Path]:
-        """Make the folder; returns all folders that were made."""
+    def _make(self, lock: filelock.BaseFileLock) -> list[Path]:
+        """Make and lock the folder; returns all folders that were made."""
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-        self.path.mkdir(parents=True, exist_ok=True)
-        others = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
-        if others and not (self.path / SWEEP_FILE).exists():
-            problem = f"the folder holds other files ({others[0]}); choose another name"
-            raise ConfigError("sweep.name", problem, value=str(self.path))
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            others = [path.name for path in self.path.iterdir() if not path.name.startswith(".")]
+            if others and not (self.path / SWEEP_FILE).exists():
+                problem = f"the folder holds other files ({others[0]}); choose another name"
+                raise ConfigError("sweep.name", problem, value=str(self.path))
+            lock.acquire()
+        except filelock.Timeout:
+            raise ConfigError("sweep.name", "another sweep is running in its folder", value=str(self.path)) from None
+        except OSError as error:
+            problem = f"the folder cannot be made or used: {error.strerror}"
+            raise ConfigError("sweep.name", problem, value=str(self.path)) from None
         return made
 
     def _label(self) -> None:

@@ -50,8 +50,7 @@ class Mlflow(TrackerSettings):
 
     def __post_init__(self) -> None:
         address = _parts(self.tracking_uri)
-        file = self.tracking_uri.removeprefix(SQLITE)
-        is_file = self.tracking_uri.startswith(SQLITE) and file not in {"", ":memory:"} and "%" not in file
+        is_file = sqlite_file(self.tracking_uri) is not None and "%" not in self.tracking_uri
         if not is_file and not (address.scheme in {"http", "https"} and address.netloc):
             problem = "it must be a file, as sqlite:///outputs/mlflow.db, or a server, as http://localhost:5000"
             raise ConfigError(_KEY, problem, value=self.tracking_uri)
@@ -99,16 +98,20 @@ def _parts(address: str) -> SplitResult:
     return parts
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """The file of an address of SQLite; None for other addresses."""
+    file = uri.removeprefix(SQLITE)
+    return Path(file) if uri.startswith(SQLITE) and file not in {"", ":memory:"} else None
+
+
 def with_absolute_file(uri: str) -> str:
     """Make the path of a SQLite file absolute; other addresses stay as they are.
 
     Raises:
         ConfigError: the path begins with a home folder that does not exist.
     """
-    file = uri.removeprefix(SQLITE)
-    if not uri.startswith(SQLITE) or file in {"", ":memory:"}:
-        return uri
+    file = sqlite_file(uri)
     try:
-        return f"{SQLITE}{Path(file).expanduser().absolute()}"
+        return uri if file is None else f"{SQLITE}{file.expanduser().absolute()}"
     except RuntimeError as error:
         raise ConfigError(_KEY, str(error), value=uri) from None

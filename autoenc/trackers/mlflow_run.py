@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from autoenc.runs import State
-from autoenc.trackers.choices import SQLITE
+from autoenc.trackers.choices import sqlite_file
 from autoenc.trackers.tracker import Ending, Epoch, TrackedRun
 
 VALUE_LENGTH = 5000
@@ -40,7 +40,7 @@ class MlflowRun:
     def __init__(self, run: TrackedRun, *, tracking_uri: str, experiment: str) -> None:
         self._run = run
         self._tracking_uri = tracking_uri
-        self._file = Path(tracking_uri.removeprefix(SQLITE)) if tracking_uri.startswith(SQLITE) else None
+        self._file = sqlite_file(tracking_uri)
         self._experiment = experiment
         self._started = _milliseconds(time.time())
         self._sent: list[Future[None]] = []
@@ -85,8 +85,7 @@ class MlflowRun:
         """The run that `tracker.json` names, if it is one of this tracker's: a folder may come from a stranger."""
         kept = self._run.directory.tracker()
         run_id = str(kept.get("run_id"))
-        is_ours = kept.get("tracker") == "mlflow" and kept.get("tracking_uri") == self._tracking_uri
-        if not is_ours or not re.fullmatch("[0-9a-f]{32}", run_id):
+        if kept.get("tracking_uri") != self._tracking_uri or not re.fullmatch("[0-9a-f]{32}", run_id):
             return None
         try:
             run = self._client.get_run(run_id)

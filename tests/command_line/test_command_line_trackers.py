@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -130,15 +131,25 @@ def test_a_chosen_tracker_has_the_settings_of_the_command(
     assert settings.experiment == "mine"
 
 
-def test_the_printed_command_continues_with_the_tracker(
-    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_run_continues_without_its_recorded_tracker(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "autoenc.trackers.mlflow_run", None)  # as if it could not be imported
+    for tracker in ({"name": "mlflow"}, {"name": "of_an_uninstalled_package", "project": "a"}):
+        make_strangers(trained, tracker)
+        assert main(["resume=run"]) == 0
+
+
+@pytest.mark.parametrize("overrides", [[], ["tracker=tensorboard"]])
+def test_an_interrupted_run_continues_with_its_tracker_or_another(
+    overrides: list[str], train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = interrupted(train, monkeypatch, "tracker=tensorboard")
+    run = interrupted(train, monkeypatch, *overrides)
     printed = capsys.readouterr().out
     (line,) = (line for line in printed.splitlines() if line.startswith("Interrupted. Continue with: "))
-    assert line.endswith(" resume=run tracker=tensorboard")
-    assert main(line.split()[-2:]) == 0
+    assert line.endswith(" ".join([" resume=run", *overrides]))
+    recorded = RunDirectory(run).config()["tracker"]
+    assert main(["resume=run", "tracker=tensorboard"]) == 0
     assert tracked_epochs(run) == [1, 2, 3]
+    assert RunDirectory(run).config()["tracker"] == recorded
 
 
 def test_a_rerun_has_the_tracker_of_the_command(trained: Path) -> None:

@@ -143,6 +143,26 @@ def check_that_stopped_jobs_are_saved(
     assert not any((folder / name).exists() for name in waiting)
 
 
+def check_that_a_job_ended_at_once_does_not_save(launcher: Launcher, folder: Path) -> None:
+    """Stop a hanging job, and do not wait for it."""
+    launcher.submit(task(folder / "a", "hang"))
+    wait_until(lambda: training(folder / "a"))
+    launcher.stop()
+    launcher.stop(at_once=True)
+    ends(launcher)
+    assert outcome(folder / "a") == "killed"
+    assert "Fatal Python error" not in (folder / "a" / "train.log").read_text()  # of a job that was given time
+
+
+def check_that_each_job_has_a_gpu(launcher: Launcher, folder: Path, *, threads: int) -> None:
+    """Run two jobs at once on a machine with the GPUs 4 and 7."""
+    for name in ("a", "b"):
+        launcher.submit(task(folder / name, "tell", seconds=0.2))
+    ends(launcher, count=2)
+    told = {RunDirectory(folder / name).status()["error"]["message"] for name in ("a", "b")}
+    assert told == {f"GPUs {gpu}, {threads} threads" for gpu in (4, 7)}
+
+
 def check_that_nothing_outlives(
     name: str, folder: Path, *, jobs: Sequence[str] = ("a", "b"), **changes: object
 ) -> None:

@@ -17,10 +17,11 @@ from autoenc.sweeps import attempt
 from autoenc.sweeps.launchers import local
 from autoenc.sweeps.plan import JobTask
 from tests.sweeps.tasks import (
+    check_that_a_job_ended_at_once_does_not_save,
     check_that_each_job_ends_in_its_own_way,
+    check_that_each_job_has_a_gpu,
     check_that_nothing_outlives,
     check_that_stopped_jobs_are_saved,
-    ends,
     launcher,
     outcome,
     run_all,
@@ -60,14 +61,7 @@ def test_a_job_that_is_stopped_before_it_begins_is_interrupted(tmp_path: Path) -
 
 
 def test_a_job_that_is_ended_at_once_does_not_save(tmp_path: Path) -> None:
-    basic = launcher("basic")
-    basic.submit(replace(task(tmp_path / "a", "hang"), timeout=60.0))
-    wait_until(lambda: training(tmp_path / "a"))
-    basic.stop()
-    basic.stop(at_once=True)
-    wait_until(basic.ended)
-    assert outcome(tmp_path / "a") == "killed"
-    assert "Fatal Python error" not in (tmp_path / "a" / "train.log").read_text()  # of a job that was given time
+    check_that_a_job_ended_at_once_does_not_save(launcher("basic"), tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_fails_only_its_job(tmp_path: Path) -> None:
@@ -82,11 +76,7 @@ def test_gpus_are_dealt_out_and_threads_divided(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("autoenc.sweeps.launchers.local.cores_here", lambda: 6)
     joblib = launcher("joblib")
     assert joblib.slots == 2
-    for name in ("a", "b"):
-        joblib.submit(task(tmp_path / name, "tell"))
-    ends(joblib, count=2)
-    said = [RunDirectory(tmp_path / name).status()["error"]["message"] for name in ("a", "b")]
-    assert said == ["GPUs 4, 3 threads", "GPUs 7, 3 threads"]
+    check_that_each_job_has_a_gpu(joblib, tmp_path, threads=3)
 
 
 def test_a_config_that_names_a_gpu_sees_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,9 @@ from autoenc.settings import ConfigError
 from autoenc.sweeps.launchers import Launcher, ray_connection
 from tests.sweeps.faulty import install
 from tests.sweeps.tasks import (
+    check_that_a_job_ended_at_once_does_not_save,
     check_that_each_job_ends_in_its_own_way,
+    check_that_each_job_has_a_gpu,
     check_that_nothing_outlives,
     check_that_stopped_jobs_are_saved,
     ends,
@@ -101,11 +103,7 @@ def test_the_folder_of_a_ray_that_was_killed_is_taken_away(tmp_path: Path, monke
 
 
 def test_each_job_has_its_gpu_and_its_threads(ray: Launcher, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        ray.submit(task(tmp_path / name, "tell", seconds=0.2))
-    ends(ray, count=2)
-    said = {RunDirectory(tmp_path / name).status()["error"]["message"] for name in ("a", "b")}
-    assert said == {"GPUs 4, 1 threads", "GPUs 7, 1 threads"}
+    check_that_each_job_has_a_gpu(ray, tmp_path, threads=1)
 
 
 def test_jobs_that_are_stopped_are_saved_and_the_waiting_do_not_begin(ray: Launcher, tmp_path: Path) -> None:
@@ -113,13 +111,7 @@ def test_jobs_that_are_stopped_are_saved_and_the_waiting_do_not_begin(ray: Launc
 
 
 def test_jobs_that_are_ended_at_once_do_not_save(ray: Launcher, tmp_path: Path) -> None:
-    ray.submit(task(tmp_path / "a", "hang"))
-    wait_until(lambda: training(tmp_path / "a"))
-    ray.stop()
-    ray.stop(at_once=True)
-    wait_until(ray.ended)
-    assert outcome(tmp_path / "a") == "killed"
-    assert "Fatal Python error" not in (tmp_path / "a" / "train.log").read_text()  # of a job that was given time
+    check_that_a_job_ended_at_once_does_not_save(ray, tmp_path)
 
 
 def test_a_worker_that_is_killed_takes_its_job_along_and_no_other(ray: Launcher, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.driver import SweepDriver
 from autoenc.sweeps.plan import Job, JobTask, Proposal, Rerun, action
+from autoenc.sweeps.sweep_display import SweepDisplay
 from autoenc.sweeps.sweepers import Grid
 from tests.sweeps.tasks import values
 
@@ -51,7 +52,8 @@ class Pretended:
         self.calls.append("close")
 
 
-class Silent:
+class Silent(SweepDisplay):
+    def __init__(self) -> None: ...
     def planned(self, job: Job, action: str) -> None: ...
     def began(self, job: Job) -> None: ...
     def ended(self, job: Job) -> None: ...

@@ -23,7 +23,7 @@ from autoenc.trackers import TrackedRun, tracker
 from autoenc.trackers.tracker import Ending, Epoch
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.trackers.conftest import KilledRun, tracker_warnings
-from tests.training.test_training_loop import assert_same_run, stop_at
+from tests.training.test_training_loop import assert_same_run
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -118,7 +118,6 @@ def test_mlflow_finds_numbers_units_settings_and_pictures(train: Train, store: S
         assert {name: run.data.metrics[f"final/{split}/{name}"] for name in summary[split]} == summary[split]
     assert history(client, run, "test/mse") == [(3, summary["test"]["mse"])]
     assert run.data.metrics["final/seconds/total"] == summary["seconds"]["total"]
-    assert run.data.metrics["final/parameters"] == summary["parameters"]
 
     tags = run.data.tags
     assert tags["folder"] == str(folder)
@@ -135,9 +134,8 @@ def test_mlflow_finds_numbers_units_settings_and_pictures(train: Train, store: S
 
     pictures = {f"figures/{path.name}": path for path in directory.figures.glob("*.png")}
     assert {item.path for item in client.list_artifacts(run.info.run_id, "figures")} == set(pictures)
-    kept = Path("outputs/mlflow-artifacts", run.info.run_id, "artifacts")
+    assert Path("outputs/mlflow-artifacts", run.info.run_id).is_dir()
     for name, path in pictures.items():
-        assert (kept / name).read_bytes() == path.read_bytes()
         assert Path(client.download_artifacts(run.info.run_id, name)).read_bytes() == path.read_bytes()
     assert not Path("mlruns").exists()
     assert tracker_warnings(folder) == []
@@ -181,7 +179,9 @@ def test_only_epochs_that_mlflow_does_not_have_are_written(store: Store, elsewhe
     finish(first)
     second.begin(epochs(2100))  # more than MLflow takes at a time
     finish(second)
-    found = history(store(), only_run(store()), "learning_rate")
+    run = only_run(store())
+    assert run.info.status == "KILLED"
+    found = history(store(), run, "learning_rate")
     assert sorted(found) == [(number, 1 / number) for number in range(1, 2101)]
 
 
@@ -220,16 +220,13 @@ def test_an_unknown_run_id_is_replaced(uri: str, store: Store, elsewhere: Path) 
     assert not (elsewhere / "elsewhere.db").exists()
 
 
-@pytest.mark.parametrize("run_id", ["A" * 32, "a/../b?c"])
-def test_only_a_run_id_is_looked_up(
-    run_id: str, store: Store, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_run_id_is_looked_up(store: Store, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.tracking import MlflowClient
 
     asked = []
     monkeypatch.setattr(MlflowClient, "get_run", lambda _, number: asked.append(number))
     here = f"sqlite:///{elsewhere / 'outputs' / 'mlflow.db'}"
-    RunDirectory(elsewhere).write_tracker({"tracker": "mlflow", "run_id": run_id, "tracking_uri": here})
+    RunDirectory(elsewhere).write_tracker({"tracker": "mlflow", "run_id": "a/../b?c", "tracking_uri": here})
     mlflow_run(elsewhere).begin([])
     assert asked == []
 
@@ -261,15 +258,6 @@ def test_a_failed_run_has_its_error_until_it_is_resumed(
     assert "error" not in run.data.tags
 
 
-def test_an_interrupted_run_is_killed_for_mlflow(train: Train, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracker, "UNFINISHED_WAIT", 60.0)
-    stop_at(9, lambda: signal.raise_signal(signal.SIGINT), monkeypatch)
-    with pytest.raises(SystemExit) as caught:
-        train("tracker=mlflow")
-    assert caught.value.code == 130
-    assert only_run(store()).info.status == "KILLED"
-
-
 # --- servers that do not answer ---
 
 
@@ -293,15 +281,6 @@ def test_a_process_whose_server_hangs_ends(elsewhere: Path, processes: Processes
         assert process.wait(timeout=300) == 0
     (warning,) = tracker_warnings(Path("run"))
     assert "timed out" in warning
-
-
-def test_a_file_that_is_not_a_database_costs_one_warning(train: Train, elsewhere: Path) -> None:
-    Path("outputs").mkdir()
-    Path("outputs/mlflow.db").write_bytes(b"this is no database" * 100)
-    folder = train("tracker=mlflow")
-    (warning,) = tracker_warnings(folder)
-    assert "file is not a database" in warning
-    assert RunDirectory(folder).status()["state"] == "finished"
 
 
 # --- several processes, and a real server ---

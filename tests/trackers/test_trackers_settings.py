@@ -10,7 +10,6 @@ import pytest
 from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.trackers import TRACKERS, TrackedRun
 from autoenc.trackers.choices import Mlflow
 from tests.conftest import TINY, Train
 
@@ -31,17 +30,6 @@ def test_a_missing_package_is_reported_before_a_folder_is_made(
     assert error.endswith(f"); pip install 'autoenc[{tracker}]'\n")
     assert error.count("\n") == 1
     assert list(elsewhere.iterdir()) == []
-
-
-def test_none_does_nothing(tmp_path: Path) -> None:
-    settings = TRACKERS.parse({"name": "none"})
-    settings.require()
-    run = TrackedRun(RunDirectory(tmp_path), "a run", values={}, units={})
-    tracker = settings.build(run)
-    tracker.begin([])
-    tracker.epoch({"epoch": 1})
-    tracker.finish("finished")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_without_a_tracker_imports_neither(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,8 @@ from autoenc.extras import imported
 from autoenc.registry import Choice
 from autoenc.runs import ErrorKind
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
-from autoenc.sweeps.launchers.ray_connection import RayConnection, this_machine
+from autoenc.sweeps.launchers.local import cores_here, gpus_here
+from autoenc.sweeps.launchers.ray_connection import RayConnection
 from autoenc.sweeps.launchers.supervision import POLL_SECONDS, RemoteJob, Supervisor, take_settled
 from autoenc.sweeps.plan import JobTask
 
@@ -44,7 +45,7 @@ class Ray(Choice):
         """
         imported("ray", extra="ray", key="hydra.launcher")
         if self.address is None:
-            self._checked_gpus([this_machine()])
+            self._checked_gpus([{"CPU": cores_here(), "GPU": len(gpus_here())}])
 
     def build(self) -> RayLauncher:
         """Connect to Ray.

@@ -59,6 +59,8 @@ class RayConnection:
         try:
             _reread_environment(self.ray)
             self._connect(address)
+            # In spite of its options, Ray prints what happens to its workers; the sweep's table shows it.
+            self.ray._private.worker._worker_logs_enabled = False
         except BaseException:
             self.close()
             raise
@@ -80,34 +82,23 @@ class RayConnection:
         _reread_environment(self.ray)
 
     def _connect(self, address: str | None) -> None:
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if address is not None:
             _check_answer(address)
-            options["address"] = address
+            options: dict[str, Any] = {"address": address}
         else:
             self._folder = _new_folder()
-            machine = this_machine()
-            options |= {
-                "address": "local",
-                "num_cpus": machine["CPU"],
-                "num_gpus": machine["GPU"],
-                "include_dashboard": False,
-                "object_store_memory": OBJECT_STORE_BYTES,
-                "_temp_dir": str(self._folder),
-            }
+            options = _own_options(self._folder)
         try:
             with _sigterm_kept():
-                self.ray.init(**options)
+                self.ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
         except Exception as error:  # of many kinds; most often ConnectionError
             problem = f"Ray cannot be reached or started: {' '.join(str(error).split())[:300]}"
             raise ConfigError("hydra.launcher.address", problem, value=address) from error
-        # In spite of these options, Ray prints what happens to its workers; the sweep's table shows it.
-        self.ray._private.worker._worker_logs_enabled = False
 
 
-def this_machine() -> dict[str, float]:
-    """The resources of a Ray of ours."""
-    return {"CPU": cores_here(), "GPU": len(gpus_here())}
+def _own_options(folder: Path) -> dict[str, Any]:
+    machine = {"num_cpus": cores_here(), "num_gpus": len(gpus_here()), "object_store_memory": OBJECT_STORE_BYTES}
+    return {**machine, "address": "local", "include_dashboard": False, "_temp_dir": str(folder)}
 
 
 def _new_folder() -> Path:

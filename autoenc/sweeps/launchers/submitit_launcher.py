@@ -24,8 +24,7 @@ import psutil
 from autoenc.runs import ErrorKind
 from autoenc.sweeps.attempt import blocked, settle
 from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, ask_to_end, last_line, numbers_by_name
-from autoenc.sweeps.launchers.submitit_job import Submitted
-from autoenc.sweeps.launchers.supervision import RemoteJob, take_settled
+from autoenc.sweeps.launchers.supervision import RemoteJob, SubmititJob, take_settled
 from autoenc.sweeps.plan import JobTask
 
 FOLDER = ".submitit"
@@ -212,7 +211,7 @@ class SubmititLauncher:
         submitter = (this.pid, this.create_time()) if self.here else None
         # A terminal's Ctrl-C is for the sweep, which asks its jobs.
         with clean_env(), blocked(signal.SIGINT):
-            job = executor.submit(Submitted(task, submitter=submitter, stop=folder / STOP_FILE))
+            job = executor.submit(SubmititJob(task, submitter=submitter, stop=folder / STOP_FILE))
         if self.here:
             return LocalJob(job, folder=folder)
         return QueuedJob(job.job_id, folder=folder, queue=self._queue)

@@ -123,15 +123,8 @@ class OptunaSearch(Choice):
         space = self._space(overrides)
         terms = Terms(self.metric, self._direction(), space.described(), _common_settings(values, space=space))
         study = open_study(folder, storage=self.storage, name=self.study_name, terms=terms, space=space.distributions)
-        return Search(
-            study=study,
-            space=space,
-            sampler=SAMPLERS.parse(self.sampler),
-            metric=self.metric,
-            n_trials=self.n_trials,
-            rerun=rerun,
-            folder=folder,
-        )
+        sampler = SAMPLERS.parse(self.sampler)
+        return Search(settings=self, study=study, space=space, sampler=sampler, rerun=rerun, folder=folder)
 
     def _direction(self) -> Direction:
         metric = find_metric(f"{SPLIT}.{self.metric}")

@@ -6,6 +6,7 @@ process, the study on the disk never holds half a decision, and a trial that was
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -37,20 +38,22 @@ def suggest(
 ) -> dict[str, Any] | None:
     """The settings of trial `number`, by key, unlike those of any trial so far; None if there are no others."""
     tried = {tuple(trial.params[key] for key in space) for trial in trials}
+    history = [frozen(trial, space=space) for trial in trials]
+    asked = (_ask(study, space=space) for study in _studies(history, direction, sampler, number))
+    return next((params for params in asked if tuple(params.values()) not in tried), None)
 
-    def proposals() -> Iterator[dict[str, Any]]:
-        history = [frozen(trial, space=space) for trial in trials]
-        for attempt in range(ATTEMPTS):
-            seed = derived_seed(sampler.seed, f"trial {number}, attempt {attempt}") % 2**32
-            study = optuna.create_study(direction=direction, sampler=sampler.build(seed=seed))
-            study.add_trials(history)
-            yield _ask(study, space=space)
-        seed = derived_seed(sampler.seed, f"trial {number}, at random") % 2**32
-        study = optuna.create_study(direction=direction, sampler=RandomSampler(seed=seed))
-        for _ in range(DRAWS):
-            yield _ask(study, space=space)
 
-    return next((params for params in proposals() if tuple(params.values()) not in tried), None)
+def _studies(
+    history: list[FrozenTrial], direction: Direction, sampler: SamplerSettings, number: int
+) -> Iterator[optuna.Study]:
+    """The studies to ask in turn: those that learn from the history, then again and again one that draws at random."""
+    for attempt in range(ATTEMPTS):
+        seed = derived_seed(sampler.seed, f"trial {number}, attempt {attempt}") % 2**32
+        study = optuna.create_study(direction=direction, sampler=sampler.build(seed=seed))
+        study.add_trials(history)
+        yield study
+    seed = derived_seed(sampler.seed, f"trial {number}, at random") % 2**32
+    yield from itertools.repeat(optuna.create_study(direction=direction, sampler=RandomSampler(seed=seed)), DRAWS)
 
 
 def frozen(trial: Trial, *, space: Mapping[str, BaseDistribution]) -> FrozenTrial:

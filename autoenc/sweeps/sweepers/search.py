@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoenc.sweeps.plan import Proposal, Rerun
-from autoenc.sweeps.sweepers.optuna_search import SamplerSettings
+from autoenc.sweeps.sweepers.optuna_search import OptunaSearch, SamplerSettings
 from autoenc.sweeps.sweepers.sampling import suggest
 from autoenc.sweeps.sweepers.search_report import write_report
 from autoenc.sweeps.sweepers.search_space import SearchSpace
@@ -25,14 +25,13 @@ log = logging.getLogger(__name__)
 class Search:
     """Proposes trials: first those that an earlier command left open, then new ones.
 
-    `rerun` says which trials that have ended are proposed again. `n_trials` counts all, however they ended.
+    `rerun` says which trials that have ended are proposed again.
     """
 
+    settings: OptunaSearch
     study: Study
     space: SearchSpace
     sampler: SamplerSettings
-    metric: str
-    n_trials: int
     rerun: Rerun
     folder: Path
     """The sweep's."""
@@ -48,8 +47,8 @@ class Search:
         """Say how far the search is."""
         there = len(self.study.trials())
         if there == 0:
-            return [f"A search of {self.n_trials} trials."]
-        left = max(self.n_trials - there, 0)
+            return [f"A search of {self.settings.n_trials} trials."]
+        left = max(self.settings.n_trials - there, 0)
         waiting = f", {len(self._waiting)} of them to be continued" if self._waiting else ""
         return [f"The search has {there} trials{waiting}; {left} more to come (hydra.sweeper.n_trials)."]
 
@@ -68,7 +67,7 @@ class Search:
 
     def ended(self, proposal: Proposal, folder: Path) -> None:
         """Record the outcome. An interrupted trial stays open, so that the same command continues it."""
-        found = outcome(folder, metric=self.metric)
+        found = outcome(folder, metric=self.settings.metric)
         if found is not None:
             self.study.end(self._proposed[proposal.number], self.study.checked(found), folder=folder.name)
 
@@ -82,14 +81,14 @@ class Search:
         Raises:
             OSError: they cannot be written.
         """
-        return write_report(self.study, folder=self.folder, metric=self.metric)
+        return write_report(self.study, folder=self.folder, metric=self.settings.metric)
 
     def _new_trial(self) -> Trial | None:
         if self._exhausted:  # this is called several times a second
             return None
         trials = self.study.trials()
         params = None
-        if len(trials) < self.n_trials:
+        if len(trials) < self.settings.n_trials:
             params = suggest(
                 trials,
                 space=self.space.distributions,

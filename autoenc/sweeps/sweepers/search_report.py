@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,6 +19,9 @@ from autoenc.sweeps.sweepers.sampling import frozen
 from autoenc.sweeps.sweepers.study import Study
 from autoenc.sweeps.sweepers.trial import SPLIT, Trial, best_of
 
+if TYPE_CHECKING:
+    from autoenc.pictures.search_history import Setting
+
 FILE, PICTURE = "search.json", "search.png"
 
 FEWEST = 10
@@ -26,10 +29,7 @@ FEWEST = 10
 
 
 def write_report(study: Study, *, folder: Path, metric: str) -> list[str]:
-    """Write `search.json` and, if a trial has finished, `search.png` into the sweep's folder.
-
-    Returns:
-        lines for the log.
+    """Write `search.json` and, if a trial has finished, `search.png`; returns lines for the log.
 
     Raises:
         OSError: they cannot be written.
@@ -38,19 +38,19 @@ def write_report(study: Study, *, folder: Path, metric: str) -> list[str]:
     best = best_of(trials, direction=study.direction)
     importances = _importances(study, trials)
     unit = "" if best is None else _unit(folder / str(best.folder), metric=metric)
-    values = {
-        "metric": f"{SPLIT}.{metric}",
-        "unit": unit,
-        "direction": study.direction,
-        "best": None if best is None else best.number,
-        "importances": importances,
-        "trials": [{**asdict(trial), "params": _plain(trial.params)} for trial in trials],
-    }
-    write_atomically(folder / FILE, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    values: dict[str, object] = {"metric": f"{SPLIT}.{metric}", "unit": unit, "direction": study.direction}
+    values |= {"best": None if best is None else best.number, "importances": importances}
+    _write_json(folder / FILE, values, trials)
     if best is None:
         return [f"None of {len(trials)} trials has finished."]
     _draw(study, trials, importances=importances or {}, metric=metric, unit=unit, path=folder / PICTURE)
     return [_in_words(best, trials, metric=metric), f"How the search went: {PICTURE} in its folder"]
+
+
+def _write_json(path: Path, values: Mapping[str, object], trials: list[Trial]) -> None:
+    listed = [{**asdict(trial), "params": _plain(trial.params)} for trial in trials]
+    values = {**values, "trials": listed}
+    write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
 
 def _in_words(best: Trial, trials: list[Trial], *, metric: str) -> str:
@@ -99,11 +99,25 @@ def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
 def _draw(
     study: Study, trials: list[Trial], *, importances: Mapping[str, float], metric: str, unit: str, path: Path
 ) -> None:
-    from autoenc.pictures.search_history import Setting, Tried, draw_search
+    from autoenc.pictures.search_history import Tried, draw_search
 
     known = find_metric(f"{SPLIT}.{metric}")
     ended = [trial for trial in trials if trial.state != "running"]
-    settings = [
+    draw_search(
+        [Tried(trial.number, trial.state, trial.value) for trial in trials if trial.state != "running"],
+        _settings(study, ended, importances=importances),
+        metric_label=f"{SPLIT} {metric}: {unit}" if unit else f"{SPLIT} {metric}",
+        scale=known.scale if known else "log",
+        higher_is_better=study.direction == "maximize",
+        title=f"{path.parent.name}: a search of {len(ended)} trials",
+        path=path,
+    )
+
+
+def _settings(study: Study, ended: list[Trial], *, importances: Mapping[str, float]) -> list[Setting]:
+    from autoenc.pictures.search_history import Setting
+
+    return [
         Setting(
             name=key.lstrip("+"),
             values=[trial.params[key] for trial in ended],
@@ -113,15 +127,6 @@ def _draw(
         )
         for key, distribution in study.space.items()
     ]
-    draw_search(
-        [Tried(trial.number, trial.state, trial.value) for trial in ended if trial.state != "running"],
-        settings,
-        metric_label=f"{SPLIT} {metric}: {unit}" if unit else f"{SPLIT} {metric}",
-        scale=known.scale if known else "log",
-        higher_is_better=study.direction == "maximize",
-        title=f"{path.parent.name}: a search of {len(ended)} trials",
-        path=path,
-    )
 
 
 def _in_order(distribution: CategoricalDistribution) -> list[str]:

@@ -126,8 +126,6 @@ def _interval(interval: IntervalSweep, *, log: bool) -> BaseDistribution:
 
 def _range(given: RangeSweep, *, log: bool) -> BaseDistribution:
     """Without its end, as in Python and in Hydra's own sweeps."""
-    assert given.start is not None
-    assert given.stop is not None
     start, stop, step = (Decimal(str(number)) for number in (given.start, given.stop, given.step))
     if step == 0 or not all(number.is_finite() for number in (start, stop, step)):
         raise ValueError("a range needs finite numbers and a step that is not 0")

@@ -34,6 +34,11 @@ FOLDER, REASON, AGAIN = "folder", "reason", "again"
 """Attributes of a trial. Optuna does not change a trial that has ended: one that is run again gets a second entry, with
 its number as AGAIN."""
 
+# Optuna's warnings go to our log; its line for each trial does not.
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+optuna.logging.disable_default_handler()
+optuna.logging.enable_propagation()
+
 
 class Terms(NamedTuple):
     """What the trials of one study have in common."""
@@ -115,39 +120,30 @@ class Study:
 def open_study(
     folder: Path, *, storage: str | None, name: str | None, terms: Terms, space: Mapping[str, BaseDistribution]
 ) -> Study:
-    """Open or make the study of the sweep in `folder`, which is locked.
+    """Open or make the study of the sweep in `folder`, an absolute path; the folder is locked.
 
-    Args:
-        folder: absolute.
-        storage: the address of a database; None: a file in the folder.
-        name: of the study; None: that of the folder.
-        terms: of the search.
-        space: the same as in the terms, for Optuna.
+    Without `storage`, the address of a database, the study is a file in the folder.
 
     Raises:
         ConfigError: it cannot be opened, or was begun on other terms or by another sweep.
     """
-    # Optuna's warnings go to our log; its line for each trial does not.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    optuna.logging.disable_default_handler()
-    optuna.logging.enable_propagation()
     path = folder / FILE if storage is None else None
+    here = json.loads(json.dumps({**terms._asdict(), "folder": None if storage is None else str(folder)}))
     with _one_line(path):
-        store = _journal(path) if path is not None else get_storage(storage)
-        study = optuna.create_study(
-            storage=store,
-            study_name=name or folder.name,
-            direction=terms.direction,
-            load_if_exists=True,
-            sampler=RandomSampler(),  # `suggest` has the real one
-        )
+        store = get_storage(storage) if path is None else _journal(path)
+        study = _loaded(store, name=name or folder.name, terms=here)
         there = study.user_attrs.get(TERMS)
-        here = json.loads(json.dumps({**terms._asdict(), "folder": None if storage is None else str(folder)}))
-        if there is None and not study.get_trials(deepcopy=False):
-            study.set_user_attr(TERMS, here)
-            there = here
     _check_terms(there, here, name=study.study_name)
     return Study(study, store, space=space, direction=terms.direction)
+
+
+def _loaded(store: BaseStorage, *, name: str, terms: Mapping[str, Any]) -> optuna.Study:
+    """Optuna's study; one without trials gets the terms. Its sampler is not used: `suggest` has the real one."""
+    options: dict[str, Any] = {"direction": terms["direction"], "load_if_exists": True, "sampler": RandomSampler()}
+    study = optuna.create_study(storage=store, study_name=name, **options)
+    if TERMS not in study.user_attrs and not study.get_trials(deepcopy=False):
+        study.set_user_attr(TERMS, terms)
+    return study
 
 
 def _journal(path: Path) -> JournalStorage:
@@ -198,17 +194,14 @@ def _check_terms(there: Any, here: Mapping[str, Any], *, name: str) -> None:
     if owner is not None:
         problem = f"the study belongs to {owner}; choose another name"
         raise ConfigError("hydra.sweeper.study_name", problem, value=name)
-    before, now = (
-        {
-            **{f"hydra.sweeper.{key}": terms[key] for key in ("metric", "direction")},
-            **terms["space"],
-            **terms["settings"],
-        }
-        for terms in (there, here)
-    )
-    for key, began_with, value in _differences(before, now):
+    for key, began_with, value in _differences(_by_key(there), _by_key(here)):
         problem = f"the study in this sweep's folder was begun with {began_with}; another search needs another"
         raise ConfigError(key.lstrip("+"), f"{problem} sweep.name", value=value)
+
+
+def _by_key(terms: Mapping[str, Any]) -> dict[str, Any]:
+    sweeper = {f"hydra.sweeper.{key}": terms[key] for key in ("metric", "direction")}
+    return {**sweeper, **terms["space"], **terms["settings"]}
 
 
 @contextlib.contextmanager
