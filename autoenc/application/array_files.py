@@ -29,15 +29,13 @@ def open_array(path: Path, *, key: str, name: str) -> NDArray[Any]:
     """The array in a file, read-only and on disk; of an archive, the array `name`, or else the only one.
 
     Raises:
-        ConfigError: there is no such array, or its items are objects or records. Pickled objects are not loaded.
+        ConfigError: there is no such array, or its items are objects. Pickled objects are not loaded.
     """
-    array: NDArray[Any]
     with _readable(path, key=key):
-        is_archive = path.suffix.lower() == ".npz"
-        array = _unpacked(path, key=key, name=name) if is_archive else open_memmap(path, mode="r")
-    if array.dtype.names:
-        raise ConfigError(key, f"it holds no plain numbers, but {array.dtype}", value=str(path))
-    return array
+        if path.suffix.lower() == ".npz":
+            return _unpacked(path, key=key, name=name)
+        array: NDArray[Any] = open_memmap(path, mode="r")
+        return array
 
 
 def array_names(path: Path, *, key: str) -> list[str]:
