@@ -123,10 +123,8 @@ def counting_bar(task: str, *, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing elsewhere; call the result with the number of pictures that were added."""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn())
     left = (TimeRemainingColumn(), TextColumn("left"))
-    console = progress.console
-    with Progress(
-        *columns, *left, console=console, transient=True, disable=not console.is_terminal, expand=True
-    ) as bar:
+    hidden = not progress.console.is_terminal
+    with Progress(*columns, *left, console=progress.console, transient=True, disable=hidden, expand=True) as bar:
         task_id = bar.add_task(task, total=total)
         yield lambda count: bar.advance(task_id, count)
 
