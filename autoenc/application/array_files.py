@@ -39,11 +39,7 @@ def open_array(path: Path, *, key: str, name: str) -> NDArray[Any]:
 
 
 def array_names(path: Path, *, key: str) -> list[str]:
-    """The names of the arrays in an `.npz` archive; none for an `.npy` file, whose array has no name.
-
-    Raises:
-        ConfigError: the archive cannot be read.
-    """
+    """The names of the arrays in an `.npz` archive; none for an `.npy` file. Raises ConfigError if it is damaged."""
     if path.suffix.lower() != ".npz":
         return []
     with _readable(path, key=key), zipfile.ZipFile(path) as archive:
@@ -100,8 +96,7 @@ def array_images(path: Path, *, key: str, fitting: Fitting, limit: int | None) -
     if "codes" in found and "images" not in found:
         raise ConfigError(key, "it holds codes and no pictures; --do decode makes pictures of them", value=str(path))
     array = open_array(path, key=key, name="images")
-    problem = _shape_problem(array.shape) or _type_problem(array.dtype)
-    if problem:
+    if problem := _shape_problem(array.shape) or _type_problem(array.dtype):
         raise ConfigError(key, problem, value=str(path))
     names = numbered(len(array))[:limit]
 

@@ -66,11 +66,7 @@ def open_input(
 
 
 def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets, limit: int | None) -> ImageSource:
-    """The images of a split (see `open_input`), named like their files or numbered.
-
-    Raises:
-        ConfigError: there is no such split, or its files cannot be had.
-    """
+    """The images of a split, named like their files or numbered. Raises ConfigError if they cannot be had."""
     name, split_name = _named_split(text, key=key)
     dataset = datasets.own if name == OWN else _like_own(name, datasets=datasets)
     split: Split = getattr(dataset.build(data_dir=datasets.data_dir), split_name)

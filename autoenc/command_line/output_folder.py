@@ -27,8 +27,7 @@ _TERMINAL_HANDLER = "autoenc.progress.TerminalHandler"
 def claimed_folder(config: DictConfig) -> Iterator[Path]:
     """Make the folder `hydra.run.dir`, or take it if it exists and is empty. An error in the block removes it again.
 
-    Raises:
-        ConfigError: the folder is taken or cannot be made.
+    Raises ConfigError if the folder is taken or cannot be made.
     """
     path, made = _claim_folder(config)
     try:
@@ -111,10 +110,7 @@ def configure_logging(config: DictConfig, *, node: str) -> None:
 def logging_settings(config: DictConfig, *, node: str, terminal: bool = True) -> dict[str, Any]:
     """The node `job_logging` or `hydra_logging`, with the levels of `hydra.verbose`, for `logging.config.dictConfig`.
 
-    With `terminal=False`, handlers that write to a terminal are left out.
-
-    Raises:
-        ConfigError: it names code to run.
+    With `terminal=False`, handlers that write to a terminal are left out. Raises ConfigError if it names code to run.
     """
     settings, verbose = plain(config.hydra[node]), config.hydra.verbose
     refuse_code(settings, path=f"hydra.{node}")
