@@ -144,7 +144,7 @@ def test_config_dir_adds_choices(elsewhere: Path) -> None:
     group.mkdir(parents=True)
     original = REPOSITORY / "conf" / "architecture" / "linear.yaml"
     (group / "small.yaml").write_text(original.read_text().replace("code_size: 32", "code_size: 5"))
-    arguments = ["architecture=small", "dataset.limit=50", "training.epochs=1", "device.threads=1"]
+    arguments = ["architecture=small", "dataset.limit=50", "training.epochs=1", "device.threads=1", "figures=[]"]
     assert main(["--config-dir", "mine", *arguments, "hydra.run.dir=run"]) == 0
     assert RunDirectory(Path("run")).summary()["code_size"] == 5
 
@@ -155,7 +155,8 @@ def test_config_path_replaces_the_main_config(elsewhere: Path) -> None:
     own.mkdir()
     text = (REPOSITORY / "conf" / "config.yaml").read_text()
     (own / "config.yaml").write_text(text.replace("epochs: 50", "epochs: 1").replace("fully_connected", "linear"))
-    assert main(["--config-path", "own", "dataset.limit=50", "device.threads=1", "hydra.run.dir=run"]) == 0
+    small = ["dataset.limit=50", "device.threads=1", "figures=[]"]
+    assert main(["--config-path", "own", *small, "hydra.run.dir=run"]) == 0
     assert RunDirectory(Path("run")).summary()["epochs"] == 1
 
 
