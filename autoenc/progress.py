@@ -74,11 +74,7 @@ def lost_output() -> OSError | ValueError | None:
 
 
 def insist_on_output() -> None:
-    """Raise the error that lost output, for a command that only prints. A reader that closed the pipe is no error.
-
-    Raises:
-        OSError, ValueError: for example, the disk is full or the terminal is gone.
-    """
+    """Raise the OSError or ValueError that lost output, such as a full disk; a reader may close the pipe."""
     error = lost_output()
     if error is not None and not isinstance(error, BrokenPipeError):
         raise error

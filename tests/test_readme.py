@@ -117,7 +117,7 @@ def test_the_error_that_is_shown_is_the_error(elsewhere: Path, capsys: pytest.Ca
 
 
 def test_the_python_code_runs(elsewhere: Path) -> None:
-    assert main([*SMALL, "hydra.run.dir=outputs/first"]) == 0
+    assert main([*SMALL, "figures=[]", "hydra.run.dir=outputs/first"]) == 0
     (code,) = (block for block in blocks("python") if "load_run" in block)
     names: dict[str, Any] = {"images": np.zeros((2, 1, 8, 8), dtype=np.uint8)}
     exec(code, names)
@@ -143,7 +143,7 @@ def test_an_architecture_of_one_s_own_in_three_steps(elsewhere: Path, monkeypatc
     (group / "one_hidden.yaml").write_text(settings)
     monkeypatch.syspath_prepend(str(elsewhere / "site"))
     try:
-        arguments = ["--config-dir", "my_conf", "architecture=one_hidden", *SMALL, "hydra.run.dir=run"]
+        arguments = ["--config-dir", "my_conf", "architecture=one_hidden", *SMALL, "figures=[]", "hydra.run.dir=run"]
         assert main(arguments) == 0
         assert main([*arguments, "architecture.width=0"]) == 2
     finally:

@@ -29,23 +29,17 @@ def open_array(path: Path, *, key: str, name: str) -> NDArray[Any]:
     """The array in a file, read-only and on disk; of an archive, the array `name`, or else the only one.
 
     Raises:
-        ConfigError: there is no such array, or its items are objects or records. Pickled objects are not loaded.
+        ConfigError: there is no such array, or its items are objects. Pickled objects are not loaded.
     """
-    array: NDArray[Any]
     with _readable(path, key=key):
-        is_archive = path.suffix.lower() == ".npz"
-        array = _unpacked(path, key=key, name=name) if is_archive else open_memmap(path, mode="r")
-    if array.dtype.names:
-        raise ConfigError(key, f"it holds no plain numbers, but {array.dtype}", value=str(path))
-    return array
+        if path.suffix.lower() == ".npz":
+            return _unpacked(path, key=key, name=name)
+        array: NDArray[Any] = open_memmap(path, mode="r")
+        return array
 
 
 def array_names(path: Path, *, key: str) -> list[str]:
-    """The names of the arrays in an `.npz` archive; none for an `.npy` file, whose array has no name.
-
-    Raises:
-        ConfigError: the archive cannot be read.
-    """
+    """The names of the arrays in an `.npz` archive; none for an `.npy` file. Raises ConfigError if it is damaged."""
     if path.suffix.lower() != ".npz":
         return []
     with _readable(path, key=key), zipfile.ZipFile(path) as archive:
@@ -102,8 +96,7 @@ def array_images(path: Path, *, key: str, fitting: Fitting, limit: int | None) -
     if "codes" in found and "images" not in found:
         raise ConfigError(key, "it holds codes and no pictures; --do decode makes pictures of them", value=str(path))
     array = open_array(path, key=key, name="images")
-    problem = _shape_problem(array.shape) or _type_problem(array.dtype)
-    if problem:
+    if problem := _shape_problem(array.shape) or _type_problem(array.dtype):
         raise ConfigError(key, problem, value=str(path))
     names = numbered(len(array))[:limit]
 

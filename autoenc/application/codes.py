@@ -66,11 +66,7 @@ class StoredCodes:
 
     @classmethod
     def open(cls, path: Path, *, key: str, code_size: int, limit: int | None) -> StoredCodes:
-        """The codes in a file, for a model with codes of this size.
-
-        Raises:
-            ConfigError: there are none, or they do not fit the model.
-        """
+        """The codes in a file, for a model with codes of this size. Raises ConfigError if they do not fit the model."""
         check_codes_file(path, key=key)
         found = array_names(path, key=key)
         codes = open_array(path, key=key, name="codes")

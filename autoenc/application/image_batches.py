@@ -59,11 +59,7 @@ class Fitting:
     invert: bool
 
     def read(self, path: Path) -> Tensor:
-        """The picture in a file, uint8 (C, H, W).
-
-        Raises:
-            UnreadablePicture: there is none in it.
-        """
+        """The picture in a file, uint8 (C, H, W). Raises UnreadablePicture if there is none in it."""
         channels, height, width = self.image_shape
         image = read_picture(path, channels=channels, size=(height, width), resize=self.resize)
         return 255 - image if self.invert else image
@@ -123,10 +119,8 @@ def counting_bar(task: str, *, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing elsewhere; call the result with the number of pictures that were added."""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn())
     left = (TimeRemainingColumn(), TextColumn("left"))
-    console = progress.console
-    with Progress(
-        *columns, *left, console=console, transient=True, disable=not console.is_terminal, expand=True
-    ) as bar:
+    hidden = not progress.console.is_terminal
+    with Progress(*columns, *left, console=progress.console, transient=True, disable=hidden, expand=True) as bar:
         task_id = bar.add_task(task, total=total)
         yield lambda count: bar.advance(task_id, count)
 
@@ -143,11 +137,7 @@ def counted(count: int) -> str:
 
 
 def check_finite(values: Tensor, *, names: Sequence[str]) -> None:
-    """Refuse what a model computed, (B, ...), for the images or codes of these names, if it is not finite.
-
-    Raises:
-        ValueError: a value is not finite.
-    """
+    """Raise ValueError if a value that a model computed, (B, ...), for the inputs of these names is not finite."""
     finite = values.flatten(1).isfinite().all(1)
     if not finite.all():
         raise ValueError(f"the model's output for {names[int(finite.int().argmin())]} is not finite")

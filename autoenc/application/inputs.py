@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autoenc.application.array_files import SUFFIXES, array_images
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbered
-from autoenc.application.picture_files import Unreadable, picture_files
+from autoenc.application.picture_files import PictureFiles, Unreadable
 from autoenc.data.datasets import DATASETS, Dataset, Split
 from autoenc.data.datasets.image_files import find_pictures
 from autoenc.settings import ConfigError, listed, nearest
@@ -44,13 +44,8 @@ def open_input(
 ) -> ImageSource:
     """The images that `text` names. A file or folder takes precedence over a dataset of the same name.
 
-    Args:
-        text: a picture, a folder, an `.npy` or `.npz` file, or a split such as `mnist:train` (`mnist`: the test split).
-        key: its option, for messages.
-        fitting: how images are brought to the model's shape.
-        datasets: where datasets are found.
-        unreadable: what to do about pictures that cannot be read.
-        limit: only the first so many images; None: all.
+    `text` is a picture, a folder, an `.npy` or `.npz` file, or a split such as `mnist:train` (`mnist`: the test split).
+    `key` is its option, for messages. With a `limit`, only the first so many images are read.
 
     Raises:
         ConfigError: nothing has this name, or there are no images in it.
@@ -60,20 +55,18 @@ def open_input(
         found = find_pictures(path).pictures
         if not found:
             raise ConfigError(key, "there are no pictures in this folder", value=text)
-        return picture_files(key=key, root=path, paths=found[:limit], fitting=fitting, unreadable=unreadable)
+        files = PictureFiles(key=key, root=path, paths=found[:limit], fitting=fitting, unreadable=unreadable)
+        return files.source()
     if not path.exists():
         return dataset_images(text, key=key, fitting=fitting, datasets=datasets, limit=limit)
     if path.suffix.lower() in SUFFIXES:
         return array_images(path, key=key, fitting=fitting, limit=limit)
-    return picture_files(key=key, root=path.parent, paths=[path], fitting=fitting, unreadable=unreadable)
+    files = PictureFiles(key=key, root=path.parent, paths=[path], fitting=fitting, unreadable=unreadable)
+    return files.source()
 
 
 def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets, limit: int | None) -> ImageSource:
-    """The images of a split (see `open_input`), named like their files or numbered.
-
-    Raises:
-        ConfigError: there is no such split, or its files cannot be had.
-    """
+    """The images of a split, named like their files or numbered. Raises ConfigError if they cannot be had."""
     name, split_name = _named_split(text, key=key)
     dataset = datasets.own if name == OWN else _like_own(name, datasets=datasets)
     split: Split = getattr(dataset.build(data_dir=datasets.data_dir), split_name)

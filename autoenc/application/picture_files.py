@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -31,35 +32,33 @@ MOST_LISTED = 10
 Result = Tensor | UnreadablePicture
 
 
-def picture_files(
-    *, key: str, root: Path, paths: Sequence[Path], fitting: Fitting, unreadable: Unreadable
-) -> ImageSource:
+@dataclass(frozen=True, kw_only=True)
+class PictureFiles:
     """Pictures in the files `paths`; their names are their paths below the folder `root`, with slashes.
 
     Files that cannot be read are listed: with `unreadable="error"` in an error about the option `key`, with "skip" in
     the log.
     """
-    names = [path.relative_to(root).as_posix() for path in paths]
-    read_small = partial(read_picture, channels=1, size=(1, 1), resize="stretch")
-    report = partial(_report, count=len(paths), key=key, root=root, unreadable=unreadable)
 
-    def check() -> None:
-        """Read all files once, at a small size: their headers alone prove too little."""
-        if unreadable == "skip":
-            return
-        problems: list[UnreadablePicture] = []
-        with counting_bar("checking", total=len(paths)) as advance, closing(_read(paths, read_small)) as results:
-            for result in results:
-                if isinstance(result, UnreadablePicture):
-                    problems.append(result)
-                advance(1)
-        report(problems)
+    key: str
+    root: Path
+    paths: Sequence[Path]
+    fitting: Fitting
+    unreadable: Unreadable
 
-    def batches(size: int) -> Generator[Batch, None, None]:
+    def source(self) -> ImageSource:
+        """The pictures, to be read in batches."""
+        description = str(self.paths[0] if len(self.paths) == 1 else self.root)
+        names = [path.relative_to(self.root).as_posix() for path in self.paths]
+        return ImageSource(
+            description=description, names=names, batches=partial(self._batches, names), check=self._check
+        )
+
+    def _batches(self, names: Sequence[str], size: int) -> Generator[Batch, None, None]:
         """Full batches, except for the last; unreadable files are reported after all others."""
         problems: list[UnreadablePicture] = []
         read: list[tuple[str, Tensor]] = []
-        with closing(_read(paths, fitting.read)) as results:
+        with closing(_read(self.paths, self.fitting.read)) as results:
             for name, result in zip(names, results, strict=True):
                 if isinstance(result, UnreadablePicture):
                     problems.append(result)
@@ -70,11 +69,33 @@ def picture_files(
                     read = []
         if read:
             yield _stacked(read)
-        report(problems)
+        self._report(problems)
 
-    return ImageSource(
-        description=str(paths[0] if len(paths) == 1 else root), names=names, batches=batches, check=check
-    )
+    def _check(self) -> None:
+        """Read all files once, at a small size: their headers alone prove too little."""
+        if self.unreadable == "skip":
+            return
+        read_small = partial(read_picture, channels=1, size=(1, 1), resize="stretch")
+        problems: list[UnreadablePicture] = []
+        with counting_bar("checking", total=len(self.paths)) as advance, closing(_read(self.paths, read_small)) as read:
+            for result in read:
+                if isinstance(result, UnreadablePicture):
+                    problems.append(result)
+                advance(1)
+        self._report(problems)
+
+    def _report(self, problems: Sequence[UnreadablePicture]) -> None:
+        if not problems:
+            return
+        listed = [printable(f"{problem.path.relative_to(self.root)} ({problem.reason})") for problem in problems]
+        share = f"{len(listed):,} of {len(self.paths):,} pictures"
+        if self.unreadable == "skip" and len(listed) < len(self.paths):
+            log.warning("Skipped %s, which cannot be read: %s", share, ", ".join(listed))
+            return
+        more = f" and {len(listed) - MOST_LISTED:,} more" if len(listed) > MOST_LISTED else ""
+        advice = "" if self.unreadable == "skip" else "; --unreadable skip leaves them out"
+        problem = f"{share} cannot be read: {', '.join(listed[:MOST_LISTED])}{more}{advice}"
+        raise ConfigError(self.key, problem, value=str(self.root))
 
 
 def _stacked(read: Sequence[tuple[str, Tensor]]) -> Batch:
@@ -93,17 +114,3 @@ def _read(paths: Sequence[Path], read: Callable[[Path], Tensor]) -> Generator[Re
     with ThreadPoolExecutor(THREADS, thread_name_prefix="pictures") as threads:
         for start in range(0, len(paths), AHEAD):
             yield from threads.map(attempt, paths[start : start + AHEAD])
-
-
-def _report(problems: Sequence[UnreadablePicture], *, count: int, key: str, root: Path, unreadable: Unreadable) -> None:
-    if not problems:
-        return
-    listed = [printable(f"{problem.path.relative_to(root)} ({problem.reason})") for problem in problems]
-    share = f"{len(listed):,} of {count:,} pictures"
-    if unreadable == "skip" and len(listed) < count:
-        log.warning("Skipped %s, which cannot be read: %s", share, ", ".join(listed))
-        return
-    more = f" and {len(listed) - MOST_LISTED:,} more" if len(listed) > MOST_LISTED else ""
-    advice = "" if unreadable == "skip" else "; --unreadable skip leaves them out"
-    problem = f"{share} cannot be read: {', '.join(listed[:MOST_LISTED])}{more}{advice}"
-    raise ConfigError(key, problem, value=str(root))

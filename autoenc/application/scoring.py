@@ -55,13 +55,10 @@ def score(run: TrainedModel, source: ImageSource, table: Path, *, baseline: Imag
     _, facts, sheet, histogram = score_files(table)
     table.parent.mkdir(parents=True, exist_ok=True)
     _draw_sheet(run, yours, path=sheet)
+    names = (caption(yours.description), caption(ordinary.description))
+    title = title_of(run.config)
     draw_error_histograms(
-        yours.errors,
-        ordinary=ordinary.errors,
-        names=(caption(yours.description), caption(ordinary.description)),
-        path=histogram,
-        title=title_of(run.config),
-        line=headline,
+        yours.errors, ordinary=ordinary.errors, names=names, path=histogram, title=title, line=headline
     )
     _write_facts(run, yours, ordinary, auroc=auroc, path=facts)
     _write_table(yours, shares, path=table)

@@ -71,12 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    as_written = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog="apply.py",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        prog="apply.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=as_written, allow_abbrev=False
     )
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="the folder of a run that has a checkpoint")
@@ -85,8 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--do", choices=ACTIONS, default="reconstruct", help="what to do (default: reconstruct)")
     devices = ("auto", "cpu", "cuda", "mps")
     add("--device", choices=devices, default="auto", help="where to compute (default: auto)")
-    help_text = "pictures at a time (default: 512, fewer if they are large)"
-    add("--batch-size", type=_positive, metavar="N", help=help_text)
+    add("--batch-size", type=_positive, metavar="N", help="pictures at a time (default: 512, fewer if they are large)")
     add("--limit", type=_positive, metavar="N", help="only the first N pictures (default: all)")
     help_text = "list pictures that cannot be read, and stop or skip them (default: error)"
     add("--unreadable", choices=("error", "skip"), help=help_text)
@@ -100,8 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     help_text = "with --do score, the ordinary pictures; like INPUT (default: run:test, the run's own test split)"
     add("--baseline", metavar="INPUT2", help=help_text)
     add("--overwrite", action="store_true", help="replace files of the same names at OUTPUT")
-    help_text = "where datasets are (default: $AUTOENC_DATA, or the run's own)"
-    add("--data-dir", type=_folder, metavar="DIR", help=help_text)
+    add("--data-dir", type=_folder, metavar="DIR", help="where datasets are (default: $AUTOENC_DATA, or the run's own)")
     return parser
 
 

@@ -135,7 +135,7 @@ class Composer:
         return [] if group == "hydra" or "." in group else sorted(self._loader.get_group_options(group))
 
     def _open_choices(self, group: str) -> list[str]:
-        """The same, as far as the command line can make them: those of an earlier run are made."""
+        """The choices that the command line can make: those of an earlier run are made."""
         return [] if self.config_name == RUN_CONFIG and group not in {"", "tracker"} else self.choices(group)
 
     def _load(self, overrides: list[str]) -> DictConfig:
@@ -174,14 +174,14 @@ class Composer:
         and passwords.
         """
         forget_stored_config(f"{RUN_CONFIG}.yaml")  # of an earlier command in this process
-        source, key = self.rerun, "rerun"
         if self.resume is not None:
             self._check_resume()
-            source, key = self.resume, "resume"
-        if source is None:
+            values = RunDirectory.open(self.resume, key="resume").config()
+        elif self.rerun is not None:
+            values = RunDirectory.open(self.rerun, key="rerun").config()
+        else:
             return
         ours = OmegaConf.load(config_directory() / "config.yaml")
-        values = RunDirectory.open(source, key=key).config()
         tracker = values.pop("tracker", None)
         if isinstance(tracker, Mapping):
             self.recorded_tracker = printable(str(tracker.get("name")))

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.exit_code import in_one_line
-from autoenc.settings import ConfigError, join, listed, nearest
+from autoenc.settings import ConfigError, listed, nearest
 
 Compose = Callable[[list[str]], DictConfig]
 Choices = Callable[[str], list[str]]
@@ -80,16 +80,23 @@ def _unknown_key(key: str, *, overrides: Sequence[str], compose: Compose, choice
         return ConfigError(path, problem + hint, value=value)
     if name in node:  # a group of this name, without an entry in the defaults list
         return ConfigError(path, "only single values can be changed here, not a whole group", value=value)
+    if not parent:
+        keys = sorted({*(str(key) for key in node if key != "hydra"), *choices("")})
+        return ConfigError(name, f"there is no such key{nearest(name, keys)}; the keys are {listed(keys)}", value=value)
+    problem = _no_such_key(name, parent=parent, node=node, compose=compose, choices=choices)
+    return ConfigError(f"{parent}.{name}", problem, value=value)
+
+
+def _no_such_key(name: str, *, parent: str, node: DictConfig, compose: Compose, choices: Choices) -> str:
+    """The problem with a key below `parent`: the choices of the group that have it, or a similar key, and all keys."""
     group = parent.replace(".", "/") if parent.startswith("hydra.") else parent
-    offered = choices(group) if parent else []
-    known = [str(key) for key in node if key != "hydra" and not (key == "name" and offered)]
-    keys = known if parent else sorted({*known, *choices("")})
-    where = f"{_labelled(parent, node)} has no such key" if parent else "there is no such key"
+    offered = choices(group)
     nodes = {choice: OmegaConf.select(compose([f"{group}={choice}"]), group.replace("/", ".")) for choice in offered}
     others = [choice for choice, other in nodes.items() if name in other]
+    keys = [str(key) for key in node if not (key == "name" and offered)]
     hint = f" (it is one of {group}={'|'.join(others)})" if others else nearest(name, keys)
     there_are = f"the keys are {listed(keys)}" if keys else "nor any other"
-    return ConfigError(join(parent, name), f"{where}{hint}; {there_are}", value=value)
+    return f"{_labelled(parent, node)} has no such key{hint}; {there_are}"
 
 
 def _labelled(parent: str, node: DictConfig) -> str:

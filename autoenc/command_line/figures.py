@@ -24,9 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
     parser.add_argument("picture", nargs="*", metavar="PICTURE", help="codes, kernels, ... (default: all)")
     parser.add_argument("--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA")
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute (default: auto)"
-    )
+    devices = ("auto", "cpu", "cuda", "mps")
+    parser.add_argument("--device", choices=devices, default="auto", help="where to compute (default: auto)")
     options = parser.parse_args(arguments)
     return exit_code(lambda: _draw(options))
 
@@ -38,15 +37,14 @@ def _draw(options: argparse.Namespace) -> int:
     from autoenc.runs import SWEEP_FILE
 
     names = options.picture or None
-    runs = [options.run]
     is_sweep = (options.run / SWEEP_FILE).is_file()
+    if is_sweep and options.tsne and not names:
+        raise ConfigError("--tsne", "name the pictures to draw for each run, codes among them")
+    runs = [options.run]
     if is_sweep:
         runs = finished_runs(options.run) if names else []
-        if options.tsne and not names:
-            raise ConfigError("--tsne", "name the pictures to draw for each run, codes among them")
     for run in runs:
-        drawn = redraw_run(run, names=names, projection="tsne" if options.tsne else "pca", device=options.device)
-        for path in drawn:
+        for path in redraw_run(run, names=names, projection="tsne" if options.tsne else "pca", device=options.device):
             console.print(str(path), soft_wrap=True)
     if is_sweep:
         console.print(str(compare_sweep(options.run) or "no run of this sweep has finished"), soft_wrap=True)

@@ -27,8 +27,7 @@ _TERMINAL_HANDLER = "autoenc.progress.TerminalHandler"
 def claimed_folder(config: DictConfig) -> Iterator[Path]:
     """Make the folder `hydra.run.dir`, or take it if it exists and is empty. An error in the block removes it again.
 
-    Raises:
-        ConfigError: the folder is taken or cannot be made.
+    Raises ConfigError if the folder is taken or cannot be made.
     """
     path, made = _claim_folder(config)
     try:
@@ -48,33 +47,30 @@ def _claim_folder(config: DictConfig) -> tuple[Path, list[Path]]:
     If its name is made from the time (`${now:...}`) and taken, the time is looked up again until the name is free.
     """
     deadline = time.monotonic() + LONGEST_TICK
-    while True:
-        path = Path(str(config.hydra.run.dir))
-        try:
-            made = [folder for folder in (path, *path.parents) if not folder.exists()]
-            path.mkdir(parents=True, exist_ok=True)
-            if _is_claimed(path):
-                return path.absolute(), [folder.absolute() for folder in made]
-        except OSError as error:
-            raise ConfigError(
-                "hydra.run.dir", f"the folder cannot be made: {error.strerror}", value=str(path)
-            ) from None
+    while (made := _claim(path := Path(str(config.hydra.run.dir)))) is None:
         if time.monotonic() > deadline or "${now:" not in OmegaConf.to_yaml(config.hydra.run):
             problem = "the folder exists and is not empty; choose another, or continue an interrupted run with resume="
             raise ConfigError("hydra.run.dir", problem, value=str(path))
         time.sleep(0.01)
         OmegaConf.clear_cache(config)
+    return path.absolute(), [folder.absolute() for folder in made]
 
 
-def _is_claimed(path: Path) -> bool:
-    """Claim a folder: it belongs to the one process that finds it empty and makes an entry in it."""
-    if any(path.iterdir()):
-        return False
+def _claim(path: Path) -> list[Path] | None:
+    """Claim a folder: it belongs to the one process that finds it empty and makes an entry in it.
+
+    Returns the folders that were made for it, or None if it is taken.
+    """
     try:
-        (path / ".hydra").mkdir()
-    except FileExistsError:
-        return False
-    return True
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            if not any(path.iterdir()):
+                (path / ".hydra").mkdir()
+                return made
+    except OSError as error:
+        raise ConfigError("hydra.run.dir", f"the folder cannot be made: {error.strerror}", value=str(path)) from None
+    return None
 
 
 def open_log(config: DictConfig, folder: Path) -> None:
@@ -114,10 +110,7 @@ def configure_logging(config: DictConfig, *, node: str) -> None:
 def logging_settings(config: DictConfig, *, node: str, terminal: bool = True) -> dict[str, Any]:
     """The node `job_logging` or `hydra_logging`, with the levels of `hydra.verbose`, for `logging.config.dictConfig`.
 
-    With `terminal=False`, handlers that write to a terminal are left out.
-
-    Raises:
-        ConfigError: it names code to run.
+    With `terminal=False`, handlers that write to a terminal are left out. Raises ConfigError if it names code to run.
     """
     settings, verbose = plain(config.hydra[node]), config.hydra.verbose
     refuse_code(settings, path=f"hydra.{node}")

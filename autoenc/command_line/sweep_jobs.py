@@ -34,30 +34,21 @@ class SweepPlan:
         configure_logging(config, node="hydra_logging")
         self._composer, self.config = composer, config
         self.settings = node_settings(config, "sweep", SweepSettings)
-        self._comparison = node_settings(config, "comparison", ComparisonSettings)
-        if (metric := self._comparison.metric) not in (known := metric_names(split="test")):
-            problem = f"there is no such metric{nearest(metric, known)}; there are {listed(known)}"
-            raise ConfigError("comparison.metric", problem, value=metric)
+        self._comparison = _comparison_settings(config)
         self.launcher = LAUNCHERS.parse(plain(config.hydra.launcher))
         self.sweeper = SWEEPERS.parse(plain(config.hydra.sweeper))
         params = [f"{key}={value}" for key, value in (self.sweeper.params or {}).items()]
         task = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # each job resolves `${seed}` itself
-        self.overrides: list[Override] = composer.parsed([*params, *map(str, cast("list[str]", task))])
+        self.overrides = composer.parsed([*params, *map(str, cast("list[str]", task))])
         self.varied = varied(self.overrides)
         self.launcher.check()
         if self.settings.name is None:
             config.sweep.name = _name(composer)
         self.folder = SweepFolder(_sweep_folder(config), comparison=self._comparison)
         self._known = known_folders(self.folder.path) if self.folder.path.is_dir() else {}
-        examples = self.sweeper.examples(self.overrides)
-        named = list(zip(examples, labels([of_the_run(overrides) for overrides in examples]), strict=True))
-        jobs = [
-            self._job(overrides, number=number, label=label)
-            for number, (overrides, label) in enumerate(steps(named, name="Checking the jobs"))
-        ]
-        self._first_values = jobs[0].task.config
-        unique = {job.identity: job for job in reversed(jobs)}  # two command lines may mean the same
-        self.jobs = list(unique.values())[::-1] if self.sweeper.knows_all_jobs else []
+        examples = self._checked_examples()
+        self._first_values = examples[0].task.config
+        self.jobs = examples if self.sweeper.knows_all_jobs else []
         """The jobs that are known before the sweep begins; none of a search."""
 
     def action(self, folder: Path) -> Action:
@@ -83,6 +74,17 @@ class SweepPlan:
         """Those of a job's overrides that set what the sweep varies."""
         return [text for text in overrides if key_of(text) in self.varied]
 
+    def _checked_examples(self) -> list[Job]:
+        """The sweep's jobs, without duplicates, or some that a search may propose."""
+        examples = self.sweeper.examples(self.overrides)
+        named = list(zip(examples, labels([of_the_run(overrides) for overrides in examples]), strict=True))
+        jobs = [
+            self._job(overrides, number=number, label=label)
+            for number, (overrides, label) in enumerate(steps(named, name="Checking the jobs"))
+        ]
+        unique = {job.identity: job for job in reversed(jobs)}  # two command lines may mean the same
+        return list(unique.values())[::-1]
+
     def _job(self, overrides: Sequence[str], *, number: int, label: str) -> Job:
         """The checked job, in the folder that it has already or in a new one."""
         from autoenc.comparison.page import check_comparison
@@ -96,12 +98,8 @@ class SweepPlan:
         check_comparison(parsed.values, settings=self._comparison)
         known_as = identity(parsed.values, swept=self.varied)
         folder = self._folder_of(parsed.values, known_as=known_as, label=label)
-        return Job(
-            identity=known_as,
-            overrides=tuple(overrides),
-            folder=folder,
-            task=self._task(composed, dict(parsed.values), folder=folder),
-        )
+        task = self._task(composed, dict(parsed.values), folder=folder)
+        return Job(identity=known_as, overrides=tuple(overrides), folder=folder, task=task)
 
     def _folder_of(self, values: Mapping[str, Any], *, known_as: str, label: str) -> Path:
         existing = self._known.get(known_as)
@@ -137,6 +135,14 @@ class SweepPlan:
 def varied(overrides: Sequence[Override]) -> list[str]:
     """The keys that are given several values."""
     return [override.key_or_group for override in overrides if override.is_sweep_override()]
+
+
+def _comparison_settings(config: DictConfig) -> ComparisonSettings:
+    settings = node_settings(config, "comparison", ComparisonSettings)
+    if settings.metric not in (known := metric_names(split="test")):
+        problem = f"there is no such metric{nearest(settings.metric, known)}; there are {listed(known)}"
+        raise ConfigError("comparison.metric", problem, value=settings.metric)
+    return settings
 
 
 def _name(composer: Composer) -> str:

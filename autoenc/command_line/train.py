@@ -73,13 +73,10 @@ def train(arguments: Sequence[str]) -> int:
 
 
 def _run(composer: Composer, config: DictConfig) -> int:
-    """Train one run."""
     _check_command(composer, config)
     configure_logging(config, node="hydra_logging")  # for what is logged before there is a folder
-    if composer.recorded_tracker != "none" and not composer.tracker_overrides:
-        log.info(
-            "The earlier run had tracker=%s. This one has none unless the command sets it.", composer.recorded_tracker
-        )
+    if (earlier := composer.recorded_tracker) != "none" and not composer.tracker_overrides:
+        log.info("The earlier run had tracker=%s. This one has none unless the command sets it.", earlier)
     # The first import of torch: all earlier errors are reported without it.
     from autoenc.config import parse
     from autoenc.experiment.closing_report import as_value, command

@@ -23,6 +23,8 @@ def test_nothing_that_exists_is_replaced(finished: Path, given: Given) -> None:
     assert "codes.npz: this file exists; --overwrite" in told(finished, "images.npy", "codes.npz", "encode")
     assert "scores_histogram.png: this file exists" in told(finished, "images.npy", "scores.csv", "score")
     assert "should be a folder" in told(finished, "images.npy", "codes.npz")
+    assert "it must be the name of a .npz file" in told(finished, "images.npy", "codes", "encode")
+    assert "it must be the name of a .csv file" in told(finished, "images.npy", "scores.npz", "score")
     Path("a.npz").mkdir()
     assert "this is a folder" in told(finished, "images.npy", "a.npz", "encode", overwrite=True)
     do(finished, "images.npy", "out", overwrite=True)
@@ -31,37 +33,24 @@ def test_nothing_that_exists_is_replaced(finished: Path, given: Given) -> None:
     assert len(np.load("codes.npz")["codes"]) == 10
 
 
-@pytest.mark.parametrize(
-    ("action", "output", "part"),
-    [("encode", "codes", ".npz"), ("score", "scores.npz", ".csv")],
-)
-def test_an_output_of_the_wrong_type_is_refused(
-    finished: Path, given: Given, action: str, output: str, part: str
-) -> None:
-    assert f"it must be the name of a {part} file" in told(finished, "images.npy", output, action)
+def test_pictures_are_not_written_among_those_that_are_read(finished: Path, given: Given) -> None:
+    before = sorted(given.folder.rglob("*"))
+    for output in ("pictures", "pictures/out", "."):
+        assert "a place of their own" in told(finished, "pictures", output, overwrite=True)
+    assert sorted(given.folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("output", ["pictures", "pictures/out", "."])
-def test_pictures_are_not_written_among_those_that_are_read(finished: Path, given: Given, output: str) -> None:
-    before = sorted(path for path in given.folder.rglob("*"))
-    assert "a place of their own" in told(finished, "pictures", output, overwrite=True)
-    assert sorted(path for path in given.folder.rglob("*")) == before
-
-
-@pytest.mark.parametrize(
-    ("name", "key", "overwrite"), [("a.png", "INPUT", True), ("a_histogram.png", "--baseline", False)]
-)
-def test_scores_are_not_written_over_the_pictures(
-    finished: Path, given: Given, name: str, key: str, overwrite: bool
-) -> None:
+def test_scores_are_not_written_over_the_pictures(finished: Path, given: Given) -> None:
     """The message does not recommend --overwrite."""
     content = (given.pictures / "0.png").read_bytes()
-    Path(name).write_bytes(content)
-    text, changes = (name, {}) if key == "INPUT" else ("images.npy", {"baseline": name})
-    message = told(finished, text, "a.csv", "score", overwrite=overwrite, **changes)
-    assert message == f"OUTPUT={name}: {key} is there too; the results need a place of their own"
-    assert Path(name).read_bytes() == content
-    assert names_in(".") == [name, "images.npy", "pictures"]
+    for name in ("a.png", "a_histogram.png"):
+        Path(name).write_bytes(content)
+    there = "is there too; the results need a place of their own"
+    assert told(finished, "a.png", "a.csv", "score", overwrite=True) == f"OUTPUT=a.png: INPUT {there}"
+    message = told(finished, "images.npy", "a.csv", "score", baseline="a_histogram.png")
+    assert message == f"OUTPUT=a_histogram.png: --baseline {there}"
+    assert names_in(".") == ["a.png", "a_histogram.png", "images.npy", "pictures"]
+    assert Path("a.png").read_bytes() == Path("a_histogram.png").read_bytes() == content
 
 
 @pytest.mark.parametrize(("action", "output"), [("encode", "codes.npz"), ("score", "scores.csv")])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 import autoenc
@@ -61,10 +63,10 @@ def test_the_same_name_twice_keeps_its_suffix() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png", "", ".."])
-def test_no_name_leads_out_of_the_folder(name: str) -> None:
-    with pytest.raises(ConfigError, match="INPUT"):
-        file_names([name])
+def test_no_name_leads_out_of_the_folder() -> None:
+    for name in ("../a.png", "/a.png", "a/../../b.png", "", ".."):
+        with pytest.raises(ConfigError, match="INPUT"):
+            file_names([name])
 
 
 def test_denoising_says_whether_it_was_trained_on_noise(
@@ -77,9 +79,7 @@ def test_denoising_says_whether_it_was_trained_on_noise(
     np.testing.assert_allclose(pixels(Path("out/4.png")), (made[4, 0].clamp(0, 1) * 255).round(), atol=1)
     assert Path("out/overview.png").exists()
 
-
-def test_without_noise_in_training_there_is_a_warning(
-    without_noise: Path, given: Given, caplog: pytest.LogCaptureFixture
-) -> None:
-    do(without_noise, "images.npy", "out", "denoise")
+    config = Path(shutil.copytree(finished, "without_noise")) / "config.yaml"
+    config.write_text(yaml.safe_dump({**yaml.safe_load(config.read_text()), "noise": {"name": "none"}}))
+    do(config.parent, "images.npy", "other", "denoise")
     assert "trained without noise" in caplog.text

@@ -95,9 +95,3 @@ def test_pictures_that_look_inverted_get_a_hint(
     do(finished, "dark_on_light.npy", "scores.csv", "score", invert=invert)
     assert ("add --invert" in caplog.text) != invert
     assert (json.loads(Path("scores.json").read_text())["auroc"] == pytest.approx(0.5)) == invert
-
-
-def test_one_picture_can_be_scored(finished: Path, given: Given) -> None:
-    do(finished, given.pictures / "2.png", "scores.csv", "score")
-    (row,) = table(Path("scores.csv"))
-    assert (row["rank"], row["name"]) == ("1", "2.png")

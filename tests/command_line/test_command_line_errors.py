@@ -44,6 +44,8 @@ MISTAKES = {
     "-m resume=a,b": ["resume=a,b", "one folder at a time"],
     "-m seed=0,1 hydra.sweep.subdir=x": ["hydra.sweep.subdir=x", "names the folders of its jobs itself"],
     "sweep.name=x": ["sweep.name=x", "--multirun"],
+    "-m seed=0,1 sweep.name=/x": ["sweep.name=/x", "below outputs/sweeps"],
+    "-m seed=0,1 sweep.name=a/../../x": ["sweep.name=a/../../x", "below outputs/sweeps"],
     "-m seed=0,1 sweep.nam=x": ["sweep.nam=x", "did you mean 'name'?"],
     "-m seed=0,1 hydra.launcher.n_jobs=3": ["hydra.launcher.n_jobs=3", "hydra/launcher=joblib|"],
     "-m seed=0,1 sweep.job_timeout=0": ["sweep.job_timeout=0", "a number above 0"],
@@ -98,13 +100,12 @@ def test_missing_data_are_reported_with_their_folder(
 
 
 def test_an_impossible_output_folder_is_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (elsewhere / "file").touch()
+    Path("file").touch()
     assert main(["hydra.run.dir=file/run"]) == 2
     assert "hydra.run.dir=file/run: the folder cannot be made: Not a directory" in capsys.readouterr().err
-    (elsewhere / "outputs").symlink_to("nowhere")
+    Path("outputs").symlink_to("nowhere")
     assert main([]) == 2
     assert "the folder cannot be made: File exists" in capsys.readouterr().err
-    assert sorted(path.name for path in elsewhere.iterdir()) == ["file", "outputs"]
 
 
 def test_an_invalid_logging_config_leaves_nothing(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,12 +124,6 @@ def test_a_main_config_may_not_search_packages(elsewhere: Path, capsys: pytest.C
     assert "hydra.searchpath=pkg://evil: only folders can be searched" in capsys.readouterr().err
 
 
-def test_a_rerun_refuses_a_key_of_another_choice(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    train("noise=none")
-    assert main(["rerun=run", "noise.probability=0.3"]) == 2
-    assert "noise.probability=0.3: noise=none has no such key" in capsys.readouterr().err
-
-
 def test_the_folder_of_another_run_is_not_changed(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train()
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
@@ -136,6 +131,8 @@ def test_the_folder_of_another_run_is_not_changed(train: Train, capsys: pytest.C
     assert "not empty" in capsys.readouterr().err
     assert main(["resume=run"]) == 2
     assert "this run is finished; rerun= starts a new one" in capsys.readouterr().err
+    assert main(["rerun=run", "noise.probability=0.3"]) == 2
+    assert "noise.probability=0.3: noise=gaussian has no such key" in capsys.readouterr().err
     assert main(["rerun=run", "noise.std=0.3", "noise=none"]) == 2
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 

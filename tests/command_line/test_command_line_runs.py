@@ -99,49 +99,39 @@ def test_an_empty_folder_is_taken_and_an_error_removes_only_what_was_made(elsewh
     assert list(elsewhere.rglob("*")) == [elsewhere / "there"]
 
 
-def test_the_closing_report_has_scores_folder_and_command(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    train("hydra.run.dir=x")
+def test_a_finished_run_prints_the_command_that_repeats_it(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train("noise=masking", "noise.probability=0.4")
     printed = capsys.readouterr().out
+    assert [line[:7] for line in printed.splitlines() if line.startswith("epoch ")] == ["epoch 1", "epoch 2", "epoch 3"]
     assert "mse" in printed
-    assert [line.partition("/")[0] for line in printed.splitlines() if line.startswith("epoch ")] == [
-        *("epoch 1", "epoch 2", "epoch 3"),
-    ]
-    assert "Folder:    run" in printed
-    command = next(line for line in printed.splitlines() if line.startswith("Run again:"))
-    again = command.split()[-1]
-    assert again == "rerun=run"
-    assert main([again, "hydra.run.dir=again"]) == 0
-    one, two = RunDirectory(Path("run")), RunDirectory(Path("again"))
+    assert "Folder:    run\n" in printed
+    assert "rerun=run\n" in printed.partition("Run again:")[2]
+    before = (run / "train.log").read_bytes()
+    assert main(["rerun=run", "hydra.run.dir=again"]) == 0
+    one, two = RunDirectory(run), RunDirectory(Path("again"))
     assert one.config() == two.config()
     assert one.summary()["test"] == two.summary()["test"]
+    assert (run / "train.log").read_bytes() == before  # the second command in this process has its own log
+
+    changes = ["noise.probability=0.5", "training.epochs=1", "hydra.run.dir=changed"]
+    assert main(["rerun=run", *changes]) == 0
+    expected = one.config()
+    expected["noise"]["probability"], expected["training"]["epochs"] = 0.5, 1
+    assert RunDirectory(Path("changed")).config() == expected
+    assert main(["--config-name", "config_of_a_run"]) == 2  # that of the command before
 
 
-def test_a_rerun_takes_overrides_of_values(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    train("noise=masking", "noise.probability=0.4")
-    assert main(["rerun=run", "noise.probability=0.5", "training.epochs=1", "hydra.run.dir=other"]) == 0
-    config = RunDirectory(Path("other")).config()
-    assert config["noise"] == {"name": "masking", "probability": 0.5, "by": "channel"}
-    assert config["training"]["epochs"] == 1
-    assert config["training"]["batch_size"] == 16
-    assert RunDirectory(Path("run")).config()["noise"]["probability"] == 0.4
-    assert main(["rerun=run", "noise=none", "hydra.run.dir=third"]) == 2
-    assert not Path("third").exists()
-
-
-def test_a_run_without_a_checkpoint_is_resumed_from_the_start(train: Train) -> None:
-    run = RunDirectory.begin(Path("early"), config=RunDirectory(train()).config())
+def test_an_early_run_is_resumed_from_the_start(train: Train) -> None:
+    finished = RunDirectory(train())
+    run = RunDirectory.begin(Path("early"), config=finished.config())
     run.append_metrics({"epoch": 1})
+    hydra_file = run.path / ".hydra" / "overrides.yaml"
+    hydra_file.parent.mkdir(exist_ok=True)
+    hydra_file.write_text("kept")
     assert main(["resume=early"]) == 0
-    assert RunDirectory(Path("early")).summary()["test"] == RunDirectory(Path("run")).summary()["test"]
+    assert run.summary()["test"] == finished.summary()["test"]
     assert [row["epoch"] for row in run.metrics()] == [1, 2, 3]
-
-
-def test_resuming_keeps_hydra_s_files(train: Train) -> None:
-    run = train()
-    before = (run / ".hydra" / "overrides.yaml").read_text()
-    RunDirectory(run).set_state("interrupted")
-    assert main([f"resume={run}"]) == 0
-    assert (run / ".hydra" / "overrides.yaml").read_text() == before
+    assert hydra_file.read_text() == "kept"
 
 
 def test_the_closing_report_is_right_with_chdir(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +144,7 @@ def test_config_dir_adds_choices(elsewhere: Path) -> None:
     group.mkdir(parents=True)
     original = REPOSITORY / "conf" / "architecture" / "linear.yaml"
     (group / "small.yaml").write_text(original.read_text().replace("code_size: 32", "code_size: 5"))
-    arguments = ["architecture=small", "dataset.limit=50", "training.epochs=1", "device.threads=1"]
+    arguments = ["architecture=small", "dataset.limit=50", "training.epochs=1", "device.threads=1", "figures=[]"]
     assert main(["--config-dir", "mine", *arguments, "hydra.run.dir=run"]) == 0
     assert RunDirectory(Path("run")).summary()["code_size"] == 5
 
@@ -165,7 +155,8 @@ def test_config_path_replaces_the_main_config(elsewhere: Path) -> None:
     own.mkdir()
     text = (REPOSITORY / "conf" / "config.yaml").read_text()
     (own / "config.yaml").write_text(text.replace("epochs: 50", "epochs: 1").replace("fully_connected", "linear"))
-    assert main(["--config-path", "own", "dataset.limit=50", "device.threads=1", "hydra.run.dir=run"]) == 0
+    small = ["dataset.limit=50", "device.threads=1", "figures=[]"]
+    assert main(["--config-path", "own", *small, "hydra.run.dir=run"]) == 0
     assert RunDirectory(Path("run")).summary()["epochs"] == 1
 
 
@@ -189,7 +180,7 @@ def test_commands_that_only_print_do_not_import_torch(arguments: list[str], else
     assert list(elsewhere.iterdir()) == []
 
 
-def test_the_help_has_groups_choices_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_has_groups_and_examples_and_cfg_has_the_config(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     for group in (REPOSITORY / "conf").iterdir():
@@ -197,13 +188,9 @@ def test_the_help_has_groups_choices_and_examples(capsys: pytest.CaptureFixture[
             choices = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
             assert f"{group.name}: {choices}\n" in printed
     assert printed.count("python scripts/train.py") >= 5
-
-
-def test_cfg_shows_the_config_of_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--cfg", "job", "architecture=conv", "seed=7"]) == 0
     shown = yaml.safe_load(capsys.readouterr().out)
-    assert shown["architecture"]["name"] == "conv"
-    assert shown["seed"] == 7
+    assert (shown["architecture"]["name"], shown["seed"]) == ("conv", 7)
 
 
 @pytest.mark.slow
@@ -228,13 +215,8 @@ def test_a_run_killed_twice_ends_like_an_uninterrupted_one(elsewhere: Path, monk
 
 
 def test_bce_with_an_unbounded_output_logs_a_warning(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    first = train("loss=bce", "architecture.output=identity", "training.epochs=1")
+    train("loss=bce", "architecture.output=identity", "training.epochs=1")
     assert "architecture.output=identity leaves (0, 1)" in capsys.readouterr().out
-    content = (first / "train.log").read_bytes()
-    train("loss=mse", "architecture.output=identity", "training.epochs=1", folder="second")
-    assert "leaves (0, 1)" not in capsys.readouterr().out
-    assert (first / "train.log").read_bytes() == content  # the second command in this process has its own log
-    assert main(["--config-name", "config_of_a_run"]) == 2
 
 
 def test_a_variational_model_turns_bce_into_a_likelihood(train: Train, capsys: pytest.CaptureFixture[str]) -> None:

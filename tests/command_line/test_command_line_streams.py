@@ -27,6 +27,10 @@ SWEEP = Path("outputs/sweeps/s")
 QUICK = [*TINY, "-m", "sweep.name=s", "training.epochs=1", "comparison.pictures=[loss_curves]", "seed=0"]
 
 
+def finished_jobs() -> int:
+    return sum(RunDirectory(path.parent).finished for path in SWEEP.glob("*/status.json"))
+
+
 class Gone(io.RawIOBase):
     """A terminal whose window was closed."""
 
@@ -40,35 +44,18 @@ class Gone(io.RawIOBase):
         raise OSError(errno.EIO, "Input/output error")
 
 
-def gone() -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedWriter(Gone()), encoding="utf-8", line_buffering=True)
-
-
-def finished(sweep: Path) -> int:
-    return sum(RunDirectory(path.parent).status()["state"] == "finished" for path in sweep.glob("*/status.json"))
-
-
-def test_a_sweep_whose_terminal_is_gone_finishes(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = gone(), gone()
+def test_a_sweep_whose_terminal_is_gone_finishes_and_a_mistake_keeps_its_code(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tuple(io.TextIOWrapper(io.BufferedWriter(Gone()), line_buffering=True) for _ in range(2))
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stdout", before[0])
         patched.setattr(sys, "stderr", before[1])
-        code = main(QUICK)
+        codes = [main(QUICK), main([*TINY, "architecture=nonesuch"])]
         assert (sys.stdout, sys.stderr) == before
-    assert code == 0
-    assert finished(SWEEP) == 1
-    assert all((SWEEP / name).is_file() for name in ("comparison.csv", "comparison.png", "report.html"))
-
-
-def test_a_run_whose_terminal_is_gone_finishes_and_a_mistake_keeps_its_code(
-    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "stdout", gone())
-        patched.setattr(sys, "stderr", gone())
-        codes = [main([*TINY, "hydra.run.dir=run"]), main([*TINY, "architecture=nonesuch"])]
     assert codes == [0, 2]
-    assert RunDirectory(Path("run")).status()["state"] == "finished"
+    assert finished_jobs() == 1
+    assert all((SWEEP / name).is_file() for name in ("comparison.csv", "comparison.png", "report.html"))
 
 
 def test_letters_that_a_stream_lacks_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,61 +71,46 @@ def test_letters_that_a_stream_lacks_are_escaped(tmp_path: Path, monkeypatch: py
     assert "\\u2500" not in printed  # lines of a table, which there are ASCII letters for
 
 
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    settings = ComparisonSettings(title=None, pictures=("loss_curves",), metric="mse", against=None, epochs=None)
-    folder = tmp_path / "sweep"
-    folder.mkdir()
-    write_sweep(folder, Sweep({name: SweepJob(name, name, (), "") for name in "01"}, asdict(settings)))
-    make_run(folder / "0")
-    make_run(folder / "1")
-    return folder
-
-
 def test_the_table_is_printed_even_if_its_file_cannot_be_written(
-    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    settings = ComparisonSettings(title=None, pictures=("loss_curves",), metric="mse", against=None, epochs=None)
+    write_sweep(tmp_path, Sweep({"0": SweepJob("0", "0", (), "")}, asdict(settings)))
+    make_run(tmp_path / "0")
     monkeypatch.setattr("autoenc.comparison.sweep_results.as_csv", full)
     with pytest.raises(OSError, match="No space left"):
-        compare_sweep(sweep)
-    assert "2 runs: 2 finished." in capsys.readouterr().out
+        compare_sweep(tmp_path)
+    assert "1 run: 1 finished." in capsys.readouterr().out
 
 
-def shell(words: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The Python script that `words` redirect, with arguments."""
-    command = ["bash", "-c", f'"$0" "$@" {words}', sys.executable, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def shell(words: str, script: str, *arguments: str | Path) -> tuple[int, str]:
+    """The exit code and the errors of a script whose streams `words` redirect."""
+    command = ["bash", "-c", f'"$0" "$@" {words}', sys.executable, SCRIPTS / script, *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stderr
 
 
 def test_commands_that_only_print_report_a_full_disk(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs" / "0")
-    for arguments in (["status.py", tmp_path], ["train.py", "--cfg", "job"]):
-        ended = shell("> /dev/full", SCRIPTS / str(arguments[0]), *map(str, arguments[1:]))
-        assert (ended.returncode, ended.stderr) == (1, "error: [Errno 28] No space left on device\n"), arguments
+    make_run(tmp_path / "0")
+    full = (1, "error: [Errno 28] No space left on device\n")
+    assert shell("> /dev/full", "status.py", tmp_path) == full
+    assert shell("> /dev/full", "train.py", "--cfg", "job") == full
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error(tmp_path: Path) -> None:
-    for number in range(2):
-        make_run(tmp_path / "runs" / str(number))
-    for arguments in (["compare.py", tmp_path, "--csv", "-"], ["train.py", "--cfg", "job"]):
-        ended = shell("| true; exit ${PIPESTATUS[0]}", SCRIPTS / str(arguments[0]), *map(str, arguments[1:]))
-        assert (ended.returncode, ended.stderr) == (0, ""), arguments
+    make_run(tmp_path / "0")
+    closed = "| true; exit ${PIPESTATUS[0]}"
+    assert shell(closed, "compare.py", tmp_path, "--csv", "-") == (0, "")
+    assert shell(closed, "train.py", "--cfg", "job") == (0, "")
 
 
 @pytest.mark.slow
-def test_a_run_with_full_streams_finishes(tmp_path: Path) -> None:
-    ended = shell("> /dev/full 2> /dev/full", SCRIPTS / "train.py", *TINY, f"hydra.run.dir={tmp_path / 'run'}")
-    assert ended.returncode == 0
-    assert RunDirectory(tmp_path / "run").status()["state"] == "finished"
-
-
-@pytest.mark.slow
-def test_a_sweep_with_closed_streams_finishes(elsewhere: Path) -> None:
-    assert shell("<&- >&- 2>&-", SCRIPTS / "train.py", *QUICK).returncode == 0
-    assert finished(SWEEP) == 1
+def test_a_sweep_with_full_and_closed_streams_finishes(elsewhere: Path) -> None:
+    assert shell("<&- > /dev/full 2>&-", "train.py", *QUICK) == (0, "")
+    assert finished_jobs() == 1
 
 
 def test_following_ends_with_its_terminal(tmp_path: Path) -> None:
