@@ -76,11 +76,12 @@ class ValueAxis:
 
 
 def value_axis(values: NDArray[np.float64], *, unit: str, scale: str = "log") -> ValueAxis:
-    """The axis of finite values (N,); from 0 to 1 if there are none.
+    """The axis of the finite ones of some values; from 0 to 1 if there are none.
 
     It is logarithmic if all values are above zero, because the ratios of errors matter. It is linear if the metric's
     `scale` is, and in units that are logarithms already: decibels and nats.
     """
+    values = values[np.isfinite(values)]
     if not len(values):
         values, scale = np.array([0.0, 1.0]), "linear"
     low, high = float(values.min()), float(values.max())

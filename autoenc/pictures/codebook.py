@@ -39,7 +39,7 @@ class Codebook(Picture):
         """Count the uses; None for a bottleneck without a codebook."""
         from autoenc.evaluation.health import codebook_uses
 
-        uses = codebook_uses(subject.model, subject.test_images, device=subject.device)
+        uses = codebook_uses(subject.model, subject.splits.test.images, device=subject.device)
         return None if uses is None else cls(uses=uses.numpy())
 
     @property

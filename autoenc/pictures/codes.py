@@ -55,7 +55,7 @@ class Codes(Picture):
         chosen = random_indices(len(test), most=MOST_EMBEDDED if embed else MOST)
         if len(chosen) < 2:
             return None
-        codes = subject.codes(subject.test_images[chosen])
+        codes = subject.codes(subject.splits.test.images[chosen])
         finite = codes.isfinite().all(dim=1)
         embed = embed and codes.shape[1] > 2 and int(finite.sum()) >= FEWEST_EMBEDDED
         placed = _embedded(codes, finite) if embed else place(codes, plane_of=codes)

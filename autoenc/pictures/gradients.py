@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import value_axis
-from autoenc.pictures.charts import RowLayout, row_axes, row_layout
-from autoenc.pictures.page import SMALL, Page, line_height, text_width
+from autoenc.pictures.charts import row_axes, row_layout, write_column
+from autoenc.pictures.page import SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture, chart_width, columns_of
 
@@ -94,13 +94,14 @@ class Gradients(Picture):
             line=LINE.format(images=panels[0].picture.images),
         )
         norms = np.concatenate([norms for _, picture in panels for norms in (picture.before, picture.after)])
-        scale = value_axis(norms[np.isfinite(norms) & (norms > 0)], unit="a share")
+        scale = value_axis(norms[norms > 0], unit="a share")
         for index, (panel, (left, top)) in enumerate(zip(panels, corners, strict=True)):
             axes = row_axes(page, layout, panel=index, corner=Corner(left, top + head), scale=scale)
             _draw(axes, panel.picture)
             columns_of_numbers = (panel.picture.before, panel.picture.after)
             for name, values, right in zip(HEADS, columns_of_numbers, (width - column, width), strict=True):
-                _write(page, name, values, right=left + right, top=top + head, layout=layout)
+                texts = [_written(float(value)) for value in values]
+                write_column(page, layout, name, texts, right=left + right, top=top + head)
         return page.figure
 
 
@@ -158,14 +159,6 @@ def _draw(axes: Axes, picture: Gradients) -> None:
     for values, shape, color, filling in ((picture.before, "s:", BEFORE, "white"), (picture.after, "o-", AFTER, AFTER)):
         drawn = np.where(np.isfinite(values) & (values > 0), values, np.nan)
         axes.plot(drawn, places, shape, color=color, markerfacecolor=filling, **style)
-
-
-def _write(page: Page, head: str, values: NDArray[np.float64], *, right: int, top: int, layout: RowLayout) -> None:
-    """A column of numbers to the right of the chart."""
-    page.text(head, x=right, y=top, size=SMALL, horizontal="right", vertical="bottom")
-    for row, value in enumerate(values):
-        y = top + layout.middle(row)
-        page.text(_written(float(value)), x=right, y=y, size=SMALL, horizontal="right", vertical="center")
 
 
 def _written(value: float) -> str:

@@ -47,7 +47,7 @@ def draw_loss_curves(
     validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
     curves = [curve for curve in (train, validation) if math.isfinite(curve.last)]
     with house_style():
-        page = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line="")
+        page = panel_page([""], width=WIDTH, height=HEIGHT, title=title)
         chart = _Chart(loss_label, curves or [train], [curve.label for curve in curves])
         axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
         if best_epoch is not None:
@@ -60,14 +60,8 @@ def loss_curves_by_run(
 ) -> Figure:
     """The losses of several runs by epoch, in one chart for each unit of the loss; call it inside `house_style`.
 
-    A chart grows with the names of its runs. Of very many runs it names the best, those with the lowest last loss, and
-    says so. The scale is as in `value_axis`. Values that are missing or not finite leave a gap.
-
-    Args:
-        histories: of each run a name and the rows of its metrics.jsonl: `epoch`, `train/loss`, and perhaps
-            `validation/loss`.
-        loss_labels: of each run the loss and its unit.
-        title: of the page.
+    Of each run there is a name, the rows of its metrics.jsonl, and a label with the loss and its unit. Of very many
+    runs, those with the lowest last loss are named. Values that are missing or not finite leave a gap.
 
     Raises:
         ValueError: there is no run, or a run has no epoch.
@@ -173,7 +167,6 @@ def _chart(runs: Sequence[list[_Curve]], *, unit: str) -> _Chart:
 
 def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, height: int) -> Axes:
     values = np.concatenate([curve.losses for curve in chart.curves])
-    values = values[np.isfinite(values)]
     epochs = np.concatenate([curve.epochs for curve in chart.curves])
     axes = chart_axes(
         page.page,
@@ -187,7 +180,7 @@ def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, h
     )
     for curve in chart.curves:
         curve.draw(axes)
-    if not len(values):
+    if not np.isfinite(values).any():
         write_in_middle(axes, "no finite value to draw")
     return axes
 

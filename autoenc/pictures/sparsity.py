@@ -50,7 +50,7 @@ class Sparsity(Picture):
 
         layers: tuple[str, ...] = ()
         totals: NDArray[np.float64] = np.zeros(4)
-        for observation in observed(subject.model, subject.test_images, device=subject.device, decoder=False):
+        for observation in observed(subject.model, subject.splits.test.images, device=subject.device, decoder=False):
             layers = tuple(activation.name.removeprefix("encoder ") for activation in observation.activations)
             totals = totals + np.array([_sums(activation.values.flatten(1)) for activation in observation.activations])
         zeros, entries, sparsities, defined = totals.T

@@ -67,8 +67,8 @@ class Spectrum(Picture):
         with torch.no_grad():
             made = subject.untrained().decode(codes.to(subject.device.torch_device)).float().cpu()
         return cls(
-            originals=power_spectrum(subject.test_images[:MOST].cpu().numpy() / 255),
-            reconstructions=power_spectrum(subject.reconstructions(subject.test_images[:MOST]).numpy()),
+            originals=power_spectrum(subject.splits.test.images[:MOST].cpu().numpy() / 255),
+            reconstructions=power_spectrum(subject.reconstructions(subject.splits.test.images[:MOST]).numpy()),
             untrained=power_spectrum(made.numpy()),
         )
 
@@ -84,8 +84,7 @@ class Spectrum(Picture):
         scale = _color_scale(np.concatenate(spectra, axis=None))
         layout = _layout(panels[0].picture)
         profiles = [[_profile(power) for power in panel.picture.powers] for panel in panels]
-        levels = np.concatenate(profiles, axis=None)
-        values = value_axis(levels[np.isfinite(levels)], unit="decibels")
+        values = value_axis(np.concatenate(profiles, axis=None), unit="decibels")
         page, corners, side = panel_page(
             [": ".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels],
             width=layout.width,

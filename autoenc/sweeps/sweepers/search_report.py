@@ -115,7 +115,7 @@ def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
 def _draw(
     study: Study, trials: list[Trial], *, importances: dict[str, float] | None, label: str, scale: str, path: Path
 ) -> Path:
-    from autoenc.pictures.search_history import Setting, Tried, draw_search
+    from autoenc.pictures.search_history import Objective, Setting, Tried, draw_search
 
     ended = [trial for trial in trials if trial.state != "running"]
     settings = [
@@ -131,9 +131,7 @@ def _draw(
     draw_search(
         [Tried(trial.number, trial.state, trial.value) for trial in ended if trial.state != "running"],
         settings,
-        metric_label=label,
-        scale=scale,
-        higher_is_better=study.direction == "maximize",
+        Objective(label, higher_is_better=study.direction == "maximize", scale=scale),
         title=f"{path.parent.name}: a search of {len(ended)} trials",
         path=path,
     )
