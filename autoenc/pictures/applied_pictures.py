@@ -116,15 +116,14 @@ def _draw_histograms(page: Page, errors: Errors, ordinary: Errors, *, names: tup
     below = Corner(corner.left, corner.top + legend)
     size: dict[str, Any] = {"width": WIDTH, "height": HEIGHT - legend}
     axes = chart_axes(page, below, **size, upright=upright, across=scale, labels=("share of the pictures (%)", label))
-    face: dict[str, Any] = {"facecolor": ORDINARY, "edgecolor": ORDINARY_EDGE, "linewidth": 2.2}
-    axes.stairs(ordinary_share, edges, fill=True, label=f"{names[1]}: {len(ordinary):,}", **face)
-    first = f"{names[0]}: {len(errors):,}"
+    face: dict[str, Any] = {"fill": True, "facecolor": ORDINARY, "edgecolor": ORDINARY_EDGE, "linewidth": 2.2}
+    axes.stairs(ordinary_share, edges, label=f"{names[1]}: {len(ordinary):,}", **face)
     style: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
+    style["label"] = f"{names[0]}: {len(errors):,}" + (", a line for each" if few else "")
     if few:
-        half = axes.get_xaxis_transform()
-        axes.vlines(errors, 0, 0.5, transform=half, label=f"{first}, a line for each", **style)
+        axes.vlines(errors, 0, 0.5, transform=axes.get_xaxis_transform(), **style)
     else:
-        axes.stairs(share, edges, label=first, **style)
+        axes.stairs(share, edges, **style)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=LABEL)
 
 

@@ -51,20 +51,17 @@ class Gradients(Picture):
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
-        """Measure the norm of the objective's mean gradient on the first 1,024 training images.
+        """The norm of the objective's mean gradient on 1,024 training images, in eval mode; None without weights.
 
-        In eval mode (batch normalisation uses its running statistics, dropout is off), with noise and sampled codes
-        that are the same in every run. No gradient stays on the parameters. For parametrized weights it is the gradient
-        with respect to the weights as they are used. Tied weights are listed once, with the sum over both uses. None
-        for a model without weights.
+        Noise and sampled codes are the same in every run. The gradient of parametrized weights is with respect to the
+        weights as they are used. Tied weights are listed once, with the sum over both uses.
         """
         from autoenc.evaluation.batches import as_floats
 
         layers = _layers(subject.model)
         if not layers:
             return None
-        stored = subject.splits.train.images[: BATCH * BATCHES]
-        images = as_floats(stored, device=subject.device)  # (N, C, H, W)
+        images = as_floats(subject.splits.train.images[: BATCH * BATCHES], device=subject.device)  # (N, C, H, W)
         return cls(
             layers=tuple(layers),
             before=_norms(subject.untrained(), images, subject=subject),

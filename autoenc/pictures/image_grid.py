@@ -158,21 +158,23 @@ def _text_room(rows: Sequence[ImageRow], captions: Sequence[str]) -> int:
 def _draw_band(page: Page, layout: _Layout, *, band: int, corner: Corner) -> None:
     chosen = slice(band * layout.columns, (band + 1) * layout.columns)
     left, top = corner.left + layout.left, corner.top + _height(layout.captions)
-
-    def write(texts: Sequence[str], *, y: int, vertical: str) -> None:
-        for column, text in enumerate(texts[chosen]):
-            middle = left + column * layout.column_width + (layout.column_width - GAP) / 2
-            page.text(text, x=middle, y=y, size=SMALL, horizontal="center", vertical=vertical)
-
-    write(layout.captions, y=top - GAP, vertical="bottom")
+    width = layout.column_width
+    _write_texts(page, layout.captions[chosen], left=left, y=top - GAP, width=width, vertical="bottom")
     for number, row in enumerate(layout.rows):
         row_top = top + layout.row_top(number)
         image_height, image_width = (layout.scale * size for size in row.pixels.shape[1:3])
-        inset, drop = (layout.column_width - GAP - image_width) // 2, (layout.row_height - GAP - image_height) // 2
+        inset, drop = (width - GAP - image_width) // 2, (layout.row_height - GAP - image_height) // 2
         label: dict[str, Any] = {"x": left - SPACE, "horizontal": "right"}
         page.text(row.label, y=row_top + drop + image_height / 2, size=LABEL, vertical="center", **label)
         for column, pixels in enumerate(row.pixels[chosen]):
-            place = left + column * layout.column_width + inset
-            page.image(pixels, left=place, top=row_top + drop, scale=layout.scale)
-        page.text(row.notes_label, y=row_top + layout.row_height, size=SMALL, **label)
-        write(row.notes, y=row_top + layout.row_height, vertical="top")
+            page.image(pixels, left=left + column * width + inset, top=row_top + drop, scale=layout.scale)
+        foot = row_top + layout.row_height
+        page.text(row.notes_label, y=foot, size=SMALL, **label)
+        _write_texts(page, row.notes[chosen], left=left, y=foot, width=width, vertical="top")
+
+
+def _write_texts(page: Page, texts: Sequence[str], *, left: int, y: int, width: int, vertical: str) -> None:
+    """A text in the middle of each column of this width."""
+    for column, text in enumerate(texts):
+        middle = left + column * width + (width - GAP) / 2
+        page.text(text, x=middle, y=y, size=SMALL, horizontal="center", vertical=vertical)

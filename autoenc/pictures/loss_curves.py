@@ -193,15 +193,7 @@ def _mark_best(axes: Axes, curves: Sequence[_Curve], *, best_epoch: int) -> None
     axes.vlines(best_epoch, low, found[-1] if found else high, color=INK, linewidth=1, linestyle=":")
     if found:
         draw_ring(axes, best_epoch, found[-1], color=INK)
-    leftwards = best_epoch > sum(axes.get_xlim()) / 2
-    axes.annotate(
-        label,
-        xy=(best_epoch, 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(-SPACE if leftwards else SPACE, SPACE),
-        textcoords="offset pixels",
-        horizontalalignment="right" if leftwards else "left",
-        verticalalignment="bottom",
-        size=LABEL,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},  # hides the grid line behind it
-    )
+    side, offset = ("right", -SPACE) if best_epoch > sum(axes.get_xlim()) / 2 else ("left", SPACE)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # hides the grid line behind it
+    place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset pixels", "ha": side}
+    axes.annotate(label, (best_epoch, 0), (offset, SPACE), **place, va="bottom", size=LABEL, bbox=box)

@@ -86,11 +86,8 @@ class Reconstructions(Picture):
         groups = _by_input(best)
         rows = [image_row("original", panels[0].picture.clean)]
         for members in groups:
-            first = members[0].picture
-            below = [_reconstructed(label, picture) for label, picture in members]
-            if first.noisy:
-                below.insert(0, image_row(_input_label(members, groups), first.given))
-            rows += [replace(below[0], begins=len(groups) > 1), *below[1:]]
+            first, *others = _group_rows(members, groups)
+            rows += [replace(first, begins=len(groups) > 1), *others]
         return image_grid(rows, title=title, captions=panels[0].picture.captions, line=line)
 
 
@@ -100,6 +97,13 @@ def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[list[Panel[Recon
     for panel in panels:
         groups.setdefault(panel.picture.given.tobytes(), []).append(panel)
     return list(groups.values())
+
+
+def _group_rows(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> list[ImageRow]:
+    """The input, if it is noisy, and below it what each model made of it."""
+    rows = [_reconstructed(label, picture) for label, picture in members]
+    first = members[0].picture
+    return [image_row(_input_label(members, groups), first.given), *rows] if first.noisy else rows
 
 
 def _input_label(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> str:

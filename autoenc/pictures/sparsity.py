@@ -70,10 +70,8 @@ class Sparsity(Picture):
             columns_width=text_width("Hoyer 0.123", SMALL) + SPACE,
             label="share of zeros, Hoyer's sparsity",
         )
-        labels = [panel.label for panel in panels]
-        page, corners, _ = panel_page(
-            labels, width=width, height=layout.height, columns=columns, title=title, line=LINE
-        )
+        names = [panel.label for panel in panels]
+        page, corners, _ = panel_page(names, width=width, height=layout.height, columns=columns, title=title, line=LINE)
         scale = ValueAxis("linear", 0, 1, [0, 0.25, 0.5, 0.75, 1], minor_ticks=[], note="")
         for index, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
             _draw(row_axes(page, layout, panel=index, corner=corner, scale=scale), panel.picture)
