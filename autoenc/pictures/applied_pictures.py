@@ -68,10 +68,9 @@ def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None
     scale = ColorScale.of_errors(label, np.stack(errors))
     rows = []
     for (label, part), error in zip(parts.items(), errors, strict=True):
+        notes = _captions(part) if part is ordinary else ()
         rows += [image_row(label, part.images), image_row("reconstruction", part.reconstructions)]
-        rows.append(ImageRow("error", scale.pixels(error)))
-    if ordinary:
-        rows[-1] = replace(rows[-1], notes=_captions(ordinary))
+        rows.append(ImageRow("error", scale.pixels(error), notes=notes))
     with house_style():
         save(image_grid(rows, title=title, captions=_captions(oddest), color_scale=scale), path)
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.axis_ticks import value_axis
+from autoenc.pictures.axis_ticks import plain, value_axis
 from autoenc.pictures.charts import row_axes, row_layout, write_column
 from autoenc.pictures.page import SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
@@ -164,4 +164,4 @@ def _written(value: float) -> str:
         return "\N{INFINITY}" if np.isinf(value) else "NaN"
     if value == 0 or 0.01 <= value < 99.5:
         return f"{value:.2g}"
-    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e").replace("-", "\N{MINUS SIGN}")
+    return plain(f"{value:.1e}")

@@ -37,8 +37,7 @@ def draw_loss_curves(
 ) -> None:
     """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`, and mark the best epoch.
 
-    `history` are the rows of metrics.jsonl. `loss_label` names the loss and its unit, which decides on the scale of
-    the axis (see `value_axis`). Values that are missing or not finite leave a gap.
+    `history` are the rows of metrics.jsonl, `loss_label` the loss and its unit. Values that are not finite leave a gap.
 
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
