@@ -98,7 +98,7 @@ def draw_error_histograms(
         OSError: the picture cannot be written; an older one stays as it was.
     """
     with house_style():
-        page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=line)
+        page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, title=title, line=line)
         _draw_histograms(page, errors, ordinary, names=names, corner=corner)
         save(page.figure, path)
 

@@ -70,7 +70,6 @@ class ErrorByClass(Picture):
             [""],
             width=left + WIDTH,
             height=height + line_height(SMALL) + line_height(LABEL) + 2 * SPACE,
-            columns=1,
             title=title,
             line=_line(pictures),
             side=shown.width if shown else 0,

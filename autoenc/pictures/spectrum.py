@@ -89,7 +89,6 @@ class Spectrum(Picture):
             [": ".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels],
             width=layout.width,
             height=layout.height,
-            columns=1,
             title=title,
             line=LINE,
             side=SIDE,
