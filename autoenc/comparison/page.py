@@ -53,18 +53,23 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
     from autoenc.pictures.panels import save_stacked
 
     for record in records:
-        if "error_against" in settings.pictures:
-            check_comparison(record.config, settings=settings)
-        if f"test.{settings.metric}" not in record.metrics:
-            measured = [name.removeprefix("test.") for name in record.metrics if name.startswith("test.")]
-            problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
-            raise ConfigError("comparison.metric", problem, value=settings.metric)
+        _check_record(record, settings=settings)
     with house_style():
         drawn = (_figure_or_warning(name, records, settings=settings) for name in settings.pictures)
         figures = [figure for figure in drawn if figure is not None]
         if figures:
             save_stacked(figures, path, title=title)
     return bool(figures)
+
+
+def _check_record(record: RunRecord, *, settings: ComparisonSettings) -> None:
+    """Refuse a finished run without the numbers that the comparison needs."""
+    if "error_against" in settings.pictures:
+        check_comparison(record.config, settings=settings)
+    if f"test.{settings.metric}" not in record.metrics:
+        measured = [name.removeprefix("test.") for name in record.metrics if name.startswith("test.")]
+        problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
+        raise ConfigError("comparison.metric", problem, value=settings.metric)
 
 
 def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings) -> None:

@@ -90,7 +90,6 @@ def _subject(
         noise=config.noise,
         has_upsampling=hasattr(config.architecture, "upsampling"),
         splits=splits,
-        test_images=splits.test.images,
         device=device,
         code_snapshots={epoch: snapshot.codes.cpu() for epoch, snapshot in snapshots.items() if len(snapshot.codes)},
         shown_snapshots={epoch: snapshot.reconstructions.cpu() for epoch, snapshot in snapshots.items()},

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
 from autoenc.pictures.charts import chart_axes
-from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import ColorScale, error_scale, error_text
-from autoenc.pictures.page import LABEL, MARGIN, house_style, line_height, save
+from autoenc.pictures.image_grid import ImageRow, image_grid
+from autoenc.pictures.image_pixels import ColorScale, error_text
+from autoenc.pictures.page import LABEL, MARGIN, Page, house_style, line_height, save
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.reconstructions import image_row
 
@@ -22,6 +22,7 @@ WIDTH, HEIGHT = 1600 - 2 * MARGIN, 780  # of a histogram
 FEWEST_BINS, MOST_BINS = 12, 60
 FEW = 30  # so few images are drawn as a line each
 FIRST, ORDINARY, ORDINARY_EDGE = "#d55e00", "#b9cbe0", "#12355b"
+Errors = NDArray[np.float64]
 
 
 class ScoredPictures(NamedTuple):
@@ -47,9 +48,10 @@ def draw_denoised(
         OSError: the picture cannot be written; an older one stays as it was.
     """
     change = _change(given, denoised)
-    scale = error_scale("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", change)
+    scale = ColorScale.of_errors("absolute change of a pixel, |denoised \N{MINUS SIGN} given|", change)
     rows = [image_row("given", given), image_row("denoised", denoised), ImageRow("change", scale.pixels(change))]
-    _save_grid(rows, title=title, captions=captions, notes=(), scale=scale, path=path)
+    with house_style():
+        save(image_grid(rows, title=title, captions=captions, color_scale=scale), path)
 
 
 def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None, path: Path, title: str) -> None:
@@ -62,27 +64,15 @@ def draw_odd_pictures(oddest: ScoredPictures, *, ordinary: ScoredPictures | None
     """
     parts = {"picture": oddest} if ordinary is None else {"oddest": oddest, "most ordinary": ordinary}
     errors = [_change(part.images, part.reconstructions) for part in parts.values()]
-    scale = error_scale("absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|", np.stack(errors))
+    label = "absolute error of a pixel, |reconstruction \N{MINUS SIGN} picture|"
+    scale = ColorScale.of_errors(label, np.stack(errors))
     rows = []
     for (label, part), error in zip(parts.items(), errors, strict=True):
+        notes = _captions(part) if part is ordinary else ()
         rows += [image_row(label, part.images), image_row("reconstruction", part.reconstructions)]
-        rows.append(ImageRow("error", scale.pixels(error)))
-    notes = _captions(ordinary) if ordinary else ()
-    _save_grid(rows, title=title, captions=_captions(oddest), notes=notes, scale=scale, path=path)
-
-
-def _save_grid(
-    rows: Sequence[ImageRow],
-    *,
-    title: str,
-    captions: Sequence[str],
-    notes: Sequence[str],
-    scale: ColorScale,
-    path: Path,
-) -> None:
-    above, below = ColumnTexts("", tuple(captions)), ColumnTexts("", tuple(notes))
+        rows.append(ImageRow("error", scale.pixels(error), notes=notes))
     with house_style():
-        save(image_grid(rows, title=title, captions=above, notes=below, color_scale=scale), path)
+        save(image_grid(rows, title=title, captions=_captions(oddest), color_scale=scale), path)
 
 
 def _change(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.float64]:
@@ -91,19 +81,13 @@ def _change(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.float64]:
     return change
 
 
-def _captions(part: ScoredPictures) -> list[str]:
+def _captions(part: ScoredPictures) -> tuple[str, ...]:
     texts = zip(part.names, map(error_text, part.errors), strict=True)
-    return [f"{name}\nMSE\N{NO-BREAK SPACE}{error}" for name, error in texts]
+    return tuple(f"{name}\nMSE\N{NO-BREAK SPACE}{error}" for name, error in texts)
 
 
 def draw_error_histograms(
-    errors: NDArray[np.float64],
-    *,
-    ordinary: NDArray[np.float64],
-    names: tuple[str, str],
-    path: Path,
-    title: str,
-    line: str,
+    errors: Errors, *, ordinary: Errors, names: tuple[str, str], path: Path, title: str, line: str
 ) -> None:
     """Draw two histograms of finite mean squared errors, (N,) and (M,), each as shares of its own set, on one axis.
 
@@ -113,35 +97,33 @@ def draw_error_histograms(
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
     """
+    with house_style():
+        page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, title=title, line=line)
+        _draw_histograms(page, errors, ordinary, names=names, corner=corner)
+        save(page.figure, path)
+
+
+def _draw_histograms(page: Page, errors: Errors, ordinary: Errors, *, names: tuple[str, str], corner: Corner) -> None:
     few = len(errors) <= FEW
     scale = value_axis(np.concatenate([errors, ordinary]), unit="")
     edges = _edges(scale, count=len(ordinary) if few else min(len(ordinary), len(errors)))
-    shares = [100 * np.histogram(values, bins=edges)[0] / len(values) for values in (errors, ordinary)]
-    highest = shares[1].max() if few else np.max(shares)
-    label = "error of a picture: mean over pixels of the squared error, pixels in [0, 1]"
+    share, ordinary_share = (100 * np.histogram(values, bins=edges)[0] / len(values) for values in (errors, ordinary))
+    highest = max(ordinary_share.max(), 0 if few else share.max())
+    upright = replace(value_axis(np.array([0, highest]), unit="", scale="linear"), low=0)
+    label = f"error of a picture: mean over pixels of the squared error, pixels in [0, 1] {scale.note}".strip()
     legend = line_height(LABEL) + SPACE
-    with house_style():
-        page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line=line)
-        axes = chart_axes(
-            page,
-            Corner(corner.left, corner.top + legend),
-            width=WIDTH,
-            height=HEIGHT - legend,
-            upright=replace(value_axis(np.array([0, highest]), unit="", scale="linear"), low=0),
-            across=scale,
-            labels=("share of the pictures (%)", f"{label} {scale.note}".strip()),
-        )
-        face: dict[str, Any] = {"facecolor": ORDINARY, "edgecolor": ORDINARY_EDGE, "linewidth": 2.2}
-        axes.stairs(shares[1], edges, fill=True, label=f"{names[1]}: {len(ordinary):,}", **face)
-        first = f"{names[0]}: {len(errors):,}"
-        style: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
-        if few:
-            half = axes.get_xaxis_transform()
-            axes.vlines(errors, 0, 0.5, transform=half, label=f"{first}, a line for each", **style)
-        else:
-            axes.stairs(shares[0], edges, label=first, **style)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=LABEL)
-        save(page.figure, path)
+    below = Corner(corner.left, corner.top + legend)
+    size: dict[str, Any] = {"width": WIDTH, "height": HEIGHT - legend}
+    axes = chart_axes(page, below, **size, upright=upright, across=scale, labels=("share of the pictures (%)", label))
+    face: dict[str, Any] = {"fill": True, "facecolor": ORDINARY, "edgecolor": ORDINARY_EDGE, "linewidth": 2.2}
+    axes.stairs(ordinary_share, edges, label=f"{names[1]}: {len(ordinary):,}", **face)
+    style: dict[str, Any] = {"color": FIRST, "linestyle": "--", "linewidth": 2.2}
+    style["label"] = f"{names[0]}: {len(errors):,}" + (", a line for each" if few else "")
+    if few:
+        axes.vlines(errors, 0, 0.5, transform=axes.get_xaxis_transform(), **style)
+    else:
+        axes.stairs(share, edges, **style)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize=LABEL)
 
 
 def _edges(scale: ValueAxis, *, count: int) -> NDArray[np.float64]:

@@ -45,7 +45,7 @@ class ValueAxis:
         if alike and not any("e" in text for text in written):  # 0.0200 and 0.0205, as in a table
             decimals = max((len(text.partition(".")[2]) for text in written), default=0)
             written = [f"{tick:.{decimals}f}" for tick in self.ticks]
-        return [_plain(text) for text in written]
+        return [plain(text) for text in written]
 
     def share(self, value: float) -> float:
         """The place of a value on the axis, from 0 to 1."""
@@ -76,11 +76,12 @@ class ValueAxis:
 
 
 def value_axis(values: NDArray[np.float64], *, unit: str, scale: str = "log") -> ValueAxis:
-    """The axis of finite values (N,); from 0 to 1 if there are none.
+    """The axis of the finite ones of some values; from 0 to 1 if there are none.
 
     It is logarithmic if all values are above zero, because the ratios of errors matter. It is linear if the metric's
     `scale` is, and in units that are logarithms already: decibels and nats.
     """
+    values = values[np.isfinite(values)]
     if not len(values):
         values, scale = np.array([0.0, 1.0]), "linear"
     low, high = float(values.min()), float(values.max())
@@ -115,7 +116,7 @@ def integer_axis(first: int, last: int) -> ValueAxis:
 
 def number(value: float) -> str:
     """A number with four significant digits, in plain digits where that is readable, otherwise as 1.500e-7."""
-    return _plain(f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:#.4g}".rstrip("."))
+    return plain(f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:#.4g}".rstrip("."))
 
 
 def integer_ticks(first: int, last: int, *, most: int = 11) -> list[int]:
@@ -157,5 +158,6 @@ def _even_ticks(low: float, high: float, *, most: int, integer: bool = False) ->
     return [float(tick) for tick in found if low <= tick <= high]
 
 
-def _plain(written: str) -> str:
+def plain(written: str) -> str:
+    """A written number with a minus sign, and without zeros and a plus in its exponent."""
     return written.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e").replace("-", "\N{MINUS SIGN}")

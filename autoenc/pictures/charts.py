@@ -161,6 +161,13 @@ def row_layout(
     return RowLayout(written, names_width, axes_width, row_height, wrapped(label, width=axes_width, size=LABEL))
 
 
+def write_column(page: Page, layout: RowLayout, head: str, texts: Sequence[str], *, right: int, top: int) -> None:
+    """Write a text for each row to the right of the chart, whose rows begin at `top`, and a head above them."""
+    page.text(head, x=right, y=top, size=SMALL, horizontal="right", vertical="bottom")
+    for row, text in enumerate(texts):
+        page.text(text, x=right, y=top + layout.middle(row), size=SMALL, horizontal="right", vertical="center")
+
+
 def row_axes(page: Page, layout: RowLayout, *, panel: int, corner: Corner, scale: ValueAxis) -> Axes:
     """The axes of a panel whose rows begin at `corner`, row i at y = i from the top, with its name to the left."""
     names = layout.names[panel]

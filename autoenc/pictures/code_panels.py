@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,25 @@ from autoenc.pictures.class_colors import draw_legend, legend
 from autoenc.pictures.code_axes import Box, Window, histograms, scatter, ticks
 from autoenc.pictures.page import LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, panel_page
+from autoenc.pictures.picture import Picture
 
 MOST_ROW, LEAST_ROW = 80, line_height(SMALL) + 4  # the height of a class in a histogram
 MOST_COVERED = 0.15  # the share of the axes that names may cover
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlacedCodesPicture(Picture):
+    """Base of the pictures of codes as points of a plane or a line, with the classes of their images."""
+
+    points: NDArray[Any]
+    """(..., N, 1) or (..., N, 2)."""
+    labels: NDArray[Any]
+    """(N,), indices into `class_names`."""
+    class_names: tuple[str, ...]
+    axis_labels: tuple[str, ...]
+    """One or two."""
+    notes: tuple[str, ...]
+    """Sentences: which images these are, and how their codes were projected."""
 
 
 class CodePanel(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -39,7 +40,7 @@ class Codebook(Picture):
         """Count the uses; None for a bottleneck without a codebook."""
         from autoenc.evaluation.health import codebook_uses
 
-        uses = codebook_uses(subject.model, subject.test_images, device=subject.device)
+        uses = codebook_uses(subject.model, subject.splits.test.images, device=subject.device)
         return None if uses is None else cls(uses=uses.numpy())
 
     @property
@@ -78,10 +79,15 @@ class Codebook(Picture):
             ranks = ValueAxis("linear", 0.5, len(shares) + 0.5, ticks, minor_ticks=[], note="")
             labels, inner = ("share of uses (%)", "code, by rank"), width - SPACE
             axes = chart_axes(page, corner, width=inner, height=height, upright=scale, across=ranks, labels=labels)
-            places = np.arange(1, len(shares) + 1)
-            if len(shares) <= FEW:
-                axes.bar(places, shares, width=0.8, color=BAR)
-            else:
-                axes.stairs(shares, np.append(places, len(shares) + 1) - 0.5, fill=True, color=BAR)
-            axes.axhline(100 / len(shares), color=INK, linestyle="--", linewidth=1.4)
+            _draw(axes, shares)
         return page.figure
+
+
+def _draw(axes: Axes, shares: NDArray[np.float64]) -> None:
+    """Bars in per cent, and a line at the height that all would have if they were equal."""
+    places = np.arange(1, len(shares) + 1)
+    if len(shares) <= FEW:
+        axes.bar(places, shares, width=0.8, color=BAR)
+    else:
+        axes.stairs(shares, np.append(places, len(shares) + 1) - 0.5, fill=True, color=BAR)
+    axes.axhline(100 / len(shares), color=INK, linestyle="--", linewidth=1.4)

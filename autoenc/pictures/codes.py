@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from autoenc.pictures.code_axes import Window, window
-from autoenc.pictures.code_panels import CodePanel, code_page, left_out, shared_names
-from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.code_panels import CodePanel, PlacedCodesPicture, code_page, left_out, shared_names
+from autoenc.pictures.picture import Panel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,18 +27,8 @@ LEAST_ASPECT, MOST_ASPECT = 1.0, 1.5  # of a single panel; several are square
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Codes(Picture):
-    """Codes of one or two numbers, or their projection, with the classes of their images."""
-
-    points: NDArray[Any]
-    """(N, 1) or (N, 2)."""
-    labels: NDArray[Any]
-    """(N,), indices into `class_names`."""
-    class_names: tuple[str, ...]
-    axis_labels: tuple[str, ...]
-    """One or two."""
-    notes: tuple[str, ...]
-    """Sentences: which images these are, and how their codes were projected."""
+class Codes(PlacedCodesPicture):
+    """Codes of one or two numbers, or their projection: points (N, 1) or (N, 2)."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -55,7 +44,7 @@ class Codes(Picture):
         chosen = random_indices(len(test), most=MOST_EMBEDDED if embed else MOST)
         if len(chosen) < 2:
             return None
-        codes = subject.codes(subject.test_images[chosen])
+        codes = subject.codes(subject.splits.test.images[chosen])
         finite = codes.isfinite().all(dim=1)
         embed = embed and codes.shape[1] > 2 and int(finite.sum()) >= FEWEST_EMBEDDED
         placed = _embedded(codes, finite) if embed else place(codes, plane_of=codes)

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autoenc.pictures.code_axes import Window, window
-from autoenc.pictures.code_panels import CodePanel, code_page, left_out, shared_names
+from autoenc.pictures.code_panels import CodePanel, PlacedCodesPicture, code_page, left_out, shared_names
 from autoenc.pictures.page import house_style
 from autoenc.pictures.panels import stacked
-from autoenc.pictures.picture import Panel, Picture, evenly_chosen
+from autoenc.pictures.picture import Panel, evenly_chosen
 from autoenc.runs import write_atomically
 
 if TYPE_CHECKING:
@@ -32,20 +32,11 @@ FRAME_SIDE, STILL_SIDE = 720, 300  # of the axes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CodesOverEpochs(Picture):
-    """The codes of the same images at several epochs, all projected in the same way."""
+class CodesOverEpochs(PlacedCodesPicture):
+    """The codes of the same images at several epochs, all projected in the same way: points (E, N, 1) or (E, N, 2)."""
 
     epochs: tuple[int, ...]
     """Rising; 0 is before training."""
-    points: NDArray[Any]
-    """(E, N, 1) or (E, N, 2)."""
-    labels: NDArray[Any]
-    """(N,), indices into `class_names`."""
-    class_names: tuple[str, ...]
-    axis_labels: tuple[str, ...]
-    """One or two."""
-    notes: tuple[str, ...]
-    """Sentences: which images these are, and how their codes were projected."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:

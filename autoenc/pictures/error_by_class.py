@@ -70,21 +70,13 @@ class ErrorByClass(Picture):
             [""],
             width=left + WIDTH,
             height=height + line_height(SMALL) + line_height(LABEL) + 2 * SPACE,
-            columns=1,
             title=title,
             line=_line(pictures),
             side=shown.width if shown else 0,
         )
         axes = Box(corners[0].left + left, corners[0].top, WIDTH, height).axes(page)
         _prepare(axes, rows, noisy=all(picture.noisy for picture in pictures))
-        for number, (_, boxes) in enumerate(rows):
-            for index, quantiles in enumerate(boxes):
-                middle = number + (index - (len(panels) - 1) / 2) * thickness / row_height
-                color = look(index).color if shown else SINGLE
-                _draw_box(axes, quantiles, middle=middle, thickness=0.8 * thickness / row_height, color=color)
-                if not shown and np.isfinite(quantiles).all():
-                    text, end = f"median {error_text(float(quantiles[2]))}", (quantiles[-1], middle)
-                    axes.annotate(text, end, (8, 0), textcoords="offset pixels", va="center", size=SMALL)
+        _draw_boxes(axes, rows, thickness=thickness / row_height)
         if shown:
             draw_legend(page, shown, corner=side)
         return page.figure
@@ -126,6 +118,19 @@ def _prepare(axes: Axes, rows: Sequence[Row], *, noisy: bool) -> None:
     axes.grid(axis="x")
     axes.set_axisbelow(True)
     axes.axhline(0.5, color=INK, linewidth=0.8)  # below it, the classes
+
+
+def _draw_boxes(axes: Axes, rows: Sequence[Row], *, thickness: float) -> None:
+    """A box in each row for each panel; that of a single panel has its median next to it."""
+    for number, (_, boxes) in enumerate(rows):
+        single = len(boxes) == 1
+        for index, quantiles in enumerate(boxes):
+            middle = number + (index - (len(boxes) - 1) / 2) * thickness
+            color = SINGLE if single else look(index).color
+            _draw_box(axes, quantiles, middle=middle, thickness=0.8 * thickness, color=color)
+            if single and np.isfinite(quantiles).all():
+                text, end = f"median {error_text(float(quantiles[2]))}", (quantiles[-1], middle)
+                axes.annotate(text, end, (8, 0), textcoords="offset pixels", va="center", size=SMALL)
 
 
 def _draw_box(axes: Axes, quantiles: NDArray[np.float64], *, middle: float, thickness: float, color: str) -> None:

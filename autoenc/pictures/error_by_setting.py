@@ -51,6 +51,23 @@ def error_by_setting(
     Raises:
         ValueError: there is no point with a finite error.
     """
+    series = _series(points, baseline)
+    names = [line.label for line in series]
+    found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
+    settings = np.unique(found[:, 0]).tolist()
+    upright = value_axis(found[:, 1], unit=metric_label, scale=scale)
+    across = setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings)
+    size: dict[str, Any] = {"width": WIDTH, "height": max(HEIGHT, names_height(names))}
+    page, (corner,), _ = panel_page([""], **size, title=title, line=LINE)
+    labels = (metric_label, x_label)
+    axes = chart_axes(page, corner, **size, upright=upright, across=across, labels=labels, names=names)
+    for line in series:
+        line.draw(axes)
+    return page.figure
+
+
+def _series(points: Sequence[Point], baseline: Sequence[tuple[float, float]]) -> list[_Series]:
+    """The series with a finite error, then the baseline if there is one."""
     series = []
     for index, name in enumerate(dict.fromkeys(run.series for run in points)):
         own = [run for run in points if run.series == name]
@@ -61,24 +78,7 @@ def error_by_setting(
         raise ValueError("points: expected at least one with a finite error")
     if baseline:
         series.append(_Series(BASELINE, _finite(baseline), np.zeros((0, 2)), INK, ""))
-    names = [line.label for line in series]
-    found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
-    settings = np.unique(found[:, 0]).tolist()
-    height = max(HEIGHT, names_height(names))
-    page, (corner,), _ = panel_page([""], width=WIDTH, height=height, columns=1, title=title, line=LINE)
-    axes = chart_axes(
-        page,
-        corner,
-        width=WIDTH,
-        height=height,
-        upright=value_axis(found[:, 1], unit=metric_label, scale=scale),
-        across=setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings),
-        labels=(metric_label, x_label),
-        names=names,
-    )
-    for line in series:
-        line.draw(axes)
-    return page.figure
+    return series
 
 
 class _Series(NamedTuple):

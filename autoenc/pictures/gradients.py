@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.axis_ticks import value_axis
-from autoenc.pictures.charts import RowLayout, row_axes, row_layout
-from autoenc.pictures.page import SMALL, Page, line_height, text_width
+from autoenc.pictures.axis_ticks import plain, value_axis
+from autoenc.pictures.charts import row_axes, row_layout, write_column
+from autoenc.pictures.page import SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture, chart_width, columns_of
 
@@ -51,20 +51,17 @@ class Gradients(Picture):
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
-        """Measure the norm of the objective's mean gradient on the first 1,024 training images.
+        """The norm of the objective's mean gradient on 1,024 training images, in eval mode; None without weights.
 
-        In eval mode (batch normalisation uses its running statistics, dropout is off), with noise and sampled codes
-        that are the same in every run. No gradient stays on the parameters. For parametrized weights it is the gradient
-        with respect to the weights as they are used. Tied weights are listed once, with the sum over both uses. None
-        for a model without weights.
+        Noise and sampled codes are the same in every run. The gradient of parametrized weights is with respect to the
+        weights as they are used. Tied weights are listed once, with the sum over both uses.
         """
         from autoenc.evaluation.batches import as_floats
 
         layers = _layers(subject.model)
         if not layers:
             return None
-        stored = subject.splits.train.images[: BATCH * BATCHES]
-        images = as_floats(stored, device=subject.device)  # (N, C, H, W)
+        images = as_floats(subject.splits.train.images[: BATCH * BATCHES], device=subject.device)  # (N, C, H, W)
         return cls(
             layers=tuple(layers),
             before=_norms(subject.untrained(), images, subject=subject),
@@ -94,13 +91,14 @@ class Gradients(Picture):
             line=LINE.format(images=panels[0].picture.images),
         )
         norms = np.concatenate([norms for _, picture in panels for norms in (picture.before, picture.after)])
-        scale = value_axis(norms[np.isfinite(norms) & (norms > 0)], unit="a share")
+        scale = value_axis(norms[norms > 0], unit="a share")
         for index, (panel, (left, top)) in enumerate(zip(panels, corners, strict=True)):
             axes = row_axes(page, layout, panel=index, corner=Corner(left, top + head), scale=scale)
             _draw(axes, panel.picture)
             columns_of_numbers = (panel.picture.before, panel.picture.after)
             for name, values, right in zip(HEADS, columns_of_numbers, (width - column, width), strict=True):
-                _write(page, name, values, right=left + right, top=top + head, layout=layout)
+                texts = [_written(float(value)) for value in values]
+                write_column(page, layout, name, texts, right=left + right, top=top + head)
         return page.figure
 
 
@@ -160,18 +158,10 @@ def _draw(axes: Axes, picture: Gradients) -> None:
         axes.plot(drawn, places, shape, color=color, markerfacecolor=filling, **style)
 
 
-def _write(page: Page, head: str, values: NDArray[np.float64], *, right: int, top: int, layout: RowLayout) -> None:
-    """A column of numbers to the right of the chart."""
-    page.text(head, x=right, y=top, size=SMALL, horizontal="right", vertical="bottom")
-    for row, value in enumerate(values):
-        y = top + layout.middle(row)
-        page.text(_written(float(value)), x=right, y=y, size=SMALL, horizontal="right", vertical="center")
-
-
 def _written(value: float) -> str:
     """Two digits, and a power of ten if that is shorter: `0.15`, `1.5e-3`."""
     if not np.isfinite(value):
         return "\N{INFINITY}" if np.isinf(value) else "NaN"
     if value == 0 or 0.01 <= value < 99.5:
         return f"{value:.2g}"
-    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e").replace("-", "\N{MINUS SIGN}")
+    return plain(f"{value:.1e}")

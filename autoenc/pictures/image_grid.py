@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -38,51 +38,29 @@ class ImageRow:
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
     """One below each image, or none at all."""
+    notes_label: str = ""
+    """To the left of the notes."""
     begins: bool = False
     """Whether some space above separates it from the previous rows."""
-
-
-@dataclass(frozen=True)
-class ColumnTexts:
-    """One text for each column, above or below the images, and a label for them."""
-
-    label: str
-    texts: tuple[str, ...]
-
-    def wrapped(self, width: int) -> ColumnTexts:
-        """The same texts in lines of at most `width` pixels."""
-        return ColumnTexts(self.label, tuple(wrapped(text, width=width, size=SMALL) for text in self.texts))
-
-    @property
-    def height(self) -> int:
-        """With the gap to the images; 0 without texts."""
-        height = max((block_height(text, SMALL) for text in self.texts), default=0)
-        return height + GAP if height else 0
 
 
 def image_grid(
     rows: Sequence[ImageRow],
     *,
     title: str,
-    captions: ColumnTexts,
-    notes: ColumnTexts,
-    color_scale: ColorScale | None,
+    captions: Sequence[str] = (),
+    color_scale: ColorScale | None = None,
     line: str = "",
 ) -> Figure:
     """Draw the rows; columns that do not fit continue in further bands below. Call it inside `house_style`.
 
-    Captions stand above the columns, notes below them, and a colour bar at the foot of the page. A `line` below the
-    title explains the picture.
+    Captions stand above the columns, and a colour bar at the foot of the page. A `line` below the title explains the
+    picture.
     """
-    images = len(rows[0].pixels)
-    if len(rows) > 2 * images and images < MANY:  # more than twice as high as wide, which fits no slide
-        rows, captions, notes = _turned(rows, captions=captions, notes=notes)
-    else:
-        rows = [replace(row, label=wrapped(row.label, width=MAX_ROW_LABEL, size=LABEL)) for row in rows]
-    layout = _layout(rows, captions=captions, notes=notes)
+    layout = _layout(*_arranged(rows, captions))
     height = layout.bands * layout.band_height - SPACE
     foot = BAR_WIDTH + 3 * SPACE + 2 * line_height(SMALL) if color_scale else 0
-    page, (corner,), _ = panel_page([""], width=layout.width, height=height + foot, columns=1, title=title, line=line)
+    page, (corner,), _ = panel_page([""], width=layout.width, height=height + foot, title=title, line=line)
     for band in range(layout.bands):
         _draw_band(page, layout, band=band, corner=Corner(corner.left, corner.top + band * layout.band_height))
     if color_scale:
@@ -92,32 +70,29 @@ def image_grid(
     return page.figure
 
 
-def _turned(
-    rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTexts
-) -> tuple[list[ImageRow], ColumnTexts, ColumnTexts]:
-    """Rows as columns: the labels stand above, captions and notes to the left."""
-    texts = list(captions.texts) or [""] * len(rows[0].pixels)
-    if notes.texts:
-        texts = [f"{text}\n{notes.label} {note}".strip() for text, note in zip(texts, notes.texts, strict=True)]
+def _arranged(rows: Sequence[ImageRow], captions: Sequence[str]) -> tuple[list[ImageRow], Sequence[str]]:
+    """Rows with wrapped labels, and captions; a grid that would be too high becomes columns, captions at their left."""
+    images = len(rows[0].pixels)
+    if len(rows) <= 2 * images or images >= MANY:  # more than twice as high as wide fits no slide
+        return [replace(row, label=wrapped(row.label, width=MAX_ROW_LABEL, size=LABEL)) for row in rows], captions
     noted = any(row.notes for row in rows)
     turned = [
         ImageRow(
             wrapped(text, width=MAX_LABEL, size=LABEL),
             np.stack([row.pixels[index] for row in rows]),
-            notes=tuple(row.notes[index] if row.notes else "" for row in rows) if noted else (),
+            notes=tuple(f"{row.notes_label} {row.notes[index]}" if row.notes else "" for row in rows) if noted else (),
         )
-        for index, text in enumerate(texts)
+        for index, text in enumerate(captions or [""] * images)
     ]
-    return turned, ColumnTexts("", tuple(row.label for row in rows)), ColumnTexts("", ())
+    return turned, [row.label for row in rows]
 
 
 class _Layout(NamedTuple):
     """Sizes in pixels; `left` is the width of the labels, with the space after them."""
 
     rows: Sequence[ImageRow]
-    captions: ColumnTexts
-    notes: ColumnTexts
-    row_notes: list[ColumnTexts]
+    """Their notes are wrapped, like the captions."""
+    captions: Sequence[str]
     scale: int
     columns: int
     bands: int
@@ -131,27 +106,27 @@ class _Layout(NamedTuple):
 
     @property
     def band_height(self) -> int:
-        return self.captions.height + self.row_top(len(self.row_notes)) + self.notes.height + SPACE
+        return _height(self.captions) + self.row_top(len(self.rows)) + SPACE
 
     def row_top(self, row: int) -> int:
         """How far a row is below the first; of the number of rows, the foot of the last."""
-        notes = sum(texts.height for texts in self.row_notes[:row])
+        notes = sum(_height(part.notes) for part in self.rows[:row])
         return row * self.row_height + notes + SPACE * sum(part.begins for part in self.rows[1 : row + 1])
 
 
-def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTexts) -> _Layout:
+def _height(texts: Sequence[str]) -> int:
+    """The height of texts side by side, with the gap to the images; 0 without texts."""
+    height = max((block_height(text, SMALL) for text in texts), default=0)
+    return height + GAP if height else 0
+
+
+def _layout(rows: Sequence[ImageRow], captions: Sequence[str]) -> _Layout:
     """As few bands as possible, then images as large as possible."""
     count, image_height, image_width = rows[0].pixels.shape[:3]
     longer = max(image_height, image_width)
     least = -(-MIN_SIDE // longer)
-    labels = [*(row.label for row in rows), captions.label, notes.label]
-    left = max(text_width(label, LABEL) for label in labels) + SPACE
-    width = MAX_WIDTH - 2 * MARGIN - left
-    row_notes = [ColumnTexts("", row.notes) for row in rows]
-    texts = [text for part in (captions, notes, *row_notes) for text in part.texts]
-    words = [min(MAX_WORD, text_width(piece.strip(), SMALL)) for text in texts for piece in pieces(text)]
-    headings = [min(MAX_HEADING, text_width(caption, SMALL) // HEADING_LINES) for caption in captions.texts]
-    word = max([0, *words, *headings])
+    left = max(text_width(label, LABEL) for row in rows for label in (row.label, row.notes_label)) + SPACE
+    width, word = MAX_WIDTH - 2 * MARGIN - left, _text_room(rows, captions)
     columns = min(count, max(1, (width + GAP) // max(least * image_width + GAP, word + BETWEEN)))
     bands = -(-count // columns)
     columns = -(-count // bands)  # as many in each band, except for the last
@@ -164,34 +139,42 @@ def _layout(rows: Sequence[ImageRow], *, captions: ColumnTexts, notes: ColumnTex
     scale = max(least, min(room[0] // image_width, room[1] // image_height, MAX_SIDE // longer))
     column_width = max(scale * image_width + GAP, word + BETWEEN)
     row_height = max(scale * image_height, label_height) + GAP
-    parts = [part.wrapped(column_width - BETWEEN) for part in (captions, notes, *row_notes)]
-    return _Layout(rows, parts[0], parts[1], parts[2:], scale, columns, bands, left, column_width, row_height)
+
+    def in_columns(texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(wrapped(text, width=column_width - BETWEEN, size=SMALL) for text in texts)
+
+    rows = [replace(row, notes=in_columns(row.notes)) for row in rows]
+    return _Layout(rows, in_columns(captions), scale, columns, bands, left, column_width, row_height)
+
+
+def _text_room(rows: Sequence[ImageRow], captions: Sequence[str]) -> int:
+    """The width that the texts of a column need."""
+    texts = [*captions, *(note for row in rows for note in row.notes)]
+    words = [min(MAX_WORD, text_width(piece.strip(), SMALL)) for text in texts for piece in pieces(text)]
+    headings = [min(MAX_HEADING, text_width(caption, SMALL) // HEADING_LINES) for caption in captions]
+    return max([0, *words, *headings])
 
 
 def _draw_band(page: Page, layout: _Layout, *, band: int, corner: Corner) -> None:
-    rows = layout.rows
-    first = band * layout.columns
-    chosen = range(first, min(first + layout.columns, len(rows[0].pixels)))
-    left, top = corner.left + layout.left, corner.top + layout.captions.height
-
-    def write(texts: ColumnTexts, *, y: int, vertical: str) -> None:
-        if not texts.texts:
-            return
-        page.text(texts.label, x=left - SPACE, y=y, size=SMALL, horizontal="right", vertical=vertical)
-        for column, index in enumerate(chosen):
-            middle = left + column * layout.column_width + (layout.column_width - GAP) / 2
-            page.text(texts.texts[index], x=middle, y=y, size=SMALL, horizontal="center", vertical=vertical)
-
-    write(layout.captions, y=top - GAP, vertical="bottom")
-    write(layout.notes, y=top + layout.row_top(len(rows)), vertical="top")
-    image_height, image_width = (layout.scale * size for size in rows[0].pixels.shape[1:3])
-    inset = (layout.column_width - GAP - image_width) // 2
-    drop = (layout.row_height - GAP - image_height) // 2
-    for number, row in enumerate(rows):
+    chosen = slice(band * layout.columns, (band + 1) * layout.columns)
+    left, top = corner.left + layout.left, corner.top + _height(layout.captions)
+    width = layout.column_width
+    _write_texts(page, layout.captions[chosen], left=left, y=top - GAP, width=width, vertical="bottom")
+    for number, row in enumerate(layout.rows):
         row_top = top + layout.row_top(number)
-        middle = row_top + drop + image_height / 2
-        page.text(row.label, x=left - SPACE, y=middle, size=LABEL, horizontal="right", vertical="center")
-        for column, index in enumerate(chosen):
-            place = left + column * layout.column_width + inset
-            page.image(row.pixels[index], left=place, top=row_top + drop, scale=layout.scale)
-        write(layout.row_notes[number], y=row_top + layout.row_height, vertical="top")
+        image_height, image_width = (layout.scale * size for size in row.pixels.shape[1:3])
+        inset, drop = (width - GAP - image_width) // 2, (layout.row_height - GAP - image_height) // 2
+        label: dict[str, Any] = {"x": left - SPACE, "horizontal": "right"}
+        page.text(row.label, y=row_top + drop + image_height / 2, size=LABEL, vertical="center", **label)
+        for column, pixels in enumerate(row.pixels[chosen]):
+            page.image(pixels, left=left + column * width + inset, top=row_top + drop, scale=layout.scale)
+        foot = row_top + layout.row_height
+        page.text(row.notes_label, y=foot, size=SMALL, **label)
+        _write_texts(page, row.notes[chosen], left=left, y=foot, width=width, vertical="top")
+
+
+def _write_texts(page: Page, texts: Sequence[str], *, left: int, y: int, width: int, vertical: str) -> None:
+    """A text in the middle of each column of this width."""
+    for column, text in enumerate(texts):
+        middle = left + column * width + (width - GAP) / 2
+        page.text(text, x=middle, y=y, size=SMALL, horizontal="center", vertical=vertical)

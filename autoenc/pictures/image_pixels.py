@@ -1,10 +1,9 @@
-"""Arrays as pixels: images in [0, 1] as bytes, numbers by a colour scale, and which runs were given the same images."""
+"""Arrays as pixels: images in [0, 1] as bytes, and numbers by a colour scale."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 import matplotlib as mpl
 import numpy as np
@@ -56,19 +55,19 @@ class ColorScale:
     low: float
     high: float
 
+    @classmethod
+    def of_errors(cls, label: str, errors: NDArray[np.float64]) -> Self:
+        """From 0 to the largest finite error, rounded up to a round number."""
+        largest = max(float(errors[np.isfinite(errors)].max(initial=0)), 1 / 255)  # less than a grey level is no error
+        power = 10 ** np.floor(np.log10(largest))
+        high = next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
+        return cls(label, "Reds", low=0, high=float(high))
+
     def pixels(self, values: NDArray[np.floating]) -> NDArray[np.uint8]:
         """The colours of values (..., W) as bytes (..., W, 3)."""
         share = np.atleast_1d((values - self.low) / (self.high - self.low))
         colors = np.asarray(mpl.colormaps[self.colors](share, bytes=True), dtype=np.uint8)
         return colors[..., :3]
-
-
-def error_scale(label: str, errors: NDArray[np.float64]) -> ColorScale:
-    """From 0 to the largest finite error, rounded up to a round number."""
-    largest = max(float(errors[np.isfinite(errors)].max(initial=0)), 1 / 255)  # less than a grey level is no error
-    power = 10 ** np.floor(np.log10(largest))
-    high = next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9))
-    return ColorScale(label, "Reds", low=0, high=float(high))
 
 
 def draw_color_bar(page: Page, scale: ColorScale, *, left: int, top: int, height: int = 0, width: int = 0) -> None:
@@ -81,51 +80,3 @@ def draw_color_bar(page: Page, scale: ColorScale, *, left: int, top: int, height
     bar = page.figure.colorbar(values, cax=axes, orientation="horizontal" if width else "vertical", ticks=ticks)
     bar.outline.set_edgecolor(axes.spines["left"].get_edgecolor())
     bar.set_label(wrapped(scale.label, width=length, size=SMALL), size=SMALL)
-
-
-class Given(NamedTuple):
-    """The images that a run was given."""
-
-    label: str
-    """Of the run: parts such as `seed 1`, separated by commas."""
-    images: NDArray[Any]
-
-
-class Group(NamedTuple):
-    """Runs that were given the same images."""
-
-    members: list[int]
-    labels: list[str]
-
-
-def grouped(runs: Sequence[Given]) -> list[Group]:
-    """Group runs whose images are equal bit for bit; groups and members keep their order."""
-    found: dict[bytes, Group] = {}
-    for index, run in enumerate(runs):
-        group = found.setdefault(run.images.tobytes(), Group([], []))
-        group.members.append(index)
-        group.labels.append(run.label)
-    return list(found.values())
-
-
-def input_label(group: Group, groups: Sequence[Group]) -> str:
-    """`noisy input`, and if there are several inputs, which.
-
-    It names what the group's labels share and not all labels have. If there is nothing, or if another group shares it
-    too, it names the first label and how many more there are.
-    """
-    if len(groups) == 1:
-        return "noisy input"
-    everywhere = _shared([label for other in groups for label in other.labels])
-    others = [_shared(other.labels) for other in groups if other is not group]
-    own = [part for part in _shared(group.labels) if part not in everywhere]
-    if not own or any(set(own) <= set(other) for other in others):
-        more = len(group.labels) - 1
-        own = [group.labels[0] + (f" and {more} more" if more else "")]
-    return f"noisy input \N{MIDDLE DOT} {', '.join(own)}"
-
-
-def _shared(labels: Sequence[str]) -> list[str]:
-    """The parts that are in every label."""
-    first, *others = (label.split(", ") for label in labels)
-    return [part for part in first if all(part in other for other in others)]

@@ -37,8 +37,7 @@ def draw_loss_curves(
 ) -> None:
     """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`, and mark the best epoch.
 
-    `history` are the rows of metrics.jsonl. `loss_label` names the loss and its unit, which decides on the scale of
-    the axis (see `value_axis`). Values that are missing or not finite leave a gap.
+    `history` are the rows of metrics.jsonl, `loss_label` the loss and its unit. Values that are not finite leave a gap.
 
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
@@ -47,7 +46,7 @@ def draw_loss_curves(
     validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
     curves = [curve for curve in (train, validation) if math.isfinite(curve.last)]
     with house_style():
-        page = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title=title, line="")
+        page = panel_page([""], width=WIDTH, height=HEIGHT, title=title)
         chart = _Chart(loss_label, curves or [train], [curve.label for curve in curves])
         axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
         if best_epoch is not None:
@@ -60,14 +59,8 @@ def loss_curves_by_run(
 ) -> Figure:
     """The losses of several runs by epoch, in one chart for each unit of the loss; call it inside `house_style`.
 
-    A chart grows with the names of its runs. Of very many runs it names the best, those with the lowest last loss, and
-    says so. The scale is as in `value_axis`. Values that are missing or not finite leave a gap.
-
-    Args:
-        histories: of each run a name and the rows of its metrics.jsonl: `epoch`, `train/loss`, and perhaps
-            `validation/loss`.
-        loss_labels: of each run the loss and its unit.
-        title: of the page.
+    Of each run there is a name, the rows of its metrics.jsonl, and a label with the loss and its unit. Of very many
+    runs, those with the lowest last loss are named. Values that are missing or not finite leave a gap.
 
     Raises:
         ValueError: there is no run, or a run has no epoch.
@@ -173,7 +166,6 @@ def _chart(runs: Sequence[list[_Curve]], *, unit: str) -> _Chart:
 
 def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, height: int) -> Axes:
     values = np.concatenate([curve.losses for curve in chart.curves])
-    values = values[np.isfinite(values)]
     epochs = np.concatenate([curve.epochs for curve in chart.curves])
     axes = chart_axes(
         page.page,
@@ -187,7 +179,7 @@ def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, h
     )
     for curve in chart.curves:
         curve.draw(axes)
-    if not len(values):
+    if not np.isfinite(values).any():
         write_in_middle(axes, "no finite value to draw")
     return axes
 
@@ -200,15 +192,7 @@ def _mark_best(axes: Axes, curves: Sequence[_Curve], *, best_epoch: int) -> None
     axes.vlines(best_epoch, low, found[-1] if found else high, color=INK, linewidth=1, linestyle=":")
     if found:
         draw_ring(axes, best_epoch, found[-1], color=INK)
-    leftwards = best_epoch > sum(axes.get_xlim()) / 2
-    axes.annotate(
-        label,
-        xy=(best_epoch, 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(-SPACE if leftwards else SPACE, SPACE),
-        textcoords="offset pixels",
-        horizontalalignment="right" if leftwards else "left",
-        verticalalignment="bottom",
-        size=LABEL,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},  # hides the grid line behind it
-    )
+    side, offset = ("right", -SPACE) if best_epoch > sum(axes.get_xlim()) / 2 else ("left", SPACE)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # hides the grid line behind it
+    place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset pixels", "ha": side}
+    axes.annotate(label, (best_epoch, 0), (offset, SPACE), **place, va="bottom", size=LABEL, bbox=box)

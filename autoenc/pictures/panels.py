@@ -40,7 +40,14 @@ class PanelPage(NamedTuple):
 
 
 def panel_page(
-    headings: Sequence[str], *, width: int, height: int, columns: int, title: str, line: str, side: int = 0
+    headings: Sequence[str],
+    *,
+    width: int,
+    height: int,
+    columns: int = 1,
+    title: str = "",
+    line: str = "",
+    side: int = 0,
 ) -> PanelPage:
     """Make a page with a panel of `width` x `height` pixels for each heading, `columns` of them in a row.
 

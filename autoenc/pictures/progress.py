@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from autoenc.pictures.image_grid import image_grid
 from autoenc.pictures.picture import Panel, Picture, evenly_chosen
-from autoenc.pictures.reconstructions import best_panels, check_same_images, image_row, shared_grid
+from autoenc.pictures.reconstructions import best_panels, check_same_images, image_row
 
 if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
@@ -77,4 +78,4 @@ class Progress(Picture):
                 when = f"epoch {epoch}" if epoch else "before training"
                 name = " \N{MIDDLE DOT} ".join(filter(None, [when, label]))
                 rows.append(image_row(name, made, begins=number == 0 and len(best) > 1))
-        return shared_grid(rows, panels, title=title, line=line)
+        return image_grid(rows, title=title, captions=panels[0].picture.captions, line=line)

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
-from autoenc.pictures.image_pixels import ColorScale, Given, Group, as_pixels, error_text, grouped, input_label, remark
+from autoenc.pictures.image_grid import ImageRow, image_grid
+from autoenc.pictures.image_pixels import ColorScale, as_pixels, error_text, remark
 from autoenc.pictures.picture import Panel, Picture
 
 if TYPE_CHECKING:
@@ -63,19 +63,14 @@ class Reconstructions(Picture):
         error = np.abs(self.final.astype(np.float64) - self.clean).mean(axis=1)  # (K, H, W)
         over = ", mean over channels" if self.clean.shape[1] > 1 else ""
         label = f"absolute error of a pixel, |reconstruction \N{MINUS SIGN} original|{over}"
-        scale = ColorScale(label, "Reds", low=0, high=_rounded_up(error))
+        scale = ColorScale.of_errors(label, error)
+        pixels = scale.pixels(np.nan_to_num(error, nan=np.inf))
         rows = [image_row("original", self.clean)]
         if self.noisy:
             rows.append(image_row("noisy input", self.given))
         rows.append(image_row("reconstruction", self.final))
-        rows.append(ImageRow("error", scale.pixels(np.nan_to_num(error, nan=np.inf))))
-        return image_grid(
-            rows,
-            title=title,
-            captions=ColumnTexts("", self.captions),
-            notes=ColumnTexts("MSE", tuple(error_text(value) for value in squared_errors(self.final, self.clean))),
-            color_scale=scale,
-        )
+        rows.append(ImageRow("error", pixels, notes=_error_texts(self.final, self.clean), notes_label="MSE"))
+        return image_grid(rows, title=title, captions=self.captions, color_scale=scale)
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
@@ -90,31 +85,43 @@ class Reconstructions(Picture):
             best, line = best_panels(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
         groups = _by_input(best)
         rows = [image_row("original", panels[0].picture.clean)]
-        for group in groups:
-            members = [best[member] for member in group.members]
-            below = [_reconstructed(label, picture) for label, picture in members]
-            if members[0].picture.noisy:
-                below.insert(0, image_row(input_label(group, groups), members[0].picture.given))
-            rows.append(replace(below[0], begins=len(groups) > 1))
-            rows += below[1:]
-        return shared_grid(rows, panels, title=title, line=line)
+        for members in groups:
+            first, *others = _group_rows(members, groups)
+            rows += [replace(first, begins=len(groups) > 1), *others]
+        return image_grid(rows, title=title, captions=panels[0].picture.captions, line=line)
 
 
-def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[Group]:
-    return grouped([Given(panel.label, panel.picture.given) for panel in panels])
+def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[list[Panel[Reconstructions]]]:
+    """Group panels whose inputs are equal bit for bit; groups and members keep their order."""
+    groups: dict[bytes, list[Panel[Reconstructions]]] = {}
+    for panel in panels:
+        groups.setdefault(panel.picture.given.tobytes(), []).append(panel)
+    return list(groups.values())
+
+
+def _group_rows(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> list[ImageRow]:
+    """The input, if it is noisy, and below it what each model made of it."""
+    rows = [_reconstructed(label, picture) for label, picture in members]
+    first = members[0].picture
+    return [image_row(_input_label(members, groups), first.given), *rows] if first.noisy else rows
+
+
+def _input_label(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> str:
+    """`noisy input`, and if there are several inputs, the first run that was given it."""
+    if len(groups) == 1:
+        return "noisy input"
+    more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+    return f"noisy input \N{MIDDLE DOT} {members[0].label}{more}"
 
 
 def _reconstructed(label: str, picture: Reconstructions) -> ImageRow:
-    errors = squared_errors(picture.final, picture.clean)
-    name = f"{label or 'reconstruction'}\nmean MSE {error_text(float(errors.mean()))}"
-    return image_row(name, picture.final, notes=tuple(error_text(float(value)) for value in errors))
+    mean = error_text(float(squared_errors(picture.final, picture.clean).mean()))
+    name = f"{label or 'reconstruction'}\nmean MSE {mean}"
+    return image_row(name, picture.final, notes=_error_texts(picture.final, picture.clean))
 
 
-def _rounded_up(error: NDArray[np.float64]) -> float:
-    """The end of the error's scale: the largest error, rounded up to a number that is easy to read."""
-    largest = max(float(error[np.isfinite(error)].max(initial=0)), 1 / 255)  # less than a grey level is no error
-    power = 10 ** np.floor(np.log10(largest))
-    return float(next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= largest * (1 - 1e-9)))
+def _error_texts(made: NDArray[Any], clean: NDArray[Any]) -> tuple[str, ...]:
+    return tuple(error_text(float(value)) for value in squared_errors(made, clean))
 
 
 def best_panels(
@@ -151,9 +158,3 @@ def check_same_images(panels: Sequence[Panel[Any]]) -> None:
 def image_row(label: str, images: NDArray[Any], *, notes: tuple[str, ...] = (), begins: bool = False) -> ImageRow:
     """A row of images (K, C, H, W) whose label tells if values had to be clipped."""
     return ImageRow(f"{label}\n{remark(images)}".strip(), as_pixels(images), notes=notes, begins=begins)
-
-
-def shared_grid(rows: Sequence[ImageRow], panels: Sequence[Panel[Any]], *, title: str, line: str) -> Figure:
-    """Draw rows of the same images, below the captions that all panels share."""
-    captions = ColumnTexts("", panels[0].picture.captions)
-    return image_grid(rows, title=title, captions=captions, notes=ColumnTexts("", ()), color_scale=None, line=line)

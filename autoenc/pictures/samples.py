@@ -57,10 +57,8 @@ class Samples(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """Decode codes from N(0, I), and from a mixture of Gaussians fitted to training codes.
 
-        The mixture is that of P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10
-        components with full covariances, or with diagonal ones for codes longer than 64 numbers. Log-likelihoods leave
-        out the numbers that never vary, because these have no density. None if fewer than two training codes are
-        finite, or none of their numbers varies.
+        Log-likelihoods leave out the numbers that never vary, because these have no density. None if fewer than two
+        training codes are finite, or none of their numbers varies.
         """
         import torch
 
@@ -109,7 +107,11 @@ class Samples(Picture):
 
 
 def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:
-    """A mixture of Gaussians fitted to standardized codes (N, D)."""
+    """A mixture of Gaussians fitted to standardized codes (N, D).
+
+    It is that of P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10 components
+    with full covariances, or with diagonal ones for codes longer than 64 numbers.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import number, value_axis
-from autoenc.pictures.charts import row_axes, row_layout
+from autoenc.pictures.charts import row_axes, row_layout, write_column
 from autoenc.pictures.page import GRID, SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 
@@ -30,11 +32,8 @@ LOOKS = {
 def scores_by_run(rows: Sequence[tuple[str, Scores]], *, metric_label: str, title: str, scale: str = "log") -> Figure:
     """A row for each run, in the order given, with a mark and a number for each split; call it inside `house_style`.
 
-    Args:
-        rows: of each run a name and its values for some of `train`, `validation` and `test`; None if there is none.
-        metric_label: the metric and its unit.
-        title: of the page.
-        scale: the metric's scale (see `value_axis`).
+    Of each run there is a name and its scores for some of `train`, `validation` and `test`. `metric_label` is the
+    metric and its unit, `scale` its scale (see `value_axis`).
     """
     splits = [split for split in LOOKS if any(np.isfinite(_value(scores, split)) for _, scores in rows)]
     column = max(text_width(text, SMALL) for text in ("\N{WHITE SQUARE} validation", "1.234e\N{MINUS SIGN}5")) + SPACE
@@ -47,23 +46,25 @@ def scores_by_run(rows: Sequence[tuple[str, Scores]], *, metric_label: str, titl
         label=metric_label,
     )
     height = line_height(SMALL) + layout.height
-    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, columns=1, title=title, line="")
+    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title)
     top += line_height(SMALL)
     values = np.array([[_value(scores, split) for _, scores in rows] for split in splits])  # (splits, runs)
-    axis = value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale)
+    axis = value_axis(values, unit=metric_label, scale=scale)
     axes = row_axes(page, layout, panel=0, corner=Corner(left, top), scale=axis)
     axes.hlines(range(len(rows)), *axes.get_xlim(), color=GRID, linewidth=0.8)
     for index, split in enumerate(splits):
-        sign, marker, color = LOOKS[split]
-        style: dict[str, Any] = {"markersize": 10, "markeredgewidth": 2, "clip_on": False}
-        face = color if split == "test" else "none"
-        axes.plot(values[index], range(len(rows)), marker, color=color, markerfacecolor=face, label=split, **style)
+        _plot(axes, values[index], split=split)
         right = left + WIDTH - (len(splits) - 1 - index) * column
-        page.text(f"{sign} {split}", x=right, y=top, size=SMALL, horizontal="right", vertical="bottom")
-        for row, (_, scores) in enumerate(rows):
-            y = top + layout.middle(row)
-            page.text(_written(scores, split), x=right, y=y, size=SMALL, horizontal="right", vertical="center")
+        texts = [_written(scores, split) for _, scores in rows]
+        write_column(page, layout, f"{LOOKS[split][0]} {split}", texts, right=right, top=top)
     return page.figure
+
+
+def _plot(axes: Axes, values: NDArray[np.float64], *, split: str) -> None:
+    _, marker, color = LOOKS[split]
+    style: dict[str, Any] = {"markersize": 10, "markeredgewidth": 2, "clip_on": False}
+    face = color if split == "test" else "none"
+    axes.plot(values, range(len(values)), marker, color=color, markerfacecolor=face, label=split, **style)
 
 
 def _value(scores: Scores, split: str) -> float:

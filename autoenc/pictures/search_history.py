@@ -14,9 +14,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.axis_ticks import integer_axis, number, setting_axis, value_axis
+from autoenc.pictures.axis_ticks import ValueAxis, integer_axis, number, setting_axis, value_axis
 from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring
-from autoenc.pictures.page import FRAME, INK, MARGIN, SMALL, house_style, line_height, wrapped
+from autoenc.pictures.page import FRAME, INK, MARGIN, SMALL, Page, house_style, line_height, wrapped
 from autoenc.pictures.panels import GUTTER, SPACE, Corner, panel_page, save_stacked
 
 WIDTH = 1600 - 2 * MARGIN
@@ -37,6 +37,20 @@ IMPORTANCE = (
     "Importance: the share of the objective's variance that the setting alone explains (functional ANOVA); a rough "
     "guess if there are few trials."
 )
+
+
+class Objective(NamedTuple):
+    """What a search improves."""
+
+    label: str
+    """With its unit."""
+    higher_is_better: bool
+    scale: str = "log"
+    """Of its axis (see `value_axis`)."""
+
+    def axis(self, tried: Sequence[Tried]) -> ValueAxis:
+        """The axis of the trials' values."""
+        return value_axis(_values(tried), unit=self.label, scale=self.scale)
 
 
 class Tried(NamedTuple):
@@ -62,85 +76,70 @@ class Setting(NamedTuple):
 
 
 def draw_search(
-    tried: Sequence[Tried],
-    settings: Sequence[Setting],
-    *,
-    metric_label: str,
-    higher_is_better: bool,
-    title: str,
-    path: Path,
-    scale: str = "log",
+    tried: Sequence[Tried], settings: Sequence[Setting], objective: Objective, *, title: str, path: Path
 ) -> None:
     """Write both charts under one another as one picture. At least one trial has finished.
 
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
     """
-    objective: dict[str, Any] = {"metric_label": metric_label, "higher_is_better": higher_is_better, "scale": scale}
     with house_style():
-        history = search_history(tried, **objective)
-        panels = search_settings(tried, settings, **objective)
-    save_stacked([history, panels], path, title=title)
+        charts = [search_history(tried, objective), search_settings(tried, settings, objective)]
+    save_stacked(charts, path, title=title)
 
 
-def search_history(tried: Sequence[Tried], *, metric_label: str, higher_is_better: bool, scale: str = "log") -> Figure:
+def search_history(tried: Sequence[Tried], objective: Objective) -> Figure:
     """The objective by trial, with the best so far; call it inside `house_style`."""
-    values = _values(tried)
-    best = (np.fmax if higher_is_better else np.fmin).accumulate(values)  # NaN until the first that finished
-    page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, columns=1, title="", line=LINE)
+    best = (np.fmax if objective.higher_is_better else np.fmin).accumulate(_values(tried))  # NaN until one has finished
+    page, (corner,), _ = panel_page([""], width=WIDTH, height=HEIGHT, line=LINE)
     axes = chart_axes(
         page,
         Corner(corner.left, corner.top + MARK),
         width=WIDTH,
         height=HEIGHT - MARK,
-        upright=value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale),
+        upright=objective.axis(tried),
         across=integer_axis(tried[0].number, tried[-1].number),
-        labels=(metric_label, "trial"),
+        labels=(objective.label, "trial"),
         names=[LineLabel(f"best {number(best[-1])}", float(best[-1]), BEST)],
     )
     numbers = [float(trial.number) for trial in tried]
     axes.step(numbers, best, where="post", color=BEST, linewidth=2.2, label="best so far", zorder=2)
-    _draw_trials(axes, numbers, tried, higher_is_better=higher_is_better)
+    _draw_trials(axes, numbers, tried, higher_is_better=objective.higher_is_better)
     return page.figure
 
 
-def search_settings(
-    tried: Sequence[Tried],
-    settings: Sequence[Setting],
-    *,
-    metric_label: str,
-    higher_is_better: bool,
-    scale: str = "log",
-) -> Figure:
+def search_settings(tried: Sequence[Tried], settings: Sequence[Setting], objective: Objective) -> Figure:
     """The objective against each setting; call it inside `house_style`."""
-    values = _values(tried)
-    upright = value_axis(values[np.isfinite(values)], unit=metric_label, scale=scale)
-    names = [_choice_names(setting) for setting in settings]
-    lines = max((len(name.splitlines()) for labels in names for name in labels), default=1)
+    lines = max((len(name.splitlines()) for setting in settings for name in _choice_names(setting)), default=1)
     page, corners, _ = panel_page(
         [_heading(setting) for setting in settings],
         width=PANEL_WIDTH,
         height=PANEL_HEIGHT + (lines - 1) * line_height(SMALL),
         columns=2,
-        title="",
         line=IMPORTANCE if any(setting.importance is not None for setting in settings) else "",
     )
     for index, (setting, corner) in enumerate(zip(settings, corners, strict=True)):
-        across = _places(setting)
-        axes = chart_axes(
-            page,
-            Corner(corner.left, corner.top + MARK),
-            width=PANEL_WIDTH,
-            height=PANEL_HEIGHT - MARK,
-            upright=replace(upright, note=""),  # the history above has the note
-            across=setting_axis(across, logarithmic=setting.logarithmic, ticks=None if setting.choices is None else ()),
-            labels=("" if index % 2 else metric_label, ""),
-        )
-        if setting.choices is not None:
-            axes.set_xlim(-0.5, len(setting.choices) - 0.5)
-            axes.set_xticks(range(len(setting.choices)), names[index])
-        _draw_trials(axes, across, tried, higher_is_better=higher_is_better)
+        _draw_setting(page, setting, tried, objective, corner=corner, label="" if index % 2 else objective.label)
     return page.figure
+
+
+def _draw_setting(
+    page: Page, setting: Setting, tried: Sequence[Tried], objective: Objective, *, corner: Corner, label: str
+) -> None:
+    across = _places(setting)
+    axes = chart_axes(
+        page,
+        Corner(corner.left, corner.top + MARK),
+        width=PANEL_WIDTH,
+        height=PANEL_HEIGHT - MARK,
+        upright=replace(objective.axis(tried), note=""),  # the history above has the note
+        across=setting_axis(across, logarithmic=setting.logarithmic, ticks=None if setting.choices is None else ()),
+        labels=(label, ""),
+    )
+    if setting.choices is not None:
+        axes.set_xlim(-0.5, len(setting.choices) - 0.5)
+        axes.set_xticks(range(len(setting.choices)), _choice_names(setting))
+    _draw_trials(axes, across, tried, higher_is_better=objective.higher_is_better)
 
 
 def _heading(setting: Setting) -> str:

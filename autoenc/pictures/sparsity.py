@@ -50,7 +50,7 @@ class Sparsity(Picture):
 
         layers: tuple[str, ...] = ()
         totals: NDArray[np.float64] = np.zeros(4)
-        for observation in observed(subject.model, subject.test_images, device=subject.device, decoder=False):
+        for observation in observed(subject.model, subject.splits.test.images, device=subject.device, decoder=False):
             layers = tuple(activation.name.removeprefix("encoder ") for activation in observation.activations)
             totals = totals + np.array([_sums(activation.values.flatten(1)) for activation in observation.activations])
         zeros, entries, sparsities, defined = totals.T
@@ -70,10 +70,8 @@ class Sparsity(Picture):
             columns_width=text_width("Hoyer 0.123", SMALL) + SPACE,
             label="share of zeros, Hoyer's sparsity",
         )
-        labels = [panel.label for panel in panels]
-        page, corners, _ = panel_page(
-            labels, width=width, height=layout.height, columns=columns, title=title, line=LINE
-        )
+        names = [panel.label for panel in panels]
+        page, corners, _ = panel_page(names, width=width, height=layout.height, columns=columns, title=title, line=LINE)
         scale = ValueAxis("linear", 0, 1, [0, 0.25, 0.5, 0.75, 1], minor_ticks=[], note="")
         for index, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
             _draw(row_axes(page, layout, panel=index, corner=corner, scale=scale), panel.picture)

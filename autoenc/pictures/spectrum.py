@@ -52,11 +52,10 @@ class Spectrum(Picture):
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
-        """The spectra of the first 2,000 test images, their reconstructions, and 500 images by the untrained decoder.
+        """The spectra of 2,000 test images, their reconstructions, and 500 codes from N(0, I), decoded before training.
 
-        A trained decoder has learnt to counteract the pattern. The untrained one, decoding random codes from N(0, I),
-        shows what its layers alone leave. None for an architecture without upsampling, or images too small to tell
-        their frequencies apart.
+        A trained decoder has learnt to counteract the pattern; an untrained one shows what its layers alone leave.
+        None for an architecture without upsampling, or images too small to tell their frequencies apart.
         """
         import torch
 
@@ -66,9 +65,10 @@ class Spectrum(Picture):
         codes = torch.randn(RANDOM_CODES, subject.model.bottleneck.code_size, generator=generator)
         with torch.no_grad():
             made = subject.untrained().decode(codes.to(subject.device.torch_device)).float().cpu()
+        images = subject.splits.test.images[:MOST]
         return cls(
-            originals=power_spectrum(subject.test_images[:MOST].cpu().numpy() / 255),
-            reconstructions=power_spectrum(subject.reconstructions(subject.test_images[:MOST]).numpy()),
+            originals=power_spectrum(images.cpu().numpy() / 255),
+            reconstructions=power_spectrum(subject.reconstructions(images).numpy()),
             untrained=power_spectrum(made.numpy()),
         )
 
@@ -84,13 +84,11 @@ class Spectrum(Picture):
         scale = _color_scale(np.concatenate(spectra, axis=None))
         layout = _layout(panels[0].picture)
         profiles = [[_profile(power) for power in panel.picture.powers] for panel in panels]
-        levels = np.concatenate(profiles, axis=None)
-        values = value_axis(levels[np.isfinite(levels)], unit="decibels")
+        values = value_axis(np.concatenate(profiles, axis=None), unit="decibels")
         page, corners, side = panel_page(
             [": ".join(filter(None, [panel.label, panel.picture.remark])) for panel in panels],
             width=layout.width,
             height=layout.height,
-            columns=1,
             title=title,
             line=LINE,
             side=SIDE,

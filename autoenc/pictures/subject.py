@@ -43,9 +43,7 @@ class Subject:
     has_upsampling: bool
     """Whether the architecture has a way of upsampling to choose."""
     splits: Splits
-    """On the CPU."""
-    test_images: Tensor
-    """Those of the test split, uint8 (N, C, H, W), on the device."""
+    """Images on the device, labels on the CPU."""
     device: Device
     code_snapshots: Mapping[int, Tensor]
     """By epoch, the codes (M, code_size) of the `followed_images`, on the CPU; epoch 0 is before training."""
@@ -62,7 +60,7 @@ class Subject:
     @property
     def shown(self) -> Tensor:
         """The shown test images, (K, C, H, W) in [0, 1], on the device."""
-        return as_floats(self.test_images[self.shown_indices], device=self.device)
+        return as_floats(self.splits.test.images[self.shown_indices], device=self.device)
 
     @property
     def shown_names(self) -> tuple[str, ...]:
@@ -72,7 +70,7 @@ class Subject:
     @property
     def shown_codes(self) -> Tensor:
         """Their codes, (K, code_size), on the CPU."""
-        return self.codes(self.test_images[self.shown_indices])
+        return self.codes(self.splits.test.images[self.shown_indices])
 
     def names_of(self, labels: Tensor) -> tuple[str, ...]:
         """The names of classes, (N,)."""
@@ -81,10 +79,10 @@ class Subject:
     @cached_property
     def finite_test_codes(self) -> Tensor:
         """The finite codes of all clean test images, (N, code_size), on the CPU."""
-        return finite(self.codes(self.test_images))
+        return finite(self.codes(self.splits.test.images))
 
     def codes(self, images: Tensor) -> Tensor:
-        """The codes (N, code_size) of uint8 images (N, C, H, W), on the CPU."""
+        """The codes (N, code_size) of uint8 images (N, C, H, W), which are on the device, on the CPU."""
         return self._by_batches(images, self.model.encode)
 
     def reconstructions(self, images: Tensor) -> Tensor:
@@ -99,7 +97,7 @@ class Subject:
     def scored_test_batches(self) -> Iterator[ScoredBatch]:
         """The test images with their errors, as `summary.json` has them: `noisy_mse` with noise, `mse` without."""
         generator = frozen_generator(self.device, split="test")
-        for clean in batches(self.test_images, device=self.device):
+        for clean in batches(self.splits.test.images, device=self.device):
             given = self.noise(clean, generator=generator).images if self.noise.corrupts else clean
             with torch.no_grad(), self.device.autocast():
                 made = self.model(given).reconstruction.float()
@@ -114,7 +112,6 @@ class Subject:
         return model.eval()
 
     def _by_batches(self, images: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        images = images.to(self.device.torch_device)
         with torch.no_grad(), self.device.autocast():
             return torch.cat([function(batch).float().cpu() for batch in batches(images, device=self.device)])
 

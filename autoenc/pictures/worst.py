@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.image_grid import ImageRow, image_grid
 from autoenc.pictures.image_pixels import error_text
 from autoenc.pictures.picture import Panel, Picture
 from autoenc.pictures.reconstructions import image_row
@@ -77,14 +77,8 @@ class Worst(Picture):
         across = min(count, ACROSS)
         count = count - count % across if len(panels) == 1 else across  # whole rows
         ranks = [slice(first, first + across) for first in range(0, count, across)]
-        return image_grid(
-            [row for label, picture in panels for part in ranks for row in _rows(label, picture, ranks=part)],
-            title=title,
-            captions=ColumnTexts("", ()),
-            notes=ColumnTexts("", ()),
-            color_scale=None,
-            line=_line([panel.picture for panel in panels], count=count),
-        )
+        rows = [row for label, picture in panels for part in ranks for row in _rows(label, picture, ranks=part)]
+        return image_grid(rows, title=title, line=_line([panel.picture for panel in panels], count=count))
 
 
 def _largest(errors: Tensor) -> Tensor:

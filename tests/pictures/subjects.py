@@ -60,7 +60,6 @@ def subject_of(
         "noise": NOISES.parse({"name": "none"}),
         "has_upsampling": False,
         "splits": Splits(split(train), split(train[:0]), split(test), names, train_probabilities),
-        "test_images": test,
         "device": CPU,
         "code_snapshots": {},
         "shown_snapshots": {},

@@ -205,19 +205,9 @@ def test_noise_is_on_the_input_and_not_on_the_target() -> None:
     by_class = measured(ErrorByClass, subject)
     assert by_class.noisy
     assert np.allclose(by_class.errors, errors_of(subject) + 2 * 0.25 / 16, atol=1e-6)
-
-
-def test_errors_by_class_are_those_of_every_test_image() -> None:
-    subject = pixel_subject()
-    picture = measured(ErrorByClass, subject)
-    assert np.allclose(picture.errors, errors_of(subject), atol=1e-6)
-    assert picture.labels.tolist() == subject.splits.test.labels.tolist()
-    assert picture.class_names == subject.splits.class_names
-    assert not picture.noisy
-
-
-def test_few_images_are_all_shown() -> None:
-    assert len(measured(Worst, pixel_subject(test=4)).errors) == 4
+    assert by_class.labels.tolist() == subject.splits.test.labels.tolist()
+    assert by_class.class_names == subject.splits.class_names
+    assert not measured(ErrorByClass, pixel_subject()).noisy
 
 
 def test_what_is_not_finite_is_worst() -> None:

@@ -13,12 +13,11 @@ from matplotlib.image import FigureImage
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.pictures.image_grid import ColumnTexts, ImageRow, image_grid
+from autoenc.pictures.image_grid import ImageRow, image_grid
 from autoenc.pictures.image_pixels import ColorScale, as_pixels, error_text, remark
 from autoenc.pictures.page import save
 from tests.pictures.pages import check_layout, drawn, written
 
-NO_TEXTS = ColumnTexts("", ())
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 
 
@@ -26,10 +25,11 @@ def grid(
     rows: int, count: int, *, captions: Sequence[str] = (), note: str = "", shape: tuple[int, int] = (28, 28)
 ) -> Figure:
     pixels = np.zeros((count, *shape, 3), dtype=np.uint8)
-    texts = ColumnTexts("", tuple(captions[index % len(captions)] for index in range(count)) if captions else ())
-    notes = ColumnTexts("MSE", (note,) * count if note else ())
-    image_rows = [ImageRow(label, pixels) for label in ["original", "noisy input\n(clipped to 0…1)", *"abcdefg"][:rows]]
-    return drawn(lambda: image_grid(image_rows, title="a title " * 4, captions=texts, notes=notes, color_scale=None))
+    texts = [captions[index % len(captions)] for index in range(count)] if captions else []
+    labels = ["original", "noisy input\n(clipped to 0…1)", *"abcdefg"][: rows - 1]
+    last = ImageRow("error", pixels, notes=(note,) * count if note else (), notes_label="MSE" if note else "")
+    image_rows = [*(ImageRow(label, pixels) for label in labels), last]
+    return drawn(lambda: image_grid(image_rows, title="a title " * 4, captions=texts))
 
 
 def blocks(figure: Figure) -> list[tuple[int, int, NDArray[np.uint8]]]:
@@ -44,7 +44,7 @@ def blocks(figure: Figure) -> list[tuple[int, int, NDArray[np.uint8]]]:
 def test_each_pixel_is_a_sharp_block_in_its_own_row_and_column(tmp_path: Path, shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, 4, *shape, 3), dtype=np.uint8)
     rows = [ImageRow(label, images) for label, images in zip("abc", pixels, strict=True)]
-    figure = drawn(lambda: image_grid(rows, title="t", captions=NO_TEXTS, notes=NO_TEXTS, color_scale=None))
+    figure = drawn(lambda: image_grid(rows, title="t"))
     save(figure, tmp_path / "grid.png")
     page = np.asarray(Image.open(tmp_path / "grid.png").convert("RGB"))
     found = blocks(figure)
@@ -97,19 +97,18 @@ def test_narrow_images_leave_room_for_whole_words() -> None:
 
 def test_rows_of_a_single_image_become_columns() -> None:
     pixels = np.zeros((1, 28, 28, 3), dtype=np.uint8)
-    rows = [ImageRow(label, pixels, notes=(f"note {label}",)) for label in "abcd"]
-    captions, notes = ColumnTexts("", ("Ankle boot",)), ColumnTexts("MSE", ("0.0123",))
-    figure = drawn(lambda: image_grid(rows, title="t", captions=captions, notes=notes, color_scale=None))
+    rows = [ImageRow(label, pixels, notes=(f"note {label}",), notes_label="MSE") for label in "abcd"]
+    figure = drawn(lambda: image_grid(rows, title="t", captions=["Ankle boot"]))
     assert len({top for top, _, _ in blocks(figure)}) == 1
     assert [left for _, left, _ in blocks(figure)] == sorted({left for _, left, _ in blocks(figure)})
-    assert {"Ankle boot", "MSE 0.0123", "a", "d", "note a", "note d"} <= set(written(figure))
+    assert {"Ankle boot", "a", "d", "MSE note a", "MSE note d"} <= set(written(figure))
     check_layout(figure)
 
 
 def test_a_color_bar_has_the_scale_and_its_label() -> None:
     scale = ColorScale("absolute error", "Reds", low=0, high=0.4)
     rows = [ImageRow("error", scale.pixels(np.zeros((10, 8, 8))))]
-    figure = drawn(lambda: image_grid(rows, title="t", captions=NO_TEXTS, notes=NO_TEXTS, color_scale=scale))
+    figure = drawn(lambda: image_grid(rows, title="t", color_scale=scale))
     (axes,) = figure.axes
     assert axes.get_xlim() == (0, 0.4)
     assert axes.get_xlabel() == "absolute error"

@@ -182,12 +182,6 @@ def test_names_stay_beside_their_axes_and_apart_however_many_there_are(count: in
     assert (remark in all_of(figure)) == (len(names) < count)
 
 
-def test_names_of_several_charts_have_room() -> None:
-    units = [UNIT if index % 2 else "nats an image" for index in range(50)]
-    histories = [(long_name(index, parts=3), falling(0.01 + 1e-4 * index)) for index in range(50)]
-    check_layout(by_run(*histories, units=units))
-
-
 def test_a_name_stands_at_the_height_where_its_curve_ends() -> None:
     figure = by_run(("high", falling(1.0)), ("low", falling(0.01)))
     axes = figure.axes[0]

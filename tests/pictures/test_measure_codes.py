@@ -68,7 +68,7 @@ def test_of_many_images_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = random_indices(60, most=20)
     assert picture.labels.tolist() == (chosen % 3).tolist()
     assert set(picture.labels.tolist()) == {0, 1, 2}
-    assert np.allclose(picture.points, subject.test_images[chosen].flatten(1)[:, :2].numpy() / 255, atol=1e-6)
+    assert np.allclose(picture.points, subject.splits.test.images[chosen].flatten(1)[:, :2].numpy() / 255, atol=1e-6)
 
 
 def test_tsne_on_demand_keeps_neighbours() -> None:

@@ -122,7 +122,9 @@ def coded(monkeypatch: pytest.MonkeyPatch) -> Coded:
             decoded.append(codes)
             return torch.zeros(len(codes), 1, 4, 4)
 
-        monkeypatch.setattr(Subject, "codes", lambda subject, images: test if images is subject.test_images else train)
+        monkeypatch.setattr(
+            Subject, "codes", lambda subject, images: test if images is subject.splits.test.images else train
+        )
         monkeypatch.setattr(Subject, "decode", decode)
         return decoded
 

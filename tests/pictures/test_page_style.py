@@ -16,8 +16,8 @@ from PIL import Image
 
 import autoenc
 from autoenc.pictures.loss_curves import draw_loss_curves
-from autoenc.pictures.page import Page, house_style, save, text_width, wrapped
-from autoenc.pictures.panels import panel_page, save_stacked, stacked
+from autoenc.pictures.page import Page, house_style, text_width, wrapped
+from autoenc.pictures.panels import save_stacked, stacked
 
 
 def draw(path: Path) -> None:
@@ -95,14 +95,6 @@ def test_figures_stand_under_one_another_as_they_are() -> None:
     assert (pixels[:20, :30] == [255, 0, 0]).all()
     assert (pixels[:20, 30:] == 255).all()
     assert (pixels[20:] == [0, 0, 255]).all()
-
-
-def test_a_stacked_figure_has_the_pixels_that_it_has_alone(tmp_path: Path) -> None:
-    with house_style():
-        figure = panel_page(["a heading"], width=300, height=50, columns=1, title="a title", line="a line").page.figure
-        save(figure, tmp_path / "alone.png")
-    alone = page_of(tmp_path / "alone.png")
-    assert np.array_equal(stacked([figure], title="t")[-len(alone) :], alone)
 
 
 def test_the_title_stands_above_the_figures(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(r
     for name, tensor in trained.model.state_dict().items():
         assert torch.equal(subject.model.state_dict()[name], tensor)
     splits = trained.config.dataset.build(data_dir=trained.config.data_dir)
-    assert torch.equal(subject.test_images, splits.test.images)
+    assert torch.equal(subject.splits.test.images, splits.test.images)
     shown = splits.test.images[shown_indices(splits.test.labels)] / 255
     given = trained.config.noise(shown, generator=frozen_generator(subject.device, split="shown")).images
     picture = measured(Reconstructions, subject)
@@ -76,7 +76,7 @@ def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(r
 
 def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Mock]) -> None:
     subject = run[1].call_args_list[0].args[0]
-    test_codes = subject.model.encode(subject.test_images / 255).detach()
+    test_codes = subject.model.encode(subject.splits.test.images / 255).detach()
     np.testing.assert_allclose(measured(Codes, subject).points, principal_plane(test_codes).project(test_codes), 1e-3)
     images = subject.splits.train.images / 255
     assert measured(Samples, subject).mixture.endswith(f"fitted to {len(images)} training codes")

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from autoenc.pictures.search_history import Setting, Tried, draw_search, search_history, search_settings
+from autoenc.pictures.search_history import Objective, Setting, Tried, draw_search, search_history, search_settings
 from tests.pictures.pages import all_of, check_layout, drawn, written
 
 LABEL = "validation loss: mean squared error per pixel"
@@ -28,11 +28,11 @@ BATCH = Setting("training.batch_size", ["32", "128", "128", "32", "64"], False, 
 
 
 def history(*tried: Tried, higher_is_better: bool = False, scale: str = "log") -> Figure:
-    return drawn(lambda: search_history(tried, metric_label=LABEL, higher_is_better=higher_is_better, scale=scale))
+    return drawn(lambda: search_history(tried, Objective(LABEL, higher_is_better, scale)))
 
 
 def panels(*settings: Setting, tried: Any = TRIED, scale: str = "log") -> Figure:
-    return drawn(lambda: search_settings(tried, settings, metric_label=LABEL, higher_is_better=False, scale=scale))
+    return drawn(lambda: search_settings(tried, settings, Objective(LABEL, higher_is_better=False, scale=scale)))
 
 
 def points(axes: Axes) -> list[list[float]]:
@@ -120,7 +120,7 @@ def test_any_number_of_trials(count: int) -> None:
 
 def test_both_charts_are_in_one_picture(tmp_path: Path) -> None:
     path = tmp_path / "search.png"
-    draw_search(TRIED, [RATE, BATCH], metric_label=LABEL, higher_is_better=False, title="5 trials", path=path)
+    draw_search(TRIED, [RATE, BATCH], Objective(LABEL, higher_is_better=False), title="5 trials", path=path)
     with Image.open(path) as picture:
         assert picture.width == 1600
         assert picture.height > 1000

@@ -99,16 +99,18 @@ def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
 def _draw(
     study: Study, trials: list[Trial], *, importances: Mapping[str, float], metric: str, unit: str, path: Path
 ) -> None:
-    from autoenc.pictures.search_history import Tried, draw_search
+    from autoenc.pictures.search_history import Objective, Tried, draw_search
 
     known = find_metric(f"{SPLIT}.{metric}")
     ended = [trial for trial in trials if trial.state != "running"]
     draw_search(
         [Tried(trial.number, trial.state, trial.value) for trial in trials if trial.state != "running"],
         _settings(study, ended, importances=importances),
-        metric_label=f"{SPLIT} {metric}: {unit}" if unit else f"{SPLIT} {metric}",
-        scale=known.scale if known else "log",
-        higher_is_better=study.direction == "maximize",
+        Objective(
+            f"{SPLIT} {metric}: {unit}" if unit else f"{SPLIT} {metric}",
+            higher_is_better=study.direction == "maximize",
+            scale=known.scale if known else "log",
+        ),
         title=f"{path.parent.name}: a search of {len(ended)} trials",
         path=path,
     )
