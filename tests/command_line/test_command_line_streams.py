@@ -28,7 +28,7 @@ QUICK = [*TINY, "-m", "sweep.name=s", "training.epochs=1", "comparison.pictures=
 
 
 def finished_jobs() -> int:
-    return sum(RunDirectory(path.parent).finished for path in SWEEP.glob("*/status.json"))
+    return sum(RunDirectory(path.parent).state == "finished" for path in SWEEP.glob("*/status.json"))
 
 
 class Gone(io.RawIOBase):
