@@ -112,7 +112,6 @@ _NODES: dict[str, type[Any]] = {"training": TrainingSettings, "evaluation": Eval
 
 
 def _check_combinations(config: ExperimentConfig) -> None:
-    """Refuse settings that are valid alone but not together."""
     bottleneck, training = config.bottleneck, config.training
     if training.patience is not None and config.dataset.validation_fraction == 0:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"

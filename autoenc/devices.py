@@ -135,7 +135,6 @@ class Auto(_Settings):
 
 
 def _available() -> list[str]:
-    """The available devices, fastest first."""
     cuda = ["cuda:0"] if torch.cuda.device_count() else []
     mps = ["mps"] if torch.backends.mps.is_available() else []
     return [*cuda, *mps, "cpu"]

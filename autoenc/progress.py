@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+    track,
+)
 from rich.text import Text
 
 log = logging.getLogger(__name__)
@@ -94,6 +103,15 @@ class TerminalHandler(logging.Handler):
 def shown_path(path: Path) -> str:
     """A path for a message: relative to the current folder if it is inside."""
     return str(path.relative_to(Path.cwd())) if Path.cwd() in path.parents else str(path)
+
+
+def data_bars(*, of_bytes: bool = False) -> Progress:
+    """Bars for tasks that count files or bytes of a dataset: on a terminal, and nothing elsewhere."""
+    console = Console(stderr=True)
+    description, bar, *_ = Progress.get_default_columns()
+    counts = (DownloadColumn(), TransferSpeedColumn()) if of_bytes else (MofNCompleteColumn(),)
+    columns = (description, bar, *counts, TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 def steps(items: Sequence[T], *, name: str) -> Iterator[T]:

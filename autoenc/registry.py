@@ -76,7 +76,6 @@ class Registry(Generic[T]):
         return settings
 
     def _loaded(self, plugin: EntryPoint) -> type[T]:
-        """The class that an installed package offers."""
         loaded = load_plugin(plugin)
         if not (isinstance(loaded, type) and dataclasses.is_dataclass(loaded)):
             name = plugin.name.removeprefix(f"{self.group}.")

@@ -101,6 +101,15 @@ def join(*parts: object) -> str:
     return ".".join(str(part) for part in parts if part != "")
 
 
+def flattened(values: Mapping[str, Any], *, path: str = "") -> dict[str, Any]:
+    """Nested values by dotted key. An empty group is a value."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        key = join(path, name)
+        found |= flattened(value, path=key) if isinstance(value, Mapping) and value else {key: value}
+    return found
+
+
 def _is_plain(value: object) -> bool:
     """Whether the value is valid JSON: no date or bytes from YAML's tags, and no infinity."""
     try:

@@ -117,7 +117,6 @@ def _image_shape(value: object, *, path: str | Path) -> tuple[int, int, int]:
 
 
 def _as_pixels(images: Tensor) -> Tensor:
-    """Floats in [0, 1]."""
     if images.dtype == torch.uint8:
         return images.float() / 255
     if not images.is_floating_point():

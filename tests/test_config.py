@@ -15,7 +15,7 @@ from torch import Tensor
 
 from autoenc.config import GROUPS, ExperimentConfig, parse
 from autoenc.data.datasets import Dataset
-from autoenc.data.noise import SaltAndPepper
+from autoenc.data.noise.pixels import SaltAndPepper
 from autoenc.models.architectures.fully_connected import FullyConnected
 from autoenc.models.losses.pixel_means import BceSettings
 from autoenc.settings import ConfigError

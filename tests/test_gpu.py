@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from autoenc.command_line import main
-from autoenc.data.noise import SaltAndPepper
+from autoenc.data.noise.pixels import SaltAndPepper
 from autoenc.devices import Cuda, Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory

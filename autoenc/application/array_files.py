@@ -56,7 +56,6 @@ def chunks(array: NDArray[Any], rows: int) -> Iterator[NDArray[Any]]:
 
 @contextmanager
 def _readable(path: Path, *, key: str) -> Iterator[None]:
-    """Name the file in the error if it cannot be read."""
     try:
         yield
     except ConfigError:

@@ -88,7 +88,7 @@ class StoredCodes:
 def check_codes_file(path: Path, *, key: str) -> None:
     """Refuse a file that does not exist or cannot hold codes, by its name alone."""
     if not path.is_file():
-        raise ConfigError(key, "there is no such file", value=str(path))
+        raise ConfigError(key, "it must be a file of codes, as --do encode writes it", value=str(path))
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(key, "codes are in an .npz file, as --do encode writes it, or an .npy", value=str(path))
 

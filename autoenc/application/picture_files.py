@@ -103,8 +103,6 @@ def _stacked(read: Sequence[tuple[str, Tensor]]) -> Batch:
 
 
 def _read(paths: Sequence[Path], read: Callable[[Path], Tensor]) -> Generator[Result, None, None]:
-    """The result of reading each file, in order; at most `AHEAD` are read in advance."""
-
     def attempt(path: Path) -> Result:
         try:
             return read(path)

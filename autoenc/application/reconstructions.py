@@ -75,7 +75,6 @@ def decode(run: TrainedModel, codes: StoredCodes, folder: Path, *, batch_size: i
 def _write_reconstructions(
     run: TrainedModel, source: ImageSource, folder: Path, *, batch_size: int, task: str
 ) -> tuple[list[str], NDArray[Any], NDArray[Any]]:
-    """Write the reconstructions; returns captions, pictures and reconstructions for the overview."""
     source.check()
     files = file_names(source.names)
     first: list[tuple[str, Tensor, Tensor]] = []

@@ -18,6 +18,7 @@ from autoenc.application.scoring import score, score_files
 from autoenc.data.datasets import Dataset
 from autoenc.data.datasets.image_files import Resize
 from autoenc.devices import plain_device
+from autoenc.experiment.announcement import title_of
 from autoenc.runs import printable
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
@@ -81,7 +82,7 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
     # All of the above is fast; the model takes long to load.
     run = load_run(request.run, device=plain_device(request.device).torch_device)
     _check_model(request, run)
-    log.info("The model of %s: %r.", request.run, run)
+    log.info("The model of %s: %s.", request.run, title_of(run.config))
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))
     if request.do == "decode":
         code_size, path = run.config.architecture.code_size, Path(request.given).expanduser()
@@ -122,7 +123,6 @@ def _resize(request: Request, run: TrainedModel) -> Resize:
 
 
 def _check_outputs(request: Request) -> None:
-    """Refuse outputs that have a wrong name, exist, or are among the inputs."""
     suffix = {"encode": ".npz", "score": ".csv"}.get(request.do)
     if suffix is not None and request.output.suffix.lower() != suffix:
         raise _wrong_output(f"it must be the name of a {suffix} file", request.output)
@@ -152,7 +152,6 @@ def _wrong_output(problem: str, path: Path) -> ConfigError:
 
 
 def _check_model(request: Request, run: TrainedModel) -> None:
-    """Refuse what does not fit the run or its model."""
     own = getattr(run.config.dataset, "path", None)
     if own is not None:  # `run:test` may be read from a folder of pictures, which must not be replaced either
         for path in request.outputs:

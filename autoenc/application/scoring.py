@@ -119,7 +119,6 @@ def _measured(run: TrainedModel, source: ImageSource, *, batch_size: int, task: 
 
 
 def _extremes(held: list[_Picked], batch: Batch, scores: Tensor, *, largest: bool) -> list[_Picked]:
-    """The most extreme pictures among those that are held and those of a batch; only these are kept."""
     indices = scores.topk(min(SHOWN, len(scores)), largest=largest).indices.tolist()
     floats = batch.floats
     found = held + [_Picked(batch.names[index], floats[index].clone(), float(scores[index])) for index in indices]
@@ -149,7 +148,6 @@ def _log_errors(yours: _Measured, ordinary: _Measured, shares: NDArray[np.float6
 
 
 def _order(measured: _Measured) -> list[int]:
-    """The indices of the pictures, the oddest first."""
     indices: list[int] = np.argsort(-measured.errors, kind="stable").tolist()
     return indices
 

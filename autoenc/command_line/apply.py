@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.compose import config_directory, plain
 from autoenc.command_line.exit_code import exit_code
+from autoenc.command_line.shared_arguments import positive
 from autoenc.progress import TerminalHandler
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -82,8 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--do", choices=ACTIONS, default="reconstruct", help="what to do (default: reconstruct)")
     devices = ("auto", "cpu", "cuda", "mps")
     add("--device", choices=devices, default="auto", help="where to compute (default: auto)")
-    add("--batch-size", type=_positive, metavar="N", help="pictures at a time (default: 512, fewer if they are large)")
-    add("--limit", type=_positive, metavar="N", help="only the first N pictures (default: all)")
+    add("--batch-size", type=positive, metavar="N", help="pictures at a time (default: 512, fewer if they are large)")
+    add("--limit", type=positive, metavar="N", help="only the first N pictures (default: all)")
     help_text = "list pictures that cannot be read, and stop or skip them (default: error)"
     add("--unreadable", choices=("error", "skip"), help=help_text)
     help_text = (
@@ -102,12 +103,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
 
 
 def _apply(options: argparse.Namespace) -> int:
@@ -132,7 +127,6 @@ def _apply(options: argparse.Namespace) -> int:
 
 
 def _usual_dataset(name: str) -> Dataset:
-    """A dataset with the settings of its YAML."""
     from autoenc.data.datasets import DATASETS
 
     path = config_directory() / DATASETS.group / f"{name}.yaml"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.folders_given import folders_among, folders_parser
+from autoenc.command_line.shared_arguments import folders_among, folders_parser, positive
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, groups_as_csv, write_text
 from autoenc.comparison.grouping import SEED, Group, group_metrics, groups_of
@@ -61,12 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = folders_parser(prog="compare.py", description=DESCRIPTION, epilog=KEYS, allow_abbrev=False)
-    parser.add_argument("--where", metavar="CONDITION", help="only the runs that it is true of")
+    parser.add_argument("--where", metavar="CONDITION", help="only the runs for which it is true")
     default = "validation.mse if every finished run has it, else test.mse"
     parser.add_argument("--metric", metavar="KEY", help=f"what to rank by (default: {default})")
     parser.add_argument("--sort", metavar="[-]KEY", help="the order; - for descending (default: the best first)")
     rows = parser.add_mutually_exclusive_group()
-    rows.add_argument("--top", type=_positive, metavar="N", help="only the first N of each ranking")
+    rows.add_argument("--top", type=positive, metavar="N", help="only the first N of each ranking")
     rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
     means = "combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t. "
@@ -87,12 +87,6 @@ def _joined(arguments: Sequence[str]) -> list[str]:
         else:
             found.append(argument)
     return found
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -141,7 +135,6 @@ def _ranked(records: Sequence[RunRecord], options: argparse.Namespace, keys: Key
 
 
 def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
-    """Print the tables, unless another format goes to standard output, and write them as Markdown."""
     tables = list(comparison_tables(ranking, shown))
     by_key: list[Line | Table] = []
     of_tables = (options.metric, options.sort, options.top, options.columns, options.group_by)
@@ -175,7 +168,6 @@ def _check_groups(keys: Keys, option: str, asked: Sequence[str], *, by: Sequence
 
 
 def _keys_in(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | None:
-    """The keys in a comma-separated list; None if there is no list."""
     if text is None:
         return None
     words = [word.strip() for word in text.split(",") if word.strip()]
@@ -194,7 +186,6 @@ def _group_by(text: str | None, keys: Keys, records: Sequence[RunRecord]) -> tup
 
 
 def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord]) -> None:
-    """Refuse files that cannot be written before anything is printed."""
     if options.html == STANDARD_OUTPUT:
         raise ConfigError("--html", "a report needs a file", value="-")
     places: dict[Path, str] = {}
@@ -209,7 +200,6 @@ def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord
 
 
 def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
-    """Write the CSV and the JSON."""
     groups: list[Group] | None = None
     metrics: list[str] = []
     rows = ranking if shown.top is None or shown.groups is not None else ranking.first(shown.top)

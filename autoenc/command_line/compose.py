@@ -144,7 +144,6 @@ class Composer:
         )
 
     def _explaining(self, compose: Callable[[list[str]], DictConfig], overrides: Sequence[str]) -> DictConfig:
-        """Compose; Hydra's errors become ours."""
         try:
             config = compose(list(overrides))
         except (ValueError, HydraException, OmegaConfBaseException) as error:

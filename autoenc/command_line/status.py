@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.folders_given import folders_among, folders_parser
+from autoenc.command_line.shared_arguments import folders_among, folders_parser
 from autoenc.comparison.live_table import ENDED, live_table, remarks, rows_that_fit
 from autoenc.comparison.rendering import print_whole
 from autoenc.progress import console, insist_on_output, lost_output

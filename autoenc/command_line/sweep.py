@@ -95,7 +95,6 @@ def _listed_examples(plan: SweepPlan) -> list[str]:
 
 
 def _counted(plan: SweepPlan) -> str:
-    """The number of jobs, their folder, and the number of jobs for each action."""
     counts = Counter(plan.action(job.folder) for job in plan.jobs)
     parts = ", ".join(f"{counts[action]} {words}" for action, words in _WORDS.items() if action in counts)
     jobs = "1 job" if len(plan.jobs) == 1 else f"{len(plan.jobs)} jobs"
@@ -103,7 +102,6 @@ def _counted(plan: SweepPlan) -> str:
 
 
 def _announce(plan: SweepPlan, *, code: str) -> None:
-    """Log how many jobs there are and what happens to them; warn about jobs that other code has finished."""
     if not plan.jobs:
         return
     log.info("%s.", _counted(plan))
@@ -156,7 +154,6 @@ def _compare(folder: Path, source: Source) -> bool:
 
 
 def _check_finished(folders: Sequence[Path]) -> bool:
-    """Whether the jobs in these folders finished; an error names those that did not."""
     failed = [folder for folder in folders if RunDirectory(folder).status().get("state") != "finished"]
     if failed:
         names = ", ".join(shown_path(folder) for folder in failed[:MOST_NAMED])

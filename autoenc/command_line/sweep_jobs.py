@@ -86,7 +86,6 @@ class SweepPlan:
         return list(unique.values())[::-1]
 
     def _job(self, overrides: Sequence[str], *, number: int, label: str) -> Job:
-        """The checked job, in the folder that it has already or in a new one."""
         from autoenc.comparison.page import check_comparison
         from autoenc.config import parse
 
@@ -113,7 +112,6 @@ class SweepPlan:
         return existing
 
     def _identity_in(self, folder: Path) -> str | None:
-        """The identity of the config in a folder, if there is one."""
         has_config = (folder / "config.yaml").is_file()
         return identity(RunDirectory(folder).config(), swept=self.varied) if has_config else None
 
@@ -146,7 +144,6 @@ def _comparison_settings(config: DictConfig) -> ComparisonSettings:
 
 
 def _name(composer: Composer) -> str:
-    """A name for the sweep, made from its command line."""
     parsed = composer.parsed(composer.overrides)
     fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
     if composer.rerun is not None:

@@ -97,7 +97,6 @@ def _run(composer: Composer, config: DictConfig) -> int:
 
 
 def _check_command(composer: Composer, config: DictConfig) -> None:
-    """Refuse what does not fit a single run."""
     for text in composer.overrides:
         key, _, value = text.partition("=")
         if key.lstrip("+").startswith("sweep."):
@@ -137,7 +136,6 @@ def _show(flags: argparse.Namespace, composer: Composer) -> None:
 
 
 def _help(composer: Composer) -> str:
-    """Examples, the groups with their choices, and all settings after the command line's overrides."""
     config = composer.compose(multirun=False)
     settings = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
     groups = [*composer.choices(""), "hydra/launcher", "hydra/sweeper"]

@@ -178,7 +178,6 @@ def _best_rows(
 
 
 def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:
-    """Cells with two digits of the narrowest interval and three of the smallest mean."""
     halves = [found.half_width for found in estimates if found is not None and found.half_width]
     if not halves:
         return format_numbers([None if found is None else found.mean for found in estimates])

@@ -114,7 +114,6 @@ def _counted(counts: Mapping[RecordState, int]) -> str:
 
 
 def _row(record: RunRecord, now: datetime) -> dict[str, str]:
-    """The cells of a run, by column."""
     state: str = record.state
     if state == "failed" and record.error_kind:
         state = f"failed: {record.error_kind.replace('_', ' ')}"
@@ -166,7 +165,6 @@ def _may_stop_early(record: RunRecord) -> bool:
 
 
 def _note(record: RunRecord, now: datetime) -> str:
-    """Why a run failed, where it runs, and when it last changed a file."""
     changed = "no sign of life"
     if record.changed_at is not None:
         changed = f"last changed {_duration((now - record.changed_at).total_seconds())} ago"

@@ -13,7 +13,7 @@ from autoenc.comparison.labels import setting
 from autoenc.evaluation.metrics import find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
-from autoenc.settings import ConfigError, NonNegativeInt, nearest
+from autoenc.settings import ConfigError, NonNegativeInt, flattened, nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +63,6 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
 
 
 def _check_record(record: RunRecord, *, settings: ComparisonSettings) -> None:
-    """Refuse a finished run without the numbers that the comparison needs."""
     if "error_against" in settings.pictures:
         check_comparison(record.config, settings=settings)
     if f"test.{settings.metric}" not in record.metrics:
@@ -85,26 +84,14 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
         return
     value = setting(config, settings.against)
     if value is None:
-        hint = nearest(settings.against, _numbers(config))
+        hint = nearest(settings.against, (key for key, value in flattened(config).items() if is_number(value)))
         raise ConfigError("comparison.against", f"runs have no number with this key{hint}", value=settings.against)
     if not is_number(value):
         problem = f"it must be the key of a number, but a run has {as_typed(value)}"
         raise ConfigError("comparison.against", problem, value=settings.against)
 
 
-def _numbers(config: Mapping[str, Any], *, below: str = "") -> list[str]:
-    """The dotted keys of all numbers in a config."""
-    found: list[str] = []
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            found += _numbers(value, below=f"{below}{key}.")
-        elif is_number(value):
-            found.append(f"{below}{key}")
-    return found
-
-
 def _figure_or_warning(name: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
-    """The picture; None, with a warning, if it cannot be drawn of these runs together."""
     try:
         if name == "loss_curves":
             return _loss_curves(records)
@@ -121,11 +108,7 @@ def _figure_or_warning(name: str, records: Sequence[RunRecord], *, settings: Com
 def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] | None) -> Figure | None:
     """The picture of the numbers next to the runs' drawings; None if no run has any.
 
-    A stranger may have written them: well-formed files with arrays of any shape, size and type. These lead numpy and
-    matplotlib to errors of any kind, some of them only when the figure is drawn, which must not cost a sweep its page.
-
-    Raises:
-        ValueError: it cannot be drawn.
+    A stranger's arrays lead numpy and matplotlib to errors of any kind, which become a ValueError.
     """
     from autoenc.pictures.picture import Panel, Picture
     from autoenc.pictures.progress import Progress
@@ -168,7 +151,6 @@ def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:
 
 
 def _axis(records: Sequence[RunRecord], metric: str) -> tuple[str, str]:
-    """The label of a metric's axis, with the first words of its unit, and the scale."""
     unit, found = records[0].unit(f"test.{metric}") or metric, find_metric(f"test.{metric}")
     return f"{metric}: {unit.partition(',')[0]}", found.scale if found else "log"
 
@@ -192,7 +174,6 @@ def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Fi
 
 
 def _series(record: RunRecord, *, key: str) -> str:
-    """A run's label without the setting on the axis."""
     name = f"{key.rpartition('.')[2].replace('_', ' ')} "
     rest = [part for part in record.label.split(", ") if not part.startswith(name)]
     return ", ".join(rest) or "the runs"

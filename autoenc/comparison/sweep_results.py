@@ -76,7 +76,6 @@ def compare_sweep(folder: Path) -> Path | None:
 
 
 def _metric(finished: Sequence[RunRecord], settings: ComparisonSettings) -> str | None:
-    """The metric of the ranking, on the validation split if there is one: the test split selects nothing."""
     for key in (f"validation.{settings.metric}", f"test.{settings.metric}"):
         if finished and all(key in record.metrics for record in finished):
             return key

@@ -208,9 +208,9 @@ def metric_columns(old: RunRecord, new: RunRecord) -> list[Column]:
             name,
             [cells[at] for cells, _ in rows],
             best=frozenset(number for number, (_, better) in enumerate(rows) if better == name),
-            right=name not in {"metric", "measured_apart_by"},
+            right=name not in {"metric", "not_comparable_in"},
         )
-        for at, name in enumerate(("metric", FIRST, SECOND, "change", "relative", "measured_apart_by"))
+        for at, name in enumerate(("metric", FIRST, SECOND, "change", "relative", "not_comparable_in"))
     ]
     return columns if any(columns[-1].cells) else columns[:-1]
 

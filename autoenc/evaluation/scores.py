@@ -127,7 +127,6 @@ def _objective(
 
 
 def _add(totals: dict[str, Tensor], values: Mapping[str, Tensor], *, share: float) -> None:
-    """Add values to totals in place, each times its share of the images."""
     for name, value in values.items():
         part = value.float() * share
         totals[name] = totals[name] + part if name in totals else part

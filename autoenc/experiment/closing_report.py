@@ -37,7 +37,6 @@ def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
 
 
 def _report_health(sentences: list[str]) -> None:
-    """Log the first findings on dead, saturated or collapsed units."""
     for sentence in sentences[:MOST_SENTENCES]:
         log.info("%s.", sentence[:1].upper() + sentence[1:])
     if len(sentences) > MOST_SENTENCES:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from autoenc.evaluation.batches import fetch
-from autoenc.evaluation.health import examine
+from autoenc.evaluation.health.examination import examine
 from autoenc.evaluation.metrics import SPLITS, Metric, metrics
 from autoenc.evaluation.scores import SplitToScore, measure
 from autoenc.experiment.preparation import Prepared
@@ -58,7 +58,6 @@ def units_of(prepared: Prepared) -> dict[str, str]:
 
 
 def _scores(prepared: Prepared, *, split: str) -> dict[str, float] | None:
-    """Every metric of a split; None for a split without images."""
     config, device, splits, model, _ = prepared
     images = getattr(splits, split).images
     if len(images) == 0:
@@ -73,7 +72,6 @@ def _scores(prepared: Prepared, *, split: str) -> dict[str, float] | None:
 
 
 def _scores_of_split(prepared: Prepared, images: Tensor, *, metrics: Sequence[Metric]) -> dict[str, float]:
-    """The metrics of a whole split that can be measured."""
     config, device, splits, model, _ = prepared
     scored = SplitToScore(
         model=model,

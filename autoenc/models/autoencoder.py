@@ -9,8 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from autoenc.models.bottlenecks import Bottleneck, Passage, Plain
-from autoenc.models.losses import Loss, MeanSquaredError
+from autoenc.models.bottlenecks import Bottleneck
+from autoenc.models.bottlenecks.bottleneck import Passage, Plain
+from autoenc.models.losses import Loss
+from autoenc.models.losses.pixel_means import MeanSquaredError
 from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
 
 

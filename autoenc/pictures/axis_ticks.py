@@ -129,7 +129,6 @@ def integer_ticks(first: int, last: int, *, most: int = 11) -> list[int]:
 
 
 def _widened(low: float, high: float, *, least: float) -> tuple[float, float]:
-    """The limits of an axis for values from low to high."""
     widened = max(0.0, least - (high - low)) / 2
     low, high = low - widened, high + widened
     return low - FOOTROOM * (high - low), high + HEADROOM * (high - low)

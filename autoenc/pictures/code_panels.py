@@ -91,7 +91,6 @@ def code_page(
 
 
 def _margins(panels: Sequence[CodePanel], *, names: Sequence[str], width: int, height: int) -> tuple[int, int]:
-    """Pixels to the left of the axes and below them, for ticks and labels."""
     upright = [panel for panel in panels if panel.seen.dimensions == 2]
     numbers = [text for panel in upright for text in ticks(panel.seen.low[1], panel.seen.high[1], pixels=height)[1]]
     written = numbers if len(upright) == len(panels) else [*numbers, *names]

@@ -38,7 +38,7 @@ class Codebook(Picture):
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
         """Count the uses; None for a bottleneck without a codebook."""
-        from autoenc.evaluation.health import codebook_uses
+        from autoenc.evaluation.health.examination import codebook_uses
 
         uses = codebook_uses(subject.model, subject.splits.test.images, device=subject.device)
         return None if uses is None else cls(uses=uses.numpy())

@@ -134,7 +134,6 @@ def _draw_boxes(axes: Axes, rows: Sequence[Row], *, thickness: float) -> None:
 
 
 def _draw_box(axes: Axes, quantiles: NDArray[np.float64], *, middle: float, thickness: float, color: str) -> None:
-    """A box from quartile to quartile, its median as a line, and whiskers."""
     if np.isnan(quantiles).any():
         axes.text(0, middle, " no finite error", size=SMALL, va="center")
         return

@@ -67,7 +67,6 @@ def error_by_setting(
 
 
 def _series(points: Sequence[Point], baseline: Sequence[tuple[float, float]]) -> list[_Series]:
-    """The series with a finite error, then the baseline if there is one."""
     series = []
     for index, name in enumerate(dict.fromkeys(run.series for run in points)):
         own = [run for run in points if run.series == name]
@@ -115,6 +114,5 @@ def _finite(pairs: Iterable[tuple[float, float | None]]) -> NDArray[np.float64]:
 
 
 def _means(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(M, 2): the mean error at each x."""
     means = [(x, points[points[:, 0] == x, 1].mean()) for x in np.unique(points[:, 0])]
     return np.array(means, dtype=np.float64).reshape(-1, 2)

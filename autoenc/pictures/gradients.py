@@ -103,7 +103,6 @@ class Gradients(Picture):
 
 
 def _layers(model: AutoEncoder) -> dict[str, WeightedLayer]:
-    """The layers with weights of their own by name, in the order of the forward pass."""
     from autoenc.models.layers import TiedLinear, weighted_layers
 
     tied = {id(layer.source) for layer in model.modules() if isinstance(layer, TiedLinear)}

@@ -115,7 +115,6 @@ class _Layout(NamedTuple):
 
 
 def _height(texts: Sequence[str]) -> int:
-    """The height of texts side by side, with the gap to the images; 0 without texts."""
     height = max((block_height(text, SMALL) for text in texts), default=0)
     return height + GAP if height else 0
 
@@ -148,7 +147,6 @@ def _layout(rows: Sequence[ImageRow], captions: Sequence[str]) -> _Layout:
 
 
 def _text_room(rows: Sequence[ImageRow], captions: Sequence[str]) -> int:
-    """The width that the texts of a column need."""
     texts = [*captions, *(note for row in rows for note in row.notes)]
     words = [min(MAX_WORD, text_width(piece.strip(), SMALL)) for text in texts for piece in pieces(text)]
     headings = [min(MAX_HEADING, text_width(caption, SMALL) // HEADING_LINES) for caption in captions]
@@ -174,7 +172,6 @@ def _draw_band(page: Page, layout: _Layout, *, band: int, corner: Corner) -> Non
 
 
 def _write_texts(page: Page, texts: Sequence[str], *, left: int, y: int, width: int, vertical: str) -> None:
-    """A text in the middle of each column of this width."""
     for column, text in enumerate(texts):
         middle = left + column * width + (width - GAP) / 2
         page.text(text, x=middle, y=y, size=SMALL, horizontal="center", vertical=vertical)

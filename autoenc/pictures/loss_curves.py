@@ -152,7 +152,6 @@ def _curves_of_run(name: str, rows: Sequence[Row], *, index: int) -> list[_Curve
 
 
 def _chart(runs: Sequence[list[_Curve]], *, unit: str) -> _Chart:
-    """Name as many runs as the highest chart has room for."""
     ended = sorted((run for run in runs if math.isfinite(run[0].last)), key=lambda run: run[0].last)
     names = [run[0].label for run in ended]
     while names_height(names) > MOST_HEIGHT:

@@ -147,7 +147,6 @@ def _heading(setting: Setting) -> str:
 
 
 def _choice_names(setting: Setting) -> list[str]:
-    """The names under the axis, wrapped to their width."""
     if setting.choices is None:
         return []
     width = max(24, (PANEL_WIDTH - BESIDE) / len(setting.choices) - SPACE)
@@ -155,7 +154,6 @@ def _choice_names(setting: Setting) -> list[str]:
 
 
 def _values(tried: Sequence[Tried]) -> NDArray[np.float64]:
-    """The objectives, (T,), NaN where there is none."""
     return np.array([trial.value for trial in tried], dtype=np.float64)
 
 

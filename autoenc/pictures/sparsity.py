@@ -46,7 +46,7 @@ class Sparsity(Picture):
     @classmethod
     def measure(cls, subject: Subject) -> Self:
         """Measure each nonlinearity of the encoder, and the code, on the clean test images."""
-        from autoenc.evaluation.health import observed
+        from autoenc.evaluation.health.activations import observed
 
         layers: tuple[str, ...] = ()
         totals: NDArray[np.float64] = np.zeros(4)

@@ -108,7 +108,6 @@ def _which(picture: Traversals) -> str:
 
 
 def _range(values: NDArray[Any]) -> str:
-    """The lowest and the highest value, to three digits of their difference."""
     low, high = float(values[0]), float(values[-1])
     if not high > low:
         return _written(low)

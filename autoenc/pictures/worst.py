@@ -87,7 +87,6 @@ def _largest(errors: Tensor) -> Tensor:
 
 
 def _rows(label: str, picture: Worst, *, ranks: slice) -> list[ImageRow]:
-    """Some of a panel's images, with the classes under the originals and the errors under the reconstructions."""
     start = f"{label} \N{MIDDLE DOT} " if label else ""
     errors = tuple(error_text(float(error)) for error in picture.errors[ranks])
     rows = [image_row(f"{start}original", picture.clean[ranks], notes=picture.names[ranks], begins=True)]

@@ -222,7 +222,6 @@ class RunDirectory:
                 lock.release()
 
     def _table(self, name: str, *, exact: bool = False) -> dict[str, Any]:
-        """A file that has to be readable if it is there."""
         try:
             values, problem = read_table(self.path, name, exact=exact)
         except FileNotFoundError:

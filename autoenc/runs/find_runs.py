@@ -102,7 +102,6 @@ class Place(NamedTuple):
 
 
 def _records_of(folders: Sequence[Path], *, read: Callable[..., Contents], history: bool) -> list[RunRecord]:
-    """The records of the folders that are runs or cannot be read."""
     problem = "The files in it are not those of a run."
     roots = list(dict.fromkeys(_root(folder) for folder in folders))
     places = _find_places(roots)

@@ -129,7 +129,6 @@ class Attempt:
                     self._system.send_signal(number)
 
     def _settle(self, process: BaseProcess) -> None:
-        """Record how the job ended, if it could not do so itself."""
         process.join()
         code = process.exitcode or 0
         process.close()
@@ -241,7 +240,6 @@ def _with_ignored_settings(there: Mapping[str, Any], new: Mapping[str, Any]) -> 
 
 
 def _move_to_replaced(path: Path) -> None:
-    """Move a folder below `.replaced`, under the next free number."""
     replaced = path.parent / ".replaced"
     replaced.mkdir(exist_ok=True)
     names = (replaced / f"{path.name}.{number}" for number in itertools.count(1))

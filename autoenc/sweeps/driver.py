@@ -136,7 +136,6 @@ class SweepDriver:
             self.source.ended(proposal, job.folder)
 
     def _end_running_jobs(self) -> None:
-        """Have the jobs save and end if the sweep itself fails."""
         if not self._running:
             return
         self.launcher.stop()

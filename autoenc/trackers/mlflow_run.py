@@ -120,7 +120,6 @@ class MlflowRun:
             return found.experiment_id
 
     def _send(self, metrics: Sequence[Metric]) -> None:
-        """Log numbers, and the units of those that are new."""
         found = {quantity for metric in metrics if (quantity := self._run.quantity(metric.key))}
         tags = [] if found <= self._quantities else self._units_of(found | self._quantities)
         self._quantities |= found
@@ -154,7 +153,6 @@ def _metrics(values: Mapping[str, float], *, step: int, seconds: float) -> list[
 
 
 def _name(name: str) -> str:
-    """Replace the characters that MLflow does not take."""
     return re.sub(r"[^\w./ :-]", "_", name, flags=re.ASCII)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from autoenc.registry import Choice
 from autoenc.runs import RunDirectory, State
+from autoenc.settings import flattened
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class TrackedRun(NamedTuple):
 
     def settings(self) -> dict[str, bool | float | str]:
         """The config by dotted keys, without the tracker's own; lists and null as YAML writes them."""
-        flat = _flattened(self.values)
+        flat = flattened(self.values)
         return {key: _as_scalar(value) for key, value in flat.items() if not key.startswith("tracker.")}
 
     def quantity(self, name: str) -> str | None:
@@ -200,17 +201,9 @@ def _scores(summary: Mapping[str, Any]) -> dict[str, float]:
 
     Dead and saturated units are left out: their names are those of the model's layers, and differ from run to run.
     """
-    flat = _flattened({name: value for name, value in summary.items() if name not in {"health", "units"}})
+    flat = flattened({name: value for name, value in summary.items() if name not in {"health", "units"}})
     found = {key.replace(".", "/"): value for key, value in flat.items() if isinstance(value, (int, float))}
     return {name if name.startswith("test/") else f"final/{name}": float(value) for name, value in found.items()}
-
-
-def _flattened(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        key = f"{prefix}{name}"
-        flat |= _flattened(value, prefix=f"{key}.") if isinstance(value, Mapping) else {key: value}
-    return flat
 
 
 def _as_scalar(value: Any) -> bool | float | str:

@@ -77,7 +77,6 @@ class Trainer:
         return position.epoch >= self.settings.epochs or (patience is not None and stale >= patience)
 
     def _train_epoch(self, progress: TrainingProgress) -> None:
-        """Take the remaining steps of the epoch."""
         position = self.state.position
         self.step.model.train()
         for batch in self._batches():
@@ -122,7 +121,6 @@ class Trainer:
         return measure(step.model, images, device=step.device, noise=step.noise, split="validation", metrics=metrics)
 
     def _rate(self, step: int) -> float:
-        """The learning rate of a step."""
         return self.learning_rate(step, self.state.steps_per_epoch * self.settings.epochs)
 
     def _stop_if_asked(self) -> None:

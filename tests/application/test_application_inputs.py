@@ -119,7 +119,7 @@ def test_a_wrong_input_is_refused_before_the_model_is_loaded(given: Given, monke
     assert f"INPUT=digit: {no_file} (did you mean 'digits'?)" in told(run, "digit", "new.npz", "encode")
     assert "INPUT=run:tset: there is no such split (did you mean 'test'?)" in told(run, "run:tset", "out", "denoise")
     assert f"--baseline=nowhere: {no_file}" in told(run, "images.npy", "scores.csv", "score", baseline="nowhere")
-    assert "INPUT=codes.npz: there is no such file" in told(run, "codes.npz", "out", "decode")
+    assert "INPUT=codes.npz: it must be a file of codes" in told(run, "codes.npz", "out", "decode")
     assert "INPUT=pictures/0.png: codes are in an .npz file" in told(run, "pictures/0.png", "out", "decode")
 
 

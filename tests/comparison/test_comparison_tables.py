@@ -183,7 +183,7 @@ def test_changes_of_metrics() -> None:
     old = record("old", {"mse": 0.2, "psnr": 10.0, "loss": 0.2, "mae": 0.0, "ssim": 0.5})
     new = record("new", {"mse": 0.15, "psnr": 12.0, "loss": 0.1, "mae": 0.5}, noise={"name": "gaussian", "std": 0.5})
     columns = metric_columns(old, new)
-    assert [one.key for one in columns] == ["metric", "first", "second", "change", "relative", "measured_apart_by"]
+    assert [one.key for one in columns] == ["metric", "first", "second", "change", "relative", "not_comparable_in"]
     rows = {cells[0]: cells[1:] for cells in zip(*(one.cells for one in columns), strict=True)}
     assert rows["test.mse"] == ("0.2000", "0.1500", "-0.05", "-25.0%", "")
     assert rows["test.psnr"] == ("10", "12", "+2", "+20.0%", "")

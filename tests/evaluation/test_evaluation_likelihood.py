@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from autoenc.data.noise import Masking, Noise, NoNoise
+from autoenc.data.noise import Noise
+from autoenc.data.noise.pixels import Masking, NoNoise
 from autoenc.evaluation.batches import fetch
 from autoenc.evaluation.likelihood import negative_log_likelihood
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, Bottleneck
-from autoenc.models.losses import GaussianLikelihood
+from autoenc.models.losses.likelihoods import GaussianLikelihood
 from tests.devices import cpu
 
 STD = 0.1

@@ -11,21 +11,18 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
-from autoenc.data.noise import Corruption, Gaussian, Noise, NoNoise, SaltAndPepper
+from autoenc.data.noise import Noise
+from autoenc.data.noise.corruption import Corruption
+from autoenc.data.noise.pixels import Gaussian, NoNoise, SaltAndPepper
 from autoenc.evaluation.baselines import pca_error
 from autoenc.evaluation.batches import BATCH_SIZE, as_floats, fetch
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
-from autoenc.models.losses import (
-    BinaryCrossEntropy,
-    Emphasis,
-    LearnedGaussianLikelihood,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
-)
+from autoenc.models.losses import Emphasis, Loss
+from autoenc.models.losses.likelihoods import LearnedGaussianLikelihood
+from autoenc.models.losses.pixel_means import BinaryCrossEntropy, MeanAbsoluteError, MeanSquaredError
 from autoenc.models.output_ranges import OutputName
 from tests.devices import cpu
 

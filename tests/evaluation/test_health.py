@@ -11,16 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autoenc.evaluation.health import (
-    UnitStatistics,
-    codebook_uses,
-    dead,
-    examine,
-    first_layer_dead,
-    observed,
-)
-from autoenc.evaluation.health.kernels import count_kernels
-from autoenc.evaluation.health.units import unit_statistics
+from autoenc.evaluation.health.activations import observed
+from autoenc.evaluation.health.examination import codebook_uses, count_kernels, examine
+from autoenc.evaluation.health.units import UnitStatistics, dead, first_layer_dead, unit_statistics
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
 from tests.devices import cpu

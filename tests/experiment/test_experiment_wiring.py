@@ -19,7 +19,7 @@ from autoenc.command_line import main
 from autoenc.data.datasets import Splits, shown_indices
 from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator
-from autoenc.evaluation.health import examine
+from autoenc.evaluation.health.examination import examine
 from autoenc.evaluation.scores import measure
 from autoenc.runs import RunDirectory
 from autoenc.training import loop

@@ -12,16 +12,11 @@ from torch import Tensor, nn
 from autoenc.data.datasets import DATASETS
 from autoenc.models.architectures import ARCHITECTURES
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput, Passage, Plain
-from autoenc.models.losses import (
-    BinaryCrossEntropy,
-    Emphasis,
-    GaussianLikelihood,
-    LearnedGaussianLikelihood,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
-)
+from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.models.bottlenecks.bottleneck import Passage, Plain
+from autoenc.models.losses import Emphasis, Loss
+from autoenc.models.losses.likelihoods import GaussianLikelihood, LearnedGaussianLikelihood
+from autoenc.models.losses.pixel_means import BinaryCrossEntropy, MeanAbsoluteError, MeanSquaredError
 from autoenc.models.output_ranges import OutputName
 from autoenc.settings import ConfigError
 

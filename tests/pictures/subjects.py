@@ -14,7 +14,7 @@ from autoenc.data.datasets import Split, Splits
 from autoenc.data.noise import NOISES
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import Plain
+from autoenc.models.bottlenecks.bottleneck import Plain
 from autoenc.pictures.picture import Picture
 from autoenc.pictures.subject import Subject
 from tests.composed import composed_values

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import Plain
+from autoenc.models.bottlenecks.bottleneck import Plain
 from autoenc.pictures.matrix import Matrix
-from autoenc.pictures.power_spectra import checkerboard, power_spectrum
-from autoenc.pictures.spectrum import Spectrum
+from autoenc.pictures.spectrum import Spectrum, checkerboard, power_spectrum
 from tests.pictures.pages import all_of, check_layout, draw
 from tests.pictures.subjects import images_of, measured, subject_from, subject_of
 

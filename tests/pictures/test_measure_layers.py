@@ -12,7 +12,7 @@ from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
 from autoenc.models.layers import TiedLinear
-from autoenc.models.losses import MeanSquaredError
+from autoenc.models.losses.pixel_means import MeanSquaredError
 from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.kernels import Kernels

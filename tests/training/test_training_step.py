@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autoenc.data.noise import Gaussian, NoNoise
+from autoenc.data.noise.pixels import Gaussian, NoNoise
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput

@@ -112,7 +112,6 @@ def _every(count: int, *, most: int) -> slice:
 
 
 def _points(record: RunRecord, grid: _Grid, notes: list[str]) -> dict[str, Any]:
-    """The codes of the test images on the map; empty if there are none."""
     try:
         codes = _codes(record) if images.has_picture(record, "codes") else None
     except ArrayError as fault:

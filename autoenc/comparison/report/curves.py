@@ -49,7 +49,6 @@ def curves(records: Sequence[RunRecord]) -> Part:
 
 
 def _names(records: Sequence[RunRecord]) -> list[str]:
-    """The names of all curves without split, known metrics first."""
     found: dict[str, None] = {}
     for record in records:
         for row in (*record.history[:1], *record.history[-1:]):
@@ -60,7 +59,6 @@ def _names(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _keys(record: RunRecord, names: Sequence[str]) -> list[str]:
-    """The keys of a run's curves."""
     possible = [key for name in names for key in (f"train/{name}", f"validation/{name}", name)]
     first, last = record.history[0], record.history[-1]
     return [key for key in possible if first.get(key) is not None or last.get(key) is not None]
@@ -84,7 +82,6 @@ def _curves_of(record: RunRecord, names: Sequence[str], *, points: int) -> dict[
 
 
 def _kept(series: Sequence[Sequence[float | None]], count: int, *, points: int) -> list[int]:
-    """The indices of evenly spaced rows, and of the lowest and highest value of each curve."""
     if count <= points:
         return list(range(count))
     kept = {0, count - 1}
@@ -97,10 +94,8 @@ def _kept(series: Sequence[Sequence[float | None]], count: int, *, points: int) 
 
 
 def _units(records: Sequence[RunRecord]) -> dict[tuple[str, str], str]:
-    """The unit of a metric under an objective: an unfinished run has the units of one with the same loss."""
     return {(name, _objective(record)): unit for record in reversed(records) for name, unit in record.units.items()}
 
 
 def _objective(record: RunRecord) -> str:
-    """The settings that determine the unit of a loss."""
     return repr([(key, value) for key, value in record.settings.items() if key.startswith(("loss", "bottleneck"))])

@@ -96,7 +96,6 @@ def _new_matrix(kept: _Kept, *, characters: int) -> dict[str, Any]:
 
 
 def _add(matrix: dict[str, Any], index: int, kept: _Kept) -> int:
-    """Add a run to a matrix; returns how many characters its images take."""
     count = len(matrix["captions"])
     clean, final = kept.clean[:count], kept.final[:count]
     made, noisy, characters = images.sprite(final), -1, 0

@@ -17,7 +17,6 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock, Timeout
 
-from autoenc.data.datasets.progress_bars import progress_bars
 from autoenc.data.datasets.published_sets import (
     Archive,
     DatasetError,
@@ -29,6 +28,7 @@ from autoenc.data.datasets.published_sets import (
     verify,
 )
 from autoenc.data.datasets.unpacking import CHUNK, WrongContent, unpack, write_unpacked, written_whole
+from autoenc.progress import data_bars
 
 LOCK_NAME = ".download.lock"
 SILENCE = 20.0  # seconds to wait for a server's next bytes
@@ -105,7 +105,7 @@ def _download_missing(published: PublishedSet, *, folder: Path) -> None:
 def _unpack_files(archive: Archive, files: Sequence[PublishedFile], *, folder: Path) -> None:
     logger.info("unpacking %s (files: %d)", folder / archive.name, len(files))
     try:
-        with progress_bars() as progress:
+        with data_bars() as progress:
             steps = unpack(archive, files, folder=folder)
             list(progress.track(steps, total=len(files), description=f"unpacking {archive.name}"))
     except WrongContent as error:
@@ -115,7 +115,7 @@ def _unpack_files(archive: Archive, files: Sequence[PublishedFile], *, folder: P
 def _download_files(files: Sequence[PublishedFile], published: PublishedSet, *, folder: Path) -> None:
     logger.info("downloading %s into %s (files: %d)", published.name, folder, len(files))
     mirrors = list(published.mirrors)
-    with progress_bars(of_bytes=True) as progress:
+    with data_bars(of_bytes=True) as progress:
         for file in files:
             report = functools.partial(progress.update, progress.add_task(file.name, total=None))
             good = _download_file(file, mirrors=mirrors, folder=folder, report=report)

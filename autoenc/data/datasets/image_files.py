@@ -105,7 +105,6 @@ def _raise(error: OSError) -> NoReturn:
 
 @functools.cache
 def _formats() -> tuple[str, ...]:
-    """The formats that this build of Pillow has."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 

@@ -92,10 +92,10 @@ class ImageFolder(Dataset):
         return make_splits(self._read(pools, folder=folder), settings=self)
 
     def _read(self, pools: ImageFolderPools, *, folder: Path) -> Pools:
-        from autoenc.data.datasets.progress_bars import progress_bars
+        from autoenc.progress import data_bars
 
         count = len(pools.train) + len(pools.test)
-        with warnings.catch_warnings(), progress_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
+        with warnings.catch_warnings(), data_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
             # Before the threads start: about damaged EXIF data and the like; the pixels are intact.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
             advance = functools.partial(progress.advance, progress.add_task("reading pictures", total=count))
@@ -112,7 +112,6 @@ class ImageFolder(Dataset):
     def _read_pool(
         self, pictures: Sequence[Picture], names: tuple[str, ...], *, threads: ThreadPoolExecutor, advance: Advance
     ) -> tuple[Split, list[UnreadablePicture]]:
-        """The pictures of a pool, and the problems of those that are left out."""
         images = torch.empty((len(pictures), self.channels, *self.size), dtype=torch.uint8)
         kept: list[Picture] = []
         problems: list[UnreadablePicture] = []
@@ -156,7 +155,6 @@ class ImageFolder(Dataset):
 
 
 def _existing(path: str | None) -> Path:
-    """The absolute path of the folder."""
     if not path:
         raise ConfigError("dataset.path", "it must be a folder with pictures, as in dataset.path=pictures", value=path)
     try:
@@ -171,11 +169,7 @@ def _existing(path: str | None) -> Path:
 def _list_pictures(folder: Path, *, test_fraction: float, limit: int | None) -> ImageFolderPools:
     """List the pictures of both pools: those in the folders `train` and `test`; without these, a draw of all pictures.
 
-    The draw depends only on the names of the files. It is the same for every seed, and most of it stays the same when
-    pictures are added. `limit` pictures of each pool are drawn in the same way.
-
-    Raises:
-        ConfigError: `folder` has no pictures, too few, or pictures both with and without a class.
+    The draw depends only on the names of the files, so that most of it stays the same when pictures are added.
     """
     has_pools = all((folder / name).is_dir() for name in POOLS)
     train, test = _published_pools(folder) if has_pools else _drawn_pools(folder, test_fraction=test_fraction)
@@ -220,7 +214,6 @@ def _pool(folder: Path, *, root: Path) -> list[Picture]:
 
 
 def _class_names(pictures: Sequence[Path], *, folder: Path, root: Path) -> list[str]:
-    """The class of each picture in a pool's folder."""
     inside = [path.relative_to(folder).parts for path in pictures]
     loose = sum(len(parts) == 1 for parts in inside)
     if 0 < loose < len(inside):

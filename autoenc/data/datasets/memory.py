@@ -38,7 +38,6 @@ _GROUP_FILES = {
 
 
 def _left_in_groups(*, groups: Path, own: Path) -> Iterator[int]:
-    """The bytes left in each control group of this process."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:

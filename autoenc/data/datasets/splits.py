@@ -164,8 +164,6 @@ def _first(pool: Split, *, limit: int | None) -> Split:
 
 
 def _binarized(splits: Splits, *, settings: Dataset) -> Splits:
-    """The splits with each image drawn once, and the grey training images if they are drawn again each time."""
-
     def drawn(split: Split, name: str) -> Split:
         return replace(split, images=frozen(split.images, seed=settings.split_seed, split=name))
 

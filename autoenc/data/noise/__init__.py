@@ -16,27 +16,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from autoenc.data.noise.corruption import By, Corruption, Noise
+from autoenc.data.noise.corruption import Corruption, Noise
 from autoenc.data.noise.pixels import Dropout, Gaussian, Masking, NoNoise, SaltAndPepper, Speckle
 from autoenc.data.noise.regions import Blur, Occlusion
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, join, listed
 
-__all__ = [
-    "NOISES",
-    "Blur",
-    "By",
-    "Compose",
-    "Corruption",
-    "Dropout",
-    "Gaussian",
-    "Masking",
-    "NoNoise",
-    "Noise",
-    "Occlusion",
-    "SaltAndPepper",
-    "Speckle",
-]
+__all__ = ["NOISES", "Compose", "Noise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +82,6 @@ NOISES: Registry[Noise] = Registry(
 
 
 def _noise(given: Any, *, label: str) -> Noise:
-    """The noise under a label of `compose`, which may be given by its settings."""
     if isinstance(given, Mapping):
         return NOISES.parse(given, key=_key(label))
     if callable(given):  # no value from YAML is callable

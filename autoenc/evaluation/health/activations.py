@@ -132,7 +132,6 @@ class _Listener(TorchFunctionMode):
 
 
 def _watched(module: nn.Module, inputs: Tensor) -> _Watched:
-    """Run an encoder or a decoder and record its activations."""
     firsts: list[tuple[Tensor, int]] = []  # the first layer's outputs, and the number of calls before them
 
     def note(layer: nn.Module, given: Any, output: Tensor) -> None:  # noqa: ARG001

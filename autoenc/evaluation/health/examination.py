@@ -15,23 +15,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from autoenc.devices import Device
 from autoenc.evaluation.batches import batches
-from autoenc.evaluation.health.kernels import ALIKE, KernelCounts, count_kernels
 from autoenc.evaluation.health.units import MARGIN, UnitStatistics, dead, unit_statistics
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.layers import weighted_layers
+from autoenc.models.layers import WeightedLayer, weighted_layers
 
 COLLAPSED = 0.01
 """The variance over images of a code unit's mean under which the unit is not active.
 
 Burda et al. 2016 (importance weighted autoencoders, ICLR), section 5.2; in the scale of the prior, N(0, I).
 """
+
+COLLAPSED_KERNEL = 0.01
+"""A kernel has collapsed if its norm is under this share of the median norm."""
+
+ALIKE = 0.99
+"""The absolute cosine over which two kernels are near-duplicates."""
 
 MOSTLY = 0.95
 """A unit is saturated if it is at a bound on more than this share of the images."""
@@ -110,7 +116,6 @@ def _kernel_sentences(kernels: KernelCounts) -> Iterator[str]:
 
 
 def _sentence(count: int | None, total: int, what: str, why: str) -> Iterator[str]:
-    """A sentence, if there is something to tell."""
     if count:
         yield f"{count} of {total} {what.format('is' if count == 1 else 'are')}: {why}"
 
@@ -121,3 +126,33 @@ def _is_code(name: str) -> bool:
 
 def _of(name: str) -> str:
     return f"the {name}" if _is_code(name) else name
+
+
+class KernelCounts(NamedTuple):
+    """The numbers of useless kernels in a layer."""
+
+    total: int
+    collapsed: int
+    """Kernels with a norm under `COLLAPSED_KERNEL` times the median. Zero kernels do not count for the median."""
+    duplicate: int
+    """Kernels that repeat an earlier one except for length and sign: n - 1 of n similar ones. Zero kernels and kernels
+    of a single weight do not count."""
+
+
+def count_kernels(layer: WeightedLayer) -> KernelCounts:
+    """Count the kernels of an encoder's layer, whose weights are (units, inputs) or (units, inputs, height, width)."""
+    kernels = layer.weight.detach().flatten(1).float().cpu()  # (units, weights); synchronizes
+    norms = kernels.norm(dim=1)
+    above_zero = norms[norms > 0]
+    least = COLLAPSED_KERNEL * float(above_zero.median()) if len(above_zero) else 0.0
+    collapsed = int((norms <= least).sum()) if least else int((norms == 0).sum())
+    return KernelCounts(len(kernels), collapsed, _duplicates(kernels[norms > 0]))
+
+
+def _duplicates(kernels: Tensor) -> int:
+    if kernels.shape[1] < 2:
+        return 0
+    directions = F.normalize(kernels, dim=1)
+    cosines = (directions @ directions.T).abs()
+    earlier = torch.tril(cosines, diagonal=-1)  # the entries with earlier kernels
+    return int((earlier > ALIKE).any(dim=1).sum())

@@ -51,7 +51,6 @@ class FullyConnected(InitializedArchitecture):
 
 
 def _with_relu(widths: Sequence[int]) -> list[nn.Module]:
-    """Affine maps from each width to the next, with a ReLU between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
@@ -106,7 +105,6 @@ class Mlp(InitializedArchitecture):
         return [nn.Linear(*ends, bias=bias) for ends, bias in zip(pairwise(widths), biases, strict=True)]
 
     def _tied(self, outwards: Sequence[nn.Linear], sources: Sequence[nn.Linear]) -> list[TiedLinear]:
-        """The decoder's maps, with the weights of these sources."""
         features = sources[0].out_features
         if features < self.code_size:
             problem = f"codes of {self.code_size} entries cannot share the weights of {features} features"

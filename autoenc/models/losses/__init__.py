@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from autoenc.models.losses.continuous_bernoulli import ContinuousBernoulliLikelihood, ContinuousBernoulliSettings
-from autoenc.models.losses.likelihoods import (
-    BernoulliSettings,
-    GaussianLikelihood,
-    GaussianSettings,
-    LaplaceSettings,
-    LearnedGaussianLikelihood,
-)
+from autoenc.models.losses.continuous_bernoulli import ContinuousBernoulliSettings
+from autoenc.models.losses.likelihoods import BernoulliSettings, GaussianSettings, LaplaceSettings
 from autoenc.models.losses.loss import Emphasis, Loss, LossSettings
-from autoenc.models.losses.pixel_means import (
-    BceSettings,
-    BinaryCrossEntropy,
-    L1Settings,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    MseSettings,
-)
+from autoenc.models.losses.pixel_means import BceSettings, L1Settings, MseSettings
 from autoenc.registry import Registry
 
-__all__ = [
-    "LOSSES",
-    "BinaryCrossEntropy",
-    "ContinuousBernoulliLikelihood",
-    "Emphasis",
-    "GaussianLikelihood",
-    "LearnedGaussianLikelihood",
-    "Loss",
-    "LossSettings",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-]
+__all__ = ["LOSSES", "Emphasis", "Loss", "LossSettings"]
 
 LOSSES: Registry[LossSettings] = Registry(
     "loss",

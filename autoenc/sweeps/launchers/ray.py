@@ -67,7 +67,6 @@ class Ray(Choice):
         return RayLauncher(connection, slots=slots, num_cpus=self.num_cpus, num_gpus=gpus)
 
     def _checked_gpus(self, nodes: Sequence[Mapping[str, float]]) -> float:
-        """How many GPUs a job gets."""
         gpus = (1 if _total(nodes, "GPU") else 0) if self.num_gpus is None else self.num_gpus
         for key, resource, needed in (("num_cpus", "CPU", self.num_cpus), ("num_gpus", "GPU", gpus)):
             largest = max((node.get(resource, 0.0) for node in nodes), default=0.0)
@@ -146,7 +145,6 @@ class RayLauncher:
         return list(ready)
 
     def _end(self, reference: Any) -> tuple[ErrorKind, str]:
-        """What Ray says about the end of a task."""
         exceptions = self._connection.ray.exceptions
         try:
             self._connection.ray.get(reference, timeout=0)

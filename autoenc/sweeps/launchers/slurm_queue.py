@@ -104,7 +104,6 @@ def numbers_by_name() -> dict[str, str]:
 
 
 def _queue() -> list[list[str]]:
-    """Number, state and name of this user's jobs."""
     lines = _answer("squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%j").splitlines()
     parts = (line.strip().split("|", 2) for line in lines)
     return [part for part in parts if len(part) == 3]

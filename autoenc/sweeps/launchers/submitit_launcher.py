@@ -246,7 +246,6 @@ class SubmititLauncher:
 
 
 def _name(task: JobTask) -> str:
-    """The job's name in slurm: readable, and unique among all sweeps."""
     readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", Path(task.folder).name)[:NAME_LENGTH]
     return f"{readable}.{hashlib.sha256(task.folder.encode()).hexdigest()[:12]}"
 

@@ -90,7 +90,6 @@ SWEEPERS: Registry[SweeperSettings] = Registry("hydra.sweeper", {"basic": Basic,
 
 
 def _texts(override: Override) -> list[str]:
-    """One override for each of its values."""
     key = override.get_key_element()
     if override.is_interval_sweep():
         problem = "an interval has infinitely many values; use hydra/sweeper=optuna to search it, or range(...)"

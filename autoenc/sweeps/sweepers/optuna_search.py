@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Override
 from autoenc.evaluation.metrics import SPLITS, find_metric, metric_names
 from autoenc.extras import imported
 from autoenc.registry import Choice, Registry
-from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, listed, nearest
+from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, flattened, listed, nearest
 from autoenc.sweeps.job_identity import is_ignored
 from autoenc.sweeps.plan import Rerun
 from autoenc.sweeps.sweepers.trial import SPLIT, Direction
@@ -173,17 +173,11 @@ def _common_settings(values: Mapping[str, Any], *, space: SearchSpace) -> dict[s
     Of a group that varies, only what the command line sets: its other settings differ between the choices.
     """
     varied = [key.lstrip("+") for key in space.distributions]
-    kept = {key: value for key, value in _leaves(values) if not is_ignored(key) and not _is_under(key, varied)}
+    kept = {
+        key: value for key, value in flattened(values).items() if not is_ignored(key) and not _is_under(key, varied)
+    }
     return {**{key: text for key, text in space.fixed.items() if _is_under(key.lstrip("+~"), varied)}, **kept}
 
 
 def _is_under(key: str, others: Sequence[str]) -> bool:
     return any(key == other or key.startswith(f"{other}.") for other in others)
-
-
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -71,7 +71,6 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unit(folder: Path, *, metric: str) -> str:
-    """The unit of the objective, from the folder of a run."""
     try:
         unit: str = RunDirectory(folder).summary().get("units", {}).get(metric, "")
     except ConfigError:

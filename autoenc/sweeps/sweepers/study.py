@@ -173,7 +173,6 @@ def _trial(entry: FrozenTrial) -> Trial:
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """The keys whose values differ, with both values."""
     for key in {**there, **here}:
         if key not in here or key not in there or there[key] != here[key]:
             before, now = (_as_text(values[key]) if key in values else "not set" for values in (there, here))
@@ -185,7 +184,6 @@ def _as_text(value: object) -> str:
 
 
 def _check_terms(there: Any, here: Mapping[str, Any], *, name: str) -> None:
-    """Refuse a study whose trials cannot be compared with the new ones."""
     owner = None
     if not isinstance(there, Mapping) or set(there) != set(here):
         owner = "another program"

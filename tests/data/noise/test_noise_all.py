@@ -8,19 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoenc.data.noise import (
-    NOISES,
-    Blur,
-    Compose,
-    Dropout,
-    Gaussian,
-    Masking,
-    Noise,
-    NoNoise,
-    Occlusion,
-    SaltAndPepper,
-    Speckle,
-)
+from autoenc.data.noise import NOISES, Compose, Noise
+from autoenc.data.noise.pixels import Dropout, Gaussian, Masking, NoNoise, SaltAndPepper, Speckle
+from autoenc.data.noise.regions import Blur, Occlusion
 from autoenc.settings import ConfigError
 
 NOISY: dict[str, Noise] = {

@@ -7,7 +7,9 @@ import pickle
 import pytest
 import torch
 
-from autoenc.data.noise import NOISES, Blur, Compose, Gaussian, Masking, Noise, NoNoise, Occlusion, SaltAndPepper
+from autoenc.data.noise import NOISES, Compose, Noise
+from autoenc.data.noise.pixels import Gaussian, Masking, NoNoise, SaltAndPepper
+from autoenc.data.noise.regions import Blur, Occlusion
 from autoenc.settings import ConfigError
 from tests.composed import composed_values
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoenc.data.noise import By, Dropout, Gaussian, Masking, Noise, SaltAndPepper, Speckle
+from autoenc.data.noise import Noise
+from autoenc.data.noise.corruption import By
+from autoenc.data.noise.pixels import Dropout, Gaussian, Masking, SaltAndPepper, Speckle
 
 SHAPE = (50, 3, 60, 50)
 PIXELS = math.prod(SHAPE)

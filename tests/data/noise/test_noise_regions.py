@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoenc.data.noise import Blur, Occlusion
+from autoenc.data.noise.regions import Blur, Occlusion
 
 
 def seeded(seed: int = 0) -> torch.Generator:

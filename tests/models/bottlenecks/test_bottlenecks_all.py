@@ -12,10 +12,11 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from autoenc.data.noise import Gaussian
+from autoenc.data.noise.pixels import Gaussian
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import BOTTLENECKS, Plain
+from autoenc.models.bottlenecks import BOTTLENECKS
+from autoenc.models.bottlenecks.bottleneck import Plain
 from autoenc.models.layers import BatchNorm1d
 from autoenc.settings import ConfigError
 from autoenc.training.checkpoints import Checkpoint, load_last, load_model, model_tensors, save_last

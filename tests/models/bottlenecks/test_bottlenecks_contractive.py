@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import BOTTLENECKS, Passage
+from autoenc.models.bottlenecks import BOTTLENECKS
+from autoenc.models.bottlenecks.bottleneck import Passage
 from autoenc.models.bottlenecks.contractive import Contractive
 from autoenc.models.bottlenecks.jacobian import PRODUCTS_AT_ONCE, squared_products
 from autoenc.models.layers import weighted_layers

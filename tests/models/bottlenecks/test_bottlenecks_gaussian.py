@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks.variational import LOG_VARIANCE_LIMIT, DiagonalGaussian, Gaussian, GaussianSettings
-from autoenc.models.losses import GaussianLikelihood
+from autoenc.models.losses.likelihoods import GaussianLikelihood
 
 
 def gaussian(*, code_size: int = 3, **fields: Any) -> Gaussian:

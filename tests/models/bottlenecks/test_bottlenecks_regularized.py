@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import BOTTLENECKS, Passage
+from autoenc.models.bottlenecks import BOTTLENECKS
+from autoenc.models.bottlenecks.bottleneck import Passage
 from autoenc.models.layers import TiedLinear
 
 SETTINGS = {"name": "regularized", "code_weight": 0.5, "decoder_penalty": "l2", "decoder_weight": 0.1, "probes": 1}

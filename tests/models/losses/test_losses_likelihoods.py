@@ -12,13 +12,9 @@ from torch import Tensor
 from torch.distributions import Bernoulli, ContinuousBernoulli, Distribution, Laplace, Normal
 
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.losses import (
-    LOSSES,
-    ContinuousBernoulliLikelihood,
-    LearnedGaussianLikelihood,
-    Loss,
-)
-from autoenc.models.losses.continuous_bernoulli import log_normalizer, mean
+from autoenc.models.losses import LOSSES, Loss
+from autoenc.models.losses.continuous_bernoulli import ContinuousBernoulliLikelihood, log_normalizer, mean
+from autoenc.models.losses.likelihoods import LearnedGaussianLikelihood
 from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
 from autoenc.settings import ConfigError
 

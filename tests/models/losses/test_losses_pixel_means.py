@@ -9,13 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autoenc.models.losses import (
-    LOSSES,
-    BinaryCrossEntropy,
-    Emphasis,
-    Loss,
-    LossSettings,
-)
+from autoenc.models.losses import LOSSES, Emphasis, Loss, LossSettings
+from autoenc.models.losses.pixel_means import BinaryCrossEntropy
 from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
 from autoenc.settings import ConfigError
 

@@ -62,7 +62,7 @@ function differencesNote(compared, count) {
   const left = store.selected.size - compared.length;
   const more = left > 0 ? ` The first ${compared.length} of ${store.selected.size} selected runs are shown here.` : "";
   if (!count) return `The ${compared.length} selected runs differ in no setting.${more}`;
-  return `${plural(count, "setting")} in which the ${compared.length} selected runs differ; what most of them have is grey.${more}`;
+  return `${plural(count, "setting")} in which the ${compared.length} selected runs differ; the most common value is grey.${more}`;
 }
 
 /** 1 and "1" are different. */

@@ -218,7 +218,7 @@ function readerOf(key) {
   const meant = all.filter((name) => name.includes(".") && name.split(".").at(-1) === key);
   if (meant.length === 1) return exactReader(meant[0]);
   if (!meant.length) throw new Error(`no run has a setting or metric '${key}'`);
-  throw new Error(`'${key}' could be ${meant.slice(0, 6).join(" or ")}: say which`);
+  throw new Error(`'${key}' could be ${meant.slice(0, 6).join(" or ")}: write the whole key`);
 }
 
 function exactReader(key) {

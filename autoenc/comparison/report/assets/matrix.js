@@ -93,7 +93,7 @@ function columnsOf(matrix, columns) {
 
 function matrixNote(matrix, shown, of) {
   const kind = `${matrix.width} \u00d7 ${matrix.height} pixels, ${matrix.channels === 1 ? "grey" : "colour"}`;
-  const left = of > shown ? ` The first ${shown} of ${of} selected runs stand here.` : "";
+  const left = of > shown ? ` The first ${shown} of ${of} selected runs are shown here.` : "";
   return `${plural(matrix.captions.length, "test image")}, ${kind}. Below each, the mean squared error of its pixels in [0, 1]; the smallest of those with the same input in bold.${left}`;
 }
 

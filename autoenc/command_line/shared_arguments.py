@@ -1,4 +1,4 @@
-"""What `compare.py` and `status.py` share: the folders that they were given."""
+"""Arguments that several scripts share: folders of runs, and positive numbers."""
 
 from __future__ import annotations
 
@@ -32,3 +32,10 @@ def folders_among(paths: Sequence[Path]) -> list[Path]:
     names = listed_in_words(printable(path.name) for path in files)
     sys.stderr.write(f"warning: ignored, because they are not folders: {names}\n")
     return [path for path in paths if path not in files]
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, as an argument's type."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return int(text)
