@@ -1,4 +1,4 @@
-"""What a person is told at the end of a run."""
+"""The text at the end of a run: its scores, its health, its folder, and the command to run it again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autoenc.runs import RunDirectory
 log = logging.getLogger(__name__)
 
 MOST_SENTENCES = 3
-"""Of the findings on health; a network may have as many as it has layers."""
+"""The most findings on health that are logged; a network may have one for each layer."""
 
 
 def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
