@@ -38,23 +38,33 @@ def load_run(path: str | Path, *, device: str | torch.device = "cpu") -> Trained
     if checkpoint is None:
         raise CheckpointError(f"{path}: the run has no checkpoint yet")
     image_shape = _image_shape(checkpoint.values.get("image_shape"), path=path)
+    white = _white(checkpoint.values.get("white"), path=path)
     with torch.random.fork_rng():  # the initial weights must not change the caller's random state
         model = config.build_model(image_shape=image_shape)
     load_model(model, checkpoint.model)
-    return TrainedModel(model.to(device), config=config, image_shape=image_shape)
+    return TrainedModel(model.to(device), config=config, image_shape=image_shape, white=white)
 
 
 class TrainedModel:
     """A trained model and its config.
 
     The methods take a tensor or an array and return the same: a tensor on the device of the input, or an array.
-    Images are (N, C, H, W), or a single one (C, H, W): floats in [0, 1], or uint8 from 0 to 255.
+    Images are (N, C, H, W), or a single one (C, H, W): floats in [0, 1], or uint8 from 0 to 255. `white` is the number
+    in the files of the training pictures that became white; None if it was that of the files' formats.
     """
 
-    def __init__(self, model: AutoEncoder, *, config: ExperimentConfig, image_shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        model: AutoEncoder,
+        *,
+        config: ExperimentConfig,
+        image_shape: tuple[int, int, int],
+        white: float | None = None,
+    ) -> None:
         self.model = model.eval()
         self.config = config
         self.image_shape = image_shape
+        self.white = white
 
     def __repr__(self) -> str:
         config = self.config
@@ -114,6 +124,15 @@ def _image_shape(value: object, *, path: str | Path) -> tuple[int, int, int]:
         case [int(channels), int(height), int(width)] if min(channels, height, width) > 0:
             return channels, height, width
     raise CheckpointError(f"{path}: the checkpoint has no valid image_shape, but {value!r}")
+
+
+def _white(value: object, *, path: str | Path) -> float | None:
+    match value:
+        case None:
+            return None
+        case int() | float() if value > 0:
+            return value
+    raise CheckpointError(f"{path}: the checkpoint has no valid white, but {value!r}")
 
 
 def _as_pixels(images: Tensor) -> Tensor:

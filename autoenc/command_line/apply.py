@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.compose import config_directory, plain
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.shared_arguments import positive
+from autoenc.command_line.shared_arguments import above_zero, positive
 from autoenc.progress import TerminalHandler
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 ACTIONS = ("reconstruct", "denoise", "encode", "decode", "score")
 _UNUSED = {
     **dict.fromkeys(ACTIONS, ("baseline",)),
-    "decode": ("unreadable", "resize", "invert", "data_dir", "baseline"),
+    "decode": ("unreadable", "resize", "invert", "white", "data_dir", "baseline"),
     "score": (),
 }
 """The options that an action does not use."""
@@ -94,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--resize", choices=("stretch", "crop", "pad"), help=help_text)
     help_text = "make black white and white black before the model sees it; MNIST, for example, is white on black"
     add("--invert", action="store_const", const=True, help=help_text)
+    help_text = (
+        "the number in the files of pictures that becomes white, such as 4095 for 12 bits "
+        "(default: as the run's own pictures were read)"
+    )
+    add("--white", type=above_zero, metavar="X", help=help_text)
     help_text = "with --do score, the ordinary pictures; like INPUT (default: run:test, the run's own test split)"
     add("--baseline", metavar="INPUT2", help=help_text)
     add("--overwrite", action="store_true", help="replace files of the same names at OUTPUT")

@@ -83,6 +83,8 @@ class TrainingState:
     batch_size: int
     seed: int
     run: RunDirectory
+    white: float | None = None
+    """The number in the files of pictures that became white, for a later use of the model on other files."""
 
     def __post_init__(self) -> None:
         self.position = Position()
@@ -178,11 +180,12 @@ class TrainingState:
         self.position.threads = torch.get_num_threads()
         image_shape = list(self.snapshot_images.reconstructed.shape[1:])
         if self._best is not None and not self._best_is_saved:
-            best = {"image_shape": image_shape, "epoch": self.position.best_epoch}
+            best = {"image_shape": image_shape, "white": self.white, "epoch": self.position.best_epoch}
             save_best(self.run.checkpoints, Checkpoint(self._best, {}, best))
             self._best_is_saved = True
         values = {
             "image_shape": image_shape,
+            "white": self.white,
             "steps_per_epoch": self.steps_per_epoch,
             "sums": list(self.step.sums),  # their order, which the file of tensors does not keep
             **asdict(self.position),
@@ -229,6 +232,7 @@ class TrainingState:
         values = dict(checkpoint.values)
         if values.pop("image_shape", None) is None or values.pop("steps_per_epoch", None) != self.steps_per_epoch:
             raise CheckpointError("config.yaml was changed since the checkpoint: other images or another batch size")
+        values.pop("white", None)
         sums = tensor_group(checkpoint, "sum")
         self.step.restore_sums({name: sums[name] for name in values.pop("sums")})
         self.position = Position(**values)

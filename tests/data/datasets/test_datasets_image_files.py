@@ -24,7 +24,7 @@ def quarters(mode: str = "RGB") -> Image.Image:
 
 
 def read(path: Path, *, channels: int = 3, size: tuple[int, int] = (8, 16), resize: Resize = "stretch") -> torch.Tensor:
-    image = read_picture(path, channels=channels, size=size, resize=resize)
+    image = read_picture(path, channels=channels, size=size, resize=resize).image
     assert image.dtype == torch.uint8
     assert image.shape == (channels, *size)
     assert image.is_contiguous()
