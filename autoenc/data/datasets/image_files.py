@@ -142,13 +142,11 @@ def read_picture(
 
 
 def count_pages(path: Path) -> int:
-    """The number of pages, or frames, of a picture. 1 if it cannot be read, which is left to `read_picture`."""
+    """The number of pages, or frames, of a picture; 1 if it cannot be read, which `read_picture` reports."""
     try:
         with path.open("rb") as file, _opened(file) as image:
             return _page_count(image)
-    except MemoryError:
-        raise
-    except Exception:
+    except Exception:  # Pillow's readers raise errors of many types
         return 1
 
 
@@ -184,8 +182,8 @@ def _page_count(image: Image.Image) -> int:
         return 1
     try:
         return int(getattr(image, "n_frames", 1))
-    except (OSError, EOFError, SyntaxError, ValueError):  # a later page is damaged
-        return image.tell() + 1
+    except Exception:  # a later page is damaged
+        return 1
 
 
 def _opened(file: object) -> Image.Image:

@@ -29,20 +29,20 @@ def white_problems(facts: Counter[PictureFacts], *, white: float | None, key: st
     """
     for kind in sorted({fact.pixels for fact in facts}):
         of_kind = {fact: count for fact, count in facts.items() if fact.pixels == kind}
-        pictures = f"{sum(of_kind.values()):,} pictures with {kind}"
+        pictures = f"{sum(of_kind.values())} pictures with {kind}"
         darkest, brightest = min(fact.darkest for fact in of_kind), max(fact.brightest for fact in of_kind)
         limit = white if white is not None else 255 if kind == "8 bits" else SIXTEEN_BIT_WHITE
         clipped = sum(count for fact, count in of_kind.items() if fact.darkest < 0 or fact.brightest > limit)
         if clipped:
             yield (
-                f"{clipped:,} of {pictures} have pixels outside of 0 to {limit:g} (from {darkest:g} to {brightest:g}), "
+                f"{clipped} of {pictures} have pixels outside of 0 to {limit:g} (from {darkest:g} to {brightest:g}), "
                 f"which are clipped; {key} sets white"
             )
         elif 0 < brightest < _DARK * limit:
             enough = brightest if kind == "floating-point numbers" else 2 ** int(brightest).bit_length() - 1
             yield (
-                f"dark images: the brightest pixel of {pictures} is {brightest:g}, {brightest / limit:.1%} of white "
-                f"({limit:g}); {key}={enough:g} makes them brighter"
+                f"dark images: the brightest pixel of all {pictures} is {brightest:g}, "
+                f"{100 * brightest / limit:.2g} % of white ({limit:g}); {key}={enough} makes them brighter"
             )
 
 
@@ -52,5 +52,5 @@ def ignored_pages(facts: Counter[PictureFacts]) -> str | None:
     pages = sum(count * (fact.pages - 1) for fact, count in facts.items())
     if not files:
         return None
-    noun = "1 file has" if files == 1 else f"{files:,} files have"
-    return f"{noun} more than one page; the first is read, and {pages:,} other pages are not"
+    noun = "1 file has" if files == 1 else f"{files} files have"
+    return f"{noun} more than one page; the first page of each is read, and {pages} are ignored"
