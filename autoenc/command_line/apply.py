@@ -37,8 +37,8 @@ Apply the trained model of a run to your own pictures.
 
 INPUT is a picture; a folder of pictures, with its subfolders; an .npy or .npz file of images (N, H, W) or (N, C, H, W),
 uint8 or floats in [0, 1]; a dataset, such as mnist (its test split) or mnist:train; or run:test, the run's own test
-split. Pictures are brought to the model's size and colours. A dataset is drawn black and white if the run's is
-(dataset.binarization).
+split. Pictures are brought to the model's size and colours. Of a file with several pages, only the first is read. A
+dataset is drawn black and white if the run's is (dataset.binarization).
 """
 
 EXAMPLES = """\

@@ -103,6 +103,16 @@ def drawn(pictures: Sequence[Picture], *, count: int, purpose: str) -> list[Pict
     return sorted(order[:count])
 
 
+def log_passed_over(found: Found, *, folder: Path) -> None:
+    """Log the folders that are not read, because they are read under another name."""
+    if found.passed_over:
+        names = some(
+            f"{path.relative_to(folder)} (read as {kept.relative_to(folder)})"
+            for path, kept in found.passed_over.items()
+        )
+        logger.info("%s has several names for the same folders. Not read again: %s", folder, names)
+
+
 def refused(folder: Path | str, problem: str) -> ConfigError:
     """An error about a dataset's folder. The message is one line, even if the names of files are not printable."""
     return ConfigError("dataset.path", one_line(problem), value=str(folder))
@@ -130,12 +140,7 @@ def _found(folder: Path) -> Found:
     if found.others:
         kinds = some(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.others.most_common())
         logger.info("%s has %d other files, which are skipped: %s", folder, found.others.total(), kinds)
-    if found.passed_over:
-        names = some(
-            f"{path.relative_to(folder)} (read as {kept.relative_to(folder)})"
-            for path, kept in found.passed_over.items()
-        )
-        logger.info("%s has several names for the same folders. Not read again: %s", folder, names)
+    log_passed_over(found, folder=folder)
     return found
 
 
