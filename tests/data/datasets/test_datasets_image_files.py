@@ -5,10 +5,12 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from autoenc.data.datasets.image_files import (
@@ -189,7 +191,7 @@ def test_sixteen_bits_are_scaled_by_65535(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
 def test_white_is_what_the_setting_says(tmp_path: Path, dtype: type) -> None:
-    values = np.array([[0, 1, 2, 50, 99, 100, 101, 250]] * 8, dtype=dtype)
+    values: NDArray[Any] = np.array([[0, 1, 2, 50, 99, 100, 101, 250]] * 8, dtype=dtype)
     Image.fromarray(values).save(tmp_path / "picture.tif")
     found = whole(tmp_path / "picture.tif", channels=1, size=(8, 8), white=100)
     assert found.image[0, 0].tolist() == [0, 3, 5, 128, 252, 255, 255, 255]  # round(255 * value / 100), to the even
