@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from autoenc.devices import Device
 from autoenc.evaluation.batches import batches
@@ -57,3 +58,11 @@ def _directions_by_images(images: Tensor, *, mean: Tensor, components: int, devi
     weights = torch.linalg.eigh((centred @ centred.T).cpu().double()).eigenvectors[:, -components:].to(mean)
     directions: Tensor = torch.linalg.qr(centred.T @ weights).Q  # (P, components), orthonormal
     return directions
+
+
+def median_filter(images: Tensor) -> Tensor:
+    """The median of each pixel's 3x3 neighbourhood, (B, C, H, W). Border pixels are repeated beyond the border."""
+    height, width = images.shape[2:]
+    continued = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    shifted = [continued[:, :, y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    return torch.stack(shifted).median(0).values

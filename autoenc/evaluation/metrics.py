@@ -208,6 +208,21 @@ METRICS: dict[str, Metric] = {
             scale="log",
             depends_on=("dataset.split_seed",),
         ),
+        *(
+            Metric(
+                name=name,
+                unit=f"decibels, higher is better: the gain over {baseline}, of errors averaged over images; mean over "
+                f"{noises} of evaluation=denoising",
+                better="higher",
+                splits=("test",),
+                input="clean",  # the noises are those of the evaluation, not of the run
+            )
+            for name, baseline, noises in (
+                ("denoising_gain_db", "doing nothing", "all noises"),
+                ("denoising_gain_unseen_db", "doing nothing", "the noises that the model was not trained on"),
+                ("denoising_gain_over_median_db", "a 3x3 median filter", "all noises"),
+            )
+        ),
         Metric(name="seconds", unit="seconds", better="lower", splits=()),
         Metric(
             name="images_per_second",
