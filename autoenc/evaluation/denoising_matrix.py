@@ -47,13 +47,20 @@ class NoiseLevel(NamedTuple):
     noise: Noise
     kind: str
     """In words, with the settings that are not the usual ones."""
+    strength: str
+    """The setting that the severity is a value of; empty for a noise without a single strength."""
     severity: str
-    """As text; empty for a noise without a single strength."""
+    """As text; empty too."""
 
     @property
     def name(self) -> str:
         """`gaussian 0.3`."""
         return f"{self.kind} {self.severity}".strip()
+
+    @property
+    def heading(self) -> str:
+        """`gaussian (std)`."""
+        return f"{self.kind} ({self.strength})" if self.strength else self.kind
 
 
 class DenoisingErrors(NamedTuple):
@@ -101,12 +108,12 @@ def level_of(noise: Noise, *, usual_settings: UsualSettings) -> NoiseLevel:
     """The level of any noise, for example of the one that a model was trained on."""
     if isinstance(noise, Compose):
         parts = [level_of(part, usual_settings=usual_settings).name for part in noise.noises.values()]
-        return NoiseLevel(noise, " and ".join(parts), "")
+        return NoiseLevel(noise, " and ".join(parts), "", "")
     strength, usual = getattr(noise, "strength", ""), usual_settings(noise.name)
     values = {field.name: getattr(noise, field.name) for field in dataclasses.fields(cast("Any", noise))}
     unusual = [f"{key} {value}" for key, value in values.items() if key != strength and value != usual.get(key)]
     kind = ", ".join([noise.name.replace("_", " "), *unusual])
-    return NoiseLevel(noise, kind, f"{values[strength]:g}" if strength else "")
+    return NoiseLevel(noise, kind, strength, f"{values[strength]:g}" if strength else "")
 
 
 def denoising_errors(

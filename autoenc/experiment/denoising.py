@@ -71,7 +71,7 @@ class DenoisedRuns(NamedTuple):
         denoising = self.errors.denoising[rows]
         return DenoisingMatrix(
             runs=tuple(self.records[row].label for row in rows),
-            kinds=tuple(level.kind for level in self.levels),
+            kinds=tuple(level.heading for level in self.levels),
             severities=tuple(level.severity for level in self.levels),
             over_nothing=gain_db(self.errors.noise, denoising),
             over_median=gain_db(self.errors.median, denoising),
@@ -105,27 +105,44 @@ def denoise_with(
     )
 
 
-def write_matrices(tested: DenoisedRuns, *, settings: DenoisingSettings, device: Device, output: Path | None) -> None:
-    """Write each run's own heat map and metrics, and the table and heat map of all runs into `output`, if given."""
+def write_matrices(
+    tested: DenoisedRuns, *, settings: DenoisingSettings, device: Device, output: Path | None
+) -> list[Path]:
+    """Write each run's own heat map and metrics, and the table and heat map of all runs into `output`, if given.
+
+    Returns:
+        the paths of the heat maps and the table.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    paths = []
     for row, (record, model) in enumerate(zip(tested.records, tested.models, strict=True)):
-        run_directory, gains = RunDirectory(record.path), tested.gains(row)
+        run_directory = RunDirectory(record.path)
         run_directory.figures.mkdir(exist_ok=True)
-        tested.picture([row]).draw(run_directory.figures, title=title_of(model.config))
-        listed = [level.name for level, listed in zip(tested.levels, tested.listed, strict=True) if listed]
-        protocol = f"{tested.errors.noise.shape[1]:,} test images with {', '.join(listed)}"
-        add_to_summary(
-            run_directory,
-            {
-                "test": {name: gain.value for name, gain in gains.items()},
-                "standard_errors": {"test": {name: gain.standard_error for name, gain in gains.items()}},
-                "units": {name: f"{METRICS[name].unit}; {protocol}" for name in gains},
-                "evaluation": {"denoising": {**dataclasses.asdict(settings), "device": device.description}},
-            },
-        )
+        paths.append(tested.picture([row]).draw(run_directory.figures, title=title_of(model.config)))
+        add_to_summary(run_directory, _scores(tested, row, settings=settings, device=device))
     if output is not None:
+        output.mkdir(exist_ok=True)
         write_text(output / f"{FILE}.csv", rows_as_csv(list(_rows(tested))))
-        title = f"Denoising by {len(tested.records)} models"
-        tested.picture(range(len(tested.records))).draw(output, title=title)
+        drawn = tested.picture(range(len(tested.records))).draw(
+            output, title=f"Denoising by {len(tested.records)} runs"
+        )
+        paths += [output / f"{FILE}.csv", drawn]
+    return paths
+
+
+def _scores(tested: DenoisedRuns, row: int, *, settings: DenoisingSettings, device: Device) -> dict[str, Any]:
+    """Entries of a run's `summary.json`."""
+    gains = tested.gains(row)
+    listed = [level.name for level, listed in zip(tested.levels, tested.listed, strict=True) if listed]
+    protocol = f"{tested.errors.noise.shape[1]:,} test images with {', '.join(listed)}"
+    return {
+        "test": {name: gain.value for name, gain in gains.items()},
+        "standard_errors": {"test": {name: gain.standard_error for name, gain in gains.items()}},
+        "units": {name: f"{METRICS[name].unit}; {protocol}" for name in gains},
+        "evaluation": {"denoising": {**dataclasses.asdict(settings), "device": device.description}},
+    }
 
 
 def _rows(tested: DenoisedRuns) -> Iterator[list[Any]]:

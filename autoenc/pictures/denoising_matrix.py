@@ -17,7 +17,7 @@ from autoenc.pictures.page import INK, SMALL, Page, block_height, line_height, t
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture
 
-CELL = 74  # pixels of a cell's width
+CELL = 80  # pixels of a cell's width
 ROW = 46
 GAP = 14  # between kinds of noise
 MOST_NAME = 480  # pixels of a run's name, then it is wrapped
@@ -26,7 +26,7 @@ SCALE = ColorScale("gain (dB)", "RdBu", low=-10, high=10)
 DARK = 6.5  # decibels from which the colour is dark
 MINUS = "\N{MINUS SIGN}"
 LINE = (
-    "Rows: models. Columns: the noise on the test images, with its severity in the unit of the noise's own setting. "
+    "Rows: models. Columns: the noise on the test images, and the value of the setting that is its severity. "
     "10 dB are a tenth of the baseline's mean squared error; below 0 dB the baseline is better than the model. All "
     "models get the same noisy images. Framed: the noise that the model was trained on."
 )
@@ -39,7 +39,7 @@ class DenoisingMatrix(Picture):
     runs: tuple[str, ...]
     """(R,), their names."""
     kinds: tuple[str, ...]
-    """(C,): the kind of noise; equal ones stand next to one another."""
+    """(C,): the kind of noise and, in brackets, its setting; equal ones stand next to one another."""
     severities: tuple[str, ...]
     """(C,), as text."""
     over_nothing: NDArray[np.float64]
@@ -76,7 +76,7 @@ class DenoisingMatrix(Picture):
 def _headings(panel: Panel[DenoisingMatrix]) -> tuple[str, str]:
     label = f"{panel.label}: " if panel.label else ""
     baselines = ("doing nothing", "a 3x3 median filter")
-    above, below = (f"{label}gain over {name}, in dB, on {panel.picture.images:,} test images" for name in baselines)
+    above, below = (f"{label}Gain over {name}, in dB, on {panel.picture.images:,} test images" for name in baselines)
     return above, below
 
 
@@ -166,7 +166,7 @@ def _draw_cells(
     axes.vlines(range(1, columns), 0, rows, color="white", linewidth=1)
     for (y, x), gain in np.ndenumerate(gains):
         color = "white" if abs(gain) > DARK else INK
-        text = f"{gain:+.1f}".replace("-", MINUS)
+        text = f"{round(gain, 1) + 0.0:+.1f}".replace("-", MINUS)  # no negative zero
         axes.text(x + 0.5, y + 0.5, text, color=color, size=SMALL, ha="center", va="center_baseline")
         if framed[y, x]:
             axes.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=INK, linewidth=2.6, clip_on=False, zorder=3))

@@ -1,0 +1,146 @@
+"""`scripts/evaluate.py FOLDER... evaluation=CHOICE`: score finished runs again, or test them on other noises."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from autoenc.command_line.compose import Composer, config_directory, plain
+from autoenc.command_line.exit_code import exit_code
+from autoenc.command_line.hydra_internals import parse_flags
+from autoenc.command_line.shared_arguments import folders_among
+from autoenc.comparison.denoising_tables import denoising_tables
+from autoenc.comparison.exports import check_destination
+from autoenc.comparison.rendering import print_tables
+from autoenc.progress import TerminalHandler, console, insist_on_output, shown_path
+from autoenc.runs import RunRecord, read_runs
+from autoenc.settings import ConfigError, checked, listed, nearest
+
+DESCRIPTION = """\
+Score finished runs without training them. A folder is a run, a sweep, or a folder that contains some. Runs that have
+not finished are left out, with a note.
+
+  evaluation=quick       the scores that every run ends with, again
+  evaluation=full        these and more: see conf/evaluation/full.yaml
+  evaluation=denoising   how well the models denoise kinds and severities of noise that they were not trained on: the
+                         gain in dB over doing nothing and over a 3x3 median filter
+
+The new scores go into the summary.json of each run; its other entries stay. The test split may be scored as often as
+you like, because nothing is selected by it.
+
+evaluation=denoising also draws the gains into the figures of each run. For several runs it writes the gains of all of
+them as a table (denoising_matrix.csv) and a heat map (denoising_matrix.png) into the folder that contains them. All
+models get the same noisy images, so the runs have to have the same test images. The noise that a run was trained on is
+tested too and marked. If it is not among evaluation.noises, it does not count in the means.
+"""
+
+EXAMPLES = """\
+Examples
+
+  python scripts/evaluate.py outputs/2026-01-31/12-00-00-000000 evaluation=full
+  python scripts/evaluate.py outputs/sweeps/noises evaluation=denoising
+  python scripts/evaluate.py outputs/a outputs/b evaluation=denoising --output comparison
+  python scripts/evaluate.py outputs/a evaluation=denoising 'evaluation.noises.gaussian=[0.2,0.4]' evaluation.limit=1000
+  python scripts/evaluate.py outputs/a evaluation=denoising evaluation.noises.blur=null
+      without blur
+"""
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; returns the exit code."""
+    options = _parser().parse_intermixed_args(arguments)
+    return exit_code(lambda: _evaluate(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=as_written, allow_abbrev=False
+    )
+    words = "a folder with runs, or a setting: evaluation=CHOICE, evaluation.KEY=VALUE"
+    parser.add_argument("words", nargs="+", metavar="FOLDER | KEY=VALUE", help=words)
+    devices = ("auto", "cpu", "cuda", "mps")
+    parser.add_argument("--device", choices=devices, default="auto", help="where to compute (default: auto)")
+    help_text = "where evaluation=denoising writes the table and heat map of all runs (default: the folder of them all)"
+    parser.add_argument("--output", type=Path, metavar="DIR", help=help_text)
+    return parser
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
+    folders, overrides = _divided(options.words)
+    values = plain(Composer(parse_flags(overrides)).compose().evaluation)
+    records = _finished_runs(folders)
+    if values["name"] == "denoising":
+        _test_denoising(records, values, options)
+    insist_on_output()
+    return 0
+
+
+def _divided(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The folders and the overrides among the arguments."""
+    folders, overrides = [], []
+    for word in words:
+        key, equals, value = word.lstrip("+~").partition("=")
+        if Path(word).exists() or not (equals or word.startswith("~")):
+            folders.append(Path(word))
+        elif key == "evaluation" or key.startswith("evaluation."):
+            overrides.append(word)
+        else:
+            problem = f"this is not a folder and not a setting of the evaluation{nearest(key, ['evaluation'])}"
+            raise ConfigError(key, problem, value=value)
+    if not folders:
+        raise ConfigError("FOLDER", "name at least one folder with a finished run")
+    return folders, overrides
+
+
+def _finished_runs(folders: Sequence[Path]) -> list[RunRecord]:
+    records = read_runs(folders_among(folders), history=False)
+    for record in records:
+        if not record.finished:
+            log.warning("%s has not finished (%s) and is left out.", record.name, record.state)
+    finished = [record for record in records if record.finished]
+    if not finished:
+        raise ConfigError("FOLDER", f"there is no finished run in {listed(str(folder) for folder in folders)}")
+    return finished
+
+
+def _test_denoising(records: Sequence[RunRecord], values: dict[str, Any], options: argparse.Namespace) -> None:
+    output = _output(options.output, records)
+    from autoenc.devices import plain_device
+    from autoenc.evaluation.denoising_matrix import DenoisingSettings
+    from autoenc.experiment.denoising import denoise_with, write_matrices
+
+    values.pop("name")
+    settings = checked(DenoisingSettings, values, key="evaluation")
+    device = plain_device(options.device)
+    tested = denoise_with(records, settings=settings, usual_settings=_usual_noise, device=device)
+    paths = write_matrices(tested, settings=settings, device=device, output=output)
+    tables = denoising_tables(tested.picture(range(len(records))))
+    print_tables(tables, metric=None, all_columns=True, to=console)
+    for path in paths:
+        console.print(f"Written: {shown_path(path)}", soft_wrap=True, markup=False)
+
+
+def _output(given: Path | None, records: Sequence[RunRecord]) -> Path | None:
+    """The folder for the files of all runs; None for a single run, whose own folder has them, unless one is given."""
+    if given is None:
+        return Path(os.path.commonpath([record.path for record in records])) if len(records) > 1 else None
+    if given.exists() and not given.is_dir():
+        raise ConfigError("--output", "this is a file; name a folder", value=str(given))
+    place = given / "any file" if given.is_dir() else given
+    check_destination(place, option="--output", records=records)
+    return given.absolute()
+
+
+def _usual_noise(kind: str) -> dict[str, Any]:
+    path = config_directory() / "noise" / f"{kind}.yaml"
+    return plain(OmegaConf.load(path)) if path.is_file() else {}
