@@ -12,7 +12,7 @@ import torch
 from autoenc.data.datasets import DATASETS, Dataset
 from autoenc.data.noise import NOISES, Noise
 from autoenc.devices import DEVICES, DeviceSettings
-from autoenc.evaluation.evaluation_settings import EVALUATIONS, EvaluationSettings
+from autoenc.evaluation.evaluation_settings import EVALUATIONS, Denoising, EvaluationSettings
 from autoenc.models.architectures import ARCHITECTURES, Architecture
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, BottleneckSettings
@@ -109,6 +109,9 @@ _NODES: dict[str, type[Any]] = {"training": TrainingSettings}
 
 def _check_combinations(config: ExperimentConfig) -> None:
     bottleneck, training = config.bottleneck, config.training
+    if isinstance(config.evaluation, Denoising):
+        problem = "it tests finished runs (scripts/evaluate.py FOLDER evaluation=denoising); train with quick or full"
+        raise ConfigError("evaluation", problem, value=config.evaluation.name)
     if training.patience is not None and config.dataset.validation_fraction == 0:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"
         raise ConfigError("training.patience", problem, value=training.patience)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from autoenc.comparison.exports import check_destination
 from autoenc.comparison.rendering import print_tables
 from autoenc.progress import TerminalHandler, console, insist_on_output, shown_path
 from autoenc.runs import RunRecord, read_runs
-from autoenc.settings import ConfigError, checked, listed, nearest
+from autoenc.settings import ConfigError, listed, nearest
 
 DESCRIPTION = """\
 Score finished runs without training them. A folder is a run, a sweep, or a folder that contains some. Runs that have
@@ -53,6 +53,8 @@ Examples
 
 log = logging.getLogger(__name__)
 
+SETTINGS = ("evaluation", "dataset.path")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; returns the exit code."""
@@ -68,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     words = "a folder with runs, or a setting: evaluation=CHOICE, evaluation.KEY=VALUE"
     parser.add_argument("words", nargs="+", metavar="FOLDER | KEY=VALUE", help=words)
     devices = ("auto", "cpu", "cuda", "mps")
-    parser.add_argument("--device", choices=devices, default="auto", help="where to compute (default: auto)")
+    help_text = "where to compute (default: as the run was trained; for evaluation=denoising, auto)"
+    parser.add_argument("--device", choices=devices, help=help_text)
     help_text = "where evaluation=denoising writes the table and heat map of all runs (default: the folder of them all)"
     parser.add_argument("--output", type=Path, metavar="DIR", help=help_text)
     return parser
@@ -77,12 +80,25 @@ def _parser() -> argparse.ArgumentParser:
 def _evaluate(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
     folders, overrides = _divided(options.words)
-    values = plain(Composer(parse_flags(overrides)).compose().evaluation)
+    values = _evaluation(overrides)
     records = _finished_runs(folders)
     if values["name"] == "denoising":
         _test_denoising(records, values, options)
+    else:
+        _rescore(records, values, options)
     insist_on_output()
     return 0
+
+
+def _evaluation(overrides: Sequence[str]) -> dict[str, Any]:
+    """The node `evaluation` of the config with these overrides."""
+    composer = Composer(parse_flags(overrides))
+    config = composer.compose(multirun=True)
+    for override in composer.parsed(overrides):
+        if override.is_sweep_override():
+            value = (override.input_line or "").partition("=")[2]
+            raise ConfigError(override.key_or_group, "one value at a time", value=value)
+    return plain(config.evaluation)
 
 
 def _divided(words: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -95,8 +111,7 @@ def _divided(words: Sequence[str]) -> tuple[list[Path], list[str]]:
         elif key == "evaluation" or key.startswith("evaluation."):
             overrides.append(word)
         else:
-            problem = f"this is not a folder and not a setting of the evaluation{nearest(key, ['evaluation'])}"
-            raise ConfigError(key, problem, value=value)
+            raise ConfigError(key, f"it is neither a folder nor a setting{nearest(key, SETTINGS)}", value=value)
     if not folders:
         raise ConfigError("FOLDER", "name at least one folder with a finished run")
     return folders, overrides
@@ -113,15 +128,28 @@ def _finished_runs(folders: Sequence[Path]) -> list[RunRecord]:
     return finished
 
 
-def _test_denoising(records: Sequence[RunRecord], values: dict[str, Any], options: argparse.Namespace) -> None:
+def _rescore(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:
+    if options.output is not None:
+        raise ConfigError(
+            "--output", f"evaluation={values['name']} writes only into each run's own folder", value=str(options.output)
+        )
+    from autoenc.experiment.closing_report import report_scores
+    from autoenc.experiment.rescoring import rescore
+
+    for record in records:
+        log.info("Test scores of %s:", record.name)
+        report_scores(rescore(record.path, evaluation=values, device=options.device))
+
+
+def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:
     output = _output(options.output, records)
     from autoenc.devices import plain_device
-    from autoenc.evaluation.denoising_matrix import DenoisingSettings
+    from autoenc.evaluation.evaluation_settings import EVALUATIONS, Denoising
     from autoenc.experiment.denoising import denoise_with, write_matrices
 
-    values.pop("name")
-    settings = checked(DenoisingSettings, values, key="evaluation")
-    device = plain_device(options.device)
+    settings = EVALUATIONS.parse(values)
+    assert isinstance(settings, Denoising)
+    device = plain_device(options.device or "auto")
     tested = denoise_with(records, settings=settings, usual_settings=_usual_noise, device=device)
     paths = write_matrices(tested, settings=settings, device=device, output=output)
     tables = denoising_tables(tested.picture(range(len(records))))
@@ -136,7 +164,7 @@ def _output(given: Path | None, records: Sequence[RunRecord]) -> Path | None:
         return Path(os.path.commonpath([record.path for record in records])) if len(records) > 1 else None
     if given.exists() and not given.is_dir():
         raise ConfigError("--output", "this is a file; name a folder", value=str(given))
-    place = given / "any file" if given.is_dir() else given
+    place = given / "denoising_matrix.csv" if given.is_dir() else given
     check_destination(place, option="--output", records=records)
     return given.absolute()
 

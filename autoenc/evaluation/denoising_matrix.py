@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -25,20 +24,9 @@ from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.progress import steps
-from autoenc.registry import Choice
-from autoenc.settings import ConfigError, PositiveInt, join, listed, nearest
+from autoenc.settings import ConfigError, join, listed, nearest
 
 KEY = "evaluation.noises"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenoisingSettings(Choice):
-    """`evaluation=denoising`: the noises to test with, and on how many images."""
-
-    noises: Mapping[str, Any]
-    """By kind of noise, a list of severities; an empty list or null leaves the kind out."""
-    limit: PositiveInt | None
-    """The most test images; null: all."""
 
 
 class NoiseLevel(NamedTuple):
@@ -86,7 +74,7 @@ UsualSettings = Callable[[str], Mapping[str, Any]]
 
 
 def noise_levels(noises: Mapping[str, Any], *, usual_settings: UsualSettings) -> list[NoiseLevel]:
-    """The noises of `DenoisingSettings`, in their order, each with its usual settings.
+    """The noises of `Denoising`, the settings, in their order, each with its usual settings.
 
     Raises:
         ConfigError: a kind does not exist or has no strength, or a severity is out of range.
@@ -111,7 +99,7 @@ def level_of(noise: Noise, *, usual_settings: UsualSettings) -> NoiseLevel:
         return NoiseLevel(noise, " and ".join(parts), "", "")
     strength, usual = getattr(noise, "strength", ""), usual_settings(noise.name)
     values = {field.name: getattr(noise, field.name) for field in dataclasses.fields(cast("Any", noise))}
-    unusual = [f"{key} {value}" for key, value in values.items() if key != strength and value != usual.get(key)]
+    unusual = [f"{key} {value}".lower() for key, value in values.items() if key != strength and value != usual.get(key)]
     kind = ", ".join([noise.name.replace("_", " "), *unusual])
     return NoiseLevel(noise, kind, strength, f"{values[strength]:g}" if strength else "")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +16,6 @@ from autoenc.comparison.exports import rows_as_csv, write_text
 from autoenc.devices import Device
 from autoenc.evaluation.denoising_matrix import (
     DenoisingErrors,
-    DenoisingSettings,
     Estimate,
     NoiseLevel,
     UsualSettings,
@@ -27,6 +25,7 @@ from autoenc.evaluation.denoising_matrix import (
     mean_gain_db,
     noise_levels,
 )
+from autoenc.evaluation.evaluation_settings import Denoising
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR, METRICS
 from autoenc.experiment.announcement import title_of
 from autoenc.experiment.rescoring import add_to_summary
@@ -82,7 +81,7 @@ class DenoisedRuns(NamedTuple):
 
 
 def denoise_with(
-    records: Sequence[RunRecord], *, settings: DenoisingSettings, usual_settings: UsualSettings, device: Device
+    records: Sequence[RunRecord], *, settings: Denoising, usual_settings: UsualSettings, device: Device
 ) -> DenoisedRuns:
     """Test finished runs on the noises of the settings, and on those that they were trained on.
 
@@ -105,9 +104,7 @@ def denoise_with(
     )
 
 
-def write_matrices(
-    tested: DenoisedRuns, *, settings: DenoisingSettings, device: Device, output: Path | None
-) -> list[Path]:
+def write_matrices(tested: DenoisedRuns, *, settings: Denoising, device: Device, output: Path | None) -> list[Path]:
     """Write each run's own heat map and metrics, and the table and heat map of all runs into `output`, if given.
 
     Returns:
@@ -121,7 +118,7 @@ def write_matrices(
         run_directory = RunDirectory(record.path)
         run_directory.figures.mkdir(exist_ok=True)
         paths.append(tested.picture([row]).draw(run_directory.figures, title=title_of(model.config)))
-        add_to_summary(run_directory, _scores(tested, row, settings=settings, device=device))
+        add_to_summary(run_directory, _scores(tested, row), settings=settings, device=device)
     if output is not None:
         output.mkdir(exist_ok=True)
         write_text(output / f"{FILE}.csv", rows_as_csv(list(_rows(tested))))
@@ -132,7 +129,7 @@ def write_matrices(
     return paths
 
 
-def _scores(tested: DenoisedRuns, row: int, *, settings: DenoisingSettings, device: Device) -> dict[str, Any]:
+def _scores(tested: DenoisedRuns, row: int) -> dict[str, Any]:
     """Entries of a run's `summary.json`."""
     gains = tested.gains(row)
     listed = [level.name for level, listed in zip(tested.levels, tested.listed, strict=True) if listed]
@@ -140,8 +137,7 @@ def _scores(tested: DenoisedRuns, row: int, *, settings: DenoisingSettings, devi
     return {
         "test": {name: gain.value for name, gain in gains.items()},
         "standard_errors": {"test": {name: gain.standard_error for name, gain in gains.items()}},
-        "units": {name: f"{METRICS[name].unit}; {protocol}" for name in gains},
-        "evaluation": {"denoising": {**dataclasses.asdict(settings), "device": device.description}},
+        "units": {name: f"{METRICS[name].unit} ({protocol})" for name in gains},
     }
 
 

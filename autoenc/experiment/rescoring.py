@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.config import parse
-from autoenc.devices import plain_device
-from autoenc.evaluation.evaluation_settings import EvaluationSettings
+from autoenc.devices import Device, plain_device
+from autoenc.evaluation.evaluation_settings import Denoising, EvaluationSettings
 from autoenc.experiment.evaluation import evaluate
 from autoenc.experiment.preparation import Prepared
 from autoenc.runs import RunDirectory
@@ -33,12 +33,12 @@ def rescore(run: Path, *, evaluation: Mapping[str, Any], device: str | None) -> 
     model = used.place(load_run(run).model)
     splits = config.dataset.build(data_dir=config.data_dir).to(used.torch_device)
     found = evaluate(Prepared(config, used, splits, model, started=time.perf_counter()))
-    run_directory.write_test_errors(found.test_errors, digest=splits.digests["test"])
+    run_directory.write_test_errors(found.test_errors, digest="")
     return add_to_summary(run_directory, found.summary, settings=config.evaluation, device=used)
 
 
 def add_to_summary(
-    run_directory: RunDirectory, scores: Mapping[str, Any], *, settings: EvaluationSettings, device: Device
+    run_directory: RunDirectory, scores: Mapping[str, Any], *, settings: EvaluationSettings | Denoising, device: Device
 ) -> dict[str, Any]:
     """Replace `summary.json` by one with these scores and the settings they were measured with; returns its content.
 
