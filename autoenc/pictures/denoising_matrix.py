@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import SIDE, ColorScale, draw_color_bar
@@ -23,8 +24,11 @@ GAP = 14  # between kinds of noise
 MOST_NAME = 480  # pixels of a run's name, then it is wrapped
 SCALE = ColorScale("gain (dB)", "RdBu", low=-10, high=10)
 """The same in every picture, so that two of them can be compared. Larger gains have the last colour."""
-DARK = 6.5  # decibels from which the colour is dark
+DARK = 5.5  # decibels from which the colour is dark
 MINUS = "\N{MINUS SIGN}"
+EDGE = withStroke(linewidth=5, foreground="white")  # the frame stands out from dark cells too
+FRAME: dict[str, Any] = {"fill": False, "edgecolor": INK, "linewidth": 2.6, "clip_on": False, "path_effects": [EDGE]}
+ABOVE = 3  # the cells that are not framed
 LINE = (
     "Rows: models. Columns: the noise on the test images, and the value of the setting that is its severity. "
     "10 dB are a tenth of the baseline's mean squared error; below 0 dB the baseline is better than the model. All "
@@ -169,4 +173,4 @@ def _draw_cells(
         text = f"{round(gain, 1) + 0.0:+.1f}".replace("-", MINUS)  # no negative zero
         axes.text(x + 0.5, y + 0.5, text, color=color, size=SMALL, ha="center", va="center_baseline")
         if framed[y, x]:
-            axes.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=INK, linewidth=2.6, clip_on=False, zorder=3))
+            axes.add_patch(Rectangle((x, y), 1, 1, **FRAME, zorder=ABOVE))

@@ -12,13 +12,7 @@ from matplotlib.patches import Rectangle
 from autoenc.pictures.denoising_matrix import SCALE, DenoisingMatrix
 from tests.pictures.pages import all_of, check_layout, draw, written
 
-KINDS = {
-    "gaussian (std)": 3,
-    "salt and pepper (probability)": 1,
-    "occlusion, value 1.0 (size)": 2,
-    "blur and masking": 1,
-}
-COLUMNS = [kind for kind, count in KINDS.items() for _ in range(count)]
+COLUMNS = 3 * ["gaussian (std)"] + ["salt and pepper (probability)"] + 2 * ["occlusion, value 1 (size)"] + ["a and b"]
 
 
 def matrix_of(runs: int, *, name: str = "conv, noise {}") -> DenoisingMatrix:
