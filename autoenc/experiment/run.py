@@ -80,6 +80,7 @@ def _build_trainer(
         batch_size=config.training.batch_size,
         seed=config.seed,
         run=run_directory,
+        digests=splits.digests,
     )
     return Trainer(
         step=step,

@@ -59,7 +59,7 @@ class Split:
 
     def __post_init__(self) -> None:
         if self.indices is None:
-            object.__setattr__(self, "indices", torch.arange(len(self.labels)))
+            object.__setattr__(self, "indices", torch.arange(len(self.labels)))  # type: ignore[unreachable]
 
     def __len__(self) -> int:
         return len(self.labels)
