@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from autoenc.data.datasets import DATASETS, Dataset
+from autoenc.data.datasets import DATASETS, Dataset, Splits
+from autoenc.data.datasets.digests import differing
 from autoenc.data.noise import NOISES, Noise
 from autoenc.devices import DEVICES, DeviceSettings
 from autoenc.evaluation.evaluation_settings import EVALUATIONS, Denoising, EvaluationSettings
@@ -85,6 +86,37 @@ class ExperimentConfig:
     values: Mapping[str, Any]
     """The same settings as plain values, as in `config.yaml`."""
 
+    def build_splits(self, *, trained_on: Mapping[str, str]) -> Splits:
+        """The images, on the CPU. They have to be those of a run, whose digests are `trained_on`, if there are any.
+
+        Raises:
+            ConfigError: they are not available, do not fit the settings, or are others.
+        """
+        splits = self.dataset.build(data_dir=self.data_dir)
+        others = [name for name in differing(splits.digests, trained_on) if name != "training_pool"]  # no news
+        if others:
+            path = getattr(self.dataset, "path", None)
+            key, value = ("data_dir", str(self.data_dir)) if path is None else ("dataset.path", path)
+            problem = f"these are not the images of the run; of other images are its splits {listed(others)}"
+            advice = "put its images back" + ("" if path is None else ", or name the folder that has them")
+            raise ConfigError(key, f"{problem}; {advice}", value=value)
+        return splits
+
+    def check_batches(self, *, image_count: int | None = None) -> None:
+        """Refuse batches in which the bottleneck's penalty has no effect; they have at most `image_count` images.
+
+        Raises:
+            ConfigError: `training.batch_size` or the training split is too small.
+        """
+        smallest, batch_size = self.bottleneck.smallest_batch, self.training.batch_size
+        problem = f"the penalty of bottleneck={self.bottleneck.name} needs batches of at least {smallest} images"
+        consequence = "with smaller ones a plain autoencoder would be trained"
+        if batch_size < smallest:
+            raise ConfigError("training.batch_size", f"{problem}; {consequence}", value=batch_size)
+        if image_count is not None and image_count < smallest:
+            found = f"the training split has {image_count}"
+            raise ConfigError("dataset", f"{problem}, and {found}; {consequence}", value=self.dataset.name)
+
     def build_model(self, *, image_shape: tuple[int, int, int]) -> AutoEncoder:
         """The untrained model for images (C, H, W), on the CPU, so that its weights are the same on every device."""
         torch.manual_seed(derived_seed(self.seed, "initialisation"))
@@ -116,6 +148,7 @@ def _check_combinations(config: ExperimentConfig) -> None:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"
         raise ConfigError("training.patience", problem, value=training.patience)
     bottleneck.check(config.architecture)
+    config.check_batches()
     if bottleneck.variational:
         config.loss.emphasis.require_even()
     if not config.loss.emphasis.even and not config.noise.corrupts:

@@ -158,12 +158,13 @@ class Composer:
         return _folder(found[-1].lstrip("+"), key=key) if found else None
 
     def _check_resume(self) -> None:
-        """Refuse `resume=` together with settings, all but the tracker."""
-        others = [text for text in self.overrides if text not in self.tracker_overrides]
+        """Refuse `resume=` together with settings, all but the tracker and the place of the images."""
+        kept = [text for text in self.overrides if text not in self.tracker_overrides]
+        others = [text for text in kept if not text.lstrip("+").startswith("dataset.path=")]
         if self.rerun is not None:
             raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
         if others:
-            problem = f"a resumed run keeps its settings, all but tracker, and '{others[0]}' is set"
+            problem = f"a resumed run keeps its settings, all but tracker and dataset.path, and '{others[0]}' is set"
             raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
 
     def _start_from_run(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from omegaconf import OmegaConf
 from autoenc.command_line.compose import Composer, config_directory, plain
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.hydra_internals import parse_flags
-from autoenc.command_line.shared_arguments import folders_among
+from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, folders_among, take_dataset_path
 from autoenc.comparison.denoising_tables import denoising_tables
 from autoenc.comparison.exports import check_destination
 from autoenc.comparison.rendering import print_tables
@@ -40,7 +41,8 @@ models get the same noisy images, so the runs have to have the same test images.
 tested too and marked. If it is not among evaluation.noises, it does not count in the means.
 """
 
-EXAMPLES = """\
+EXAMPLES = (
+    """\
 Examples
 
   python scripts/evaluate.py outputs/2026-01-31/12-00-00-000000 evaluation=full
@@ -49,7 +51,10 @@ Examples
   python scripts/evaluate.py outputs/a evaluation=denoising 'evaluation.noises.gaussian=[0.2,0.4]' evaluation.limit=1000
   python scripts/evaluate.py outputs/a evaluation=denoising evaluation.noises.blur=null
       without blur
+
 """
+    + DATASET_PATH_HELP
+)
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +63,8 @@ SETTINGS = ("evaluation", "dataset.path")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; returns the exit code."""
-    options = _parser().parse_intermixed_args(arguments)
+    others, dataset_path = take_dataset_path(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_intermixed_args(others, argparse.Namespace(dataset_path=dataset_path))
     return exit_code(lambda: _evaluate(options))
 
 
@@ -138,7 +144,7 @@ def _rescore(records: Sequence[RunRecord], values: Mapping[str, Any], options: a
 
     for record in records:
         log.info("Test scores of %s:", record.name)
-        report_scores(rescore(record.path, evaluation=values, device=options.device))
+        report_scores(rescore(record.path, evaluation=values, device=options.device, dataset_path=options.dataset_path))
 
 
 def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:
@@ -150,7 +156,9 @@ def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], opt
     settings = EVALUATIONS.parse(values)
     assert isinstance(settings, Denoising)
     device = plain_device(options.device or "auto")
-    tested = denoise_with(records, settings=settings, usual_settings=_usual_noise, device=device)
+    tested = denoise_with(
+        records, settings=settings, usual_settings=_usual_noise, device=device, dataset_path=options.dataset_path
+    )
     paths = write_matrices(tested, settings=settings, device=device, output=output)
     tables = denoising_tables(tested.picture(range(len(records))))
     print_tables(tables, metric=None, all_columns=True, to=console)

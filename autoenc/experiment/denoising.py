@@ -81,16 +81,23 @@ class DenoisedRuns(NamedTuple):
 
 
 def denoise_with(
-    records: Sequence[RunRecord], *, settings: Denoising, usual_settings: UsualSettings, device: Device
+    records: Sequence[RunRecord],
+    *,
+    settings: Denoising,
+    usual_settings: UsualSettings,
+    device: Device,
+    dataset_path: str | None,
 ) -> DenoisedRuns:
     """Test finished runs on the noises of the settings, and on those that they were trained on.
+
+    `dataset_path` is where the runs' folder of pictures is now, if it was moved.
 
     Raises:
         ConfigError: the settings do not fit, or the runs have different test images.
         ValueError: a run cannot be loaded, or its images are not available.
     """
     listed = noise_levels(settings.noises, usual_settings=usual_settings)
-    models = [load_run(record.path, device=device.torch_device) for record in records]
+    models = [load_run(record.path, device=device.torch_device, dataset_path=dataset_path) for record in records]
     images = _shared_images(records, models, limit=settings.limit).to(device.torch_device)
     own = [level_of(model.config.noise, usual_settings=usual_settings) for model in models]
     levels = _in_order([*listed, *(level for level in own if level.noise.corrupts)])
@@ -164,14 +171,14 @@ def _in_order(levels: Sequence[NoiseLevel]) -> list[NoiseLevel]:
 
 def _shared_images(records: Sequence[RunRecord], models: Sequence[TrainedModel], *, limit: int | None) -> Tensor:
     """The test images of all runs, uint8 (N, C, H, W), which have to be the same."""
-    found: dict[str, Tensor] = {}  # by the settings that choose the images
+    found: dict[str, Tensor] = {}  # by all that chooses the images
     for record, model in zip(records, models, strict=True):
-        config = model.config
-        key = json.dumps([config.values["dataset"], str(config.data_dir)], sort_keys=True)
+        values = model.config.values
+        key = json.dumps([values["dataset"], values["data_dir"], dict(model.digests)], sort_keys=True)
         if key not in found:
-            found[key] = config.dataset.build(data_dir=config.data_dir).test.images[:limit].clone()
-            first = next(iter(found.values()))
-            if not torch.equal(found[key], first):
+            splits = model.config.build_splits(trained_on=model.digests)
+            found[key] = splits.test.images[:limit].clone()  # a view would keep all images in memory
+            if not torch.equal(found[key], next(iter(found.values()))):
                 problem = f"its test images are not those of {records[0].label}; evaluate these runs separately"
-                raise ConfigError("RUN", problem, value=str(record.path))
+                raise ConfigError("FOLDER", problem, value=str(record.path))
     return next(iter(found.values()))

@@ -17,23 +17,28 @@ from autoenc.runs import RunDirectory
 from autoenc.trained_model import load_run
 
 
-def rescore(run: Path, *, evaluation: Mapping[str, Any], device: str | None) -> dict[str, Any]:
+def rescore(
+    run: Path, *, evaluation: Mapping[str, Any], device: str | None, dataset_path: str | None
+) -> dict[str, Any]:
     """Score a finished run as at its end, but by the settings `evaluation`; returns the new content of `summary.json`.
 
-    `device` is a choice of the group with default settings; None: the device of the run's config.
+    `device` is a choice of the group with default settings; None: the device of the run's config. `dataset_path` is
+    where the run's folder of pictures is now, if it was moved.
 
     Raises:
-        ValueError: the run cannot be loaded, its images or the device are not available, or the settings do not fit.
+        ValueError: the run cannot be loaded, its images or the device are not available, the images are others now, or
+            the settings do not fit.
         NotFiniteError: a score is not finite.
     """
     run_directory = RunDirectory(run)
-    config = parse({**run_directory.config(), "evaluation": evaluation})
+    trained = load_run(run, dataset_path=dataset_path)
+    config = parse({**trained.config.values, "evaluation": evaluation})
     used = config.device.build() if device is None else plain_device(device)
     used.set_threads()
-    model = used.place(load_run(run).model)
-    splits = config.dataset.build(data_dir=config.data_dir).to(used.torch_device)
-    found = evaluate(Prepared(config, used, splits, model, started=time.perf_counter()))
-    run_directory.write_test_errors(found.test_errors, digest="")
+    used.place(trained.model)
+    splits = config.build_splits(trained_on=trained.digests).to(used.torch_device)
+    found = evaluate(Prepared(config, used, splits, trained.model, started=time.perf_counter()))
+    run_directory.write_test_errors(found.test_errors, digest=splits.digests["test"])
     return add_to_summary(run_directory, found.summary, settings=config.evaluation, device=used)
 
 

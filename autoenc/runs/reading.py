@@ -54,6 +54,8 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         **dict.fromkeys(FACTS, _NUMBER),
         "standard_errors": {"*": {"*": _NUMBER}},
         "units": {"*": _TEXT},
+        "digests": {"*": _TEXT},
+        "duplicates": {"*": (int,)},
         "device": _TEXT,
     },
     "environment.json": {"device": _TEXT},

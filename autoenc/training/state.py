@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -83,6 +83,8 @@ class TrainingState:
     batch_size: int
     seed: int
     run: RunDirectory
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of the images, for those who continue from a checkpoint or apply the model."""
 
     def __post_init__(self) -> None:
         self.position = Position()
@@ -176,13 +178,14 @@ class TrainingState:
         self.refuse_not_finite(fetch(self.health()))  # synchronizes
         self._update_clock()
         self.position.threads = torch.get_num_threads()
-        image_shape = list(self.snapshot_images.reconstructed.shape[1:])
+        image_shape, digests = list(self.snapshot_images.reconstructed.shape[1:]), dict(self.digests)
         if self._best is not None and not self._best_is_saved:
-            best = {"image_shape": image_shape, "epoch": self.position.best_epoch}
+            best = {"image_shape": image_shape, "digests": digests, "epoch": self.position.best_epoch}
             save_best(self.run.checkpoints, Checkpoint(self._best, {}, best))
             self._best_is_saved = True
         values = {
             "image_shape": image_shape,
+            "digests": digests,
             "steps_per_epoch": self.steps_per_epoch,
             "sums": list(self.step.sums),  # their order, which the file of tensors does not keep
             **asdict(self.position),
@@ -226,7 +229,7 @@ class TrainingState:
 
     def _load(self, checkpoint: Checkpoint) -> None:
         device = self.step.device.torch_device
-        values = dict(checkpoint.values)
+        values = {name: value for name, value in checkpoint.values.items() if name != "digests"}
         if values.pop("image_shape", None) is None or values.pop("steps_per_epoch", None) != self.steps_per_epoch:
             raise CheckpointError("config.yaml was changed since the checkpoint: other images or another batch size")
         sums = tensor_group(checkpoint, "sum")

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from autoenc.command_line.evaluate import main
 from autoenc.pictures.denoising_matrix import DenoisingMatrix
 from autoenc.runs import RunDirectory, read_arrays
-from tests.conftest import TINY
+from tests.conftest import TINY, Train
 
 FEW = ("evaluation=denoising", "evaluation.noises={gaussian: [0.3, 0.1], masking: [0.5]}", "--device", "cpu")
 """Hydra merges groups of keys: the other noises stay."""
@@ -157,14 +158,37 @@ def test_a_mistake_is_one_line_and_changes_nothing(
     assert [path.name for path in Path().iterdir()] == ["runs"]
 
 
-def test_runs_on_different_images_have_no_common_matrix(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = RunDirectory(runs / "masking").config()
-    RunDirectory(runs / "masking").rewrite_config({**config, "dataset": {**config["dataset"], "limit": 60}})
+def test_runs_on_different_images_have_no_common_matrix(
+    runs: Path, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("dataset.limit=60", "training.epochs=1", folder="runs/few")
     assert main(["runs", *FEW]) == 2
-    assert (
-        "masking: its test images are not those of gaussian; evaluate these runs separately" in capsys.readouterr().err
-    )
+    error = capsys.readouterr().err
+    assert "FOLDER=" in error
+    assert "its test images are not those of" in error
+    assert not list(runs.glob("denoising_matrix*"))
     assert main(["runs", *FEW, "evaluation.limit=60"]) == 0
+
+
+def test_the_images_are_those_of_the_run_wherever_they_are(
+    train: Train, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("pictures").mkdir()
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)):
+        Image.fromarray(pixels).save(Path("pictures") / f"{number}.png")
+    own = ["dataset=image_folder", "dataset.path=pictures", "dataset.channels=1", "dataset.size=[8,8]"]
+    run = train(*own, "training.epochs=1")
+    before = summary_of(run)["test"]
+    Path("pictures").rename("moved")
+    for choice in (["evaluation=quick"], FEW):
+        assert main(["run", *choice]) == 2
+        assert main(["run", "dataset.path=moved", *choice]) == 0
+        assert summary_of(run)["test"]["denoising_mse"] == before["denoising_mse"]
+    shutil.copy("moved/0.png", "moved/1.png")
+    capsys.readouterr()
+    for choice in (["evaluation=quick"], FEW):
+        assert main(["run", "dataset.path=moved", *choice]) == 2
+        assert "these are not the images of the run" in capsys.readouterr().err
 
 
 def test_the_help_and_a_wrong_folder_import_no_torch() -> None:
