@@ -8,12 +8,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from autoenc.command_line.compose import config_directory, plain
+from autoenc.command_line.compose import usual_settings
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, positive, take_dataset_path
 from autoenc.progress import TerminalHandler
@@ -137,10 +136,10 @@ def _apply(options: argparse.Namespace) -> int:
 def _usual_dataset(name: str) -> Dataset:
     from autoenc.data.datasets import DATASETS
 
-    path = config_directory() / DATASETS.group / f"{name}.yaml"
-    if not path.is_file():
-        raise ConfigError(DATASETS.group, "its settings are not known here; give a folder or a file", value=name)
     try:
-        return DATASETS.parse(plain(cast("DictConfig", OmegaConf.load(path))))
+        values = usual_settings(DATASETS.group, name)
+        if not values:
+            raise ConfigError(DATASETS.group, "its settings are not known here; give a folder or a file", value=name)
+        return DATASETS.parse(values)
     except OmegaConfBaseException as error:
         raise ConfigError(DATASETS.group, str(error).splitlines()[0], value=name) from None

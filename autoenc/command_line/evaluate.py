@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import sys
@@ -10,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from autoenc.command_line.compose import Composer, config_directory, plain
+from autoenc.command_line.compose import Composer, plain, usual_settings
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.hydra_internals import parse_flags
 from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, folders_among, take_dataset_path
@@ -136,9 +135,8 @@ def _finished_runs(folders: Sequence[Path]) -> list[RunRecord]:
 
 def _rescore(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:
     if options.output is not None:
-        raise ConfigError(
-            "--output", f"evaluation={values['name']} writes only into each run's own folder", value=str(options.output)
-        )
+        problem = f"evaluation={values['name']} writes only into each run's own folder"
+        raise ConfigError("--output", problem, value=str(options.output))
     from autoenc.experiment.closing_report import report_scores
     from autoenc.experiment.rescoring import rescore
 
@@ -157,7 +155,11 @@ def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], opt
     assert isinstance(settings, Denoising)
     device = plain_device(options.device or "auto")
     tested = denoise_with(
-        records, settings=settings, usual_settings=_usual_noise, device=device, dataset_path=options.dataset_path
+        records,
+        settings=settings,
+        usual_settings=functools.partial(usual_settings, "noise"),
+        device=device,
+        dataset_path=options.dataset_path,
     )
     paths = write_matrices(tested, settings=settings, device=device, output=output)
     tables = denoising_tables(tested.picture(range(len(records))))
@@ -175,8 +177,3 @@ def _output(given: Path | None, records: Sequence[RunRecord]) -> Path | None:
     place = given / "denoising_matrix.csv" if given.is_dir() else given
     check_destination(place, option="--output", records=records)
     return given.absolute()
-
-
-def _usual_noise(kind: str) -> dict[str, Any]:
-    path = config_directory() / "noise" / f"{kind}.yaml"
-    return plain(OmegaConf.load(path)) if path.is_file() else {}

@@ -135,7 +135,7 @@ def mean_gain_db(baseline: NDArray[Any], errors: NDArray[Any]) -> Estimate:
 
 def _means(errors: NDArray[Any]) -> NDArray[np.float64]:
     """(..., N) to (...)."""
-    return np.maximum(errors.mean(-1, dtype=np.float64), LEAST_SQUARED_ERROR)
+    return np.asarray(np.maximum(errors.mean(-1, dtype=np.float64), LEAST_SQUARED_ERROR))
 
 
 def _strength(kind: str) -> str:

@@ -62,7 +62,7 @@ class DenoisingMatrix(Picture):
         """Draw two heat maps for each panel: over doing nothing, and over the median filter."""
         layouts = [_layout(panel.picture) for panel in panels]
         page, corners, side = panel_page(
-            [heading for panel in panels for heading in _headings(panel)],
+            [heading for panel in panels for heading in _headings(panel.label, images=panel.picture.images)],
             width=max(layout.width for layout in layouts),
             height=max(layout.height for layout in layouts),
             title=title,
@@ -77,10 +77,10 @@ class DenoisingMatrix(Picture):
         return page.figure
 
 
-def _headings(panel: Panel[DenoisingMatrix]) -> tuple[str, str]:
-    label = f"{panel.label}: " if panel.label else ""
+def _headings(label: str, *, images: int) -> tuple[str, str]:
+    prefix = f"{label}: " if label else ""
     baselines = ("doing nothing", "a 3x3 median filter")
-    above, below = (f"{label}Gain over {name}, in dB, on {panel.picture.images:,} test images" for name in baselines)
+    above, below = (f"{prefix}Gain over {name}, in dB, on {images:,} test images" for name in baselines)
     return above, below
 
 

@@ -20,10 +20,12 @@ from autoenc.pictures.denoising_matrix import DenoisingMatrix
 from autoenc.runs import RunDirectory, read_arrays
 from tests.conftest import TINY, Train
 
-FEW = ("evaluation=denoising", "evaluation.noises={gaussian: [0.3, 0.1], masking: [0.5]}", "--device", "cpu")
-"""Hydra merges groups of keys: the other noises stay."""
-NOISES = ("salt_and_pepper", "occlusion", "speckle", "blur")
-FEW = (*FEW, *(f"evaluation.noises.{kind}=null" for kind in NOISES))
+FEW = (
+    "evaluation=denoising",
+    "evaluation.noises={gaussian: [0.3, 0.1], masking: [0.5]}",  # Hydra merges groups of keys: the other noises stay
+    *(f"evaluation.noises.{kind}=null" for kind in ("salt_and_pepper", "occlusion", "speckle", "blur")),
+    *("--device", "cpu"),
+)
 
 
 @pytest.fixture(scope="module")

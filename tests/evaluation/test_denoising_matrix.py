@@ -43,7 +43,7 @@ class Constant(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.batches = [batch / 255 for batch in IMAGES.split(1000)]
+        self.batches: list[Tensor] = [batch / 255 for batch in IMAGES.split(1000)]
 
     def forward(self, codes: Tensor) -> Tensor:
         self.batches.append(self.batches.pop(0))
