@@ -18,7 +18,7 @@ from autoenc.training.checkpoints import load_last, load_trained, save_best, sav
 from tests.conftest import TINY
 
 FOLDER = ["dataset=image_folder", "dataset.size=[4,4]", "dataset.channels=1", "training.epochs=1", "noise=none"]
-OTHER_IMAGES = "these are not the images of the run; of other images are its splits train, validation, test; "
+OTHER_IMAGES = "these are not the images of the run: it had others for train, validation, test; "
 
 
 def paint(folder: Path, *, seed: int = 0) -> Path:
@@ -47,7 +47,7 @@ def test_a_run_is_not_resumed_on_other_images(run: Path, capsys: pytest.CaptureF
     before = contents(run)
     assert main(["resume=run"]) == 2
     expected = f"error: dataset.path={Path.cwd()}/pictures: {OTHER_IMAGES}"
-    expected += "put its images back, or name the folder that has them\n"
+    expected += "restore its images, or give the folder that has them by dataset.path=\n"
     assert capsys.readouterr().err == expected
     assert contents(run) == before
 
@@ -120,14 +120,13 @@ def test_the_run_s_own_split_is_that_of_its_images(run: Path, capsys: pytest.Cap
         assert all(name.endswith(".png") for name in stored["names"])
     paint(Path("pictures"), seed=1)
     assert apply(["run", "run:test", "out"]) == 2
-    assert "these are not the images of the run; of other images are its splits test; " in capsys.readouterr().err
+    assert "these are not the images of the run: it had others for test; " in capsys.readouterr().err
     assert not Path("out").exists()
     # Only the images that are read have to be the same.
-    for picture in Path("moved").iterdir():
-        if picture.name in (autoenc.load_run(run, dataset_path="moved").split("test").names or ()):
-            picture.rename(Path("pictures") / picture.name)
+    for name in autoenc.load_run(run, dataset_path="moved").split("test").names or ():
+        Path("moved", name).rename(Path("pictures", name))
     assert apply(["run", "run:test", "out"]) == 0
-    with pytest.raises(ConfigError, match="of other images are its splits train; "):
+    with pytest.raises(ConfigError, match="it had others for train; "):
         autoenc.load_run(run).split("train")
 
 
