@@ -12,8 +12,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
 import autoenc
+from autoenc.data.datasets import Splits
+from autoenc.data.datasets.digits import Digits
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -187,3 +190,55 @@ def test_the_package_exports_its_names_and_no_others() -> None:
     assert autoenc.AutoEncoder is AutoEncoder
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         autoenc.nothing  # noqa: B018
+
+
+def test_a_split_has_images_labels_and_positions(train: Train) -> None:
+    run = autoenc.load_run(train("dataset.limit=null", "training.epochs=1"))
+    digits = load_digits()
+    for name, size in (("train", 1293), ("validation", 144), ("test", 360)):
+        split = run.split(name)
+        assert len(split) == size
+        assert split.names is None
+        np.testing.assert_array_equal(digits.target[split.indices], split.labels)
+        np.testing.assert_array_equal(np.rint(DIGITS[split.indices] * 255 / 16), split.images)
+    test = run.split("test")
+    assert run.errors(test.images).mean().item() == pytest.approx(RunDirectory(Path("run")).summary()["test"]["mse"])
+    with pytest.raises(
+        ConfigError, match=r"^split=val: there is no such split; the splits are train, validation, test$"
+    ):
+        run.split("val")
+
+
+def test_a_linear_probe_on_codes_joins_labels_by_position(train: Train) -> None:
+    """At chance when positions are taken for those within the split."""
+    run = autoenc.load_run(train("architecture.code_size=16", "dataset.limit=null", "noise=none"))
+    split, labels = run.split("train"), load_digits().target
+    codes = run.encode(split.images)
+    right, wrong = (
+        LogisticRegression(max_iter=1000)
+        .fit(codes[:1000], labels[joined[:1000]])
+        .score(codes[1000:], labels[joined[1000:]])
+        for joined in (split.indices, torch.arange(len(split)))
+    )
+    assert right > 0.7
+    assert wrong < 0.25
+
+
+def test_the_folder_of_the_data_is_the_argument_s_the_environment_s_or_the_run_s(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Path] = []
+    build = Digits.build
+
+    def recording(dataset: Digits, *, data_dir: Path) -> Splits:
+        given.append(data_dir)
+        return build(dataset, data_dir=data_dir)
+
+    monkeypatch.setattr(Digits, "build", recording)
+    run = autoenc.load_run(finished)
+    monkeypatch.delenv("AUTOENC_DATA", raising=False)
+    run.split("test")
+    monkeypatch.setenv("AUTOENC_DATA", "/environment")
+    run.split("test")
+    run.split("test", data_dir="/argument")
+    assert given == [run.config.data_dir, Path("/environment"), Path("/argument")]
