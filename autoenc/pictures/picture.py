@@ -100,7 +100,8 @@ class Picture:
         except OSError:
             raise
         except Exception as error:  # whatever a damaged archive leads to
-            raise ValueError(f"{path}: not the numbers of a picture of kind '{cls.kind}': {error}") from error
+            problem = f"not the numbers of a picture of kind '{cls.kind}': {error}; scripts/figures.py draws it again"
+            raise ValueError(f"{path}: {problem}") from error
 
 
 class Panel(NamedTuple, Generic[PictureType]):
