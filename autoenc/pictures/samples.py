@@ -39,7 +39,7 @@ ACROSS = 8  # images in a row
 OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)  # nats: the mean log-density of numbers from N(0, 1) under N(0, 1)
 COLLAPSED_ENTRIES = (
     "Collapsed entries of a code (the variance of the posterior mean over the test images is under 0.01) are N(0, 1) "
-    "whatever the image. They are drawn from it, and the numbers leave them out, unless all are collapsed."
+    "whatever the image. They are drawn from N(0, 1), and the numbers leave them out, unless all are collapsed."
 )
 
 

@@ -118,11 +118,15 @@ class Subject:
         with torch.no_grad(), self.device.autocast():
             return self.model.decode(codes.to(self.device.torch_device)).float().cpu()
 
-    def scored_test_batches(self) -> Iterator[ScoredBatch]:
-        """The test images with their errors, whose mean `summary.json` has: `denoising_mse` with noise, else `mse`."""
+    def test_inputs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test images and the model's inputs, (B, C, H, W) each: with noise as `summary.json` is measured on."""
         generator = frozen_generator(self.device, split="test")
         for clean in batches(self.splits.test.images, device=self.device):
-            given = self.noise(clean, generator=generator).images if self.noise.corrupts else clean
+            yield clean, self.noise(clean, generator=generator).images if self.noise.corrupts else clean
+
+    def scored_test_batches(self) -> Iterator[ScoredBatch]:
+        """The test images with their errors, whose mean `summary.json` has: `denoising_mse` with noise, else `mse`."""
+        for clean, given in self.test_inputs():
             with torch.no_grad(), self.device.autocast():
                 made = self.model(given).reconstruction.float()
             errors = (made - clean).square().flatten(1).mean(1)

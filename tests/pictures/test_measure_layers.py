@@ -262,4 +262,4 @@ def test_the_uses_of_a_codebook_are_counted_on_the_test_images() -> None:
     model = AutoEncoder(nn.Sequential(nn.Flatten(), layer), flat_decoder(2), bottleneck=Rounded(code_size=2))
     found = measured(Codebook, subject_of(model, train=TRAIN, test=test))
     assert found.uses.tolist() == [16, 0, 4]  # the second number is 0 for all, the first 2 for four images
-    assert found.dead == 1
+    assert found.unused == 1
