@@ -43,9 +43,9 @@ class Loss(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The unit for an axis, without the likelihood and the kind of the penalty: "nats an image, with penalty"."""
+        """The unit for an axis, without the likelihood and the kind of the penalty: "nats an image + penalty"."""
         short, _, _ = self.unit.partition(", ")
-        penalty = ", with penalty" if ", plus " in self.unit else ""
+        penalty = " + penalty" if ", plus " in self.unit else ""
         return f"{'denoising error: ' if self.denoising else ''}{short}{penalty}"
 
     @property

@@ -145,9 +145,9 @@ VAE = "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in 
     ("loss", "label", "explanation"),
     [
         (PLAIN, UNIT, ""),
-        (Loss(VAE), "nats an image, with penalty", f"Loss: {VAE}."),
+        (Loss(VAE), "nats an image + penalty", f"Loss: {VAE}."),
         (Loss(UNIT, denoising=True), f"denoising error: {UNIT}", DENOISING),
-        (Loss(VAE, denoising=True), "denoising error: nats an image, with penalty", f"Loss: {VAE}. {DENOISING}"),
+        (Loss(VAE, denoising=True), "denoising error: nats an image + penalty", f"Loss: {VAE}. {DENOISING}"),
     ],
 )
 def test_the_axis_has_the_unit_and_the_line_the_rest(of_run: Draw, loss: Loss, label: str, explanation: str) -> None:

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from autoenc.pictures import samples as samples_module
+from autoenc.pictures.codes import Codes
 from autoenc.pictures.decoder_grid import DecoderGrid
 from autoenc.pictures.interpolations import Interpolations
+from autoenc.pictures.picture import Picture
 from autoenc.pictures.samples import OF_ITSELF, Samples
 from autoenc.pictures.subject import Subject
 from autoenc.pictures.traversals import Traversals
+from tests.pictures.pages import all_of, draw
 from tests.pictures.subjects import gaussian_subject, measured, pixel_subject, spoil_codes
 
 
@@ -106,6 +109,14 @@ def test_codes_that_are_not_finite_have_nothing_to_show() -> None:
     spoil_codes(subject)
     assert Traversals.measure(subject) is None
     assert DecoderGrid.measure(subject) is None
+
+
+@pytest.mark.parametrize("kind", [Codes, DecoderGrid, Interpolations, Traversals])
+def test_codes_that_are_posterior_means_are_said_to_be(kind: type[Picture]) -> None:
+    said = "Codes of variational models are posterior means."
+    variational, plain = (measured(kind, make) for make in (gaussian_subject(spread=1, deviation=0.5), pixel_subject()))
+    assert said in all_of(draw(variational))
+    assert said not in all_of(draw(plain))
 
 
 Coded = Callable[[Tensor, Tensor], list[Tensor]]

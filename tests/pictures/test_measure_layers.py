@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import torch
@@ -263,3 +265,6 @@ def test_the_uses_of_a_codebook_are_counted_on_the_test_images() -> None:
     found = measured(Codebook, subject_of(model, train=TRAIN, test=test))
     assert found.uses.tolist() == [16, 0, 4]  # the second number is 0 for all, the first 2 for four images
     assert found.unused == 1
+    inverted = Mock(corrupts=True, side_effect=lambda images, generator: Mock(images=1 - images))
+    noisy = measured(Codebook, subject_of(model, train=TRAIN, test=test, noise=inverted))
+    assert noisy.uses.tolist() == [14, 0, 6]  # as in summary.json, of the noisy images
