@@ -139,8 +139,7 @@ def _loss_curves(records: Sequence[RunRecord]) -> Figure:
 
     histories = [(record.label, record.history) for record in records]
     losses = [
-        Loss(record.unit("test.loss") or "loss", denoising=record.settings.get("noise", "none") != "none")
-        for record in records
+        Loss(record.unit("test.loss") or "loss", denoising="test.denoising_mse" in record.metrics) for record in records
     ]
     return loss_curves_by_run(histories, losses=losses, title="Loss by epoch")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autoenc.pictures.class_colors import draw_legend, legend, look
 from autoenc.pictures.code_axes import Box, ticks
 from autoenc.pictures.code_panels import shared_names
-from autoenc.pictures.image_pixels import DENOISING, error_text
+from autoenc.pictures.image_pixels import DENOISING_ERROR, error_text
 from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture
@@ -147,7 +147,7 @@ def _line(pictures: Sequence[ErrorByClass]) -> str:
     noisy = [picture.noisy for picture in pictures]
     error = "Denoising error of the test images" if all(noisy) else "Test error"
     explained = "" if all(noisy) else " Errors of runs with noise are denoising errors."
-    explained = f"{explained} {DENOISING}" if any(noisy) else ""
+    explained = f"{explained} {DENOISING_ERROR}" if any(noisy) else ""
     odd = sum(int((~np.isfinite(picture.errors)).sum()) for picture in pictures)
     said = f" {odd:,} errors are not finite and left out." if odd else ""
     return (

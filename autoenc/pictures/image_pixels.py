@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autoenc.pictures.page import SMALL, Page, wrapped
 
-DENOISING = "Denoising error: from the noisy input to the clean image."
+DENOISING_ERROR = "Denoising error: from the noisy input to the clean image."
 """Explains the term in the line of a picture."""
 
 BAR_WIDTH = 22

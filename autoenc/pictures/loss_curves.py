@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autoenc.pictures.axis_ticks import integer_axis, number, value_axis
 from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring, names_height, write_in_middle
 from autoenc.pictures.class_colors import look
-from autoenc.pictures.image_pixels import DENOISING
+from autoenc.pictures.image_pixels import DENOISING_ERROR
 from autoenc.pictures.page import FRAME, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
 from autoenc.pictures.panels import SPACE, Corner, PanelPage, panel_page
 
@@ -52,7 +52,7 @@ class Loss(NamedTuple):
     def explanation(self) -> str:
         """What the label leaves out, in sentences."""
         details = f"Loss: {self.unit}." if ", " in self.unit else ""
-        return " ".join(filter(None, [details, DENOISING if self.denoising else ""]))
+        return " ".join(filter(None, [details, DENOISING_ERROR if self.denoising else ""]))
 
 
 def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epoch: int | None, title: str) -> None:

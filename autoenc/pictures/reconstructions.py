@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_grid import ImageRow, image_grid
-from autoenc.pictures.image_pixels import DENOISING, ColorScale, as_pixels, error_text, remark
+from autoenc.pictures.image_pixels import DENOISING_ERROR, ColorScale, as_pixels, error_text, remark
 from autoenc.pictures.picture import Panel, Picture
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Reconstructions(Picture):
     @property
     def error_name(self) -> str:
         """What the errors of the reconstructions are called."""
-        return "denoising error" if self.noisy else "error"
+        return "denoising error (MSE)" if self.noisy else "MSE"
 
     def own_figure(self, *, title: str) -> Figure:
         """Draw the originals, their noisy versions if there are any, the reconstructions, and the errors."""
@@ -73,11 +73,12 @@ class Reconstructions(Picture):
         rows = [image_row("original", self.clean)]
         if self.noisy:
             noise = image_row("noisy input", self.given, notes=_error_texts(self.given, self.clean))
-            rows.append(replace(noise, notes_label="error of the noise (MSE)"))
+            rows.append(replace(noise, notes_label="MSE of the noise"))
         rows.append(image_row("reconstruction", self.final))
-        error_row = ImageRow(self.error_name, pixels, notes=_error_texts(self.final, self.clean))
-        rows.append(replace(error_row, notes_label=f"{self.error_name} (MSE)"))
-        line = DENOISING if self.noisy else ""
+        errors = _error_texts(self.final, self.clean)
+        name = "denoising error" if self.noisy else "error"
+        rows.append(ImageRow(name, pixels, notes=errors, notes_label=self.error_name))
+        line = DENOISING_ERROR if self.noisy else ""
         return image_grid(rows, title=title, captions=self.captions, color_scale=scale, line=line)
 
     @classmethod
@@ -93,7 +94,7 @@ class Reconstructions(Picture):
             best, line = best_panels(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
         groups = _by_input(best)
         if any(panel.picture.noisy for panel in best):
-            line = f"{DENOISING} {line}".strip()
+            line = f"{DENOISING_ERROR} {line}".strip()
         rows = [image_row("original", panels[0].picture.clean)]
         for members in groups:
             first, *others = _group_rows(members, groups)
@@ -115,7 +116,7 @@ def _group_rows(members: Sequence[Panel[Reconstructions]], groups: Sequence[obje
     rows = [_scored_row(label, f"mean {picture.error_name}", picture.final, picture) for label, picture in members]
     if not first.noisy:
         return rows
-    return [_scored_row(_input_label(members, groups), "mean error of the noise", first.given, first), *rows]
+    return [_scored_row(_input_label(members, groups), "mean MSE of the noise", first.given, first), *rows]
 
 
 def _input_label(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> str:
@@ -129,7 +130,7 @@ def _input_label(members: Sequence[Panel[Reconstructions]], groups: Sequence[obj
 def _scored_row(label: str, error_name: str, images: NDArray[Any], picture: Reconstructions) -> ImageRow:
     """Images with the MSE of each, (K,), below them, and the mean in the label."""
     mean = error_text(float(squared_errors(images, picture.clean).mean()))
-    name = f"{label or 'reconstruction'}\n{error_name} (MSE) {mean}"
+    name = f"{label or 'reconstruction'}\n{error_name} {mean}"
     return image_row(name, images, notes=_error_texts(images, picture.clean))
 
 

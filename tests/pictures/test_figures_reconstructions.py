@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.pictures.image_pixels import DENOISING, ColorScale
+from autoenc.pictures.image_pixels import DENOISING_ERROR, ColorScale
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.progress import Progress
 from autoenc.pictures.reconstructions import Reconstructions
@@ -83,12 +83,12 @@ def test_reconstructions_say_what_they_show() -> None:
     figure = alone(final(clean=clean, given=clean + 0.6, final=made))
     said = written(figure)
     labels = ["original", "noisy input", "(clipped to 0…1)", "reconstruction", "denoising error", "cat", "dog", "eel"]
-    errors = ["error of the noise (MSE)", "0.3600", "denoising error (MSE)", "0.0100", "1e-4", "0.0000"]
-    assert {r"$\no$ digit", *labels, *errors, DENOISING} <= set(said)
+    errors = ["MSE of the noise", "0.3600", "denoising error (MSE)", "0.0100", "1e-4", "0.0000"]
+    assert {r"$\no$ digit", *labels, *errors, DENOISING_ERROR} <= set(said)
     assert said.count("(clipped to 0…1)") == 1
     assert said.count("0.3600") == 3  # below each noisy input, the error of leaving the noise in
     clean_input = written(alone(final(1, 2, 3)))
-    assert {"error", "error (MSE)"} <= set(clean_input)
+    assert {"error", "MSE"} <= set(clean_input)
     assert not any("nois" in text for text in clean_input)
 
 
@@ -111,8 +111,8 @@ def test_several_runs_have_a_row_each_with_their_errors() -> None:
     assert rows(figure) == [[0, 1, 2], [0, 1, 2], [0, 1, 104]]
     said = written(figure)
     assert {"original", "conv", "linear", "cat", "dog", "eel"} <= set(said)
-    assert "mean error (MSE) 0.0000" in said
-    assert "mean error (MSE) 0.0533" in said  # (102 / 255) ** 2 / 3
+    assert "mean MSE 0.0000" in said
+    assert "mean MSE 0.0533" in said  # (102 / 255) ** 2 / 3
     assert said.count("0.0000") == 5
     assert said.count("0.1600") == 1
 
@@ -122,7 +122,7 @@ def test_the_same_noisy_input_is_shown_once() -> None:
     figure = draw(Panel("conv", final(1, 1, 1, given=given)), Panel("linear", final(2, 2, 2, given=given)))
     assert rows(figure) == [[0, 1, 2], [9, 9, 9], [1, 1, 1], [2, 2, 2]]
     said = written(figure)
-    assert {"noisy input", "mean error of the noise (MSE) 1e-3", DENOISING} <= set(said)  # (81 + 64 + 49) / 3 / 255^2
+    assert {"noisy input", "mean MSE of the noise 1e-3", DENOISING_ERROR} <= set(said)  # (81 + 64 + 49) / 3 / 255^2
     assert [text.split(" (MSE)")[0] for text in said].count("mean denoising error") == 2
 
 
@@ -144,7 +144,7 @@ def test_each_noisy_input_is_shown_once_and_named_by_its_first_run() -> None:
     ]
     figure = draw(*panels)
     assert rows(figure)[0] == [0, 9, 19, 29, 8, 18, 28]  # so many rows of three images are laid out sideways
-    assert all_of(figure).replace(DENOISING, "").count("noisy input") == 2
+    assert all_of(figure).replace(DENOISING_ERROR, "").count("noisy input") == 2
     for noise in ("salt", "blur"):
         assert f"noisy input \N{MIDDLE DOT} {noise}, seed 1 and 1 more" in all_of(figure)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autoenc.pictures import loss_curves
 from autoenc.pictures.axis_ticks import number
-from autoenc.pictures.image_pixels import DENOISING
+from autoenc.pictures.image_pixels import DENOISING_ERROR
 from autoenc.pictures.loss_curves import MOST_HEIGHT, Loss, Row, draw_loss_curves, loss_curves_by_run
 from autoenc.pictures.page import FRAME
 from tests.pictures.pages import all_of, check_layout, drawn, extent, written
@@ -146,8 +146,8 @@ VAE = "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in 
     [
         (PLAIN, UNIT, ""),
         (Loss(VAE), "nats an image + penalty", f"Loss: {VAE}."),
-        (Loss(UNIT, denoising=True), f"denoising error: {UNIT}", DENOISING),
-        (Loss(VAE, denoising=True), "denoising error: nats an image + penalty", f"Loss: {VAE}. {DENOISING}"),
+        (Loss(UNIT, denoising=True), f"denoising error: {UNIT}", DENOISING_ERROR),
+        (Loss(VAE, denoising=True), "denoising error: nats an image + penalty", f"Loss: {VAE}. {DENOISING_ERROR}"),
     ],
 )
 def test_the_axis_has_the_unit_and_the_line_the_rest(of_run: Draw, loss: Loss, label: str, explanation: str) -> None:
@@ -227,7 +227,7 @@ def test_losses_of_denoisers_have_a_chart_of_their_own() -> None:
     histories = [("plain", falling(0.02)), ("denoiser", falling(0.03))]
     figure = drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
     assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, f"denoising error: {UNIT}"]
-    assert DENOISING in all_of(figure)
+    assert DENOISING_ERROR in all_of(figure)
 
 
 def test_gaps_values_below_zero_and_a_run_without_values() -> None:
