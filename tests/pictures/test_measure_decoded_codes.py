@@ -239,8 +239,12 @@ def test_collapsed_entries_do_not_count() -> None:
 
 def test_a_mixture_leaves_collapsed_entries_to_the_prior(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Tensor] = []
-    decode = Subject.decode
-    monkeypatch.setattr(Subject, "decode", lambda subject, codes: decoded.append(codes) or decode(subject, codes))
+
+    def decode(subject: Subject, codes: Tensor) -> Tensor:
+        decoded.append(codes)
+        return torch.zeros(len(codes), 1, 1, 2)
+
+    monkeypatch.setattr(Subject, "decode", decode)
     measured(Samples, gaussian_subject(spread=20.0, deviation=0.5, collapsed=3))
     _, mixture = decoded
     assert float(mixture[:, :2].std()) == pytest.approx(20, rel=0.2)
