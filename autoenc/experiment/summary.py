@@ -35,6 +35,8 @@ def summarize(prepared: Prepared, state: TrainingState, *, total_seconds: float)
         "seconds": {"total": total_seconds, "training": position.seconds},
         "images_per_second": len(splits.train) * position.epoch / position.seconds,
         "device": prepared.device.description,
+        "digests": dict(splits.digests),
+        "duplicates": dict(splits.duplicates),
         "health": examine(prepared.model, splits.test.images, device=prepared.device),
         "units": {name: units[name] for name in named if name in units},
     }

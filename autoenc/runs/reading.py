@@ -49,6 +49,8 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         **{key: {"*": _NUMBER} for key in (*SPLITS, "seconds")},
         **dict.fromkeys(FACTS, _NUMBER),
         "units": {"*": _TEXT},
+        "digests": {"*": _TEXT},
+        "duplicates": {"*": (int,)},
         "device": _TEXT,
     },
     "environment.json": {"device": _TEXT},
