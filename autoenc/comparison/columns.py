@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from autoenc.comparison.formatting import as_typed, format_numbers, is_number
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.ranking import better_direction, comparable_sections, objective_of, split_of
-from autoenc.evaluation.metrics import DENOISING, find_metric, metrics
+from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, objective_of, split_of
+from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
 DATASET = ("dataset", "dataset.limit")
@@ -105,10 +105,10 @@ def usual_columns(records: Sequence[RunRecord], metric: str) -> list[str]:
 
 
 def _baselines(names: Sequence[str], *, split: str, measured: Collection[str]) -> list[str]:
-    """The keys of what metrics are compared with, on this split or else on the test split."""
-    found = [known.baseline for name in names if (known := find_metric(name)) is not None and known.baseline]
-    noise = ["noise_mse"] if f"{DENOISING}mse" in names else []
-    return [f"{split}.{name}" if f"{split}.{name}" in measured else f"test.{name}" for name in (*found, *noise)]
+    """The keys of what metrics are compared with; for a denoising error also the error of the noise."""
+    found = [baseline_of(f"{split}.{name}", measured=measured) for name in names]
+    noise = f"{split}.noise_mse"
+    return [*(key for key in found if key is not None), *([noise] if f"{DENOISING}mse" in names else [])]
 
 
 def usual_metric(records: Sequence[RunRecord]) -> str | None:
@@ -148,9 +148,8 @@ def units(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
 def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str]:
     """The keys of columns in the order in which a narrow terminal leaves them out; never the metric."""
     keys = [one.key for one in columns]
-    known = find_metric(metric)
-    baselines = [f"{split}.{known.baseline}" for split in SPLITS if known is not None]
-    own = {*(f"{split}.{metric.partition('.')[2]}" for split in SPLITS), *baselines}
+    baseline = baseline_of(metric, measured=keys)
+    own = {*(f"{split}.{metric.partition('.')[2]}" for split in SPLITS), baseline}
     scores = [key for key in reversed(keys) if split_of(key) and key not in own]
     settings = [one.key for one in reversed(columns) if one.is_setting]
     order = [
@@ -159,7 +158,7 @@ def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str
         *("seconds.training", *(key for key in scores if key.startswith("validation.")), "epochs", "parameters"),
         *scores,
         *(key for key in settings if "." in key),
-        *(*baselines, "code_size"),
+        *("" if baseline is None else baseline, "code_size"),
         *settings,  # those that are left: choices, such as the architecture
         *reversed(keys),
     ]

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Sequence
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.comparison.grouping import SEED, Group, has_mean, place_of
 from autoenc.comparison.keys import differing_settings
-from autoenc.comparison.ranking import TRAINED, Ranking, Section, better_direction, objective_of, split_of
+from autoenc.comparison.ranking import (
+    TRAINED,
+    Ranking,
+    Section,
+    baseline_of,
+    better_direction,
+    objective_of,
+    split_of,
+)
 from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunRecord
 
@@ -28,9 +36,10 @@ def ranking_note(ranking: Ranking) -> str:
     split, better = split_of(metric), better_direction(metric, unit=ranking.unit)
     note = f"By {metric}, {better} is better" if better else f"By {metric}"
     note += f": on the {split} split." if split else "."
-    objectives = {objective_of(record) for section in ranking.sections for record in section.records}
-    if split and objectives == {metric.partition(".")[2]} and objectives <= TRAINED.keys():
-        note += f" These runs were trained {TRAINED[objectives.pop()]}."
+    ranked = [record for section in ranking.sections for record in section.records]
+    objective = metric.partition(".")[2]
+    if split and objective in TRAINED and all(objective_of(record) == objective for record in ranked):
+        note += f" {_so_many(len(ranked), len(ranked))} trained {TRAINED[objective]}."
     if split == "test":
         note += f" {TEST_NOTE}"
     if ranking.order is None:
@@ -69,10 +78,16 @@ def _other_objectives(sections: Sequence[Section], metric: str) -> list[str]:
     records = [record for section in sections for record in section.records]
     counts = Counter(objective_of(record) for record in records)
     return [
-        f"{counts[name]} of these {len(records)} runs were trained {purpose}: --metric {split}.{name} ranks by that."
+        f"{_so_many(counts[name], len(records))} trained {purpose}: --metric {split}.{name} ranks by that."
         for name, purpose in TRAINED.items()
         if counts[name] and name not in served and known.name != "loss"
     ]
+
+
+def _so_many(count: int, total: int) -> str:
+    if count == total:
+        return "These runs were" if count > 1 else "This run was"
+    return f"{count} of these {total} runs {'was' if count == 1 else 'were'}"
 
 
 def _separate_rankings(sections: Sequence[Section], metric: str) -> str:
@@ -90,13 +105,13 @@ def _separate_rankings(sections: Sequence[Section], metric: str) -> str:
 
 def different_code_sizes(records: Iterable[RunRecord], metric: str) -> str:
     """How the code sizes of runs differ, with the metric's baseline if known; empty if they are all the same."""
-    known = find_metric(metric)
-    baseline = known.baseline if known is not None else ""
+    records = list(records)
+    baseline = baseline_of(metric, measured={key for record in records for key in record.metrics})
     baselines: dict[int, float | None] = {}
     for record in records:
         size = record.metrics.get("code_size")
         if size is not None:
-            baselines[int(size)] = baselines.get(int(size)) or record.metrics.get(f"test.{baseline}")
+            baselines[int(size)] = baselines.get(int(size)) or record.metrics.get(baseline or "")
     if len(baselines) < 2:
         return ""
     text = f"codes of {listed_in_words(map(str, sorted(baselines)))} numbers: a larger code alone gives a smaller error"
@@ -104,7 +119,7 @@ def different_code_sizes(records: Iterable[RunRecord], metric: str) -> str:
     if len(errors) < 2:
         return text
     (small, most), *_, (large, least) = errors
-    return f"{text} (test.{baseline}: {most:.3g} with {small}, {least:.3g} with {large})"
+    return f"{text} ({baseline}: {most:.3g} with {small}, {least:.3g} with {large})"
 
 
 def group_warnings(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ several digests, because the images were replaced, the older runs are a section 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -281,6 +281,13 @@ def objective_of(record: RunRecord) -> str:
     """
     measured = {key.partition(".")[2] for key in record.metrics if split_of(key)}
     return next((name for name in TRAINED if name in measured), "mse")
+
+
+def baseline_of(metric: str, *, measured: Collection[str]) -> str | None:
+    """The key of what a metric should be better than, on its own split or else on the test split; None if unknown."""
+    known = find_metric(metric)
+    keys = [f"{split}.{known.baseline}" for split in (split_of(metric), "test") if known is not None]
+    return next((key for key in keys if key in measured), None)
 
 
 def split_of(metric: str) -> str | None:

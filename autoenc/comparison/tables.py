@@ -17,7 +17,7 @@ from autoenc.comparison.ranking import (
     Ranking,
     Section,
     better_direction,
-    measurement_protocol,
+    not_comparable_in,
     why_not_finished,
     why_unranked,
 )
@@ -221,8 +221,7 @@ def _metric_row(old: RunRecord, new: RunRecord, key: str) -> tuple[list[str], st
     shown = [key, *(text or MISSING for text in format_numbers([before, after]))]
     if before is None or after is None:
         return [*shown, "", "", ""], ""
-    one, two = measurement_protocol(old, key), measurement_protocol(new, key)
-    apart = ", ".join(name for name in {**one, **two} if as_typed(one.get(name)) != as_typed(two.get(name)))
+    apart = ", ".join(not_comparable_in(old, new, key))
     change = after - before
     if apart or not math.isfinite(change):
         return [*shown, "", "", apart], ""

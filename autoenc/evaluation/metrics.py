@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SPLITS = ("test", "validation", "train")
+DENOISING = "denoising_"
+OLD_DENOISING = "noisy_"
 NOISY = "noisy_"
 """What the name of a metric begins with where the model is given the noisy images."""
 
@@ -53,6 +55,8 @@ class Metric:
     """From a trained model and a split to a number, once, after training; None where it cannot be measured."""
     splits: tuple[str, ...] = SPLITS
     """Where it is measured."""
+    baseline: str = ""
+    """The metric that this one should be better than."""
     input: Literal["clean", "noisy"] = "noisy"
     """What the model is given; it matters only for a run with noise. On `clean`, runs of any noise are comparable."""
     scale: Literal["linear", "log"] = "linear"
@@ -62,7 +66,14 @@ class Metric:
 
     def from_noisy_input(self) -> Metric:
         """The same metric, of the reconstruction of the noisy image."""
-        return replace(self, name=NOISY + self.name, unit=f"{self.unit}; from the noisy input", input="noisy")
+        baseline = "linear_denoising_mse" if self.name == "mse" else ""
+        return replace(
+            self,
+            name=DENOISING + self.name,
+            unit=f"{self.unit}; from the noisy input to the clean image",
+            input="noisy",
+            baseline=baseline,
+        )
 
 
 def metrics() -> dict[str, Metric]:
@@ -77,7 +88,7 @@ def find_metric(key: str) -> Metric | None:
     known = metrics()
     if name in known:
         return known[name]
-    clean = known.get(name.removeprefix(NOISY))
+    clean = known.get(name.removeprefix(NOISY).removeprefix(DENOISING))
     return None if clean is None or clean.per_image is None else clean.from_noisy_input()
 
 
@@ -149,6 +160,7 @@ METRICS: dict[str, Metric] = {
             unit="mean over pixels of the squared error, pixels in [0, 1]",
             better="lower",
             per_image=mean_squared_error,
+            baseline="pca_mse",
             input="clean",
             scale="log",
         ),

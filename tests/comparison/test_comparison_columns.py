@@ -103,8 +103,8 @@ def test_the_default_columns() -> None:
     scores = ["validation.mse", "test.mse", "train.mse", "test.pca_mse"]
     assert usual_columns(runs, "validation.mse") == ["seed", *scores, *facts]
     assert usual_columns(runs, "test.psnr")[1:4] == ["test.psnr", "validation.psnr", "train.psnr"]
-    likelihoods = [record("a", {"mse": 0.1, "noisy_mse": 0.2, "elbo_nats": -9.0, "nll_nats": 8.0})]
-    assert usual_columns(likelihoods, "test.mse")[3:9:3] == ["test.noisy_mse", "test.elbo_nats"]
+    likelihoods = [record("a", {"mse": 0.1, "denoising_mse": 0.2, "elbo_nats": -9.0, "nll_nats": 8.0})]
+    assert usual_columns(likelihoods, "test.mse")[3:9:3] == ["test.denoising_mse", "test.elbo_nats"]
     assert same_for_all(runs, usual_columns(runs, "test.mse")) == {
         "dataset": "mnist",
         "code_size": "3",
