@@ -92,6 +92,12 @@ def find_metric(key: str) -> Metric | None:
     return None if clean is None or clean.per_image is None else clean.from_noisy_input()
 
 
+def current_key(key: str) -> str:
+    """`test.denoising_mse` of `test.noisy_mse`, its name in the first runs; also of a pattern. Others are unchanged."""
+    group, dot, name = key.rpartition(".")
+    return f"{group}{dot}{DENOISING}{name.removeprefix(OLD_DENOISING)}" if name.startswith(OLD_DENOISING) else key
+
+
 def metric_names(*, split: str) -> list[str]:
     """The names that a metric of this split can have, `noisy_mse` among them."""
     there = [metric for metric in metrics().values() if split in metric.splits]

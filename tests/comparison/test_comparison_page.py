@@ -123,7 +123,7 @@ def test_numbers_of_strangers_leave_a_picture_out(tmp_path: Path, caplog: pytest
     with caplog.at_level("INFO"):
         for folder in (run, linked):
             records = read_runs([folder])
-            assert not draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+            assert not draw_comparison(records, settings=settings, metric="mse", title="", path=tmp_path / "page.png")
     assert "'codebook' is left out" in caplog.text
     assert "linked has no numbers of the picture 'codebook'" in caplog.text
     assert not (tmp_path / "page.png").exists()
@@ -137,13 +137,13 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
     np.savez(folder / "sparsity.npz", zeros=np.ones((2, 10)), hoyer=np.ones((2, 10)), **values)  # type: ignore[arg-type]
     settings = dataclasses.replace(SETTINGS, pictures=("sparsity", "codebook"))
     records = read_runs([tmp_path / "run"])
-    assert draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+    assert draw_comparison(records, settings=settings, metric="mse", title="", path=tmp_path / "page.png")
     assert "'sparsity' is left out: its numbers cannot be drawn: AttributeError: " in caplog.text
     assert (tmp_path / "page.png").exists()
 
 
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")])
-    settings = dataclasses.replace(SETTINGS, pictures=("final_losses",), metric="psnr")
+    settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
     with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
-        draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+        draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")
