@@ -94,7 +94,8 @@ def usual_columns(records: Sequence[RunRecord], metric: str) -> list[str]:
     both = [f"{DENOISING}{clean}", clean]
     names = [name, *likelihoods, *both] if name in likelihoods else [name, *both, *likelihoods]
     scores = [f"{split}.{each}" for each in names for split in SPLITS]
-    baselines = _baselines(names, split=split_of(metric) or "test", measured=measured)
+    errors = [clean if name in likelihoods else name, f"{DENOISING}{clean}"]
+    baselines = _baselines(errors, split=split_of(metric) or "test", measured=measured)
     facts = ["code_size", "parameters", "epochs", "seconds.training", "images_per_second"]
     chosen = [key for key in dict.fromkeys([metric, *scores, *baselines, *facts]) if key in measured]
     settings = differing_settings(records)
@@ -105,7 +106,7 @@ def usual_columns(records: Sequence[RunRecord], metric: str) -> list[str]:
 
 
 def _baselines(names: Sequence[str], *, split: str, measured: Collection[str]) -> list[str]:
-    """The keys of what metrics are compared with; for a denoising error also the error of the noise."""
+    """The keys of what errors are compared with; for a denoising error also the error of the noise."""
     found = [baseline_of(f"{split}.{name}", measured=measured) for name in names]
     noise = f"{split}.noise_mse"
     return [*(key for key in found if key is not None), *([noise] if f"{DENOISING}mse" in names else [])]

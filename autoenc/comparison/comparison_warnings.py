@@ -91,16 +91,20 @@ def _so_many(count: int, total: int) -> str:
 
 
 def _separate_rankings(sections: Sequence[Section], metric: str) -> str:
+    count = sum(len(section.records) for section in sections)
+    return (
+        f"{metric} cannot rank all {count} runs together, because it does not measure the same thing in each: they "
+        f"differ in {differences_between(sections)}. There are {len(sections)} separate rankings."
+    )
+
+
+def differences_between(sections: Iterable[Section]) -> str:
+    """What distinguishes sections, with the values: `noise.std (0.1 and 0.3)`."""
     values: dict[str, dict[str, None]] = {}
     for section in sections:
         for name, value in section.apart.items():
             values.setdefault(name, {})[value] = None
-    differing = listed_in_words(f"{name} ({listed_in_words(found)})" for name, found in values.items())
-    count = sum(len(section.records) for section in sections)
-    return (
-        f"{metric} cannot rank all {count} runs together, because it does not measure the same thing in each: they "
-        f"differ in {differing}. There are {len(sections)} separate rankings."
-    )
+    return listed_in_words(f"{name} ({listed_in_words(found)})" for name, found in values.items())
 
 
 def different_code_sizes(records: Iterable[RunRecord], metric: str) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from autoenc.comparison.comparison_warnings import differences_between
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.labels import metric_label, setting
+from autoenc.comparison.ranking import comparable_sections
 from autoenc.evaluation.metrics import current_key, find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
@@ -159,7 +161,14 @@ def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:
 
     rows = [(record.label, {split: record.metrics.get(f"{split}.{metric}") for split in SPLITS}) for record in records]
     label, scale = _axis(records, metric)
-    return scores_by_run(rows, metric_label=label, title=f"Final {metric}", scale=scale)
+    note = _comparability(records, metric)
+    return scores_by_run(rows, metric_label=label, title=f"Final {metric}", note=note, scale=scale)
+
+
+def _comparability(records: Sequence[RunRecord], metric: str) -> str:
+    """A note if the metric does not measure the same thing in all runs; else empty."""
+    sections = comparable_sections(records, f"test.{metric}")
+    return f"Not all are comparable: they differ in {differences_between(sections)}." if len(sections) > 1 else ""
 
 
 def _axis(records: Sequence[RunRecord], metric: str) -> tuple[str, str]:
@@ -188,6 +197,7 @@ def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Fi
         baseline=sorted(baseline.items()),
         baseline_name=BASELINES.get(name_of_baseline, name_of_baseline),
         title=f"{metric} against {key}",
+        note=_comparability(records, metric),
         scale=scale,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -102,8 +103,7 @@ def find_metric(key: str) -> Metric | None:
 
 def current_key(key: str) -> str:
     """`test.denoising_mse` of `test.noisy_mse`, its name in the first runs; also of a pattern. Others are unchanged."""
-    group, dot, name = key.rpartition(".")
-    return f"{group}{dot}{DENOISING}{name.removeprefix(OLD_DENOISING)}" if name.startswith(OLD_DENOISING) else key
+    return re.sub(rf"\b{OLD_DENOISING}", DENOISING, key)
 
 
 def metric_names(*, split: str) -> list[str]:

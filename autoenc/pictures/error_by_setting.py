@@ -41,6 +41,7 @@ def error_by_setting(
     title: str,
     baseline: Sequence[tuple[float, float]],
     baseline_name: str,
+    note: str = "",
     scale: str = "log",
 ) -> Figure:
     """Test and training errors by series against a number, with a baseline on test; call it inside `house_style`.
@@ -60,7 +61,7 @@ def error_by_setting(
     upright = value_axis(found[:, 1], unit=metric_label, scale=scale)
     across = setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings)
     size: dict[str, Any] = {"width": WIDTH, "height": max(HEIGHT, names_height(names))}
-    page, (corner,), _ = panel_page([""], **size, title=title, line=LINE)
+    page, (corner,), _ = panel_page([""], **size, title=title, line=f"{LINE} {note}".strip())
     labels = (metric_label, x_label)
     axes = chart_axes(page, corner, **size, upright=upright, across=across, labels=labels, names=names)
     for line in series:

@@ -41,9 +41,15 @@ MOST_ROWS = 20_000
 
 NAMING_METRICS = ("summary.json", "metrics.jsonl")
 _OLD_NAME = re.compile("(^|/)noisy_")
-_OLD_LIKELIHOOD = re.compile(
-    "; nats an image, (?P<family>Bernoulli|continuous Bernoulli|Gaussian|Laplace) likelihood[^;]*; pixels (?P<pixels>.+)$"
+_NEW_UNITS = (
+    (re.compile("; nats an image, Bernoulli likelihood; pixels (.+)$"), r"; Bernoulli probability of \1 pixels"),
+    (
+        re.compile("; nats an image, (?:continuous Bernoulli|Gaussian|Laplace) likelihood[^;]*; pixels (.+)$"),
+        r"; density of \1 pixels",
+    ),
+    (re.compile("; from the noisy input$"), "; from the noisy input to the clean image"),
 )
+"""How the first runs described the units of likelihoods and of denoising errors, and how it is said today."""
 
 _NUMBER, _TEXT = (int, float), (str,)
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -252,18 +258,17 @@ def _with_new_names(values: Any) -> Any:
     return {_OLD_NAME.sub(r"\1denoising_", key): _with_new_names(value) for key, value in values.items()}
 
 
-def _with_new_units(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The units of likelihoods with what they are of, instead of the loss that they belong to."""
+def _with_new_units(values: Mapping[str, Any]) -> Mapping[str, Any]:
     units = values.get("units")
     if not isinstance(units, dict):
-        return dict(values)
-    new = {name: _OLD_LIKELIHOOD.sub(_likelihood, unit) if type(unit) is str else unit for name, unit in units.items()}
-    return {**values, "units": new}
+        return values
+    return {**values, "units": {name: _new_unit(unit) if type(unit) is str else unit for name, unit in units.items()}}
 
 
-def _likelihood(old: re.Match[str]) -> str:
-    kind = "Bernoulli probability" if old["family"] == "Bernoulli" else "density"
-    return f"; {kind} of {old['pixels']} pixels"
+def _new_unit(unit: str) -> str:
+    for old, new in _NEW_UNITS:
+        unit = old.sub(new, unit)
+    return unit
 
 
 def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:

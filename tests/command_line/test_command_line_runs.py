@@ -227,6 +227,6 @@ def test_a_variational_model_turns_bce_into_a_likelihood(train: Train, capsys: p
     summary = RunDirectory(run).summary()
     assert summary["test"]["nll_nats"] <= -summary["test"]["elbo_nats"] + 1
     for name in ("elbo_nats", "nll_nats"):
-        assert "Bernoulli likelihood; pixels grey" in summary["units"][name]
+        assert summary["units"][name].endswith("; Bernoulli probability of grey pixels")
     assert "elbo_nats" in summary["validation"]
     assert "nll_nats" not in summary["validation"]

@@ -229,6 +229,40 @@ def test_different_code_sizes_are_warned_of() -> None:
     assert ["cannot rank" in warning for warning in warnings(apart, "test.mse")] == [True]
 
 
+def test_the_baseline_of_denoising_errors_is_the_best_linear_denoiser() -> None:
+    scores = {"denoising_mse": 0.1, "pca_mse": 0.04, "linear_denoising_mse": 0.06}
+    other = {**scores, "linear_denoising_mse": 0.03}
+    runs = [record("small", scores, code_size=3), record("large", other, code_size=64)]
+    assert "(validation.linear_denoising_mse: 0.12 with 3, 0.06 with 64)" in warnings(runs, "validation.denoising_mse")[0]
+
+
+def test_bounds_of_different_code_sizes_are_comparable() -> None:
+    runs = [record(str(size), {"elbo_nats": -9.0, "pca_mse": 0.1 / size}, code_size=size) for size in (2, 8)]
+    assert warnings(runs, "validation.elbo_nats") == []  # the bound charges for a larger code
+
+
+def test_a_warning_says_which_runs_were_trained_for_something_else() -> None:
+    runs = [record("plain", {"mse": 0.1, "psnr": 9.0})]
+    runs += [record(name, {"mse": 0.1, "psnr": 9.0, "denoising_mse": 0.2}) for name in ("a", "b")]
+    runs += [record("vae", {"mse": 0.1, "psnr": 9.0, "elbo_nats": -9.0})]
+    assert warnings(runs, "validation.mse") == [
+        "2 of these 4 runs were trained to denoise: --metric validation.denoising_mse ranks by that.",
+        "1 of these 4 runs was trained to raise the ELBO: --metric validation.elbo_nats ranks by that.",
+    ]
+    assert len(warnings(runs, "test.psnr")) == 2
+    assert warnings(runs[1:3], "test.mse")[0].startswith("These runs were trained to denoise: --metric test.denoising")
+    for metric in ("test.denoising_mse", "test.elbo_nats", "seconds.training", "parameters"):
+        assert warnings(runs, metric) == []
+
+
+def test_the_note_says_that_runs_were_trained_for_the_metric() -> None:
+    runs = [record(name, {"mse": 0.1, "denoising_mse": 0.2}) for name in ("a", "b")]
+    note = ranking_note(rank(runs, metric="validation.denoising_mse"))
+    expected = "By validation.denoising_mse, lower is better: on the validation split. These runs were trained to denoise."
+    assert note == expected
+    assert "trained" not in ranking_note(rank(runs, metric="validation.mse"))
+
+
 def test_the_note_names_metric_direction_and_split() -> None:
     runs = [record("a", {"mse": 0.1, "psnr": 9.0})]
 
