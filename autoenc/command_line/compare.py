@@ -23,8 +23,8 @@ from autoenc.settings import ConfigError, listed
 
 DESCRIPTION = """\
 Compare the runs in some folders, finished or not: the settings that differ and the metrics, the best first. Only
-comparable numbers are ranked together: of the same images (known by their content) and the same unit, and for an error
-from a noisy input of the same noise. Two runs are also compared key by key. Nothing in the folders is changed or executed.
+comparable numbers are ranked together: of images with the same content and the same unit, and for an error from a noisy
+input of the same noise. Two runs are also compared key by key. Nothing in the folders is changed or executed.
 """
 
 KEYS = """\

@@ -205,9 +205,7 @@ def _digest_names(metric: str) -> tuple[str, str]:
     return f"{_measured_on(metric)} images", "images to train on"
 
 
-def _apart(
-    protocols: Sequence[Protocol], members: Sequence[Sequence[RunRecord]], metric: str
-) -> list[dict[str, str]]:
+def _apart(protocols: Sequence[Protocol], members: Sequence[Sequence[RunRecord]], metric: str) -> list[dict[str, str]]:
     """What distinguishes each section, by name: its settings, and digests only where these do not explain it."""
     digests = _digest_names(metric)
     if any(name in digests for name in differing_keys(protocols)):

@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from autoenc.comparison.columns import MOST_SETTINGS, Column, column, run_names, same_for_all, units, usual_columns, usual_metric
+from autoenc.comparison.columns import (
+    MOST_SETTINGS,
+    Column,
+    column,
+    run_names,
+    same_for_all,
+    units,
+    usual_columns,
+    usual_metric,
+)
 from autoenc.comparison.comparison_warnings import different_code_sizes, group_warnings, ranking_note, ranking_warnings
 from autoenc.comparison.formatting import as_typed, format_numbers
 from autoenc.comparison.grouping import Group, group_columns, group_metrics

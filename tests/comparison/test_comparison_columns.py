@@ -62,7 +62,11 @@ def test_keys_are_found_by_their_last_part() -> None:
     assert keys.find("code_size", option="--sort") == "code_size"
     assert keys.find("state", option="--sort") == "state"
     noisy = Keys([record("a", {"denoising_mse": 0.1}, validation=None, train=None)])  # `noisy_mse` in the first runs
-    assert noisy.find("test.noisy_mse", option="--sort") == noisy.find("noisy_mse", option="--sort") == "test.denoising_mse"
+    assert (
+        noisy.find("test.noisy_mse", option="--sort")
+        == noisy.find("noisy_mse", option="--sort")
+        == "test.denoising_mse"
+    )
     assert noisy.matching("*.noisy_*", option="--columns") == ["test.denoising_mse"]
     assert keys.matching("*.mse", option="--columns") == ["test.mse", "validation.mse", "train.mse"]
     for wrong in ("mse", "lerning_rate", ""):

@@ -27,7 +27,7 @@ def warnings(records: list[RunRecord], metric: str) -> list[str]:
 
 def likelihood(kind: str) -> dict[str, str]:
     """Units of a variational run."""
-    return UNITS | {name: f"nats an image; {kind}" for name in ("elbo_nats", "nll_nats")}
+    return UNITS | dict.fromkeys(("elbo_nats", "nll_nats"), f"nats an image; {kind}")
 
 
 GREY = likelihood("density of grey pixels")
@@ -110,7 +110,10 @@ def test_sections_are_named_without_settings_that_a_choice_implies() -> None:
     stronger = {"noise": {"name": "gaussian", "std": 0.5, "clip": True}}
     scores = {"denoising_mse": 0.1}
     runs = [record("a", scores), record("b", scores, **gaussian), record("c", scores, **stronger)]
-    assert [each.name for each in comparable_sections(runs[:2], "test.denoising_mse")] == ["noise none", "noise gaussian"]
+    assert [each.name for each in comparable_sections(runs[:2], "test.denoising_mse")] == [
+        "noise none",
+        "noise gaussian",
+    ]
     assert [section.name for section in comparable_sections(runs, "test.denoising_mse")] == [
         "noise none",
         "noise gaussian, noise.std 0.3",
@@ -233,7 +236,9 @@ def test_the_baseline_of_denoising_errors_is_the_best_linear_denoiser() -> None:
     scores = {"denoising_mse": 0.1, "pca_mse": 0.04, "linear_denoising_mse": 0.06}
     other = {**scores, "linear_denoising_mse": 0.03}
     runs = [record("small", scores, code_size=3), record("large", other, code_size=64)]
-    assert "(validation.linear_denoising_mse: 0.12 with 3, 0.06 with 64)" in warnings(runs, "validation.denoising_mse")[0]
+    assert (
+        "(validation.linear_denoising_mse: 0.12 with 3, 0.06 with 64)" in warnings(runs, "validation.denoising_mse")[0]
+    )
 
 
 def test_bounds_of_different_code_sizes_are_comparable() -> None:
@@ -258,7 +263,9 @@ def test_a_warning_says_which_runs_were_trained_for_something_else() -> None:
 def test_the_note_says_that_runs_were_trained_for_the_metric() -> None:
     runs = [record(name, {"mse": 0.1, "denoising_mse": 0.2}) for name in ("a", "b")]
     note = ranking_note(rank(runs, metric="validation.denoising_mse"))
-    expected = "By validation.denoising_mse, lower is better: on the validation split. These runs were trained to denoise."
+    expected = (
+        "By validation.denoising_mse, lower is better: on the validation split. These runs were trained to denoise."
+    )
     assert note == expected
     assert "trained" not in ranking_note(rank(runs, metric="validation.mse"))
 
