@@ -117,10 +117,8 @@ def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable(
         assert figure is not None
         return figure
 
-    lines = chart("error_against", *runs).axes[0].get_lines()
-    assert [line.get_ydata().tolist() for line in lines if line.get_label() == "best linear denoiser, test"] == [
-        [0.03] * 2
-    ]
+    lines = {line.get_label(): line for line in chart("error_against", *runs).axes[0].get_lines()}
+    assert list(np.asarray(lines["best linear denoiser, test"].get_ydata())) == [0.03, 0.03]
     label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error"
     assert " ".join(chart("final_losses", *runs).axes[0].get_xlabel().split()) == label
     for name in ("error_against", "final_losses"):
