@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
@@ -43,8 +44,11 @@ class ImageSource:
     """Their unique names; some images may turn out to be unreadable."""
     batches: Callable[[int], Generator[Batch, None, None]]
     """The images in order, at most so many at a time. Raises ConfigError if an image is invalid or cannot be read."""
-    check: Callable[[], None] = lambda: None
-    """Checks that all can be read, unless unreadable ones may be skipped. Raises ConfigError if some cannot."""
+    check: Callable[[int], None] = lambda size: None  # noqa: ARG005
+    """Checks that all batches of at most so many are valid and can be read, unless unreadable images may be skipped.
+    Raises ConfigError if some are not."""
+    facts: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What is known about the images of a dataset: `split`, its name; `labels` and `indices`, one for each image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +131,10 @@ def counting_bar(task: str, *, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task_id, count)
 
 
-def numbered(count: int) -> list[str]:
-    """Names for images or codes that have none: numbers of equal length, from 0."""
-    digits = len(str(count - 1))
-    return [f"{number:0{digits}d}" for number in range(count)]
+def numbered(positions: Sequence[int]) -> list[str]:
+    """Names for images or codes that have none: their positions, as numbers of equal length."""
+    digits = len(str(max(positions)))
+    return [f"{number:0{digits}d}" for number in positions]
 
 
 def counted(count: int) -> str:

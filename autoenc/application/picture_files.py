@@ -82,7 +82,7 @@ class PictureFiles:
             log.warning("%s: %s", self._description, ignored)
         self._report(problems)
 
-    def _check(self) -> None:
+    def _check(self, size: int) -> None:  # noqa: ARG002
         """Read all files once, at a small size: their headers alone prove too little."""
         if self.unreadable == "skip":
             return

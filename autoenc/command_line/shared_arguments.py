@@ -1,4 +1,4 @@
-"""Arguments that several scripts share: folders of runs, and positive numbers."""
+"""Arguments that several scripts share: folders of runs, a moved folder of pictures, and positive numbers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from typing import Any
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.runs import printable
 
+DATASET_PATH = "dataset.path="
+DATASET_PATH_HELP = """\
+If a run's folder of pictures has been moved, add dataset.path=FOLDER. The pictures have to be the same.
+"""
+
 
 def folders_parser(**options: Any) -> argparse.ArgumentParser:
     """A parser with these options of argparse that takes folders and prints its texts as they are."""
@@ -20,6 +25,13 @@ def folders_parser(**options: Any) -> argparse.ArgumentParser:
         "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder that contains some"
     )
     return parser
+
+
+def take_dataset_path(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """Take `dataset.path=FOLDER`, anywhere among the arguments, out of them; the last one counts."""
+    found = [text for text in arguments if text.startswith(DATASET_PATH)]
+    others = [text for text in arguments if text not in found]
+    return others, found[-1].removeprefix(DATASET_PATH) if found else None
 
 
 def folders_among(paths: Sequence[Path]) -> list[Path]:

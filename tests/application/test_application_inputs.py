@@ -60,7 +60,9 @@ BAD_ARRAYS: dict[str, tuple[Any, list[str]]] = {
     "one image": (np.zeros((8, 8), np.uint8), ["(N, H, W)", "(8, 8)"]),
     "integers": (np.zeros((2, 8, 8), np.int64), ["int64", "floats in [0, 1]"]),
     "not finite": (np.full((2, 8, 8), np.nan), ["image 0", "not finite"]),
-    "to 255": (np.full((2, 8, 8), 255.0), ["divide by 255"]),
+    "to 255": (np.full((2, 8, 8), 255.0), ["from 255 to 255", "100 % of them", "divide by 255"]),
+    "to 16": (16 * np.eye(8)[None].repeat(2, 0), ["from 0 to 16", "12.5 % of them are outside", "divide by 16"]),
+    "from -1": (2 * np.eye(8)[None] - 1, ["from -1 to 1", "87.5 % of them are outside", "map them by (x + 1) / 2"]),
     "objects": (np.array([{}]), ["Python objects"]),
 }
 
@@ -164,7 +166,7 @@ def test_a_dataset_is_black_and_white_if_the_run_s_is(
         "digits:train",
         key="INPUT",
         fitting=Fitting(image_shape=(1, 8, 8), resize="stretch", invert=False),
-        datasets=Datasets(usual=lambda name: digits(usual), own=digits(own), data_dir=Path()),
+        datasets=Datasets(usual=lambda name: digits(usual), own=digits(own), own_split=pytest.fail, data_dir=Path()),
         limit=None,
     )
     assert names == ["digits"]

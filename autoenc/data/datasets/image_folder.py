@@ -249,5 +249,6 @@ def _existing(path: str | None) -> Path:
     except RuntimeError as error:  # an unknown user's home
         raise refused(path, str(error)) from None
     if not os.path.isdir(folder):  # noqa: PTH112  (pathlib raises if a parent may not be read)
-        raise refused(path, f"there is no folder {folder}" if not os.path.isfile(folder) else "it is a file")  # noqa: PTH113
+        missing = f"there is no folder {folder}; if it was moved, give its new place by dataset.path="
+        raise refused(path, "it is a file" if os.path.isfile(folder) else missing)  # noqa: PTH113
     return folder
