@@ -241,7 +241,7 @@ def test_pictures_become_white_where_those_of_the_training_did(
     assert "dark images" not in caplog.text
     np.testing.assert_allclose(codes_of(of_twelve_bits, "dark"), dark, rtol=1e-4, atol=1e-5)
     assert (
-        "dark: dark images: the brightest pixel of all 5 pictures with integers of more than 8 bits is 1008, "
+        "dark: dark images: the brightest pixel of 5 pictures with integers of more than 8 bits is 1008, "
         "25 % of white (4080); --white=1023 makes them brighter"
     ) in caplog.messages
     np.testing.assert_allclose(codes_of(of_twelve_bits, "dark", white=63 * 16), expected, rtol=0.1, atol=0.1)
