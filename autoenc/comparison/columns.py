@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from autoenc.comparison.formatting import as_typed, format_numbers, is_number
-from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, objective_of, split_of
+from autoenc.comparison.keys import FIELDS, differing_settings, split_of, value_of
+from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, objective_of
 from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
