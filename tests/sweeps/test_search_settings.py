@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from autoenc.command_line.compose import plain
+from autoenc.evaluation.metrics import METRICS, Metric
 from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers import SWEEPERS, Basic
 from tests.composed import composed
