@@ -87,7 +87,7 @@ def test_a_search_needs_a_validation_split() -> None:
 
 def test_a_metric_of_the_test_split_alone_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METRICS, "mine", Metric(name="mine", better="lower", splits=("test",)))
-    with pytest.raises(ConfigError, match="hydra.sweeper.metric=mine: it is measured only on the test split"):
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.metric=mine: it is measured only on the test split"):
         settings(metric="mine").check(CONFIG)
 
 
