@@ -17,7 +17,9 @@ from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
 DATASET = ("dataset", "dataset.limit")
-BASELINES = [f"{split}.{name}" for split in SPLITS for name in ("pca_mse", "linear_denoising_mse", "noise_mse")]
+_BASELINES = ("mean_image_mse", "pca_mse", "linear_denoising_mse", "pca_denoising_mse", "median_mse", "noise_mse")
+BASELINES = [f"{split}.{name}" for split in SPLITS for name in _BASELINES]
+"""Metrics that depend on no trained model, and so on no seed of the training."""
 BELOW_THE_TABLE = (*DATASET, *BASELINES, "code_size", "parameters", "epochs", "machine")
 """If all runs have the same value of these, it is printed once, below the table."""
 MOST_SETTINGS = 50
