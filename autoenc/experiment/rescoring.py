@@ -6,13 +6,13 @@ import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from autoenc.config import parse
 from autoenc.devices import Device, plain_device
-from autoenc.evaluation.evaluation_settings import Denoising, EvaluationSettings
 from autoenc.experiment.evaluation import evaluate
 from autoenc.experiment.preparation import Prepared
+from autoenc.registry import Choice
 from autoenc.runs import RunDirectory
 from autoenc.trained_model import load_run
 
@@ -39,18 +39,19 @@ def rescore(
     splits = config.build_splits(trained_on=trained.digests).to(used.torch_device)
     found = evaluate(Prepared(config, used, splits, trained.model, started=time.perf_counter()))
     run_directory.write_test_errors(found.test_errors, digest=splits.digests["test"])
-    return add_to_summary(run_directory, found.summary, settings=config.evaluation, device=used)
+    return add_to_summary(run_directory, found.summary, by="scores", settings=config.evaluation, device=used)
 
 
 def add_to_summary(
-    run_directory: RunDirectory, scores: Mapping[str, Any], *, settings: EvaluationSettings | Denoising, device: Device
+    run_directory: RunDirectory, scores: Mapping[str, Any], *, by: str, settings: Choice, device: Device
 ) -> dict[str, Any]:
-    """Replace `summary.json` by one with these scores and the settings they were measured with; returns its content.
+    """Replace `summary.json` by one with these scores; returns its content. Other scores and facts stay.
 
-    Other scores and facts stay.
+    Its `evaluation` records, under the name `by`, the settings that the scores were measured with, and the device.
     """
-    recorded = {"evaluation": {settings.name: {**dataclasses.asdict(settings), "device": device.description}}}
-    summary = _merged(run_directory.summary(), {**scores, **recorded})
+    recorded = {"settings": {"name": settings.name, **dataclasses.asdict(cast("Any", settings))}}
+    added = {**scores, "evaluation": {by: {**recorded, "device": device.description}}}
+    summary = _merged(run_directory.summary(), added)
     run_directory.write_summary(summary)
     return summary
 
