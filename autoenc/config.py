@@ -97,8 +97,10 @@ class ExperimentConfig:
         if others:
             path = getattr(self.dataset, "path", None)
             key, value = ("data_dir", str(self.data_dir)) if path is None else ("dataset.path", path)
-            problem = f"these are not the images of the run; of other images are its splits {listed(others)}"
-            advice = "put its images back" + ("" if path is None else ", or name the folder that has them")
+            problem = f"these are not the images of the run: it had others for {listed(others)}"
+            advice = "restore its images" + (
+                "" if path is None else ", or give the folder that has them by dataset.path="
+            )
             raise ConfigError(key, f"{problem}; {advice}", value=value)
         return splits
 

@@ -135,11 +135,13 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
 
 
 def _loss_curves(records: Sequence[RunRecord]) -> Figure:
-    from autoenc.pictures.loss_curves import loss_curves_by_run
+    from autoenc.pictures.loss_curves import Loss, loss_curves_by_run
 
     histories = [(record.label, record.history) for record in records]
-    labels = [record.unit("test.loss") or "loss" for record in records]
-    return loss_curves_by_run(histories, loss_labels=labels, title="Loss by epoch")
+    losses = [
+        Loss(record.unit("test.loss") or "loss", denoising="test.denoising_mse" in record.metrics) for record in records
+    ]
+    return loss_curves_by_run(histories, losses=losses, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:

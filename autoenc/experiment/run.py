@@ -86,6 +86,7 @@ def _build_trainer(
         seed=config.seed,
         run=run_directory,
         digests=splits.digests,
+        white=splits.white,
     )
     return Trainer(
         step=step,

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import ComparisonSettings, check_comparison, draw_comparison
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
+from autoenc.pictures import loss_curves
 from autoenc.pictures.codebook import Codebook
+from autoenc.pictures.loss_curves import Loss
 from autoenc.runs import Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
+from tests.comparison.made_records import record
 from tests.comparison.run_folders import SUMMARY, make_run
 from tests.conftest import TINY
 
@@ -147,3 +151,16 @@ def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",), metric="psnr")
     with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
         draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+
+
+def test_loss_curves_know_which_runs_denoise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Mock(wraps=loss_curves.loss_curves_by_run)
+    monkeypatch.setattr(loss_curves, "loss_curves_by_run", drawing)
+    history = ({"epoch": 1, "train/loss": 0.5},)
+    records = [
+        record("plain", {"mse": 0.5}, history=history),
+        record("denoiser", {"mse": 0.5, "denoising_mse": 0.6}, history=history),
+    ]
+    settings = dataclasses.replace(SETTINGS, pictures=("loss_curves",))
+    assert draw_comparison(records, settings=settings, title="t", path=tmp_path / "page.png")
+    assert drawing.call_args.kwargs["losses"] == [Loss("squares"), Loss("squares", denoising=True)]
