@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,12 +18,13 @@ from autoenc.trained_model import load_run
 
 
 def rescore(
-    run: Path, *, evaluation: Mapping[str, Any], device: str | None, dataset_path: str | None
+    run: Path, *, evaluation: Mapping[str, Any], changed: Collection[str], device: str | None, dataset_path: str | None
 ) -> dict[str, Any]:
-    """Score a finished run as at its end, but by the settings `evaluation`; returns the new content of `summary.json`.
+    """Score a finished run as at its end, and add the scores to its summary, whose new content is returned.
 
-    `device` is a choice of the group with default settings; None: the device of the run's config. `dataset_path` is
-    where the run's folder of pictures is now, if it was moved.
+    `evaluation` are the settings. If the run ended with the same choice of them, its own settings count, but for those
+    whose names are in `changed`. `device` is a choice of the group with default settings; None: the device of the run's
+    config. `dataset_path` is where the run's folder of pictures is now, if it was moved.
 
     Raises:
         ValueError: the run cannot be loaded, its images or the device are not available, the images are others now, or
@@ -32,7 +33,9 @@ def rescore(
     """
     run_directory = RunDirectory(run)
     trained = load_run(run, dataset_path=dataset_path)
-    config = parse({**trained.config.values, "evaluation": evaluation})
+    own = trained.config.values["evaluation"]
+    kept = {key: value for key, value in own.items() if own["name"] == evaluation["name"] and key not in changed}
+    config = parse({**trained.config.values, "evaluation": {**evaluation, **kept}})
     used = config.device.build() if device is None else plain_device(device)
     used.set_threads()
     used.place(trained.model)

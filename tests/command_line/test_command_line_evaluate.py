@@ -131,6 +131,17 @@ def test_a_run_is_scored_again_as_at_its_end(runs: Path, caplog: pytest.LogCaptu
     assert "The denoising error" in caplog.text
 
 
+def test_a_run_is_scored_again_by_its_own_settings_unless_they_are_changed(train: Train) -> None:
+    own = ("bottleneck=gaussian", "loss=gaussian", "noise=none", "evaluation.nll_samples=3", "training.epochs=1")
+    run = train(*own)
+    before = summary_of(run)
+    assert main(["run"]) == 0
+    assert {key: summary_of(run)[key] for key in before} == before
+    assert main(["run", "evaluation=quick", "evaluation.nll_samples=4"]) == 0
+    assert "from 4 importance samples" in summary_of(run)["units"]["nll_nats"]
+    assert summary_of(run)["test"]["nll_nats"] != before["test"]["nll_nats"]
+
+
 def test_the_settings_of_a_run_are_those_of_its_last_scores(runs: Path) -> None:
     """Else a run that is scored with more samples would be ranked by the protocol of its training."""
     assert main(["runs/gaussian", "evaluation=quick"]) == 0
