@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -98,6 +99,11 @@ def find_metric(key: str) -> Metric | None:
         return known[name]
     clean = known.get(name.removeprefix(OLD_DENOISING).removeprefix(DENOISING))
     return None if clean is None or clean.per_image is None else clean.denoising()
+
+
+def current_key(key: str) -> str:
+    """`test.denoising_mse` of `test.noisy_mse`, its name in the first runs; also of a pattern. Others are unchanged."""
+    return re.sub(rf"\b{OLD_DENOISING}", DENOISING, key)
 
 
 def metric_names(*, split: str) -> list[str]:
