@@ -54,11 +54,12 @@ def load_run(
     if checkpoint is None:
         raise CheckpointError(f"{path}: the run has no checkpoint yet")
     image_shape = _image_shape(checkpoint.values.get("image_shape"), path=path)
+    white = _white(checkpoint.values.get("white"), path=path)
     with torch.random.fork_rng():  # the initial weights must not change the caller's random state
         model = config.build_model(image_shape=image_shape)
     load_model(model, checkpoint.model)
     digests = digests_in(checkpoint.values)
-    return TrainedModel(model.to(device), config=config, image_shape=image_shape, digests=digests)
+    return TrainedModel(model.to(device), config=config, image_shape=image_shape, digests=digests, white=white)
 
 
 class TrainedModel:
@@ -66,7 +67,8 @@ class TrainedModel:
 
     The methods take a tensor or an array and return the same: a tensor on the device of the input, or an array.
     Images are (N, C, H, W), or a single one (C, H, W): floats in [0, 1], or uint8 from 0 to 255. Noise may take some
-    pixels out of [0, 1]; images on another scale raise ValueError, see `scale_problem`.
+    pixels out of [0, 1]; images on another scale raise ValueError, see `scale_problem`. `white` is the number
+    in the files of the training pictures that became white; None if it was that of the files' formats.
     """
 
     def __init__(
@@ -76,12 +78,14 @@ class TrainedModel:
         config: ExperimentConfig,
         image_shape: tuple[int, int, int],
         digests: Mapping[str, str],
+        white: float | None = None,
     ) -> None:
         self.model = model.eval()
         self.config = config
         self.image_shape = image_shape
         self.digests = digests
         """Of the images that the run was trained and tested on, by split; empty for a run of an early version."""
+        self.white = white
 
     def __repr__(self) -> str:
         config = self.config
@@ -172,6 +176,15 @@ def _image_shape(value: object, *, path: str | Path) -> tuple[int, int, int]:
         case [int(channels), int(height), int(width)] if min(channels, height, width) > 0:
             return channels, height, width
     raise CheckpointError(f"{path}: the checkpoint has no valid image_shape, but {value!r}")
+
+
+def _white(value: object, *, path: str | Path) -> float | None:
+    match value:
+        case None:
+            return None
+        case int() | float() if value > 0:
+            return value
+    raise CheckpointError(f"{path}: the checkpoint has no valid white, but {value!r}")
 
 
 def _as_pixels(images: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from autoenc.data.datasets.digits import Digits
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.training.checkpoints import Checkpoint, CheckpointError, save_last
+from autoenc.training.checkpoints import Checkpoint, CheckpointError, load_last, save_last
 from tests.conftest import Train
 
 
@@ -145,6 +145,24 @@ def test_a_checkpoint_without_an_image_shape_is_refused(finished: Path, shape: o
     RunDirectory.begin(tmp_path / "run", config=RunDirectory(finished).config())
     save_last(tmp_path / "run" / "checkpoints", Checkpoint({}, {}, {"image_shape": shape}))
     with pytest.raises(CheckpointError, match="has no valid image_shape"):
+        autoenc.load_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("stored", [{}, {"white": None}, {"white": 4095}, {"white": 0.5}])
+def test_the_value_of_white_is_that_of_the_checkpoint(finished: Path, stored: dict[str, float], tmp_path: Path) -> None:
+    checkpoint = load_last(RunDirectory(finished).checkpoints)
+    assert checkpoint is not None
+    assert checkpoint.values.pop("white") is None  # the digits have no such setting; earlier runs had no such value
+    RunDirectory.begin(tmp_path / "run", config=RunDirectory(finished).config())
+    save_last(tmp_path / "run" / "checkpoints", checkpoint._replace(values={**checkpoint.values, **stored}))
+    assert autoenc.load_run(tmp_path / "run").white == stored.get("white")
+
+
+@pytest.mark.parametrize("white", [0, -1, "max", [1], float("nan")])
+def test_a_checkpoint_with_an_impossible_white_is_refused(finished: Path, white: object, tmp_path: Path) -> None:
+    RunDirectory.begin(tmp_path / "run", config=RunDirectory(finished).config())
+    save_last(tmp_path / "run" / "checkpoints", Checkpoint({}, {}, {"image_shape": [1, 8, 8], "white": white}))
+    with pytest.raises(CheckpointError, match="has no valid white"):
         autoenc.load_run(tmp_path / "run")
 
 

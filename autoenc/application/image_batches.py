@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from autoenc import progress
-from autoenc.data.datasets.image_files import Resize, read_picture
+from autoenc.data.datasets.image_files import ReadPicture, Resize, read_picture
 
 LUMA = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)
 """Weights of red, green and blue in brightness: ITU-R BT.601, as in `read_picture`."""
@@ -55,18 +55,20 @@ class ImageSource:
 class Fitting:
     """How images are brought to the shape of a model's images, (C, H, W).
 
-    `autoenc.data.datasets.image_files.read_picture` explains `resize`. `invert` makes black white and white black.
+    `autoenc.data.datasets.image_files.read_picture` explains `resize` and `white`. `invert` makes black white and white
+    black.
     """
 
     image_shape: tuple[int, int, int]
     resize: Resize
     invert: bool
+    white: float | None = None
 
-    def read(self, path: Path) -> Tensor:
-        """The picture in a file, uint8 (C, H, W). Raises UnreadablePicture if there is none in it."""
+    def read(self, path: Path) -> ReadPicture:
+        """The picture in a file. Raises UnreadablePicture if there is none in it."""
         channels, height, width = self.image_shape
-        image = read_picture(path, channels=channels, size=(height, width), resize=self.resize)
-        return 255 - image if self.invert else image
+        read = read_picture(path, channels=channels, size=(height, width), resize=self.resize, white=self.white)
+        return read._replace(image=255 - read.image) if self.invert else read
 
     def fit(self, images: Tensor) -> Tensor:
         """Images (B, 1 or 3, H', W'), uint8 or floats in [0, 1], as (B, C, H, W) of the same type."""

@@ -13,6 +13,7 @@ from autoenc.application.array_files import SUFFIXES, array_images
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbered
 from autoenc.application.picture_files import PictureFiles, Unreadable
 from autoenc.data.datasets import DATASETS, Dataset, Split
+from autoenc.data.datasets.folder_layout import log_passed_over
 from autoenc.data.datasets.image_files import find_pictures
 from autoenc.data.datasets.splits import SPLITS
 from autoenc.settings import ConfigError, listed, nearest
@@ -55,10 +56,11 @@ def open_input(
     """
     path = Path(text).expanduser()
     if path.is_dir():
-        found = find_pictures(path).pictures
-        if not found:
+        found = find_pictures(path)
+        if not found.pictures:
             raise ConfigError(key, "there are no pictures in this folder", value=text)
-        files = PictureFiles(key=key, root=path, paths=found[:limit], fitting=fitting, unreadable=unreadable)
+        log_passed_over(found, folder=path)
+        files = PictureFiles(key=key, root=path, paths=found.pictures[:limit], fitting=fitting, unreadable=unreadable)
         return files.source()
     if not path.exists():
         return dataset_images(text, key=key, fitting=fitting, datasets=datasets, limit=limit)

@@ -50,6 +50,8 @@ class Request:
     resize: Resize | None = None
     """None: as the run's own pictures were resized, or stretched if they were not."""
     invert: bool = False
+    white: float | None = None
+    """The number in the files of pictures that becomes white; None: as the run's own pictures were read."""
     baseline: str = "run:test"
     """The ordinary pictures, for `score`; like `given`."""
     overwrite: bool = False
@@ -109,7 +111,8 @@ def _apply_to_pictures(
     )
 
     def opened(key: str, *, invert: bool, limit: int | None) -> ImageSource:
-        fitting = Fitting(image_shape=run.image_shape, resize=_resize(request, run), invert=invert)
+        white = run.white if request.white is None else request.white
+        fitting = Fitting(image_shape=run.image_shape, resize=_resize(request, run), invert=invert, white=white)
         text, unreadable = request.inputs[key], request.unreadable
         return open_input(text, key=key, fitting=fitting, datasets=datasets, unreadable=unreadable, limit=limit)
 

@@ -8,14 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from autoenc.command_line.compose import config_directory, plain
+from autoenc.command_line.compose import usual_settings
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, positive, take_dataset_path
+from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, above_zero, positive, take_dataset_path
 from autoenc.progress import TerminalHandler
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -40,8 +39,8 @@ Apply the trained model of a run to your own pictures.
 
 INPUT is a picture; a folder of pictures, with its subfolders; an .npy or .npz file of images (N, H, W) or (N, C, H, W),
 uint8 or floats in [0, 1]; a dataset, such as mnist (its test split) or mnist:train; or run:test, the run's own test
-split. Pictures are brought to the model's size and colours. A dataset is drawn black and white if the run's is
-(dataset.binarization).
+split. Pictures are brought to the model's size and colours. Of a file with several pages, only the first is read. A
+dataset is drawn black and white if the run's is (dataset.binarization).
 """
 
 EXAMPLES = (
@@ -65,7 +64,7 @@ log = logging.getLogger(__name__)
 ACTIONS = ("reconstruct", "denoise", "encode", "decode", "score")
 _UNUSED = {
     **dict.fromkeys(ACTIONS, ("baseline",)),
-    "decode": ("unreadable", "resize", "invert", "data_dir", "baseline"),
+    "decode": ("unreadable", "resize", "invert", "white", "data_dir", "baseline"),
     "score": (),
 }
 """The options that an action does not use."""
@@ -102,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--resize", choices=("stretch", "crop", "pad"), help=help_text)
     help_text = "make black white and white black before the model sees it; MNIST, for example, is white on black"
     add("--invert", action="store_const", const=True, help=help_text)
+    help_text = (
+        "the number in the files of pictures that becomes white, such as 4095 for 12 bits "
+        "(default: as the run's own pictures were read)"
+    )
+    add("--white", type=above_zero, metavar="X", help=help_text)
     help_text = "with --do score, the ordinary pictures; like INPUT (default: run:test, the run's own test split)"
     add("--baseline", metavar="INPUT2", help=help_text)
     add("--overwrite", action="store_true", help="replace files of the same names at OUTPUT")
@@ -137,10 +141,10 @@ def _apply(options: argparse.Namespace) -> int:
 def _usual_dataset(name: str) -> Dataset:
     from autoenc.data.datasets import DATASETS
 
-    path = config_directory() / DATASETS.group / f"{name}.yaml"
-    if not path.is_file():
-        raise ConfigError(DATASETS.group, "its settings are not known here; give a folder or a file", value=name)
     try:
-        return DATASETS.parse(plain(cast("DictConfig", OmegaConf.load(path))))
+        values = usual_settings(DATASETS.group, name)
+        if not values:
+            raise ConfigError(DATASETS.group, "its settings are not known here; give a folder or a file", value=name)
+        return DATASETS.parse(values)
     except OmegaConfBaseException as error:
         raise ConfigError(DATASETS.group, str(error).splitlines()[0], value=name) from None

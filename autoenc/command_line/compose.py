@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -200,6 +200,12 @@ def task_values(config: DictConfig) -> dict[str, Any]:
         return plain(OmegaConf.masked_copy(config, [str(key) for key in config if key not in COMMAND_KEYS]))
     except OmegaConfBaseException as error:
         raise ConfigError(error.full_key or "config", (error.msg or str(error)).splitlines()[0]) from None
+
+
+def usual_settings(group: str, choice: str) -> dict[str, Any]:
+    """The values of our YAML of a choice, without a command line; empty if there is none."""
+    path = config_directory() / group / f"{choice}.yaml"
+    return plain(cast("DictConfig", OmegaConf.load(path))) if path.is_file() else {}
 
 
 def plain(node: DictConfig) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.devices import Device, plain_device
 from autoenc.experiment.announcement import title_of
+from autoenc.experiment.evaluation import units_of
 from autoenc.experiment.preparation import Prepared
-from autoenc.experiment.summary import units_of
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, draw_pictures
-from autoenc.pictures.loss_curves import draw_loss_curves
+from autoenc.pictures.loss_curves import Loss, draw_loss_curves
 from autoenc.pictures.subject import Subject
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
@@ -31,7 +31,7 @@ def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory
     draw_loss_curves(
         run_directory.metrics(),
         path=run_directory.figures / "loss_curves.png",
-        loss_label=units_of(prepared)["loss"],
+        loss=Loss(units_of(prepared)["loss"], denoising=config.noise.corrupts),
         best_epoch=position.best_epoch,
         title=title_of(config),
     )

@@ -1,0 +1,52 @@
+"""The choices of the config group `evaluation`: what is measured of a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from autoenc.registry import Choice, Registry
+from autoenc.settings import NonNegativeInt, PositiveInt
+
+Level = Literal["quick", "full"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings(Choice):
+    """What the choices that score a run have."""
+
+    level: ClassVar[Level]
+    """The metrics that are measured: `quick` ones take little time next to the training, `full` are all."""
+
+    nll_samples: NonNegativeInt
+    """Importance samples for each image in the negative log-likelihood of a variational model; 0: do not measure it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quick(EvaluationSettings):
+    """`evaluation=quick`."""
+
+    level = "quick"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Full(EvaluationSettings):
+    """`evaluation=full`."""
+
+    level = "full"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denoising(Choice):
+    """`evaluation=denoising`: finished runs, tested on noises that they were not trained on. No run ends with it."""
+
+    noises: Mapping[str, Any]
+    """By kind of noise, a list of severities; an empty list or null leaves the kind out."""
+    limit: PositiveInt | None
+    """The most test images; null: all."""
+
+
+EVALUATIONS: Registry[EvaluationSettings | Denoising] = Registry(
+    "evaluation", {"quick": Quick, "full": Full, "denoising": Denoising}
+)
