@@ -16,6 +16,7 @@ from torch import Tensor
 
 from autoenc import progress
 from autoenc.data.datasets.image_files import ReadPicture, Resize, read_picture
+from autoenc.trained_model import MOST_OUTSIDE
 
 LUMA = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)
 """Weights of red, green and blue in brightness: ITU-R BT.601, as in `read_picture`."""
@@ -56,13 +57,14 @@ class Fitting:
     """How images are brought to the shape of a model's images, (C, H, W).
 
     `autoenc.data.datasets.image_files.read_picture` explains `resize` and `white`. `invert` makes black white and white
-    black.
+    black. `most_outside` is the share of an array's pixels that may be far out of [0, 1]: see `scale_problem`.
     """
 
     image_shape: tuple[int, int, int]
     resize: Resize
     invert: bool
     white: float | None = None
+    most_outside: float = MOST_OUTSIDE
 
     def read(self, path: Path) -> ReadPicture:
         """The picture in a file. Raises UnreadablePicture if there is none in it."""
