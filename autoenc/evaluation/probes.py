@@ -18,7 +18,7 @@ INVERSE_PENALTY = 0.1
 """scikit-learn's `C` of the linear probe: the inverse strength of the squared penalty on the weights."""
 
 MOST_STEPS = 100
-"""Of the linear probe. More raise the accuracy by less than a standard error: 0.005 on 10,000 images."""
+"""Of the linear probe. On Fashion-MNIST's pixels, more than these change the accuracy by 0.002."""
 
 NEIGHBOURS = 5
 
