@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,9 @@ RECENT = 16 * 1024
 """Bytes at the end of `metrics.jsonl` that are read if not the whole history is needed: about sixty epochs."""
 MOST_ROWS = 20_000
 
+NAMING_METRICS = ("summary.json", "metrics.jsonl")
+_OLD_NAME = re.compile("(^|/)noisy_")
+
 _NUMBER, _TEXT = (int, float), (str,)
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "status.json": {
@@ -48,6 +52,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "summary.json": {
         **{key: {"*": _NUMBER} for key in (*SPLITS, "seconds")},
         **dict.fromkeys(FACTS, _NUMBER),
+        "standard_errors": {"*": {"*": _NUMBER}},
         "units": {"*": _TEXT},
         "device": _TEXT,
     },
@@ -227,8 +232,17 @@ def _table(value: Any, name: str, *, exact: bool = False) -> tuple[dict[str, Any
     if not isinstance(value, dict):
         return {}, "holds no keys"
     values = clean(value, exact=exact)
+    if name in NAMING_METRICS:
+        values = _with_new_names(values)
     kept = _typed(values, _SCHEMAS.get(name, {}))
     return kept, None if kept == values else "has entries of the wrong type, which are left out"
+
+
+def _with_new_names(values: Any) -> Any:
+    """The metrics `noisy_<name>` of the first runs as `denoising_<name>`."""
+    if not isinstance(values, dict):
+        return values
+    return {_OLD_NAME.sub(r"\1denoising_", key): _with_new_names(value) for key, value in values.items()}
 
 
 def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
