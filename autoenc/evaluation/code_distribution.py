@@ -18,7 +18,7 @@ MOST_PAIRS = 2**24
 
 
 def effective_rank(codes: Tensor) -> float:
-    """How many dimensions codes (N, d) use: from 1, if they lie on a line, to d, if they spread alike in all directions.
+    """How many dimensions codes (N, d) use: 1 if they lie on a line, d if they spread alike in all directions.
 
     Roy and Vetterli 2007, The effective rank: a measure of effective dimensionality, EUSIPCO, definition 1: the
     exponential of the entropy of the singular values, which are divided by their sum. The codes are centred first. 0 if
@@ -28,7 +28,7 @@ def effective_rank(codes: Tensor) -> float:
     values = torch.linalg.svdvals(centred)
     if values[0] == 0:
         return 0.0
-    return torch.special.entr(values / values.sum()).sum().exp().item()
+    return float(torch.special.entr(values / values.sum()).sum().exp())
 
 
 def posteriors(model: AutoEncoder, images: Tensor, *, device: Device) -> DiagonalGaussian:
@@ -61,8 +61,6 @@ def mutual_information(posterior: DiagonalGaussian, *, samples: Tensor) -> Tenso
         return -0.5 * (codes.square() @ precision.T - 2 * codes @ (posterior.mean * precision).T + offset)
 
     parts = samples.split(max(1, MOST_PAIRS // len(samples)))
-    mixture = torch.cat(
-        [log_densities(part).logsumexp(1) for part in progress.steps(parts, name="mutual information")]
-    )
+    mixture = torch.cat([log_densities(part).logsumexp(1) for part in progress.steps(parts, name="mutual information")])
     own = -0.5 * ((samples - posterior.mean).square() * precision + posterior.log_variance).sum(1)
     return own - mixture + math.log(len(samples))

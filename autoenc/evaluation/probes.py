@@ -6,6 +6,7 @@ The model never sees the labels. A high accuracy shows that its codes keep the c
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,10 @@ class Labelled(NamedTuple):
     """int64 (N,), on the CPU."""
 
 
+Predict = Callable[[Tensor], Tensor]
+"""From vectors (M, D) to the classes that a probe predicts, int64 (M,), on the CPU."""
+
+
 def probe_indices(count: int, *, most: int | None) -> Tensor:
     """Which of `count` training images the probes are fitted to, int64 (N,): at most so many, in rising order.
 
@@ -50,38 +55,44 @@ def probe_indices(count: int, *, most: int | None) -> Tensor:
     return torch.randperm(count, generator=generator)[:most].sort().values
 
 
-def linear_probe(fitted_on: Labelled, vectors: Tensor) -> Tensor:
-    """The classes (M,), int64 on the CPU, that multinomial logistic regression predicts for vectors (M, D).
+def linear_probe(fitted_on: Labelled) -> Predict:
+    """Multinomial logistic regression, by scikit-learn, with an L2 penalty.
 
     Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes, arXiv:1610.01644. Each
-    column is standardized by its mean and standard deviation in `fitted_on`, which has at least two classes. The
-    regression is scikit-learn's, with an L2 penalty.
+    column is standardized by its mean and standard deviation in `fitted_on`, which has at least two classes.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     mean, deviation = fitted_on.vectors.mean(0), fitted_on.vectors.std(0, correction=0)
     scale = torch.where(deviation > 0, deviation, 1)
-    standardized, scored = (((each - mean) / scale).cpu().numpy() for each in (fitted_on.vectors, vectors))
     regression = LogisticRegression(C=INVERSE_PENALTY, tol=1e-3, max_iter=MOST_STEPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # see `MOST_STEPS`
-        regression.fit(standardized, fitted_on.labels.numpy())
-    return torch.from_numpy(regression.predict(scored))
+        regression.fit(((fitted_on.vectors - mean) / scale).cpu().numpy(), fitted_on.labels.numpy())
+
+    def predict(vectors: Tensor) -> Tensor:
+        return torch.from_numpy(regression.predict(((vectors - mean) / scale).cpu().numpy()))
+
+    return predict
 
 
-def nearest_neighbours(fitted_on: Labelled, vectors: Tensor, *, neighbours: int = NEIGHBOURS) -> Tensor:
-    """The classes (M,), int64 on the CPU, most frequent among the Euclidean nearest neighbours of vectors (M, D).
+def nearest_neighbours(fitted_on: Labelled, *, neighbours: int = NEIGHBOURS) -> Predict:
+    """The class that is most frequent among the nearest neighbours by Euclidean distance.
 
     Of equally frequent classes the first counts. Fix and Hodges 1951, Discriminatory Analysis.
     """
     mean = fitted_on.vectors.mean(0)  # `cdist` loses digits if the vectors are far from 0
-    references, neighbours = fitted_on.vectors - mean, min(neighbours, len(fitted_on.vectors))
-    found = [
-        torch.cdist(rows - mean, references).topk(neighbours, largest=False).indices.cpu()
-        for rows in vectors.split(ROWS)
-    ]
-    return fitted_on.labels[torch.cat(found)].mode(dim=1).values
+    references, count = fitted_on.vectors - mean, min(neighbours, len(fitted_on.vectors))
+
+    def predict(vectors: Tensor) -> Tensor:
+        found = [
+            torch.cdist(rows - mean, references).topk(count, largest=False).indices.cpu()
+            for rows in vectors.split(ROWS)
+        ]
+        return fitted_on.labels[torch.cat(found)].mode(dim=1).values
+
+    return predict
 
 
 def kmeans_accuracy(scored: Labelled) -> float:

@@ -1,4 +1,4 @@
-"""How close generated images are to real ones, as sets of features (N, D) in float64."""
+"""Samples of a model, and how close they are to real images, as sets of features (N, D) in float64."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from autoenc import progress
+from autoenc.devices import Device
+from autoenc.evaluation.batches import BATCH_SIZE
+from autoenc.evaluation.frozen_noise import frozen_generator
+from autoenc.models.autoencoder import AutoEncoder
+
 NEIGHBOURS = 3
 """Kynkäänniemi et al.'s choice."""
 
 ROWS = 1000
 """Features whose distances are computed at a time. It bounds the memory."""
+
+
+def samples(model: AutoEncoder, count: int, *, code_size: int, device: Device) -> Tensor:
+    """The decoder's means at frozen draws of codes from N(0, I), uint8 (count, C, H, W), on the device."""
+    generator = frozen_generator(device, split="any, samples")
+    codes = torch.randn(count, code_size, generator=generator, device=device.torch_device)
+    with model.evaluating(), device.autocast():
+        decoded = torch.cat([model.decode(batch).float() for batch in codes.split(BATCH_SIZE)])
+    return (255 * decoded).round().clamp(0, 255).to(torch.uint8)
 
 
 class PrecisionRecall(NamedTuple):
@@ -64,5 +79,6 @@ class _Features(nn.Module):
 def _among(points: Tensor, others: Tensor, *, neighbours: int) -> Tensor:
     """Whether each of the points (M, D) lies within the neighbourhood of one of the others (N, D), bool (M,)."""
     # The nearest of all is the point itself.
-    radii = torch.cat([torch.cdist(rows, others).kthvalue(neighbours + 1).values for rows in others.split(ROWS)])
-    return torch.cat([(torch.cdist(rows, others) <= radii).any(1) for rows in points.split(ROWS)])
+    own, given = others.split(ROWS), progress.steps(points.split(ROWS), name="precision and recall")
+    radii = torch.cat([torch.cdist(rows, others).kthvalue(neighbours + 1).values for rows in own])
+    return torch.cat([(torch.cdist(rows, others) <= radii).any(1) for rows in given])

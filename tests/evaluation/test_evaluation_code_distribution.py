@@ -96,7 +96,9 @@ def test_the_information_of_a_few_gaussians_is_that_of_numerical_integration() -
     ratios = np.log(np.maximum(densities, 1e-300)) - np.log(mixture)
     exact = float(np.trapezoid(densities * ratios, grid, axis=1).mean())
     # Each image many times over: the mixture is the same, and the mean is over many codes.
-    posterior = gaussians(torch.tensor(means).repeat(repeats)[:, None], torch.tensor(deviations).repeat(repeats)[:, None])
+    posterior = gaussians(
+        torch.tensor(means).repeat(repeats)[:, None], torch.tensor(deviations).repeat(repeats)[:, None]
+    )
     terms = mutual_information(posterior, samples=drawn(posterior))
     error = (terms.std() / len(terms) ** 0.5).item()
     assert error < 0.02

@@ -45,7 +45,7 @@ def test_the_linear_probe_is_scikit_learns_regression_on_standardized_vectors(
     scaler = StandardScaler().fit(fitted_on.vectors.numpy())
     expected = LogisticRegression(C=0.1, tol=1e-6, max_iter=10_000)
     expected.fit(scaler.transform(fitted_on.vectors.numpy()), fitted_on.labels.numpy())
-    predicted = linear_probe(fitted_on, scored.vectors)
+    predicted = linear_probe(fitted_on)(scored.vectors)
     same = (predicted.numpy() == expected.predict(scaler.transform(scored.vectors.numpy()))).mean()
     assert same > 0.995  # rounding moves images next to a boundary
     assert 0.9 < share(predicted, scored.labels) < 0.95
@@ -54,13 +54,13 @@ def test_the_linear_probe_is_scikit_learns_regression_on_standardized_vectors(
 def test_the_linear_probe_does_not_depend_on_scale_or_offset(digits: tuple[Labelled, Labelled]) -> None:
     fitted_on, scored = digits
     scale, offset = torch.logspace(-3, 3, 64), torch.linspace(-1, 1, 64)
-    moved = linear_probe(Labelled(fitted_on.vectors * scale + offset, fitted_on.labels), scored.vectors * scale + offset)
-    assert share(moved, linear_probe(fitted_on, scored.vectors)) > 0.995
+    probe = linear_probe(Labelled(fitted_on.vectors * scale + offset, fitted_on.labels))
+    assert share(probe(scored.vectors * scale + offset), linear_probe(fitted_on)(scored.vectors)) > 0.995
 
 
 def test_the_linear_probe_cannot_tell_rings_apart_and_neighbours_can() -> None:
-    assert share(linear_probe(rings(), rings().vectors), rings().labels) < 0.7
-    assert share(nearest_neighbours(rings(), rings().vectors), rings().labels) == 1
+    assert share(linear_probe(rings())(rings().vectors), rings().labels) < 0.7
+    assert share(nearest_neighbours(rings())(rings().vectors), rings().labels) == 1
 
 
 def test_a_probe_that_has_not_converged_warns_no_one(
@@ -69,15 +69,15 @@ def test_a_probe_that_has_not_converged_warns_no_one(
     monkeypatch.setattr(probes, "MOST_STEPS", 2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        predicted = linear_probe(digits[0], digits[1].vectors)
+        predicted = linear_probe(digits[0])(digits[1].vectors)
     assert share(predicted, digits[1].labels) > 0.5
 
 
 def test_classes_keep_their_numbers() -> None:
     vectors = torch.tensor([[-1.0], [-1.1], [1.0], [1.1]])
     fitted_on = Labelled(vectors, torch.tensor([7, 7, 3, 3]))
-    assert linear_probe(fitted_on, vectors).tolist() == [7, 7, 3, 3]
-    assert nearest_neighbours(fitted_on, vectors, neighbours=2).tolist() == [7, 7, 3, 3]
+    assert linear_probe(fitted_on)(vectors).tolist() == [7, 7, 3, 3]
+    assert nearest_neighbours(fitted_on, neighbours=2)(vectors).tolist() == [7, 7, 3, 3]
 
 
 # --- the nearest neighbours ---
@@ -90,7 +90,7 @@ def test_the_nearest_neighbours_are_scikit_learns(
     monkeypatch.setattr(probes, "ROWS", 300)
     fitted_on, scored = digits
     expected = KNeighborsClassifier(neighbours, algorithm="brute").fit(*(each.numpy() for each in fitted_on))
-    found = nearest_neighbours(fitted_on, scored.vectors, neighbours=neighbours)
+    found = nearest_neighbours(fitted_on, neighbours=neighbours)(scored.vectors)
     assert (found.numpy() == expected.predict(scored.vectors.numpy())).mean() > 0.998  # a few distances are equal
 
 
@@ -98,12 +98,12 @@ def test_neighbours_of_vectors_far_from_the_origin_are_found() -> None:
     # In float32 the squares of these are a hundred times coarser than the squared distances between them.
     ring = rings()
     far = Labelled(ring.vectors + 10_000, ring.labels)
-    assert share(nearest_neighbours(far, far.vectors), ring.labels) == 1
+    assert share(nearest_neighbours(far)(far.vectors), ring.labels) == 1
 
 
 def test_there_may_be_fewer_vectors_than_neighbours() -> None:
     fitted_on = Labelled(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([4, 4, 5]))
-    assert nearest_neighbours(fitted_on, torch.tensor([[2.0]])).tolist() == [4]
+    assert nearest_neighbours(fitted_on)(torch.tensor([[2.0]])).tolist() == [4]
 
 
 # --- k-means ---

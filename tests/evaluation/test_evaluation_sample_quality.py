@@ -116,9 +116,7 @@ def test_the_classifier_learns_and_is_the_same_each_time(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 1, 2), (3, 5, 28), (1, 40, 7)])
-def test_the_classifier_fits_any_shape(
-    channels: int, height: int, width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_classifier_fits_any_shape(channels: int, height: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_classifier, "STEPS", 1)
     images = torch.zeros(6, channels, height, width, dtype=torch.uint8)
     split = Split(images, torch.tensor([0, 1, 2, 4, 4, 4]))
