@@ -66,9 +66,10 @@ def _probe(name: str, hits: Callable[..., Tensor | None], *, of: Representation)
         "pixels": ("pixels_", "pixels"),
     }[of]
     probe = {"linear_probe": "logistic regression", "knn": "the majority of the 5 nearest neighbours"}[name]
+    fitted = "fitted to at most {probe_images} training images"
     return Metric(
         name=f"{prefix}{name}_accuracy",
-        unit=f"share of images put into their class by {probe} on {given}, from at most {{probe_images}} training images",
+        unit=f"share of images put into their class by {probe} on {given}; {fitted}",
         better=None if prefix else "higher",
         per_split=functools.partial(hits, representation=of),
         baseline="" if prefix else f"pca_{name}_accuracy",
