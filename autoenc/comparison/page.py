@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from autoenc.comparison.comparison_warnings import differences_between
 from autoenc.comparison.formatting import as_typed, is_number
-from autoenc.comparison.labels import setting
-from autoenc.evaluation.metrics import find_metric
+from autoenc.comparison.labels import metric_label, setting
+from autoenc.comparison.ranking import comparable_sections
+from autoenc.evaluation.metrics import current_key, find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
 from autoenc.settings import ConfigError, NonNegativeInt, flattened, nearest
@@ -23,6 +25,9 @@ else:
     CHARTS = ("loss_curves", "final_losses", "error_against")  # drawn from what a run recorded, not from stored numbers
     ComparedPicture = Literal[(*CHARTS, *(name for name, entry in PICTURES.items() if entry.compared))]
 
+BASELINES = {"pca_mse": "PCA", "linear_denoising_mse": "best linear denoiser"}
+"""Their names in a chart."""
+
 log = logging.getLogger(__name__)
 
 
@@ -34,16 +39,23 @@ class ComparisonSettings:
     """Heading of the page; null for one that tells what varies."""
     pictures: tuple[ComparedPicture, ...]
     """Drawn one below another. A picture is left out, with a note in the log, for runs without its numbers."""
-    metric: str
-    """From `summary.json`: the error in the table and the charts."""
+    metric: str | None
+    """A name from `summary.json`, without the split, for the table and the charts; null: what the runs were trained
+    for."""
     against: str | None
     """For `error_against`: the key of the numeric setting on the horizontal axis."""
     epochs: tuple[NonNegativeInt, ...] | None
     """For `progress`: the epochs to show; null for all that were kept."""
 
+    def __post_init__(self) -> None:
+        if self.metric is not None:
+            object.__setattr__(self, "metric", current_key(self.metric))
 
-def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSettings, title: str, path: Path) -> bool:
-    """Write the page of finished runs; returns whether there was anything to draw.
+
+def draw_comparison(
+    records: Sequence[RunRecord], *, settings: ComparisonSettings, metric: str, title: str, path: Path
+) -> bool:
+    """Write the page of finished runs, with `metric` in its charts; returns whether there was anything to draw.
 
     Raises:
         ConfigError: `against` is not a numeric setting of these runs, or `metric` was not measured.
@@ -53,22 +65,22 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
     from autoenc.pictures.panels import save_stacked
 
     for record in records:
-        _check_record(record, settings=settings)
+        _check_record(record, settings=settings, metric=metric)
     with house_style():
-        drawn = (_figure_or_warning(name, records, settings=settings) for name in settings.pictures)
+        drawn = (_figure_or_warning(name, records, settings=settings, metric=metric) for name in settings.pictures)
         figures = [figure for figure in drawn if figure is not None]
         if figures:
             save_stacked(figures, path, title=title)
     return bool(figures)
 
 
-def _check_record(record: RunRecord, *, settings: ComparisonSettings) -> None:
+def _check_record(record: RunRecord, *, settings: ComparisonSettings, metric: str) -> None:
     if "error_against" in settings.pictures:
         check_comparison(record.config, settings=settings)
-    if f"test.{settings.metric}" not in record.metrics:
+    if f"test.{metric}" not in record.metrics:
         measured = [name.removeprefix("test.") for name in record.metrics if name.startswith("test.")]
         problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
-        raise ConfigError("comparison.metric", problem, value=settings.metric)
+        raise ConfigError("comparison.metric", problem, value=metric)
 
 
 def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings) -> None:
@@ -91,14 +103,16 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
         raise ConfigError("comparison.against", problem, value=settings.against)
 
 
-def _figure_or_warning(name: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
+def _figure_or_warning(
+    name: str, records: Sequence[RunRecord], *, settings: ComparisonSettings, metric: str
+) -> Figure | None:
     try:
         if name == "loss_curves":
             return _loss_curves(records)
         if name == "final_losses":
-            return _final_losses(records, metric=settings.metric)
+            return _final_losses(records, metric=metric)
         if name == "error_against":
-            return _error_against(records, key=settings.against or "", metric=settings.metric)
+            return _error_against(records, key=settings.against or "", metric=metric)
         return _picture(name, records, epochs=settings.epochs)
     except ValueError as error:
         log.warning("The picture '%s' is left out: %s", name, error)
@@ -135,11 +149,13 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
 
 
 def _loss_curves(records: Sequence[RunRecord]) -> Figure:
-    from autoenc.pictures.loss_curves import loss_curves_by_run
+    from autoenc.pictures.loss_curves import Loss, loss_curves_by_run
 
     histories = [(record.label, record.history) for record in records]
-    labels = [record.unit("test.loss") or "loss" for record in records]
-    return loss_curves_by_run(histories, loss_labels=labels, title="Loss by epoch")
+    losses = [
+        Loss(record.unit("test.loss") or "loss", denoising="test.denoising_mse" in record.metrics) for record in records
+    ]
+    return loss_curves_by_run(histories, losses=losses, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:
@@ -147,29 +163,44 @@ def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:
 
     rows = [(record.label, {split: record.metrics.get(f"{split}.{metric}") for split in SPLITS}) for record in records]
     label, scale = _axis(records, metric)
-    return scores_by_run(rows, metric_label=label, title="Final errors", scale=scale)
+    note = _comparability(records, metric)
+    return scores_by_run(rows, metric_label=label, title=f"Final {metric}", note=note, scale=scale)
+
+
+def _comparability(records: Sequence[RunRecord], metric: str) -> str:
+    """A note if the metric does not measure the same thing in all runs; else empty."""
+    sections = comparable_sections(records, f"test.{metric}")
+    return f"Not all are comparable: they differ in {differences_between(sections)}." if len(sections) > 1 else ""
 
 
 def _axis(records: Sequence[RunRecord], metric: str) -> tuple[str, str]:
-    unit, found = records[0].unit(f"test.{metric}") or metric, find_metric(f"test.{metric}")
-    return f"{metric}: {unit.partition(',')[0]}", found.scale if found else "log"
+    found = find_metric(f"test.{metric}")
+    return metric_label(metric, unit=records[0].unit(f"test.{metric}")), found.scale if found else "log"
 
 
 def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Figure:
     from autoenc.pictures.error_by_setting import Point, error_by_setting
 
     points = []
+    known = find_metric(metric)
+    name_of_baseline = known.baseline if known is not None and key == "architecture.code_size" else ""
     baseline: dict[float, float] = {}
     for record in records:
         place, metrics = float(setting(record.config, key)), record.metrics
         name = _series(record, key=key)
         points.append(Point(name, place, metrics.get(f"test.{metric}"), metrics.get(f"train.{metric}")))
-        if metric == "mse" and key == "architecture.code_size" and "test.pca_mse" in metrics:
-            baseline[place] = metrics["test.pca_mse"]
+        if f"test.{name_of_baseline}" in metrics:
+            baseline[place] = metrics[f"test.{name_of_baseline}"]
     label, scale = _axis(records, metric)
-    title = f"Error against {key}"
     return error_by_setting(
-        points, x_label=key, metric_label=label, baseline=sorted(baseline.items()), title=title, scale=scale
+        points,
+        x_label=key,
+        metric_label=label,
+        baseline=sorted(baseline.items()),
+        baseline_name=BASELINES.get(name_of_baseline, name_of_baseline),
+        title=f"{metric} against {key}",
+        note=_comparability(records, metric),
+        scale=scale,
     )
 
 

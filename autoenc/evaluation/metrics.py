@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from typing import TYPE_CHECKING
 
 from autoenc.evaluation.code_metrics import CODE_METRICS
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from autoenc.evaluation.scored_split import ScoredSplit
     from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 
-__all__ = ["DENOISING", "METRICS", "SPLITS", "Metric", "find_metric", "metric_names", "metrics"]
+__all__ = ["DENOISING", "METRICS", "SPLITS", "Metric", "current_key", "find_metric", "metric_names", "metrics"]
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,11 @@ def find_metric(key: str) -> Metric | None:
         return known[name]
     clean = known.get(name.removeprefix(OLD_DENOISING).removeprefix(DENOISING))
     return None if clean is None or clean.per_image is None else clean.denoising()
+
+
+def current_key(key: str) -> str:
+    """`test.denoising_mse` of `test.noisy_mse`, its name in the first runs; also of a pattern. Others are unchanged."""
+    return re.sub(rf"\b{OLD_DENOISING}", DENOISING, key)
 
 
 def metric_names(*, split: str) -> list[str]:
@@ -251,6 +257,21 @@ METRICS: dict[str, Metric] = {
         ),
         *CODE_METRICS,
         *SAMPLE_METRICS,
+        *(
+            Metric(
+                name=name,
+                unit=f"decibels over {baseline}: 10 log10 of the ratio of the errors, each averaged over images, "
+                f"averaged over {noises} of evaluation=denoising",
+                better="higher",
+                splits=("test",),
+                input="clean",  # the noises are those of the evaluation, not of the run
+            )
+            for name, baseline, noises in (
+                ("denoising_gain_db", "doing nothing", "the noises"),
+                ("denoising_gain_unseen_db", "doing nothing", "the noises, without that of the training,"),
+                ("denoising_gain_over_median_db", "a 3x3 median filter", "the noises"),
+            )
+        ),
         Metric(name="seconds", unit="seconds", better="lower", splits=()),
         Metric(
             name="images_per_second",

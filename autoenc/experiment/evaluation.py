@@ -103,7 +103,7 @@ def units_of(prepared: Prepared) -> dict[str, str]:
     """The unit of each number that a run may report, by name."""
     config, loss, bottleneck = prepared.config, prepared.model.loss, prepared.model.bottleneck
     pixels = {"none": "grey", "static": "statically binarized", "dynamic": "dynamically binarized"}
-    likelihood = f"; {loss.unit}; pixels {pixels[config.dataset.binarization]}"
+    likelihood = f"; {loss.likelihood_of or loss.unit} of {pixels[config.dataset.binarization]} pixels"
     known = [*metrics().values()]
     known += [metric.denoising() for metric in known if metric.per_image is not None]
     return {

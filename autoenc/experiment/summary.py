@@ -24,5 +24,7 @@ def summarize(
         "seconds": {"training": position.seconds, **seconds},
         "images_per_second": len(splits.train) * position.epoch / position.seconds,
         "device": prepared.device.description,
+        "digests": dict(splits.digests),
+        "duplicates": dict(splits.duplicates),
         "units": {**scores["units"], **{name: units[name] for name in ("seconds", "images_per_second")}},
     }

@@ -29,11 +29,13 @@ LOOKS = {
 """Of each split the marker as a letter, the marker, and the colour."""
 
 
-def scores_by_run(rows: Sequence[tuple[str, Scores]], *, metric_label: str, title: str, scale: str = "log") -> Figure:
+def scores_by_run(
+    rows: Sequence[tuple[str, Scores]], *, metric_label: str, title: str, note: str = "", scale: str = "log"
+) -> Figure:
     """A row for each run, in the order given, with a mark and a number for each split; call it inside `house_style`.
 
     Of each run there is a name and its scores for some of `train`, `validation` and `test`. `metric_label` is the
-    metric and its unit, `scale` its scale (see `value_axis`).
+    metric and its unit, `scale` its scale (see `value_axis`). The `note` stands below the title.
     """
     splits = [split for split in LOOKS if any(np.isfinite(_value(scores, split)) for _, scores in rows)]
     column = max(text_width(text, SMALL) for text in ("\N{WHITE SQUARE} validation", "1.234e\N{MINUS SIGN}5")) + SPACE
@@ -46,7 +48,7 @@ def scores_by_run(rows: Sequence[tuple[str, Scores]], *, metric_label: str, titl
         label=metric_label,
     )
     height = line_height(SMALL) + layout.height
-    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title)
+    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title, line=note)
     top += line_height(SMALL)
     values = np.array([[_value(scores, split) for _, scores in rows] for split in splits])  # (splits, runs)
     axis = value_axis(values, unit=metric_label, scale=scale)

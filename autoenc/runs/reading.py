@@ -41,6 +41,15 @@ MOST_ROWS = 20_000
 
 NAMING_METRICS = ("summary.json", "metrics.jsonl")
 _OLD_NAME = re.compile("(^|/)noisy_")
+_NEW_UNITS = (
+    (re.compile("; nats an image, Bernoulli likelihood; pixels (.+)$"), r"; Bernoulli probability of \1 pixels"),
+    (
+        re.compile("; nats an image, (?:continuous Bernoulli|Gaussian|Laplace) likelihood[^;]*; pixels (.+)$"),
+        r"; density of \1 pixels",
+    ),
+    (re.compile("; from the noisy input$"), "; from the noisy input to the clean image"),
+)
+"""How the first runs described the units of likelihoods and of denoising errors, and how it is said today."""
 
 _NUMBER, _TEXT = (int, float), (str,)
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -54,6 +63,8 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         **dict.fromkeys(FACTS, _NUMBER),
         "standard_errors": {"*": {"*": _NUMBER}},
         "units": {"*": _TEXT},
+        "digests": {"*": _TEXT},
+        "duplicates": {"*": (int,)},
         "device": _TEXT,
     },
     "environment.json": {"device": _TEXT},
@@ -234,6 +245,8 @@ def _table(value: Any, name: str, *, exact: bool = False) -> tuple[dict[str, Any
     values = clean(value, exact=exact)
     if name in NAMING_METRICS:
         values = _with_new_names(values)
+    if name == "summary.json":
+        values = _with_new_units(values)
     kept = _typed(values, _SCHEMAS.get(name, {}))
     return kept, None if kept == values else "has entries of the wrong type, which are left out"
 
@@ -243,6 +256,19 @@ def _with_new_names(values: Any) -> Any:
     if not isinstance(values, dict):
         return values
     return {_OLD_NAME.sub(r"\1denoising_", key): _with_new_names(value) for key, value in values.items()}
+
+
+def _with_new_units(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    units = values.get("units")
+    if not isinstance(units, dict):
+        return values
+    return {**values, "units": {name: _new_unit(unit) if type(unit) is str else unit for name, unit in units.items()}}
+
+
+def _new_unit(unit: str) -> str:
+    for old, new in _NEW_UNITS:
+        unit = old.sub(new, unit)
+    return unit
 
 
 def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from autoenc.command_line import main
 from autoenc.command_line.compose import config_directory
 from autoenc.command_line.hydra_internals import initialize
 from autoenc.command_line.output_folder import claimed_folder
-from autoenc.runs import RunDirectory
+from autoenc.comparison.ranking import comparable_sections
+from autoenc.runs import RunDirectory, read_runs
 from autoenc.settings import ConfigError
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.sweeps.faulty import install
@@ -51,8 +52,10 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     summary = json.loads((run / "summary.json").read_text())
     assert set(summary) == {
         *("test", "validation", "train", "parameters", "code_size", "best_epoch", "epochs", "seconds"),
-        *("images_per_second", "device", "units", "health"),
+        *("images_per_second", "device", "units", "health", "digests", "duplicates"),
     }
+    assert set(summary["digests"]) == {"train", "validation", "test", "training_pool"}
+    assert set(summary["duplicates"].values()) == {0}
     plain = {"mse", "mae", "psnr", "bce", "ssim"}
     assert set(summary["test"]) == plain | {f"noisy_{name}" for name in plain} | {"loss", "pca_mse"}
     assert set(summary["train"]) == set(summary["validation"]) == set(summary["test"]) - {"pca_mse"}
@@ -225,6 +228,17 @@ def test_a_variational_model_turns_bce_into_a_likelihood(train: Train, capsys: p
     summary = RunDirectory(run).summary()
     assert summary["test"]["nll_nats"] <= -summary["test"]["elbo_nats"] + 1
     for name in ("elbo_nats", "nll_nats"):
-        assert "Bernoulli likelihood; pixels grey" in summary["units"][name]
-    assert "elbo_nats" in summary["validation"]
-    assert "nll_nats" not in summary["validation"]
+        assert summary["units"][name].endswith("; Bernoulli probability of grey pixels")
+        assert name in summary["validation"]
+
+
+def test_densities_of_the_same_pixels_are_ranked_together(train: Train) -> None:
+    losses = ("mse", "laplace", "continuous_bernoulli", "bernoulli")
+    variational = ("bottleneck=gaussian", "noise=none", "training.epochs=1")
+    runs = [train(f"loss={loss}", *variational, folder=loss) for loss in losses]
+    densities, probabilities = comparable_sections(read_runs(runs), "validation.elbo_nats")
+    assert (len(densities.records), len(probabilities.records)) == (3, 1)
+    assert (densities.name, probabilities.name) == (
+        "likelihood density of grey pixels",
+        "likelihood Bernoulli probability of grey pixels",
+    )

@@ -134,11 +134,11 @@ def test_copies_are_warned_of_unless_grouped_by_seed() -> None:
 
 def test_numbers_that_are_not_comparable_have_no_mean_and_facts_a_range() -> None:
     runs = [
-        record(str(seed), {"mse": 0.1, "noisy_mse": 0.2}, noise={"name": "gaussian", "std": std}, seed=seed)
+        record(str(seed), {"mse": 0.1, "denoising_mse": 0.2}, noise={"name": "gaussian", "std": std}, seed=seed)
         for seed, std in enumerate((0.1, 0.5))
     ]
-    assert groups(runs, "architecture")[0].estimate("test.noisy_mse") is None
-    assert cells(runs, "test.noisy_mse")["test.noisy_mse"] == ["mixed"]
+    assert groups(runs, "architecture")[0].estimate("test.denoising_mse") is None
+    assert cells(runs, "test.denoising_mse")["test.denoising_mse"] == ["mixed"]
     runs = [record("a", {"mse": 0.1}, parameters=10), record("b", {"mse": 0.1}, parameters=2000)]
     assert cells(runs, "parameters")["parameters"] == ["10 to 2,000"]
 
@@ -171,3 +171,10 @@ def test_a_mean_over_some_of_the_runs_is_marked_and_never_the_best() -> None:
     assert equal.best == {1}
     (warning,) = warnings(scored({"conv": (None, 21.0, 22.0), **whole}))
     assert warning.startswith("Some runs have no test.psnr: a mean with a number in brackets")
+
+
+@pytest.mark.parametrize("path", [{}, {"dataset__path": "imgs"}])
+def test_unfinished_runs_are_missed_in_the_groups_of_their_settings(path: dict[str, str]) -> None:
+    found = {"test": "7e57", "training_pool": "b001"}
+    runs = [record("a", {"mse": 0.1}, digests=found, **path), record("lost", state="failed", seed=1, **path)]
+    assert [group.left_out for group in groups(runs, "architecture")] == [1]

@@ -4,18 +4,29 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
-from autoenc.comparison.page import ComparisonSettings, check_comparison, draw_comparison
+from autoenc.comparison.page import (
+    ComparisonSettings,
+    _figure_or_warning,
+    check_comparison,
+    draw_comparison,
+)
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
+from autoenc.pictures import loss_curves
 from autoenc.pictures.codebook import Codebook
-from autoenc.runs import Sweep, SweepJob, read_runs, read_sweep, write_sweep
+from autoenc.pictures.loss_curves import Loss
+from autoenc.pictures.page import house_style
+from autoenc.runs import RunRecord, Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
+from tests.comparison.made_records import record
 from tests.comparison.run_folders import SUMMARY, make_run
 from tests.conftest import TINY
 
@@ -87,6 +98,38 @@ def test_the_report_of_a_sweep_ranks_by_its_metric(tmp_path: Path) -> None:
     assert '"mainMetric":"validation.loss"' in (tmp_path / "report.html").read_text()
 
 
+def test_a_sweep_is_ranked_by_what_its_runs_were_trained_for(tmp_path: Path) -> None:
+    for metric, expected in ((None, "denoising_mse"), ("mse", "mse"), ("noisy_mse", "denoising_mse")):
+        settings = {**dataclasses.asdict(SETTINGS), "pictures": (), "metric": metric}
+        write_sweep(tmp_path, Sweep({"a": SweepJob("a", "a", (), "")}, settings))
+        make_run(tmp_path / "a", summary={**SUMMARY, "test": {"mse": 0.1, "noisy_mse": 0.2}})  # an old name
+        assert compare_sweep(tmp_path) is None
+        assert f'"mainMetric":"test.{expected}"' in (tmp_path / "report.html").read_text()
+
+
+def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable() -> None:
+    scores = {"denoising_mse": 0.02, "pca_mse": 0.01, "linear_denoising_mse": 0.03}
+    units = {"denoising_mse": "mean over pixels of the squared error, pixels in [0, 1]; from the noisy input"}
+    settings = dataclasses.replace(SETTINGS, against="architecture.code_size")
+    runs = [record(str(size), scores, architecture__code_size=size, units=units) for size in (2, 4)]
+    noisier = record("6", scores, noise={"name": "gaussian", "std": 1}, units=units)
+
+    def chart(name: str, *records: RunRecord) -> Figure:
+        with house_style():
+            figure = _figure_or_warning(name, records, settings=settings, metric="denoising_mse")
+        assert figure is not None
+        return figure
+
+    lines = {line.get_label(): line for line in chart("error_against", *runs).axes[0].get_lines()}
+    assert list(np.asarray(lines["best linear denoiser, test"].get_ydata())) == [0.03, 0.03]
+    label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error"
+    assert " ".join(chart("final_losses", *runs).axes[0].get_xlabel().split()) == label
+    for name in ("error_against", "final_losses"):
+        for records, remarked in ((runs, False), ([*runs, noisier], True)):
+            texts = " ".join(text.get_text() for text in chart(name, *records).texts)
+            assert ("Not all are comparable: they differ in noise (none and gaussian)." in texts) == remarked
+
+
 def test_a_sweep_file_is_read_as_written_and_names_no_folder_outside(tmp_path: Path) -> None:
     since = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     sweep = Sweep({"a": SweepJob("seed 0", "0123456789", ("seed=0",), "code")}, {"title": None}, since)
@@ -123,7 +166,7 @@ def test_numbers_of_strangers_leave_a_picture_out(tmp_path: Path, caplog: pytest
     with caplog.at_level("INFO"):
         for folder in (run, linked):
             records = read_runs([folder])
-            assert not draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+            assert not draw_comparison(records, settings=settings, metric="mse", title="", path=tmp_path / "page.png")
     assert "'codebook' is left out" in caplog.text
     assert "linked has no numbers of the picture 'codebook'" in caplog.text
     assert not (tmp_path / "page.png").exists()
@@ -137,13 +180,26 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
     np.savez(folder / "sparsity.npz", zeros=np.ones((2, 10)), hoyer=np.ones((2, 10)), **values)  # type: ignore[arg-type]
     settings = dataclasses.replace(SETTINGS, pictures=("sparsity", "codebook"))
     records = read_runs([tmp_path / "run"])
-    assert draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+    assert draw_comparison(records, settings=settings, metric="mse", title="", path=tmp_path / "page.png")
     assert "'sparsity' is left out: its numbers cannot be drawn: AttributeError: " in caplog.text
     assert (tmp_path / "page.png").exists()
 
 
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")])
-    settings = dataclasses.replace(SETTINGS, pictures=("final_losses",), metric="psnr")
+    settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
     with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
-        draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+        draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")
+
+
+def test_loss_curves_know_which_runs_denoise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Mock(wraps=loss_curves.loss_curves_by_run)
+    monkeypatch.setattr(loss_curves, "loss_curves_by_run", drawing)
+    history = ({"epoch": 1, "train/loss": 0.5},)
+    records = [
+        record("plain", {"mse": 0.5}, history=history),
+        record("denoiser", {"mse": 0.5, "denoising_mse": 0.6}, history=history),
+    ]
+    settings = dataclasses.replace(SETTINGS, pictures=("loss_curves",))
+    assert draw_comparison(records, settings=settings, metric="mse", title="t", path=tmp_path / "page.png")
+    assert drawing.call_args.kwargs["losses"] == [Loss("squares"), Loss("squares", denoising=True)]

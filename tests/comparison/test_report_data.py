@@ -119,3 +119,12 @@ def test_the_metric_that_is_ranked_by_is_among_very_many(tmp_path: Path) -> None
     assert len(found) == report_data.MOST_METRICS
     assert note.startswith("894 metrics are left out to keep this page small: train.a")
     assert html_page.contents([run], title="Runs")["notes"] == [note]
+
+
+def test_metrics_name_their_baselines(tmp_path: Path) -> None:
+    scores = summary(0.02, denoising_mse=0.3, linear_denoising_mse=0.4)
+    document = report_data.metrics([record(tmp_path, "a", summary=scores)]).document
+    found = {metric["key"]: metric["baseline"] for metric in document}
+    assert found["test.mse"] == found["validation.mse"] == "test.pca_mse"  # the only one that was measured
+    assert found["test.denoising_mse"] == "test.linear_denoising_mse"
+    assert found["test.psnr"] is None

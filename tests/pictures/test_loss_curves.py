@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from autoenc.pictures import loss_curves
 from autoenc.pictures.axis_ticks import number
-from autoenc.pictures.loss_curves import MOST_HEIGHT, Row, draw_loss_curves, loss_curves_by_run
+from autoenc.pictures.image_pixels import DENOISING_ERROR
+from autoenc.pictures.loss_curves import MOST_HEIGHT, Loss, Row, draw_loss_curves, loss_curves_by_run
 from autoenc.pictures.page import FRAME
 from tests.pictures.pages import all_of, check_layout, drawn, extent, written
 
 UNIT = "mean squared error per pixel"
+PLAIN = Loss(UNIT)
 Draw = Callable[..., Figure]
 
 
@@ -52,18 +54,18 @@ def named(figure: Figure, start: str) -> Any:
 def of_run(monkeypatch: pytest.MonkeyPatch) -> Draw:
     """The figure of `draw_loss_curves`, drawn but not saved."""
 
-    def draw(history: Sequence[Row], *, best_epoch: int | None = None, loss_label: str = UNIT) -> Figure:
+    def draw(history: Sequence[Row], *, best_epoch: int | None = None, loss: Loss = PLAIN) -> Figure:
         figures: list[Figure] = []
         monkeypatch.setattr(loss_curves, "save", lambda figure, _: figures.append(drawn(lambda: figure)))
-        draw_loss_curves(history, path=Path("x.png"), loss_label=loss_label, best_epoch=best_epoch, title="a title")
+        draw_loss_curves(history, path=Path("x.png"), loss=loss, best_epoch=best_epoch, title="a title")
         return figures[0]
 
     return draw
 
 
 def by_run(*histories: tuple[str, Sequence[Row]], units: Sequence[str] = ()) -> Figure:
-    labels = list(units) or [UNIT] * len(histories)
-    return drawn(lambda: loss_curves_by_run(histories, loss_labels=labels, title="a title"))
+    losses = [Loss(unit) for unit in units or [UNIT] * len(histories)]
+    return drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
 
 
 # One run
@@ -136,6 +138,26 @@ def test_the_names_of_both_curves_do_not_overlap_and_keep_their_order(
     assert (first.y0 > second.y0) == (train > validation)
 
 
+VAE = "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in nats an image"
+
+
+@pytest.mark.parametrize(
+    ("loss", "label", "explanation"),
+    [
+        (PLAIN, UNIT, ""),
+        (Loss(VAE), "nats an image + penalty", f"Loss: {VAE}."),
+        (Loss(UNIT, denoising=True), f"denoising error: {UNIT}", DENOISING_ERROR),
+        (Loss(VAE, denoising=True), "denoising error: nats an image + penalty", f"Loss: {VAE}. {DENOISING_ERROR}"),
+    ],
+)
+def test_the_axis_has_the_unit_and_the_line_the_rest(of_run: Draw, loss: Loss, label: str, explanation: str) -> None:
+    figure = of_run(rows(300, 200), loss=loss)
+    assert figure.axes[0].get_ylabel() == label
+    assert "\n" not in label
+    assert explanation in all_of(figure)
+    check_layout(figure)
+
+
 # Several runs
 
 
@@ -198,6 +220,14 @@ def test_other_units_have_charts_of_their_own() -> None:
     assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, "nats an image"]
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "linear"]
     assert [list(lines(figure, index)) for index in (0, 1)] == [["conv", "mlp"], ["vae"]]
+
+
+def test_losses_of_denoisers_have_a_chart_of_their_own() -> None:
+    losses = [PLAIN, Loss(UNIT, denoising=True)]
+    histories = [("plain", falling(0.02)), ("denoiser", falling(0.03))]
+    figure = drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
+    assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, f"denoising error: {UNIT}"]
+    assert DENOISING_ERROR in all_of(figure)
 
 
 def test_gaps_values_below_zero_and_a_run_without_values() -> None:

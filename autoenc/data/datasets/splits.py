@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from autoenc.data.datasets.binarization import Binarization, frozen
+from autoenc.data.datasets.digests import count_duplicates, image_hashes, ordered_digest, unordered_digest
 from autoenc.registry import Choice
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, ProperFraction
+
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +47,19 @@ class Dataset(Choice):
 class Split:
     """Images with their labels: contiguous uint8 (N, C, H, W) from 0 to 255, and int64 (N,).
 
-    `names` are those of the image files, if each image is a file.
+    `names` are those of the image files, if each image is a file. `indices`, int64 (N,), are the positions of the
+    images in the published file, or in the sorted list of the pictures read for training or for the test. By default
+    the images are the whole file, in its order. Labels and indices stay on the CPU.
     """
 
     images: Tensor
     labels: Tensor
     names: tuple[str, ...] | None = None
+    indices: Tensor = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.indices is None:
+            object.__setattr__(self, "indices", torch.arange(len(self.labels)))  # type: ignore[unreachable]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -67,16 +77,22 @@ class Split:
     def take(self, indices: Tensor) -> Split:
         """The images at `indices` (K,), in that order, copied."""
         names = None if self.names is None else tuple(self.names[index] for index in indices.tolist())
-        return Split(self.images[indices], self.labels[indices], names)
+        return Split(self.images[indices], self.labels[indices], names, self.indices[indices])
 
 
 @dataclass(frozen=True, eq=False)
 class Pools:
-    """A dataset as it is published: images for training, and images for the test."""
+    """A dataset as it is published: images for training, images for the test, and perhaps images for validation.
+
+    `files`, int64 (N,), numbers the files of the images for training, from 0, if several images may be from one file.
+    The draw of the validation split keeps these together.
+    """
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
+    validation: Split | None = None
+    files: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +101,12 @@ class Splits:
 
     With dynamic binarization, `train_probabilities` are the grey training images, uint8 (N, C, H, W), from which each
     batch is drawn, and `train` is a fixed draw of them to measure the model on. Otherwise they are None.
+
+    `digests` identify the images by their content, as SHA-256 in hexadecimal: those of each split in their order, as
+    they are used, black and white if they are binarized (of `train`, the images that batches are made of); and, as
+    `training_pool`, the images of train and validation together, before they are binarized, in any order.
+    `duplicates` counts equal images, before they are binarized: see `count_duplicates`.
+    `white` is the number in the files that became white, if the dataset has a setting for it.
     """
 
     train: Split
@@ -92,6 +114,9 @@ class Splits:
     test: Split
     class_names: tuple[str, ...]
     train_probabilities: Tensor | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    duplicates: Mapping[str, int] = field(default_factory=dict)
+    white: float | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -100,7 +125,7 @@ class Splits:
 
     def to(self, device: torch.device) -> Splits:
         """The same splits with their images on a device; labels stay on the CPU."""
-        moved = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
+        moved = {name: getattr(self, name).to(device) for name in SPLITS}
         drawn_from = self.train_probabilities
         return replace(self, **moved, train_probabilities=None if drawn_from is None else drawn_from.to(device))
 
@@ -111,18 +136,16 @@ def make_splits(pools: Pools, *, settings: Dataset) -> Splits:
     Raises:
         ConfigError: `validation_fraction` leaves no image for training or none for validation.
     """
-    pool = _first(pools.train, limit=settings.limit)
-    count = _validation_count(len(pool), fraction=settings.validation_fraction)
-    generator = torch.Generator().manual_seed(derived_seed(settings.split_seed, "validation split"))
-    drawn = torch.randperm(len(pool), generator=generator)
+    train, validation = _first(pools.train, limit=settings.limit), pools.validation
+    if validation is None:
+        train, validation = _divided(train, files=pools.files, settings=settings)
     splits = Splits(
-        # Without a validation split nothing is copied.
-        train=pool.take(drawn[count:].sort().values) if count else pool,
-        validation=pool.take(drawn[:count].sort().values),
+        train=train,
+        validation=_first(validation, limit=settings.limit),
         test=_first(pools.test, limit=settings.limit),
         class_names=pools.class_names,
     )
-    return splits if settings.binarization == "none" else _binarized(splits, settings=settings)
+    return _identified(splits, settings=settings)
 
 
 def copies_held(settings: Dataset) -> int:
@@ -163,6 +186,31 @@ def _first(pool: Split, *, limit: int | None) -> Split:
     return pool if limit is None or limit >= len(pool) else pool.take(torch.arange(limit))
 
 
+def _identified(splits: Splits, *, settings: Dataset) -> Splits:
+    """The splits, binarized if the settings say so, with their digests and the counts of their duplicates."""
+    published = {name: image_hashes(getattr(splits, name).images) for name in SPLITS}
+    used = published
+    if settings.binarization != "none":
+        splits = _binarized(splits, settings=settings)
+        used = {name: image_hashes(getattr(splits, name).images) for name in SPLITS}
+    if splits.train_probabilities is not None:
+        used["train"] = published["train"]
+    digests = {name: ordered_digest(hashes) for name, hashes in used.items()}
+    digests["training_pool"] = unordered_digest(published["train"] + published["validation"])
+    return replace(splits, digests=digests, duplicates=count_duplicates(published))
+
+
+def _divided(pool: Split, *, files: Tensor | None, settings: Dataset) -> tuple[Split, Split]:
+    """The training and the validation split. Images of one file go to the same split."""
+    of_file = torch.arange(len(pool)) if files is None else files[: len(pool)]
+    names, size = "images" if files is None else "files", int(of_file.max()) + 1
+    count = _validation_count(size, names=names, fraction=settings.validation_fraction)
+    generator = torch.Generator().manual_seed(derived_seed(settings.split_seed, "validation split"))
+    held_out = torch.isin(of_file, torch.randperm(size, generator=generator)[:count])
+    # Without a validation split nothing is copied.
+    return pool.take((~held_out).nonzero()[:, 0]) if count else pool, pool.take(held_out.nonzero()[:, 0])
+
+
 def _binarized(splits: Splits, *, settings: Dataset) -> Splits:
     def drawn(split: Split, name: str) -> Split:
         return replace(split, images=frozen(split.images, seed=settings.split_seed, split=name))
@@ -176,9 +224,9 @@ def _binarized(splits: Splits, *, settings: Dataset) -> Splits:
     )
 
 
-def _validation_count(size: int, *, fraction: float) -> int:
+def _validation_count(size: int, *, names: str, fraction: float) -> int:
     count = round(size * fraction)
     if fraction > 0 and not 0 < count < size:
-        problem = f"of {size} images for training and validation, {count} would be for validation and {size - count} "
+        problem = f"of {size} {names} for training and validation, {count} would be for validation and {size - count} "
         raise ConfigError("dataset.validation_fraction", problem + "for training; both need at least 1", value=fraction)
     return count
