@@ -36,6 +36,8 @@ class Evaluation(NamedTuple):
     """By split and metric; None for an empty split. Counts are integers."""
     standard_errors: dict[str, dict[str, float]]
     """Of the mean over images, by split and metric; only of metrics that are such means."""
+    details: dict[str, Any]
+    """With `evaluation=full`, lists of numbers behind the scores of the test split."""
     health: dict[str, Any]
     units: dict[str, str]
     """By the name of each score."""
@@ -48,6 +50,7 @@ class Evaluation(NamedTuple):
         return {
             **self.scores,
             "standard_errors": self.standard_errors,
+            **({"details": self.details} if self.details else {}),
             "health": self.health,
             "units": self.units,
         }
@@ -69,17 +72,26 @@ def evaluate(prepared: Prepared) -> Evaluation:
         settings=config.evaluation,
         other=_other_split(prepared),
     )
-    measured = {name: _measure(ScoredSplit(name=name, split=getattr(splits, name), trained=trained)) for name in SPLITS}
+    scored = {name: ScoredSplit(name=name, split=getattr(splits, name), trained=trained) for name in SPLITS}
+    measured = {name: _measure(each) for name, each in scored.items()}
     units = units_of(prepared)
     names = dict.fromkeys(name for each in measured.values() for name in each.scores)
     stored = {name: values for name, values in measured["test"].per_image.items() if name in STORED_ERRORS}
     return Evaluation(
         scores={name: each.scores or None for name, each in measured.items()},
         standard_errors={name: _standard_errors(each.per_image) for name, each in measured.items() if each.scores},
+        details=_details(scored["test"]),
         health=examine(model, splits.test.images, device=device),
         units={name: units[name] for name in names if name in units},
         test_errors={name: values.cpu().numpy().astype(np.float16) for name, values in stored.items()},
     )
+
+
+def _details(test: ScoredSplit) -> dict[str, Any]:
+    """`kl_nats_by_entry`: the KL divergence of each entry of a variational model's code, averaged over the images."""
+    if test.trained.settings.level != "full" or test.posterior is None:
+        return {}
+    return {"kl_nats_by_entry": test.posterior.divergences().mean(0).tolist()}
 
 
 def _other_split(prepared: Prepared) -> Split | None:
