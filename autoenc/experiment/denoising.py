@@ -104,8 +104,8 @@ def denoise_with(
     own = [level_of(model.config.noise, usual_settings=usual_settings) for model in models]
     levels = _in_order([*listed, *(level for level in own if level.noise.corrupts)])
     errors = denoising_errors([model.model for model in models], images, levels=levels, device=device)
-    for record, finite in zip(records, np.isfinite(errors.denoising).all((1, 2)), strict=True):
-        if not finite:
+    for record, denoising in zip(records, errors.denoising, strict=True):
+        if not np.isfinite(denoising).all():
             raise NotFiniteError(f"{record.path}: some of its denoising errors are not finite")
     return DenoisedRuns(
         records=records,
