@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autoenc.comparison.columns import BASELINES, Column
+from autoenc.comparison.comparability import digest_names, not_comparable_in
 from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
-from autoenc.comparison.keys import value_of
+from autoenc.comparison.keys import split_of, value_of
 from autoenc.comparison.ranking import (
     Ranking,
     Section,
     better_direction,
     comparable_sections,
-    digest_names,
-    not_comparable_in,
     sorted_by,
-    split_of,
 )
 from autoenc.runs import RunRecord
 

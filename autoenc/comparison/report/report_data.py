@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
-from autoenc.comparison.keys import differing_settings
-from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, reasons, split_of
+from autoenc.comparison.keys import differing_settings, split_of
+from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, reasons
 from autoenc.evaluation.metrics import find_metric, metric_names
 from autoenc.runs import SPLITS, RunRecord, printable
 
