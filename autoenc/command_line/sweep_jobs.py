@@ -65,16 +65,21 @@ class SweepPlan:
 
     def has_other_images(self, job: Job) -> bool:
         """Whether the job's folder was trained on other images than the job would be trained on now."""
-        from autoenc.data.datasets.digests import differing
-
-        trained_on = _stored_digests(job.folder)
-        return bool(trained_on and differing(self._digests_of(job.task.config), trained_on))
+        return self._trained_on_others(job.folder, job.task.config)
 
     def source(self) -> Source:
-        """Where the jobs come from."""
-        return self.sweeper.build_source(
+        """Where the jobs come from.
+
+        Raises:
+            ConfigError: it cannot be continued, for example because its earlier jobs were trained on other images.
+        """
+        source = self.sweeper.build_source(
             self.overrides, folder=self.folder.path, values=self._first_values, rerun=self.settings.rerun
         )
+        if any(self._trained_on_others(folder, self._first_values) for folder in source.over_before()):
+            problem = "the earlier trials of this search were trained on other images than the dataset has now"
+            raise ConfigError("sweep.name", f"{problem}; choose another name", value=str(self.config.sweep.name))
+        return source
 
     def job_of(self, proposal: Proposal, *, code: str) -> Job | None:
         """The job of a proposal, added to the sweep's folder; None if it duplicates another job."""
@@ -129,6 +134,12 @@ class SweepPlan:
     def _identity_in(self, folder: Path) -> str | None:
         has_config = (folder / "config.yaml").is_file()
         return identity(RunDirectory(folder).config(), swept=self.varied) if has_config else None
+
+    def _trained_on_others(self, folder: Path, config: Mapping[str, Any]) -> bool:
+        from autoenc.data.datasets.digests import differing
+
+        trained_on = _stored_digests(folder)
+        return bool(trained_on and differing(self._digests_of(config), trained_on))
 
     def _digests_of(self, config: Mapping[str, Any]) -> Mapping[str, str]:
         """The digests of the images of a config, read once for each dataset; none if they are not available here."""
