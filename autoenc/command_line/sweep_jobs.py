@@ -71,15 +71,15 @@ class SweepPlan:
         """Where the jobs come from.
 
         Raises:
-            ConfigError: it cannot be continued, for example because its earlier jobs were trained on other images.
+            ConfigError: a search, which learns from its earlier trials, cannot be continued with these settings or images.
         """
-        source = self.sweeper.build_source(
-            self.overrides, folder=self.folder.path, values=self._first_values, rerun=self.settings.rerun
-        )
-        if any(self._trained_on_others(folder, self._first_values) for folder in source.over_before()):
+        earlier = [] if self.sweeper.knows_all_jobs else [self.folder.path / name for name in self.folder.jobs]
+        if any(self._trained_on_others(folder, self._first_values) for folder in earlier):
             problem = "the earlier trials of this search were trained on other images than the dataset has now"
             raise ConfigError("sweep.name", f"{problem}; choose another name", value=str(self.config.sweep.name))
-        return source
+        return self.sweeper.build_source(
+            self.overrides, folder=self.folder.path, values=self._first_values, rerun=self.settings.rerun
+        )
 
     def job_of(self, proposal: Proposal, *, code: str) -> Job | None:
         """The job of a proposal, added to the sweep's folder; None if it duplicates another job."""

@@ -199,6 +199,8 @@ def test_a_search_is_not_continued_on_other_images(elsewhere: Path, capsys: pyte
     paint(elsewhere / "pictures", seed=1)
     capsys.readouterr()
     assert main([*command, "hydra.sweeper.n_trials=2"]) == 2
-    expected = "error: sweep.name=s: the earlier trials of this search were trained on other images than the dataset has"
+    expected = (
+        "error: sweep.name=s: the earlier trials of this search were trained on other images than the dataset has"
+    )
     assert capsys.readouterr().err == f"{expected} now; choose another name\n"
     assert contents(Path("outputs/sweeps/s")) == before
