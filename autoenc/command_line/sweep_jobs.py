@@ -71,7 +71,7 @@ class SweepPlan:
         """Where the jobs come from.
 
         Raises:
-            ConfigError: a search, which learns from its earlier trials, cannot be continued with these settings or images.
+            ConfigError: a search, which learns from its earlier trials, had other settings or images.
         """
         earlier = [] if self.sweeper.knows_all_jobs else [self.folder.path / name for name in self.folder.jobs]
         if any(self._trained_on_others(folder, self._first_values) for folder in earlier):
