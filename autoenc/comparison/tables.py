@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 from autoenc.comparison.columns import MOST_SETTINGS, Column, column, run_names, same_for_all, units, usual_columns
 from autoenc.comparison.comparison_warnings import different_code_sizes, group_warnings, ranking_note, ranking_warnings
 from autoenc.comparison.formatting import as_typed, format_numbers
-from autoenc.comparison.grouping import Group, group_columns, group_metrics
+from autoenc.comparison.grouping import SEED, Group, group_columns, group_metrics
 from autoenc.comparison.keys import differing_settings
+from autoenc.comparison.paired import paired_lines
 from autoenc.comparison.ranking import (
     Ranking,
     Section,
@@ -32,6 +33,7 @@ MOST_UNRANKED = 50
 FIRST, SECOND = "first", "second"
 """The runs are named in the order in which they were given: which one is older is not known."""
 MISSING = "-"
+SINGLE_SEEDS = "These are single runs. To tell a difference from chance, train both with several seeds (seed=0,1,2)."
 
 
 class Line(NamedTuple):
@@ -82,7 +84,12 @@ def comparison_tables(ranking: Ranking, options: TableOptions) -> Iterator[Line 
     for name, unit in units(ranked, [*keys, ranking.metric or ""]).items():
         yield Line(f"{name}: {unit}", "note")
     if options.groups is not None:
-        yield Line("±: half of the 95 % interval of the mean, by Student's t; n: the number of runs", "note")
+        yield Line(_explained_intervals([group for section in options.groups for group in section]), "note")
+
+
+def _explained_intervals(groups: Sequence[Group]) -> str:
+    over = "seeds" if all(group.varying == (SEED,) for group in groups) else "runs"
+    return f"±: half of the 95 % interval of the mean, by Student's t; n: how many {over}, which --each-run lists"
 
 
 def shown_keys(ranking: Ranking, options: TableOptions) -> list[str]:
@@ -103,14 +110,22 @@ def _sections(ranking: Ranking, options: TableOptions, keys: Sequence[str]) -> I
         if options.groups is None:
             yield from _run_table(section, options, keys, most)
         else:
-            groups = options.groups[number]
-            metrics = group_metrics(groups, keys)
-            yield from _cut(group_columns(groups, metrics=metrics), most, options)
-            for warning in group_warnings(groups, metrics=metrics):
-                yield Line(f"Note: {warning}", "warning")
+            yield from _group_table(options.groups[number], options, keys, most, metric=ranking.metric or "")
     left = len(ranking.sections) - len(shown)
     if left:
         yield Line(f"... and {left} more such tables: --all shows them, --where selects some.")
+
+
+def _group_table(
+    groups: Sequence[Group], options: TableOptions, keys: Sequence[str], most: int | None, *, metric: str
+) -> Iterator[Line | Table]:
+    metrics = group_metrics(groups, keys)
+    columns = [one for one in group_columns(groups, metrics=metrics) if one.key not in groups[0].apart]
+    yield from _cut(columns, most, options)
+    for warning in group_warnings(groups, metrics=metrics):
+        yield Line(f"Note: {warning}", "warning")
+    for line in paired_lines(groups, metric):
+        yield Line(line)
 
 
 def _run_table(
@@ -170,6 +185,8 @@ def difference_tables(old: RunRecord, new: RunRecord) -> Iterator[Line | Table]:
         yield Line(f"Metrics: {' and '.join(without)} {'has' if len(without) == 1 else 'have'} none", "heading")
     else:
         yield from _difference_table("Metrics", metric_columns(old, new))
+        if any(key != SEED for key in differing_settings([old, new])):
+            yield Line(SINGLE_SEEDS)
     yield from _difference_table("Environment", value_columns(_flat(old.environment), _flat(new.environment)))
 
 

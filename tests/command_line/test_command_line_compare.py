@@ -59,10 +59,11 @@ def order(text: str) -> list[str]:
 
 def test_runs_and_columns_are_selected_and_sorted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert order(compare(capsys, "runs", "--where", "architecture=conv and test.mse<0.11")) == ["conv_0"]
-    assert order(compare(capsys, "runs", "--sort", "-test.mse", "--top", "3")) == ["linear_0", "linear_1", "conv_1"]
-    assert order(compare(capsys, "runs", "--sort=test.psnr"))[:1] == ["linear_0"]
+    top = compare(capsys, "runs", "--each-run", "--sort", "-test.mse", "--top", "3")
+    assert order(top) == ["linear_0", "linear_1", "conv_1"]
+    assert order(compare(capsys, "runs", "--each-run", "--sort=test.psnr"))[:1] == ["linear_0"]
     assert "By test.psnr, higher is better" in compare(capsys, "runs", "--sort=test.psnr")
-    assert order(compare(capsys, "runs", "--metric", "test.psnr"))[:1] == ["conv_0"]
+    assert order(compare(capsys, "runs", "--each-run", "--metric", "test.psnr"))[:1] == ["conv_0"]
     assert order(compare(capsys, "runs", "--sort", "-name", "--all"))[:1] == ["linear_1"]
     text = compare(capsys, "runs", "--columns", "seed,test.*,learning_rate")
     (row,) = [line.split() for line in text.splitlines() if line.startswith("conv_0")]
@@ -97,7 +98,7 @@ def test_two_runs_are_compared_key_by_key(folder: Path, capsys: pytest.CaptureFi
 
 def test_files_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--csv", "a.csv", "--json", "a.json", "--markdown", "a.md"]
-    text = compare(capsys, "runs", "--sort=-test.mse", *options)
+    text = compare(capsys, "runs", "--each-run", "--sort=-test.mse", *options)
     assert order(text)[0] == "linear_0"
     with Path("a.csv").open() as file:
         assert [row["run"] for row in csv.DictReader(file)] == ["linear_0", "linear_1", "conv_1", "conv_0", "lost"]
