@@ -6,8 +6,8 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 from autoenc.comparison.columns import Column
 from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
@@ -22,63 +22,12 @@ from autoenc.comparison.ranking import (
     sorted_by,
     split_of,
 )
+from autoenc.evaluation.estimates import MOST_DECIMALS, PLUS_MINUS, Estimate, estimate
 from autoenc.runs import RunRecord
 
 SEED, CODE_SIZE = "seed", "architecture.code_size"
-MOST_DECIMALS = 9
-PLUS_MINUS = " ± "
 MIXED = "mixed"
 """Shown instead of a mean of numbers that are not comparable."""
-
-
-class Estimate(NamedTuple):
-    """A mean over runs."""
-
-    mean: float
-    half_width: float | None
-    """Of the mean's 95 % interval; None if there is a single number or the interval is larger than any float."""
-    runs: int
-    """Copies of a run, with the same settings and seed, count once."""
-
-    def text(self, style: str) -> str:
-        """Both numbers in a format's style."""
-        half = "" if self.half_width is None else f"{PLUS_MINUS}{self.half_width:{style}}"
-        return f"{self.mean:{style}}{half}"
-
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of at least one number and its interval by Student's t distribution."""
-    count = len(values)
-    mean = float(statistics.mean(values))
-    if count < 2:
-        return Estimate(mean, None, count)
-    try:
-        half_width = student_t(count - 1) * statistics.stdev(values) / math.sqrt(count)
-    except OverflowError:
-        half_width = math.inf
-    return Estimate(mean, half_width if half_width < math.inf else None, count)
-
-
-@cache
-def student_t(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t distribution. Importing scipy for it would take longer than comparing runs."""
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, degrees) < 0.95 else (low, middle)
-    return math.tan(low) * math.sqrt(degrees)
-
-
-def _within(angle: float, degrees: int) -> float:
-    """P(|t| < tan(angle) sqrt(degrees)): Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4."""
-    odd = degrees % 2 == 1
-    term = total = math.cos(angle) if odd else 1.0
-    for factor in range(3 if odd else 2, degrees - 1, 2):
-        term *= math.cos(angle) ** 2 * (factor - 1) / factor
-        total += term
-    if not odd:
-        return math.sin(angle) * total
-    return 2 / math.pi * (angle + (math.sin(angle) * total if degrees > 1 else 0.0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

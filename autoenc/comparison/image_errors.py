@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from autoenc.comparison.formatting import format_numbers
-from autoenc.comparison.grouping import estimate
-from autoenc.comparison.paired import difference_text
 from autoenc.comparison.ranking import measurement_protocol
+from autoenc.evaluation.estimates import estimate
 from autoenc.runs import ArrayError, RunRecord, read_arrays
 
 if TYPE_CHECKING:
@@ -75,12 +74,12 @@ def _sentences(key: str, errors: NDArray[Any], others: NDArray[Any], *, names: t
 
     difference = errors - others
     found = estimate(difference.tolist())
-    images = f"{len(difference):,} test images"
+    size, images = found._replace(mean=abs(found.mean)).rounded, f"{len(difference):,} test images"
     if found.half_width is None or abs(found.mean) <= found.half_width:
-        verdict = f"no significant difference ({difference_text(found)}, {images})"
+        verdict = f"no significant difference ({size}, {images})"
     else:
         better, worse = names if found.mean < 0 else names[::-1]
-        verdict = f"{better} is {difference_text(found)} better than {worse} ({images})"
+        verdict = f"{better} is {size} better than {worse} ({images})"
     shares = (np.mean(difference < 0), np.mean(difference > 0))
     lower = f"{names[0]} has the lower error on {shares[0]:.1%} of them, {names[1]} on {shares[1]:.1%}"
     far = np.argsort(-np.abs(difference), kind="stable")[:MOST_NAMED]

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from autoenc.comparison.formatting import as_typed, is_number
+from autoenc.comparison.grouping import (
+    SEED,
+    Group,
+    group_names,
+    grouped,
+    have_several_seeds,
+    settings_without_seed,
+)
 from autoenc.comparison.labels import setting
+from autoenc.comparison.ranking import best_first
 from autoenc.evaluation.metrics import find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
@@ -99,14 +108,14 @@ def _figure_or_warning(name: str, records: Sequence[RunRecord], *, settings: Com
             return _final_losses(records, metric=settings.metric)
         if name == "error_against":
             return _error_against(records, key=settings.against or "", metric=settings.metric)
-        return _picture(name, records, epochs=settings.epochs)
+        return _picture(name, records, epochs=settings.epochs, metric=settings.metric)
     except ValueError as error:
         log.warning("The picture '%s' is left out: %s", name, error)
         return None
 
 
-def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] | None) -> Figure | None:
-    """The picture of the numbers next to the runs' drawings; None if no run has any.
+def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] | None, metric: str) -> Figure | None:
+    """The picture of the numbers next to the runs' drawings, of one run for each setting; None if no run has any.
 
     A stranger's arrays lead numpy and matplotlib to errors of any kind, which become a ValueError.
     """
@@ -115,14 +124,14 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
 
     panels: list[Panel[Picture]] = []
     try:
-        for record in records:
+        for label, record in _representatives(records, metric=f"test.{metric}"):
             path = record.path / "figures" / f"{name}.npz"
             if path.exists() and not path.parent.is_symlink():
                 picture = picture_class(name).load(path)
                 chosen = picture.only(epochs) if epochs is not None and isinstance(picture, Progress) else picture
-                panels.append(Panel(record.label, chosen))
+                panels.append(Panel(label, chosen))
             else:
-                log.info("%s has no numbers of the picture '%s'.", record.label, name)
+                log.info("%s has no numbers of the picture '%s'.", label, name)
         if not panels:
             return None
         figure = picture_class(name).figure(panels, title=PICTURES[name].title)
@@ -134,18 +143,50 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
     return figure
 
 
+def _groups(records: Sequence[RunRecord]) -> list[tuple[str, Group]]:
+    """The runs by their settings without the seed, with names; without several seeds, each run with its label."""
+    groups = grouped(records, settings_without_seed(records), among=records)
+    if have_several_seeds(groups):
+        return list(zip(group_names(groups), groups, strict=True))
+    return [(group.records[0].label, group) for group in grouped(records, ["name"], among=records)]
+
+
+def _labelled(records: Sequence[RunRecord]) -> list[tuple[str, Group]]:
+    """The same with the number of seeds: `conv (5 seeds)`."""
+    groups = _groups(records)
+    if not have_several_seeds(group for _, group in groups):
+        return groups
+    counts = [f"{len(group.draws)} seed{'' if len(group.draws) == 1 else 's'}" for _, group in groups]
+    return [(f"{name} ({count})", group) for count, (name, group) in zip(counts, groups, strict=True)]
+
+
+def _representatives(records: Sequence[RunRecord], *, metric: str) -> list[tuple[str, RunRecord]]:
+    """One run for each setting: the median of its seeds by a metric; of two in the middle, the better one."""
+    found = []
+    for name, group in _groups(records):
+        seeds = best_first((copies[0] for copies in group.draws.values()), metric)
+        median = seeds[(len(seeds) - 1) // 2]
+        which = f", seed {as_typed(median.settings.get(SEED))} (median of {len(seeds)} by {metric})"
+        found.append((name + (which if len(seeds) > 1 else ""), median))
+    return found
+
+
 def _loss_curves(records: Sequence[RunRecord]) -> Figure:
     from autoenc.pictures.loss_curves import loss_curves_by_run
 
-    histories = [(record.label, record.history) for record in records]
-    labels = [record.unit("test.loss") or "loss" for record in records]
+    settings = _labelled(records)
+    histories = [(label, [copies[0].history for copies in group.draws.values()]) for label, group in settings]
+    labels = [group.records[0].unit("test.loss") or "loss" for _, group in settings]
     return loss_curves_by_run(histories, loss_labels=labels, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:
     from autoenc.pictures.scores_by_run import scores_by_run
 
-    rows = [(record.label, {split: record.metrics.get(f"{split}.{metric}") for split in SPLITS}) for record in records]
+    rows = [
+        (label, [{split: run.metrics.get(f"{split}.{metric}") for split in SPLITS} for run, *_ in group.draws.values()])
+        for label, group in _labelled(records)
+    ]
     label, scale = _axis(records, metric)
     return scores_by_run(rows, metric_label=label, title="Final errors", scale=scale)
 
@@ -160,10 +201,10 @@ def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Fi
 
     points = []
     baseline: dict[float, float] = {}
-    for record in records:
+    for name, record in ((name, run) for name, group in _groups(records) for run, *_ in group.draws.values()):
         place, metrics = float(setting(record.config, key)), record.metrics
-        name = _series(record, key=key)
-        points.append(Point(name, place, metrics.get(f"test.{metric}"), metrics.get(f"train.{metric}")))
+        series = _series(name, key=key)
+        points.append(Point(series, place, metrics.get(f"test.{metric}"), metrics.get(f"train.{metric}")))
         if metric == "mse" and key == "architecture.code_size" and "test.pca_mse" in metrics:
             baseline[place] = metrics["test.pca_mse"]
     label, scale = _axis(records, metric)
@@ -173,7 +214,8 @@ def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Fi
     )
 
 
-def _series(record: RunRecord, *, key: str) -> str:
-    name = f"{key.rpartition('.')[2].replace('_', ' ')} "
-    rest = [part for part in record.label.split(", ") if not part.startswith(name)]
+def _series(name: str, *, key: str) -> str:
+    """The name of a setting without its value of a key."""
+    start = f"{key.rpartition('.')[2].replace('_', ' ')} "
+    rest = [part for part in name.split(", ") if not part.startswith(start)]
     return ", ".join(rest) or "the runs"

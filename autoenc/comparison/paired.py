@@ -6,11 +6,11 @@ metrics do, so that fewer seeds show a difference (the paired t-test).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from autoenc.comparison.grouping import MOST_DECIMALS, SEED, Estimate, Group, estimate, group_names
+from autoenc.comparison.grouping import SEED, Group, group_names
 from autoenc.comparison.ranking import better_direction
+from autoenc.evaluation.estimates import Estimate, estimate
 
 MOST_PAIRS = 5
 """Lines below a table."""
@@ -52,16 +52,8 @@ def _sentence(one: str, other: str, found: Estimate | None, *, higher_is_better:
     if found is None or found.half_width is None:
         shared = "no seed" if found is None else "only one seed"
         return f"{one} and {other} share {shared}: an interval needs two or more seeds that both have."
-    seeds = f"{found.runs} seeds"
+    size, seeds = found._replace(mean=abs(found.mean)).rounded, f"{found.runs} seeds"
     if abs(found.mean) <= found.half_width:
-        return f"{one} and {other}: no significant difference ({difference_text(found)}, {seeds})."
+        return f"{one} and {other}: no significant difference ({size}, {seeds})."
     first, second = (one, other) if (found.mean > 0) == higher_is_better else (other, one)
-    return f"{first} is {difference_text(found)} better than {second} ({seeds})."
-
-
-def difference_text(found: Estimate) -> str:
-    """The size of a difference and half of its interval, with two digits of the latter: `0.0031 ± 0.0011`."""
-    size = found.half_width or abs(found.mean)
-    decimals = min(MOST_DECIMALS, max(0, 1 - math.floor(math.log10(size)))) if size else 0
-    style = f",.{decimals}f" if not size or size >= 10.0 ** (1 - MOST_DECIMALS) else ".2g"
-    return found._replace(mean=abs(found.mean)).text(style)
+    return f"{first} is {size} better than {second} ({seeds})."

@@ -96,6 +96,12 @@ def value_axis(values: NDArray[np.float64], *, unit: str, scale: str = "log") ->
     return ValueAxis("log", low, high, _log_ticks(low, high), minor)
 
 
+def with_intervals(values: Sequence[float] | NDArray[np.float64], ends: Sequence[float]) -> NDArray[np.float64]:
+    """The values that an axis shows, with the ends of their intervals: a logarithmic axis cuts those that reach 0."""
+    positive = min(values, default=0.0) > 0
+    return np.concatenate([values, [end for end in ends if end > 0 or not positive]])
+
+
 def setting_axis(values: Sequence[float], *, logarithmic: bool, ticks: Sequence[float] | None = None) -> ValueAxis:
     """The axis of numbers such as a setting's, with some room at both ends; without `ticks`, at round numbers."""
     first, last = (math.log10(end) if logarithmic else end for end in (min(values), max(values)))

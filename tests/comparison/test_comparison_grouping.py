@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -9,27 +8,14 @@ from scipy import stats
 
 from autoenc.comparison.columns import Column
 from autoenc.comparison.comparison_warnings import group_warnings
-from autoenc.comparison.grouping import Group, estimate, group_columns, groups_of
+from autoenc.comparison.grouping import Group, group_columns, groups_of
 from autoenc.comparison.ranking import SortOrder, rank
 from autoenc.comparison.rendering import markdown_table
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import record
 
 
-@pytest.mark.parametrize("count", [2, 40])
-def test_the_interval_is_that_of_scipy(count: int) -> None:
-    values = [0.02 + 0.001 * math.sin(number) for number in range(count)]
-    found = estimate(values)
-    low, high = stats.t.interval(0.95, count - 1, loc=sum(values) / count, scale=stats.sem(values))
-    assert found.mean == pytest.approx((low + high) / 2)
-    assert found.half_width == pytest.approx((high - low) / 2)
-    assert found.runs == count
-
-
-def test_single_and_huge_numbers_have_a_mean() -> None:
-    assert estimate([0.5]) == (0.5, None, 1)
-    assert estimate([sys.float_info.max] * 3) == (sys.float_info.max, 0.0, 3)
-    assert estimate([1.7e308, -1.7e308]) == (0.0, None, 2)  # no float is large enough for the interval
+def test_huge_numbers_have_short_means() -> None:
     runs = [record(str(seed), {"mse": error}, seed=seed) for seed, error in enumerate([1e200, 2e200, 1.7e308])]
     assert len(cells(runs, "test.mse")["test.mse"][0]) < 30
 
