@@ -34,7 +34,7 @@ def image_lines(one: RunRecord, other: RunRecord, *, names: tuple[str, str]) -> 
         )
     except ArrayError as error:
         return [f"Not compared: {error}."]
-    if digest != other_digest:
+    if digest != other_digest or len(errors["mse"]) != len(others["mse"]):
         return ["Not compared: the test images are different."]
     keys = [key for key in errors if key in others and _targets(one, key) == _targets(other, key)]
     lines = [_sentences(key, errors[key], others[key], names=names) for key in keys]
@@ -57,7 +57,7 @@ def _read(record: RunRecord, name: str) -> tuple[str, Mapping[str, NDArray[Any]]
         raise ArrayError(f"{FILE} of {name} {error}") from None
     errors = {key: arrays[key].astype(np.float64) for key in ERRORS if key in arrays and arrays[key].dtype.kind == "f"}
     shapes = {values.shape for values in errors.values()}
-    sound = "digest" in arrays and len(shapes) == 1 and len(*shapes) == 1 and 0 not in min(shapes)
+    sound = "digest" in arrays and "mse" in errors and len(shapes) == 1 and len(*shapes) == 1 and (0,) not in shapes
     if not sound or not all(np.isfinite(values).all() for values in errors.values()):
         raise ArrayError(f"{FILE} of {name} does not hold a digest and a finite number for each image")
     return str(arrays["digest"]), errors
