@@ -12,6 +12,7 @@ import torch
 from autoenc.data.datasets import DATASETS, Dataset
 from autoenc.data.noise import NOISES, Noise
 from autoenc.devices import DEVICES, DeviceSettings
+from autoenc.evaluation.evaluation_settings import EVALUATIONS, EvaluationSettings
 from autoenc.models.architectures import ARCHITECTURES, Architecture
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, BottleneckSettings
@@ -33,11 +34,14 @@ else:  # the pictures that a run may be asked for; pydantic refuses any other na
 
 GROUPS: dict[str, Registry[Any]] = {
     registry.group: registry
-    for registry in (ARCHITECTURES, BOTTLENECKS, LOSSES, DATASETS, NOISES, OPTIMIZERS, SCHEDULES, DEVICES, TRACKERS)
+    for registry in (
+        *(ARCHITECTURES, BOTTLENECKS, LOSSES, DATASETS, NOISES),
+        *(OPTIMIZERS, SCHEDULES, DEVICES, TRACKERS, EVALUATIONS),
+    )
 }
 
-DEFAULTS_OF_EARLIER_RUNS: dict[str, Any] = {"tracker": {"name": "none"}}
-"""Groups that the first runs did not record in their config.yaml, with what those runs did."""
+DEFAULTS_OF_EARLIER_RUNS: dict[str, Any] = {"tracker": {"name": "none"}, "evaluation": {"name": "quick"}}
+"""Keys of groups that the first runs did not record in their config.yaml, with what those runs did."""
 
 
 def parse(values: Mapping[str, Any]) -> ExperimentConfig:
@@ -47,7 +51,7 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
         ConfigError: a key, type, range or combination is wrong. The message is one line with the key, the value and
             what is allowed.
     """
-    values = _with_absolute_paths({**DEFAULTS_OF_EARLIER_RUNS, **values})
+    values = _with_absolute_paths(_with_defaults_of_earlier_runs(values))
     check_keys(values, allowed=[*GROUPS, *_NODES, *field_names(_TopLevel)], key="")
     groups = {name: registry.parse(_node(values, name, registry=registry)) for name, registry in GROUPS.items()}
     nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
@@ -92,14 +96,6 @@ class ExperimentConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationSettings:
-    """The `evaluation` node."""
-
-    nll_samples: NonNegativeInt
-    """Importance samples for each image in the test split's negative log-likelihood; 0: do not measure it."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class _TopLevel:
     """The keys outside the groups and nodes."""
 
@@ -108,7 +104,7 @@ class _TopLevel:
     figures: tuple[PictureName, ...] | None
 
 
-_NODES: dict[str, type[Any]] = {"training": TrainingSettings, "evaluation": EvaluationSettings}
+_NODES: dict[str, type[Any]] = {"training": TrainingSettings}
 
 
 def _check_combinations(config: ExperimentConfig) -> None:
@@ -147,6 +143,14 @@ def _node(values: Mapping[str, Any], name: str, *, registry: Registry[Any] | Non
         return node
     expected = "a group of keys" if registry is None else f"one of {listed(registry.names())}"
     raise ConfigError(name, f"it must be {expected}", value=node)
+
+
+def _with_defaults_of_earlier_runs(values: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(values)
+    for group, defaults in DEFAULTS_OF_EARLIER_RUNS.items():
+        node = values.get(group, {})
+        found[group] = {**defaults, **node} if isinstance(node, Mapping) else node
+    return found
 
 
 def _with_absolute_paths(values: dict[str, Any]) -> dict[str, Any]:

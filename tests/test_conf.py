@@ -13,7 +13,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from autoenc.comparison.page import ComparisonSettings
-from autoenc.config import GROUPS, EvaluationSettings, ExperimentConfig, parse
+from autoenc.config import GROUPS, ExperimentConfig, parse
 from autoenc.registry import Registry
 from autoenc.settings import checked, field_names
 from autoenc.sweeps.launchers import LAUNCHERS
@@ -29,7 +29,6 @@ ALL_FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.y
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 NODES: dict[str, type[Any]] = {
     "training": TrainingSettings,
-    "evaluation": EvaluationSettings,
     "comparison": ComparisonSettings,
     "sweep": SweepSettings,
 }

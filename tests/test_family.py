@@ -186,7 +186,7 @@ def two_steps(config: ExperimentConfig, images: torch.Tensor) -> None:
     assert any(not torch.equal(now, then) for now, then in zip(model.parameters(), before, strict=True))
     stored = (images * 255).to(torch.uint8)
     scores = measure(model, stored, device=device, noise=config.noise, split="validation", metrics=[METRICS["mse"]])
-    assert all(value.isfinite() for value in scores.values()), scores
+    assert all(value.isfinite() for value in scores.averages.values()), scores
 
 
 def attempt(settings: Settings, *, shape: tuple[int, int, int]) -> None:

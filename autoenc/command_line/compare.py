@@ -33,10 +33,10 @@ from autoenc.settings import ConfigError, listed
 
 DESCRIPTION = """\
 Compare the runs in some folders, finished or not: the settings that differ and the metrics, the best first. Only
-comparable numbers are ranked together: of the same images and the same unit, and for an error from a noisy input of
-the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval. The best
-setting is compared with the others, paired by seed. Two runs are also compared key by key, and image by image. Nothing
-in the folders is changed or executed.
+comparable numbers are ranked together: of the same images (known by their content) and the same unit, and for an error
+from a noisy input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its
+95 % interval. The best setting is compared with the others, paired by seed. Two runs are also compared key by key, and
+image by image. Nothing in the folders is changed or executed.
 """
 
 KEYS = """\
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = folders_parser(prog="compare.py", description=DESCRIPTION, epilog=KEYS, allow_abbrev=False)
     parser.add_argument("--where", metavar="CONDITION", help="only the runs for which it is true")
-    default = "validation.mse if every finished run has it, else test.mse"
+    default = "what all runs were trained for: denoising_mse, elbo_nats or else mse, on validation if all have it"
     parser.add_argument("--metric", metavar="KEY", help=f"what to rank by (default: {default})")
     parser.add_argument("--sort", metavar="[-]KEY", help="the order; - for descending (default: the best first)")
     rows = parser.add_mutually_exclusive_group()

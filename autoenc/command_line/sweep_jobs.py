@@ -137,7 +137,7 @@ def varied(overrides: Sequence[Override]) -> list[str]:
 
 def _comparison_settings(config: DictConfig) -> ComparisonSettings:
     settings = node_settings(config, "comparison", ComparisonSettings)
-    if settings.metric not in (known := metric_names(split="test")):
+    if settings.metric is not None and settings.metric not in (known := metric_names(split="test")):
         problem = f"there is no such metric{nearest(settings.metric, known)}; there are {listed(known)}"
         raise ConfigError("comparison.metric", problem, value=settings.metric)
     return settings

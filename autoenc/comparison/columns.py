@@ -7,17 +7,18 @@ A new column is a key of `usual_columns`; one that needs more than a setting's o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from autoenc.comparison.formatting import as_typed, format_numbers, is_number
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.ranking import better_direction, comparable_sections, split_of
-from autoenc.evaluation.metrics import metrics
+from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, objective_of, split_of
+from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
 DATASET = ("dataset", "dataset.limit")
-BELOW_THE_TABLE = (*DATASET, "test.pca_mse", "code_size", "parameters", "epochs", "machine")
+BASELINES = [f"{split}.{name}" for split in SPLITS for name in ("pca_mse", "linear_denoising_mse", "noise_mse")]
+BELOW_THE_TABLE = (*DATASET, *BASELINES, "code_size", "parameters", "epochs", "machine")
 """If all runs have the same value of these, it is printed once, below the table."""
 MOST_SETTINGS = 50
 """Settings in the default columns; a config from elsewhere can differ in thousands."""
@@ -89,10 +90,14 @@ def usual_columns(records: Sequence[RunRecord], metric: str) -> list[str]:
     measured = {key for record in finished for key in record.metrics}
     name = metric.partition(".")[2] if split_of(metric) else "mse"
     likelihoods = [known.name for known in metrics().values() if "loss" in known.depends_on]
-    names = [name, f"noisy_{name}", *likelihoods, *(["pca_mse"] if name.endswith("mse") else [])]
+    clean = "mse" if name in likelihoods else name.removeprefix(DENOISING)
+    both = [f"{DENOISING}{clean}", clean]
+    names = [name, *likelihoods, *both] if name in likelihoods else [name, *both, *likelihoods]
     scores = [f"{split}.{each}" for each in names for split in SPLITS]
+    errors = [clean if name in likelihoods else name, f"{DENOISING}{clean}"]
+    baselines = _baselines(errors, split=split_of(metric) or "test", measured=measured)
     facts = ["code_size", "parameters", "epochs", "seconds.training", "images_per_second"]
-    chosen = [key for key in dict.fromkeys([metric, *scores, *facts]) if key in measured]
+    chosen = [key for key in dict.fromkeys([metric, *scores, *baselines, *facts]) if key in measured]
     settings = differing_settings(records)
     size = "architecture.code_size"
     if size in settings and all(record.settings.get(size) == record.metrics.get("code_size") for record in finished):
@@ -100,17 +105,27 @@ def usual_columns(records: Sequence[RunRecord], metric: str) -> list[str]:
     return [*settings[:MOST_SETTINGS], *chosen, *(["machine"] if any(record.device for record in finished) else [])]
 
 
-def usual_metric(records: Sequence[RunRecord]) -> str | None:
-    """The default metric of a ranking: the validation error if every finished run has it, else the test error.
+def _baselines(names: Sequence[str], *, split: str, measured: Collection[str]) -> list[str]:
+    """The keys of what errors are compared with; for a denoising error also the error of the noise."""
+    found = [baseline_of(f"{split}.{name}", measured=measured) for name in names]
+    noise = f"{split}.noise_mse"
+    return [*(key for key in found if key is not None), *([noise] if f"{DENOISING}mse" in names else [])]
 
-    Without an mse it is the first metric of a split with a better direction; None if there is none.
+
+def usual_metric(records: Sequence[RunRecord]) -> str | None:
+    """The default metric of a ranking: what the finished runs were trained for, or mse if that is not the same for all.
+
+    It is that of the validation split if every finished run has it, else of the test split. If no run has it, it is
+    the first metric of a split with a better direction; None if there is none.
     """
     finished = [record for record in records if record.finished]
-    if finished and all("validation.mse" in record.metrics for record in finished):
-        return "validation.mse"
+    objectives = {objective_of(record) for record in finished}
+    name = objectives.pop() if len(objectives) == 1 else "mse"
+    if finished and all(f"validation.{name}" in record.metrics for record in finished):
+        return f"validation.{name}"
     measured = dict.fromkeys(key for record in finished for key in record.metrics)
     ranked = (key for key in measured if split_of(key) and better_direction(key))
-    return "test.mse" if "test.mse" in measured else next(ranked, None)
+    return f"test.{name}" if f"test.{name}" in measured else next(ranked, None)
 
 
 def same_for_all(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
@@ -134,7 +149,8 @@ def units(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
 def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str]:
     """The keys of columns in the order in which a narrow terminal leaves them out; never the metric."""
     keys = [one.key for one in columns]
-    own = {*(f"{split}.{metric.partition('.')[2]}" for split in SPLITS), "test.pca_mse"}
+    baseline = baseline_of(metric, measured=keys)
+    own = {*(f"{split}.{metric.partition('.')[2]}" for split in SPLITS), baseline}
     scores = [key for key in reversed(keys) if split_of(key) and key not in own]
     settings = [one.key for one in reversed(columns) if one.is_setting]
     order = [
@@ -143,7 +159,7 @@ def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str
         *("seconds.training", *(key for key in scores if key.startswith("validation.")), "epochs", "parameters"),
         *scores,
         *(key for key in settings if "." in key),
-        *("test.pca_mse", "code_size"),
+        *("" if baseline is None else baseline, "code_size"),
         *settings,  # those that are left: choices, such as the architecture
         *reversed(keys),
     ]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.comparison.grouping import SEED, Group, has_mean
 from autoenc.comparison.keys import differing_settings
-from autoenc.comparison.ranking import Ranking, Section, better_direction, split_of
+from autoenc.comparison.ranking import (
+    TRAINED,
+    Ranking,
+    Section,
+    baseline_of,
+    better_direction,
+    objective_of,
+    split_of,
+)
+from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunRecord
 
 TEST_NOTE = (
@@ -16,13 +26,20 @@ TEST_NOTE = (
 
 
 def ranking_note(ranking: Ranking) -> str:
-    """What the runs are ordered by, which direction is better, and the split; empty if nothing is ranked."""
+    """What the runs are ordered by, which direction is better, the split, and whether they were trained for it.
+
+    Empty if nothing is ranked.
+    """
     metric = ranking.metric
     if metric is None:
         return ""
     split, better = split_of(metric), better_direction(metric, unit=ranking.unit)
     note = f"By {metric}, {better} is better" if better else f"By {metric}"
     note += f": on the {split} split." if split else "."
+    ranked = [record for section in ranking.sections for record in section.records]
+    objective = metric.partition(".")[2]
+    if split and objective in TRAINED and all(objective_of(record) == objective for record in ranked):
+        note += f" {_so_many(len(ranked), len(ranked))} trained {TRAINED[objective]}."
     if split == "test":
         note += f" {TEST_NOTE}"
     if ranking.order is None:
@@ -33,47 +50,80 @@ def ranking_note(ranking: Ranking) -> str:
 
 
 def ranking_warnings(sections: Sequence[Section], metric: str | None) -> list[str]:
-    """Why the sections are not ranked together, and which of them have different code sizes, a line each."""
+    """Which runs were trained for another metric, why the sections are not ranked together, and which of them have
+    different code sizes, a line each.
+    """
     if metric is None:
         return []
-    lines = [_separate_rankings(sections, metric)] if len(sections) > 1 else []
-    if split_of(metric) is not None and better_direction(metric) is not None:
+    lines = _other_objectives(sections, metric)
+    lines += [_separate_rankings(sections, metric)] if len(sections) > 1 else []
+    known = find_metric(metric)
+    # The bound and the likelihood charge for what a larger code holds.
+    is_likelihood = known is not None and "loss" in known.depends_on
+    if split_of(metric) is not None and better_direction(metric) is not None and not is_likelihood:
         for section in sections:
-            sizes = different_code_sizes(section.records)
+            sizes = different_code_sizes(section.records, metric)
             if sizes:
                 within = f" (in {section.name})" if section.apart else ""
                 lines.append(f"{metric} is ranked{within} across {sizes}. Compare runs of one code size.")
     return lines
 
 
+def _other_objectives(sections: Sequence[Section], metric: str) -> list[str]:
+    """That runs were trained to improve something else, and how to rank them by that."""
+    split, known = split_of(metric), find_metric(metric)
+    if split is None or known is None or known.better is None:
+        return []
+    served = {"denoising_mse"} if known.input == "noisy" else {"elbo_nats"} if "loss" in known.depends_on else set()
+    records = [record for section in sections for record in section.records]
+    counts = Counter(objective_of(record) for record in records)
+    return [
+        f"{_so_many(counts[name], len(records))} trained {purpose}: --metric {split}.{name} ranks by that."
+        for name, purpose in TRAINED.items()
+        if counts[name] and name not in served and known.name != "loss"
+    ]
+
+
+def _so_many(count: int, total: int) -> str:
+    if count == total:
+        return "These runs were" if count > 1 else "This run was"
+    return f"{count} of these {total} runs {'was' if count == 1 else 'were'}"
+
+
 def _separate_rankings(sections: Sequence[Section], metric: str) -> str:
+    count = sum(len(section.records) for section in sections)
+    return (
+        f"{metric} cannot rank all {count} runs together, because it does not measure the same thing in each: they "
+        f"differ in {differences_between(sections)}. There are {len(sections)} separate rankings."
+    )
+
+
+def differences_between(sections: Iterable[Section]) -> str:
+    """What distinguishes sections, with the values: `noise.std (0.1 and 0.3)`."""
     values: dict[str, dict[str, None]] = {}
     for section in sections:
         for name, value in section.apart.items():
             values.setdefault(name, {})[value] = None
-    differing = listed_in_words(f"{name} ({listed_in_words(found)})" for name, found in values.items())
-    count = sum(len(section.records) for section in sections)
-    return (
-        f"{metric} cannot rank all {count} runs together, because it does not measure the same thing in each: they "
-        f"differ in {differing}. There are {len(sections)} separate rankings."
-    )
+    return listed_in_words(f"{name} ({listed_in_words(found)})" for name, found in values.items())
 
 
-def different_code_sizes(records: Iterable[RunRecord]) -> str:
-    """How the code sizes of runs differ, with PCA's errors if known; empty if they are all the same."""
+def different_code_sizes(records: Iterable[RunRecord], metric: str) -> str:
+    """How the code sizes of runs differ, with the metric's baseline if known; empty if they are all the same."""
+    records = list(records)
+    baseline = baseline_of(metric, measured={key for record in records for key in record.metrics})
     baselines: dict[int, float | None] = {}
     for record in records:
         size = record.metrics.get("code_size")
         if size is not None:
-            baselines[int(size)] = baselines.get(int(size)) or record.metrics.get("test.pca_mse")
+            baselines[int(size)] = baselines.get(int(size)) or record.metrics.get(baseline or "")
     if len(baselines) < 2:
         return ""
     text = f"codes of {listed_in_words(map(str, sorted(baselines)))} numbers: a larger code alone gives a smaller error"
-    known = [(size, error) for size, error in sorted(baselines.items()) if error is not None]
-    if len(known) < 2:
+    errors = [(size, error) for size, error in sorted(baselines.items()) if error is not None]
+    if len(errors) < 2:
         return text
-    (small, most), *_, (large, least) = known
-    return f"{text} (PCA's test mse: {most:.3g} with {small}, {least:.3g} with {large})"
+    (small, most), *_, (large, least) = errors
+    return f"{text} ({baseline}: {most:.3g} with {small}, {least:.3g} with {large})"
 
 
 def group_warnings(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[str]:

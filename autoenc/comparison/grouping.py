@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from autoenc.comparison.columns import Column
+from autoenc.comparison.columns import BASELINES, Column
 from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
 from autoenc.comparison.keys import differing_settings, value_of
 from autoenc.comparison.labels import label_of
@@ -18,7 +18,7 @@ from autoenc.comparison.ranking import (
     Section,
     better_direction,
     comparable_sections,
-    measurement_protocol,
+    not_comparable_in,
     sorted_by,
     split_of,
 )
@@ -149,9 +149,8 @@ def place_of(record: RunRecord, keys: Sequence[str]) -> tuple[str, ...]:
 
 def _belongs_to(record: RunRecord, section: Section, *, metric: str) -> bool:
     """Whether an unfinished run would be in a section; it has no unit and machine yet."""
-    one, two = measurement_protocol(record, metric), measurement_protocol(section.records[0], metric)
-    names = (one.keys() | two.keys()) - {"unit", "device", "threads", "host"}
-    return all(one.get(name) == two.get(name) for name in names)
+    differing = not_comparable_in(record, section.records[0], metric)
+    return not set(differing) - {"unit", "likelihood", "device", "threads", "host"}
 
 
 def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:
@@ -189,7 +188,7 @@ def group_metrics(groups: Sequence[Group], keys: Sequence[str]) -> list[str]:
 
 def has_mean(key: str) -> bool:
     """Whether a metric depends on chance, unlike the number of parameters."""
-    return key != "test.pca_mse" and (split_of(key) is not None or better_direction(key) is not None)
+    return key not in BASELINES and (split_of(key) is not None or better_direction(key) is not None)
 
 
 def _metric_column(groups: Sequence[Group], key: str) -> Column:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autoenc.comparison.formatting import as_typed
+from autoenc.evaluation.metrics import current_key
 from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError, listed, nearest
 
@@ -51,6 +52,7 @@ class Keys:
         Raises:
             ConfigError: there is no such key, or there are several.
         """
+        word = word if word in self._all else current_key(word)
         if word in self._all:
             return word
         meant = self._by_last_part.get(word, [])
@@ -70,7 +72,7 @@ class Keys:
         """
         if not is_pattern(pattern):
             return [self.find(pattern, option=option)]
-        matches = [key for key in self._all if matches_pattern(key, pattern)]
+        matches = [key for key in self._all if matches_pattern(key, current_key(pattern))]
         if not matches:
             raise ConfigError(option, f"no run has a setting or metric like '{pattern}'")
         return matches

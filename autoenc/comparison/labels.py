@@ -1,9 +1,18 @@
-"""The labels of a sweep's jobs, made from their overrides; and the value of a config's key."""
+"""The labels of a sweep's jobs, made from their overrides, and of a metric's axis; and the value of a config's key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from autoenc.evaluation.metrics import DENOISING
+
+
+def metric_label(name: str, *, unit: str) -> str:
+    """The label of an axis: a metric, what a denoising error is between, and the first words of the unit."""
+    between = "from the noisy input to the clean image" if name.startswith(DENOISING) else ""
+    explained = ", ".join(part for part in (between, unit.partition(",")[0]) if part)
+    return f"{name}: {explained}" if explained else name
 
 
 def setting(config: Mapping[str, Any], key: str) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from autoenc.comparison.comparison_warnings import differences_between
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.grouping import (
     SEED,
@@ -17,9 +18,9 @@ from autoenc.comparison.grouping import (
     have_several_seeds,
     settings_without_seed,
 )
-from autoenc.comparison.labels import setting
-from autoenc.comparison.ranking import best_first
-from autoenc.evaluation.metrics import find_metric
+from autoenc.comparison.labels import metric_label, setting
+from autoenc.comparison.ranking import best_first, comparable_sections
+from autoenc.evaluation.metrics import current_key, find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
 from autoenc.settings import ConfigError, NonNegativeInt, flattened, nearest
@@ -32,6 +33,9 @@ else:
     CHARTS = ("loss_curves", "final_losses", "error_against")  # drawn from what a run recorded, not from stored numbers
     ComparedPicture = Literal[(*CHARTS, *(name for name, entry in PICTURES.items() if entry.compared))]
 
+BASELINES = {"pca_mse": "PCA", "linear_denoising_mse": "best linear denoiser"}
+"""Their names in a chart."""
+
 log = logging.getLogger(__name__)
 
 
@@ -43,16 +47,23 @@ class ComparisonSettings:
     """Heading of the page; null for one that tells what varies."""
     pictures: tuple[ComparedPicture, ...]
     """Drawn one below another. A picture is left out, with a note in the log, for runs without its numbers."""
-    metric: str
-    """From `summary.json`: the error in the table and the charts."""
+    metric: str | None
+    """A name from `summary.json`, without the split, for the table and the charts; null: what the runs were trained
+    for."""
     against: str | None
     """For `error_against`: the key of the numeric setting on the horizontal axis."""
     epochs: tuple[NonNegativeInt, ...] | None
     """For `progress`: the epochs to show; null for all that were kept."""
 
+    def __post_init__(self) -> None:
+        if self.metric is not None:
+            object.__setattr__(self, "metric", current_key(self.metric))
 
-def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSettings, title: str, path: Path) -> bool:
-    """Write the page of finished runs; returns whether there was anything to draw.
+
+def draw_comparison(
+    records: Sequence[RunRecord], *, settings: ComparisonSettings, metric: str, title: str, path: Path
+) -> bool:
+    """Write the page of finished runs, with `metric` in its charts; returns whether there was anything to draw.
 
     Raises:
         ConfigError: `against` is not a numeric setting of these runs, or `metric` was not measured.
@@ -62,22 +73,22 @@ def draw_comparison(records: Sequence[RunRecord], *, settings: ComparisonSetting
     from autoenc.pictures.panels import save_stacked
 
     for record in records:
-        _check_record(record, settings=settings)
+        _check_record(record, settings=settings, metric=metric)
     with house_style():
-        drawn = (_figure_or_warning(name, records, settings=settings) for name in settings.pictures)
+        drawn = (_figure_or_warning(name, records, settings=settings, metric=metric) for name in settings.pictures)
         figures = [figure for figure in drawn if figure is not None]
         if figures:
             save_stacked(figures, path, title=title)
     return bool(figures)
 
 
-def _check_record(record: RunRecord, *, settings: ComparisonSettings) -> None:
+def _check_record(record: RunRecord, *, settings: ComparisonSettings, metric: str) -> None:
     if "error_against" in settings.pictures:
         check_comparison(record.config, settings=settings)
-    if f"test.{settings.metric}" not in record.metrics:
+    if f"test.{metric}" not in record.metrics:
         measured = [name.removeprefix("test.") for name in record.metrics if name.startswith("test.")]
         problem = f"{record.path} did not measure it; it has {', '.join(measured)}"
-        raise ConfigError("comparison.metric", problem, value=settings.metric)
+        raise ConfigError("comparison.metric", problem, value=metric)
 
 
 def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings) -> None:
@@ -100,15 +111,17 @@ def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings)
         raise ConfigError("comparison.against", problem, value=settings.against)
 
 
-def _figure_or_warning(name: str, records: Sequence[RunRecord], *, settings: ComparisonSettings) -> Figure | None:
+def _figure_or_warning(
+    name: str, records: Sequence[RunRecord], *, settings: ComparisonSettings, metric: str
+) -> Figure | None:
     try:
         if name == "loss_curves":
             return _loss_curves(records)
         if name == "final_losses":
-            return _final_losses(records, metric=settings.metric)
+            return _final_losses(records, metric=metric)
         if name == "error_against":
-            return _error_against(records, key=settings.against or "", metric=settings.metric)
-        return _picture(name, records, epochs=settings.epochs, metric=settings.metric)
+            return _error_against(records, key=settings.against or "", metric=metric)
+        return _picture(name, records, epochs=settings.epochs, metric=metric)
     except ValueError as error:
         log.warning("The picture '%s' is left out: %s", name, error)
         return None
@@ -188,29 +201,44 @@ def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:
         for label, group in _labelled(records)
     ]
     label, scale = _axis(records, metric)
-    return scores_by_run(rows, metric_label=label, title="Final errors", scale=scale)
+    note = _comparability(records, metric)
+    return scores_by_run(rows, metric_label=label, title=f"Final {metric}", note=note, scale=scale)
+
+
+def _comparability(records: Sequence[RunRecord], metric: str) -> str:
+    """A note if the metric does not measure the same thing in all runs; else empty."""
+    sections = comparable_sections(records, f"test.{metric}")
+    return f"Not all are comparable: they differ in {differences_between(sections)}." if len(sections) > 1 else ""
 
 
 def _axis(records: Sequence[RunRecord], metric: str) -> tuple[str, str]:
-    unit, found = records[0].unit(f"test.{metric}") or metric, find_metric(f"test.{metric}")
-    return f"{metric}: {unit.partition(',')[0]}", found.scale if found else "log"
+    found = find_metric(f"test.{metric}")
+    return metric_label(metric, unit=records[0].unit(f"test.{metric}")), found.scale if found else "log"
 
 
 def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Figure:
     from autoenc.pictures.error_by_setting import Point, error_by_setting
 
     points = []
+    known = find_metric(metric)
+    name_of_baseline = known.baseline if known is not None and key == "architecture.code_size" else ""
     baseline: dict[float, float] = {}
     for name, record in ((name, run) for name, group in _groups(records) for run, *_ in group.draws.values()):
         place, metrics = float(setting(record.config, key)), record.metrics
         series = _series(name, key=key)
         points.append(Point(series, place, metrics.get(f"test.{metric}"), metrics.get(f"train.{metric}")))
-        if metric == "mse" and key == "architecture.code_size" and "test.pca_mse" in metrics:
-            baseline[place] = metrics["test.pca_mse"]
+        if f"test.{name_of_baseline}" in metrics:
+            baseline[place] = metrics[f"test.{name_of_baseline}"]
     label, scale = _axis(records, metric)
-    title = f"Error against {key}"
     return error_by_setting(
-        points, x_label=key, metric_label=label, baseline=sorted(baseline.items()), title=title, scale=scale
+        points,
+        x_label=key,
+        metric_label=label,
+        baseline=sorted(baseline.items()),
+        baseline_name=BASELINES.get(name_of_baseline, name_of_baseline),
+        title=f"{metric} against {key}",
+        note=_comparability(records, metric),
+        scale=scale,
     )
 
 

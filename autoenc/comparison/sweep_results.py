@@ -64,9 +64,12 @@ def compare_sweep(folder: Path) -> Path | None:
     count = f"{len(finished)}" if len(finished) == len(jobs) else f"{len(finished)} of {len(jobs)}"
     title = settings.title or f"{count} runs compared"
     metric = _metric(finished, settings)
+    name = settings.metric or (metric or "").partition(".")[2]
     try:
         write_text(folder / TABLE, as_csv(jobs))
-        drawn = bool(finished) and draw_comparison(finished, settings=settings, title=title, path=folder / PAGE)
+        drawn = bool(finished) and draw_comparison(
+            finished, settings=settings, metric=name, title=title, path=folder / PAGE
+        )
         write_report(jobs, folder / REPORT, title=settings.title or folder.name, metric=metric)
     finally:  # print the table even if, say, the disk is full
         if settings.title is not None:
@@ -79,6 +82,7 @@ def compare_sweep(folder: Path) -> Path | None:
 
 
 def _metric(finished: Sequence[RunRecord], settings: ComparisonSettings) -> str | None:
+    """The key of the metric that the sweep names, or of what the runs were trained for."""
     for key in (f"validation.{settings.metric}", f"test.{settings.metric}"):
         if finished and all(key in record.metrics for record in finished):
             return key

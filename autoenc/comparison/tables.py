@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from autoenc.comparison.columns import MOST_SETTINGS, Column, column, run_names, same_for_all, units, usual_columns
+from autoenc.comparison.columns import (
+    MOST_SETTINGS,
+    Column,
+    column,
+    run_names,
+    same_for_all,
+    units,
+    usual_columns,
+    usual_metric,
+)
 from autoenc.comparison.comparison_warnings import different_code_sizes, group_warnings, ranking_note, ranking_warnings
 from autoenc.comparison.formatting import as_typed, format_numbers
 from autoenc.comparison.grouping import SEED, Group, group_columns, group_metrics
@@ -18,7 +27,7 @@ from autoenc.comparison.ranking import (
     Ranking,
     Section,
     better_direction,
-    measurement_protocol,
+    not_comparable_in,
     why_not_finished,
     why_unranked,
 )
@@ -176,7 +185,7 @@ def difference_tables(old: RunRecord, new: RunRecord) -> Iterator[Line | Table]:
     for which, record, name in zip((FIRST, SECOND), (old, new), run_names([old, new]), strict=True):
         why = "" if record.finished else why_not_finished(record)
         yield Line(f"{which}: {name} ({record.state}{f': {why}' if why else ''})")
-    sizes = different_code_sizes([old, new])
+    sizes = different_code_sizes([old, new], usual_metric([old, new]) or "test.mse")
     if sizes:
         yield Line(f"Note: they have {sizes}.", "warning")
     yield from _difference_table("Settings", value_columns(old.settings, new.settings))
@@ -238,8 +247,7 @@ def _metric_row(old: RunRecord, new: RunRecord, key: str) -> tuple[list[str], st
     shown = [key, *(text or MISSING for text in format_numbers([before, after]))]
     if before is None or after is None:
         return [*shown, "", "", ""], ""
-    one, two = measurement_protocol(old, key), measurement_protocol(new, key)
-    apart = ", ".join(name for name in {**one, **two} if as_typed(one.get(name)) != as_typed(two.get(name)))
+    apart = ", ".join(not_comparable_in(old, new, key))
     change = after - before
     if apart or not math.isfinite(change):
         return [*shown, "", "", apart], ""

@@ -1,12 +1,22 @@
-"""The linear baseline of an autoencoder: principal component analysis."""
+"""Baselines without a network: linear autoencoders in closed form, the mean image, and a median filter.
+
+An autoencoder has learned something nonlinear only if its error is below that of the best linear map whose code has as
+many numbers: principal component analysis, or reduced-rank regression where the input is noisy.
+"""
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from autoenc.data.noise import Noise
 from autoenc.devices import Device
 from autoenc.evaluation.batches import batches
+from autoenc.evaluation.frozen_noise import frozen_generator
 
 MOST_DIMENSIONS = 4096
 """The largest matrix for eigenvectors. It takes half a minute; twice the size takes eight times as long."""
@@ -14,46 +24,140 @@ MOST_DIMENSIONS = 4096
 MOST_NUMBERS = 2**28
 """The most numbers in a small set of large images, which is held in memory as floats: a gigabyte."""
 
+EXACT = 256
+"""So many products of two bytes add up exactly in float32, in any order: 256 * 255**2 < 2**24."""
 
-def pca_error(fitted_on: Tensor, images: Tensor, *, components: int, device: Device) -> float | None:
-    """The squared error per pixel of principal component analysis: the best affine code of `components` numbers.
+DRAWS = 10
+"""Noisy images for each pixel that the linear denoiser is fitted to. Fewer training images are used several times."""
 
-    An autoencoder of that code size has learned something nonlinear only if its error is lower. The mean and the
-    components are `fitted_on` the training images, uint8 (N, C, H, W); the error is that of `images`, uint8
-    (M, C, H, W). Both are on the device, and count in [0, 1].
+LEAST_VARIANCE = 1e-7
+"""Directions with a smaller share of the largest variance count as constant: they are rounding errors of float32."""
+
+
+class LinearAutoencoder(NamedTuple):
+    """An affine map of low rank from images to images, whose P values each are in [0, 1]."""
+
+    input_mean: Tensor
+    """(P,)."""
+    encoder: Tensor
+    """(P, K)."""
+    decoder: Tensor
+    """(K, P)."""
+    output_mean: Tensor
+    """(P,)."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to codes (B, K)."""
+        return (images.flatten(1) - self.input_mean) @ self.encoder
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to reconstructions (B, C, H, W)."""
+        return (self.encode(images) @ self.decoder + self.output_mean).view_as(images)
+
+
+def mean_image(images: Tensor) -> Tensor:
+    """The mean (C, H, W) of uint8 images (N, C, H, W), in [0, 1]."""
+    total = torch.stack([batch.sum(0, dtype=torch.int64) for batch in images.split(EXACT)]).sum(0)
+    return total / (255 * len(images))
+
+
+def principal_components(images: Tensor, *, components: int, device: Device) -> LinearAutoencoder | None:
+    """Principal component analysis: the affine code of `components` numbers with the least squared error.
+
+    The code is shorter where the images span fewer dimensions: further directions would be arbitrary. Sums of products
+    are exact, because images are bytes.
+
+    Args:
+        images: uint8 (N, C, H, W), on the device.
+        components: the most numbers of a code.
+        device: where the images are.
 
     Returns:
         None for more than 4,096 images of more than 4,096 numbers each, or for few images of too many numbers: these
         would take too long and too much memory.
     """
-    count, pixels = len(fitted_on), fitted_on[0].numel()
+    count, pixels = len(images), images[0].numel()
     if min(count, pixels) > MOST_DIMENSIONS or (pixels > MOST_DIMENSIONS and count * pixels > MOST_NUMBERS):
         return None
-    sums = [batch.flatten(1).sum(0) for batch in batches(fitted_on, device=device)]
-    mean = torch.stack(sums).sum(0) / count  # (P,)
-    by = _directions_by_pixels if pixels <= MOST_DIMENSIONS else _directions_by_images
-    directions = by(fitted_on, mean=mean, components=components, device=device)  # (P, components)
-    left = torch.zeros((), device=mean.device)
-    for batch in batches(images, device=device):
-        centred = batch.flatten(1) - mean
-        left += (centred - centred @ directions @ directions.T).square().sum()
-    return left.item() / (len(images) * pixels)  # synchronizes once, after training
+    mean = mean_image(images).flatten()  # (P,)
+    if pixels <= count:
+        directions = _leading(_scatter_of_pixels(images), components=components)  # (P, K)
+    else:
+        weights = _leading(_scatter_of_images(images), components=components)  # (N, K)
+        centred = torch.cat([batch.flatten(1) - mean for batch in batches(images, device=device)])
+        directions = torch.linalg.qr(centred.T @ weights.to(mean)).Q
+    directions = directions.to(mean)
+    return LinearAutoencoder(mean, directions, directions.T, mean)
 
 
-def _directions_by_pixels(images: Tensor, *, mean: Tensor, components: int, device: Device) -> Tensor:
-    """The leading eigenvectors (P, components) of the pixels' scatter matrix (P, P)."""
-    scatter = torch.zeros(len(mean), len(mean), device=mean.device)
-    for batch in batches(images, device=device):
-        centred = batch.flatten(1) - mean  # (B, P)
-        scatter += centred.T @ centred
-    # Ascending eigenvalues: the leading directions are the last columns. On the CPU, in double precision.
-    directions: Tensor = torch.linalg.eigh(scatter.cpu().double()).eigenvectors[:, -components:]
-    return directions.to(mean)
+def linear_denoiser(images: Tensor, *, noise: Noise, components: int, device: Device) -> LinearAutoencoder | None:
+    """The affine map of rank `components` from noisy to clean images with the least squared error.
+
+    Reduced-rank regression: Izenman 1975, Journal of Multivariate Analysis 5, theorem 1, with the identity as weight.
+    The noise is frozen, in new draws for each use of an image.
+
+    Args:
+        images: the clean training images, uint8 (N, C, H, W), on the device.
+        noise: what corrupts them.
+        components: the rank, that is, the numbers of the code.
+        device: where the images are.
+
+    Returns:
+        None for images of more than 4,096 numbers each.
+    """
+    pixels = images[0].numel()
+    if pixels > MOST_DIMENSIONS:
+        return None
+    shift = mean_image(images).flatten()  # (P,); products of small numbers are more exact
+    generator = frozen_generator(device, split="train")
+    within = torch.zeros(pixels, pixels, dtype=torch.float64)  # of noisy with noisy pixels
+    across = torch.zeros_like(within)  # of clean with noisy pixels
+    total, count = torch.zeros(pixels, dtype=torch.float64), 0
+    for _ in range(math.ceil(DRAWS * pixels / len(images))):
+        for clean in batches(images, device=device):
+            noisy = noise(clean, generator=generator).images.flatten(1) - shift  # (B, P)
+            within += (noisy.T @ noisy).cpu()  # synchronizes, after training
+            across += ((clean.flatten(1) - shift).T @ noisy).cpu()
+            total += noisy.sum(0).cpu()
+            count += len(clean)
+    mean = total / count
+    # The clean images, shifted by their mean, have mean 0.
+    variances, directions = torch.linalg.eigh(within / count - torch.outer(mean, mean))
+    kept = variances > LEAST_VARIANCE * variances[-1]
+    whitened = across / count @ (directions[:, kept] / variances[kept].sqrt())  # (P, kept): clean against white noise
+    decoder = torch.linalg.eigh(whitened @ whitened.T).eigenvectors[:, -components:]  # (P, K)
+    encoder = (directions[:, kept] / variances[kept].sqrt()) @ (whitened.T @ decoder)
+    return LinearAutoencoder((mean.to(shift) + shift), encoder.to(shift), decoder.T.to(shift), shift)
 
 
-def _directions_by_images(images: Tensor, *, mean: Tensor, components: int, device: Device) -> Tensor:
-    """The same for fewer images than pixels, from their products (N, N)."""
-    centred = torch.cat([batch.flatten(1) - mean for batch in batches(images, device=device)])  # (N, P)
-    weights = torch.linalg.eigh((centred @ centred.T).cpu().double()).eigenvectors[:, -components:].to(mean)
-    directions: Tensor = torch.linalg.qr(centred.T @ weights).Q  # (P, components), orthonormal
-    return directions
+def median_filter(images: Tensor) -> Tensor:
+    """Images (B, C, H, W), each pixel replaced by the median of the 3 x 3 pixels around it.
+
+    Pixels at the border are repeated beyond it.
+    """
+    windows = F.pad(images, (1, 1, 1, 1), mode="replicate").unfold(2, 3, 1).unfold(3, 3, 1)  # (B, C, H, W, 3, 3)
+    return windows.flatten(4).median(4).values
+
+
+def _leading(scatter: Tensor, *, components: int) -> Tensor:
+    """The leading eigenvectors (n, K) of a centred scatter matrix (n, n), without those of rounding errors."""
+    values, vectors = torch.linalg.eigh(scatter)  # ascending
+    least = torch.finfo(scatter.dtype).eps * len(scatter) * values.sum()
+    rank = int((values > least).sum())
+    return vectors[:, len(values) - min(components, rank) :]
+
+
+def _scatter_of_pixels(images: Tensor) -> Tensor:
+    """The scatter matrix (P, P) of the pixels of uint8 images, centred, in float64 on the CPU."""
+    parts = (batch.flatten(1).float() for batch in images.split(EXACT))
+    products = sum(((part.T @ part).cpu().double() for part in parts), torch.zeros((), dtype=torch.float64))
+    total = images.flatten(1).sum(0, dtype=torch.int64).cpu().double()
+    return products - torch.outer(total, total) / len(images)
+
+
+def _scatter_of_images(images: Tensor) -> Tensor:
+    """The products (N, N) of uint8 images, centred, in float64 on the CPU."""
+    parts = (part.float() for part in images.flatten(1).split(EXACT, dim=1))
+    products = sum(((part @ part.T).cpu().double() for part in parts), torch.zeros((), dtype=torch.float64))
+    means = products.mean(0)
+    return products - means - means.unsqueeze(1) + means.mean()

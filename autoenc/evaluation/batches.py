@@ -29,8 +29,10 @@ def as_floats(images: Tensor, *, device: Device) -> Tensor:
 
 
 def fetch(scalars: Mapping[str, Tensor]) -> dict[str, float]:
-    """Scalars from the device, all in one transfer."""
+    """Scalars from the device, all in one transfer. Those of an integer type are counts and become integers."""
     if not scalars:
         return {}
-    values = torch.stack([value.detach() for value in scalars.values()]).tolist()  # synchronizes
-    return dict(zip(scalars, values, strict=True))
+    floats = [value.detach() if value.is_floating_point() else value.float() for value in scalars.values()]
+    values = torch.stack(floats).tolist()  # synchronizes
+    named = zip(scalars.items(), values, strict=True)
+    return {name: value if scalar.is_floating_point() else int(value) for (name, scalar), value in named}

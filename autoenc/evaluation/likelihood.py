@@ -14,8 +14,8 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks.variational import Variational
 
 
-def negative_log_likelihood(model: AutoEncoder, images: Tensor, *, device: Device, samples: int) -> float:
-    """An estimate of -log p(image) in nats, the mean over images, in eval mode and from the clean images.
+def negative_log_likelihoods(model: AutoEncoder, images: Tensor, *, device: Device, samples: int) -> Tensor:
+    """An estimate of -log p(image) in nats for each image, (N,), in eval mode and from the clean images.
 
     Burda, Grosse and Salakhutdinov 2016, ICLR, equation 8: the log of the mean over `samples` codes z of
     p(image | z) p(z) / q(z | image). In expectation the estimate is too high, and less so with more samples. With one
@@ -33,7 +33,7 @@ def negative_log_likelihood(model: AutoEncoder, images: Tensor, *, device: Devic
         for batch in images.split(max(1, MOST_DECODED // samples)):
             clean = as_floats(batch, device=device)
             found.append(_log_likelihoods(model, clean, samples=samples, generator=generator))
-    return -torch.cat(found).mean().item()  # synchronizes once, after training
+    return -torch.cat(found)
 
 
 def _log_likelihoods(model: AutoEncoder, clean: Tensor, *, samples: int, generator: torch.Generator) -> Tensor:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from autoenc.registry import load_plugin, plugins
@@ -19,14 +20,17 @@ from autoenc.settings import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from autoenc.evaluation.scores import SplitToScore
+    from autoenc.evaluation.evaluation_settings import EvaluationSettings, Level
+    from autoenc.evaluation.scored_split import ScoredSplit
     from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 
 log = logging.getLogger(__name__)
 
 SPLITS = ("test", "validation", "train")
-NOISY = "noisy_"
-"""What the name of a metric begins with where the model is given the noisy images."""
+DENOISING = "denoising_"
+"""What the name of a metric begins with where it compares the reconstruction of the noisy image with the clean one."""
+OLD_DENOISING = "noisy_"
+"""What it began with in the first runs."""
 
 LEAST_SQUARED_ERROR = 1e-10
 """The PSNR of a perfect image is infinite; it counts as 100 dB."""
@@ -41,16 +45,26 @@ class Metric:
 
     name: str
     unit: str = ""
-    """Empty where it depends on the run, as that of the loss does: `summary.json` then has it."""
+    """Empty where it depends on the run, as that of the loss does: `summary.json` then has it.
+
+    `{nll_samples}` stands for the setting `evaluation.nll_samples`, and so on.
+    """
     better: Literal["higher", "lower"] | None = None
     """None: neither; no value of it is the best."""
     per_image: Callable[[AutoEncoder, AutoEncoderOutput, Tensor], Tensor] | None = None
     """From a model, its output without sampling, and the clean images (B, C, H, W) to a number an image, (B,).
 
-    A denoising model reports such a metric twice: `<name>` from the clean and `noisy_<name>` from the noisy input.
+    A run with noise reports such a metric twice: `<name>` from the clean and `denoising_<name>` from the noisy input.
     """
-    per_split: Callable[[SplitToScore], float | None] | None = None
-    """From a trained model and a split to a number, once, after training; None where it cannot be measured."""
+    per_split: Callable[[ScoredSplit], Tensor | float | None] | None = None
+    """From a trained model and a split to a number an image, (N,), which are averaged, or to one number.
+
+    Called once, after training. None where it cannot be measured.
+    """
+    level: Level = "quick"
+    """`full` metrics are only measured with `evaluation=full`."""
+    baseline: str = ""
+    """The metric that this one should be better than."""
     splits: tuple[str, ...] = SPLITS
     """Where it is measured."""
     input: Literal["clean", "noisy"] = "noisy"
@@ -60,9 +74,15 @@ class Metric:
     depends_on: tuple[str, ...] = ()
     """Settings, other than those of the images and the noise, that must be equal for two values to be comparable."""
 
-    def from_noisy_input(self) -> Metric:
-        """The same metric, of the reconstruction of the noisy image."""
-        return replace(self, name=NOISY + self.name, unit=f"{self.unit}; from the noisy input", input="noisy")
+    def denoising(self) -> Metric:
+        """The same metric, from the noisy input to the clean image."""
+        unit = f"{self.unit}; from the noisy input to the clean image"
+        baseline = "linear_denoising_mse" if self.name == "mse" else ""
+        return replace(self, name=DENOISING + self.name, unit=unit, input="noisy", baseline=baseline)
+
+    def unit_in(self, settings: EvaluationSettings) -> str:
+        """The unit, with the values of the settings that it names."""
+        return self.unit.format_map(asdict(settings))
 
 
 def metrics() -> dict[str, Metric]:
@@ -71,20 +91,25 @@ def metrics() -> dict[str, Metric]:
 
 
 def find_metric(key: str) -> Metric | None:
-    """The metric of `mse`, `test.noisy_mse`, `validation/loss` or `seconds.training`; None of a name not known here."""
+    """The metric of `mse`, `test.denoising_mse`, `validation/loss` or `seconds.training`; None of an unknown name."""
     first, _, rest = key.replace("/", ".").partition(".")
     name = rest if first in SPLITS and rest else first
     known = metrics()
     if name in known:
         return known[name]
-    clean = known.get(name.removeprefix(NOISY))
-    return None if clean is None or clean.per_image is None else clean.from_noisy_input()
+    clean = known.get(name.removeprefix(OLD_DENOISING).removeprefix(DENOISING))
+    return None if clean is None or clean.per_image is None else clean.denoising()
+
+
+def current_key(key: str) -> str:
+    """`test.denoising_mse` of `test.noisy_mse`, its name in the first runs; also of a pattern. Others are unchanged."""
+    return re.sub(rf"\b{OLD_DENOISING}", DENOISING, key)
 
 
 def metric_names(*, split: str) -> list[str]:
-    """The names that a metric of this split can have, `noisy_mse` among them."""
+    """The names that a metric of this split can have, `denoising_mse` among them."""
     there = [metric for metric in metrics().values() if split in metric.splits]
-    return [*(metric.name for metric in there), *(NOISY + metric.name for metric in there if metric.per_image)]
+    return [*(metric.name for metric in there), *(DENOISING + metric.name for metric in there if metric.per_image)]
 
 
 def mean_squared_error(model: AutoEncoder, output: AutoEncoderOutput, clean: Tensor) -> Tensor:  # noqa: ARG001
@@ -117,25 +142,54 @@ def structural_similarity(model: AutoEncoder, output: AutoEncoderOutput, clean: 
     return similarity(output.reconstruction, clean)
 
 
-def negative_log_likelihood(scored: SplitToScore) -> float | None:
-    """-log p(image) in nats, by importance sampling; None where no samples are asked for."""
-    from autoenc.evaluation.likelihood import negative_log_likelihood as estimate
+def negative_log_likelihood(scored: ScoredSplit) -> Tensor | None:
+    """-log p(image) in nats, (N,), by importance sampling; None where no samples are asked for."""
+    from autoenc.evaluation.likelihood import negative_log_likelihoods
 
-    samples = scored.nll_samples
+    trained, samples = scored.trained, scored.trained.settings.nll_samples
     if not samples:
         return None
-    log.info("Estimating the likelihood of the test images from %d samples each.", samples)
-    return estimate(scored.model, scored.images, device=scored.device, samples=samples)
+    log.info("Estimating the likelihood of the %s images from %d samples each.", scored.name, samples)
+    return negative_log_likelihoods(trained.model, scored.split.images, device=trained.device, samples=samples)
 
 
-def pca_error(scored: SplitToScore) -> float | None:
-    """The error of PCA, fitted to the training images, with as many components as the code has numbers."""
-    from autoenc.evaluation.baselines import pca_error as error
+def mean_image_error(scored: ScoredSplit) -> Tensor:
+    """The squared error of the mean training image, (N,)."""
+    return scored.errors(lambda _: scored.trained.mean_image, noisy=False)
 
-    found = error(scored.train_images, scored.images, components=scored.code_size, device=scored.device)
-    if found is None:
+
+def pca_error(scored: ScoredSplit) -> Tensor | None:
+    """The squared error of PCA, (N,)."""
+    if (pca := scored.trained.pca) is None:
         log.info("Images of so many pixels are too large for PCA: there is no pca_mse.")
-    return found
+        return None
+    return scored.errors(pca, noisy=False)
+
+
+def noise_error(scored: ScoredSplit) -> Tensor | None:
+    """The squared error of the noisy image itself, (N,); None without noise."""
+    return scored.errors(lambda noisy: noisy, noisy=True) if scored.trained.noise.corrupts else None
+
+
+def median_error(scored: ScoredSplit) -> Tensor | None:
+    """The squared error of a median filter, (N,); None without noise."""
+    from autoenc.evaluation.baselines import median_filter
+
+    return scored.errors(median_filter, noisy=True) if scored.trained.noise.corrupts else None
+
+
+def pca_denoising_error(scored: ScoredSplit) -> Tensor | None:
+    """The squared error of the PCA of clean images, from the noisy to the clean image, (N,); None without noise."""
+    trained = scored.trained
+    return scored.errors(trained.pca, noisy=True) if trained.noise.corrupts and trained.pca is not None else None
+
+
+def linear_denoising_error(scored: ScoredSplit) -> Tensor | None:
+    """The squared error of the best linear denoiser, (N,); None without noise."""
+    trained = scored.trained
+    if not trained.noise.corrupts or trained.linear_denoiser is None:
+        return None
+    return scored.errors(trained.linear_denoiser, noisy=True)
 
 
 METRICS: dict[str, Metric] = {
@@ -151,6 +205,7 @@ METRICS: dict[str, Metric] = {
             per_image=mean_squared_error,
             input="clean",
             scale="log",
+            baseline="pca_mse",
         ),
         Metric(
             name="mae",
@@ -177,7 +232,8 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="ssim",
-            unit="structural similarity, 1 at the most",
+            unit="structural similarity, 1 at the most: Gaussian windows of 11 x 11 pixels (std 1.5), fewer in smaller "
+            "images, all inside the image",
             better="higher",
             per_image=structural_similarity,
             input="clean",
@@ -191,20 +247,59 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="nll_nats",
-            unit="nats an image, lower is better: the negative log-likelihood, estimated by importance sampling; "
-            "with few samples it is too high",
+            unit="nats an image, lower is better: the negative log-likelihood, estimated from {nll_samples} importance "
+            "samples an image; with few samples it is too high",
             better="lower",
             per_split=negative_log_likelihood,
-            splits=("test",),
+            splits=("test", "validation"),
             input="clean",
             depends_on=("loss", "evaluation.nll_samples"),
+        ),
+        Metric(
+            name="mean_image_mse",
+            unit="the mse of the mean training image: the baseline of a code without information",
+            per_split=mean_image_error,
+            splits=("test", "validation"),
+            input="clean",
+            scale="log",
+            depends_on=("dataset.split_seed",),
         ),
         Metric(
             name="pca_mse",
             unit="the mse of PCA with as many components as the code has numbers: the linear baseline",
             per_split=pca_error,
-            splits=("test",),
+            splits=("test", "validation"),
             input="clean",
+            scale="log",
+            depends_on=("dataset.split_seed",),
+        ),
+        Metric(
+            name="noise_mse",
+            unit="the error of the noise itself: the mse of the noisy image",
+            per_split=noise_error,
+            splits=("test", "validation"),
+            scale="log",
+        ),
+        Metric(
+            name="median_mse",
+            unit="the denoising_mse of a median filter of 3 x 3 pixels",
+            per_split=median_error,
+            splits=("test", "validation"),
+            scale="log",
+        ),
+        Metric(
+            name="pca_denoising_mse",
+            unit="the denoising_mse of the PCA of clean images with as many components as the code has numbers",
+            per_split=pca_denoising_error,
+            splits=("test", "validation"),
+            scale="log",
+            depends_on=("dataset.split_seed",),
+        ),
+        Metric(
+            name="linear_denoising_mse",
+            unit="the denoising_mse of the best linear map whose rank is the code size (reduced-rank regression)",
+            per_split=linear_denoising_error,
+            splits=("test", "validation"),
             scale="log",
             depends_on=("dataset.split_seed",),
         ),

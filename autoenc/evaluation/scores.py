@@ -1,7 +1,7 @@
 """Averages over a split: the training objective and the metrics.
 
 - With noise, the objective is that of the noisy input. Each metric is measured twice: from the clean input, and as
-  `noisy_<metric>` from the noisy input. Errors are always against the clean image.
+  `denoising_<metric>` from the noisy input. Errors are always against the clean image.
 - The noise is frozen: the same for every model and every epoch, but different for each split.
 - For the objective, codes are sampled with frozen draws. For the metrics, the code is the mean.
 - A variational model also has `elbo_nats`, from one code sampled from the clean input. The draws are the same for
@@ -20,39 +20,51 @@ from autoenc.data.noise import Noise
 from autoenc.devices import Device
 from autoenc.evaluation.batches import MOST_DECODED, batches
 from autoenc.evaluation.frozen_noise import frozen_generator
-from autoenc.evaluation.metrics import NOISY, Metric
+from autoenc.evaluation.metrics import DENOISING, Metric
 from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
+from autoenc.models.layers import at_least_float32
 
 
-class SplitToScore(NamedTuple):
-    """What a metric of a whole split is given: a trained model, and images (N, C, H, W) in uint8 on its device."""
+class Measured(NamedTuple):
+    """The scores of a split, on the device and not yet synchronized."""
 
-    model: AutoEncoder
-    images: Tensor
-    train_images: Tensor
-    code_size: int
-    nll_samples: int
-    """Importance samples an image; 0: no likelihood is asked for."""
-    device: Device
+    averages: dict[str, Tensor]
+    """Scalars: of the objective and its parts, of each metric, and the statistics of the codes."""
+    per_image: dict[str, Tensor]
+    """The metrics of each image, (N,)."""
 
 
 def measure(
     model: AutoEncoder, images: Tensor, *, device: Device, noise: Noise, split: str, metrics: Sequence[Metric]
-) -> dict[str, Tensor]:
-    """The average over images of the training objective (`loss`), its parts, and each metric, in eval mode.
+) -> Measured:
+    """The training objective (`loss`), its parts, and each metric, in eval mode.
 
     `images` are uint8 (N, C, H, W), on the device. `split` picks the frozen noise and draws. Metrics without
-    `per_image` are skipped. The scalars stay on the device, not yet synchronized. An empty split has none.
+    `per_image` are skipped. An empty split has none.
     """
     totals: dict[str, Tensor] = {}
+    found: list[dict[str, Tensor]] = []
+    codes: list[tuple[Tensor, Tensor | None]] = []
     if len(images) == 0:
-        return totals
+        return Measured({}, {})
     generators = _Generators.of(split, device=device)
     with model.evaluating(), device.autocast():
         for clean in batches(images, device=device):
-            values = _scores(model, clean, noise=noise, generators=generators, metrics=metrics)
-            _add(totals, values, share=len(clean) / len(images))
-    return totals
+            scores = _scores(model, clean, noise=noise, generators=generators, metrics=metrics)
+            averages = {**{name: values.mean() for name, values in scores.per_image.items()}, **scores.objective}
+            _add(totals, averages, share=len(clean) / len(images))
+            found.append(scores.per_image)
+            codes.append((at_least_float32(scores.given.code), scores.given.indices))
+        totals |= _statistics(model, codes)
+    return Measured(totals, {name: torch.cat([each[name].float() for each in found]) for name in found[0]})
+
+
+def _statistics(model: AutoEncoder, codes: Sequence[tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
+    """What the codes of all batches are as a whole."""
+    indices = [batch for _, batch in codes if batch is not None]
+    return model.bottleneck.statistics(
+        torch.cat([code for code, _ in codes]), indices=torch.cat(indices) if indices else None
+    )
 
 
 class _Generators(NamedTuple):
@@ -92,24 +104,33 @@ class _Batch(NamedTuple):
             yield _Batch(self.clean[part], self.given[part], corrupted=None, draws=self.draws[:, part])
 
 
+class _BatchScores(NamedTuple):
+    per_image: dict[str, Tensor]
+    """(B,) each."""
+    objective: dict[str, Tensor]
+    """Averages over the batch."""
+    given: AutoEncoderOutput
+    """The model's output for the images that it is given, without sampling."""
+
+
 def _scores(
     model: AutoEncoder, clean: Tensor, *, noise: Noise, generators: _Generators, metrics: Sequence[Metric]
-) -> dict[str, Tensor]:
-    """The averages over a batch (B, C, H, W), by name."""
+) -> _BatchScores:
+    """The scores of a batch (B, C, H, W), by name."""
     output, given, corrupted = model(clean), clean, None
     functions = {metric.name: metric.per_image for metric in metrics if metric.per_image is not None}
-    values = {name: function(model, output, clean).mean() for name, function in functions.items()}
+    values = {name: function(model, output, clean) for name, function in functions.items()}
     if noise.corrupts:
         given, corrupted = noise(clean, generator=generators.noise)
         output = model(given)
-        values |= {NOISY + name: function(model, output, clean).mean() for name, function in functions.items()}
+        values |= {DENOISING + name: function(model, output, clean) for name, function in functions.items()}
     draws = model.draw(given, generator=generators.objective)
     batch = _Batch(clean, given, corrupted, draws)
-    values |= _objective(model, batch, unsampled=output, generator=generators.objective)
+    objective = _objective(model, batch, unsampled=output, generator=generators.objective)
     if model.bottleneck.variational:
         once = model.draw(clean, generator=generators.elbo, samples=1)
-        values["elbo_nats"] = model.elbo(model(clean, draws=once), target=clean).mean()
-    return values
+        values["elbo_nats"] = model.elbo(model(clean, draws=once), target=clean)
+    return _BatchScores(values, objective, output)
 
 
 def _objective(

@@ -24,10 +24,9 @@ def announce(prepared: Prepared) -> None:
     config, splits, model = prepared.config, prepared.splits, prepared.model
     sizes = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = [f"{len(split):,} for {use}" for use, split in sizes.items() if len(split)]
-    parameters = sum(parameter.numel() for parameter in model.parameters())
     shape = "x".join(str(size) for size in splits.image_shape)
     log.info("%s, on %s.", title_of(config), prepared.device.description)
-    log.info("%s parameters; images of %s: %s.", f"{parameters:,}", shape, ", ".join(counts))
+    log.info("%s parameters; images of %s: %s.", f"{model.parameter_count:,}", shape, ", ".join(counts))
     _warn_of_unusual_settings(config, model)
 
 

@@ -7,6 +7,7 @@ import math
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory
 
 log = logging.getLogger(__name__)
+
+ALIKE = 0.01
+"""Two errors are called equal if they differ by less than this share: a linear autoencoder comes so close to PCA."""
 
 MOST_SENTENCES = 3
 """The most findings on health that are logged; a network may have one for each layer."""
@@ -26,14 +30,61 @@ def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
     best = summary["best_epoch"]
     which = "the last epoch's weights" if best is None else f"the weights of epoch {best}, the best on validation"
     log.info("Test, with %s:", which)
-    width = max(len(name) for name in summary["test"])
-    for name, value in summary["test"].items():
-        log.info("  %-*s %-10.5g %s", width, name, value, summary["units"].get(name, ""))
-    if summary["test"].get("pca_mse", math.inf) < summary["test"]["mse"]:
-        log.warning("This is worse than PCA with as many components as the code has numbers.")
+    report_scores(summary)
     _report_health(summary["health"]["words"])
     log.info("Folder:    %s", shown_path(run_directory.path))
     log.info("Run again: %s rerun=%s", command(), as_value(shown_path(run_directory.path)))
+
+
+def report_scores(summary: dict[str, Any]) -> None:
+    """Log the test scores, with their standard errors over images, and how they compare with the baselines."""
+    errors = summary["standard_errors"]["test"]
+    shown = {name: _with_error(value, errors.get(name)) for name, value in summary["test"].items()}
+    widths = (max(len(text) for text in column) for column in (shown, shown.values()))
+    name_width, value_width = widths
+    for name, text in shown.items():
+        log.info("  %-*s  %-*s  %s", name_width, name, value_width, text, _short(summary["units"].get(name, "")))
+    log.info("±: the standard error over test images. summary.json has the units in full.")
+    level, sentence = verdict(summary["test"], code_size=summary["code_size"])
+    log.log(level, "%s", sentence)
+
+
+def verdict(test: Mapping[str, float], *, code_size: int) -> tuple[int, str]:
+    """A sentence that compares a model's test error with that of the best baseline for its task, and its log level."""
+    numbers = f"{code_size} number{'' if code_size == 1 else 's'}"
+    if "denoising_mse" in test:
+        what, error = "denoising error", test["denoising_mse"]
+        baselines = {
+            "doing nothing": "noise_mse",
+            "a 3x3 median filter": "median_mse",
+            f"the PCA of clean images with {numbers}": "pca_denoising_mse",
+            f"the best linear denoiser with {numbers}": "linear_denoising_mse",
+        }
+    else:
+        what, error = "error", test["mse"]
+        baselines = {"the mean image": "mean_image_mse", f"PCA with {numbers}": "pca_mse"}
+    known = {words: test[name] for words, name in baselines.items() if name in test}
+    best = min(known, key=lambda words: known[words])
+    if abs(error - known[best]) <= ALIKE * known[best]:
+        return logging.INFO, f"The {what}, {error:.4g}, is that of {best} ({known[best]:.4g})."
+    if error < known[best]:
+        return logging.INFO, f"The {what}, {error:.4g}, is below that of the best baseline, {best} ({known[best]:.4g})."
+    above = [f"{words} ({value:.4g})" for words, value in known.items() if value < error]
+    # A variational or quantized code is not meant to hold as much as PCA's.
+    level = logging.INFO if {"elbo_nats", "rate_bits"} & test.keys() else logging.WARNING
+    return level, f"The {what}, {error:.4g}, is above that of {' and of '.join(above)}."
+
+
+def _with_error(value: float, standard_error: float | None) -> str:
+    if standard_error is None or standard_error == 0:
+        return f"{value:.5g}"
+    decimals = max(0, 1 - math.floor(math.log10(standard_error)))
+    return f"{value:.{decimals}f} ± {standard_error:.{decimals}f}"
+
+
+def _short(unit: str) -> str:
+    """The unit without explanations, which follow colons."""
+    return "; ".join(part.partition(":")[0].strip() for part in unit.split(";"))
 
 
 def _report_health(sentences: list[str]) -> None:

@@ -16,9 +16,10 @@ from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.experiment.announcement import announce, title_of
 from autoenc.experiment.closing_report import report
 from autoenc.experiment.drawing import draw_finished_run
+from autoenc.experiment.evaluation import evaluate, units_of
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.status import recorded
-from autoenc.experiment.summary import summarize, units_of
+from autoenc.experiment.summary import summarize
 from autoenc.pictures.subject import followed_images
 from autoenc.runs import RunDirectory
 from autoenc.seeds import derived_seed
@@ -53,8 +54,12 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         tracker.begin(run_directory.metrics())
         trainer.train()
         trainer.state.use_best()
-        total_seconds = seconds_before + time.perf_counter() - prepared.started
-        summary = summarize(prepared, trainer.state, total_seconds=total_seconds)
+        begun = time.perf_counter()
+        evaluation = evaluate(prepared)
+        now = time.perf_counter()
+        seconds = {"evaluation": now - begun, "total": seconds_before + now - prepared.started}
+        summary = summarize(prepared, trainer.state, evaluation, seconds=seconds)
+        run_directory.write_test_errors(evaluation.test_errors, digest="")
         run_directory.write_summary(summary)
         draw_finished_run(prepared, trainer.state, run_directory=run_directory)
     report(summary, run_directory)

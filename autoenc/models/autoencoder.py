@@ -33,6 +33,8 @@ class AutoEncoderOutput(NamedTuple):
     """The bottleneck's scalars for the epoch's metrics."""
     divergence: Tensor | None
     """Variational bottlenecks only: the KL divergence in nats, broadcastable to (S, B)."""
+    indices: Tensor | None
+    """Vector quantization only: see `BottleneckOutput`."""
 
 
 class Objective(NamedTuple):
@@ -88,6 +90,7 @@ class AutoEncoder(nn.Module):
             penalty=bottled.penalty,
             diagnostics=bottled.diagnostics,
             divergence=bottled.divergence,
+            indices=bottled.indices,
         )
 
     def draw(self, images: Tensor, *, generator: torch.Generator, samples: int | None = None) -> Tensor | None:
@@ -106,6 +109,12 @@ class AutoEncoder(nn.Module):
     def decode(self, code: Tensor) -> Tensor:
         """Codes (B, code_size) to images (B, C, H, W) in [0, 1] scale."""
         return self.output_range.to_images(self.decoder(code))
+
+    @property
+    def parameter_count(self) -> int:
+        """The number of learned numbers: parameters with a gradient, and a codebook."""
+        learned = [*self.parameters(), *(getattr(self.bottleneck, name) for name in self.bottleneck.learned_buffers)]
+        return sum(tensor.numel() for tensor in learned)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

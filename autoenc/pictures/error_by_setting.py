@@ -20,7 +20,6 @@ from autoenc.pictures.panels import panel_page
 WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800  # the least height: the chart grows with the names of the series
 MOST_NAME = 420  # pixels of a series' name beside its line, then it is wrapped
 WIDE = 8  # times the smallest: settings with such a range are drawn on a logarithmic axis
-BASELINE = "PCA, test"
 LINE = "Solid: test; dashed: training. Each mark is a run."
 SEEDS = (
     "Solid: test; dashed: training. Marks: means over {} seeds, the test error with its 95 % interval by Student's t. "
@@ -44,9 +43,11 @@ def error_by_setting(
     metric_label: str,
     title: str,
     baseline: Sequence[tuple[float, float]],
+    baseline_name: str,
+    note: str = "",
     scale: str = "log",
 ) -> Figure:
-    """Test and training errors by series against a number, with a baseline; call it inside `house_style`.
+    """Test and training errors by series against a number, with a baseline on test; call it inside `house_style`.
 
     The setting's axis is logarithmic if its numbers are above zero and have a wide range. The errors' axis is as in
     `value_axis`, of the metric's `scale`. Errors that are missing or not finite are left out.
@@ -54,7 +55,10 @@ def error_by_setting(
     Raises:
         ValueError: there is no point with a finite error.
     """
-    series = _series(points, baseline)
+    series = _series(points)
+    explained = f"{_line(series)} {note}".strip()
+    if baseline:
+        series.append(_Series(f"{baseline_name}, test", _finite(baseline), np.zeros((0, 2)), INK, ""))
     names = [line.label for line in series]
     found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
     settings = np.unique(found[:, 0]).tolist()
@@ -62,7 +66,7 @@ def error_by_setting(
     upright = value_axis(with_intervals(found[:, 1], ends), unit=metric_label, scale=scale)
     across = setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings)
     size: dict[str, Any] = {"width": WIDTH, "height": max(HEIGHT, names_height(names))}
-    page, (corner,), _ = panel_page([""], **size, title=title, line=_line(series))
+    page, (corner,), _ = panel_page([""], **size, title=title, line=explained)
     labels = (metric_label, x_label)
     axes = chart_axes(page, corner, **size, upright=upright, across=across, labels=labels, names=names)
     for line in series:
@@ -71,17 +75,12 @@ def error_by_setting(
 
 
 def _line(series: Sequence[_Series]) -> str:
-    counts = [
-        found.runs
-        for line in series
-        if line.marker
-        for _, found in _estimates(line.test if len(line.test) else line.train)
-    ]
+    counts = [found.runs for line in series for _, found in _estimates(line.test if len(line.test) else line.train)]
     fewest, most = min(counts), max(counts)
     return LINE if most == 1 else SEEDS.format(most if fewest == most else f"{fewest} to {most}")
 
 
-def _series(points: Sequence[Point], baseline: Sequence[tuple[float, float]]) -> list[_Series]:
+def _series(points: Sequence[Point]) -> list[_Series]:
     series = []
     for index, name in enumerate(dict.fromkeys(run.series for run in points)):
         own = [run for run in points if run.series == name]
@@ -90,8 +89,6 @@ def _series(points: Sequence[Point], baseline: Sequence[tuple[float, float]]) ->
             series.append(_Series(name, test, train, *look(index)))
     if not series:
         raise ValueError("points: expected at least one with a finite error")
-    if baseline:
-        series.append(_Series(BASELINE, _finite(baseline), np.zeros((0, 2)), INK, ""))
     return series
 
 

@@ -31,12 +31,17 @@ LOOKS = {
 
 
 def scores_by_run(
-    rows: Sequence[tuple[str, Sequence[Scores]]], *, metric_label: str, title: str, scale: str = "log"
+    rows: Sequence[tuple[str, Sequence[Scores]]],
+    *,
+    metric_label: str,
+    title: str,
+    note: str = "",
+    scale: str = "log",
 ) -> Figure:
     """A row for each setting, in the order given, with a mark and a number for each split; call it in `house_style`.
 
     Of each setting there is a name, and for each of its seeds the scores for some of `train`, `validation` and `test`.
-    `metric_label` is the metric and its unit, `scale` its scale (see `value_axis`).
+    `metric_label` is the metric and its unit, `scale` its scale (see `value_axis`). The `note` stands below the title.
     """
     found = {split: [_finite(seeds, split) for _, seeds in rows] for split in LOOKS}
     splits = [split for split in LOOKS if any(found[split])]
@@ -53,7 +58,7 @@ def scores_by_run(
     )
     height = line_height(SMALL) + layout.height
     line = SEEDS if any(len(seeds) > 1 for _, seeds in rows) else ""
-    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title, line=line)
+    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title, line=f"{line} {note}".strip())
     top += line_height(SMALL)
     everything = [values for split in splits for values in found[split]]
     ends = [end for values in everything for end in _interval(values)]

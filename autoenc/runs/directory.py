@@ -6,19 +6,23 @@ Files that are not appended to are replaced as a whole: written under another na
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoenc.runs.plain_values import UnreadableError, as_yaml, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.reading import config_as_json, parse_row, read_table
 from autoenc.runs.record import State
 from autoenc.settings import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LARGEST_METRICS = 2**30
 """Bytes of `metrics.jsonl` that a resumed run reads: millions of epochs."""
@@ -142,6 +146,14 @@ class RunDirectory:
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write `summary.json`."""
         self._write_json("summary.json", summary)
+
+    def write_test_errors(self, errors: Mapping[str, NDArray[Any]], *, digest: str) -> None:
+        """Write `test_errors.npz`: the errors of each test image by metric, (N,), and the digest of the test images."""
+        import numpy as np
+
+        content = io.BytesIO()
+        np.savez_compressed(content, digest=np.array(digest), **errors)
+        write_atomically(self.path / "test_errors.npz", content.getvalue())
 
     def tracker(self) -> dict[str, Any]:
         """The content of `tracker.json`, exactly as written: which run of a tracker this is; empty if there is none.

@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,18 @@ RECENT = 16 * 1024
 """Bytes at the end of `metrics.jsonl` that are read if not the whole history is needed: about sixty epochs."""
 MOST_ROWS = 20_000
 
+NAMING_METRICS = ("summary.json", "metrics.jsonl")
+_OLD_NAME = re.compile("(^|/)noisy_")
+_NEW_UNITS = (
+    (re.compile("; nats an image, Bernoulli likelihood; pixels (.+)$"), r"; Bernoulli probability of \1 pixels"),
+    (
+        re.compile("; nats an image, (?:continuous Bernoulli|Gaussian|Laplace) likelihood[^;]*; pixels (.+)$"),
+        r"; density of \1 pixels",
+    ),
+    (re.compile("; from the noisy input$"), "; from the noisy input to the clean image"),
+)
+"""How the first runs described the units of likelihoods and of denoising errors, and how it is said today."""
+
 _NUMBER, _TEXT = (int, float), (str,)
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "status.json": {
@@ -48,7 +61,10 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "summary.json": {
         **{key: {"*": _NUMBER} for key in (*SPLITS, "seconds")},
         **dict.fromkeys(FACTS, _NUMBER),
+        "standard_errors": {"*": {"*": _NUMBER}},
         "units": {"*": _TEXT},
+        "digests": {"*": _TEXT},
+        "duplicates": {"*": (int,)},
         "device": _TEXT,
     },
     "environment.json": {"device": _TEXT},
@@ -227,8 +243,32 @@ def _table(value: Any, name: str, *, exact: bool = False) -> tuple[dict[str, Any
     if not isinstance(value, dict):
         return {}, "holds no keys"
     values = clean(value, exact=exact)
+    if name in NAMING_METRICS:
+        values = _with_new_names(values)
+    if name == "summary.json":
+        values = _with_new_units(values)
     kept = _typed(values, _SCHEMAS.get(name, {}))
     return kept, None if kept == values else "has entries of the wrong type, which are left out"
+
+
+def _with_new_names(values: Any) -> Any:
+    """The metrics `noisy_<name>` of the first runs as `denoising_<name>`."""
+    if not isinstance(values, dict):
+        return values
+    return {_OLD_NAME.sub(r"\1denoising_", key): _with_new_names(value) for key, value in values.items()}
+
+
+def _with_new_units(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    units = values.get("units")
+    if not isinstance(units, dict):
+        return values
+    return {**values, "units": {name: _new_unit(unit) if type(unit) is str else unit for name, unit in units.items()}}
+
+
+def _new_unit(unit: str) -> str:
+    for old, new in _NEW_UNITS:
+        unit = old.sub(new, unit)
+    return unit
 
 
 def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
     """Nested plain values; empty if it cannot be read."""
     summary: Mapping[str, Any] = field(default_factory=dict)
-    """`summary.json`. The splits and `seconds` hold numbers, `units` text. Empty until the run has finished."""
+    """`summary.json`. The splits and `seconds` hold numbers, `units` and `digests` text. Empty unless finished."""
     history: Sequence[Mapping[str, float | None]] = ()
     """Rows of `metrics.jsonl`, one per epoch."""
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -87,6 +87,11 @@ class RunRecord:
         """The device it ran on; None if the folder does not say."""
         device: str | None = self.environment.get("device") or self.summary.get("device")
         return device
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The digest of the images of each split, and of the `training_pool`; empty for a run of an early version."""
+        return {name: digest for name, digest in (self.summary.get("digests") or {}).items() if digest is not None}
 
     @cached_property
     def units(self) -> dict[str, str]:

@@ -118,7 +118,10 @@ class Trainer:
     def _validate(self) -> dict[str, Tensor]:
         """The objective and the errors on the validation split, with the full noise; empty without such a split."""
         step, images, metrics = self.step, self.validation_images, [METRICS["mse"]]
-        return measure(step.model, images, device=step.device, noise=step.noise, split="validation", metrics=metrics)
+        measured = measure(
+            step.model, images, device=step.device, noise=step.noise, split="validation", metrics=metrics
+        )
+        return measured.averages
 
     def _rate(self, step: int) -> float:
         return self.learning_rate(step, self.state.steps_per_epoch * self.settings.epochs)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from autoenc.data.noise import Noise
 from autoenc.devices import Device
-from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
+from autoenc.models.layers import at_least_float32
 
 
 class NotFiniteError(ArithmeticError):
@@ -35,10 +36,10 @@ def as_stored(images: Tensor, *, generator: torch.Generator) -> Tensor:  # noqa:
 class TrainingStep:
     """From a batch of stored images to changed weights.
 
-    Two sums stay on the device until the loop fetches them. `sums` are the loss and its parts, each times the number of
-    images. `skipped` is the number of steps whose loss or gradient was not finite. Such a step changes no weight and no
-    moment. It does change the running means of batch normalization, but the run ends at the next synchronization
-    without saving them.
+    Two sums stay on the device until the loop fetches them. `sums` are the loss, its parts and the statistics of the
+    batch (`batch_<name>`), each times the number of images. `skipped` is the number of steps whose loss or gradient was
+    not finite. Such a step changes no weight and no moment. It does change the running means of batch normalization,
+    but the run ends at the next synchronization without saving them.
     """
 
     model: AutoEncoder
@@ -78,7 +79,7 @@ class TrainingStep:
         objective.loss.backward()
         loss = objective.loss.detach()
         self._update(loss)
-        self._add({"loss": loss, **objective.parts}, count=len(clean))
+        self._add({"loss": loss, **objective.parts, **self._batch_statistics(output)}, count=len(clean))
         return loss
 
     def begin(self, *, epoch: float) -> None:
@@ -101,6 +102,10 @@ class TrainingStep:
         """Set the learning rate for the next steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
+
+    def _batch_statistics(self, output: AutoEncoderOutput) -> dict[str, Tensor]:
+        statistics = self.model.bottleneck.statistics(at_least_float32(output.code.detach()), indices=output.indices)
+        return {f"batch_{name}": value for name, value in statistics.items()}
 
     def _add(self, scalars: Mapping[str, Tensor], *, count: int) -> None:
         for name, value in scalars.items():

@@ -51,8 +51,10 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     summary = json.loads((run / "summary.json").read_text())
     assert set(summary) == {
         *("test", "validation", "train", "parameters", "code_size", "best_epoch", "epochs", "seconds"),
-        *("images_per_second", "device", "units", "health"),
+        *("images_per_second", "device", "units", "health", "digests", "duplicates"),
     }
+    assert set(summary["digests"]) == {"train", "validation", "test", "training_pool"}
+    assert set(summary["duplicates"].values()) == {0}
     plain = {"mse", "mae", "psnr", "bce", "ssim"}
     assert set(summary["test"]) == plain | {f"noisy_{name}" for name in plain} | {"loss", "pca_mse"}
     assert set(summary["train"]) == set(summary["validation"]) == set(summary["test"]) - {"pca_mse"}
@@ -225,6 +227,6 @@ def test_a_variational_model_turns_bce_into_a_likelihood(train: Train, capsys: p
     summary = RunDirectory(run).summary()
     assert summary["test"]["nll_nats"] <= -summary["test"]["elbo_nats"] + 1
     for name in ("elbo_nats", "nll_nats"):
-        assert "Bernoulli likelihood; pixels grey" in summary["units"][name]
+        assert summary["units"][name].endswith("; Bernoulli probability of grey pixels")
     assert "elbo_nats" in summary["validation"]
     assert "nll_nats" not in summary["validation"]

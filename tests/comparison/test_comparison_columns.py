@@ -61,6 +61,13 @@ def test_keys_are_found_by_their_last_part() -> None:
     assert keys.find("learning_rate", option="--sort") == "optimizer.learning_rate"
     assert keys.find("code_size", option="--sort") == "code_size"
     assert keys.find("state", option="--sort") == "state"
+    noisy = Keys([record("a", {"denoising_mse": 0.1}, validation=None, train=None)])  # `noisy_mse` in the first runs
+    assert (
+        noisy.find("test.noisy_mse", option="--sort")
+        == noisy.find("noisy_mse", option="--sort")
+        == "test.denoising_mse"
+    )
+    assert noisy.matching("*.noisy_*", option="--columns") == ["test.denoising_mse"]
     assert keys.matching("*.mse", option="--columns") == ["test.mse", "validation.mse", "train.mse"]
     for wrong in ("mse", "lerning_rate", ""):
         with pytest.raises(ConfigError, match=r"^--sort"):
@@ -97,14 +104,48 @@ def test_the_default_metric_is_of_the_validation_split_if_possible() -> None:
     assert usual_metric([record("a", state="failed")]) is None
 
 
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ({"mse": 0.1, "denoising_mse": 0.2}, "denoising_mse"),
+        ({"mse": 0.1, "elbo_nats": -9.0}, "elbo_nats"),
+        ({"mse": 0.1, "elbo_nats": -9.0, "denoising_mse": 0.2}, "denoising_mse"),  # its ELBO is of clean images
+    ],
+)
+def test_the_default_metric_is_what_the_runs_were_trained_for(scores: dict[str, float], expected: str) -> None:
+    runs = [record("a", scores), record("b", scores)]
+    assert usual_metric(runs) == f"validation.{expected}"
+    assert usual_metric([*runs, record("c", scores, validation=None)]) == f"test.{expected}"
+    assert usual_metric([*runs, record("c", {"mse": 0.1})]) == "validation.mse"  # what all have
+    assert usual_metric([*runs, record("c", {"mse": 0.1}, state="failed")]) == f"validation.{expected}"
+
+
+def test_denoising_errors_stand_next_to_their_baselines() -> None:
+    scores = {"mse": 0.1, "denoising_mse": 0.2, "noise_mse": 0.4, "linear_denoising_mse": 0.3, "pca_mse": 0.05}
+    runs = [record("a", scores), record("b", scores, seed=1)]
+    errors = [f"{split}.{name}" for name in ("denoising_mse", "mse") for split in ("test", "validation", "train")]
+    errors.remove("validation.denoising_mse")
+    expected = ["validation.denoising_mse", *errors, "validation.linear_denoising_mse", "validation.noise_mse"]
+    keys = usual_columns(runs, "validation.denoising_mse")
+    assert keys[1 : keys.index("code_size")] == expected
+    assert same_for_all(runs, keys)["validation.noise_mse"] == "0.8000"
+    assert "validation.linear_denoising_mse" in usual_columns(runs, "validation.mse")
+
+
+def test_variational_models_show_bound_likelihood_and_error() -> None:
+    runs = [record("a", {"elbo_nats": -9.0, "nll_nats": 8.0, "mse": 0.1, "pca_mse": 0.2})]
+    shown = [key for key in usual_columns(runs, "test.elbo_nats") if key.startswith("test.")]
+    assert shown == ["test.elbo_nats", "test.nll_nats", "test.mse", "test.pca_mse"]
+
+
 def test_the_default_columns() -> None:
     runs = [record("a", {"mse": 0.1, "psnr": 9.0, "pca_mse": 0.2}), record("b", {"mse": 0.2}, seed=1)]
     facts = ["code_size", "parameters", "epochs", "seconds.training", "images_per_second", "machine"]
     scores = ["validation.mse", "test.mse", "train.mse", "test.pca_mse"]
     assert usual_columns(runs, "validation.mse") == ["seed", *scores, *facts]
     assert usual_columns(runs, "test.psnr")[1:4] == ["test.psnr", "validation.psnr", "train.psnr"]
-    likelihoods = [record("a", {"mse": 0.1, "noisy_mse": 0.2, "elbo_nats": -9.0, "nll_nats": 8.0})]
-    assert usual_columns(likelihoods, "test.mse")[3:9:3] == ["test.noisy_mse", "test.elbo_nats"]
+    likelihoods = [record("a", {"mse": 0.1, "denoising_mse": 0.2, "elbo_nats": -9.0, "nll_nats": 8.0})]
+    assert usual_columns(likelihoods, "test.mse")[3:9:3] == ["test.denoising_mse", "test.elbo_nats"]
     assert same_for_all(runs, usual_columns(runs, "test.mse")) == {
         "dataset": "mnist",
         "code_size": "3",

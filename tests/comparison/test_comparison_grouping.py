@@ -168,11 +168,11 @@ def test_groups_are_named_by_labels_without_seeds_or_by_settings() -> None:
 
 def test_numbers_that_are_not_comparable_have_no_mean_and_facts_a_range() -> None:
     runs = [
-        record(str(seed), {"mse": 0.1, "noisy_mse": 0.2}, noise={"name": "gaussian", "std": std}, seed=seed)
+        record(str(seed), {"mse": 0.1, "denoising_mse": 0.2}, noise={"name": "gaussian", "std": std}, seed=seed)
         for seed, std in enumerate((0.1, 0.5))
     ]
-    assert groups(runs, "architecture")[0].estimate("test.noisy_mse") is None
-    assert cells(runs, "test.noisy_mse")["test.noisy_mse"] == ["mixed"]
+    assert groups(runs, "architecture")[0].estimate("test.denoising_mse") is None
+    assert cells(runs, "test.denoising_mse")["test.denoising_mse"] == ["mixed"]
     runs = [record("a", {"mse": 0.1}, parameters=10), record("b", {"mse": 0.1}, parameters=2000)]
     assert cells(runs, "parameters")["parameters"] == ["10 to 2,000"]
 

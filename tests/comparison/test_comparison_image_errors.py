@@ -40,7 +40,7 @@ def test_the_interval_is_over_images(tmp_path: Path) -> None:
     assert sentence.startswith(f"mse: first is {size} better than second (400 test images). ")
     share = np.mean(errors.astype(float) < others.astype(float))
     assert f"first has the lower error on {share:.1%} of them" in sentence
-    assert f"test images 7 ({float(errors[7]):.5f} and {float(others[7]):.5f}), " in sentence
+    assert "The largest differences are on test images 7 (" in sentence
     assert scope == SCOPE
 
 

@@ -11,11 +11,19 @@ from PIL import Image
 
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
-from autoenc.comparison.page import ComparisonSettings, check_comparison, draw_comparison
+from autoenc.comparison.page import (
+    CHARTS,
+    ComparisonSettings,
+    _figure_or_warning,
+    check_comparison,
+    draw_comparison,
+)
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
 from autoenc.pictures.codebook import Codebook
+from autoenc.pictures.page import house_style
 from autoenc.runs import Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
+from tests.comparison.made_records import record
 from tests.comparison.run_folders import SUMMARY, make_run
 from tests.conftest import TINY
 
@@ -87,6 +95,34 @@ def test_the_report_of_a_sweep_ranks_by_its_metric(tmp_path: Path) -> None:
     assert '"mainMetric":"validation.loss"' in (tmp_path / "report.html").read_text()
 
 
+def test_a_sweep_is_ranked_by_what_its_runs_were_trained_for(tmp_path: Path) -> None:
+    for metric, expected in ((None, "denoising_mse"), ("mse", "mse"), ("noisy_mse", "denoising_mse")):
+        settings = {**dataclasses.asdict(SETTINGS), "pictures": (), "metric": metric}
+        write_sweep(tmp_path, Sweep({"a": SweepJob("a", "a", (), "")}, settings))
+        make_run(tmp_path / "a", summary={**SUMMARY, "test": {"mse": 0.1, "noisy_mse": 0.2}})  # an old name
+        assert compare_sweep(tmp_path) is None
+        assert f'"mainMetric":"test.{expected}"' in (tmp_path / "report.html").read_text()
+
+
+def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable() -> None:
+    scores = {"denoising_mse": 0.02, "pca_mse": 0.01, "linear_denoising_mse": 0.03}
+    units = {"denoising_mse": "mean over pixels of the squared error, pixels in [0, 1]; from the noisy input"}
+    settings = dataclasses.replace(SETTINGS, against="architecture.code_size")
+    runs = [record(str(size), scores, architecture__code_size=size, units=units) for size in (2, 4)]
+    with house_style():
+        (against, final), noisier = (
+            [_figure_or_warning(name, runs, settings=settings, metric="denoising_mse") for name in CHARTS[:0:-1]]
+            for runs in (runs, [*runs, record("6", scores, noise={"name": "gaussian", "std": 1}, units=units)])
+        )
+    assert against is not None
+    assert final is not None
+    assert "best linear denoiser, test" in {line.get_label() for line in against.axes[0].get_lines()}
+    label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error"
+    assert " ".join(final.axes[0].get_xlabel().split()) == label
+    texts = [[text.get_text() for text in figure.texts] for figure in (final, *noisier) if figure is not None]
+    assert ["Not all are comparable: they differ in noise" in " ".join(each) for each in texts] == [False, True, True]
+
+
 def test_a_sweep_file_is_read_as_written_and_names_no_folder_outside(tmp_path: Path) -> None:
     since = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     sweep = Sweep({"a": SweepJob("seed 0", "0123456789", ("seed=0",), "code")}, {"title": None}, since)
@@ -123,7 +159,7 @@ def test_numbers_of_strangers_leave_a_picture_out(tmp_path: Path, caplog: pytest
     with caplog.at_level("INFO"):
         for folder in (run, linked):
             records = read_runs([folder])
-            assert not draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+            assert not draw_comparison(records, settings=settings, metric="mse", title="", path=tmp_path / "page.png")
     assert "'codebook' is left out" in caplog.text
     assert "linked has no numbers of the picture 'codebook'" in caplog.text
     assert not (tmp_path / "page.png").exists()
@@ -137,13 +173,13 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
     np.savez(folder / "sparsity.npz", zeros=np.ones((2, 10)), hoyer=np.ones((2, 10)), **values)  # type: ignore[arg-type]
     settings = dataclasses.replace(SETTINGS, pictures=("sparsity", "codebook"))
     records = read_runs([tmp_path / "run"])
-    assert draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+    assert draw_comparison(records, settings=settings, metric="mse", title="", path=tmp_path / "page.png")
     assert "'sparsity' is left out: its numbers cannot be drawn: AttributeError: " in caplog.text
     assert (tmp_path / "page.png").exists()
 
 
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")])
-    settings = dataclasses.replace(SETTINGS, pictures=("final_losses",), metric="psnr")
+    settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
     with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
-        draw_comparison(records, settings=settings, title="", path=tmp_path / "page.png")
+        draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")

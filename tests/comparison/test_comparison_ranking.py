@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from autoenc.comparison.comparison_warnings import ranking_note, ranking_warnings
-from autoenc.comparison.ranking import SortOrder, better_direction, comparable_sections, rank, why_unranked
+from autoenc.comparison.ranking import (
+    SortOrder,
+    better_direction,
+    comparable_sections,
+    not_comparable_in,
+    rank,
+    why_unranked,
+)
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import UNITS, record
 
@@ -16,6 +23,14 @@ def names(records: list[RunRecord], metric: str) -> list[list[str]]:
 
 def warnings(records: list[RunRecord], metric: str) -> list[str]:
     return ranking_warnings(comparable_sections(records, metric), metric)
+
+
+def likelihood(kind: str) -> dict[str, str]:
+    """Units of a variational run."""
+    return UNITS | dict.fromkeys(("elbo_nats", "nll_nats"), f"nats an image; {kind}")
+
+
+GREY = likelihood("density of grey pixels")
 
 
 def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
@@ -37,11 +52,12 @@ def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
         ({"dataset__binarization": "static"}, "test.mse"),
         ({"dataset__split_seed": 1}, "validation.mse"),
         ({"dataset__split_seed": 1}, "test.pca_mse"),
-        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.noisy_mse"),
+        ({"noise": {"name": "gaussian", "std": 0.3}}, "test.denoising_mse"),
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.loss"),
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.unknown"),
-        ({"loss": {"name": "bce"}}, "test.elbo_nats"),
-        ({"loss": {"name": "bce"}}, "test.nll_nats"),
+        ({"units": likelihood("Bernoulli probability of grey pixels")}, "test.elbo_nats"),
+        ({"units": likelihood("Bernoulli probability of grey pixels")}, "test.nll_nats"),
+        ({"units": likelihood("density of statically binarized pixels")}, "test.elbo_nats"),
         ({"evaluation": {"nll_samples": 50}}, "test.nll_nats"),
         ({"units": UNITS | {"mse": "cubes"}}, "test.mse"),
         ({"environment": {"device": "cuda", "threads": 1}}, "seconds.training"),
@@ -50,8 +66,9 @@ def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
     ],
 )
 def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str, Any], metric: str) -> None:
-    scores = dict.fromkeys(("mse", "noisy_mse", "loss", "unknown", "elbo_nats", "nll_nats", "pca_mse"), 0.1)
-    runs = [record("a", scores), record("b", scores, **change), record("c", scores)]
+    scores = {metric.partition(".")[2]: 0.1}
+    units = {"units": GREY}
+    runs = [record("a", scores, **units), record("b", scores, **{**units, **change}), record("c", scores, **units)]
     assert names(runs, metric) == [["a", "c"], ["b"]]
     one, two = comparable_sections(runs, metric)
     assert one.name != two.name
@@ -68,14 +85,15 @@ def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str,
         ({"dataset__split_seed": 1}, "test.mse"),
         ({"dataset__shuffle": False}, "test.mse"),
         ({"architecture": {"name": "conv"}}, "validation.loss"),
-        ({"loss": {"name": "gaussian"}}, "test.elbo_nats"),  # the likelihood of mse
+        ({"loss": {"name": "laplace"}}, "test.elbo_nats"),  # also a density of grey pixels
+        ({"loss": {"name": "continuous_bernoulli"}}, "test.nll_nats"),
         ({"environment": {"device": "cuda", "threads": 8}}, "test.mse"),
         ({"dataset__name": "fashion_mnist"}, "parameters"),
     ],
 )
 def test_irrelevant_differences_keep_no_runs_apart(change: dict[str, Any], metric: str) -> None:
-    scores = {"mse": 0.1, "loss": 0.1, "elbo_nats": -9.0}
-    runs = [record("a", scores), record("b", scores, **change)]
+    scores = {metric.partition(".")[2]: 0.1}
+    runs = [record("a", scores, units=GREY), record("b", scores, units=GREY, **change)]
     assert names(runs, metric) == [["a", "b"]]
     assert comparable_sections(runs, metric)[0].apart == {}
     assert warnings(runs, metric) == []
@@ -90,10 +108,13 @@ def test_binarized_test_images_depend_on_their_seed() -> None:
 def test_sections_are_named_without_settings_that_a_choice_implies() -> None:
     gaussian = {"noise": {"name": "gaussian", "std": 0.3, "clip": True}}
     stronger = {"noise": {"name": "gaussian", "std": 0.5, "clip": True}}
-    scores = {"noisy_mse": 0.1}
+    scores = {"denoising_mse": 0.1}
     runs = [record("a", scores), record("b", scores, **gaussian), record("c", scores, **stronger)]
-    assert [each.name for each in comparable_sections(runs[:2], "test.noisy_mse")] == ["noise none", "noise gaussian"]
-    assert [section.name for section in comparable_sections(runs, "test.noisy_mse")] == [
+    assert [each.name for each in comparable_sections(runs[:2], "test.denoising_mse")] == [
+        "noise none",
+        "noise gaussian",
+    ]
+    assert [section.name for section in comparable_sections(runs, "test.denoising_mse")] == [
         "noise none",
         "noise gaussian, noise.std 0.3",
         "noise gaussian, noise.std 0.5",
@@ -105,6 +126,74 @@ def test_a_run_without_config_and_units_is_ranked_separately() -> None:
     assert names(runs, "test.mse") == [["a"], ["b"]]
     apart = comparable_sections(runs, "test.mse")[1].apart
     assert (apart["unit"], apart["dataset"]) == ("unknown", "unknown")
+    bound = [record(loss, {"elbo_nats": -9.0}, loss={"name": loss}) for loss in ("mse", "bce")]
+    assert names(bound, "test.elbo_nats") == [["mse"], ["bce"]]  # without a unit, the likelihood is that of the loss
+
+
+def digests(test: str = "7e57", *, pool: str = "b001") -> dict[str, str]:
+    """Of a run's images; made-up ones are told apart by their first characters."""
+    found = {"test": test, "validation": f"9a{pool}", "train": f"7a{pool}", "training_pool": pool}
+    return {split: f"{digest:0<64}" for split, digest in found.items()}
+
+
+def headings(records: list[RunRecord], metric: str = "test.mse") -> dict[str, list[str]]:
+    return {each.name: [run.name for run in each.records] for each in comparable_sections(records, metric)}
+
+
+@pytest.mark.parametrize("metric", ["test.mse", "validation.mse", "train.mse", "seconds.training"])
+def test_replaced_pictures_are_ranked_apart_and_moved_ones_together(metric: str) -> None:
+    old, new = digests(), digests("0abc", pool="0001")
+    runs = [
+        record("a", {"mse": 0.3}, dataset__path="imgs", digests=old),
+        record("copy", {"mse": 0.2}, dataset__path="elsewhere/imgs", digests=old, dataset__decode="smaller"),
+        record("replaced", {"mse": 0.1}, dataset__path="imgs", digests=new),
+    ]
+    assert [set(each) for each in names(runs, metric)] == [{"a", "copy"}, {"replaced"}]
+    assert headings(runs[:2], metric) == {"": [each.name for each in comparable_sections(runs[:2], metric)[0].records]}
+
+
+def test_a_heading_has_the_settings_that_explain_it_or_else_a_digest() -> None:
+    small, large = digests("1000"), digests("2000")
+    limits = [record(str(limit), {"mse": 0.1}, dataset__limit=limit, digests=digests(f"{limit}")) for limit in (1, 2)]
+    assert list(headings(limits)) == ["dataset.limit 1", "dataset.limit 2"]
+    pools = [record(pool, {"mse": 0.1}, digests=digests(pool=pool)) for pool in ("aa", "bb")]
+    assert list(headings(pools)) == ["images to train on aa000000", "images to train on bb000000"]
+    paths = [record("a", {"mse": 0.1}, dataset__path="a", digests=small)]
+    paths += [record(path, {"mse": 0.1}, dataset__path=path, digests=large) for path in ("b", "c")]
+    assert list(headings(paths)) == ["test images 10000000", "test images 20000000"]  # no path says it
+    replaced = [record(name, {"mse": 0.1}, digests=each) for name, each in (("a", small), ("b", large))]
+    assert list(headings(replaced)) == ["test images 10000000", "test images 20000000"]
+    assert "differ in test images (10000000 and 20000000)" in warnings(replaced, "test.mse")[0]
+    faded = record("c", {"mse": 0.1}, dataset__name="fashion_mnist", digests=digests("3000"))
+    assert list(headings([*replaced, faded])) == [
+        "dataset mnist, test images 10000000",
+        "dataset mnist, test images 20000000",
+        "dataset fashion_mnist, test images 30000000",
+    ]
+
+
+def test_the_same_images_divided_otherwise_are_ranked_apart() -> None:
+    runs = [
+        record(str(share), {"mse": 0.1}, dataset__validation_fraction=share, digests=digests()) for share in (0.1, 0.2)
+    ]
+    assert list(headings(runs)) == ["dataset.validation_fraction 0.1", "dataset.validation_fraction 0.2"]
+    seeds = [record(str(seed), {"mse": 0.1}, dataset__split_seed=seed, digests=digests()) for seed in (0, 1)]
+    assert list(headings(seeds)) == [""]
+
+
+def test_a_run_without_digests_joins_those_with_the_same_settings_if_these_are_the_same_images() -> None:
+    old, new = record("old", {"mse": 0.3}), record("new", {"mse": 0.1}, digests=digests())
+    other = record("other", {"mse": 0.2}, dataset__limit=9)
+    assert headings([old, new, other]) == {"dataset.limit null": ["new", "old"], "dataset.limit 9": ["other"]}
+    replaced = record("replaced", {"mse": 0.2}, digests=digests("4444"))
+    assert headings([old, new, replaced]) == {
+        "test images unknown": ["old"],
+        "test images 7e570000": ["new"],
+        "test images 44440000": ["replaced"],
+    }
+    assert not_comparable_in(old, new, "test.mse") == []
+    assert not_comparable_in(old, other, "test.mse") == ["dataset.limit"]
+    assert not_comparable_in(new, replaced, "test.mse") == ["test images"]
 
 
 def test_unfinished_runs_are_not_ranked_and_not_dropped() -> None:
@@ -141,6 +230,44 @@ def test_different_code_sizes_are_warned_of() -> None:
     assert warnings([*runs[:1], record("other", {"mse": 0.2}, code_size=3)], "test.mse") == []
     apart = [runs[0], record("large", {"mse": 0.1}, code_size=64, dataset__limit=9)]
     assert ["cannot rank" in warning for warning in warnings(apart, "test.mse")] == [True]
+
+
+def test_the_baseline_of_denoising_errors_is_the_best_linear_denoiser() -> None:
+    scores = {"denoising_mse": 0.1, "pca_mse": 0.04, "linear_denoising_mse": 0.06}
+    other = {**scores, "linear_denoising_mse": 0.03}
+    runs = [record("small", scores, code_size=3), record("large", other, code_size=64)]
+    assert (
+        "(validation.linear_denoising_mse: 0.12 with 3, 0.06 with 64)" in warnings(runs, "validation.denoising_mse")[0]
+    )
+
+
+def test_bounds_of_different_code_sizes_are_comparable() -> None:
+    runs = [record(str(size), {"elbo_nats": -9.0, "pca_mse": 0.1 / size}, code_size=size) for size in (2, 8)]
+    assert warnings(runs, "validation.elbo_nats") == []  # the bound charges for a larger code
+
+
+def test_a_warning_says_which_runs_were_trained_for_something_else() -> None:
+    runs = [record("plain", {"mse": 0.1, "psnr": 9.0})]
+    runs += [record(name, {"mse": 0.1, "psnr": 9.0, "denoising_mse": 0.2}) for name in ("a", "b")]
+    runs += [record("vae", {"mse": 0.1, "psnr": 9.0, "elbo_nats": -9.0})]
+    assert warnings(runs, "validation.mse") == [
+        "2 of these 4 runs were trained to denoise: --metric validation.denoising_mse ranks by that.",
+        "1 of these 4 runs was trained to raise the ELBO: --metric validation.elbo_nats ranks by that.",
+    ]
+    assert len(warnings(runs, "test.psnr")) == 2
+    assert warnings(runs[1:3], "test.mse")[0].startswith("These runs were trained to denoise: --metric test.denoising")
+    for metric in ("test.denoising_mse", "test.elbo_nats", "seconds.training", "parameters"):
+        assert warnings(runs, metric) == []
+
+
+def test_the_note_says_that_runs_were_trained_for_the_metric() -> None:
+    runs = [record(name, {"mse": 0.1, "denoising_mse": 0.2}) for name in ("a", "b")]
+    note = ranking_note(rank(runs, metric="validation.denoising_mse"))
+    expected = (
+        "By validation.denoising_mse, lower is better: on the validation split. These runs were trained to denoise."
+    )
+    assert note == expected
+    assert "trained" not in ranking_note(rank(runs, metric="validation.mse"))
 
 
 def test_the_note_names_metric_direction_and_split() -> None:

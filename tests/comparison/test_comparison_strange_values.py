@@ -32,7 +32,9 @@ VALUES: dict[str, Any] = {
 FILES: dict[str, Any] = {
     "config.yaml": CONFIG,
     "status.json": status(error={"kind": "raised", "message": "it did"}),
-    "summary.json": record("a", {"mse": 0.25, "noisy_mse": 0.5, "psnr": 9.0, "pca_mse": 0.5, "nll_nats": 3.0}).summary,
+    "summary.json": record(
+        "a", {"mse": 0.25, "denoising_mse": 0.5, "psnr": 9.0, "pca_mse": 0.5, "nll_nats": 3.0}
+    ).summary,
     "environment.json": {"device": "cpu", "threads": 2, "python": "3.11", "code": {"commit": "a"}},
     "metrics.jsonl": row(1),
 }

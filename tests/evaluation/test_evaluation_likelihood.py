@@ -13,7 +13,7 @@ from torch.distributions import MultivariateNormal
 from autoenc.data.noise import Noise
 from autoenc.data.noise.pixels import Masking, NoNoise
 from autoenc.evaluation.batches import fetch
-from autoenc.evaluation.likelihood import negative_log_likelihood
+from autoenc.evaluation.likelihood import negative_log_likelihoods
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
@@ -95,6 +95,10 @@ def images(count: int, *, seed: int = 1) -> Tensor:
     return torch.randint(256, (count, 1, 2, 3), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
 
 
+def nll(model: AutoEncoder, given: Tensor, *, samples: int) -> float:
+    return negative_log_likelihoods(model, given, device=cpu(), samples=samples).mean().item()
+
+
 def scores(model: AutoEncoder, given: Tensor, *, noise: Noise | None = None, split: str = "test") -> dict[str, float]:
     return fetch(
         measure(
@@ -104,7 +108,7 @@ def scores(model: AutoEncoder, given: Tensor, *, noise: Noise | None = None, spl
             noise=NoNoise() if noise is None else noise,
             split=split,
             metrics=[METRICS["mse"]],
-        )
+        ).averages
     )
 
 
@@ -200,14 +204,14 @@ def test_with_the_exact_posterior_the_likelihood_is_exact(truth: LinearGaussian,
     # p(x | z) p(z) / p(z | x) is p(x) for every z.
     bottleneck = importance_weighted(samples=2) if weighted else None
     model, given = truth.model(bottleneck=bottleneck), images(40)
-    found = negative_log_likelihood(model, given, device=cpu(), samples=samples)
+    found = nll(model, given, samples=samples)
     assert found == pytest.approx(-truth.log_likelihood(given).mean().item(), rel=1e-5)
 
 
 def test_with_a_wrong_posterior_the_estimate_comes_down_to_the_exact_likelihood(truth: LinearGaussian) -> None:
     model, given = truth.model(shift=1.0, widening=1.5), images(300)
     exact = -truth.log_likelihood(given).mean().item()
-    found = [negative_log_likelihood(model, given, device=cpu(), samples=samples) for samples in (1, 10, 3000)]
+    found = [nll(model, given, samples=samples) for samples in (1, 10, 3000)]
     assert found[0] > found[1] > found[2] - 0.01
     assert found[0] == pytest.approx(exact + divergence(shift=1.0, widening=1.5), abs=0.5)
     assert found[2] == pytest.approx(exact, abs=0.02)
@@ -221,7 +225,7 @@ def test_the_batches_bounds_leave_the_estimate(
     model, given = truth.model(), images(10)
     model.decoder.register_forward_hook(lambda decoder, given, output: decoded.append(len(output)))
     monkeypatch.setattr("autoenc.evaluation.likelihood.MOST_DECODED", limit)
-    found = negative_log_likelihood(model, given, device=cpu(), samples=7)
+    found = nll(model, given, samples=7)
     assert found == pytest.approx(-truth.log_likelihood(given).mean().item(), rel=1e-5)
     assert sum(decoded) == 70
     assert max(decoded) <= limit
@@ -230,7 +234,7 @@ def test_the_batches_bounds_leave_the_estimate(
 def test_in_parts_the_mean_is_over_all_samples(truth: LinearGaussian, monkeypatch: pytest.MonkeyPatch) -> None:
     model, given = truth.model(shift=1.0, widening=1.5), images(100)
     monkeypatch.setattr("autoenc.evaluation.likelihood.MOST_DECODED", 40)
-    found = negative_log_likelihood(model, given, device=cpu(), samples=500)
+    found = nll(model, given, samples=500)
     assert found == pytest.approx(-truth.log_likelihood(given).mean().item(), abs=0.1)
 
 
@@ -238,11 +242,11 @@ def test_in_parts_the_mean_is_over_all_samples(truth: LinearGaussian, monkeypatc
 def test_the_estimate_is_frozen_and_leaves_no_trace(truth: LinearGaussian, training: bool) -> None:
     model, given = truth.model(shift=1.0).train(training), images(5)
     before = torch.get_rng_state()
-    first = negative_log_likelihood(model, given, device=cpu(), samples=3)
+    first = nll(model, given, samples=3)
     torch.rand(1)
-    assert negative_log_likelihood(model, given, device=cpu(), samples=3) == first
+    assert nll(model, given, samples=3) == first
     torch.set_rng_state(before)
-    negative_log_likelihood(model, given, device=cpu(), samples=3)
+    nll(model, given, samples=3)
     assert torch.equal(torch.get_rng_state(), before)
     assert model.training == training
 
@@ -250,11 +254,11 @@ def test_the_estimate_is_frozen_and_leaves_no_trace(truth: LinearGaussian, train
 def test_likelihoods_too_small_for_a_float_are_no_trouble(truth: LinearGaussian) -> None:
     # 6 pixels that are off by hundreds of standard deviations: exp(-1e5) is 0 in float32.
     model, given = truth.model(std=0.001), images(3)
-    found = negative_log_likelihood(model, given, device=cpu(), samples=4)
+    found = nll(model, given, samples=4)
     assert 1e4 < found < 1e8
 
 
 def test_other_bottlenecks_have_no_likelihood() -> None:
     plain = AutoEncoder(nn.Flatten(), nn.Unflatten(1, (1, 2, 3)))
     with pytest.raises(AssertionError):
-        negative_log_likelihood(plain, images(3), device=cpu(), samples=1)
+        nll(plain, images(3), samples=1)

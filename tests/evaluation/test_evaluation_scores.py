@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-import numpy as np
 import pytest
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from autoenc.data.noise import Noise
 from autoenc.data.noise.corruption import Corruption
 from autoenc.data.noise.pixels import Gaussian, NoNoise, SaltAndPepper
-from autoenc.evaluation.baselines import pca_error
 from autoenc.evaluation.batches import BATCH_SIZE, as_floats, fetch
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
@@ -78,7 +75,8 @@ def images_of(*levels: int) -> Tensor:
 
 
 def scores(model: AutoEncoder, images: Tensor, *, noise: Noise = NONE, split: str = "test") -> dict[str, float]:
-    return fetch(measure(model, images, device=cpu(), noise=noise, split=split, metrics=list(METRICS.values())))
+    measured = measure(model, images, device=cpu(), noise=noise, split=split, metrics=list(METRICS.values()))
+    return fetch(measured.averages)
 
 
 def test_metrics_of_a_known_reconstruction() -> None:
@@ -127,7 +125,7 @@ def test_only_the_metrics_that_are_asked_for() -> None:
     for metrics in ([], ["mse"]):
         found = measure(
             model, images, device=cpu(), noise=NONE, split="test", metrics=[METRICS[name] for name in metrics]
-        )
+        ).averages
         assert set(found) == {"loss", *metrics}
         assert all(value.shape == () and not value.requires_grad for value in found.values())
 
@@ -153,16 +151,16 @@ def test_the_loss_is_the_whole_objective() -> None:
 # --- noise ---
 
 
-def test_noise_gives_twins_against_the_clean_image_and_the_loss_of_the_noisy_input() -> None:
+def test_noise_gives_twins_against_the_clean_image_and_the_loss_of_the_denoising_input() -> None:
     found = scores(known_model(), images_of(51), noise=Whitening())  # 0.2 comes in as 1 and is given back as 1
-    assert set(found) == {"loss"} | set(OF_EACH_IMAGE) | {f"noisy_{name}" for name in OF_EACH_IMAGE}
+    assert set(found) == {"loss"} | set(OF_EACH_IMAGE) | {f"denoising_{name}" for name in OF_EACH_IMAGE}
     assert found["mse"] == pytest.approx(0, abs=1e-12)
     assert found["psnr"] == pytest.approx(100)
-    assert found["noisy_mse"] == pytest.approx(0.64, rel=1e-5)
-    assert found["noisy_mae"] == pytest.approx(0.8, rel=1e-5)
-    assert found["noisy_psnr"] == pytest.approx(-10 * math.log10(0.64), rel=1e-4)
-    assert found["noisy_bce"] == pytest.approx(-0.8 * math.log(1e-6), rel=1e-2)
-    assert found["loss"] == found["noisy_mse"]
+    assert found["denoising_mse"] == pytest.approx(0.64, rel=1e-5)
+    assert found["denoising_mae"] == pytest.approx(0.8, rel=1e-5)
+    assert found["denoising_psnr"] == pytest.approx(-10 * math.log10(0.64), rel=1e-4)
+    assert found["denoising_bce"] == pytest.approx(-0.8 * math.log(1e-6), rel=1e-2)
+    assert found["loss"] == found["denoising_mse"]
 
 
 def test_the_loss_weighs_the_pixels_that_the_noise_corrupted() -> None:
@@ -170,7 +168,7 @@ def test_the_loss_weighs_the_pixels_that_the_noise_corrupted() -> None:
     loss = MeanSquaredError(emphasis=Emphasis(corrupted=3.0, kept=0.5))
     found = scores(known_model(loss=loss), images_of(51, 153), noise=Whitening())
     assert found["loss"] == pytest.approx((3 * 0.64 + 0.5 * 0.16) / 2, rel=1e-5)
-    assert found["noisy_mse"] == pytest.approx((0.64 + 0.16) / 2, rel=1e-5)
+    assert found["denoising_mse"] == pytest.approx((0.64 + 0.16) / 2, rel=1e-5)
 
 
 def test_what_the_loss_has_learnt_is_among_the_scores() -> None:
@@ -188,8 +186,8 @@ def test_frozen_noise_is_the_same_each_time_and_another_on_another_split(noise: 
     first = scores(known_model(), images, noise=noise, split="validation")
     torch.rand(1)  # what anyone else draws has no part in it
     assert scores(known_model(), images, noise=noise, split="validation") == first
-    others = [scores(known_model(), images, noise=noise, split=split)["noisy_mse"] for split in ("test", "train")]
-    assert len({first["noisy_mse"], *others}) == 3
+    others = [scores(known_model(), images, noise=noise, split=split)["denoising_mse"] for split in ("test", "train")]
+    assert len({first["denoising_mse"], *others}) == 3
 
 
 def test_measuring_draws_nothing_from_torchs_own_generator() -> None:
@@ -201,8 +199,8 @@ def test_measuring_draws_nothing_from_torchs_own_generator() -> None:
 def test_noise_is_new_in_every_batch() -> None:
     # With the same noise in each batch, twice the images would give the same mean.
     images = images_of(51).repeat(BATCH_SIZE, 1, 1, 1)
-    once = scores(known_model(), images, noise=SPECKS)["noisy_mse"]
-    twice = scores(known_model(), images.repeat(2, 1, 1, 1), noise=SPECKS)["noisy_mse"]
+    once = scores(known_model(), images, noise=SPECKS)["denoising_mse"]
+    twice = scores(known_model(), images.repeat(2, 1, 1, 1), noise=SPECKS)["denoising_mse"]
     assert once != pytest.approx(twice, rel=1e-5)
 
 
@@ -215,7 +213,7 @@ def test_the_last_smaller_batch_weighs_by_its_images(count: int) -> None:
     images = torch.zeros(count, 1, 2, 2, dtype=torch.uint8)
     images[-1] = 255
     found = scores(known_model(scale=0.0), images, noise=Whitening())
-    for name in ("mse", "mae", "noisy_mse", "loss"):
+    for name in ("mse", "mae", "denoising_mse", "loss"):
         assert found[name] == pytest.approx(1 / count, rel=1e-5), name
     assert found["psnr"] == pytest.approx(100 * (count - 1) / count, rel=1e-5)
 
@@ -248,7 +246,7 @@ def test_in_bfloat16_metrics_are_averaged_in_float32() -> None:
         noise=NONE,
         split="test",
         metrics=list(METRICS.values()),
-    )
+    ).averages
     assert {value.dtype for value in found.values()} == {torch.float32}
     # Rounded to 8 bits of mantissa, pixels are off by 2**-9 of themselves at the most.
     assert 0 < fetch(found)["mae"] < 2**-9
@@ -264,46 +262,3 @@ def test_images_get_the_memory_format_of_the_device(channels_last: bool) -> None
     assert floats.is_contiguous(memory_format=torch.channels_last) == channels_last
     assert floats.is_contiguous() != channels_last
     torch.testing.assert_close(floats, images / 255)
-
-
-# --- the linear baseline ---
-
-
-@pytest.mark.parametrize("components", [1, 3, 20])
-def test_the_linear_baseline_is_pca(components: int) -> None:
-    generator = np.random.default_rng(0)
-    low = generator.random((300, 5)) @ generator.random((5, 32))  # a few directions have most of the variance
-    images = (255 * (low / low.max())).round().astype(np.uint8)
-    train, test = images[:200], images[200:]
-    pca = PCA(components).fit(train / 255)
-    expected = np.mean((pca.inverse_transform(pca.transform(test / 255)) - test / 255) ** 2)
-    tensors = [torch.from_numpy(split).reshape(-1, 2, 4, 4) for split in (train, test)]
-    assert pca_error(*tensors, components=components, device=cpu()) == pytest.approx(expected, rel=1e-3, abs=1e-9)
-
-
-def test_as_many_components_as_pixels_leave_no_error() -> None:
-    images = torch.randint(0, 256, (50, 1, 2, 3), dtype=torch.uint8)
-    assert pca_error(images, images, components=6, device=cpu()) == pytest.approx(0, abs=1e-9)
-    assert pca_error(images, images, components=60, device=cpu()) == pytest.approx(0, abs=1e-9)
-
-
-def test_pca_of_few_large_images_is_that_of_their_products() -> None:
-    """More pixels than can be decomposed, and few images: the other side of the singular value decomposition."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (12, 1, 65, 65), generator=generator, dtype=torch.uint8)  # 4,225 pixels
-    others = torch.randint(0, 256, (5, 1, 65, 65), generator=generator, dtype=torch.uint8)
-    flat, tested = (tensor.flatten(1).double() / 255 for tensor in (images, others))
-    mean = flat.mean(0)
-    directions = torch.linalg.svd(flat - mean, full_matrices=False).Vh[:4].T
-    left = (tested - mean) - (tested - mean) @ directions @ directions.T
-    expected = left.square().mean().item()
-    assert pca_error(images, others, components=4, device=cpu()) == pytest.approx(expected, rel=1e-4)
-    assert pca_error(images, images, components=11, device=cpu()) == pytest.approx(0, abs=1e-8)
-
-
-def test_pca_that_would_take_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    images = torch.zeros(12, 1, 3, 3, dtype=torch.uint8)
-    monkeypatch.setattr("autoenc.evaluation.baselines.MOST_DIMENSIONS", 8)
-    assert pca_error(images, images, components=2, device=cpu()) is None
-    monkeypatch.setattr("autoenc.evaluation.baselines.MOST_NUMBERS", 30)
-    assert pca_error(images[:4], images, components=2, device=cpu()) is None

@@ -20,7 +20,7 @@ from autoenc.data.datasets import Splits, shown_indices
 from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.evaluation.health.examination import examine
-from autoenc.evaluation.scores import measure
+from autoenc.evaluation.scores import Measured, measure
 from autoenc.runs import RunDirectory
 from autoenc.training import loop
 from autoenc.training.checkpoints import load_last
@@ -105,7 +105,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             finally:
                 patch.setattr(self, "targets", targets)
 
-        def recording_measure(*arguments: Any, noise: Any, **options: Any) -> dict[str, Tensor]:
+        def recording_measure(*arguments: Any, noise: Any, **options: Any) -> Measured:
             validation_stds.append(noise.std)
             return measure(*arguments, noise=noise, **options)
 
@@ -173,9 +173,9 @@ def test_the_likelihood_is_that_of_the_test_images(run: Run) -> None:
 
 
 def _nll(run: Run, images: Tensor) -> float:
-    from autoenc.evaluation.likelihood import negative_log_likelihood
+    from autoenc.evaluation.likelihood import negative_log_likelihoods
 
-    return negative_log_likelihood(run.model.model, images, device=cpu(), samples=16)
+    return negative_log_likelihoods(run.model.model, images, device=cpu(), samples=16).mean().item()
 
 
 @pytest.mark.parametrize("split", ["test", "validation", "train"])
@@ -184,7 +184,7 @@ def test_errors_are_of_the_best_weights_on_the_split_they_are_named_after(run: R
     clean = as_floats(images, device=cpu())
     noisy = run.model.config.noise(clean, generator=frozen_generator(cpu(), split=split))
     scores = RunDirectory(run.folder).summary()[split]
-    for name, given in (("mse", clean), ("noisy_mse", noisy.images)):
+    for name, given in (("mse", clean), ("denoising_mse", noisy.images)):
         with torch.no_grad():
             expected = (run.model.model(given).reconstruction - clean).square().mean().item()
         assert scores[name] == pytest.approx(expected, rel=1e-5)
@@ -196,7 +196,7 @@ def test_validation_uses_the_full_noise_and_the_full_penalty_from_the_first_epoc
     summary = RunDirectory(run.folder).summary()
     rows = RunDirectory(run.folder).metrics()
     best = rows[summary["best_epoch"] - 1]
-    for name in ("loss", "reconstruction", "penalty", "mse", "noisy_mse"):
+    for name in ("loss", "reconstruction", "penalty", "mse", "denoising_mse"):
         assert best[f"validation/{name}"] == pytest.approx(summary["validation"][name], rel=1e-5)
     assert best["validation/loss"] == min(row["validation/loss"] for row in rows)
 

@@ -41,7 +41,9 @@ def test_names_are_moved_as_little_as_possible(places: list[float], apart: float
 
 def against(*points: Point, baseline: Sequence[tuple[float, float]] = ()) -> Figure:
     return drawn(
-        lambda: error_by_setting(points, x_label="code size", metric_label="mse", title="a title", baseline=baseline)
+        lambda: error_by_setting(
+            points, x_label="code size", metric_label="mse", title="a title", baseline=baseline, baseline_name="PCA"
+        )
     )
 
 

@@ -216,3 +216,14 @@ def test_nothing_is_written(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     read(tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_digests_are_read_from_the_summary(tmp_path: Path) -> None:
+    assert one(make_run(tmp_path / "early")).digests == {}
+    run = RunDirectory.begin(tmp_path / "run", config=CONFIG)
+    run.write_summary({**SUMMARY, "digests": {"train": "ab", "test": None, "validation": 3}, "duplicates": {"test": 2}})
+    run.set_state("finished")
+    record = one(run.path)
+    assert record.digests == {"train": "ab"}
+    assert record.problems == ("summary.json has entries of the wrong type, which are left out.",)
+    assert record.summary["duplicates"] == {"test": 2}

@@ -269,9 +269,11 @@ def test_a_validation_loss_that_is_not_finite_is_never_the_best(train: Train, mo
 
     original, calls = scores.measure, iter(range(9))
 
-    def measure(*arguments: Any, **options: Any) -> dict[str, Tensor]:
-        values = original(*arguments, **options)
-        return {**values, "loss": values["loss"] * float("nan")} if next(calls) == 1 else values
+    def measure(*arguments: Any, **options: Any) -> scores.Measured:
+        measured = original(*arguments, **options)
+        if next(calls) == 1:
+            measured.averages["loss"] *= float("nan")
+        return measured
 
     monkeypatch.setattr(loop, "measure", measure)
     run = train(exit_code=1)

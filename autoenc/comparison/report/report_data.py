@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
 from autoenc.comparison.keys import differing_settings
-from autoenc.comparison.ranking import better_direction, comparable_sections, reasons, split_of
+from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, reasons, split_of
 from autoenc.evaluation.metrics import find_metric, metric_names
 from autoenc.runs import SPLITS, RunRecord, printable
 
@@ -128,11 +128,11 @@ def metrics(records: Sequence[RunRecord], *, main: str | None = None) -> Part:
     """
     keys = sorted(dict.fromkeys(key for record in records for key in record.metrics), key=_place_of_metric)
     kept = set(sorted(keys, key=lambda key: key != main)[:MOST_METRICS])
-    document = [_metric(key, records) for key in keys if key in kept]
+    document = [_metric(key, records, measured=kept) for key in keys if key in kept]
     return Part(document, _left_out("metric", [key for key in keys if key not in kept]))
 
 
-def _metric(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
+def _metric(key: str, records: Sequence[RunRecord], *, measured: Collection[str]) -> dict[str, Any]:
     unit_of = [record.unit(key) if key in record.metrics else None for record in records]
     units = [unit for unit in dict.fromkeys(unit_of) if unit is not None]
     directions = {better_direction(key, unit=unit) for unit in units}
@@ -146,6 +146,7 @@ def _metric(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:
         "unitOf": [-1 if unit is None else units.index(unit) for unit in unit_of] if len(units) > 1 else None,
         "better": directions.pop() if len(directions) == 1 else None,
         "scale": known.scale if known is not None else "linear",
+        "baseline": baseline_of(key, measured=measured),
         "sections": [section.name for section in sections],
         "sectionOf": [section_of.get(record.name, -1) for record in records] if len(sections) > 1 else None,
     }

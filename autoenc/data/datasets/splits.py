@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from autoenc.data.datasets.binarization import Binarization, frozen
+from autoenc.data.datasets.digests import count_duplicates, image_hashes, ordered_digest, unordered_digest
 from autoenc.registry import Choice
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, ProperFraction
+
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +47,19 @@ class Dataset(Choice):
 class Split:
     """Images with their labels: contiguous uint8 (N, C, H, W) from 0 to 255, and int64 (N,).
 
-    `names` are those of the image files, if each image is a file.
+    `names` are those of the image files, if each image is a file. `indices`, int64 (N,), are the positions of the
+    images in the published file, or in the sorted list of the pictures read for training or for the test. By default
+    the images are the whole file, in its order. Labels and indices stay on the CPU.
     """
 
     images: Tensor
     labels: Tensor
     names: tuple[str, ...] | None = None
+    indices: Tensor = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.indices is None:
+            object.__setattr__(self, "indices", torch.arange(len(self.labels)))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -67,7 +77,7 @@ class Split:
     def take(self, indices: Tensor) -> Split:
         """The images at `indices` (K,), in that order, copied."""
         names = None if self.names is None else tuple(self.names[index] for index in indices.tolist())
-        return Split(self.images[indices], self.labels[indices], names)
+        return Split(self.images[indices], self.labels[indices], names, self.indices[indices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +95,11 @@ class Splits:
 
     With dynamic binarization, `train_probabilities` are the grey training images, uint8 (N, C, H, W), from which each
     batch is drawn, and `train` is a fixed draw of them to measure the model on. Otherwise they are None.
+
+    `digests` identify the images by their content, as SHA-256 in hexadecimal: those of each split in their order, as
+    they are used, black and white if they are binarized (of `train`, the images that batches are made of); and, as
+    `training_pool`, the images of train and validation together, before they are binarized, in any order.
+    `duplicates` counts equal images, before they are binarized: see `count_duplicates`.
     """
 
     train: Split
@@ -92,6 +107,8 @@ class Splits:
     test: Split
     class_names: tuple[str, ...]
     train_probabilities: Tensor | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    duplicates: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -100,7 +117,7 @@ class Splits:
 
     def to(self, device: torch.device) -> Splits:
         """The same splits with their images on a device; labels stay on the CPU."""
-        moved = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
+        moved = {name: getattr(self, name).to(device) for name in SPLITS}
         drawn_from = self.train_probabilities
         return replace(self, **moved, train_probabilities=None if drawn_from is None else drawn_from.to(device))
 
@@ -122,7 +139,7 @@ def make_splits(pools: Pools, *, settings: Dataset) -> Splits:
         test=_first(pools.test, limit=settings.limit),
         class_names=pools.class_names,
     )
-    return splits if settings.binarization == "none" else _binarized(splits, settings=settings)
+    return _identified(splits, settings=settings)
 
 
 def copies_held(settings: Dataset) -> int:
@@ -161,6 +178,20 @@ def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:
 def _first(pool: Split, *, limit: int | None) -> Split:
     # Copied, because a view would keep the whole pool in memory.
     return pool if limit is None or limit >= len(pool) else pool.take(torch.arange(limit))
+
+
+def _identified(splits: Splits, *, settings: Dataset) -> Splits:
+    """The splits, binarized if the settings say so, with their digests and the counts of their duplicates."""
+    published = {name: image_hashes(getattr(splits, name).images) for name in SPLITS}
+    used = published
+    if settings.binarization != "none":
+        splits = _binarized(splits, settings=settings)
+        used = {name: image_hashes(getattr(splits, name).images) for name in SPLITS}
+    if splits.train_probabilities is not None:
+        used["train"] = published["train"]
+    digests = {name: ordered_digest(hashes) for name, hashes in used.items()}
+    digests["training_pool"] = unordered_digest(published["train"] + published["validation"])
+    return replace(splits, digests=digests, duplicates=count_duplicates(published))
 
 
 def _binarized(splits: Splits, *, settings: Dataset) -> Splits:

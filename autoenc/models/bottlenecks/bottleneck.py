@@ -25,9 +25,11 @@ class BottleneckOutput(NamedTuple):
     penalty: Tensor
     """Added to the reconstruction loss: (B,), or (S, B) where it differs between samples."""
     diagnostics: dict[str, Tensor]
-    """Scalars for the epoch's metrics, detached."""
+    """Averages over the images for the epoch's metrics, detached. `Bottleneck.statistics` has what is no average."""
     divergence: Tensor | None = None
     """Variational bottlenecks only: the unweighted KL divergence from the prior in nats, (B,), or estimates (S, B)."""
+    indices: Tensor | None = None
+    """Vector quantization only: the entry of the codebook for each vector of the code, int64 (B, vectors)."""
 
 
 class Passage(NamedTuple):
@@ -57,7 +59,9 @@ class Bottleneck(nn.Module):
     variational: ClassVar[bool] = False
     """Whether the objective is a bound on the likelihood. Then the loss has to be in nats, and there is an ELBO."""
     diagnostic_units: ClassVar[dict[str, str]] = {}
-    """The unit of each diagnostic."""
+    """The unit of each diagnostic and each statistic."""
+    learned_buffers: ClassVar[tuple[str, ...]] = ()
+    """Tensors that are learned without a gradient. They count as parameters."""
 
     settings: Any
 
@@ -92,6 +96,14 @@ class Bottleneck(nn.Module):
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
         """Features (B, feature_size) to codes. Without `draws`, the code of a distribution is its mean."""
         raise NotImplementedError
+
+    def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """Scalars that describe a set of images as a whole, and are no averages over them; counts are integers.
+
+        Computed from the codes (N, code_size) and `indices` of a batch in training, where their names begin with
+        `batch_`, and of a whole split in evaluation.
+        """
+        return {}
 
     def further_penalty(self, passage: Passage) -> Tensor | None:  # noqa: ARG002
         """A penalty, (B,) or (), that needs more than the features. Computed for training and validation only."""

@@ -42,7 +42,7 @@ class Contractive(Bottleneck):
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {
-        "code_variance": "variance of the code's entries over a batch, mean over the entries"
+        "code_variance": "variance of the code's entries over images, mean over the entries"
     }
 
     settings: ContractiveSettings
@@ -69,9 +69,11 @@ class Contractive(Bottleneck):
 
     def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:  # noqa: ARG002
         """(B, code_size), unchanged. The penalty is in `further_penalty`."""
-        variance = at_least_float32(features.detach()).var(0, correction=0).mean()
-        no_penalty = features.new_zeros(())
-        return BottleneckOutput(features, features.unsqueeze(0), no_penalty, {"code_variance": variance})
+        return BottleneckOutput(features, features.unsqueeze(0), penalty=features.new_zeros(()), diagnostics={})
+
+    def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """The spread of the codes."""
+        return {"code_variance": code.var(0, correction=0).mean()}
 
     def further_penalty(self, passage: Passage) -> Tensor:
         """(B,)."""

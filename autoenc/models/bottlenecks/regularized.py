@@ -26,7 +26,7 @@ class Regularized(Bottleneck):
       eval mode. Both encoder and decoder learn from it.
     """
 
-    diagnostic_units: ClassVar[dict[str, str]] = {"code_square": "squared length of the code, mean over a batch"}
+    diagnostic_units: ClassVar[dict[str, str]] = {"code_square": "squared length of the code, mean over images"}
 
     settings: RegularizedSettings
 

@@ -16,7 +16,7 @@ from autoenc.models.layers import at_least_float32, constrain_columns
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
 
 NEAR_ZERO = 0.01
-"""Code entries below this share of the batch's root mean square count as zero."""
+"""Code entries below this share of the root mean square of all codes count as zero."""
 
 TINY = 1e-6
 """The lower bound of a mean activity and of an entry's root mean square."""
@@ -39,7 +39,7 @@ class Sparse(Bottleneck):
     diagnostic_units: ClassVar[dict[str, str]] = {
         "mean_activity": "mean absolute value of the code's entries",
         "near_zero": f"share of the code's entries under {NEAR_ZERO:g} times their root mean square",
-        "silent_units": "share of the code's entries that are so near zero for every image of a batch",
+        "silent_units": "number of the code's entries that are so near zero for every image",
     }
 
     settings: SparseSettings
@@ -63,7 +63,14 @@ class Sparse(Bottleneck):
         """(B, code_size), unchanged."""
         code = at_least_float32(features)
         penalty = self.settings.weight * self._price(code)
-        return BottleneckOutput(features, features.unsqueeze(0), penalty=penalty, diagnostics=_diagnostics(code))
+        diagnostics = {"mean_activity": code.detach().abs().mean()}
+        return BottleneckOutput(features, features.unsqueeze(0), penalty=penalty, diagnostics=diagnostics)
+
+    def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """How sparse the codes are."""
+        absolute = code.abs()
+        near_zero = absolute <= NEAR_ZERO * absolute.square().mean().sqrt()  # (N, code_size)
+        return {"near_zero": near_zero.float().mean(), "silent_units": near_zero.all(0).sum()}
 
     def _price(self, code: Tensor) -> Tensor:
         """The unweighted penalty of codes (B, code_size), (B,); of `kl`, ()."""
@@ -80,16 +87,6 @@ class Sparse(Bottleneck):
                 on = target * (math.log(target) - activity.log())
                 off = (1 - target) * (math.log1p(-target) - torch.log1p(-activity))
                 return (on + off).sum()
-
-
-def _diagnostics(code: Tensor) -> dict[str, Tensor]:
-    absolute = code.detach().abs()
-    near_zero = absolute <= NEAR_ZERO * absolute.square().mean().sqrt()  # (B, code_size)
-    return {
-        "mean_activity": absolute.mean(),
-        "near_zero": near_zero.float().mean(),
-        "silent_units": near_zero.all(0).float().mean(),
-    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +117,8 @@ class TopK(Bottleneck):
 
     penalizes = False
     diagnostic_units: ClassVar[dict[str, str]] = {
-        "active_units": "entries of an image's code that are not 0, mean",
-        "unused_units": "share of the code's entries that are 0 for every image of a batch",
+        "active_per_image": "entries of an image's code that are not 0, mean over images",
+        "unused_units": "number of the code's entries that are 0 for every image",
     }
 
     settings: TopKSettings
@@ -130,12 +127,12 @@ class TopK(Bottleneck):
         """(B, code_size), with k entries (in eval mode test_k) kept."""
         largest = features.topk(self.settings.k if self.training else self.settings.test_k, dim=1)
         code = torch.zeros_like(features).scatter(1, largest.indices, largest.values)
-        active = code.detach() != 0
-        diagnostics = {
-            "active_units": active.float().sum(1).mean(),
-            "unused_units": 1 - active.any(0).float().mean(),
-        }
+        diagnostics = {"active_per_image": (code.detach() != 0).float().sum(1).mean()}
         return BottleneckOutput(code, code.unsqueeze(0), penalty=code.new_zeros(()), diagnostics=diagnostics)
+
+    def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """The entries that are never kept."""
+        return {"unused_units": (code == 0).all(0).sum()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,7 @@ class Variational(Bottleneck):
     variational = True
     diagnostic_units = {  # noqa: RUF012 - typed as a ClassVar by `Bottleneck`
         "kl_nats": "nats an image, unweighted, in closed form",
-        "active_units": f"entries of the code whose mean has a variance over {ACTIVE_VARIANCE:g} within a batch",
+        "active_units": f"number of the code's entries whose mean has a variance over {ACTIVE_VARIANCE:g}",
     }
 
     settings: GaussianSettings | ImportanceWeightedSettings
@@ -80,17 +80,17 @@ class Variational(Bottleneck):
         posterior = DiagonalGaussian.from_features(features)
         divergences = posterior.divergences()  # (B, code_size)
         samples = None if draws is None else posterior.sample(draws)
-        variances = posterior.mean.detach().var(0, correction=0)  # (code_size,); over a batch, so an estimate
         return BottleneckOutput(
             code=posterior.mean,
             samples=posterior.mean.unsqueeze(0) if samples is None else samples,
             penalty=self.penalty(posterior, divergences=divergences, samples=samples),
-            diagnostics={
-                "kl_nats": divergences.detach().sum(1).mean(),
-                "active_units": (variances > ACTIVE_VARIANCE).float().sum(),
-            },
+            diagnostics={"kl_nats": divergences.detach().sum(1).mean()},
             divergence=divergences.sum(1),
         )
+
+    def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """The active units: Burda et al. 2016, ICLR, section 5.2."""
+        return {"active_units": (code.var(0, correction=0) > ACTIVE_VARIANCE).sum()}
 
     def penalty(self, posterior: DiagonalGaussian, *, divergences: Tensor, samples: Tensor | None) -> Tensor:
         """(), (B,) or (S, B), from divergences (B, code_size) and the sampled codes (S, B, code_size), if any."""

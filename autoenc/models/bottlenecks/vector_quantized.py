@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -33,10 +34,14 @@ class VectorQuantized(Bottleneck):
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {
-        "perplexity": "entries: as many, used alike, would have the entropy that a batch's use has; its exponential",
-        "unused_entries": "share of the codebook that no image of a batch uses",
+        "perplexity": "entries: so many, used equally often, have the entropy of the codebook's use",
+        "unused_entries": "number of the codebook's entries that no image uses",
+        "rate_bits": "bits an image: the vectors of a code, times the entropy of the codebook's use",
+        "fixed_rate_bits": "bits an image: the vectors of a code, times log2 of the entries",
         "quantization_error": "squared distance of features from codebook entries, mean over the code's numbers",
     }
+
+    learned_buffers = ("codebook",)
 
     settings: VectorQuantizedSettings
     codebook: Tensor
@@ -83,23 +88,33 @@ class VectorQuantized(Bottleneck):
             self._begin(vectors[draws], count=len(vectors))
         nearest = self._nearest(vectors)  # (N,)
         entries = self.codebook[nearest].view_as(features)
-        # One-hot rows, (N, K). Not by `F.one_hot`, which synchronizes with the device to check its input.
-        chosen = self.codebook.new_zeros(len(nearest), self.codebook_size).scatter(1, nearest.unsqueeze(1), 1.0)
         if learns:
+            # One-hot rows, (N, K). Not by `F.one_hot`, which synchronizes with the device to check its input.
+            chosen = self.codebook.new_zeros(len(nearest), self.codebook_size).scatter(1, nearest.unsqueeze(1), 1.0)
             self._learn(vectors, chosen=chosen, restarts=vectors[draws])
-        shares = chosen.mean(0)  # of the entries in the batch, (K,)
         distances = (features - entries).square().mean(1)  # (B,)
         code = entries + (features - features.detach())  # exactly the entries, with the gradient of the features
         return BottleneckOutput(
             code,
             code.unsqueeze(0),
             penalty=self.settings.commitment * distances,
-            diagnostics={
-                "perplexity": torch.exp(torch.special.entr(shares).sum()),
-                "unused_entries": (shares == 0).float().mean(),
-                "quantization_error": distances.detach().mean(),
-            },
+            diagnostics={"quantization_error": distances.detach().mean()},
+            indices=nearest.view(len(features), -1),
         )
+
+    def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """The use of the codebook."""
+        assert indices is not None
+        ones = torch.ones_like(indices, dtype=self.codebook.dtype).flatten()
+        uses = self.codebook.new_zeros(self.codebook_size).scatter_add(0, indices.flatten(), ones)  # (K,)
+        entropy = torch.special.entr(uses / uses.sum()).sum()  # nats
+        vectors, bits = indices.shape[1], math.log(2)
+        return {
+            "perplexity": torch.exp(entropy),
+            "unused_entries": (uses == 0).sum(),
+            "rate_bits": vectors * entropy / bits,
+            "fixed_rate_bits": torch.full_like(entropy, vectors * math.log2(self.codebook_size)),
+        }
 
     def indices(self, features: Tensor) -> Tensor:
         """The indices of the entries that replace features (B, code_size), (B, code_size / vector_size)."""

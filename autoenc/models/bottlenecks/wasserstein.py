@@ -26,8 +26,9 @@ class Wasserstein(Bottleneck):
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {
-        "mmd": "squared maximum mean discrepancy from N(0, I), unweighted; an estimate that can be below 0",
-        "code_variance": "variance of the code's entries over a batch, mean over the entries; that of N(0, I) is 1",
+        "mmd": "squared maximum mean discrepancy from N(0, I), unweighted; an unbiased estimate that can be below 0, "
+        "averaged over batches",
+        "code_variance": "variance of the code's entries over images, mean over the entries; that of N(0, I) is 1",
     }
 
     settings: WassersteinSettings
@@ -46,8 +47,12 @@ class Wasserstein(Bottleneck):
         """(B, code_size), unchanged; `draws` (B, code_size) are the prior's, for the penalty."""
         code = at_least_float32(features)
         discrepancy = code.new_zeros(()) if draws is None else squared_discrepancy(code, draws)
-        diagnostics = {"mmd": discrepancy.detach(), "code_variance": code.detach().var(0, correction=0).mean()}
-        return BottleneckOutput(features, features.unsqueeze(0), self.settings.weight * discrepancy, diagnostics)
+        penalty = self.settings.weight * discrepancy
+        return BottleneckOutput(features, features.unsqueeze(0), penalty, {"mmd": discrepancy.detach()})
+
+    def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """The spread of the codes."""
+        return {"code_variance": code.var(0, correction=0).mean()}
 
 
 def squared_discrepancy(codes: Tensor, draws: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ class ContinuousBernoulliLikelihood(Loss):
 
     unit = "nats an image, continuous Bernoulli likelihood"
     in_nats = True
+    likelihood_of = "density"
     reads_logits = True
 
     def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002

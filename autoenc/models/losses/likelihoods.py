@@ -26,6 +26,7 @@ class BernoulliLikelihood(Loss):
 
     unit = "nats an image, Bernoulli likelihood"
     in_nats = True
+    likelihood_of = "Bernoulli probability"
     reads_logits = True
 
     def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
@@ -37,6 +38,7 @@ class GaussianLikelihood(Loss):
     """-log N(target; reconstruction, `std`^2) with its constant: a density, so it may be negative."""
 
     in_nats = True
+    likelihood_of = "density"
 
     def __init__(self, *, std: float) -> None:
         super().__init__()
@@ -59,6 +61,7 @@ class LearnedGaussianLikelihood(Loss):
     """
 
     in_nats = True
+    likelihood_of = "density"
     diagnostic_units: ClassVar[dict[str, str]] = {
         "likelihood_std": "standard deviation of the Gaussian likelihood, pixels in [0, 1]; mean over pixels if each "
         "has its own",
@@ -100,6 +103,7 @@ class LaplaceLikelihood(Loss):
     """
 
     in_nats = True
+    likelihood_of = "density"
 
     def __init__(self, *, scale: float) -> None:
         super().__init__()

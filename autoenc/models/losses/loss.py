@@ -57,6 +57,11 @@ class Loss(nn.Module):
     """Whether it is computed from logits. It then has no gradient where `output: identity` leaves (0, 1)."""
     in_nats: ClassVar[bool] = False
     """Whether it is a negative log-likelihood, summed over an image's pixels. Otherwise it is averaged over them."""
+    likelihood_of: ClassVar[str] = ""
+    """What exp(-loss) of an image is, for a loss in nats: a `density` of its pixels, or a probability.
+
+    Numbers of the same kind are comparable, whatever the family and its parameters. Empty: only within this loss.
+    """
     diagnostic_units: ClassVar[dict[str, str]] = {}
     """The unit of each diagnostic that this class may report."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.core.override_parser.types import Override
 
-from autoenc.evaluation.metrics import SPLITS, find_metric, metric_names
+from autoenc.evaluation.metrics import SPLITS, current_key, find_metric, metric_names
 from autoenc.extras import imported
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, flattened, listed, nearest
@@ -91,6 +91,7 @@ class OptunaSearch(Choice):
 
     def __post_init__(self) -> None:
         SAMPLERS.parse(self.sampler)
+        object.__setattr__(self, "metric", current_key(self.metric))
 
     def examples(self, overrides: Sequence[Override]) -> list[tuple[str, ...]]:
         """Jobs at the edges of the search space: if all of them can be run, so can what lies between.
@@ -155,15 +156,18 @@ class OptunaSearch(Choice):
         metric = find_metric(f"{SPLIT}.{self.metric}")
         if metric is None:
             return  # `check` refuses it
-        groups = {"dataset", *(key.partition(".")[0] for key in metric.depends_on)}
+        groups = {"dataset", *(key.partition(".")[0] for key in metric.depends_on if key != "loss")}
         groups |= {"noise"} if metric.input == "noisy" else set()
         groups |= {"loss", "bottleneck"} if self.metric == "loss" else set()
         for key in space.distributions:
             changing = key.lstrip("+")
-            if changing.partition(".")[0] in groups:
+            # Settings of a likelihood change its values, but not what it is a likelihood of.
+            if changing.partition(".")[0] in groups or changing in metric.depends_on:
                 problem = f"its meaning changes with {changing}, so the best value need not be the best model's"
                 if not changing.startswith("dataset"):
                     problem += "; hydra.sweeper.metric=mse measures the same for all: the error on clean images"
+                    if not any(key.lstrip("+").startswith("noise") for key in space.distributions):
+                        problem += ". Of denoisers, so does denoising_mse: from the noisy input to the clean image"
                 raise ConfigError("hydra.sweeper.metric", problem, value=self.metric)
 
 

@@ -12,6 +12,7 @@ import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from autoenc.comparison.labels import metric_label
 from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunDirectory, write_atomically
 from autoenc.settings import ConfigError
@@ -75,7 +76,7 @@ def _unit(folder: Path, *, metric: str) -> str:
         unit: str = RunDirectory(folder).summary().get("units", {}).get(metric, "")
     except ConfigError:
         return ""
-    return unit.partition(",")[0]
+    return unit
 
 
 def _importances(study: Study, trials: list[Trial]) -> dict[str, float] | None:
@@ -106,7 +107,7 @@ def _draw(
         [Tried(trial.number, trial.state, trial.value) for trial in trials if trial.state != "running"],
         _settings(study, ended, importances=importances),
         Objective(
-            f"{SPLIT} {metric}: {unit}" if unit else f"{SPLIT} {metric}",
+            f"{SPLIT} {metric_label(metric, unit=unit)}",
             higher_is_better=study.direction == "maximize",
             scale=known.scale if known else "log",
         ),

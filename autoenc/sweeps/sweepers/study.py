@@ -21,6 +21,7 @@ from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.evaluation.metrics import current_key
 from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers.sampling import STATES, frozen
 from autoenc.sweeps.sweepers.trial import Direction, Outcome, Trial
@@ -111,7 +112,10 @@ class Study:
             with _one_line():
                 self._study.set_user_attr(PROTOCOL, dict(outcome.protocol))
             return outcome
-        for key, other, here in _differences(there, outcome.protocol):
+        # Studies of earlier versions identify the images by other names.
+        common = there.keys() & outcome.protocol.keys()
+        before, now = ({key: each[key] for key in common} for each in (there, outcome.protocol))
+        for key, other, here in _differences(before, now):
             reason = f"it cannot be ranked among the others: {key} is {here} here, and {other} there"
             return Outcome("failed", reason=reason)
         return outcome
@@ -198,7 +202,7 @@ def _check_terms(there: Any, here: Mapping[str, Any], *, name: str) -> None:
 
 
 def _by_key(terms: Mapping[str, Any]) -> dict[str, Any]:
-    sweeper = {f"hydra.sweeper.{key}": terms[key] for key in ("metric", "direction")}
+    sweeper = {"hydra.sweeper.metric": current_key(terms["metric"]), "hydra.sweeper.direction": terms["direction"]}
     return {**sweeper, **terms["space"], **terms["settings"]}
 
 

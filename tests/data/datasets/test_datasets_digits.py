@@ -86,3 +86,11 @@ def test_the_registry_makes_settings_from_values(name: str) -> None:
     ):
         with pytest.raises(ValueError, match=f"dataset.{field}={value}: {problem}"):
             DATASETS.parse({"name": name, **values, field: value})
+
+
+def test_indices_are_positions_in_the_array_of_scikit_learn() -> None:
+    digits = load_digits()
+    for part in (build().train, build().validation, build(limit=50).test):
+        position = part.indices.numpy()
+        assert np.array_equal(digits.target[position], part.labels.numpy())
+        assert np.array_equal(np.rint(digits.images[position] * 255 / 16), part.images[:, 0].numpy())

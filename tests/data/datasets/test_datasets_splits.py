@@ -130,3 +130,12 @@ def test_names_stay_with_their_images() -> None:
         for part in parts(split(Pools(train=named, test=named, class_names=("a",)), limit=limit)):
             assert part.names == tuple(f"{label}.png" for label in part.labels.tolist())
     assert split().train.names is None
+
+
+@pytest.mark.parametrize("binarization", ["none", "static", "dynamic"])
+def test_indices_are_the_positions_in_the_published_files(binarization: str) -> None:
+    for limit in (None, 30):
+        splits = split(limit=limit, binarization=binarization)
+        for part, first in zip(parts(splits), (0, 0, 100), strict=True):
+            assert part.indices.dtype == torch.int64
+            assert torch.equal(part.indices + first, part.labels)

@@ -2,8 +2,9 @@
 
 const MOST_SETTINGS_AT_FIRST = 8;
 const METRICS_AT_FIRST = [
-  "test.mse", "test.noisy_mse", "test.loss", "test.elbo_nats", "test.nll_nats", "test.kl_nats", "test.psnr", "test.ssim",
-  "test.pca_mse", "validation.mse", "parameters", "code_size", "best_epoch", "seconds.training",
+  "test.mse", "test.denoising_mse", "test.loss", "test.elbo_nats", "test.nll_nats", "test.kl_nats", "test.psnr", "test.ssim",
+  "test.pca_mse", "test.linear_denoising_mse", "test.noise_mse", "validation.mse", "validation.denoising_mse", "validation.elbo_nats",
+  "parameters", "code_size", "best_epoch", "seconds.training",
 ];
 
 function tableColumns() {

@@ -22,18 +22,25 @@ function meansByX(group) {
     .sort((a, b) => a.x - b.x);
 }
 
-// PCA: the best linear autoencoder, with as many components as the code has numbers.
+// What an error should be below: that of PCA or of the best linear denoiser, with as many components as the code has numbers.
+
+const BASELINE_NAMES = { pca_mse: "PCA", linear_denoising_mse: "best linear denoiser" };
 
 function baselinePoints(points) {
-  const pca = metrics.get("test.pca_mse");
-  const error = metrics.get("test.mse");
-  if (!pca || pointView.y !== "test.mse") return [];
-  const known = points.filter((point) => isFiniteNumber(pca.of(point.run)));
+  const error = metrics.get(pointView.y);
+  const baseline = metrics.get(error?.baseline);
+  if (!baseline) return [];
+  const known = points.filter((point) => isFiniteNumber(baseline.of(point.run)));
   const dataset = settings.get("dataset");
   const kind = (run) => (error.sections.length > 1 ? (dataset ? asSet(dataset.of(run)) : error.sectionOf(run)) : "");
   return [...groupBy(known, (point) => kind(point.run))].flatMap(([series, group]) =>
-    meansByX(group.map((point) => ({ x: point.x, y: pca.of(point.run) }))).map((mean) => ({ ...mean, series })),
+    meansByX(group.map((point) => ({ x: point.x, y: baseline.of(point.run) }))).map((mean) => ({ ...mean, series })),
   );
+}
+
+function baselineName() {
+  const name = metrics.get(pointView.y).baseline.split(".").at(-1);
+  return BASELINE_NAMES[name] ?? name;
 }
 
 function baselineMarks(baseline, frame) {
@@ -42,7 +49,7 @@ function baselineMarks(baseline, frame) {
     return [
       shape("path", { class: "baseline", d: pathThrough(group.map((point) => [frame.px(point.x), frame.py(point.y)])) }),
       ...group.map((point) => shape("circle", { class: "baseline-mark", cx: frame.px(point.x), cy: frame.py(point.y), r: 3 })),
-      shape("text", { class: "baseline-name", x: left + 6, y: top - 8 }, `PCA${series === "" ? "" : `, ${series}`}`),
+      shape("text", { class: "baseline-name", x: left + 6, y: top - 8 }, `${baselineName()}${series === "" ? "" : `, ${series}`}`),
     ];
   });
 }

@@ -5,16 +5,19 @@ const pointView = { x: null, y: null, logX: false, logY: false, ...NO_PRESET };
 
 const FAR = 8; // times the smallest value: from here on an axis is logarithmic
 
+const DENOISERS = data.mainMetric?.endsWith(".denoising_mse") ?? false;
+const ERROR = DENOISERS ? "test.denoising_mse" : "test.mse";
+
 const PRESETS = [
   {
-    name: "Error against seconds",
-    fits: () => hasNumbers("test.mse") && hasNumbers("seconds.training"),
-    view: { x: "seconds.training", y: "test.mse", logX: true, logY: true },
+    name: DENOISERS ? "Denoising error against seconds" : "Error against seconds",
+    fits: () => hasNumbers(ERROR) && hasNumbers("seconds.training"),
+    view: { x: "seconds.training", y: ERROR, logX: true, logY: true },
   },
   {
-    name: "Error against code size, with PCA",
-    fits: () => hasNumbers("test.mse") && hasNumbers("code_size"),
-    view: { x: "code_size", y: "test.mse", logX: true, logY: true, lines: true, baseline: true },
+    name: DENOISERS ? "Denoising error against code size, with the best linear denoiser" : "Error against code size, with PCA",
+    fits: () => hasNumbers(ERROR) && hasNumbers("code_size"),
+    view: { x: "code_size", y: ERROR, logX: true, logY: true, lines: true, baseline: true },
   },
   {
     name: "Rate against distortion",

@@ -29,6 +29,7 @@ const metrics = new Map(
         units,
         better: metric.better,
         scale: metric.scale,
+        baseline: metric.baseline,
         sections: metric.sections ?? [],
         of: (run) => values[run.index],
         unitOf: (run) => (metric.unitOf ? units[metric.unitOf[run.index]] : units[0]) ?? "",

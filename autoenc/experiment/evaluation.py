@@ -1,0 +1,132 @@
+"""The scores of a trained model on the three splits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from autoenc.evaluation.batches import fetch
+from autoenc.evaluation.health.examination import examine
+from autoenc.evaluation.metrics import DENOISING, SPLITS, metrics
+from autoenc.evaluation.scored_split import ScoredSplit, Trained
+from autoenc.evaluation.scores import measure
+from autoenc.experiment.preparation import Prepared
+from autoenc.training.step import NotFiniteError
+
+STORED_ERRORS = ("mse", f"{DENOISING}mse")
+"""Metrics whose values of each test image are stored."""
+
+
+class Evaluation(NamedTuple):
+    """What was measured of a trained model."""
+
+    scores: dict[str, dict[str, float] | None]
+    """By split and metric; None for an empty split. Counts are integers."""
+    standard_errors: dict[str, dict[str, float]]
+    """Of the mean over images, by split and metric; only of metrics that are such means."""
+    health: dict[str, Any]
+    units: dict[str, str]
+    """By the name of each score."""
+    test_errors: dict[str, npt.NDArray[np.float16]]
+    """`STORED_ERRORS` of each test image, (N,)."""
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Its part of `summary.json`."""
+        return {
+            **self.scores,
+            "standard_errors": self.standard_errors,
+            "health": self.health,
+            "units": self.units,
+        }
+
+
+def evaluate(prepared: Prepared) -> Evaluation:
+    """Score a trained model on its three splits.
+
+    Raises:
+        NotFiniteError: a score is not finite.
+    """
+    config, device, splits, model, _ = prepared
+    trained = Trained(
+        model=model,
+        split=splits.train,
+        noise=config.noise,
+        code_size=config.architecture.code_size,
+        device=device,
+        settings=config.evaluation,
+    )
+    measured = {name: _measure(ScoredSplit(name=name, split=getattr(splits, name), trained=trained)) for name in SPLITS}
+    units = units_of(prepared)
+    names = dict.fromkeys(name for each in measured.values() for name in each.scores)
+    stored = {name: values for name, values in measured["test"].per_image.items() if name in STORED_ERRORS}
+    return Evaluation(
+        scores={name: each.scores or None for name, each in measured.items()},
+        standard_errors={name: _standard_errors(each.per_image) for name, each in measured.items() if each.scores},
+        health=examine(model, splits.test.images, device=device),
+        units={name: units[name] for name in names if name in units},
+        test_errors={name: values.cpu().numpy().astype(np.float16) for name, values in stored.items()},
+    )
+
+
+def units_of(prepared: Prepared) -> dict[str, str]:
+    """The unit of each number that a run may report, by name."""
+    config, loss, bottleneck = prepared.config, prepared.model.loss, prepared.model.bottleneck
+    pixels = {"none": "grey", "static": "statically binarized", "dynamic": "dynamically binarized"}
+    likelihood = f"; {loss.likelihood_of or loss.unit} of {pixels[config.dataset.binarization]} pixels"
+    known = [*metrics().values()]
+    known += [metric.denoising() for metric in known if metric.per_image is not None]
+    return {
+        **{
+            metric.name: metric.unit_in(config.evaluation) + (likelihood if "loss" in metric.depends_on else "")
+            for metric in known
+        },
+        **bottleneck.diagnostic_units,
+        **{f"batch_{name}": f"{unit}; of a batch" for name, unit in bottleneck.diagnostic_units.items()},
+        **loss.diagnostic_units,
+        "loss": bottleneck.objective_unit(loss.unit),
+        "reconstruction": loss.unit,
+        "penalty": bottleneck.penalty_unit,
+    }
+
+
+class _MeasuredSplit(NamedTuple):
+    scores: dict[str, float]
+    per_image: dict[str, Tensor]
+    """(N,) each."""
+
+
+def _measure(scored: ScoredSplit) -> _MeasuredSplit:
+    trained, images = scored.trained, scored.split.images
+    if len(images) == 0:
+        return _MeasuredSplit({}, {})
+    known = [metric for metric in metrics().values() if scored.name in metric.splits]
+    averages, per_image = measure(
+        trained.model, images, device=trained.device, noise=trained.noise, split=scored.name, metrics=known
+    )
+    for metric in known:
+        if metric.per_split is None or (metric.level == "full" and trained.settings.level != "full"):
+            continue
+        value = metric.per_split(scored)
+        if isinstance(value, Tensor):
+            per_image[metric.name], averages[metric.name] = value, value.mean()
+        elif value is not None:
+            averages[metric.name] = torch.as_tensor(value, device=images.device)
+    scores = fetch(averages)
+    odd = [name for name, value in scores.items() if not math.isfinite(value)]
+    if odd:
+        raise NotFiniteError(f"on the {scored.name} split {' and '.join(odd)} is not finite")
+    return _MeasuredSplit(scores, per_image)
+
+
+def _standard_errors(per_image: Mapping[str, Tensor]) -> dict[str, float]:
+    """The standard error of the mean over images of each metric; none of a single image."""
+    return fetch(
+        {name: values.float().std() / math.sqrt(len(values)) for name, values in per_image.items() if len(values) > 1}
+    )
