@@ -36,7 +36,8 @@ def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
     best = (max if better == "higher" else min)(means, key=means.__getitem__)
     names = group_names(groups)
     others = [number for number in means if number != best]
-    lines = [f"By {key}, paired by seed (± half of the 95 % interval of the mean difference, by Student's t):"]
+    where = f" ({', '.join(f'{name} {value}' for name, value in groups[0].apart.items())})" if groups[0].apart else ""
+    lines = [f"By {key}{where}, paired by seed (± half of the 95 % interval of the mean difference, by Student's t):"]
     for number in others[:MOST_PAIRS]:
         found = paired_difference(groups[best], groups[number], key)
         lines.append(_sentence(names[best], names[number], found, higher_is_better=better == "higher"))

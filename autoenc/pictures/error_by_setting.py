@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.evaluation.estimates import Estimate, estimate
-from autoenc.pictures.axis_ticks import number, setting_axis, value_axis, with_intervals
+from autoenc.pictures.axis_ticks import number, setting_axis, value_axis
 from autoenc.pictures.charts import LineLabel, chart_axes, names_height
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.page import INK, MARGIN, SMALL, wrapped
@@ -63,7 +63,7 @@ def error_by_setting(
     found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
     settings = np.unique(found[:, 0]).tolist()
     ends = [end for line in series for _, *both in line.intervals for end in both]
-    upright = value_axis(with_intervals(found[:, 1], ends), unit=metric_label, scale=scale)
+    upright = value_axis(found[:, 1], unit=metric_label, scale=scale, intervals=ends)
     across = setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings)
     size: dict[str, Any] = {"width": WIDTH, "height": max(HEIGHT, names_height(names))}
     page, (corner,), _ = panel_page([""], **size, title=title, line=explained)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autoenc.evaluation.estimates import estimate
-from autoenc.pictures.axis_ticks import number, plain, value_axis, with_intervals
+from autoenc.pictures.axis_ticks import number, plain, value_axis
 from autoenc.pictures.charts import row_axes, row_layout, write_column
 from autoenc.pictures.page import GRID, SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
@@ -62,7 +62,7 @@ def scores_by_run(
     top += line_height(SMALL)
     everything = [values for split in splits for values in found[split]]
     ends = [end for values in everything for end in _interval(values)]
-    axis = value_axis(with_intervals(np.concatenate([[], *everything]), ends), unit=metric_label, scale=scale)
+    axis = value_axis(np.concatenate([[], *everything]), unit=metric_label, scale=scale, intervals=ends)
     axes = row_axes(page, layout, panel=0, corner=Corner(left, top), scale=axis)
     axes.hlines(range(len(rows)), *axes.get_xlim(), color=GRID, linewidth=0.8)
     for index, split in enumerate(splits):

@@ -1,9 +1,10 @@
-// The table of all runs, which sorts, filters, and selects the runs for the sections below it.
+// The table of all runs, which sorts, filters, and selects the runs for the sections below it. The seeds of a setting are
+// one row that opens to its runs.
 
 const MOST_ROWS = 400;
 const SHORT_NAME = 34; // characters that fit into one line, except on a phone
 
-const table = { columns: [], sort: { key: null, descending: false }, filter: () => true, states: new Set(), most: MOST_ROWS };
+const table = { columns: [], sort: { key: null, descending: false }, filter: () => true, states: new Set(), most: MOST_ROWS, eachRun: !groups, open: new Set() };
 
 function buildTable() {
   table.columns = tableColumns();
@@ -25,6 +26,7 @@ function buildTable() {
     element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "All runs, a table that scrolls" }, table.node),
     table.more,
     table.note,
+    data.comparisons.length ? element("ul", { class: "notes comparisons" }, ...data.comparisons.map((text) => element("li", {}, text))) : "",
   );
   drawTable();
   store.listeners.push(showSelection);
@@ -51,7 +53,7 @@ function tableTools() {
     },
   });
   const colors = selectBox("Colours by", {
-    options: [["run", "run"], ...mainSettings.map(({ key }) => [key, key])],
+    options: [...(groups ? [["setting", "setting, not seed"]] : []), ["run", "run"], ...mainSettings.map(({ key }) => [key, key])],
     value: store.colorBy,
     change: (key) => store.setColorBy(key),
   });
@@ -59,6 +61,7 @@ function tableTools() {
     "div", { class: "tools" },
     element("label", { class: "control grow" }, element("span", {}, "Filter"), box),
     stateFilter(),
+    groups ? checkbox("each run", { checked: false, change: (on) => { table.eachRun = on; drawRows(); } }) : null,
     element(
       "div", { class: "buttons", role: "group", "aria-label": "Select runs" },
       button("Select shown", () => store.select(shownRuns().map((run) => run.index)), { id: "select-shown" }),
@@ -107,11 +110,13 @@ function columnChooser() {
 /** A note on the order, with a warning if it ranks by the test split. */
 function rankingNote() {
   const { key } = table.sort;
-  if (key === null) return "Bold: the best of the runs shown.";
+  const means = table.eachRun ? "" : "\u00b1: half of the 95 % interval of the mean over seeds, by Student's t.";
+  if (key === null) return ["Bold: the best of the runs shown.", means].join(" ");
   const split = [...metrics.values()].some((metric) => metric.sections.length > 1);
   const tests = metrics.get(key)?.better && key.startsWith("test.");
   return [
     "Bold: the best of the runs shown.",
+    means,
     split ? "Runs that are not comparable are in separate groups, each with its own best; point at a number to see its group." : "",
     tests ? `Ranked by ${key}, on the test split. To choose among runs, rank by a validation column: a test score that was used to choose is no longer a test.` : `Sorted by ${key}.`,
   ].filter(Boolean).join(" ");
@@ -180,7 +185,7 @@ function sortBy(key) {
 
 function rowOf(run, columns) {
   const box = element("input", { type: "checkbox", on: { change: () => store.toggle(run.index, box.checked) } });
-  const mark = shape("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape("path", { d: markPath(0, 4.6) }));
+  const mark = swatch(null);
   const name = element("span", { class: run.label.length <= SHORT_NAME ? "run-name short" : "run-name" }, element("bdi", {}, run.label));
   const badge = run.state === "finished" ? null : element("span", { class: `badge ${run.state}` }, run.state);
   const said = (run.reasons ?? []).join(" \u00b7 ");
@@ -197,24 +202,73 @@ function shownRuns() {
   return runs.filter((run) => !table.states.has(run.state) && table.filter(run));
 }
 
+/** The row of a setting with several seeds, and a button that shows its runs. */
+function groupRowOf(some) {
+  const { index, label } = groupOf(some[0]);
+  const box = element("input", { type: "checkbox", on: { change: () => selectRuns(some, box.checked) } });
+  const mark = swatch(null);
+  const open = table.open.has(index);
+  const seeds = button(`${plural(new Set(some.map(seedOf)).size, "seed")}`, () => {
+    if (!table.open.delete(index)) table.open.add(index);
+    drawRows();
+    table.body.querySelector(`[data-group="${index}"] .open`).focus();
+  }, { class: "open", "aria-expanded": String(open) });
+  const unfinished = some.filter((run) => run.state !== "finished").length;
+  const name = element("span", { class: label.length <= SHORT_NAME ? "run-name short" : "run-name" }, element("bdi", {}, label));
+  const badge = unfinished ? element("span", { class: "badge" }, `${unfinished} not finished`) : null;
+  const head = element(
+    "th", { class: "run", scope: "row" },
+    element("label", {}, box, mark, element("span", { class: "run-text" }, name, badge)), seeds,
+  );
+  const cells = table.cells.map((column) =>
+    element("td", { class: column.numeric ? "number" : "text" }, column.metric ? groupText(column.metric, some) : groupSetting(column, some)),
+  );
+  return { node: element("tr", { class: "group", "data-group": index }, head, ...cells), box, mark, cells };
+}
+
+function shownRuns() {
+  return runs.filter((run) => !table.states.has(run.state) && table.filter(run));
+}
+
+/** What the table shows in order: single runs, and settings with several seeds. */
+function itemsOf(shown) {
+  if (table.eachRun) return shown.map((run) => ({ runs: [run] }));
+  const place = sectionOfSorted() ?? (() => 0);
+  const bySetting = groupBy(shown, (run) => `${groupOf(run).index} ${place(run)}`);
+  return [...bySetting.values()].flatMap((some) => (haveSeveralSeeds(some) ? [{ runs: some }] : some.map((run) => ({ runs: [run] }))));
+}
+
 function drawRows() {
-  const shown = sorted(shownRuns());
-  const drawn = shown.slice(0, table.most);
+  const shown = shownRuns();
+  const items = sorted(itemsOf(shown));
+  const drawn = items.slice(0, table.most);
+  for (const item of drawn) Object.assign(item, item.runs.length > 1 ? groupRowOf(item.runs) : table.rows.get(item.runs[0].index));
+  for (const row of table.rows.values()) row.node.classList.remove("inside");
+  table.items = drawn;
   table.body.replaceChildren(...withHeadings(drawn));
   table.note.textContent = rankingNote();
-  markBest(shown);
-  table.more.hidden = drawn.length === shown.length;
-  table.more.textContent = `Show ${Math.min(MOST_ROWS, shown.length - drawn.length)} more of ${shown.length} runs`;
+  markBest(items);
+  table.more.hidden = drawn.length === items.length;
+  table.more.textContent = `Show ${Math.min(MOST_ROWS, items.length - drawn.length)} more of ${items.length} rows`;
   showSelection();
 }
 
-function sorted(shown) {
+/** The number of a metric that stands for an item: the value of a run, or the mean over seeds. */
+function valueOfItem(metric, item) {
+  return item.runs.length > 1 ? (estimateOf(metric, item.runs)?.mean ?? null) : metric.of(item.runs[0]);
+}
+
+function sorted(items) {
   const { key, descending } = table.sort;
-  if (key === null) return shown;
+  if (key === null) return items;
   const column = table.columns.find((found) => found.key === key);
-  const read = column ? column.value : (run) => run.label;
+  const read = (item) => {
+    if (!column) return item.runs.length > 1 ? groupOf(item.runs[0]).label : item.runs[0].label;
+    return (column.metric ? valueOfItem(column.metric, item) : column.value(item.runs[0])) ?? undefined;
+  };
   const place = sectionOfSorted() ?? (() => 0);
-  return [...shown].sort((a, b) => place(a) - place(b) || inOrder(read(a), read(b), descending) || a.index - b.index);
+  const known = items.map((item) => ({ item, value: read(item), place: place(item.runs[0]), index: item.runs[0].index }));
+  return known.sort((a, b) => a.place - b.place || inOrder(a.value, b.value, descending) || a.index - b.index).map(({ item }) => item);
 }
 
 /** The section of each run if the sorting metric cannot rank all of them together; unranked runs are last. */
@@ -224,15 +278,26 @@ function sectionOfSorted() {
   return (run) => (metric.sectionOf(run) < 0 ? metric.sections.length : metric.sectionOf(run));
 }
 
-/** The rows of runs in order, with a row above each group that names it. */
+/** The rows of items in order, with those of open ones, and a row above each section that names it. */
 function withHeadings(ordered) {
   const place = sectionOfSorted();
   const { sections } = metrics.get(table.sort.key) ?? {};
-  return ordered.flatMap((run, at) => {
-    const row = table.rows.get(run.index).node;
-    if (!place || (at > 0 && place(ordered[at - 1]) === place(run))) return [row];
+  return ordered.flatMap((item, at) => {
+    const [run] = item.runs;
+    const rows = [item.node, ...insideOf(item)];
+    if (!place || (at > 0 && place(ordered[at - 1].runs[0]) === place(run))) return rows;
     const name = element("span", {}, sections[place(run)] ?? "not ranked");
-    return [element("tr", { class: "section" }, element("th", { scope: "rowgroup", colspan: table.cells.length + 1 }, name)), row];
+    return [element("tr", { class: "section" }, element("th", { scope: "rowgroup", colspan: table.cells.length + 1 }, name)), ...rows];
+  });
+}
+
+/** The rows of the runs of an open setting, in their own order. */
+function insideOf(item) {
+  if (item.runs.length === 1 || !table.open.has(groupOf(item.runs[0]).index)) return [];
+  return sorted(item.runs.map((run) => ({ runs: [run] }))).map(({ runs: [run] }) => {
+    const { node } = table.rows.get(run.index);
+    node.classList.add("inside");
+    return node;
   });
 }
 
@@ -247,24 +312,23 @@ function inOrder(a, b, descending) {
   return sign * (Number(a > b) - Number(a < b));
 }
 
-/** The best of each section with at least two runs. */
-function markBest(shown) {
+/** The best of each section with at least two rows; no mean over only some of the seeds, which may be the better ones. */
+function markBest(items) {
   table.cells.forEach((column, place) => {
     const { metric } = column;
     if (!metric?.better) return;
+    for (const run of runs) table.rows.get(run.index).cells[place].classList.remove("best");
     const sign = metric.better === "higher" ? -1 : 1;
-    const sections = groupBy(shown.filter((run) => isFiniteNumber(metric.of(run)) && metric.sectionOf(run) >= 0), metric.sectionOf);
-    const best = new Map();
-    for (const [section, group] of sections) {
-      if (group.length > 1) best.set(section, Math.min(...group.map((run) => sign * metric.of(run))));
-    }
-    for (const run of shown) {
-      const cell = table.rows.get(run.index).cells[place];
-      const section = metric.sectionOf(run);
-      // All values that look like the best: one alone in bold would be a riddle.
-      const isBest = isFiniteNumber(metric.of(run)) && best.has(section) && measured(sign * best.get(section)) === measured(metric.of(run));
-      cell.classList.toggle("best", isBest);
-      if (metric.sections.length > 1 && section >= 0) cell.title = metric.sections[section];
+    const section = (item) => metric.sectionOf(item.runs.find((run) => isFiniteNumber(metric.of(run))) ?? item.runs[0]);
+    const scored = items.filter((item) => isFiniteNumber(valueOfItem(metric, item)) && section(item) >= 0);
+    for (const group of groupBy(scored, section).values()) {
+      const best = measured(sign * Math.min(...group.map((item) => sign * valueOfItem(metric, item))));
+      for (const item of group.filter((each) => each.cells)) {
+        const partial = item.runs.length > 1 && estimateOf(metric, item.runs).partial;
+        // All values that look like the best: one alone in bold would be a riddle.
+        item.cells[place].classList.toggle("best", group.length > 1 && !partial && measured(valueOfItem(metric, item)) === best);
+        if (metric.sections.length > 1) item.cells[place].title = metric.sections[section(item)];
+      }
     }
   });
 }
@@ -272,18 +336,23 @@ function markBest(shown) {
 // Selection.
 
 function selectShown(on) {
-  const indices = shownRuns().map((run) => run.index);
+  selectRuns(shownRuns(), on);
+}
+
+function selectRuns(some, on) {
+  const indices = some.map((run) => run.index);
   const others = [...store.selected].filter((index) => !indices.includes(index));
   store.select(on ? [...others, ...indices] : others);
 }
 
 function showSelection() {
-  for (const run of runs) {
-    const { box, mark, node } = table.rows.get(run.index);
-    const on = store.selected.has(run.index);
-    const look = looks.of(run);
-    box.checked = on;
-    node.classList.toggle("selected", on);
+  const rows = runs.map((run) => ({ ...table.rows.get(run.index), runs: [run] }));
+  for (const { box, mark, node, runs: some } of [...rows, ...table.items.filter((item) => item.runs.length > 1)]) {
+    const on = some.filter((run) => store.selected.has(run.index));
+    const look = store.colorBy === "run" && some.length > 1 ? null : looks.of(on[0] ?? some[0]);
+    box.checked = on.length === some.length;
+    box.indeterminate = on.length > 0 && on.length < some.length;
+    node.classList.toggle("selected", on.length > 0);
     paint(mark, look).firstChild.setAttribute("d", markPath(look?.mark ?? 0, 4.6));
   }
   const shown = shownRuns();
