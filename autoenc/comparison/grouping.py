@@ -143,8 +143,9 @@ def _by_place(records: Iterable[RunRecord], keys: Sequence[str]) -> dict[tuple[s
 
 
 def place_of(record: RunRecord, keys: Sequence[str]) -> tuple[str, ...]:
-    """The values of some keys, equal for runs of one group."""
-    return tuple(as_typed(value_of(record, key)) for key in keys)
+    """The values of some keys, equal for runs of one group; the text `null` is not a missing value."""
+    values = [value_of(record, key) for key in keys]
+    return tuple(repr(value) if isinstance(value, str) else as_typed(value) for value in values)
 
 
 def _belongs_to(record: RunRecord, section: Section, *, metric: str) -> bool:

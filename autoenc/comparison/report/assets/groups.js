@@ -36,7 +36,7 @@ function average(values) {
 
 /** `0.0506 ± 0.0011`: two digits of the interval. */
 function withInterval({ mean, half }) {
-  if (!half) return measured(mean); // a single seed, or a number that no seed changes
+  if (!(half > 1e-12 * Math.abs(mean))) return measured(mean); // a single seed, or a number that no seed changes
   const decimals = 1 - Math.floor(Math.log10(half));
   if (decimals > 9 || half >= 1e7) return `${measured(mean)} \u00b1 ${measured(half)}`;
   const written = (value) => value.toLocaleString("en-US", { minimumFractionDigits: Math.max(0, decimals), maximumFractionDigits: Math.max(0, decimals) });
