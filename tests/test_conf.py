@@ -62,6 +62,7 @@ def test_the_defaults_are_those_of_the_issue() -> None:
         "schedule": "constant",
         "device": "auto",
         "tracker": "none",
+        "evaluation": "quick",
     }
     assert config["seed"] == 0
     parse(config)

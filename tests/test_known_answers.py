@@ -38,7 +38,7 @@ def train_to_the_end(*overrides: str, steps: int) -> tuple[float, float]:
     components = config.architecture.code_size
     pca = principal_components(images, components=components, device=device)
     assert pca is not None
-    return fetch(scores.averages)["mse"], (pca(batch) - batch).square().mean().item()
+    return fetch(scores.averages)["mse"], (pca.reconstruct(batch) - batch).square().mean().item()
 
 
 @pytest.mark.parametrize("architecture", [("linear",), ("conv_linear", "architecture.channels=[8]")])

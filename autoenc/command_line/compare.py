@@ -33,10 +33,10 @@ from autoenc.settings import ConfigError, listed
 
 DESCRIPTION = """\
 Compare the runs in some folders, finished or not: the settings that differ and the metrics, the best first. Only
-comparable numbers are ranked together: of the same images (known by their content) and the same unit, and for an error
-from a noisy input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its
-95 % interval. The best setting is compared with the others, paired by seed. Two runs are also compared key by key, and
-image by image. Nothing in the folders is changed or executed.
+comparable numbers are ranked together: of images with the same content and the same unit, and for an error from a noisy
+input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval.
+The best setting is compared with the others, paired by seed. Two runs are also compared key by key, and image by image.
+Nothing in the folders is changed or executed.
 """
 
 KEYS = """\

@@ -18,6 +18,7 @@ from autoenc.comparison.ranking import (
     Section,
     better_direction,
     comparable_sections,
+    digest_names,
     not_comparable_in,
     sorted_by,
     split_of,
@@ -149,9 +150,9 @@ def place_of(record: RunRecord, keys: Sequence[str]) -> tuple[str, ...]:
 
 
 def _belongs_to(record: RunRecord, section: Section, *, metric: str) -> bool:
-    """Whether an unfinished run would be in a section; it has no unit and machine yet."""
+    """Whether an unfinished run would be in a section; it has no unit, machine and digests yet."""
     differing = not_comparable_in(record, section.records[0], metric)
-    return not set(differing) - {"unit", "likelihood", "device", "threads", "host"}
+    return not set(differing) - {"unit", "likelihood", "device", "threads", "host", *digest_names(metric)}
 
 
 def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:

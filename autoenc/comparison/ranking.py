@@ -3,9 +3,10 @@
 Two numbers are comparable if they have the same unit and were measured in the same way on the same images. Runs whose
 numbers are not comparable fall into sections, and each section is ranked separately.
 
-Images are the same if their digests are, wherever they are stored. Runs of older versions have no digests. They are
-compared by the settings of their dataset, and join the runs with digests that have the same settings. If those have
-several digests, because the images were replaced, the older runs are a section of their own.
+Images are the same if their digests are, wherever they are stored. Runs of older versions have no digests and are
+compared by the settings of their dataset. On a published dataset, they join the runs with digests that have the same
+settings, unless these have several digests. Which pictures a folder held then cannot be known: older runs on a folder
+are a section of their own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ RELEVANT_DATASET_SETTINGS = ("dataset.validation_fraction", "dataset.binarizatio
 """They matter even if the images are the same."""
 TRAINED = {"denoising_mse": "to denoise", "elbo_nats": "to raise the ELBO"}
 """Metrics other than mse that runs are trained to improve, and how to say so."""
+FOLDER = "dataset.path"
+"""The setting of a dataset whose files can change."""
 TRAINING_POOL = "training_pool"
 """The digest of the images that training and validation are drawn from."""
 DIGEST_CHARACTERS = 8
@@ -120,7 +123,9 @@ def _key(protocol: Protocol) -> _Key:
 
 
 def _protocols(records: Sequence[RunRecord], metric: str) -> list[Protocol]:
-    """The protocol of each run. A run without digests has that of the runs with the same settings, if it is unique."""
+    """The protocol of each run. On a published dataset, a run without digests has that of the runs with the same
+    settings, if it is unique.
+    """
     protocols = [measurement_protocol(record, metric) for record in records]
     with_digests = [has_digests(record, metric) for record in records]
     if all(with_digests) or not any(with_digests):
@@ -131,7 +136,7 @@ def _protocols(records: Sequence[RunRecord], metric: str) -> list[Protocol]:
             settings = _key(measurement_protocol(record, metric, by_digest=False))
             by_settings.setdefault(settings, {})[_key(protocol)] = protocol
     for number, (known, protocol) in enumerate(zip(with_digests, protocols, strict=True)):
-        same = {} if known else by_settings.get(_key(protocol), {})
+        same = {} if known or FOLDER in protocol else by_settings.get(_key(protocol), {})
         if len(same) == 1:
             protocols[number] = next(iter(same.values()))
     return protocols
@@ -173,9 +178,10 @@ def measurement_protocol(record: RunRecord, metric: str, *, by_digest: bool = Tr
 
 def not_comparable_in(one: RunRecord, two: RunRecord, metric: str) -> list[str]:
     """The names of what must be equal for two runs' numbers to be comparable, and is not."""
-    by_digest = has_digests(one, metric) and has_digests(two, metric)
-    first, second = (measurement_protocol(record, metric, by_digest=by_digest) for record in (one, two))
-    return [name for name in {**first, **second} if as_typed(first.get(name)) != as_typed(second.get(name))]
+    known = has_digests(one, metric) + has_digests(two, metric)
+    first, second = (measurement_protocol(record, metric, by_digest=known == 2) for record in (one, two))
+    names = [name for name in {**first, **second} if as_typed(first.get(name)) != as_typed(second.get(name))]
+    return [*digest_names(metric)[:1], *names] if known == 1 and FOLDER in first else names
 
 
 def has_digests(record: RunRecord, metric: str) -> bool:
@@ -186,7 +192,7 @@ def has_digests(record: RunRecord, metric: str) -> bool:
 def _images(record: RunRecord, metric: str, *, by_digest: bool) -> Protocol:
     split, settings = _measured_on(metric), record.settings_of_groups.get("dataset", {})
     if by_digest and has_digests(record, metric):
-        names = zip(_digest_names(metric), (split, TRAINING_POOL), strict=True)
+        names = zip(digest_names(metric), (split, TRAINING_POOL), strict=True)
         relevant = {key: settings[key] for key in RELEVANT_DATASET_SETTINGS if key in settings}
         return relevant | {name: record.digests[part] for name, part in names}
     found = {"dataset": "", **settings}
@@ -200,14 +206,14 @@ def _measured_on(metric: str) -> str:
     return split_of(metric) or "train"
 
 
-def _digest_names(metric: str) -> tuple[str, str]:
+def digest_names(metric: str) -> tuple[str, str]:
     """What a heading calls the digests of the split and of the training pool."""
     return f"{_measured_on(metric)} images", "images to train on"
 
 
 def _apart(protocols: Sequence[Protocol], members: Sequence[Sequence[RunRecord]], metric: str) -> list[dict[str, str]]:
     """What distinguishes each section, by name: its settings, and digests only where these do not explain it."""
-    digests = _digest_names(metric)
+    digests = digest_names(metric)
     if any(name in digests for name in differing_keys(protocols)):
         unknown = dict.fromkeys(digests, "")
         shared = _dataset_settings(members)

@@ -50,7 +50,7 @@ class LinearAutoencoder(NamedTuple):
         """Images (B, C, H, W) to codes (B, K)."""
         return (images.flatten(1) - self.input_mean) @ self.encoder
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def reconstruct(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to reconstructions (B, C, H, W)."""
         return (self.encode(images) @ self.decoder + self.output_mean).view_as(images)
 
@@ -144,7 +144,8 @@ def _leading(scatter: Tensor, *, components: int) -> Tensor:
     values, vectors = torch.linalg.eigh(scatter)  # ascending
     least = torch.finfo(scatter.dtype).eps * len(scatter) * values.sum()
     rank = int((values > least).sum())
-    return vectors[:, len(values) - min(components, rank) :]
+    leading: Tensor = vectors[:, len(values) - min(components, rank) :]
+    return leading
 
 
 def _scatter_of_pixels(images: Tensor) -> Tensor:

@@ -163,7 +163,7 @@ def pca_error(scored: ScoredSplit) -> Tensor | None:
     if (pca := scored.trained.pca) is None:
         log.info("Images of so many pixels are too large for PCA: there is no pca_mse.")
         return None
-    return scored.errors(pca, noisy=False)
+    return scored.errors(pca.reconstruct, noisy=False)
 
 
 def noise_error(scored: ScoredSplit) -> Tensor | None:
@@ -181,7 +181,9 @@ def median_error(scored: ScoredSplit) -> Tensor | None:
 def pca_denoising_error(scored: ScoredSplit) -> Tensor | None:
     """The squared error of the PCA of clean images, from the noisy to the clean image, (N,); None without noise."""
     trained = scored.trained
-    return scored.errors(trained.pca, noisy=True) if trained.noise.corrupts and trained.pca is not None else None
+    if not trained.noise.corrupts or trained.pca is None:
+        return None
+    return scored.errors(trained.pca.reconstruct, noisy=True)
 
 
 def linear_denoising_error(scored: ScoredSplit) -> Tensor | None:
@@ -189,7 +191,7 @@ def linear_denoising_error(scored: ScoredSplit) -> Tensor | None:
     trained = scored.trained
     if not trained.noise.corrupts or trained.linear_denoiser is None:
         return None
-    return scored.errors(trained.linear_denoiser, noisy=True)
+    return scored.errors(trained.linear_denoiser.reconstruct, noisy=True)
 
 
 METRICS: dict[str, Metric] = {

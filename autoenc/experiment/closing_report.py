@@ -69,10 +69,12 @@ def verdict(test: Mapping[str, float], *, code_size: int) -> tuple[int, str]:
         return logging.INFO, f"The {what}, {error:.4g}, is that of {best} ({known[best]:.4g})."
     if error < known[best]:
         return logging.INFO, f"The {what}, {error:.4g}, is below that of the best baseline, {best} ({known[best]:.4g})."
-    above = [f"{words} ({value:.4g})" for words, value in known.items() if value < error]
     # A variational or quantized code is not meant to hold as much as PCA's.
     level = logging.INFO if {"elbo_nats", "rate_bits"} & test.keys() else logging.WARNING
-    return level, f"The {what}, {error:.4g}, is above that of {' and of '.join(above)}."
+    nothing = next(iter(known))  # the baseline that needs no model
+    worse_than = nothing if error > known[nothing] else best
+    times = f"{error / known[worse_than]:.2g} times " if error > 2 * known[worse_than] else "above "
+    return level, f"The {what}, {error:.4g}, is {times}that of {worse_than} ({known[worse_than]:.4g})."
 
 
 def _with_error(value: float, standard_error: float | None) -> str:

@@ -151,8 +151,9 @@ class RunDirectory:
         """Write `test_errors.npz`: the errors of each test image by metric, (N,), and the digest of the test images."""
         import numpy as np
 
+        arrays: dict[str, Any] = {"digest": np.array(digest), **errors}
         content = io.BytesIO()
-        np.savez_compressed(content, digest=np.array(digest), **errors)
+        np.savez_compressed(content, **arrays)
         write_atomically(self.path / "test_errors.npz", content.getvalue())
 
     def tracker(self) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from autoenc.command_line import main
 from autoenc.command_line.compose import config_directory
 from autoenc.command_line.hydra_internals import initialize
 from autoenc.command_line.output_folder import claimed_folder
-from autoenc.runs import RunDirectory
+from autoenc.comparison.ranking import comparable_sections
+from autoenc.runs import RunDirectory, read_runs
 from autoenc.settings import ConfigError
 from tests.conftest import REPOSITORY, TINY, Train
 from tests.sweeps.faulty import install
@@ -228,5 +229,16 @@ def test_a_variational_model_turns_bce_into_a_likelihood(train: Train, capsys: p
     assert summary["test"]["nll_nats"] <= -summary["test"]["elbo_nats"] + 1
     for name in ("elbo_nats", "nll_nats"):
         assert summary["units"][name].endswith("; Bernoulli probability of grey pixels")
-    assert "elbo_nats" in summary["validation"]
-    assert "nll_nats" not in summary["validation"]
+        assert name in summary["validation"]
+
+
+def test_densities_of_the_same_pixels_are_ranked_together(train: Train) -> None:
+    losses = ("mse", "laplace", "continuous_bernoulli", "bernoulli")
+    variational = ("bottleneck=gaussian", "noise=none", "training.epochs=1")
+    runs = [train(f"loss={loss}", *variational, folder=loss) for loss in losses]
+    densities, probabilities = comparable_sections(read_runs(runs), "validation.elbo_nats")
+    assert (len(densities.records), len(probabilities.records)) == (3, 1)
+    assert (densities.name, probabilities.name) == (
+        "likelihood density of grey pixels",
+        "likelihood Bernoulli probability of grey pixels",
+    )

@@ -205,3 +205,10 @@ def test_a_mean_over_some_of_the_runs_is_marked_and_never_the_best() -> None:
     assert equal.best == {1}
     (warning,) = warnings(scored({"conv": (None, 21.0, 22.0), **whole}))
     assert warning.startswith("Some runs have no test.psnr: a mean with a number in brackets")
+
+
+@pytest.mark.parametrize("path", [{}, {"dataset__path": "imgs"}])
+def test_unfinished_runs_are_missed_in_the_groups_of_their_settings(path: dict[str, str]) -> None:
+    found = {"test": "7e57", "training_pool": "b001"}
+    runs = [record("a", {"mse": 0.1}, digests=found, **path), record("lost", state="failed", seed=1, **path)]
+    assert [group.left_out for group in groups(runs, "architecture")] == [1]

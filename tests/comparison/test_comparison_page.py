@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.page import (
-    CHARTS,
     ComparisonSettings,
     _figure_or_warning,
     check_comparison,
@@ -21,7 +21,7 @@ from autoenc.comparison.page import (
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
 from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.page import house_style
-from autoenc.runs import Sweep, SweepJob, read_runs, read_sweep, write_sweep
+from autoenc.runs import RunRecord, Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
 from tests.comparison.made_records import record
 from tests.comparison.run_folders import SUMMARY, make_run
@@ -109,18 +109,22 @@ def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable(
     units = {"denoising_mse": "mean over pixels of the squared error, pixels in [0, 1]; from the noisy input"}
     settings = dataclasses.replace(SETTINGS, against="architecture.code_size")
     runs = [record(str(size), scores, architecture__code_size=size, units=units) for size in (2, 4)]
-    with house_style():
-        (against, final), noisier = (
-            [_figure_or_warning(name, runs, settings=settings, metric="denoising_mse") for name in CHARTS[:0:-1]]
-            for runs in (runs, [*runs, record("6", scores, noise={"name": "gaussian", "std": 1}, units=units)])
-        )
-    assert against is not None
-    assert final is not None
-    assert "best linear denoiser, test" in {line.get_label() for line in against.axes[0].get_lines()}
+    noisier = record("6", scores, noise={"name": "gaussian", "std": 1}, units=units)
+
+    def chart(name: str, *records: RunRecord) -> Figure:
+        with house_style():
+            figure = _figure_or_warning(name, records, settings=settings, metric="denoising_mse")
+        assert figure is not None
+        return figure
+
+    lines = {line.get_label(): line for line in chart("error_against", *runs).axes[0].get_lines()}
+    assert list(np.asarray(lines["best linear denoiser, test"].get_ydata())) == [0.03, 0.03]
     label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error"
-    assert " ".join(final.axes[0].get_xlabel().split()) == label
-    texts = [[text.get_text() for text in figure.texts] for figure in (final, *noisier) if figure is not None]
-    assert ["Not all are comparable: they differ in noise" in " ".join(each) for each in texts] == [False, True, True]
+    assert " ".join(chart("final_losses", *runs).axes[0].get_xlabel().split()) == label
+    for name in ("error_against", "final_losses"):
+        for records, remarked in ((runs, False), ([*runs, noisier], True)):
+            texts = " ".join(text.get_text() for text in chart(name, *records).texts)
+            assert ("Not all are comparable: they differ in noise (none and gaussian)." in texts) == remarked
 
 
 def test_a_sweep_file_is_read_as_written_and_names_no_folder_outside(tmp_path: Path) -> None:

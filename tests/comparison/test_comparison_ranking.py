@@ -191,6 +191,14 @@ def test_a_run_without_digests_joins_those_with_the_same_settings_if_these_are_t
         "test images 7e570000": ["new"],
         "test images 44440000": ["replaced"],
     }
+    folder = {"dataset__path": "imgs"}  # which may hold other pictures now
+    unknown, known = (
+        record("unknown", {"mse": 0.3}, **folder),
+        record("known", {"mse": 0.1}, **folder, digests=digests()),
+    )
+    assert headings([unknown, known]) == {"test images unknown": ["unknown"], "test images 7e570000": ["known"]}
+    assert not_comparable_in(unknown, known, "test.mse") == ["test images"]
+    assert not_comparable_in(unknown, unknown, "test.mse") == not_comparable_in(known, known, "test.mse") == []
     assert not_comparable_in(old, new, "test.mse") == []
     assert not_comparable_in(old, other, "test.mse") == ["dataset.limit"]
     assert not_comparable_in(new, replaced, "test.mse") == ["test images"]

@@ -135,3 +135,12 @@ def test_seeds_of_a_setting_are_a_group(tmp_path: Path) -> None:
     assert found["labels"] == ["conv", "linear", "waiting"]
     assert found["t"] == [pytest.approx(12.7062)]
     assert report_data.groups([runs[0], *runs[3:]]) is None
+
+
+def test_metrics_name_their_baselines(tmp_path: Path) -> None:
+    scores = summary(0.02, denoising_mse=0.3, linear_denoising_mse=0.4)
+    document = report_data.metrics([record(tmp_path, "a", summary=scores)]).document
+    found = {metric["key"]: metric["baseline"] for metric in document}
+    assert found["test.mse"] == found["validation.mse"] == "test.pca_mse"  # the only one that was measured
+    assert found["test.denoising_mse"] == "test.linear_denoising_mse"
+    assert found["test.psnr"] is None

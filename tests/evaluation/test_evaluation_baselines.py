@@ -31,7 +31,7 @@ def pca_of(images: Tensor, *, components: int) -> LinearAutoencoder:
 
 def error(pca: LinearAutoencoder, images: Tensor) -> float:
     floats = images / 255
-    return (pca(floats) - floats).square().mean().item()
+    return (pca.reconstruct(floats) - floats).square().mean().item()
 
 
 def sklearn_error(train: Tensor, test: Tensor, *, components: int) -> float:
@@ -114,7 +114,7 @@ def test_few_training_images_are_used_several_times() -> None:
     denoiser = linear_denoiser(train, noise=noise, components=5, device=cpu())
     assert denoiser is not None
     noisy = noise(test / 255, generator=torch.Generator().manual_seed(5)).images
-    assert (denoiser(noisy) - test / 255).square().mean() < 0.3 * (noisy - test / 255).square().mean()
+    assert (denoiser.reconstruct(noisy) - test / 255).square().mean() < 0.3 * (noisy - test / 255).square().mean()
 
 
 def test_the_median_filter_repeats_the_border() -> None:

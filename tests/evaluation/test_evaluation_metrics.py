@@ -92,7 +92,7 @@ def test_a_package_adds_a_metric_that_runs_report_and_comparisons_rank(
     for seed in (0, 1):
         summary = RunDirectory(train(f"seed={seed}", folder=f"runs/{seed}")).summary()
         assert 0 < summary["test"]["brightness"] < 1
-        assert summary["units"]["noisy_brightness"] == "mean pixel; from the noisy input"
+        assert summary["units"]["denoising_brightness"] == "mean pixel; from the noisy input to the clean image"
     capsys.readouterr()
     assert compare(["runs", "--metric", "test.brightness"]) == 0
     assert "By test.brightness, higher is better" in capsys.readouterr().out

@@ -16,7 +16,7 @@ from autoenc.evaluation.batches import BATCH_SIZE, as_floats, fetch
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.models.bottlenecks import BOTTLENECKS, Bottleneck, BottleneckOutput
 from autoenc.models.losses import Emphasis, Loss
 from autoenc.models.losses.likelihoods import LearnedGaussianLikelihood
 from autoenc.models.losses.pixel_means import BinaryCrossEntropy, MeanAbsoluteError, MeanSquaredError
@@ -262,3 +262,40 @@ def test_images_get_the_memory_format_of_the_device(channels_last: bool) -> None
     assert floats.is_contiguous(memory_format=torch.channels_last) == channels_last
     assert floats.is_contiguous() != channels_last
     torch.testing.assert_close(floats, images / 255)
+
+
+# --- the split as a whole ---
+
+
+def test_statistics_are_those_of_the_split_and_not_averages_over_batches() -> None:
+    """Each batch of 1,000 images uses one entry of the codebook, the split uses three of four."""
+    settings = {"vector_size": 1, "codebook_size": 4, "commitment": 0.25, "decay": 0.9, "restart_below": 0.0}
+    bottleneck = BOTTLENECKS.parse({"name": "vector_quantized", **settings}).build(code_size=4)
+    bottleneck.register_buffer("codebook", torch.tensor([[0.0], [0.2], [0.4], [9.0]]))
+    model = AutoEncoder(nn.Flatten(), Affine(), bottleneck=bottleneck)
+    images = torch.cat([images_of(level).repeat(BATCH_SIZE, 1, 1, 1) for level in (0, 51, 102)])
+    found = scores(model, images)
+    assert found["perplexity"] == pytest.approx(3)
+    assert found["rate_bits"] == pytest.approx(4 * math.log2(3))
+    assert (found["unused_entries"], type(found["unused_entries"])) == (1, int)
+    assert not any(name.startswith("batch_") for name in found)
+
+
+def test_active_units_vary_over_the_split() -> None:
+    """The mean varies between the batches of 1,000 images, and not within them."""
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(4, 8))
+    with torch.no_grad():
+        encoder[1].weight.zero_()[:2].fill_(1.0)  # type: ignore[operator]
+    bottleneck = BOTTLENECKS.parse(
+        {"name": "gaussian", "samples": 1, "beta": 1.0, "warmup_epochs": 0.0, "free_bits": 0.0}
+    ).build(code_size=4)
+    model = AutoEncoder(encoder, Affine(), bottleneck=bottleneck)
+    images = torch.cat([images_of(level).repeat(BATCH_SIZE, 1, 1, 1) for level in (0, 255)])
+    assert scores(model, images)["active_units"] == 2
+
+
+def test_the_values_of_each_image_are_in_order() -> None:
+    images = images_of(*range(0, 250, 50)).repeat(300, 1, 1, 1)
+    measured = measure(known_model(scale=0.0), images, device=cpu(), noise=NONE, split="test", metrics=[METRICS["mse"]])
+    torch.testing.assert_close(measured.per_image["mse"], (images[:, 0, 0, 0] / 255).square())
+    assert measured.averages["mse"].item() == pytest.approx(measured.per_image["mse"].mean().item())

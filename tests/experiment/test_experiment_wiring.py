@@ -216,3 +216,32 @@ def test_snapshots_are_of_the_shown_test_images_with_frozen_noise(run: Run) -> N
 def test_health_is_examined_on_the_test_images(run: Run) -> None:
     expected = examine(run.model.model, run.splits.test.images, device=cpu())
     assert RunDirectory(run.folder).summary()["health"] == expected
+
+
+def test_standard_errors_are_those_of_the_mean_over_images(run: Run) -> None:
+    summary = RunDirectory(run.folder).summary()
+    errors = run.model.errors(run.splits.test.images)
+    expected = errors.std().item() / len(errors) ** 0.5
+    assert summary["standard_errors"]["test"]["mse"] == pytest.approx(expected, rel=1e-4)
+    assert {"psnr", "denoising_mse", "elbo_nats", "nll_nats", "pca_mse"} <= summary["standard_errors"]["test"].keys()
+    assert {"loss", "kl_nats", "active_units"}.isdisjoint(summary["standard_errors"]["test"])
+    assert "16 importance samples" in summary["units"]["nll_nats"]
+
+
+def test_the_error_of_each_test_image_is_stored(run: Run) -> None:
+    stored = np.load(run.folder / "test_errors.npz")
+    assert stored["mse"].dtype == stored["denoising_mse"].dtype == np.float16
+    np.testing.assert_allclose(stored["mse"], run.model.errors(run.splits.test.images), rtol=1e-3)
+    summary = RunDirectory(run.folder).summary()
+    assert stored["denoising_mse"].mean(dtype=float) == pytest.approx(summary["test"]["denoising_mse"], rel=1e-3)
+
+
+def test_baselines_see_the_noise_that_the_model_sees(run: Run) -> None:
+    for split in ("test", "validation"):
+        clean = as_floats(getattr(run.splits, split).images, device=cpu())
+        noisy = run.model.config.noise(clean, generator=frozen_generator(cpu(), split=split)).images
+        scores = RunDirectory(run.folder).summary()[split]
+        assert scores["noise_mse"] == pytest.approx((noisy - clean).square().mean().item(), rel=1e-5)
+        assert scores["mean_image_mse"] == pytest.approx(
+            (as_floats(run.splits.train.images, device=cpu()).mean(0) - clean).square().mean().item(), rel=1e-5
+        )

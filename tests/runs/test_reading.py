@@ -227,3 +227,27 @@ def test_digests_are_read_from_the_summary(tmp_path: Path) -> None:
     assert record.digests == {"train": "ab"}
     assert record.problems == ("summary.json has entries of the wrong type, which are left out.",)
     assert record.summary["duplicates"] == {"test": 2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "nats; nats an image, Gaussian likelihood of standard deviation 0.7071; pixels grey",
+            "nats; density of grey pixels",
+        ),
+        ("nats; nats an image, continuous Bernoulli likelihood; pixels grey", "nats; density of grey pixels"),
+        (
+            "nats; nats an image, Bernoulli likelihood; pixels statically binarized",
+            "nats; Bernoulli probability of statically binarized pixels",
+        ),
+        (
+            "error, pixels in [0, 1]; from the noisy input",
+            "error, pixels in [0, 1]; from the noisy input to the clean image",
+        ),
+        ("squares", "squares"),
+    ],
+)
+def test_units_of_the_first_runs_are_read_as_today_s(tmp_path: Path, old: str, new: str) -> None:
+    summary = {**SUMMARY, "units": {"mse": old, "wrong": 3}}
+    assert one(make_run(tmp_path / "run", summary=summary)).units == {"mse": new}

@@ -144,8 +144,11 @@ def test_what_it_reports_has_units_and_is_not_differentiated(name: str, fields: 
     images = batch()
     draws = autoencoder.draw(images, generator=torch.Generator().manual_seed(0))
     output = autoencoder(images, draws=draws)
-    assert set(output.diagnostics) == set(autoencoder.bottleneck.diagnostic_units)
-    assert all(value.shape == () and not value.requires_grad for value in output.diagnostics.values())
+    statistics = autoencoder.bottleneck.statistics(output.code.detach(), indices=output.indices)
+    reported = {**output.diagnostics, **statistics}
+    assert set(reported) == set(autoencoder.bottleneck.diagnostic_units)
+    assert not output.diagnostics.keys() & statistics.keys()
+    assert all(value.shape == () and not value.requires_grad for value in reported.values())
     assert (autoencoder.bottleneck.penalty_unit != "none") == autoencoder.bottleneck.penalizes
     objective = autoencoder.objective(output, target=images)
     assert objective.loss.shape == ()

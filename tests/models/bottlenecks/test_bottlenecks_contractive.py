@@ -204,4 +204,4 @@ def test_unit_columns_are_what_they_say() -> None:
 def test_the_diagnostic_tells_when_codes_shrink() -> None:
     features = torch.tensor([[1.0, 5.0], [-1.0, 5.0]])
     bottleneck = BOTTLENECKS.parse(SETTINGS).build(code_size=2)
-    assert bottleneck(features).diagnostics["code_variance"].item() == 0.5
+    assert bottleneck.statistics(features, indices=None)["code_variance"].item() == 0.5

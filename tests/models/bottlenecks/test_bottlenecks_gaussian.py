@@ -130,11 +130,13 @@ def test_free_bits_are_free_for_each_entry_on_the_average_of_the_batch() -> None
 
 
 def test_active_units_are_those_whose_mean_varies() -> None:
-    values = torch.zeros(4, 6)
+    values = torch.zeros(4, 3)
     values[:, 0] = torch.tensor([1.0, -1.0, 1.0, -1.0])  # variance 1
     values[:, 1] = torch.tensor([0.09, -0.09, 0.09, -0.09])  # variance 0.0081
     values[:, 2] = 5.0  # far from the prior, but the same for every image
-    assert gaussian()(values).diagnostics["active_units"].item() == 1
+    active = gaussian().statistics(values, indices=None)["active_units"]
+    assert active.item() == 1
+    assert not active.is_floating_point()  # a count
 
 
 # --- in a model ---

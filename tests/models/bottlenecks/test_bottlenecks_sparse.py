@@ -92,8 +92,10 @@ def test_kl_is_zero_at_the_target_and_finite_at_the_ends() -> None:
 
 def test_the_diagnostics_by_hand() -> None:
     codes = torch.tensor([[0.0, 2.0, 0.0, 1.0], [0.0, -4.0, 0.001, 0.0]])
-    values = {name: value.item() for name, value in sparse("l1", code_size=4)(codes).diagnostics.items()}
-    expected = {"mean_activity": 7.001 / 8, "near_zero": 5 / 8, "silent_units": 2 / 4}
+    bottleneck = sparse("l1", code_size=4)
+    reported = {**bottleneck(codes).diagnostics, **bottleneck.statistics(codes, indices=None)}
+    values = {name: value.item() for name, value in reported.items()}
+    expected = {"mean_activity": 7.001 / 8, "near_zero": 5 / 8, "silent_units": 2}
     assert values == pytest.approx(expected, rel=1e-6)
 
 

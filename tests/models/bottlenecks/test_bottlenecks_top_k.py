@@ -35,9 +35,9 @@ def test_outside_training_it_keeps_what_was_asked_for() -> None:
 
 def test_the_diagnostics_by_hand() -> None:
     features = torch.tensor([[3.0, 0.0, 1.0, 0.0], [2.0, 0.0, 0.0, 0.0]])  # as after a ReLU: kept zeros are not active
-    diagnostics = top_k(2)(features).diagnostics
-    assert diagnostics["active_units"].item() == 1.5
-    assert diagnostics["unused_units"].item() == 0.5
+    output = top_k(2)(features)
+    assert output.diagnostics["active_per_image"].item() == 1.5
+    assert top_k(2).statistics(output.code, indices=None)["unused_units"].item() == 2
 
 
 def test_the_test_factor_is_rounded() -> None:

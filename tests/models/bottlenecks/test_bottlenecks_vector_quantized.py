@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.bottlenecks.vector_quantized import VectorQuantized
 
@@ -74,11 +75,19 @@ def test_the_commitment_pulls_features_and_not_the_codebook() -> None:
     assert list(bottleneck.parameters()) == []
 
 
-def test_perplexity_and_unused_entries_by_hand() -> None:
-    diagnostics = build()(FEATURES).diagnostics  # used: 1 of 4, 3 of 4, none
+def test_the_use_of_the_codebook_by_hand() -> None:
+    output = build()(FEATURES)  # used: 1 of 4, 3 of 4, none
+    statistics = build().statistics(output.code, indices=output.indices)
     entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
-    assert diagnostics["perplexity"].item() == pytest.approx(math.exp(entropy))
-    assert diagnostics["unused_entries"].item() == pytest.approx(1 / 3)
+    assert statistics["perplexity"].item() == pytest.approx(math.exp(entropy))
+    assert statistics["unused_entries"].item() == 1
+    assert statistics["rate_bits"].item() == pytest.approx(2 * entropy / math.log(2))  # two vectors a code
+    assert statistics["fixed_rate_bits"].item() == pytest.approx(2 * math.log2(3))
+
+
+def test_a_learned_codebook_counts_as_parameters() -> None:
+    model = AutoEncoder(nn.Linear(4, 4), nn.Identity(), bottleneck=build())
+    assert model.parameter_count == (4 * 4 + 4) + 3 * 2
 
 
 # --- how the codebook learns ---

@@ -19,6 +19,7 @@ from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
 from autoenc.settings import ConfigError
 
 OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
+VARIANCES = ("fixed", "shared", "per_pixel")
 SHAPE = (2, 3, 4)
 
 FIELDS: dict[str, dict[str, Any]] = {
@@ -43,6 +44,40 @@ def distribution(name: str, logits: Tensor) -> Distribution:
             return Normal(logits.sigmoid(), 0.3)
         case _:
             return Laplace(logits.sigmoid(), 0.2)
+
+
+CONTINUOUS: dict[str, dict[str, Any]] = {
+    "mse": {"corrupted_weight": 1.0, "kept_weight": 1.0},
+    "l1": {"corrupted_weight": 1.0, "kept_weight": 1.0},
+    "continuous_bernoulli": {},
+    "laplace": {"scale": 0.2},
+    **{f"gaussian {variance}": {"variance": variance, "std": 0.3, "min_std": 0.01} for variance in VARIANCES},
+}
+"""Losses that are or become densities."""
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("logit", [-4.0, 0.0, 1.5])
+def test_continuous_likelihoods_are_densities_of_the_same_pixels(name: str, logit: float) -> None:
+    settings = LOSSES.parse({"name": name.partition(" ")[0], **CONTINUOUS[name]})
+    loss = settings.build(output="sigmoid", image_shape=(1, 1, 1)).likelihood()
+    assert (loss.in_nats, loss.likelihood_of) == (True, "density")
+    low, high = (0.0, 1.0) if name == "continuous_bernoulli" else (-20.0, 21.0)  # of pixels in [0, 1], or of the line
+    pixels = torch.linspace(low, high, 200_001, dtype=torch.float64).view(-1, 1, 1, 1)
+    raw = torch.full_like(pixels, logit)
+    with torch.no_grad():
+        densities = torch.exp(-loss.per_image(raw, raw.sigmoid(), pixels))
+    assert float(torch.trapezoid(densities, pixels.flatten())) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bce", "bernoulli"])
+def test_discrete_likelihoods_are_probabilities_of_black_and_white(name: str) -> None:
+    weights = {"corrupted_weight": 1.0, "kept_weight": 1.0} if name == "bce" else {}
+    loss = LOSSES.parse({"name": name, **weights}).build(output="sigmoid", image_shape=(1, 1, 1)).likelihood()
+    assert loss.likelihood_of == "Bernoulli probability"
+    pixels = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
+    raw = torch.full_like(pixels, 0.7)
+    assert float(torch.exp(-loss.per_image(raw, raw.sigmoid(), pixels)).sum()) == pytest.approx(1)
 
 
 def some_logits(*, seed: int = 1) -> Tensor:

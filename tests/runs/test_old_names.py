@@ -1,0 +1,20 @@
+"""Folders of earlier versions are read with today's names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from autoenc.runs import RunDirectory, read_runs
+
+
+def test_noisy_errors_of_old_folders_are_denoising_errors(tmp_path: Path) -> None:
+    run = RunDirectory.begin(tmp_path / "run", config={"seed": 0})
+    run.append_metrics({"epoch": 1, "validation/noisy_mse": 0.3, "train/loss": 1.0})
+    run.write_summary({"test": {"mse": 0.1, "noisy_mse": 0.2}, "units": {"noisy_mse": "squared"}})
+    run.set_state("finished")
+    (record,) = read_runs([tmp_path], history=True)
+    assert record.metrics == {"test.mse": 0.1, "test.denoising_mse": 0.2}
+    assert record.unit("test.denoising_mse") == "squared"
+    assert record.history[0]["validation/denoising_mse"] == 0.3
+    assert json.loads((run.path / "summary.json").read_text())["test"]["noisy_mse"] == 0.2  # the file stays as it is
