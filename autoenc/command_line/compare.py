@@ -11,9 +11,9 @@ from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import folders_among, folders_parser, positive
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, groups_as_csv, write_text
-from autoenc.comparison.grouping import Group, group_metrics, groups_by_seed, groups_of, settings_without_seed
+from autoenc.comparison.grouping import Group, group_metrics, groups_by_seed, groups_of, without_seed
 from autoenc.comparison.image_errors import image_lines
-from autoenc.comparison.keys import Keys
+from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.ranking import Ranking, SortOrder, rank
 from autoenc.comparison.rendering import as_markdown, print_tables
 from autoenc.comparison.tables import (
@@ -197,7 +197,7 @@ def _keys_in(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | 
 
 def _group_by(text: str | None, keys: Keys, records: Sequence[RunRecord]) -> tuple[str, ...] | None:
     if text == SETTINGS:
-        return settings_without_seed(records)
+        return without_seed(differing_settings(records))
     if text is not None and SETTINGS in text.split(",") and SETTINGS not in keys:
         problem = f"'{SETTINGS}' means all settings that differ, except the seed, and stands alone"
         raise ConfigError("--group-by", problem, value=text)

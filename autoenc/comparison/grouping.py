@@ -71,12 +71,12 @@ class Group:
         return 0 < len(self.by_draw(key)) < len(self.draws)
 
 
-def grouped(records: Sequence[RunRecord], keys: Sequence[str], *, among: Sequence[RunRecord]) -> list[Group]:
+def grouped(records: Sequence[RunRecord], keys: Sequence[str], *, differing: Sequence[str]) -> list[Group]:
     """Runs by their values of some keys, in the order of their first runs.
 
-    `among` are all runs, which tell in which other settings runs differ. Groups by the seed itself have no copies.
+    `differing` are all settings in which runs differ. Groups by the seed itself have no copies.
     """
-    others = [key for key in differing_settings(among) if key not in keys and key != SEED]
+    others = [key for key in differing if key not in keys and key != SEED]
     varying = (*others, "name" if SEED in keys else SEED)
     return [
         Group(values={key: value_of(found[0], key) for key in keys}, records=tuple(found), varying=varying)
@@ -84,9 +84,15 @@ def grouped(records: Sequence[RunRecord], keys: Sequence[str], *, among: Sequenc
     ]
 
 
-def settings_without_seed(records: Sequence[RunRecord]) -> tuple[str, ...]:
-    """The keys of all settings that differ, except the seed's."""
-    return tuple(key for key in differing_settings(records) if key != SEED)
+def grouped_by_setting(records: Sequence[RunRecord]) -> list[Group]:
+    """Runs by all settings in which they differ except the seed, in the order of their first runs."""
+    differing = differing_settings(records)
+    return grouped(records, without_seed(differing), differing=differing)
+
+
+def without_seed(keys: Iterable[str]) -> tuple[str, ...]:
+    """Keys of settings without the seed's."""
+    return tuple(key for key in keys if key != SEED)
 
 
 def have_several_seeds(groups: Iterable[Group]) -> bool:
@@ -99,7 +105,7 @@ def groups_of(section: Section, *, ranking: Ranking, keys: Sequence[str]) -> lis
     similar = [record for record in ranking.unranked if _belongs_to(record, section, metric=ranking.metric or "")]
     unfinished = _by_place(similar, keys)
     groups = []
-    for group in grouped(section.records, keys, among=ranking.records):
+    for group in grouped(section.records, keys, differing=ranking.differing):
         lost = _by_place(unfinished.get(place_of(group.records[0], keys), []), group.varying)
         groups.append(replace(group, left_out=len(lost.keys() - group.draws.keys()), apart=section.apart))
     return _sorted(groups, ranking)
@@ -110,7 +116,7 @@ def groups_by_seed(ranking: Ranking, *, also_by: Sequence[str] = ()) -> list[lis
 
     None if no group has several seeds: a table of the runs shows more.
     """
-    keys = tuple(dict.fromkeys([*settings_without_seed(ranking.records), *also_by]))
+    keys = tuple(dict.fromkeys([*without_seed(ranking.differing), *also_by]))
     groups = [groups_of(section, ranking=ranking, keys=keys) for section in ranking.sections]
     return groups if have_several_seeds(group for section in groups for group in section) else None
 

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autoenc.comparison.comparison_warnings import differences_between
 from autoenc.comparison.formatting import as_typed, is_number
-from autoenc.comparison.grouping import (
-    SEED,
-    Group,
-    group_names,
-    grouped,
-    have_several_seeds,
-    settings_without_seed,
-)
+from autoenc.comparison.grouping import SEED, Group, group_names, grouped, grouped_by_setting, have_several_seeds
 from autoenc.comparison.labels import metric_label, setting
 from autoenc.comparison.ranking import best_first, comparable_sections
 from autoenc.evaluation.metrics import current_key, find_metric
@@ -158,10 +151,10 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
 
 def _groups(records: Sequence[RunRecord]) -> list[tuple[str, Group]]:
     """The runs by their settings without the seed, with names; without several seeds, each run with its label."""
-    groups = grouped(records, settings_without_seed(records), among=records)
+    groups = grouped_by_setting(records)
     if have_several_seeds(groups):
         return list(zip(group_names(groups), groups, strict=True))
-    return [(group.records[0].label, group) for group in grouped(records, ["name"], among=records)]
+    return [(group.records[0].label, group) for group in grouped(records, ["name"], differing=())]
 
 
 def _labelled(records: Sequence[RunRecord]) -> list[tuple[str, Group]]:

@@ -98,7 +98,8 @@ def comparison_tables(ranking: Ranking, options: TableOptions) -> Iterator[Line 
 
 def _explained_intervals(groups: Sequence[Group]) -> str:
     over = "seeds" if all(group.varying == (SEED,) for group in groups) else "runs"
-    return f"±: half of the 95 % interval of the mean, by Student's t; n: how many {over}, which --each-run lists"
+    note = f"±: half of the 95 % interval of the mean, by Student's t; n: the number of {over}"
+    return f"{note} (compare.py --each-run lists the runs)"
 
 
 def shown_keys(ranking: Ranking, options: TableOptions) -> list[str]:

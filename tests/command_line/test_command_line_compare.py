@@ -82,7 +82,7 @@ def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         ["linear", "2", "1", "0.290", "±", "0.127"],
     ]
     assert "\nconv and linear: no significant difference (0.18 ± 0.25, 2 seeds).\n" in text
-    assert "n: how many seeds, which --each-run lists" in text
+    assert "n: the number of seeds (compare.py --each-run lists the runs)" in text
     assert compare(capsys, "runs", "--group-by", "settings", "--metric", "test.mse") == text
     assert compare(capsys, "runs", "--group-by", "architecture", "--metric", "test.mse") == text
     assert main(["runs", "--group-by", "seed,settings"]) == 2

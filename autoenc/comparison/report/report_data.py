@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
-from autoenc.comparison.grouping import group_names, grouped, have_several_seeds, settings_without_seed
+from autoenc.comparison.grouping import group_names, grouped_by_setting, have_several_seeds
 from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, reasons, split_of
 from autoenc.evaluation.estimates import student_t
@@ -58,7 +58,7 @@ def groups(records: Sequence[RunRecord]) -> dict[str, Any] | None:
     degree of freedom on.
     """
     configured = [record for record in records if record.settings]
-    found = grouped(configured, settings_without_seed(configured), among=configured)
+    found = grouped_by_setting(configured)
     if not have_several_seeds(found):
         return None
     place = {record.name: index for index, record in enumerate(records)}
