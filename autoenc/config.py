@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from autoenc.data.datasets import DATASETS, Dataset
+from autoenc.data.datasets import DATASETS, Dataset, Splits
+from autoenc.data.datasets.digests import differing
 from autoenc.data.noise import NOISES, Noise
 from autoenc.devices import DEVICES, DeviceSettings
-from autoenc.evaluation.evaluation_settings import EVALUATIONS, EvaluationSettings
+from autoenc.evaluation.evaluation_settings import EVALUATIONS, Denoising, EvaluationSettings
 from autoenc.models.architectures import ARCHITECTURES, Architecture
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, BottleneckSettings
@@ -85,6 +86,39 @@ class ExperimentConfig:
     values: Mapping[str, Any]
     """The same settings as plain values, as in `config.yaml`."""
 
+    def build_splits(self, *, trained_on: Mapping[str, str]) -> Splits:
+        """The images, on the CPU. They have to be those of a run, whose digests are `trained_on`, if there are any.
+
+        Raises:
+            ConfigError: they are not available, do not fit the settings, or are others.
+        """
+        splits = self.dataset.build(data_dir=self.data_dir)
+        others = [name for name in differing(splits.digests, trained_on) if name != "training_pool"]  # no news
+        if others:
+            path = getattr(self.dataset, "path", None)
+            key, value = ("data_dir", str(self.data_dir)) if path is None else ("dataset.path", path)
+            problem = f"these are not the images of the run: it had others for {listed(others)}"
+            advice = "restore its images" + (
+                "" if path is None else ", or give the folder that has them by dataset.path="
+            )
+            raise ConfigError(key, f"{problem}; {advice}", value=value)
+        return splits
+
+    def check_batches(self, *, image_count: int | None = None) -> None:
+        """Refuse batches in which the bottleneck's penalty has no effect; they have at most `image_count` images.
+
+        Raises:
+            ConfigError: `training.batch_size` or the training split is too small.
+        """
+        smallest, batch_size = self.bottleneck.smallest_batch, self.training.batch_size
+        problem = f"the penalty of bottleneck={self.bottleneck.name} needs batches of at least {smallest} images"
+        consequence = "with smaller ones a plain autoencoder would be trained"
+        if batch_size < smallest:
+            raise ConfigError("training.batch_size", f"{problem}; {consequence}", value=batch_size)
+        if image_count is not None and image_count < smallest:
+            found = f"the training split has {image_count}"
+            raise ConfigError("dataset", f"{problem}, and {found}; {consequence}", value=self.dataset.name)
+
     def build_model(self, *, image_shape: tuple[int, int, int]) -> AutoEncoder:
         """The untrained model for images (C, H, W), on the CPU, so that its weights are the same on every device."""
         torch.manual_seed(derived_seed(self.seed, "initialisation"))
@@ -109,10 +143,14 @@ _NODES: dict[str, type[Any]] = {"training": TrainingSettings}
 
 def _check_combinations(config: ExperimentConfig) -> None:
     bottleneck, training = config.bottleneck, config.training
+    if isinstance(config.evaluation, Denoising):
+        problem = "it tests finished runs (scripts/evaluate.py FOLDER evaluation=denoising); train with quick or full"
+        raise ConfigError("evaluation", problem, value=config.evaluation.name)
     if training.patience is not None and config.dataset.validation_fraction == 0:
         problem = "stopping early needs a validation split, and dataset.validation_fraction is 0"
         raise ConfigError("training.patience", problem, value=training.patience)
     bottleneck.check(config.architecture)
+    config.check_batches()
     if bottleneck.variational:
         config.loss.emphasis.require_even()
     if not config.loss.emphasis.even and not config.noise.corrupts:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,55 +14,114 @@ import torch
 from torch import Tensor
 
 from autoenc.config import ExperimentConfig, parse
+from autoenc.data.datasets import Split
+from autoenc.data.datasets.splits import SPLITS
+from autoenc.evaluation.batches import BATCH_SIZE
 from autoenc.evaluation.metrics import mean_squared_error
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
-from autoenc.training.checkpoints import CheckpointError, load_model, load_trained
+from autoenc.settings import ConfigError, listed
+from autoenc.training.checkpoints import CheckpointError, digests_in, load_model, load_trained
 
+TOLERANCE, MOST_OUTSIDE = 0.5, 0.1
+"""Noise takes pixels out of [0, 1], but not many of them far. Images are on another scale if more than the share
+`MOST_OUTSIDE` of a batch's pixels is further away than `TOLERANCE`. Normal noise that is not clipped takes 5 % of the
+black or white pixels so far with a standard deviation of 0.3, and 11 % with 0.4."""
 LARGEST_PIXEL = 16
-"""Noise does not take pixels of [0, 1] this far. Pixels from 0 to 255 exceed it."""
+"""A single pixel beyond this is enough: nearly black images from 0 to 255 have few."""
 
 ArrayOrTensor = TypeVar("ArrayOrTensor", Tensor, npt.NDArray[Any])
 
 
-def load_run(path: str | Path, *, device: str | torch.device = "cpu") -> TrainedModel:
+def load_run(
+    path: str | Path, *, device: str | torch.device = "cpu", dataset_path: str | Path | None = None
+) -> TrainedModel:
     """Load the model that a run was tested with (the best one; the last if there is no best), and its config.
 
-    Nothing in the folder is executed: the config is plain values, the weights are plain tensors.
+    Nothing in the folder is executed: the config is plain values, the weights are plain tensors. `dataset_path` is
+    where the run's folder of pictures is now, if it was moved.
 
     Raises:
         ValueError: the folder has no run, no usable checkpoint, or a config that this version does not support. The
             message is one line.
     """
     run_directory = RunDirectory.open(Path(path), key="path")
-    config = parse(run_directory.config())
+    values = run_directory.config()
+    if dataset_path is not None:
+        values["dataset"] = {**values["dataset"], "path": str(dataset_path)}
+    config = parse(values)
     checkpoint = load_trained(run_directory.checkpoints)
     if checkpoint is None:
         raise CheckpointError(f"{path}: the run has no checkpoint yet")
     image_shape = _image_shape(checkpoint.values.get("image_shape"), path=path)
+    white = _white(checkpoint.values.get("white"), path=path)
     with torch.random.fork_rng():  # the initial weights must not change the caller's random state
         model = config.build_model(image_shape=image_shape)
     load_model(model, checkpoint.model)
-    return TrainedModel(model.to(device), config=config, image_shape=image_shape)
+    digests = digests_in(checkpoint.values)
+    return TrainedModel(model.to(device), config=config, image_shape=image_shape, digests=digests, white=white)
 
 
 class TrainedModel:
     """A trained model and its config.
 
     The methods take a tensor or an array and return the same: a tensor on the device of the input, or an array.
-    Images are (N, C, H, W), or a single one (C, H, W): floats in [0, 1], or uint8 from 0 to 255.
+    Images are (N, C, H, W), or a single one (C, H, W): floats in [0, 1], or uint8 from 0 to 255. Noise may take some
+    pixels out of [0, 1]; images on another scale raise ValueError, see `scale_problem`. `white` is the number
+    in the files of the training pictures that became white; None if it was that of the files' formats.
     """
 
-    def __init__(self, model: AutoEncoder, *, config: ExperimentConfig, image_shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        model: AutoEncoder,
+        *,
+        config: ExperimentConfig,
+        image_shape: tuple[int, int, int],
+        digests: Mapping[str, str],
+        white: float | None = None,
+    ) -> None:
         self.model = model.eval()
         self.config = config
         self.image_shape = image_shape
+        self.digests = digests
+        """Of the images that the run was trained and tested on, by split; empty for a run of an early version."""
+        self.white = white
 
     def __repr__(self) -> str:
         config = self.config
         names = (f"{group}={getattr(config, group).name}" for group in ("architecture", "bottleneck", "dataset"))
         code_size = config.architecture.code_size
         return f"TrainedModel({', '.join(names)}, code_size={code_size}, image_shape={self.image_shape})"
+
+    def split(self, name: str, *, data_dir: str | Path | None = None) -> Split:
+        """The images of one of the run's splits, with their labels and their positions in the published file.
+
+        A linear probe, with scikit-learn:
+
+            run = autoenc.load_run("outputs/2026-01-31/12-00-00-000000")
+            train, test = run.split("train"), run.split("test")
+            probe = LogisticRegression().fit(run.encode(train.images), train.labels)
+            accuracy = probe.score(run.encode(test.images), test.labels)
+
+        Args:
+            name: train, validation or test.
+            data_dir: the folder below which datasets keep their files. None: the environment variable AUTOENC_DATA, or
+                the run's.
+
+        Returns:
+            on the CPU: `images` uint8 (N, C, H, W) from 0 to 255, `labels` int64 (N,), `indices` int64 (N,), and
+            `names`, those of the image files, or None. With dynamic binarization, images for training are a fixed draw.
+
+        Raises:
+            ConfigError: there is no such split, or the images are not available, or are not those of the run.
+        """
+        if name not in SPLITS:
+            raise ConfigError("split", f"there is no such split; the splits are {listed(SPLITS)}", value=name)
+        folder = data_dir or os.environ.get("AUTOENC_DATA") or self.config.data_dir
+        config = replace(self.config, data_dir=Path(folder).expanduser())
+        splits = config.build_splits(trained_on={key: value for key, value in self.digests.items() if key == name})
+        split: Split = getattr(splits, name)
+        return split
 
     def encode(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """Codes (N, code_size), or (code_size,) for a single image."""
@@ -101,8 +162,9 @@ class TrainedModel:
         if batch.shape[1:] != item_shape:
             item = ", ".join(str(size) for size in item_shape)
             raise ValueError(f"expected shape (N, {item}) or ({item}), not {tuple(tensor.shape)}")
+        device = next(self.model.parameters()).device
         with torch.no_grad():
-            result = function(batch.to(next(self.model.parameters()).device))
+            result = torch.cat([function(part.to(device)) for part in batch.split(BATCH_SIZE)])
         result = result.squeeze(0) if single else result
         if isinstance(given, Tensor):
             return result.to(given.device)
@@ -116,11 +178,43 @@ def _image_shape(value: object, *, path: str | Path) -> tuple[int, int, int]:
     raise CheckpointError(f"{path}: the checkpoint has no valid image_shape, but {value!r}")
 
 
+def _white(value: object, *, path: str | Path) -> float | None:
+    match value:
+        case None:
+            return None
+        case int() | float() if value > 0:
+            return value
+    raise CheckpointError(f"{path}: the checkpoint has no valid white, but {value!r}")
+
+
 def _as_pixels(images: Tensor) -> Tensor:
     if images.dtype == torch.uint8:
         return images.float() / 255
     if not images.is_floating_point():
         raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
-    if images.numel() and images.abs().max() > LARGEST_PIXEL:  # synchronizes
-        raise ValueError(f"pixels must be floats in [0, 1], not as large as {images.abs().max():g}; divide by 255?")
+    if problem := scale_problem(images):
+        raise ValueError(problem)
     return images.float()
+
+
+def scale_problem(images: Tensor) -> str:
+    """What is wrong with the scale of pixels (B, C, H, W) that should be in [0, 1], and what to do; empty if nothing.
+
+    `TOLERANCE`, `MOST_OUTSIDE` and `LARGEST_PIXEL` say what counts as wrong.
+    """
+    if not images.numel():
+        return ""
+    lowest, highest = images.amin().item(), images.amax().item()  # synchronizes
+    outside = ((images < -TOLERANCE) | (images > 1 + TOLERANCE)).double().mean().item()  # synchronizes
+    if outside <= MOST_OUTSIDE and not max(-lowest, highest) > LARGEST_PIXEL:  # not a number is none of this
+        return ""
+    found = f"these are from {lowest:.4g} to {highest:.4g}, and {100 * outside:.3g} % of them are outside"
+    limits = f"[{-TOLERANCE:g}, {1 + TOLERANCE:g}]"
+    if lowest >= 0:
+        white = next((white for white in (16, 255, 65535) if highest <= white), highest)
+        advice = f"divide by {white:g}, if that is white"
+    elif lowest >= -1 and highest <= 1:
+        advice = "map them by (x + 1) / 2"
+    else:
+        advice = "undo their normalization, for example by x * std + mean, or clip their noise"
+    return f"pixels must be floats in [0, 1]; {found} {limits}; {advice}"

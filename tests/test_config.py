@@ -32,6 +32,14 @@ SPECKS = {"name": "salt_and_pepper", "probability": 0.2, "salt": 0.5, "by": "cha
 SGD = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
 
 
+SMALL_BATCHES: list[tuple[str, dict[str, Any], int]] = [
+    ("contractive", {}, 4),
+    ("wasserstein", {}, 2),
+    ("sparse", {"kind": "relative_l1"}, 2),
+]
+"""Bottlenecks whose penalty is constant in smaller batches."""
+
+
 def changed(changes: Mapping[str, object]) -> dict[str, Any]:
     """The values with these changes, by dotted key."""
     values = copy.deepcopy(VALUES)
@@ -123,11 +131,31 @@ def test_the_config_is_frozen_and_the_given_values_stay() -> None:
             {"training.patience": 3, "dataset.validation_fraction": 0},
             "training.patience=3: stopping early needs a validation split, and dataset.validation_fraction is 0",
         ),
+        *(
+            (
+                {"bottleneck": {**choice("bottleneck", name), **fields}, "training.batch_size": smallest - 1},
+                f"training.batch_size={smallest - 1}: the penalty of bottleneck={name} needs batches of at least "
+                f"{smallest} images; with smaller ones a plain autoencoder would be trained",
+            )
+            for name, fields, smallest in SMALL_BATCHES
+        ),
     ],
     ids=str,
 )
 def test_a_wrong_setting_is_a_one_line_error(changes: dict[str, object], message: str) -> None:
     assert message_of(changed(changes)).startswith(message)
+
+
+@pytest.mark.parametrize(("name", "fields", "smallest"), SMALL_BATCHES)
+def test_the_smallest_batch_with_a_penalty_is_accepted(name: str, fields: dict[str, Any], smallest: int) -> None:
+    bottleneck = {**choice("bottleneck", name), **fields}
+    config = parse(changed({"bottleneck": bottleneck, "training.batch_size": smallest}))
+    config.check_batches(image_count=smallest)
+    problem = (
+        f"^dataset=digits: .* of at least {smallest} images, and the training split has {smallest - 1}; with smaller"
+    )
+    with pytest.raises(ConfigError, match=problem):
+        config.check_batches(image_count=smallest - 1)
 
 
 @pytest.mark.parametrize(

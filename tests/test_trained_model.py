@@ -5,16 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
 import autoenc
+from autoenc.data.datasets import Splits
+from autoenc.data.datasets.digits import Digits
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.training.checkpoints import Checkpoint, CheckpointError, save_last
+from autoenc.training.checkpoints import Checkpoint, CheckpointError, load_last, save_last
 from tests.conftest import Train
 
 
@@ -77,11 +83,44 @@ def test_integers_other_than_bytes_are_refused(finished: Path) -> None:
         autoenc.load_run(finished).encode(torch.zeros(1, 1, 8, 8, dtype=torch.int64))
 
 
-def test_pixels_up_to_255_are_refused_and_noisy_ones_are_not(finished: Path) -> None:
+DIGITS = load_digits().images[:, None]
+"""(1797, 1, 8, 8), from 0 to 16."""
+
+
+@pytest.mark.parametrize(
+    ("images", "found", "advice"),
+    [
+        (DIGITS, "from 0 to 16, and 4[78]", "divide by 16"),
+        (DIGITS * 255 / 16, "from 0 to 255, and ", "divide by 255"),
+        (DIGITS / 8 - 1, "from -1 to 1, and 57", r"map them by \(x \+ 1\) / 2"),
+        ((DIGITS - DIGITS.mean()) / DIGITS.std(), "from -0.8118 to 1.847, and ", "undo their normalization"),
+        (17.0 * (np.arange(640).reshape(10, 1, 8, 8) == 99), "from 0 to 17, and 0.156 %", "divide by 255"),
+    ],
+    ids=["digits", "bytes", "normalized", "standardized", "nearly black"],
+)
+@pytest.mark.parametrize("method", ["encode", "reconstruct", "errors"])
+def test_pixels_on_another_scale_are_refused(
+    finished: Path, method: str, images: NDArray[Any], found: str, advice: str
+) -> None:
+    """scikit-learn's digits, from 0 to 16, were answered with an error of 52."""
+    with pytest.raises(ValueError, match=rf"^pixels must be floats in \[0, 1\]; .*{found}.*; {advice}"):
+        getattr(autoenc.load_run(finished), method)(images)
+
+
+@pytest.mark.parametrize("std", [0.1, 0.3])
+def test_noise_may_take_pixels_out_of_0_to_1(finished: Path, std: float) -> None:
+    noisy = DIGITS / 16 + np.random.default_rng(0).normal(0, std, DIGITS.shape)
+    assert (noisy < 0).mean() > 0.2
+    assert autoenc.load_run(finished).errors(noisy).mean() < 1
+
+
+def test_many_images_are_encoded_in_batches(finished: Path) -> None:
     run = autoenc.load_run(finished)
-    with pytest.raises(ValueError, match="not as large as 255; divide by 255"):
-        run.encode(np.full((1, 8, 8), 255.0))
-    assert np.isfinite(run.encode(np.full((1, 8, 8), -1.5))).all()
+    images = torch.from_numpy(DIGITS / 16)
+    codes = run.encode(images)
+    assert codes.shape == (1797, 3)
+    torch.testing.assert_close(codes[1500:], run.encode(images[1500:]))
+    assert run.encode(images[:0]).shape == (0, 3)
 
 
 def test_a_read_only_array_is_accepted(finished: Path) -> None:
@@ -106,6 +145,24 @@ def test_a_checkpoint_without_an_image_shape_is_refused(finished: Path, shape: o
     RunDirectory.begin(tmp_path / "run", config=RunDirectory(finished).config())
     save_last(tmp_path / "run" / "checkpoints", Checkpoint({}, {}, {"image_shape": shape}))
     with pytest.raises(CheckpointError, match="has no valid image_shape"):
+        autoenc.load_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("stored", [{}, {"white": None}, {"white": 4095}, {"white": 0.5}])
+def test_the_value_of_white_is_that_of_the_checkpoint(finished: Path, stored: dict[str, float], tmp_path: Path) -> None:
+    checkpoint = load_last(RunDirectory(finished).checkpoints)
+    assert checkpoint is not None
+    assert checkpoint.values.pop("white") is None  # the digits have no such setting; earlier runs had no such value
+    RunDirectory.begin(tmp_path / "run", config=RunDirectory(finished).config())
+    save_last(tmp_path / "run" / "checkpoints", checkpoint._replace(values={**checkpoint.values, **stored}))
+    assert autoenc.load_run(tmp_path / "run").white == stored.get("white")
+
+
+@pytest.mark.parametrize("white", [0, -1, "max", [1], float("nan")])
+def test_a_checkpoint_with_an_impossible_white_is_refused(finished: Path, white: object, tmp_path: Path) -> None:
+    RunDirectory.begin(tmp_path / "run", config=RunDirectory(finished).config())
+    save_last(tmp_path / "run" / "checkpoints", Checkpoint({}, {}, {"image_shape": [1, 8, 8], "white": white}))
+    with pytest.raises(CheckpointError, match="has no valid white"):
         autoenc.load_run(tmp_path / "run")
 
 
@@ -151,3 +208,55 @@ def test_the_package_exports_its_names_and_no_others() -> None:
     assert autoenc.AutoEncoder is AutoEncoder
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         autoenc.nothing  # noqa: B018
+
+
+def test_a_split_has_images_labels_and_positions(train: Train) -> None:
+    run = autoenc.load_run(train("dataset.limit=null", "training.epochs=1"))
+    digits = load_digits()
+    for name, size in (("train", 1293), ("validation", 144), ("test", 360)):
+        split = run.split(name)
+        assert len(split) == size
+        assert split.names is None
+        np.testing.assert_array_equal(digits.target[split.indices], split.labels)
+        np.testing.assert_array_equal(np.rint(DIGITS[split.indices] * 255 / 16), split.images)
+    test = run.split("test")
+    assert run.errors(test.images).mean().item() == pytest.approx(RunDirectory(Path("run")).summary()["test"]["mse"])
+    with pytest.raises(
+        ConfigError, match=r"^split=val: there is no such split; the splits are train, validation, test$"
+    ):
+        run.split("val")
+
+
+def test_a_linear_probe_on_codes_joins_labels_by_position(train: Train) -> None:
+    """At chance when positions are taken for those within the split."""
+    run = autoenc.load_run(train("architecture.code_size=16", "dataset.limit=null", "noise=none"))
+    split, labels = run.split("train"), load_digits().target
+    codes = run.encode(split.images)
+    right, wrong = (
+        LogisticRegression(max_iter=1000)
+        .fit(codes[:1000], labels[joined[:1000]])
+        .score(codes[1000:], labels[joined[1000:]])
+        for joined in (split.indices, torch.arange(len(split)))
+    )
+    assert right > 0.7
+    assert wrong < 0.25
+
+
+def test_the_folder_of_the_data_is_the_argument_s_the_environment_s_or_the_run_s(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Path] = []
+    build = Digits.build
+
+    def recording(dataset: Digits, *, data_dir: Path) -> Splits:
+        given.append(data_dir)
+        return build(dataset, data_dir=data_dir)
+
+    monkeypatch.setattr(Digits, "build", recording)
+    run = autoenc.load_run(finished)
+    monkeypatch.delenv("AUTOENC_DATA", raising=False)
+    run.split("test")
+    monkeypatch.setenv("AUTOENC_DATA", "/environment")
+    run.split("test")
+    run.split("test", data_dir="/argument")
+    assert given == [run.config.data_dir, Path("/environment"), Path("/argument")]

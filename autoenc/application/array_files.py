@@ -6,8 +6,9 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbered
 from autoenc.settings import ConfigError, listed
+from autoenc.trained_model import scale_problem
 
 SUFFIXES = (".npy", ".npz")
 CHUNK_BYTES = 2**26
@@ -97,19 +99,39 @@ def array_images(path: Path, *, key: str, fitting: Fitting, limit: int | None) -
     array = open_array(path, key=key, name="images")
     if problem := _shape_problem(array.shape) or _type_problem(array.dtype):
         raise ConfigError(key, problem, value=str(path))
-    names = numbered(len(array))[:limit]
+    names = numbered(range(len(array)))[:limit]
+    checked = partial(_checked_batches, array[:limit], names, key=key, path=path)
 
     def batches(size: int) -> Generator[Batch, None, None]:
-        start = 0
-        for chunk in chunks(array[:limit], size):
-            images = _as_images(chunk)
-            if not (finite := images.flatten(1).isfinite().all(1)).all():
-                problem = f"image {names[start + int(finite.int().argmin())]} has a pixel that is not finite"
-                raise ConfigError(key, problem, value=str(path))
-            yield Batch(names[start : start + len(chunk)], fitting.fit(images))
-            start += len(chunk)
+        for batch in checked(size):
+            yield batch._replace(images=fitting.fit(batch.images))
 
-    return ImageSource(description=str(path), names=names, batches=batches)
+    def check(size: int) -> None:
+        if array.dtype.kind == "f":
+            for _ in checked(size):
+                pass
+
+    return ImageSource(description=str(path), names=names, batches=batches, check=check)
+
+
+def _checked_batches(array: NDArray[Any], names: Sequence[str], size: int, *, key: str, path: Path) -> Iterator[Batch]:
+    """The images as they are. Raises ConfigError for a pixel that is not finite, and for a batch on another scale."""
+    start = 0
+    for chunk in chunks(array, size):
+        batch = Batch(names[start : start + len(chunk)], _as_images(chunk))
+        if problem := _pixel_problem(batch):
+            raise ConfigError(key, problem, value=str(path))
+        yield batch
+        start += len(chunk)
+
+
+def _pixel_problem(batch: Batch) -> str:
+    if not batch.images.is_floating_point():
+        return ""
+    finite = batch.images.flatten(1).isfinite().all(1)
+    if not finite.all():
+        return f"image {batch.names[int(finite.int().argmin())]} has a pixel that is not finite"
+    return scale_problem(batch.images)
 
 
 def _as_images(chunk: NDArray[Any]) -> Tensor:

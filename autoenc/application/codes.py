@@ -1,4 +1,7 @@
-"""Codes in an `.npz` file of `codes` (N, code_size), `names` (N,) and `model`, JSON about the model that made them."""
+"""Codes in an `.npz` file: `codes` (N, code_size), `names` (N,) and `model`, JSON about the model that made them.
+
+Of a dataset's split, the file has its name too, `split`, and `labels` and `indices` (N,).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ from autoenc.training.checkpoints import model_tensors
 
 
 def encode(run: TrainedModel, source: ImageSource, path: Path, *, batch_size: int) -> None:
-    """Write the codes of all images, with their names, to an `.npz`; the code of a distribution is its mean."""
+    """Write the codes of all images, with their names, to an `.npz`; the code of a distribution is its mean.
+
+    Of a dataset's split, the `facts` of the source are written too.
+    """
     names: list[str] = []
     codes: list[NDArray[np.float32]] = []
     with read_batches(source, size=batch_size, task="encoding") as batches:
@@ -34,7 +40,8 @@ def encode(run: TrainedModel, source: ImageSource, path: Path, *, batch_size: in
             names.extend(batch.names)
             codes.append(made.cpu().numpy().astype(np.float32))
     content = io.BytesIO()
-    np.savez(content, codes=np.concatenate(codes), names=np.array(names), model=np.array(json.dumps(model_facts(run))))
+    facts: dict[str, Any] = {"model": np.array(json.dumps(model_facts(run))), **source.facts}
+    np.savez(content, codes=np.concatenate(codes), names=np.array(names), **facts)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content.getvalue())
 
@@ -73,7 +80,7 @@ class StoredCodes:
         if codes.dtype.kind not in "fiu" or codes.ndim != 2 or codes.shape[1] != code_size or not len(codes):
             problem = f"codes for this model are numbers (N, {code_size}), and these are {codes.dtype} {codes.shape}"
             raise ConfigError(key, problem, value=str(path))
-        names = _read_names(path, key=key, count=len(codes)) if "names" in found else numbered(len(codes))
+        names = _read_names(path, key=key, count=len(codes)) if "names" in found else numbered(range(len(codes)))
         facts = _read_facts(path, key=key) if "model" in found else {}
         return cls(codes=codes[:limit], names=names[:limit], facts=facts)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from autoenc import progress
-from autoenc.data.datasets.image_files import Resize, read_picture
+from autoenc.data.datasets.image_files import ReadPicture, Resize, read_picture
 
 LUMA = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)
 """Weights of red, green and blue in brightness: ITU-R BT.601, as in `read_picture`."""
@@ -43,26 +44,31 @@ class ImageSource:
     """Their unique names; some images may turn out to be unreadable."""
     batches: Callable[[int], Generator[Batch, None, None]]
     """The images in order, at most so many at a time. Raises ConfigError if an image is invalid or cannot be read."""
-    check: Callable[[], None] = lambda: None
-    """Checks that all can be read, unless unreadable ones may be skipped. Raises ConfigError if some cannot."""
+    check: Callable[[int], None] = lambda size: None  # noqa: ARG005
+    """Checks that all batches of at most so many are valid and can be read, unless unreadable images may be skipped.
+    Raises ConfigError if some are not."""
+    facts: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What is known about the images of a dataset: `split`, its name; `labels` and `indices`, one for each image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitting:
     """How images are brought to the shape of a model's images, (C, H, W).
 
-    `autoenc.data.datasets.image_files.read_picture` explains `resize`. `invert` makes black white and white black.
+    `autoenc.data.datasets.image_files.read_picture` explains `resize` and `white`. `invert` makes black white and white
+    black.
     """
 
     image_shape: tuple[int, int, int]
     resize: Resize
     invert: bool
+    white: float | None = None
 
-    def read(self, path: Path) -> Tensor:
-        """The picture in a file, uint8 (C, H, W). Raises UnreadablePicture if there is none in it."""
+    def read(self, path: Path) -> ReadPicture:
+        """The picture in a file. Raises UnreadablePicture if there is none in it."""
         channels, height, width = self.image_shape
-        image = read_picture(path, channels=channels, size=(height, width), resize=self.resize)
-        return 255 - image if self.invert else image
+        read = read_picture(path, channels=channels, size=(height, width), resize=self.resize, white=self.white)
+        return read._replace(image=255 - read.image) if self.invert else read
 
     def fit(self, images: Tensor) -> Tensor:
         """Images (B, 1 or 3, H', W'), uint8 or floats in [0, 1], as (B, C, H, W) of the same type."""
@@ -125,10 +131,10 @@ def counting_bar(task: str, *, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task_id, count)
 
 
-def numbered(count: int) -> list[str]:
-    """Names for images or codes that have none: numbers of equal length, from 0."""
-    digits = len(str(count - 1))
-    return [f"{number:0{digits}d}" for number in range(count)]
+def numbered(positions: Sequence[int]) -> list[str]:
+    """Names for images or codes that have none: their positions, as numbers of equal length."""
+    digits = len(str(max(positions)))
+    return [f"{number:0{digits}d}" for number in positions]
 
 
 def counted(count: int) -> str:

@@ -7,19 +7,21 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from autoenc.application.array_files import SUFFIXES, array_images
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbered
 from autoenc.application.picture_files import PictureFiles, Unreadable
 from autoenc.data.datasets import DATASETS, Dataset, Split
+from autoenc.data.datasets.folder_layout import log_passed_over
 from autoenc.data.datasets.image_files import find_pictures
+from autoenc.data.datasets.splits import SPLITS
 from autoenc.settings import ConfigError, listed, nearest
 
 log = logging.getLogger(__name__)
 
 OWN = "run"
 """Names the run's own dataset, with the run's settings, in `run:test`."""
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class Datasets:
     """From the name of a dataset to its usual settings."""
     own: Dataset
     """The run's."""
+    own_split: Callable[[str], Split]
+    """From the name of a split to the run's own, which has to have the run's images."""
     data_dir: Path
 
 
@@ -52,10 +56,11 @@ def open_input(
     """
     path = Path(text).expanduser()
     if path.is_dir():
-        found = find_pictures(path).pictures
-        if not found:
+        found = find_pictures(path)
+        if not found.pictures:
             raise ConfigError(key, "there are no pictures in this folder", value=text)
-        files = PictureFiles(key=key, root=path, paths=found[:limit], fitting=fitting, unreadable=unreadable)
+        log_passed_over(found, folder=path)
+        files = PictureFiles(key=key, root=path, paths=found.pictures[:limit], fitting=fitting, unreadable=unreadable)
         return files.source()
     if not path.exists():
         return dataset_images(text, key=key, fitting=fitting, datasets=datasets, limit=limit)
@@ -66,14 +71,26 @@ def open_input(
 
 
 def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets, limit: int | None) -> ImageSource:
-    """The images of a split, named like their files or numbered. Raises ConfigError if they cannot be had."""
+    """The images of a split, named like their files, or else by their positions in the published file.
+
+    Raises:
+        ConfigError: they are not available.
+    """
     name, split_name = _named_split(text, key=key)
-    dataset = datasets.own if name == OWN else _like_own(name, datasets=datasets)
-    split: Split = getattr(dataset.build(data_dir=datasets.data_dir), split_name)
+    if name == OWN:
+        split = datasets.own_split(split_name)
+    else:
+        splits = _like_own(name, datasets=datasets).build(data_dir=datasets.data_dir)
+        split = getattr(splits, split_name)
     if not len(split):
         raise ConfigError(key, "this split has no images", value=text)
     images = split.images[:limit]  # uint8 (N, C, H, W)
-    names = (numbered(len(split)) if split.names is None else split.names)[:limit]
+    names = (numbered(split.indices.tolist()) if split.names is None else split.names)[:limit]
+    facts = {
+        "split": np.array(split_name),
+        "labels": split.labels[:limit].numpy(),
+        "indices": split.indices[:limit].numpy(),
+    }
 
     def batches(size: int) -> Generator[Batch, None, None]:
         for start in range(0, len(names), size):
@@ -81,7 +98,7 @@ def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets,
 
     own = f"{datasets.own.name} (the run's {split_name} split)"
     description = own if name == OWN else f"{name} ({split_name} split)"
-    return ImageSource(description=description, names=names, batches=batches)
+    return ImageSource(description=description, names=names, batches=batches, facts=facts)
 
 
 def _named_split(text: str, *, key: str) -> tuple[str, str]:

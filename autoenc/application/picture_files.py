@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,7 +17,8 @@ import torch
 from torch import Tensor
 
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, counting_bar
-from autoenc.data.datasets.image_files import UnreadablePicture, read_picture
+from autoenc.data.datasets.image_files import ReadPicture, UnreadablePicture, read_picture
+from autoenc.data.datasets.picture_facts import PictureFacts, ignored_pages, white_problems
 from autoenc.runs import printable
 from autoenc.settings import ConfigError
 
@@ -29,7 +31,7 @@ AHEAD = 256
 """The most pictures that are read in advance."""
 MOST_LISTED = 10
 
-Result = Tensor | UnreadablePicture
+Result = ReadPicture | UnreadablePicture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,34 +50,43 @@ class PictureFiles:
 
     def source(self) -> ImageSource:
         """The pictures, to be read in batches."""
-        description = str(self.paths[0] if len(self.paths) == 1 else self.root)
         names = [path.relative_to(self.root).as_posix() for path in self.paths]
         return ImageSource(
-            description=description, names=names, batches=partial(self._batches, names), check=self._check
+            description=self._description, names=names, batches=partial(self._batches, names), check=self._check
         )
 
+    @property
+    def _description(self) -> str:
+        return str(self.paths[0] if len(self.paths) == 1 else self.root)
+
     def _batches(self, names: Sequence[str], size: int) -> Generator[Batch, None, None]:
-        """Full batches, except for the last; unreadable files are reported after all others."""
+        """Full batches, except for the last. Dark, clipped and unreadable pictures are reported after the last."""
         problems: list[UnreadablePicture] = []
+        facts: Counter[PictureFacts] = Counter()
         read: list[tuple[str, Tensor]] = []
         with closing(_read(self.paths, self.fitting.read)) as results:
             for name, result in zip(names, results, strict=True):
                 if isinstance(result, UnreadablePicture):
                     problems.append(result)
                 else:
-                    read.append((name, result))
+                    read.append((name, result.image))
+                    facts[result.facts] += 1
                 if len(read) == size:
                     yield _stacked(read)
                     read = []
         if read:
             yield _stacked(read)
+        for problem in white_problems(facts, white=self.fitting.white, key="--white"):
+            log.warning("%s: %s", self._description, problem)
+        if (ignored := ignored_pages(facts)) is not None:
+            log.warning("%s: %s", self._description, ignored)
         self._report(problems)
 
-    def _check(self) -> None:
+    def _check(self, size: int) -> None:  # noqa: ARG002
         """Read all files once, at a small size: their headers alone prove too little."""
         if self.unreadable == "skip":
             return
-        read_small = partial(read_picture, channels=1, size=(1, 1), resize="stretch")
+        read_small = partial(read_picture, channels=1, size=(1, 1), resize="stretch", white=self.fitting.white)
         problems: list[UnreadablePicture] = []
         with counting_bar("checking", total=len(self.paths)) as advance, closing(_read(self.paths, read_small)) as read:
             for result in read:
@@ -102,7 +113,7 @@ def _stacked(read: Sequence[tuple[str, Tensor]]) -> Batch:
     return Batch([name for name, _ in read], torch.stack([image for _, image in read]))
 
 
-def _read(paths: Sequence[Path], read: Callable[[Path], Tensor]) -> Generator[Result, None, None]:
+def _read(paths: Sequence[Path], read: Callable[[Path], ReadPicture]) -> Generator[Result, None, None]:
     def attempt(path: Path) -> Result:
         try:
             return read(path)

@@ -75,7 +75,7 @@ def decode(run: TrainedModel, codes: StoredCodes, folder: Path, *, batch_size: i
 def _write_reconstructions(
     run: TrainedModel, source: ImageSource, folder: Path, *, batch_size: int, task: str
 ) -> tuple[list[str], NDArray[Any], NDArray[Any]]:
-    source.check()
+    source.check(batch_size)
     files = file_names(source.names)
     first: list[tuple[str, Tensor, Tensor]] = []
     with read_batches(source, size=batch_size, task=task) as batches:

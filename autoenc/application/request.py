@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -49,11 +50,15 @@ class Request:
     resize: Resize | None = None
     """None: as the run's own pictures were resized, or stretched if they were not."""
     invert: bool = False
+    white: float | None = None
+    """The number in the files of pictures that becomes white; None: as the run's own pictures were read."""
     baseline: str = "run:test"
     """The ordinary pictures, for `score`; like `given`."""
     overwrite: bool = False
     data_dir: Path | None = None
     """None: the run's own."""
+    dataset_path: str | None = None
+    """Where the run's folder of pictures is now, if it was moved."""
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -80,7 +85,8 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
         else:
             check_input(text, key=key)
     # All of the above is fast; the model takes long to load.
-    run = load_run(request.run, device=plain_device(request.device).torch_device)
+    device = plain_device(request.device).torch_device
+    run = load_run(request.run, device=device, dataset_path=request.dataset_path)
     _check_model(request, run)
     log.info("The model of %s: %s.", request.run, title_of(run.config))
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))
@@ -96,14 +102,17 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
 def _apply_to_pictures(
     run: TrainedModel, request: Request, *, usual_dataset: Callable[[str], Dataset], batch_size: int
 ) -> None:
+    data_dir = request.data_dir or run.config.data_dir
     datasets = Datasets(
         usual=usual_dataset,
         own=run.config.dataset,
-        data_dir=request.data_dir or run.config.data_dir,
+        own_split=functools.partial(run.split, data_dir=data_dir),
+        data_dir=data_dir,
     )
 
     def opened(key: str, *, invert: bool, limit: int | None) -> ImageSource:
-        fitting = Fitting(image_shape=run.image_shape, resize=_resize(request, run), invert=invert)
+        white = run.white if request.white is None else request.white
+        fitting = Fitting(image_shape=run.image_shape, resize=_resize(request, run), invert=invert, white=white)
         text, unreadable = request.inputs[key], request.unreadable
         return open_input(text, key=key, fitting=fitting, datasets=datasets, unreadable=unreadable, limit=limit)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from autoenc.command_line.compose import config_directory, plain
+from autoenc.command_line.compose import usual_settings
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.shared_arguments import positive
+from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, above_zero, positive, take_dataset_path
 from autoenc.progress import TerminalHandler
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -29,7 +29,9 @@ Apply the trained model of a run to your own pictures.
   --do reconstruct   OUTPUT, a folder: the reconstruction of each picture, as a PNG of the model's size under the
                      picture's own name, and overview.png: the first pictures, their reconstructions and the errors
   --do denoise       the same for pictures that are noisy already; no noise is added
-  --do encode        OUTPUT, an .npz file: codes (N, code_size), names (N,), and model: which model made them, as JSON
+  --do encode        OUTPUT, an .npz file: codes (N, code_size), names (N,), and model: which model made them, as JSON.
+                     Of a dataset also split, its name, labels (N,), and indices (N,): the positions of the images in
+                     the published file, which are their names too, unless each image is a file
   --do decode        from such a file (INPUT) to a folder of PNGs (OUTPUT) with the names in it
   --do score         OUTPUT, a .csv file: the error of each picture and its percentile among the errors of ordinary
                      pictures, the oddest first. Next to it: .json with the AUROC of telling the two apart by their
@@ -37,11 +39,12 @@ Apply the trained model of a run to your own pictures.
 
 INPUT is a picture; a folder of pictures, with its subfolders; an .npy or .npz file of images (N, H, W) or (N, C, H, W),
 uint8 or floats in [0, 1]; a dataset, such as mnist (its test split) or mnist:train; or run:test, the run's own test
-split. Pictures are brought to the model's size and colours. A dataset is drawn black and white if the run's is
-(dataset.binarization).
+split. Pictures are brought to the model's size and colours. Of a file with several pages, only the first is read. A
+dataset is drawn black and white if the run's is (dataset.binarization).
 """
 
-EXAMPLES = """\
+EXAMPLES = (
+    """\
 Examples
 
   python scripts/apply.py outputs/2026-01-31/12-00-00-000000 ~/photos reconstructed
@@ -51,14 +54,17 @@ Examples
 
 The number of pictures is not limited: they are read a batch at a time. Existing files are not overwritten, an
 interruption leaves no incomplete file, and a mistake is one line and an exit code that is not 0.
+
 """
+    + DATASET_PATH_HELP
+)
 
 log = logging.getLogger(__name__)
 
 ACTIONS = ("reconstruct", "denoise", "encode", "decode", "score")
 _UNUSED = {
     **dict.fromkeys(ACTIONS, ("baseline",)),
-    "decode": ("unreadable", "resize", "invert", "data_dir", "baseline"),
+    "decode": ("unreadable", "resize", "invert", "white", "data_dir", "baseline"),
     "score": (),
 }
 """The options that an action does not use."""
@@ -66,7 +72,8 @@ _UNUSED = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    others, dataset_path = take_dataset_path(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(others, argparse.Namespace(dataset_path=dataset_path))
     with Interruption().watched():
         return exit_code(lambda: _apply(options))
 
@@ -94,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--resize", choices=("stretch", "crop", "pad"), help=help_text)
     help_text = "make black white and white black before the model sees it; MNIST, for example, is white on black"
     add("--invert", action="store_const", const=True, help=help_text)
+    help_text = (
+        "the number in the files of pictures that becomes white, such as 4095 for 12 bits "
+        "(default: as the run's own pictures were read)"
+    )
+    add("--white", type=above_zero, metavar="X", help=help_text)
     help_text = "with --do score, the ordinary pictures; like INPUT (default: run:test, the run's own test split)"
     add("--baseline", metavar="INPUT2", help=help_text)
     add("--overwrite", action="store_true", help="replace files of the same names at OUTPUT")
@@ -129,10 +141,10 @@ def _apply(options: argparse.Namespace) -> int:
 def _usual_dataset(name: str) -> Dataset:
     from autoenc.data.datasets import DATASETS
 
-    path = config_directory() / DATASETS.group / f"{name}.yaml"
-    if not path.is_file():
-        raise ConfigError(DATASETS.group, "its settings are not known here; give a folder or a file", value=name)
     try:
-        return DATASETS.parse(plain(cast("DictConfig", OmegaConf.load(path))))
+        values = usual_settings(DATASETS.group, name)
+        if not values:
+            raise ConfigError(DATASETS.group, "its settings are not known here; give a folder or a file", value=name)
+        return DATASETS.parse(values)
     except OmegaConfBaseException as error:
         raise ConfigError(DATASETS.group, str(error).splitlines()[0], value=name) from None

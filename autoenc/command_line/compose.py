@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -158,12 +158,13 @@ class Composer:
         return _folder(found[-1].lstrip("+"), key=key) if found else None
 
     def _check_resume(self) -> None:
-        """Refuse `resume=` together with settings, all but the tracker."""
-        others = [text for text in self.overrides if text not in self.tracker_overrides]
+        """Refuse `resume=` together with settings, all but the tracker and the place of the images."""
+        kept = [text for text in self.overrides if text not in self.tracker_overrides]
+        others = [text for text in kept if not text.lstrip("+").startswith("dataset.path=")]
         if self.rerun is not None:
             raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
         if others:
-            problem = f"a resumed run keeps its settings, all but tracker, and '{others[0]}' is set"
+            problem = f"a resumed run keeps its settings, all but tracker and dataset.path, and '{others[0]}' is set"
             raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
 
     def _start_from_run(self) -> None:
@@ -199,6 +200,12 @@ def task_values(config: DictConfig) -> dict[str, Any]:
         return plain(OmegaConf.masked_copy(config, [str(key) for key in config if key not in COMMAND_KEYS]))
     except OmegaConfBaseException as error:
         raise ConfigError(error.full_key or "config", (error.msg or str(error)).splitlines()[0]) from None
+
+
+def usual_settings(group: str, choice: str) -> dict[str, Any]:
+    """The values of our YAML of a choice, without a command line; empty if there is none."""
+    path = config_directory() / group / f"{choice}.yaml"
+    return plain(cast("DictConfig", OmegaConf.load(path))) if path.is_file() else {}
 
 
 def plain(node: DictConfig) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from autoenc.command_line.exit_code import exit_code
+from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, take_dataset_path
 from autoenc.progress import TerminalHandler, console
 from autoenc.settings import ConfigError
 
@@ -20,23 +23,25 @@ after drawing the named pictures for each run.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw what the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="figures.py", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(prog="figures.py", description=DESCRIPTION, epilog=DATASET_PATH_HELP)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
     parser.add_argument("picture", nargs="*", metavar="PICTURE", help="codes, kernels, ... (default: all)")
     parser.add_argument("--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA")
     devices = ("auto", "cpu", "cuda", "mps")
     parser.add_argument("--device", choices=devices, default="auto", help="where to compute (default: auto)")
-    options = parser.parse_args(arguments)
-    return exit_code(lambda: _draw(options))
+    others, dataset_path = take_dataset_path(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(others)
+    return exit_code(lambda: _draw(options, dataset_path=dataset_path))
 
 
-def _draw(options: argparse.Namespace) -> int:
+def _draw(options: argparse.Namespace, *, dataset_path: str | None) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
     from autoenc.comparison.sweep_results import compare_sweep, finished_runs
     from autoenc.experiment.drawing import redraw_run
     from autoenc.runs import SWEEP_FILE
 
     names = options.picture or None
+    projection: Literal["pca", "tsne"] = "tsne" if options.tsne else "pca"
     is_sweep = (options.run / SWEEP_FILE).is_file()
     if is_sweep and options.tsne and not names:
         raise ConfigError("--tsne", "name the pictures to draw for each run, codes among them")
@@ -44,7 +49,8 @@ def _draw(options: argparse.Namespace) -> int:
     if is_sweep:
         runs = finished_runs(options.run) if names else []
     for run in runs:
-        for path in redraw_run(run, names=names, projection="tsne" if options.tsne else "pca", device=options.device):
+        drawn = redraw_run(run, names=names, projection=projection, device=options.device, dataset_path=dataset_path)
+        for path in drawn:
             console.print(str(path), soft_wrap=True)
     if is_sweep:
         console.print(str(compare_sweep(options.run) or "no run of this sweep has finished"), soft_wrap=True)

@@ -1,8 +1,9 @@
-"""Arguments that several scripts share: folders of runs, and positive numbers."""
+"""Arguments that several scripts share: folders of runs, a moved folder of pictures, and positive numbers."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,11 @@ from typing import Any
 
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.runs import printable
+
+DATASET_PATH = "dataset.path="
+DATASET_PATH_HELP = """\
+If a run's folder of pictures has been moved, add dataset.path=FOLDER. The pictures have to be the same.
+"""
 
 
 def folders_parser(**options: Any) -> argparse.ArgumentParser:
@@ -19,6 +25,13 @@ def folders_parser(**options: Any) -> argparse.ArgumentParser:
         "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder that contains some"
     )
     return parser
+
+
+def take_dataset_path(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """Take `dataset.path=FOLDER`, anywhere among the arguments, out of them; the last one counts."""
+    found = [text for text in arguments if text.startswith(DATASET_PATH)]
+    others = [text for text in arguments if text not in found]
+    return others, found[-1].removeprefix(DATASET_PATH) if found else None
 
 
 def folders_among(paths: Sequence[Path]) -> list[Path]:
@@ -39,3 +52,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)
+
+
+def above_zero(text: str) -> float:
+    """A finite number above 0, as an argument's type."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return number

@@ -18,6 +18,7 @@ from autoenc.command_line.sweep_jobs import SweepPlan
 from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory, printable, write_atomically
 from autoenc.settings import ConfigError
+from autoenc.sweeps.attempt import REPLACED
 from autoenc.sweeps.driver import SweepDriver
 from autoenc.sweeps.plan import Action, Source
 from autoenc.sweeps.sweep_display import SweepDisplay
@@ -78,7 +79,7 @@ def preview(flags: argparse.Namespace, composer: Composer) -> str:
 
 
 def _listed_jobs(plan: SweepPlan) -> list[str]:
-    actions = [_WORDS[plan.action(job.folder)] for job in plan.jobs]
+    actions = [_WORDS[plan.action(job)] for job in plan.jobs]
     width = max(map(len, actions))
     longest = max(len(job.folder.name) for job in plan.jobs)
     lines = [
@@ -95,7 +96,7 @@ def _listed_examples(plan: SweepPlan) -> list[str]:
 
 
 def _counted(plan: SweepPlan) -> str:
-    counts = Counter(plan.action(job.folder) for job in plan.jobs)
+    counts = Counter(plan.action(job) for job in plan.jobs)
     parts = ", ".join(f"{counts[action]} {words}" for action, words in _WORDS.items() if action in counts)
     jobs = "1 job" if len(plan.jobs) == 1 else f"{len(plan.jobs)} jobs"
     return f"{jobs} in {shown_path(plan.folder.path)}: {parts}"
@@ -105,7 +106,15 @@ def _announce(plan: SweepPlan, *, code: str) -> None:
     if not plan.jobs:
         return
     log.info("%s.", _counted(plan))
-    kept = [plan.folder.jobs.get(job.folder.name) for job in plan.jobs if plan.action(job.folder) == "leave"]
+    changed = [job for job in plan.jobs if plan.action(job) == "again" and plan.has_other_images(job)]
+    if changed:
+        log.warning(
+            "%d of them were trained on other images than the dataset has now: they are trained again, and their old"
+            " folders are kept in %s.",
+            len(changed),
+            shown_path(plan.folder.path / REPLACED),
+        )
+    kept = [plan.folder.jobs.get(job.folder.name) for job in plan.jobs if plan.action(job) == "leave"]
     older = [job.code for job in kept if job is not None and job.code not in {code, ""}]
     if older:
         log.warning(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +27,8 @@ from autoenc.sweeps.plan import Action, Job, JobTask, Proposal, Source, SweepSet
 from autoenc.sweeps.sweep_folder import SweepFolder, of_the_run
 from autoenc.sweeps.sweepers import SWEEPERS
 
+log = logging.getLogger(__name__)
+
 
 class SweepPlan:
     """A sweep and its jobs, checked; nothing has been written yet. `ConfigError`: one of them is impossible."""
@@ -45,15 +50,25 @@ class SweepPlan:
         if self.settings.name is None:
             config.sweep.name = _name(composer)
         self.folder = SweepFolder(_sweep_folder(config), comparison=self._comparison)
+        self._digests: dict[str, Mapping[str, str]] = {}
+        """Of the images, by dataset."""
         self._known = known_folders(self.folder.path) if self.folder.path.is_dir() else {}
         examples = self._checked_examples()
         self._first_values = examples[0].task.config
         self.jobs = examples if self.sweeper.knows_all_jobs else []
         """The jobs that are known before the sweep begins; none of a search."""
 
-    def action(self, folder: Path) -> Action:
-        """What to do about the job in a folder."""
-        return action(folder, rerun=self.settings.rerun, anew_since=self.folder.anew_since)
+    def action(self, job: Job) -> Action:
+        """What to do about a job. One that was trained on other images than it would be now is trained again."""
+        decided = action(job.folder, rerun=self.settings.rerun, anew_since=self.folder.anew_since)
+        return "again" if decided in {"leave", "go_on"} and self.has_other_images(job) else decided
+
+    def has_other_images(self, job: Job) -> bool:
+        """Whether the job's folder was trained on other images than the job would be trained on now."""
+        from autoenc.data.datasets.digests import differing
+
+        trained_on = _stored_digests(job.folder)
+        return bool(trained_on and differing(self._digests_of(job.task.config), trained_on))
 
     def source(self) -> Source:
         """Where the jobs come from."""
@@ -115,6 +130,13 @@ class SweepPlan:
         has_config = (folder / "config.yaml").is_file()
         return identity(RunDirectory(folder).config(), swept=self.varied) if has_config else None
 
+    def _digests_of(self, config: Mapping[str, Any]) -> Mapping[str, str]:
+        """The digests of the images of a config, read once for each dataset; none if they are not available here."""
+        key = json.dumps([config["dataset"], config["data_dir"]], sort_keys=True)
+        if key not in self._digests:
+            self._digests[key] = _current_digests(config)
+        return self._digests[key]
+
     def _task(self, composed: DictConfig, values: Mapping[str, Any], *, folder: Path) -> JobTask:
         with open_dict(composed):
             composed.hydra.sweep.subdir = folder.name
@@ -128,6 +150,26 @@ class SweepPlan:
             command_line=tuple(sys.argv),
             chdir=bool(composed.hydra.job.chdir),
         )
+
+
+def _stored_digests(folder: Path) -> Mapping[str, str]:
+    """The digests of the images that a job was trained on; empty if its folder does not say."""
+    from autoenc.training.checkpoints import stored_digests
+
+    run = RunDirectory(folder)
+    with contextlib.suppress(ConfigError):  # a damaged summary is reported by the comparison
+        return run.summary().get("digests") or stored_digests(run.checkpoints)
+    return {}
+
+
+def _current_digests(config: Mapping[str, Any]) -> Mapping[str, str]:
+    from autoenc.data.datasets import DATASETS
+
+    try:
+        return DATASETS.parse(config["dataset"]).build(data_dir=Path(config["data_dir"])).digests
+    except ConfigError as error:
+        log.warning("The images of earlier jobs cannot be compared with those of now: %s", error)
+        return {}
 
 
 def varied(overrides: Sequence[Override]) -> list[str]:

@@ -9,7 +9,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -22,6 +22,9 @@ from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import SweepSettings
+
+if TYPE_CHECKING:
+    from autoenc.experiment.preparation import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -83,17 +86,26 @@ def _run(composer: Composer, config: DictConfig) -> int:
     from autoenc.experiment.preparation import prepare
     from autoenc.experiment.run import run_experiment
 
-    prepared = prepare(parse(task_values(config)))
+    continues = None if composer.resume is None else RunDirectory(composer.resume)
+    prepared = prepare(parse(task_values(config)), continues=continues)
     run_directory = _open_folder(composer, config, values=prepared.config.values)
     chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
     try:
         with chdir:
-            run_experiment(run_directory, prepare=lambda: prepared)
+            run_experiment(run_directory, prepare=lambda: _with_recorded_path(prepared, run_directory))
     except SystemExit:
         again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
         raise
     return 0
+
+
+def _with_recorded_path(prepared: Prepared, run_directory: RunDirectory) -> Prepared:
+    """Record the `dataset.path` of a resumed run whose images were moved; the folder is locked by now."""
+    recorded, dataset = run_directory.config(), prepared.config.values["dataset"]
+    if recorded["dataset"] != dataset:
+        run_directory.rewrite_config({**recorded, "dataset": dataset})
+    return prepared
 
 
 def _check_command(composer: Composer, config: DictConfig) -> None:

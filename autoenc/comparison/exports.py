@@ -100,7 +100,7 @@ def as_csv(records: Sequence[RunRecord], *, columns: Sequence[str] | None = None
         values = [value_of(record, key) for key in keys]
         units = "; ".join(f"{name}: {unit}" for name, unit in record.units.items())
         rows.append([record.name, printable(str(record.path)), record.state, why_not_finished(record), *values, units])
-    return _csv(rows)
+    return rows_as_csv(rows)
 
 
 def groups_as_csv(groups: Sequence[Group], *, metrics: Sequence[str]) -> str:
@@ -113,10 +113,11 @@ def groups_as_csv(groups: Sequence[Group], *, metrics: Sequence[str]) -> str:
         numbers = [value for metric in metrics for value in (group.estimate(metric) or (None, None, 0))]
         names = [group.apart.get(name) for name in apart]
         rows.append([*names, *group.values.values(), len(group.records), group.left_out, *numbers])
-    return _csv(rows)
+    return rows_as_csv(rows)
 
 
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
+def rows_as_csv(rows: Sequence[Sequence[Any]]) -> str:
+    """Rows of plain values, the first of them the head, with all digits of the numbers."""
     content = io.StringIO()
     csv.writer(content, lineterminator="\n").writerows([_cell(value) for value in row] for row in rows)
     return content.getvalue()

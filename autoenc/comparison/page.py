@@ -178,12 +178,13 @@ def _representatives(records: Sequence[RunRecord], *, metric: str) -> list[tuple
 
 
 def _loss_curves(records: Sequence[RunRecord]) -> Figure:
-    from autoenc.pictures.loss_curves import loss_curves_by_run
+    from autoenc.pictures.loss_curves import Loss, loss_curves_by_run
 
     settings = _labelled(records)
     histories = [(label, [copies[0].history for copies in group.draws.values()]) for label, group in settings]
-    labels = [group.records[0].unit("test.loss") or "loss" for _, group in settings]
-    return loss_curves_by_run(histories, loss_labels=labels, title="Loss by epoch")
+    runs = [group.records[0] for _, group in settings]
+    losses = [Loss(run.unit("test.loss") or "loss", denoising="test.denoising_mse" in run.metrics) for run in runs]
+    return loss_curves_by_run(histories, losses=losses, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from autoenc.registry import Choice, Registry
-from autoenc.settings import NonNegativeInt
+from autoenc.settings import NonNegativeInt, PositiveInt
 
 Level = Literal["quick", "full"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(Choice):
-    """What all choices have."""
+    """What the choices that score a run have."""
 
     level: ClassVar[Level]
     """The metrics that are measured: `quick` ones take little time next to the training, `full` are all."""
@@ -36,4 +37,16 @@ class Full(EvaluationSettings):
     level = "full"
 
 
-EVALUATIONS: Registry[EvaluationSettings] = Registry("evaluation", {"quick": Quick, "full": Full})
+@dataclass(frozen=True, kw_only=True)
+class Denoising(Choice):
+    """`evaluation=denoising`: finished runs, tested on noises that they were not trained on. No run ends with it."""
+
+    noises: Mapping[str, Any]
+    """By kind of noise, a list of severities; an empty list or null leaves the kind out."""
+    limit: PositiveInt | None
+    """The most test images; null: all."""
+
+
+EVALUATIONS: Registry[EvaluationSettings | Denoising] = Registry(
+    "evaluation", {"quick": Quick, "full": Full, "denoising": Denoising}
+)

@@ -305,6 +305,21 @@ METRICS: dict[str, Metric] = {
             scale="log",
             depends_on=("dataset.split_seed",),
         ),
+        *(
+            Metric(
+                name=name,
+                unit=f"decibels over {baseline}: 10 log10 of the ratio of the errors, each averaged over images, "
+                f"averaged over {noises} of evaluation=denoising",
+                better="higher",
+                splits=("test",),
+                input="clean",  # the noises are those of the evaluation, not of the run
+            )
+            for name, baseline, noises in (
+                ("denoising_gain_db", "doing nothing", "the noises"),
+                ("denoising_gain_unseen_db", "doing nothing", "the noises, without that of the training,"),
+                ("denoising_gain_over_median_db", "a 3x3 median filter", "the noises"),
+            )
+        ),
         Metric(name="seconds", unit="seconds", better="lower", splits=()),
         Metric(
             name="images_per_second",

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 
 from autoenc.config import ExperimentConfig
+from autoenc.data.datasets import Splits
 from autoenc.experiment.preparation import Prepared
 from autoenc.models.autoencoder import AutoEncoder
 
 log = logging.getLogger(__name__)
+
+FEW_DUPLICATES = 0.01
+"""The share of a split's images that may be training images too without a warning."""
 
 
 def title_of(config: ExperimentConfig) -> str:
@@ -27,7 +31,24 @@ def announce(prepared: Prepared) -> None:
     shape = "x".join(str(size) for size in splits.image_shape)
     log.info("%s, on %s.", title_of(config), prepared.device.description)
     log.info("%s parameters; images of %s: %s.", f"{model.parameter_count:,}", shape, ", ".join(counts))
+    _report_duplicates(splits)
     _warn_of_unusual_settings(config, model)
+
+
+def _report_duplicates(splits: Splits) -> None:
+    """Log how many images are equal, pixel by pixel: as a warning if many images for training score the model too."""
+    found, level = [], logging.INFO
+    for key, count in splits.duplicates.items():
+        split, across, earlier = key.partition("_in_")
+        size = len(getattr(splits, split))
+        if count:
+            also = f"are in {earlier} too" if across else "repeat an earlier one"
+            found.append(f"{count:,} of {size:,} {split} images {also}")
+        if across and earlier == "train" and count > FEW_DUPLICATES * size:
+            level = logging.WARNING
+    if found:
+        advice = " Their errors do not show how well the model does on new images." if level == logging.WARNING else ""
+        log.log(level, "Duplicate images: %s.%s", "; ".join(found), advice)
 
 
 def _warn_of_unusual_settings(config: ExperimentConfig, model: AutoEncoder) -> None:

@@ -15,7 +15,7 @@ from autoenc.experiment.evaluation import units_of
 from autoenc.experiment.preparation import Prepared
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, draw_pictures
-from autoenc.pictures.loss_curves import draw_loss_curves
+from autoenc.pictures.loss_curves import Loss, draw_loss_curves
 from autoenc.pictures.subject import Subject
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
@@ -31,7 +31,7 @@ def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory
     draw_loss_curves(
         run_directory.metrics(),
         path=run_directory.figures / "loss_curves.png",
-        loss_label=units_of(prepared)["loss"],
+        loss=Loss(units_of(prepared)["loss"], denoising=config.noise.corrupts),
         best_epoch=position.best_epoch,
         title=title_of(config),
     )
@@ -43,25 +43,31 @@ def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory
 
 
 def redraw_run(
-    run: Path, *, names: Sequence[str] | None, projection: Literal["pca", "tsne"], device: str
+    run: Path,
+    *,
+    names: Sequence[str] | None,
+    projection: Literal["pca", "tsne"],
+    device: str,
+    dataset_path: str | None = None,
 ) -> list[Path]:
     """Draw pictures of a finished run into its `figures` folder, computed on the device `device`; returns their paths.
 
     `names` are from `PICTURES`; None draws every picture that applies to the model. One that does not apply is left
-    out, with a warning. `projection` is how codes of more than two numbers are projected to a plane.
+    out, with a warning. `projection` is how codes of more than two numbers are projected to a plane. `dataset_path` is
+    where the run's folder of pictures is now, if it was moved.
 
     Raises:
-        ValueError: the run or a picture does not exist, or the run's data is not available.
+        ValueError: the run or a picture does not exist, or the run's images are not available, or are others now.
     """
     run_directory = RunDirectory.open(run, key="RUN")
     _check_names(names, projection=projection)
     used = plain_device(device)
-    trained = load_run(run, device=used.torch_device)
+    trained = load_run(run, device=used.torch_device, dataset_path=dataset_path)
     config = trained.config
     checkpoint = load_last(run_directory.checkpoints)
     snapshots = {} if checkpoint is None else stored_snapshots(checkpoint)
     epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
-    splits = config.dataset.build(data_dir=config.data_dir).to(used.torch_device)
+    splits = config.build_splits(trained_on=trained.digests).to(used.torch_device)
     subject = _subject(trained.model, config, splits, device=used, snapshots=snapshots, projection=projection)
     return draw_pictures(subject, folder=run_directory.figures, names=names, title=title_of(config), epoch=epoch)
 

@@ -59,7 +59,7 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         now = time.perf_counter()
         seconds = {"evaluation": now - begun, "total": seconds_before + now - prepared.started}
         summary = summarize(prepared, trainer.state, evaluation, seconds=seconds)
-        run_directory.write_test_errors(evaluation.test_errors, digest="")
+        run_directory.write_test_errors(evaluation.test_errors, digest=prepared.splits.digests["test"])
         run_directory.write_summary(summary)
         draw_finished_run(prepared, trainer.state, run_directory=run_directory)
     report(summary, run_directory)
@@ -85,6 +85,8 @@ def _build_trainer(
         batch_size=config.training.batch_size,
         seed=config.seed,
         run=run_directory,
+        digests=splits.digests,
+        white=splits.white,
     )
     return Trainer(
         step=step,

@@ -33,7 +33,7 @@ class PlacedCodesPicture(Picture):
     axis_labels: tuple[str, ...]
     """One or two."""
     notes: tuple[str, ...]
-    """Sentences: which images these are, and how their codes were projected."""
+    """Sentences: which images these are, how their codes were projected, and whether they are means."""
 
 
 class CodePanel(NamedTuple):

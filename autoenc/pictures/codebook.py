@@ -1,4 +1,4 @@
-"""How often each code of a codebook is used."""
+"""How often each entry of a codebook is used."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 BAR = "#12355b"
-FEW = 64  # codes: up to so many, bars have gaps between them
+FEW = 64  # entries: up to so many, bars have gaps between them
 LINE = (
-    "How much each code of the codebook is used on the test images, the most used first. Dashed: if all were used "
-    "equally. Perplexity: the number of equally used codes with the same entropy. Dead: used by no test image."
+    "How much each entry of the codebook is used by all test images together (with noise if the run has noise), the "
+    "most used first. Dashed: if all were used equally. Perplexity: the number of equally used entries with the same "
+    "entropy. Unused: by no test image."
 )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Codebook(Picture):
-    """The number of uses of each code on the test images."""
+    """The number of uses of each entry by all test images; with noise, by the noisy ones."""
 
     uses: NDArray[np.int64]
     """(K,), in the codebook's order."""
@@ -40,7 +41,8 @@ class Codebook(Picture):
         """Count the uses; None for a bottleneck without a codebook."""
         from autoenc.evaluation.health.examination import codebook_uses
 
-        uses = codebook_uses(subject.model, subject.splits.test.images, device=subject.device)
+        with subject.device.autocast():
+            uses = codebook_uses(subject.model, (given for _, given in subject.test_inputs()))
         return None if uses is None else cls(uses=uses.numpy())
 
     @property
@@ -55,18 +57,18 @@ class Codebook(Picture):
         return float(np.exp(-(used * np.log(used)).sum()))
 
     @property
-    def dead(self) -> int:
-        """How many codes are never used."""
+    def unused(self) -> int:
+        """How many entries no test image uses."""
         return int((self.uses == 0).sum())
 
     @property
     def remark(self) -> str:
         """The numbers in words."""
-        return f"{len(self.uses)} codes, {self.dead or 'none'} dead; perplexity {self.perplexity:.1f}"
+        return f"{len(self.uses)} entries, {self.unused or 'none'} unused; perplexity {self.perplexity:.1f}"
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Draw a bar for each code, by share of uses, on one vertical scale."""
+        """Draw a bar for each entry, by share of uses, on one vertical scale."""
         columns = columns_of(panels)
         width, height = chart_width(columns), 620 if len(panels) == 1 else 420
         percents = [100 * panel.picture.shares for panel in panels]
@@ -77,7 +79,7 @@ class Codebook(Picture):
         for shares, corner in zip(percents, corners, strict=True):
             ticks: list[float] = [*integer_ticks(1, len(shares), most=7)]
             ranks = ValueAxis("linear", 0.5, len(shares) + 0.5, ticks, minor_ticks=[], note="")
-            labels, inner = ("share of uses (%)", "code, by rank"), width - SPACE
+            labels, inner = ("share of uses (%)", "entry, by rank"), width - SPACE
             axes = chart_axes(page, corner, width=inner, height=height, upright=scale, across=ranks, labels=labels)
             _draw(axes, shares)
         return page.figure

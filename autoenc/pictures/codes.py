@@ -54,7 +54,7 @@ class Codes(PlacedCodesPicture):
             labels=test.labels[chosen].numpy(),
             class_names=tuple(subject.splits.class_names),
             axis_labels=placed.axis_labels,
-            notes=(f"{which} test images.", *placed.notes),
+            notes=(f"{which} test images.", *placed.notes, *subject.code_notes),
         )
 
     @classmethod

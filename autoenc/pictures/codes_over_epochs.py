@@ -18,7 +18,7 @@ from autoenc.pictures.code_axes import Window, window
 from autoenc.pictures.code_panels import CodePanel, PlacedCodesPicture, code_page, left_out, shared_names
 from autoenc.pictures.page import house_style
 from autoenc.pictures.panels import stacked
-from autoenc.pictures.picture import Panel, evenly_chosen
+from autoenc.pictures.picture import Panel, evenly_chosen, noted
 from autoenc.runs import write_atomically
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class CodesOverEpochs(PlacedCodesPicture):
             labels=subject.splits.test.labels[:count].numpy(),
             class_names=tuple(subject.splits.class_names),
             axis_labels=placed.axis_labels,
-            notes=(f"The first {count:,} test images.", *notes),
+            notes=(f"The first {count:,} test images.", *notes, *subject.code_notes),
         )
 
     def draw(self, folder: Path, *, title: str) -> Path:
@@ -112,11 +112,16 @@ def _page(
     stills: Sequence[CodePanel | None], pictures: Sequence[CodesOverEpochs], *, side: int, columns: int, title: str
 ) -> Figure:
     own = ["Each row has axes of its own."] if len(pictures) > 1 else []
-    notes = dict.fromkeys(note for picture in pictures for note in picture.notes)
     counted = left_out([picture.all_points for picture in pictures], [picture.seen for picture in pictures])
     names = shared_names([picture.class_names for picture in pictures])
     return code_page(
-        stills, names=names, width=side, height=side, columns=columns, title=title, notes=[*own, *notes, *counted]
+        stills,
+        names=names,
+        width=side,
+        height=side,
+        columns=columns,
+        title=title,
+        notes=[*own, *noted(pictures), *counted],
     )
 
 

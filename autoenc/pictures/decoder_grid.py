@@ -14,7 +14,7 @@ from autoenc.pictures.code_axes import Box, ticks
 from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.page import LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import GUTTER, SPACE, panel_page
-from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.picture import Panel, Picture, noted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +42,8 @@ class DecoderGrid(Picture):
     """(R,): the codes' second number, falling; (1,) and unused for codes of one number."""
     code_size: int
     """1 or 2."""
+    notes: tuple[str, ...] = ()
+    """Sentences on the codes."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -69,6 +71,7 @@ class DecoderGrid(Picture):
             across=across.numpy(),
             up=up.numpy(),
             code_size=size,
+            notes=subject.code_notes,
         )
 
     @classmethod
@@ -148,4 +151,4 @@ def _line(pictures: Sequence[DecoderGrid]) -> str:
     own = " Each panel has axes of its own." if len(pictures) > 1 else ""
     said = remark(*(picture.images for picture in pictures))
     codes = f"Decoded codes {along}, over the central 95 % of the test images' codes in each direction."
-    return f"{codes}{own} {said}".strip()
+    return " ".join([f"{codes}{own}", *noted(pictures), said]).strip()

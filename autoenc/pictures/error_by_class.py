@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autoenc.pictures.class_colors import draw_legend, legend, look
 from autoenc.pictures.code_axes import Box, ticks
 from autoenc.pictures.code_panels import shared_names
-from autoenc.pictures.image_pixels import error_text
+from autoenc.pictures.image_pixels import DENOISING_ERROR, error_text
 from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture
@@ -32,10 +32,10 @@ SINGLE = "#7da7d0"  # the boxes of a single run
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErrorByClass(Picture):
-    """The squared error of every test image, and its class."""
+    """The mean squared error of every test image, and its class."""
 
     errors: NDArray[Any]
-    """(N,): the mean over pixels of the squared difference of reconstruction and clean image."""
+    """(N,): the mean squared error over pixels; with noise, the denoising error."""
     labels: NDArray[Any]
     """(N,), indices into `class_names`."""
     class_names: tuple[str, ...]
@@ -111,7 +111,7 @@ def _prepare(axes: Axes, rows: Sequence[Row], *, noisy: bool) -> None:
     limit = (1.18 if values.shape[1] == 1 else 1.04) * largest  # a single box has its median next to it
     axes.set_xlim(0, limit)
     axes.set_xticks(*ticks(0, limit, pixels=WIDTH))
-    axes.set_xlabel(f"squared error per pixel{' from the noisy input' if noisy else ''}, pixels in [0, 1]")
+    axes.set_xlabel(f"{'denoising error: ' if noisy else ''}mean squared error over pixels in [0, 1]")
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.tick_params(axis="y", length=0)
@@ -145,12 +145,12 @@ def _draw_box(axes: Axes, quantiles: NDArray[np.float64], *, middle: float, thic
 
 def _line(pictures: Sequence[ErrorByClass]) -> str:
     noisy = [picture.noisy for picture in pictures]
-    source = ", of runs with noise from the noisy image against the clean one" if any(noisy) else ""
-    if all(noisy):
-        source = " of the reconstruction of the noisy image against the clean one"
+    error = "Denoising error of the test images" if all(noisy) else "Test error"
+    explained = "" if all(noisy) else " Errors of runs with noise are denoising errors."
+    explained = f"{explained} {DENOISING_ERROR}" if any(noisy) else ""
     odd = sum(int((~np.isfinite(picture.errors)).sum()) for picture in pictures)
     said = f" {odd:,} errors are not finite and left out." if odd else ""
     return (
-        f"Test error{source}: a box reaches from the lower to the upper quartile of a class's images, the thick "
-        f"line is the median, the thin lines reach from 5 % to 95 %.{said}"
+        f"{error}: a box reaches from the lower to the upper quartile of a class's images, the thick line is the "
+        f"median, the thin lines reach from 5 % to 95 %.{explained}{said}"
     )

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from autoenc.pictures.page import SMALL, Page, wrapped
 
+DENOISING_ERROR = "Denoising error: from the noisy input to the clean image."
+"""Explains the term in the line of a picture."""
+
 BAR_WIDTH = 22
 SIDE = 150
 """Pixels that an upright colour bar with its ticks and a label of two lines is wide."""

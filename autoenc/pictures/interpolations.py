@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.image_strips import Block, Strip, image_strips
 from autoenc.pictures.page import LABEL, wrapped
-from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.picture import Panel, Picture, noted
 
 if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
@@ -35,6 +35,8 @@ class Interpolations(Picture):
     start_names: tuple[str, ...]
     """Their classes, (R,)."""
     end_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences on the codes."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -61,6 +63,7 @@ class Interpolations(Picture):
             ends=stored(images[ends]),
             start_names=names[starts],
             end_names=names[ends],
+            notes=subject.code_notes,
         )
 
     @classmethod
@@ -69,8 +72,9 @@ class Interpolations(Picture):
         said = remark(*(panel.picture.images for panel in panels))
         line = (
             "At both ends, test images. Between them, decoded codes at even steps on the straight line from one "
-            f"image's code to the other's. {said}"
+            "image's code to the other's."
         )
+        line = " ".join([line, *noted(picture for _, picture in panels), said])
         blocks = [_block(label, picture) for label, picture in panels]
         return image_strips(blocks, columns=MOST_COLUMNS, title=title, line=line.strip())
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from autoenc.pictures.axis_ticks import integer_axis, number, value_axis
 from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring, names_height, write_in_middle
 from autoenc.pictures.class_colors import look
+from autoenc.pictures.image_pixels import DENOISING_ERROR
 from autoenc.pictures.page import FRAME, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
 from autoenc.pictures.panels import SPACE, Corner, PanelPage, panel_page
 
@@ -33,12 +34,32 @@ SEEDS = "Bold: the mean over seeds, to the last epoch that all of them have. Fai
 Row = Mapping[str, float | int | None]
 
 
-def draw_loss_curves(
-    history: Sequence[Row], *, path: Path, loss_label: str, best_epoch: int | None, title: str
-) -> None:
+class Loss(NamedTuple):
+    """What the values of a loss are."""
+
+    unit: str
+    """As `summary.json` has it: "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in nats"."""
+    denoising: bool = False
+    """Whether it is measured from the noisy input to the clean image."""
+
+    @property
+    def label(self) -> str:
+        """The unit for an axis, without the likelihood and the kind of the penalty: "nats an image + penalty"."""
+        short, _, _ = self.unit.partition(", ")
+        penalty = " + penalty" if ", plus " in self.unit else ""
+        return f"{'denoising error: ' if self.denoising else ''}{short}{penalty}"
+
+    @property
+    def explanation(self) -> str:
+        """What the label leaves out, in sentences."""
+        details = f"Loss: {self.unit}." if ", " in self.unit else ""
+        return " ".join(filter(None, [details, DENOISING_ERROR if self.denoising else ""]))
+
+
+def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epoch: int | None, title: str) -> None:
     """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`, and mark the best epoch.
 
-    `history` are the rows of metrics.jsonl, `loss_label` the loss and its unit. Values that are not finite leave a gap.
+    `history` are the rows of metrics.jsonl. Values that are not finite leave a gap.
 
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
@@ -47,8 +68,8 @@ def draw_loss_curves(
     validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
     curves = [curve for curve in (train, validation) if math.isfinite(curve.last)]
     with house_style():
-        page = panel_page([""], width=WIDTH, height=HEIGHT, title=title)
-        chart = _Chart(loss_label, curves or [train], [curve.label for curve in curves])
+        page = panel_page([""], width=WIDTH, height=HEIGHT, title=title, line=loss.explanation)
+        chart = _Chart(loss, curves or [train], [curve.label for curve in curves])
         axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
         if best_epoch is not None:
             _mark_best(axes, curves, best_epoch=best_epoch)
@@ -56,13 +77,13 @@ def draw_loss_curves(
 
 
 def loss_curves_by_run(
-    histories: Sequence[tuple[str, Sequence[Sequence[Row]]]], *, loss_labels: Sequence[str], title: str
+    histories: Sequence[tuple[str, Sequence[Sequence[Row]]]], *, losses: Sequence[Loss], title: str
 ) -> Figure:
-    """The losses of several settings by epoch, in one chart for each unit of the loss; call it inside `house_style`.
+    """The losses of several settings by epoch, in one chart for each kind of loss; call it inside `house_style`.
 
-    Of each setting there is a name, for each of its seeds the rows of metrics.jsonl, and a label with the loss and its
-    unit. Several seeds have a line through their mean, as far as all of them go, and faint lines. Of very many
-    settings, those with the lowest last loss are named. Values that are missing or not finite leave a gap.
+    Of each setting there is a name, for each of its seeds the rows of metrics.jsonl, and what its loss is. Several
+    seeds have a line through their mean, as far as all of them go, and faint lines. Of very many settings, those with
+    the lowest last loss are named. Values that are missing or not finite leave a gap.
 
     Raises:
         ValueError: there is no run, or a run has no epoch.
@@ -71,14 +92,15 @@ def loss_curves_by_run(
         raise ValueError("histories: expected at least one run, each with at least one epoch")
     runs = [_curves_of_setting(name, seeds, index=index) for index, (name, seeds) in enumerate(histories)]
     charts = [
-        _chart([run for run, label in zip(runs, loss_labels, strict=True) if label == unit], unit=unit)
-        for unit in dict.fromkeys(loss_labels)
+        _chart([run for run, other in zip(runs, losses, strict=True) if other == loss], loss=loss)
+        for loss in dict.fromkeys(losses)
     ]
     width = WIDTH if len(charts) == 1 else LEAST_WIDTH
     height = max(HEIGHT, *(names_height(chart.names) for chart in charts))
     seeds = SEEDS if any(len(seeds) > 1 for _, seeds in histories) else ""
     line = " ".join(filter(None, [LINE, seeds, *(chart.remark for chart in charts)]))
-    page = panel_page([""] * len(charts), width=width, height=height, columns=2, title=title, line=line)
+    headings = [chart.loss.explanation for chart in charts]
+    page = panel_page(headings, width=width, height=height, columns=2, title=title, line=line)
     for chart, corner in zip(charts, page.corners, strict=True):
         _draw_chart(page, chart, corner=corner, width=width, height=height)
     return page.page.figure
@@ -136,9 +158,9 @@ class _Curve:
 
 
 class _Chart(NamedTuple):
-    """The curves of losses in one unit."""
+    """The curves of one kind of loss."""
 
-    unit: str
+    loss: Loss
     curves: list[_Curve]
     names: list[LineLabel]
     remark: str = ""
@@ -179,7 +201,7 @@ def _curves_of_run(name: str, rows: Sequence[Row], *, index: int) -> list[_Curve
     return [validation, _Curve.of("train/loss", rows, name="_train", color=color, marker="", dashes="--", thin=True)]
 
 
-def _chart(runs: Sequence[list[_Curve]], *, unit: str) -> _Chart:
+def _chart(runs: Sequence[list[_Curve]], *, loss: Loss) -> _Chart:
     ended = sorted((run for run in runs if math.isfinite(run[0].last)), key=lambda run: run[0].last)
     names = [run[0].label for run in ended]
     while names_height(names) > MOST_HEIGHT:
@@ -188,7 +210,7 @@ def _chart(runs: Sequence[list[_Curve]], *, unit: str) -> _Chart:
     grey = [replace(run[0], color=FRAME, marker="", thin=True) for run in unnamed]
     curves = [curve for run in runs if run not in unnamed for curve in run]
     remark = f"Of {len(ended)} runs the {len(names)} best are named, by this last value; the others are grey."
-    return _Chart(unit, grey + curves, names, remark if len(names) < len(ended) else "")
+    return _Chart(loss, grey + curves, names, remark if len(names) < len(ended) else "")
 
 
 def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, height: int) -> Axes:
@@ -199,9 +221,9 @@ def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, h
         corner,
         width=width,
         height=height,
-        upright=value_axis(values, unit=chart.unit),
+        upright=value_axis(values, unit=chart.loss.unit),
         across=integer_axis(int(epochs.min()), int(epochs.max())),
-        labels=(chart.unit, "epoch"),
+        labels=(chart.loss.label, "epoch"),
         names=chart.names,
     )
     for curve in chart.curves:

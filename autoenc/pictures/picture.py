@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
@@ -100,7 +100,8 @@ class Picture:
         except OSError:
             raise
         except Exception as error:  # whatever a damaged archive leads to
-            raise ValueError(f"{path}: not the numbers of a picture of kind '{cls.kind}': {error}") from error
+            problem = f"not the numbers of a picture of kind '{cls.kind}': {error}; scripts/figures.py draws it again"
+            raise ValueError(f"{path}: {problem}") from error
 
 
 class Panel(NamedTuple, Generic[PictureType]):
@@ -113,6 +114,11 @@ class Panel(NamedTuple, Generic[PictureType]):
     def heading(self) -> str:
         """The label, and the picture's remark below it."""
         return "\n".join(filter(None, [self.label, self.picture.remark]))
+
+
+def noted(pictures: Iterable[Any]) -> list[str]:
+    """The sentences of the pictures' `notes`, each once."""
+    return list(dict.fromkeys(note for picture in pictures for note in picture.notes))
 
 
 def columns_of(panels: Sequence[Panel[Any]]) -> int:

@@ -34,6 +34,8 @@ class Progress(Picture):
     """(E, K, C, H, W) in [0, 1] scale."""
     captions: tuple[str, ...]
     """The images' classes, (K,)."""
+    noisy: bool = False
+    """Whether the model's inputs were noisy."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -46,6 +48,7 @@ class Progress(Picture):
             epochs=tuple(epochs),
             snapshots=np.stack([subject.shown_snapshots[epoch].numpy() for epoch in epochs]),
             captions=subject.shown_names,
+            noisy=subject.noise.corrupts,
         )
 
     def only(self, epochs: Sequence[int]) -> Self:
@@ -68,6 +71,8 @@ class Progress(Picture):
             raise ValueError("epochs: the panels have no epoch in common")
         last = [panel.picture.snapshots[panel.picture.epochs.index(epochs[-1])] for panel in panels]
         best, line = best_panels(panels, last, most=MOST_RUNS)
+        if any(panel.picture.noisy for panel in panels):
+            line = f"Runs with noise reconstruct from the noisy input, which is not shown. {line}".strip()
         shown = evenly_chosen(len(epochs), most=max(2, min(MOST_EPOCHS, MOST_ROWS // len(best))))
         if len(shown) < len(epochs):
             title += f" ({len(shown)} of {len(epochs)} snapshots)"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_grid import ImageRow, image_grid
-from autoenc.pictures.image_pixels import ColorScale, as_pixels, error_text, remark
+from autoenc.pictures.image_pixels import DENOISING_ERROR, ColorScale, as_pixels, error_text, remark
 from autoenc.pictures.picture import Panel, Picture
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ class Reconstructions(Picture):
         """Whether the inputs differ from the clean images."""
         return not np.array_equal(self.given, self.clean)
 
+    @property
+    def error_name(self) -> str:
+        """What the errors of the reconstructions are called."""
+        return "denoising error (MSE)" if self.noisy else "MSE"
+
     def own_figure(self, *, title: str) -> Figure:
         """Draw the originals, their noisy versions if there are any, the reconstructions, and the errors."""
         # Absolute error on one hue from light to dark, not signed error on a diverging map, both ends of which are
@@ -67,10 +72,14 @@ class Reconstructions(Picture):
         pixels = scale.pixels(np.nan_to_num(error, nan=np.inf))
         rows = [image_row("original", self.clean)]
         if self.noisy:
-            rows.append(image_row("noisy input", self.given))
+            noise = image_row("noisy input", self.given, notes=_error_texts(self.given, self.clean))
+            rows.append(replace(noise, notes_label="MSE of the noise"))
         rows.append(image_row("reconstruction", self.final))
-        rows.append(ImageRow("error", pixels, notes=_error_texts(self.final, self.clean), notes_label="MSE"))
-        return image_grid(rows, title=title, captions=self.captions, color_scale=scale)
+        errors = _error_texts(self.final, self.clean)
+        name = "denoising error" if self.noisy else "error"
+        rows.append(ImageRow(name, pixels, notes=errors, notes_label=self.error_name))
+        line = DENOISING_ERROR if self.noisy else ""
+        return image_grid(rows, title=title, captions=self.captions, color_scale=scale, line=line)
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
@@ -84,6 +93,8 @@ class Reconstructions(Picture):
         if len(best) + len(_by_input(best)) > MOST_RUNS_AND_INPUTS:
             best, line = best_panels(panels, finals, most=MOST_RUNS_AND_INPUTS // 2)
         groups = _by_input(best)
+        if any(panel.picture.noisy for panel in best):
+            line = f"{DENOISING_ERROR} {line}".strip()
         rows = [image_row("original", panels[0].picture.clean)]
         for members in groups:
             first, *others = _group_rows(members, groups)
@@ -100,10 +111,12 @@ def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[list[Panel[Recon
 
 
 def _group_rows(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> list[ImageRow]:
-    """The input, if it is noisy, and below it what each model made of it."""
-    rows = [_reconstructed(label, picture) for label, picture in members]
+    """The input, if it is noisy, and below it what each model made of it, each with its errors."""
     first = members[0].picture
-    return [image_row(_input_label(members, groups), first.given), *rows] if first.noisy else rows
+    rows = [_scored_row(label, f"mean {picture.error_name}", picture.final, picture) for label, picture in members]
+    if not first.noisy:
+        return rows
+    return [_scored_row(_input_label(members, groups), "mean MSE of the noise", first.given, first), *rows]
 
 
 def _input_label(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> str:
@@ -114,10 +127,11 @@ def _input_label(members: Sequence[Panel[Reconstructions]], groups: Sequence[obj
     return f"noisy input \N{MIDDLE DOT} {members[0].label}{more}"
 
 
-def _reconstructed(label: str, picture: Reconstructions) -> ImageRow:
-    mean = error_text(float(squared_errors(picture.final, picture.clean).mean()))
-    name = f"{label or 'reconstruction'}\nmean MSE {mean}"
-    return image_row(name, picture.final, notes=_error_texts(picture.final, picture.clean))
+def _scored_row(label: str, error_name: str, images: NDArray[Any], picture: Reconstructions) -> ImageRow:
+    """Images with the MSE of each, (K,), below them, and the mean in the label."""
+    mean = error_text(float(squared_errors(images, picture.clean).mean()))
+    name = f"{label or 'reconstruction'}\n{error_name} {mean}"
+    return image_row(name, images, notes=_error_texts(images, picture.clean))
 
 
 def _error_texts(made: NDArray[Any], clean: NDArray[Any]) -> tuple[str, ...]:

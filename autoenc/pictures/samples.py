@@ -20,6 +20,7 @@ from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
+    from torch import Tensor
 
     from autoenc.pictures.subject import Subject
 
@@ -36,6 +37,10 @@ MOST_ABOVE = 5  # panels: up to so many have one of their two blocks above the o
 ACROSS = 8  # images in a row
 
 OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)  # nats: the mean log-density of numbers from N(0, 1) under N(0, 1)
+COLLAPSED_ENTRIES = (
+    "Collapsed entries of a code (the variance of the posterior mean over the test images is under 0.01) are N(0, 1) "
+    "whatever the image. They are drawn from N(0, 1), and the numbers leave them out, unless all are collapsed."
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,47 +52,61 @@ class Samples(Picture):
     mixture_images: NDArray[Any]
     """(K, C, H, W) in [0, 1] scale."""
     prior_log_likelihood: float
-    """The mean log-density of the test images' codes under N(0, I), in nats per dimension."""
+    """The mean log-density of the test images' codes under N(0, I), in nats per dimension.
+
+    Of a variational model, these codes are sampled. Collapsed entries, which are N(0, 1) whatever the image, do not
+    count, unless all are collapsed.
+    """
     mixture_log_likelihood: float
     """The same under the mixture."""
     mixture: str
     """A description: "a mixture of 10 Gaussians with full covariances, fitted to 10,000 training codes"."""
+    code_size: int
+    collapsed: int
+    """How many entries of a variational model's code are collapsed, as the health report counts them; else 0."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
         """Decode codes from N(0, I), and from a mixture of Gaussians fitted to training codes.
 
-        Log-likelihoods leave out the numbers that never vary, because these have no density. None if fewer than two
-        training codes are finite, or none of their numbers varies.
+        The codes of a variational model are sampled: these, and not the means, have the prior's distribution if the
+        model has learnt it. Log-likelihoods leave out the numbers that never vary, because these have no density. None
+        if fewer than two training codes are finite, or none of their numbers varies.
         """
         import torch
 
         from autoenc.pictures.code_space import random_indices
         from autoenc.pictures.subject import finite, stored
 
-        images = subject.splits.train.images
-        fitted_on = finite(subject.codes(images[random_indices(len(images), most=MOST_FITTED)]))
-        held_out = subject.finite_test_codes
+        train, test = subject.splits.train.images, subject.splits.test.images
+        chosen = train[random_indices(len(train), most=MOST_FITTED)]
+        fitted_on = finite(subject.sampled_codes(chosen, split="train"))
+        held_out = finite(subject.sampled_codes(test, split="test"))
         if len(fitted_on) < 2 or not len(held_out):
             return None
         deviations = fitted_on.std(dim=0, correction=0)
         varying = deviations > LEAST_DEVIATION * deviations.amax()
         if not varying.any():
             return None
-        mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[varying]
-        mixture = _fitted(((fitted_on.double() - mean)[:, varying] / scale).numpy())
-        prior = torch.randn(SAMPLES, fitted_on.shape[1], generator=torch.Generator().manual_seed(SEED))
+        collapsed = _collapsed(subject)
+        counted = varying if collapsed.all() else varying & ~collapsed
+        mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[counted]
+        mixture = _fitted(((fitted_on.double() - mean)[:, counted] / scale).numpy())
+        generator = torch.Generator().manual_seed(SEED)
+        prior, other = (torch.randn(SAMPLES, len(mean), generator=generator) for _ in range(2))
         values, _ = mixture.sample(SAMPLES)  # component after component
-        drawn = mean.repeat(SAMPLES, 1)
-        drawn[:, varying] += torch.from_numpy(np.random.default_rng(SEED).permutation(values)) * scale
-        standardized = ((held_out.double() - mean)[:, varying] / scale).numpy()
-        mean_square = held_out[:, varying].double().square().mean()
+        drawn = torch.where(collapsed, other, mean)
+        drawn[:, counted] = torch.from_numpy(np.random.default_rng(SEED).permutation(values)) * scale + mean[counted]
+        standardized = ((held_out.double() - mean)[:, counted] / scale).numpy()
+        mean_square = held_out[:, counted].double().square().mean()
         return cls(
             prior_images=stored(subject.decode(prior)),
             mixture_images=stored(subject.decode(drawn.float())),
             prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
             mixture_log_likelihood=float((mixture.score(standardized) - scale.log().sum()) / len(scale)),
             mixture=f"{_described(mixture)}, fitted to {len(fitted_on):,} training codes",
+            code_size=len(mean),
+            collapsed=int(collapsed.sum()),
         )
 
     @classmethod
@@ -99,11 +118,23 @@ class Samples(Picture):
         images = [part for panel in panels for part in (panel.picture.prior_images, panel.picture.mixture_images)]
         line = (
             "Images decoded from random codes. The numbers are mean log-likelihoods of the test images' codes, in nats "
-            f"per dimension. Codes that are distributed as N(0, I) have {number(OF_ITSELF)} under N(0, I). A higher "
-            f"number means that they crowd near the origin, a lower one that they lie elsewhere. {remark(*images)}"
+            "per dimension. Codes of variational models are sampled from their posteriors. Codes that are distributed "
+            f"as N(0, I) have {number(OF_ITSELF)} under N(0, I). A higher number means that they crowd near the "
+            "origin, a lower one that they lie elsewhere."
         )
+        if any(panel.picture.collapsed for panel in panels):
+            line += f" {COLLAPSED_ENTRIES}"
+        line += f" {remark(*images)}"
         columns = len(panels) if above else 2 * min(len(panels), 3)
         return image_strips(blocks, columns=columns, title=title, line=line.strip())
+
+
+def _collapsed(subject: Subject) -> Tensor:
+    """Which entries of a variational model's code are collapsed, bool (code_size,); of other models none."""
+    from autoenc.evaluation.health.examination import COLLAPSED
+
+    means = subject.finite_test_codes
+    return (means.var(dim=0, correction=0) < COLLAPSED) & subject.model.bottleneck.variational
 
 
 def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:
@@ -133,9 +164,11 @@ def _described(mixture: GaussianMixture) -> str:
 
 def _pair(label: str, picture: Samples) -> tuple[Block, Block]:
     start = f"{label}\n" if label else ""
+    collapsed = f", {picture.collapsed} of {picture.code_size} entries collapsed" if picture.collapsed else ""
+    prior, mixture = _nats(picture.prior_log_likelihood), _nats(picture.mixture_log_likelihood)
     return (
-        _block(f"{start}from N(0, I): {_nats(picture.prior_log_likelihood)}", picture.prior_images),
-        _block(f"{start}from {picture.mixture}: {_nats(picture.mixture_log_likelihood)}", picture.mixture_images),
+        _block(f"{start}from N(0, I): {prior}{collapsed}", picture.prior_images),
+        _block(f"{start}from {picture.mixture}: {mixture}{collapsed}", picture.mixture_images),
     )
 
 

@@ -27,9 +27,9 @@ ZEROS, HOYER = "#8fb8de", "#12355b"
 THICKNESS = 0.36  # of a bar, in rows
 
 LINE = (
-    "Mean over the test images, layer by layer from the image to the code. Light: the share of activations that are "
-    "exactly 0. Dark: Hoyer's sparsity of the activations: 0 if all are equally large, 1 if only one is not 0; normal "
-    "random numbers have 0.2."
+    "Mean over the clean test images, layer by layer from the image to the code. Light: the share of activations that "
+    "are exactly 0. Dark: Hoyer's sparsity of the activations: 0 if all are equally large, 1 if only one is not 0; "
+    "normal random numbers have 0.2."
 )
 
 

@@ -37,10 +37,11 @@ NAMES = ("originals", "reconstructions", "untrained decoder")
 COLORS = ("#6b6b6b", "#12355b", "#d55e00")
 DASHES = ("--", "-", ":")
 LINE = (
-    "Mean power of each frequency, horizontal and vertical, in test images, in their reconstructions, and in random "
-    "codes decoded by the untrained decoder, each relative to its own mean. Overlaps that repeat every second pixel "
-    "leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), (0, 1/2) and (1/2, 1/2) is "
-    "above that of the neighbours, 1/16 away; 0 where the spectrum is smooth. Right: the mean over the other direction."
+    "Mean power of each frequency, horizontal and vertical, in clean test images, in the reconstructions of these, and "
+    "in random codes decoded by the untrained decoder, each relative to its own mean. Overlaps that repeat every "
+    "second pixel leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), (0, 1/2) and "
+    "(1/2, 1/2) is above that of the neighbours, 1/16 away; 0 where the spectrum is smooth. Right: the mean over the "
+    "other direction."
 )
 
 

@@ -81,9 +81,33 @@ class Subject:
         """The finite codes of all clean test images, (N, code_size), on the CPU."""
         return finite(self.codes(self.splits.test.images))
 
+    @property
+    def code_notes(self) -> tuple[str, ...]:
+        """What the `codes` of a variational model are, in a sentence for a page of any models; empty for others."""
+        return ("Codes of variational models are posterior means.",) if self.model.bottleneck.variational else ()
+
     def codes(self, images: Tensor) -> Tensor:
-        """The codes (N, code_size) of uint8 images (N, C, H, W), which are on the device, on the CPU."""
+        """The codes (N, code_size) of uint8 images (N, C, H, W), which are on the device, on the CPU.
+
+        For a distribution, its mean.
+        """
         return self._by_batches(images, self.model.encode)
+
+    def sampled_codes(self, images: Tensor, *, split: str) -> Tensor:
+        """As `codes`, but of a variational model a code drawn from each image's posterior. `split` freezes the draws.
+
+        These codes, not the means, are distributed like N(0, I) if the aggregate posterior is the prior.
+        """
+        if not self.model.bottleneck.variational:
+            return self.codes(images)
+        generator = frozen_generator(self.device, split=f"{split}, sampled codes")
+
+        def sample(batch: Tensor) -> Tensor:
+            draws = self.model.draw(batch, generator=generator, samples=1)
+            codes: Tensor = self.model.bottleneck(self.model.features(batch), draws=draws).samples[0]
+            return codes
+
+        return self._by_batches(images, sample)
 
     def reconstructions(self, images: Tensor) -> Tensor:
         """The reconstructions (N, C, H, W), in [0, 1] scale, of uint8 images, on the CPU."""
@@ -94,11 +118,15 @@ class Subject:
         with torch.no_grad(), self.device.autocast():
             return self.model.decode(codes.to(self.device.torch_device)).float().cpu()
 
-    def scored_test_batches(self) -> Iterator[ScoredBatch]:
-        """The test images with their errors, as `summary.json` has them: `noisy_mse` with noise, `mse` without."""
+    def test_inputs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test images and the model's inputs, (B, C, H, W) each: with noise as `summary.json` is measured on."""
         generator = frozen_generator(self.device, split="test")
         for clean in batches(self.splits.test.images, device=self.device):
-            given = self.noise(clean, generator=generator).images if self.noise.corrupts else clean
+            yield clean, self.noise(clean, generator=generator).images if self.noise.corrupts else clean
+
+    def scored_test_batches(self) -> Iterator[ScoredBatch]:
+        """The test images with their errors, whose mean `summary.json` has: `denoising_mse` with noise, else `mse`."""
+        for clean, given in self.test_inputs():
             with torch.no_grad(), self.device.autocast():
                 made = self.model(given).reconstruction.float()
             errors = (made - clean).square().flatten(1).mean(1)
@@ -122,7 +150,7 @@ class ScoredBatch(NamedTuple):
     clean: Tensor  # (B, C, H, W) in [0, 1]
     given: Tensor  # (B, C, H, W): the model's input, with noise if the model was trained on noise
     made: Tensor  # (B, C, H, W) in [0, 1] scale
-    errors: Tensor  # (B,): the mean squared error of each reconstruction against the clean image
+    errors: Tensor  # (B,): the mean squared error of each reconstruction; with noise, the denoising error
 
 
 def finite(codes: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.image_strips import Block, Strip, image_strips
-from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.picture import Panel, Picture, noted
 
 if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
@@ -41,6 +41,8 @@ class Traversals(Picture):
     """(C, H, W) in [0, 1] scale."""
     name: str
     """Its class."""
+    notes: tuple[str, ...] = ()
+    """Sentences on the codes."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -73,6 +75,7 @@ class Traversals(Picture):
             original=stored(subject.shown[0]),
             reconstruction=stored(made[0]),
             name=subject.shown_names[0],
+            notes=subject.code_notes,
         )
 
     @classmethod
@@ -82,8 +85,9 @@ class Traversals(Picture):
         line = (
             "First row: a test image and its reconstruction. Below, in each row one number of its code (counted from "
             "1) goes from its 2.5 % to its 97.5 % quantile over the test images, the others fixed; rows by falling "
-            f"standard deviation (sd). {said}"
+            "standard deviation (sd)."
         )
+        line = " ".join([line, *noted(picture for _, picture in panels), said])
         step = 1 if len(panels) == 1 else 2  # several panels have room for every other image
         blocks = [_block(label, picture, step=step) for label, picture in panels]
         return image_strips(blocks, columns=MOST_COLUMNS, title=title, line=line.strip())

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_grid import ImageRow, image_grid
-from autoenc.pictures.image_pixels import error_text
+from autoenc.pictures.image_pixels import DENOISING_ERROR, error_text
 from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.reconstructions import image_row
+from autoenc.pictures.reconstructions import image_row, squared_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +35,7 @@ class Worst(Picture):
     reconstructions: NDArray[Any]
     """(K, C, H, W) in [0, 1] scale."""
     errors: NDArray[Any]
-    """(K,), falling: the mean over pixels of the squared difference of reconstruction and clean image."""
+    """(K,), falling: the mean squared error over pixels; with noise, the denoising error."""
     names: tuple[str, ...]
     """The images' classes, (K,)."""
     noisy: bool
@@ -91,13 +91,19 @@ def _rows(label: str, picture: Worst, *, ranks: slice) -> list[ImageRow]:
     errors = tuple(error_text(float(error)) for error in picture.errors[ranks])
     rows = [image_row(f"{start}original", picture.clean[ranks], notes=picture.names[ranks], begins=True)]
     if picture.noisy:
-        rows.append(image_row(f"{start}noisy input", picture.given[ranks]))
+        noise = squared_errors(picture.given[ranks], picture.clean[ranks])
+        notes = tuple(error_text(float(error)) for error in noise)
+        rows.append(image_row(f"{start}noisy input", picture.given[ranks], notes=notes))
     return [*rows, image_row(f"{start}reconstruction", picture.reconstructions[ranks], notes=errors)]
 
 
 def _line(pictures: Sequence[Worst], *, count: int) -> str:
     noisy = [picture.noisy for picture in pictures]
-    source = f", {'' if all(noisy) else 'with noise '}from the noisy input" if any(noisy) else ""
-    which = f"The {count} largest errors of {pictures[0].count:,} test images"
-    which += ", separately for each run" if len(pictures) > 1 else ""
-    return f"{which}. Below each reconstruction, its squared error per pixel{source}, against the clean image."
+    error = "denoising error" if all(noisy) else "error"
+    line = f"The {count} largest {error}s of {pictures[0].count:,} test images"
+    line += ", separately for each run" if len(pictures) > 1 else ""
+    line += f". Below each reconstruction, its {error}, the mean squared error over pixels"
+    if not any(noisy):
+        return f"{line}."
+    with_noise = "" if all(noisy) else " Errors of runs with noise are denoising errors."
+    return f"{line}; below each noisy input, the error of the noise.{with_noise} {DENOISING_ERROR}"

@@ -35,6 +35,9 @@ HANGING_SECONDS = 10.0
 DUMPING_SECONDS = 5.0
 """How long a job may take to write its stack into its log before it is killed."""
 
+REPLACED = ".replaced"
+"""The folder of a sweep that keeps the former folders of jobs that are trained again."""
+
 LOST = 255
 """The exit code that `multiprocessing` reports when the process that jobs are forked from is gone."""
 
@@ -240,7 +243,7 @@ def _with_ignored_settings(there: Mapping[str, Any], new: Mapping[str, Any]) -> 
 
 
 def _move_to_replaced(path: Path) -> None:
-    replaced = path.parent / ".replaced"
+    replaced = path.parent / REPLACED
     replaced.mkdir(exist_ok=True)
     names = (replaced / f"{path.name}.{number}" for number in itertools.count(1))
     shutil.move(path, next(name for name in names if not name.exists()))

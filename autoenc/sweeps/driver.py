@@ -31,8 +31,8 @@ class SweepDriver:
     job_of: Callable[[Proposal], Job | None]
     """Makes the job of a proposal and adds it to `sweep.json`; None if it duplicates another job. It raises ConfigError
     if the proposal cannot be run."""
-    action: Callable[[Path], Action]
-    """Decides what to do with the job in a folder."""
+    action: Callable[[Job], Action]
+    """Decides what to do with a job, by what is in its folder."""
     view: SweepDisplay
     asked_for: list[Path] = field(default_factory=list)
     """The folders of all proposed jobs."""
@@ -98,7 +98,7 @@ class SweepDriver:
                 self._duplicates.append((proposal, job))
                 continue
             self.asked_for.append(job.folder)
-            self._handle(proposal, job, action=self.action(job.folder))
+            self._handle(proposal, job, action=self.action(job))
 
     def _handle(self, proposal: Proposal, job: Job, *, action: Action) -> None:
         self.view.planned(job, action)
@@ -123,7 +123,7 @@ class SweepDriver:
             self._looked_elsewhere = time.monotonic()
             waiting, self._elsewhere = self._elsewhere, []
             for proposal, job in waiting:
-                action = self.action(job.folder)
+                action = self.action(job)
                 if action == "wait":
                     self._elsewhere.append((proposal, job))
                 else:  # it has ended

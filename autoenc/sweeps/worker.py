@@ -67,7 +67,8 @@ def _train(run_directory: RunDirectory, task: JobTask) -> None:
     def prepared() -> Prepared:
         # The command decides on the tracker, never a folder, which may come from a stranger.
         tracker = task.config.get("tracker", DEFAULTS_OF_EARLIER_RUNS["tracker"])
-        return prepare(parse({**run_directory.config(), "tracker": tracker}), threads=task.threads)
+        config = parse({**run_directory.config(), "tracker": tracker})
+        return prepare(config, continues=run_directory, threads=task.threads)
 
     try:
         run_experiment(run_directory, prepare=prepared)

@@ -7,6 +7,7 @@ is incomplete.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -42,7 +43,7 @@ class Checkpoint(NamedTuple):
     trainer: dict[str, Tensor]
     """The trainer's tensors; empty in `best`."""
     values: dict[str, Any]
-    """Plain values: `image_shape`, `epoch`, and the trainer's scalars."""
+    """Plain values: `image_shape`, `epoch`, `digests` of the images, and the trainer's scalars."""
 
 
 def save_last(folder: Path, checkpoint: Checkpoint) -> None:
@@ -84,6 +85,23 @@ def load_trained(folder: Path) -> Checkpoint | None:
     if any(path.exists() for path in best):
         return _first_whole(best)
     return load_last(folder)
+
+
+def stored_digests(folder: Path) -> dict[str, str]:
+    """The digests of the images that a run was trained on, by split, from its newest checkpoint.
+
+    Empty if the run has no checkpoint, or one of an early version.
+    """
+    for name in ("last.new", "last", "previous"):
+        with contextlib.suppress(CheckpointError):
+            return digests_in(_read_manifest(folder / name / "manifest.json")["values"])
+    return {}
+
+
+def digests_in(values: Mapping[str, Any]) -> dict[str, str]:
+    """The digests among the values of a checkpoint; empty if there are none."""
+    digests = values.get("digests")
+    return digests if isinstance(digests, dict) else {}
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -83,6 +83,10 @@ class TrainingState:
     batch_size: int
     seed: int
     run: RunDirectory
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of the images, for those who continue from a checkpoint or apply the model."""
+    white: float | None = None
+    """The number in the files of pictures that became white, for a later use of the model on other files."""
 
     def __post_init__(self) -> None:
         self.position = Position()
@@ -177,12 +181,13 @@ class TrainingState:
         self._update_clock()
         self.position.threads = torch.get_num_threads()
         image_shape = list(self.snapshot_images.reconstructed.shape[1:])
+        images = {"image_shape": image_shape, "digests": dict(self.digests), "white": self.white}
         if self._best is not None and not self._best_is_saved:
-            best = {"image_shape": image_shape, "epoch": self.position.best_epoch}
+            best = {**images, "epoch": self.position.best_epoch}
             save_best(self.run.checkpoints, Checkpoint(self._best, {}, best))
             self._best_is_saved = True
         values = {
-            "image_shape": image_shape,
+            **images,
             "steps_per_epoch": self.steps_per_epoch,
             "sums": list(self.step.sums),  # their order, which the file of tensors does not keep
             **asdict(self.position),
@@ -226,7 +231,7 @@ class TrainingState:
 
     def _load(self, checkpoint: Checkpoint) -> None:
         device = self.step.device.torch_device
-        values = dict(checkpoint.values)
+        values = {name: value for name, value in checkpoint.values.items() if name not in {"digests", "white"}}
         if values.pop("image_shape", None) is None or values.pop("steps_per_epoch", None) != self.steps_per_epoch:
             raise CheckpointError("config.yaml was changed since the checkpoint: other images or another batch size")
         sums = tensor_group(checkpoint, "sum")

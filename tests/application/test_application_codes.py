@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import autoenc
 from tests.application.application_cases import Given, do, pixels, told
@@ -63,3 +64,33 @@ def test_names_that_lead_out_of_the_folder_are_refused(finished: Path, elsewhere
     np.savez("codes.npz", codes=np.zeros((2, 3)), names=np.array(["a.png", "../../b.png"]))
     assert "leads out of the folder" in told(finished, "codes.npz", "out", "decode")
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_codes_of_a_split_are_joined_with_published_labels(finished: Path, elsewhere: Path, split: str) -> None:
+    """The codes of MNIST's training split were named 0 to 53,999, which are not their positions in the file."""
+    do(finished, f"run:{split}", "codes.npz", "encode")
+    digits = load_digits()
+    with np.load("codes.npz", allow_pickle=False) as stored:
+        positions = stored["indices"]
+        assert set(stored.files) == {"codes", "names", "model", "split", "labels", "indices"}
+        assert stored["split"] == split
+        assert stored["labels"].dtype == positions.dtype == np.int64
+        assert [int(name) for name in stored["names"]] == positions.tolist() != list(range(len(positions)))
+        assert {len(name) for name in stored["names"]} == {len(str(positions.max()))}
+        np.testing.assert_array_equal(stored["labels"], digits.target[positions])
+        published = np.rint(digits.images[positions] * 255 / 16).astype(np.uint8)[:, None]
+        codes = autoenc.load_run(finished).encode(published)
+        np.testing.assert_allclose(stored["codes"], codes, rtol=1e-4, atol=1e-5)
+
+
+def test_a_limit_is_for_labels_and_positions_too(finished: Path, elsewhere: Path) -> None:
+    do(finished, "run:train", "codes.npz", "encode", limit=3, batch_size=2)
+    with np.load("codes.npz") as stored:
+        assert [len(stored[name]) for name in ("codes", "names", "labels", "indices")] == [3] * 4
+
+
+def test_codes_of_files_have_no_labels(finished: Path, given: Given) -> None:
+    do(finished, "images.npy", "codes.npz", "encode")
+    with np.load("codes.npz") as stored:
+        assert set(stored.files) == {"codes", "names", "model"}

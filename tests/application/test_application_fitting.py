@@ -25,7 +25,7 @@ def test_arrays_come_to_the_shape_as_pictures_do(tmp_path: Path, resize: Any, sh
     else:
         image = torch.randint(0, 256, (3, 30, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
-    expected = read_picture(tmp_path / "a.png", channels=channels, size=(height, width), resize=resize)
+    expected = read_picture(tmp_path / "a.png", channels=channels, size=(height, width), resize=resize).image
     fitting = Fitting(image_shape=shape, resize=resize, invert=False)
     found = fitting.fit(image.unsqueeze(0))
     assert found.dtype == torch.uint8

@@ -39,6 +39,14 @@ def test_all_kinds_of_arrays_are_the_same_images(finished: Path, given: Given) -
         np.testing.assert_allclose(np.load("codes.npz")["codes"], codes.numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_a_folder_with_two_names_is_read_once(finished: Path, given: Given, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    (given.pictures / "a link").symlink_to("deep")
+    do(finished, "pictures", "codes.npz", "encode")
+    assert np.load("codes.npz")["names"].tolist() == given.names
+    assert "pictures has several names for the same folders. Not read again: a link (read as deep)" in caplog.text
+
+
 def test_a_limit_takes_the_first(finished: Path, given: Given) -> None:
     for text, names in (("images.npy", ["0", "1", "2"]), ("pictures", given.names[:3]), ("run:train", None)):
         do(finished, text, "codes.npz", "encode", limit=3, batch_size=2, overwrite=True)
@@ -52,7 +60,9 @@ BAD_ARRAYS: dict[str, tuple[Any, list[str]]] = {
     "one image": (np.zeros((8, 8), np.uint8), ["(N, H, W)", "(8, 8)"]),
     "integers": (np.zeros((2, 8, 8), np.int64), ["int64", "floats in [0, 1]"]),
     "not finite": (np.full((2, 8, 8), np.nan), ["image 0", "not finite"]),
-    "to 255": (np.full((2, 8, 8), 255.0), ["divide by 255"]),
+    "to 255": (np.full((2, 8, 8), 255.0), ["from 255 to 255", "100 % of them", "divide by 255"]),
+    "to 16": (16 * np.eye(8)[None].repeat(2, 0), ["from 0 to 16", "12.5 % of them are outside", "divide by 16"]),
+    "from -1": (2 * np.eye(8)[None] - 1, ["from -1 to 1", "87.5 % of them are outside", "map them by (x + 1) / 2"]),
     "objects": (np.array([{}]), ["Python objects"]),
 }
 
@@ -156,7 +166,7 @@ def test_a_dataset_is_black_and_white_if_the_run_s_is(
         "digits:train",
         key="INPUT",
         fitting=Fitting(image_shape=(1, 8, 8), resize="stretch", invert=False),
-        datasets=Datasets(usual=lambda name: digits(usual), own=digits(own), data_dir=Path()),
+        datasets=Datasets(usual=lambda name: digits(usual), own=digits(own), own_split=pytest.fail, data_dir=Path()),
         limit=None,
     )
     assert names == ["digits"]
@@ -186,6 +196,63 @@ def test_unreadable_pictures_can_be_skipped(finished: Path, given: Given, caplog
     assert "Skipped 1 of 11 pictures, which cannot be read: 00 text.png" in caplog.text
     message = told(finished, given.pictures / "00 text.png", "other.npz", "encode", unreadable="skip")
     assert "1 of 1 picture" in message
+
+
+def sixteen_bits(folder: Path, values: np.ndarray[Any, Any], *, scale: int) -> None:
+    """Grey pictures of 16 bits, of values (N, H, W)."""
+    folder.mkdir()
+    for index, value in enumerate(values):
+        Image.fromarray(value.astype(np.uint16) * scale).save(folder / f"{index:02}.png")
+
+
+def codes_of(run: Path, text: str, **changes: Any) -> np.ndarray[Any, Any]:
+    do(run, text, "codes.npz", "encode", overwrite=True, **changes)
+    codes: np.ndarray[Any, Any] = np.load("codes.npz")["codes"]
+    return codes
+
+
+VALUES = np.random.default_rng(0).integers(0, 256, (20, 8, 8))
+VALUES[:, 0, 0] = 255
+
+
+@pytest.fixture(scope="module")
+def of_twelve_bits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on pictures of 12 bits, whose brightest pixel is white."""
+    from autoenc.command_line import main
+    from tests.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("of_twelve_bits")
+    sixteen_bits(folder / "pictures", VALUES, scale=16)
+    own = (f"dataset.path={folder / 'pictures'}", "dataset.size=[8,8]", "dataset.channels=1", "dataset.white=max")
+    assert main([*TINY, "dataset=image_folder", *own, f"hydra.run.dir={folder / 'run'}"]) == 0
+    return folder / "run"
+
+
+def test_pictures_become_white_where_those_of_the_training_did(
+    of_twelve_bits: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = autoenc.load_run(of_twelve_bits)
+    assert run.white == 255 * 16
+    expected = run.encode(VALUES[:5, None].astype(np.uint8))
+    dark = run.encode((VALUES[:5, None] // 4).astype(np.uint8))
+    sixteen_bits(elsewhere / "bright", VALUES[:5], scale=16)
+    sixteen_bits(elsewhere / "dark", VALUES[:5] // 4, scale=16)  # white is not the brightest pixel of these
+    np.testing.assert_allclose(codes_of(of_twelve_bits, "bright"), expected, rtol=1e-4, atol=1e-5)
+    assert "dark images" not in caplog.text
+    np.testing.assert_allclose(codes_of(of_twelve_bits, "dark"), dark, rtol=1e-4, atol=1e-5)
+    assert (
+        "dark: dark images: the brightest pixel of all 5 pictures with integers of more than 8 bits is 1008, "
+        "25 % of white (4080); --white=1023 makes them brighter"
+    ) in caplog.messages
+    np.testing.assert_allclose(codes_of(of_twelve_bits, "dark", white=63 * 16), expected, rtol=0.1, atol=0.1)
+
+
+def test_ignored_pages_are_counted(finished: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pages = [Image.new("L", (8, 8), 250)] * 3
+    pages[0].save("stack.tif", save_all=True, append_images=pages[1:])
+    do(finished, "stack.tif", "codes.npz", "encode")
+    assert "stack.tif: 1 file has more than one page; the first page of each is read, and 2 are ignored" in caplog.text
+    assert len(np.load("codes.npz")["codes"]) == 1
 
 
 def test_a_name_that_is_not_valid_text_is_kept(finished: Path, elsewhere: Path) -> None:

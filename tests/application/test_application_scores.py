@@ -65,9 +65,10 @@ def test_the_sheet_has_the_oddest_and_the_most_ordinary_pictures(
     assert (ordinary is None) == (limit <= 10)
     assert ordinary is None or list(ordinary.names) == names[: -shown - 1 : -1]
     run = autoenc.load_run(finished)
-    test = run.config.dataset.build(data_dir=run.config.data_dir).test.images
+    test = run.split("test")
+    places = {position: place for place, position in enumerate(test.indices.tolist())}
     for part in (oddest, ordinary or oddest):
-        expected = test[[int(name) for name in part.names]]
+        expected = test.images[[places[int(name)] for name in part.names]]
         np.testing.assert_allclose(part.images, expected.numpy() / 255, rtol=1e-6)
         np.testing.assert_allclose(part.reconstructions, run.reconstruct(expected).numpy(), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(part.errors, run.errors(expected).numpy(), rtol=1e-4)

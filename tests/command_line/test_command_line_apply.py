@@ -73,6 +73,7 @@ MISTAKES = {
     "RUN images.npy out --do decode": ["INPUT=images.npy", "codes for this model are numbers (N, 3)", "(6, 8, 8)"],
     "RUN images.npy out --baseline digits": ["--baseline", "--do reconstruct does not use it"],
     "RUN codes.npz out --do decode --invert": ["--invert", "--do decode does not use it"],
+    "RUN codes.npz out --do decode --white 9": ["--white", "--do decode does not use it"],
     "RUN mnist out --data-dir .": ["mnist", "AUTOENC_DATA"],
 }
 

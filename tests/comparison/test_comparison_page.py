@@ -4,6 +4,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from autoenc.comparison.page import (
     draw_comparison,
 )
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
+from autoenc.pictures import loss_curves
 from autoenc.pictures.codebook import Codebook
+from autoenc.pictures.loss_curves import Loss
 from autoenc.pictures.page import house_style
 from autoenc.runs import RunRecord, Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
@@ -187,3 +190,16 @@ def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
     with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
         draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")
+
+
+def test_loss_curves_know_which_runs_denoise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Mock(wraps=loss_curves.loss_curves_by_run)
+    monkeypatch.setattr(loss_curves, "loss_curves_by_run", drawing)
+    history = ({"epoch": 1, "train/loss": 0.5},)
+    records = [
+        record("plain", {"mse": 0.5}, history=history),
+        record("denoiser", {"mse": 0.5, "denoising_mse": 0.6}, history=history),
+    ]
+    settings = dataclasses.replace(SETTINGS, pictures=("loss_curves",))
+    assert draw_comparison(records, settings=settings, metric="mse", title="t", path=tmp_path / "page.png")
+    assert drawing.call_args.kwargs["losses"] == [Loss("squares"), Loss("squares", denoising=True)]

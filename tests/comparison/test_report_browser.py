@@ -327,6 +327,9 @@ def test_the_matrix_has_images_and_errors(page: Page) -> None:
     assert len(errors) == 2
     page.select("size 32")
     assert page.texts(".matrix thead th bdi") == ["original", "noisy input", "size 32"]
+    assert "denoising errors: from the noisy input to the clean image" in page.one("#matrix figcaption").text
+    labels = [canvas.get_attribute("aria-label") for canvas in page.all(".matrix tbody tr:first-child canvas")]
+    assert ", denoising error 0." in str(labels[-1])
     page.tick("matrix", "noisy input")
     assert page.texts(".matrix thead th bdi") == ["original", "size 32"]
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autoenc.evaluation.batches import batches
 from autoenc.evaluation.health.activations import observed
 from autoenc.evaluation.health.examination import codebook_uses, count_kernels, examine
 from autoenc.evaluation.health.units import UnitStatistics, dead, first_layer_dead, unit_statistics
@@ -393,7 +394,7 @@ def test_codes_that_no_image_uses() -> None:
     set_to(layer.weight, 0.0)
     set_to(layer.bias, torch.tensor([0.0, 3.0]))
     model = model_of(nn.Flatten(), layer, code_size=2, bottleneck=Quantized(code_size=2))
-    uses = codebook_uses(model, images(1500), device=cpu())
+    uses = codebook_uses(model, batches(images(1500), device=cpu()))
     assert uses is not None
     assert uses.tolist() == [1500, 0, 0, 1500, 0]
     found = examined(model)

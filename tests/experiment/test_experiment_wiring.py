@@ -245,3 +245,24 @@ def test_baselines_see_the_noise_that_the_model_sees(run: Run) -> None:
         assert scores["mean_image_mse"] == pytest.approx(
             (as_floats(run.splits.train.images, device=cpu()).mean(0) - clean).square().mean().item(), rel=1e-5
         )
+
+
+def test_a_training_split_without_a_penalty_is_refused_before_there_is_a_folder(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["dataset.limit=4", "dataset.validation_fraction=0.25", "training.batch_size=16"]
+    assert main([*TINY, *few, "bottleneck=contractive", "hydra.run.dir=run"]) == 2
+    message = (
+        "dataset=digits: the penalty of bottleneck=contractive needs batches of at least 4 images, and the training"
+    )
+    assert f"{message} split has 3; with smaller ones a plain autoencoder would be trained\n" in capsys.readouterr().err
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_the_checkpoints_identify_the_images(elsewhere: Path) -> None:
+    assert main([*TINY, "dataset.binarization=dynamic", "hydra.run.dir=run"]) == 0
+    checkpoint, summary = load_last(elsewhere / "run" / "checkpoints"), RunDirectory(elsewhere / "run").summary()
+    config = autoenc.load_run("run").config
+    expected = config.dataset.build(data_dir=config.data_dir).digests
+    assert checkpoint is not None
+    assert checkpoint.values["digests"] == summary["digests"] == expected

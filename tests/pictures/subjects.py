@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 from typing import Any, TypeVar
 
 import torch
@@ -14,7 +15,9 @@ from autoenc.data.datasets import Split, Splits
 from autoenc.data.noise import NOISES
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.bottlenecks.bottleneck import Plain
+from autoenc.models.bottlenecks.variational import LOG_VARIANCE_LIMIT
 from autoenc.pictures.picture import Picture
 from autoenc.pictures.subject import Subject
 from tests.composed import composed_values
@@ -81,6 +84,31 @@ def pixel_subject(code_size: int = 2, *, train: int = 200, test: int = 60, **cha
         bottleneck=Plain(code_size=code_size),
     )
     return subject_of(model, train=images_of(train, 1, 4, 4), test=images_of(test, 1, 4, 4, seed=2), **changed)
+
+
+def gaussian_subject(*, spread: float, deviation: float, collapsed: int = 0, **changed: Any) -> Subject:
+    """A variational subject: its aggregate posterior is N(0, spread^2 + deviation^2) for both active entries of a code.
+
+    The means of its 10,000 posteriors are N(0, spread^2), their standard deviation is `deviation`. Further entries are
+    N(0, 1) for every image.
+    """
+    size, width = 2 + collapsed, 0.12
+    values = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
+    images = (255 * (0.5 + width * values)).round().clamp(0, 255).to(torch.uint8).reshape(-1, 1, 1, 2)
+    encoder = nn.Linear(2, 2 * size)
+    with torch.no_grad():
+        encoder.weight.copy_(spread / width * torch.eye(2 * size, 2))
+        log_variances = torch.zeros(size)
+        log_variances[:2] = LOG_VARIANCE_LIMIT * math.atanh(2 * math.log(deviation) / LOG_VARIANCE_LIMIT)
+        means = -0.5 * encoder.weight.sum(1)[:size]
+        encoder.bias.copy_(torch.cat([means, log_variances]))
+    settings = {"name": "gaussian", "beta": 1.0, "warmup_epochs": 0.0, "free_bits": 0.0, "samples": 1}
+    model = AutoEncoder(
+        nn.Sequential(nn.Flatten(), encoder),
+        nn.Sequential(nn.Linear(size, 2), nn.Unflatten(1, (1, 1, 2))),
+        bottleneck=BOTTLENECKS.parse(settings).build(code_size=size),
+    )
+    return subject_of(model, train=images[:10_000], test=images[10_000:], **changed)
 
 
 def spoil_codes(subject: Subject, value: float = torch.nan) -> None:

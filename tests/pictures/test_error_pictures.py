@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 
 from autoenc.evaluation.batches import batches
 from autoenc.pictures.error_by_class import ErrorByClass
+from autoenc.pictures.image_pixels import DENOISING_ERROR
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.subject import Subject
 from autoenc.pictures.worst import Worst
@@ -83,10 +84,11 @@ def test_runs_stand_in_one_row_each_in_its_colour() -> None:
 def test_the_text_says_which_error_is_measured() -> None:
     assert "noisy" not in all_of(draw(errors()))
     noisy = draw(errors(noisy=True))
-    assert "squared error per pixel from the noisy input, pixels in [0, 1]" in all_of(noisy)
-    assert "of the noisy image against the clean one" in all_of(noisy)
+    assert "denoising error: mean squared error over pixels in [0, 1]" in all_of(noisy)
+    assert DENOISING_ERROR in all_of(noisy)
     mixed = all_of(draw(Panel("a", errors()), Panel("b", errors(noisy=True))))
-    assert "of runs with noise from the noisy image" in mixed
+    assert f"Errors of runs with noise are denoising errors. {DENOISING_ERROR}" in mixed
+    assert "denoising" not in all_of(draw(errors()))
 
 
 def test_errors_that_are_not_finite_are_left_out_and_counted() -> None:
@@ -132,10 +134,12 @@ def test_rows_are_originals_inputs_and_reconstructions() -> None:
     figure = draw(worst())
     assert levels(figure) == [0, 1, 2, 100, 101, 102, 200, 201, 202]
     text = all_of(figure)
-    assert "The 3 largest errors of 1,234 test images." in text
-    assert "from the noisy input, against the clean image" in text
+    assert "The 3 largest denoising errors of 1,234 test images." in text
+    assert DENOISING_ERROR in text
     for expected in ("class 0", "class 2", "0.5000", "0.3750", "0.2500"):
         assert expected in text
+    assert text.count("0.1537") == 3  # (100 / 255)^2, stored in half precision: the error of the noise
+    assert "enois" not in all_of(draw(worst(noisy=False)))
 
 
 def test_notes_stand_under_their_images() -> None:
@@ -161,7 +165,7 @@ def test_each_panel_has_its_own_ten() -> None:
     assert len(levels(figure)) == 50
     text = all_of(figure)
     assert "The 10 largest errors of 1,234 test images, separately for each run." in text
-    assert "with noise from the noisy input" in text
+    assert f"Errors of runs with noise are denoising errors. {DENOISING_ERROR}" in text
     assert "a \N{MIDDLE DOT} noisy input" in text
     assert "b \N{MIDDLE DOT} noisy input" not in text
 

@@ -184,6 +184,8 @@ SAMPLES = Samples(
     prior_log_likelihood=-12.5,
     mixture_log_likelihood=-0.75,
     mixture=MIXTURE,
+    code_size=16,
+    collapsed=0,
 )
 
 
@@ -200,6 +202,14 @@ def test_the_two_kinds_stand_beside_one_another_with_what_they_are() -> None:
     assert "from N(0, I): \N{MINUS SIGN}12.50 nats" in text
     assert f"from {MIXTURE}: \N{MINUS SIGN}0.7500 nats" in text
     assert "\N{MINUS SIGN}1.419" in text  # of N(0, I) under itself
+
+
+def test_collapsed_entries_are_named_and_explained() -> None:
+    assert "collapsed" not in all_of(draw(SAMPLES))
+    text = all_of(draw(replace(SAMPLES, collapsed=10)))
+    assert "from N(0, I): \N{MINUS SIGN}12.50 nats, 10 of 16 entries collapsed" in text
+    assert f"from {MIXTURE}: \N{MINUS SIGN}0.7500 nats, 10 of 16 entries collapsed" in text
+    assert "the numbers leave them out, unless all are collapsed" in text
 
 
 def test_of_several_panels_the_kinds_stand_above_one_another() -> None:

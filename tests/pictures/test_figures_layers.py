@@ -99,12 +99,12 @@ def used(*uses: int) -> Codebook:
     return Codebook(uses=np.array(uses, dtype=np.int64))
 
 
-@pytest.mark.parametrize(("uses", "perplexity", "dead"), [((7, 0, 0), 1, 2), ((2, 1, 1), 2**1.5, 0)])
-def test_perplexity_and_dead_codes(uses: tuple[int, ...], perplexity: float, dead: int) -> None:
+@pytest.mark.parametrize(("uses", "perplexity", "unused"), [((7, 0, 0), 1, 2), ((2, 1, 1), 2**1.5, 0)])
+def test_perplexity_and_unused_entries(uses: tuple[int, ...], perplexity: float, unused: int) -> None:
     shown = used(*uses)
     assert shown.perplexity == pytest.approx(perplexity)
-    assert shown.dead == dead
-    assert f"{len(uses)} codes, {dead or 'none'} dead; perplexity {perplexity:.1f}" in all_of(draw(shown))
+    assert shown.unused == unused
+    assert f"{len(uses)} entries, {unused or 'none'} unused; perplexity {perplexity:.1f}" in all_of(draw(shown))
 
 
 def test_bars_are_sorted_shares() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.pictures.image_pixels import ColorScale
+from autoenc.pictures.image_pixels import DENOISING_ERROR, ColorScale
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.progress import Progress
 from autoenc.pictures.reconstructions import Reconstructions
@@ -81,10 +82,14 @@ def test_reconstructions_say_what_they_show() -> None:
     made = clean + np.array([0.1, 0.01, 0.0])[:, None, None, None]
     figure = alone(final(clean=clean, given=clean + 0.6, final=made))
     said = written(figure)
-    labels = ["original", "noisy input", "(clipped to 0…1)", "reconstruction", "error", "cat", "dog", "eel"]
-    assert {r"$\no$ digit", *labels, "MSE", "0.0100", "1e-4", "0.0000"} <= set(said)
+    labels = ["original", "noisy input", "(clipped to 0…1)", "reconstruction", "denoising error", "cat", "dog", "eel"]
+    errors = ["MSE of the noise", "0.3600", "denoising error (MSE)", "0.0100", "1e-4", "0.0000"]
+    assert {r"$\no$ digit", *labels, *errors, DENOISING_ERROR} <= set(said)
     assert said.count("(clipped to 0…1)") == 1
-    assert "noisy input" not in written(alone(final(1, 2, 3)))
+    assert said.count("0.3600") == 3  # below each noisy input, the error of leaving the noise in
+    clean_input = written(alone(final(1, 2, 3)))
+    assert {"error", "MSE"} <= set(clean_input)
+    assert not any("nois" in text for text in clean_input)
 
 
 def test_what_is_not_a_number_is_said() -> None:
@@ -116,7 +121,9 @@ def test_the_same_noisy_input_is_shown_once() -> None:
     given = flat(9, 9, 9)
     figure = draw(Panel("conv", final(1, 1, 1, given=given)), Panel("linear", final(2, 2, 2, given=given)))
     assert rows(figure) == [[0, 1, 2], [9, 9, 9], [1, 1, 1], [2, 2, 2]]
-    assert "noisy input" in written(figure)
+    said = written(figure)
+    assert {"noisy input", "mean MSE of the noise 1e-3", DENOISING_ERROR} <= set(said)  # (81 + 64 + 49) / 3 / 255^2
+    assert [text.split(" (MSE)")[0] for text in said].count("mean denoising error") == 2
 
 
 def test_different_noisy_inputs_stand_above_what_was_made_of_them() -> None:
@@ -137,7 +144,7 @@ def test_each_noisy_input_is_shown_once_and_named_by_its_first_run() -> None:
     ]
     figure = draw(*panels)
     assert rows(figure)[0] == [0, 9, 19, 29, 8, 18, 28]  # so many rows of three images are laid out sideways
-    assert all_of(figure).count("noisy input") == 2
+    assert all_of(figure).replace(DENOISING_ERROR, "").count("noisy input") == 2
     for noise in ("salt", "blur"):
         assert f"noisy input \N{MIDDLE DOT} {noise}, seed 1 and 1 more" in all_of(figure)
 
@@ -156,7 +163,7 @@ def test_long_names_leave_the_images_their_room(count: int, images: int) -> None
     check_layout(figure)
     sizes = {np.asarray(image.get_array()).shape[1] for image in figure.images}
     assert min(sizes) >= 72
-    headings = [text for text in figure.findobj(Text) if "mean MSE 0" in text.get_text()]
+    headings = [text for text in figure.findobj(Text) if "mean denoising error (MSE)" in text.get_text()]
     assert len(headings) <= 24
     boxes = [text.get_window_extent() for text in headings]
     beside = [(one, other) for one in boxes for other in boxes if one.x0 < other.x0 and abs(one.y0 - other.y0) < 2]
@@ -197,6 +204,12 @@ def test_progress_of_several_runs_is_that_of_the_epochs_they_share() -> None:
         "epoch 10 \N{MIDDLE DOT} conv",
         "epoch 10 \N{MIDDLE DOT} linear",
     ]
+
+
+def test_progress_of_denoisers_says_what_it_is_made_from() -> None:
+    said = "Runs with noise reconstruct from the noisy input, which is not shown."
+    assert said in written(alone(replace(progress(0, 5), noisy=True)))
+    assert said not in written(alone(progress(0, 5)))
 
 
 def test_only_some_epochs() -> None:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from autoenc.pictures import loss_curves
 from autoenc.pictures.axis_ticks import number
-from autoenc.pictures.loss_curves import MOST_HEIGHT, Row, draw_loss_curves, loss_curves_by_run
+from autoenc.pictures.image_pixels import DENOISING_ERROR
+from autoenc.pictures.loss_curves import MOST_HEIGHT, Loss, Row, draw_loss_curves, loss_curves_by_run
 from autoenc.pictures.page import FRAME
 from tests.pictures.pages import all_of, check_layout, drawn, extent, written
 
 UNIT = "mean squared error per pixel"
+PLAIN = Loss(UNIT)
 Draw = Callable[..., Figure]
 
 
@@ -52,19 +54,19 @@ def named(figure: Figure, start: str) -> Any:
 def of_run(monkeypatch: pytest.MonkeyPatch) -> Draw:
     """The figure of `draw_loss_curves`, drawn but not saved."""
 
-    def draw(history: Sequence[Row], *, best_epoch: int | None = None, loss_label: str = UNIT) -> Figure:
+    def draw(history: Sequence[Row], *, best_epoch: int | None = None, loss: Loss = PLAIN) -> Figure:
         figures: list[Figure] = []
         monkeypatch.setattr(loss_curves, "save", lambda figure, _: figures.append(drawn(lambda: figure)))
-        draw_loss_curves(history, path=Path("x.png"), loss_label=loss_label, best_epoch=best_epoch, title="a title")
+        draw_loss_curves(history, path=Path("x.png"), loss=loss, best_epoch=best_epoch, title="a title")
         return figures[0]
 
     return draw
 
 
 def by_run(*histories: tuple[str, Sequence[Row]], units: Sequence[str] = ()) -> Figure:
-    labels = list(units) or [UNIT] * len(histories)
+    losses = [Loss(unit) for unit in units or [UNIT] * len(histories)]
     single = [(name, [history]) for name, history in histories]
-    return drawn(lambda: loss_curves_by_run(single, loss_labels=labels, title="a title"))
+    return drawn(lambda: loss_curves_by_run(single, losses=losses, title="a title"))
 
 
 # One run
@@ -137,6 +139,26 @@ def test_the_names_of_both_curves_do_not_overlap_and_keep_their_order(
     assert (first.y0 > second.y0) == (train > validation)
 
 
+VAE = "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in nats an image"
+
+
+@pytest.mark.parametrize(
+    ("loss", "label", "explanation"),
+    [
+        (PLAIN, UNIT, ""),
+        (Loss(VAE), "nats an image + penalty", f"Loss: {VAE}."),
+        (Loss(UNIT, denoising=True), f"denoising error: {UNIT}", DENOISING_ERROR),
+        (Loss(VAE, denoising=True), "denoising error: nats an image + penalty", f"Loss: {VAE}. {DENOISING_ERROR}"),
+    ],
+)
+def test_the_axis_has_the_unit_and_the_line_the_rest(of_run: Draw, loss: Loss, label: str, explanation: str) -> None:
+    figure = of_run(rows(300, 200), loss=loss)
+    assert figure.axes[0].get_ylabel() == label
+    assert "\n" not in label
+    assert explanation in all_of(figure)
+    check_layout(figure)
+
+
 # Several runs
 
 
@@ -201,6 +223,14 @@ def test_other_units_have_charts_of_their_own() -> None:
     assert [list(lines(figure, index)) for index in (0, 1)] == [["conv", "mlp"], ["vae"]]
 
 
+def test_losses_of_denoisers_have_a_chart_of_their_own() -> None:
+    losses = [PLAIN, Loss(UNIT, denoising=True)]
+    histories = [("plain", [falling(0.02)]), ("denoiser", [falling(0.03)])]
+    figure = drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
+    assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, f"denoising error: {UNIT}"]
+    assert DENOISING_ERROR in all_of(figure)
+
+
 def test_gaps_values_below_zero_and_a_run_without_values() -> None:
     figure = by_run(("a", rows(0.5, math.nan, None, 0.1)), ("b", rows(math.inf, math.nan)), ("c", rows(-1.0, -2.0)))
     assert np.isnan(lines(figure)["a"][1:3, 1]).all()
@@ -218,7 +248,7 @@ def test_runs_without_a_history_are_refused() -> None:
 def test_seeds_have_a_mean_and_faint_lines() -> None:
     seeds = [rows(0.4, 0.2, 0.1, validation=[0.5, 0.3, 0.2]), rows(0.6, 0.4, validation=[0.7, 0.5])]
     histories = [("conv (2 seeds)", seeds), ("mlp (1 seed)", [rows(0.9, 0.8)])]
-    figure = drawn(lambda: loss_curves_by_run(histories, loss_labels=[UNIT] * 2, title="a title"))
+    figure = drawn(lambda: loss_curves_by_run(histories, losses=[Loss(UNIT)] * 2, title="a title"))
     assert lines(figure)["conv (2 seeds)"] == pytest.approx(np.array([[1, 0.6], [2, 0.4]]))  # the epochs of both
     faint = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines if (line.get_alpha() or 1) < 0.5]
     assert faint == [[[1, 0.5], [2, 0.3], [3, 0.2]], [[1, 0.7], [2, 0.5]]]

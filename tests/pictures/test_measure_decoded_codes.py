@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from autoenc.pictures import samples as samples_module
+from autoenc.pictures.codes import Codes
 from autoenc.pictures.decoder_grid import DecoderGrid
 from autoenc.pictures.interpolations import Interpolations
+from autoenc.pictures.picture import Picture
 from autoenc.pictures.samples import OF_ITSELF, Samples
 from autoenc.pictures.subject import Subject
 from autoenc.pictures.traversals import Traversals
-from tests.pictures.subjects import measured, pixel_subject, spoil_codes
+from tests.pictures.pages import all_of, draw
+from tests.pictures.subjects import gaussian_subject, measured, pixel_subject, spoil_codes
 
 
 def pixels(subject: Subject) -> torch.Tensor:
@@ -106,6 +109,14 @@ def test_codes_that_are_not_finite_have_nothing_to_show() -> None:
     spoil_codes(subject)
     assert Traversals.measure(subject) is None
     assert DecoderGrid.measure(subject) is None
+
+
+@pytest.mark.parametrize("kind", [Codes, DecoderGrid, Interpolations, Traversals])
+def test_codes_that_are_posterior_means_are_said_to_be(kind: type[Picture]) -> None:
+    said = "Codes of variational models are posterior means."
+    variational, plain = (measured(kind, make) for make in (gaussian_subject(spread=1, deviation=0.5), pixel_subject()))
+    assert said in all_of(draw(variational))
+    assert said not in all_of(draw(plain))
 
 
 Coded = Callable[[Tensor, Tensor], list[Tensor]]
@@ -201,6 +212,60 @@ def test_of_many_training_images_some_are_fitted(monkeypatch: pytest.MonkeyPatch
     picture = measured(Samples, pixel_subject())
     assert picture.mixture.endswith("fitted to 50 training codes")
     assert picture.mixture_images.dtype == np.float16
+
+
+# 10,000 images with two active entries: the standard error of a mean log-density is sqrt(2 / 20,000) / 2 = 0.005.
+def log_density(mean_square: float) -> float:
+    """The mean log-density under N(0, 1) of numbers with this mean square."""
+    return -0.5 * (mean_square + math.log(2 * math.pi))
+
+
+def test_codes_of_a_variational_model_are_sampled() -> None:
+    subject = gaussian_subject(spread=0.75**0.5, deviation=0.5)  # the aggregate posterior is N(0, I)
+    picture = measured(Samples, subject)
+    assert picture.prior_log_likelihood == pytest.approx(OF_ITSELF, abs=0.02)
+    assert picture.mixture_log_likelihood == pytest.approx(OF_ITSELF, abs=0.02)
+    assert (picture.code_size, picture.collapsed) == (2, 0)
+    of_means = log_density(float(subject.finite_test_codes.square().mean()))
+    assert of_means == pytest.approx(log_density(0.75), abs=0.02)  # -1.294: as if they crowded near the origin
+
+
+def test_collapsed_entries_do_not_count() -> None:
+    picture = measured(Samples, gaussian_subject(spread=2.0, deviation=0.5, collapsed=3))
+    assert (picture.code_size, picture.collapsed) == (5, 3)
+    assert picture.prior_log_likelihood == pytest.approx(log_density(4.25), abs=0.06)  # and not 2/5 of it
+    assert picture.mixture_log_likelihood == pytest.approx(OF_ITSELF - math.log(4.25) / 2, abs=0.03)
+
+
+def test_a_mixture_leaves_collapsed_entries_to_the_prior(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[Tensor] = []
+
+    def decode(subject: Subject, codes: Tensor) -> Tensor:
+        decoded.append(codes)
+        return torch.zeros(len(codes), 1, 1, 2)
+
+    monkeypatch.setattr(Subject, "decode", decode)
+    measured(Samples, gaussian_subject(spread=20.0, deviation=0.5, collapsed=3))
+    _, mixture = decoded
+    assert float(mixture[:, :2].std()) == pytest.approx(20, rel=0.2)
+    assert float(mixture[:, 2:].std()) == pytest.approx(1, rel=0.2)
+
+
+def test_a_model_with_collapsed_entries_only_counts_them() -> None:
+    picture = measured(Samples, gaussian_subject(spread=0.0, deviation=1.0))
+    assert (picture.code_size, picture.collapsed) == (2, 2)
+    assert picture.prior_log_likelihood == pytest.approx(OF_ITSELF, abs=0.02)
+
+
+def test_sampled_codes_are_frozen_and_differ_between_splits() -> None:
+    subject = gaussian_subject(spread=1.0, deviation=0.5)
+    images = subject.splits.test.images[:20]
+    first, again, other = (subject.sampled_codes(images, split=split) for split in ("test", "test", "train"))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    plain = pixel_subject()
+    images = plain.splits.test.images
+    assert torch.equal(plain.sampled_codes(images, split="test"), plain.codes(images))
 
 
 @pytest.mark.parametrize("value", [torch.nan, 1.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from autoenc.data.noise import NOISES
 from autoenc.evaluation.frozen_noise import frozen_generator
+from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
 from autoenc.models.layers import TiedLinear
@@ -262,4 +265,17 @@ def test_the_uses_of_a_codebook_are_counted_on_the_test_images() -> None:
     model = AutoEncoder(nn.Sequential(nn.Flatten(), layer), flat_decoder(2), bottleneck=Rounded(code_size=2))
     found = measured(Codebook, subject_of(model, train=TRAIN, test=test))
     assert found.uses.tolist() == [16, 0, 4]  # the second number is 0 for all, the first 2 for four images
-    assert found.dead == 1
+    assert found.unused == 1
+    inverted = Mock(corrupts=True, side_effect=lambda images, generator: Mock(images=1 - images))
+    noisy = measured(Codebook, subject_of(model, train=TRAIN, test=test, noise=inverted))
+    assert noisy.uses.tolist() == [14, 0, 6]  # as in summary.json, of the noisy images
+
+
+def test_the_use_of_a_codebook_is_that_of_the_summary() -> None:
+    overrides = ["architecture=fully_connected", "architecture.hidden_sizes=[6]", "architecture.code_size=8"]
+    test = images_of(1500, 1, 8, 8)  # two batches
+    subject = subject_from("bottleneck=vector_quantized", "noise=masking", *overrides, train=test, test=test)
+    scores = measure(subject.model, test, device=CPU, noise=subject.noise, split="test", metrics=[]).averages
+    found = measured(Codebook, subject)
+    assert 1 < found.perplexity == pytest.approx(float(scores["perplexity"]), rel=1e-5)
+    assert 0 < found.unused == int(scores["unused_entries"])

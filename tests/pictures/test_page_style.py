@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import autoenc
-from autoenc.pictures.loss_curves import draw_loss_curves
+from autoenc.pictures.loss_curves import Loss, draw_loss_curves
 from autoenc.pictures.page import Page, house_style, text_width, wrapped
 from autoenc.pictures.panels import save_stacked, stacked
 
 
 def draw(path: Path) -> None:
     history = [{"epoch": epoch, "train/loss": 1 / epoch, "validation/loss": 2 / epoch} for epoch in (1, 2)]
-    draw_loss_curves(history, path=path, loss_label="loss", best_epoch=2, title="t")
+    draw_loss_curves(history, path=path, loss=Loss("loss"), best_epoch=2, title="t")
 
 
 def page_of(path: Path) -> NDArray[np.uint8]:
@@ -64,9 +64,9 @@ def test_the_callers_style_neither_changes_nor_matters(tmp_path: Path) -> None:
 def test_neither_pyplot_nor_the_backend_is_touched(tmp_path: Path) -> None:
     program = f"""
 import sys, pathlib, matplotlib
-from autoenc.pictures.loss_curves import draw_loss_curves
+from autoenc.pictures.loss_curves import Loss, draw_loss_curves
 path = pathlib.Path({str(tmp_path / "x.png")!r})
-draw_loss_curves([{{"epoch": 1, "train/loss": 1}}], path=path, loss_label="loss", best_epoch=None, title="t")
+draw_loss_curves([{{"epoch": 1, "train/loss": 1}}], path=path, loss=Loss("loss"), best_epoch=None, title="t")
 assert "matplotlib.pyplot" not in sys.modules, "pyplot"
 assert "torch" not in sys.modules, "torch"
 assert dict.__getitem__(matplotlib.rcParams, "backend") == "svg", "backend"

@@ -71,7 +71,7 @@ def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(r
     assert measured(Progress, subject).epochs == (0, 1, 2, 3, 4)
     np.testing.assert_array_equal(measured(Progress, subject).snapshots[summary["best_epoch"]], picture.final)
     errors = measured(ErrorByClass, subject).errors
-    assert errors.mean() == pytest.approx(summary["test"]["noisy_mse"], rel=1e-5)
+    assert errors.mean() == pytest.approx(summary["test"]["denoising_mse"], rel=1e-5)
 
 
 def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Mock]) -> None:

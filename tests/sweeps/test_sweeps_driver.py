@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,8 +87,13 @@ def driver(
         return Job(identity=name, overrides=proposal.overrides, folder=folder, task=task)
 
     source = Remembering([[name] for name in names])
-    what = partial(action, rerun=rerun)
-    return SweepDriver(source=source, launcher=launcher or Pretended(), job_of=job_of, action=what, view=Silent())
+    return SweepDriver(
+        source=source,
+        launcher=launcher or Pretended(),
+        job_of=job_of,
+        action=lambda job: action(job.folder, rerun=rerun),
+        view=Silent(),
+    )
 
 
 def submitted(one: SweepDriver) -> list[str]:

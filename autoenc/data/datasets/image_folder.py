@@ -2,63 +2,61 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, TypeVar
 
 import torch
 from annotated_types import Gt, Lt
 from torch import Tensor
 
-from autoenc.data.datasets.image_files import SUFFIXES, Resize, UnreadablePicture, find_pictures, read_picture
+from autoenc.data.datasets.folder_layout import CLASSLESS, Picture, drawn, one_line, read_layout, refused, some
+from autoenc.data.datasets.image_files import ReadPicture, Resize, UnreadablePicture, count_pages, read_picture
 from autoenc.data.datasets.memory import require_memory
-from autoenc.data.datasets.published_sets import brief_reason
+from autoenc.data.datasets.picture_facts import PictureFacts, ignored_pages, white_problems
 from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, copies_held, make_splits
-from autoenc.seeds import derived_seed
-from autoenc.settings import ConfigError, PositiveInt, listed
+from autoenc.settings import ConfigError, PositiveFloat, PositiveInt
 
-CLASSLESS = "images"
-POOLS = ("train", "test")
 THREADS = min(4, os.cpu_count() or 1)
 _BATCH = 256  # pictures that the threads read at a time, so that few wait in memory
-_MOST_LISTED = 10
 
-Advance = Callable[[], None]
+_PURPOSES = {"train": "training", "validation": "validation", "test": "the test"}
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 logger = logging.getLogger("autoenc.data.datasets")
-
-
-class Picture(NamedTuple):
-    """A file to read. `name` is its path relative to the dataset's folder, with slashes."""
-
-    path: Path
-    name: str
-    class_name: str
-
-
-class ImageFolderPools(NamedTuple):
-    """The pictures of both pools, each sorted by name, and the names of the classes, sorted."""
-
-    train: list[Picture]
-    test: list[Picture]
-    class_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolder(Dataset):
     """Pictures of any format and size, read into memory as images of one shape: `channels` and `size` (height, width).
 
-    The folder `path` has one folder of pictures per class, or only pictures, without classes. If it has folders `train`
-    and `test`, these are the pools. Otherwise `test_fraction` of the pictures are for the test, by a draw that depends
-    only on their names. With `limit` the pictures used are drawn too, so that every class may have some.
-    `autoenc.data.datasets.image_files.read_picture` explains `resize`, colours, transparency and rotation.
+    The folder `path` has one folder of pictures per class, or only pictures, without classes. Or it has folders of
+    splits, and these have the folders of classes. Folders of splits are called train or training; val, valid or
+    validation; test or testing, in upper or lower case.
+
+    - `train` and `test`: the pictures for training, from which the validation split is drawn, and the test split.
+    - `train`, `val` and `test`: the three splits. `validation_fraction` draws nothing then; 0 leaves `val` unread.
+    - `train` and `val`: the pictures for training, and the test split. Others report their scores on such a `val`, so
+      it is scored and selects nothing. The validation split is drawn from `train`.
+    - `train` alone, or no folder of a split: `test_fraction` of the pictures are for the test, by a draw that depends
+      only on their names.
+
+    Two folders for one split, folders of splits without `train`, and `train` next to class folders are refused. `limit`
+    is the most images of each of these folders, drawn, so that every class may have some.
+
+    With `pages=all` each page of a file is an image, called `name.tif#2` for example. All pages of a file are in one
+    split. `white` is the number that becomes white in every file; `max` is the brightest number in the files for
+    training and validation, which are read twice then. `autoenc.data.datasets.image_files.read_picture` explains
+    `white`, `resize`, colours, transparency and rotation.
     """
 
     path: str | None
@@ -67,6 +65,9 @@ class ImageFolder(Dataset):
     resize: Resize
     test_fraction: Annotated[float, Gt(0), Lt(1)]
     unreadable: Literal["error", "skip"]
+    # These have defaults, because the first runs did not record them in their config.yaml.
+    pages: Literal["first", "all"] = "first"
+    white: PositiveFloat | Literal["max"] | None = None
 
     def __post_init__(self) -> None:
         if self.channels not in {1, 3}:
@@ -80,78 +81,164 @@ class ImageFolder(Dataset):
             DatasetError: the pictures do not fit into memory; raised before they are read.
         """
         folder = _existing(self.path)
-        pools = _list_pictures(folder, test_fraction=self.test_fraction, limit=self.limit)
-        count = len(pools.train) + len(pools.test)
-        require_memory(
-            count * self.channels * math.prod(self.size) * copies_held(self),
-            dataset="image_folder",
-            advice="set dataset.limit, a smaller dataset.size or dataset.channels=1",
-        )
-        classes = 0 if pools.class_names == (CLASSLESS,) else len(pools.class_names)
-        logger.info("reading %d pictures from %s (classes: %d)", count, folder, classes)
-        return make_splits(self._read(pools, folder=folder), settings=self)
-
-    def _read(self, pools: ImageFolderPools, *, folder: Path) -> Pools:
-        from autoenc.progress import data_bars
-
-        count = len(pools.train) + len(pools.test)
-        with warnings.catch_warnings(), data_bars() as progress, ThreadPoolExecutor(THREADS) as threads:
+        layout = read_layout(folder, test_fraction=self.test_fraction, use_validation=self.validation_fraction > 0)
+        with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
             # Before the threads start: about damaged EXIF data and the like; the pixels are intact.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-            advance = functools.partial(progress.advance, progress.add_task("reading pictures", total=count))
-            (train, no_train), (test, no_test) = (
-                self._read_pool(pictures, pools.class_names, threads=threads, advance=advance)
-                for pictures in (pools.train, pools.test)
+            pictures = {name: self._images(files, threads=threads) for name, files in layout.pools.items()}
+            count = sum(map(len, pictures.values()))
+            require_memory(
+                count * self.channels * math.prod(self.size) * copies_held(self),
+                dataset="image_folder",
+                advice="set dataset.limit, a smaller dataset.size or dataset.channels=1",
             )
-        self._report([*no_train, *no_test], count=count, folder=folder)
-        for name, pool in (("training", train), ("the test", test)):
-            if not len(pool):
-                raise _refused(folder, f"no picture for {name} can be read")
-        return Pools(train, test, pools.class_names)
+            logger.info("reading %d pictures from %s", count, folder)
+            white = self._brightest(pictures, threads=threads) if self.white == "max" else self.white
+            pools = self._read(pictures, layout.class_names, folder=folder, white=white, threads=threads)
+        splits = replace(make_splits(pools, settings=self), white=white)
+        _log_splits(splits, folders=layout.folders)
+        return splits
 
-    def _read_pool(
-        self, pictures: Sequence[Picture], names: tuple[str, ...], *, threads: ThreadPoolExecutor, advance: Advance
-    ) -> tuple[Split, list[UnreadablePicture]]:
-        images = torch.empty((len(pictures), self.channels, *self.size), dtype=torch.uint8)
-        kept: list[Picture] = []
-        problems: list[UnreadablePicture] = []
-        for picture, result in self._results(pictures, threads):
-            advance()
-            if isinstance(result, UnreadablePicture):
-                problems.append(result)
-            else:
-                images[len(kept)] = result
-                kept.append(picture)
-        numbers = {name: number for number, name in enumerate(names)}
-        labels = torch.tensor([numbers[picture.class_name] for picture in kept], dtype=torch.int64)
-        return Split(images[: len(kept)], labels, tuple(picture.name for picture in kept)), problems
+    def _images(self, files: list[Picture], *, threads: ThreadPoolExecutor) -> list[Picture]:
+        """The images to read from some files: each file or each of its pages, at most `limit`."""
+        if self.pages == "all":
+            counts = _mapped(count_pages, [file.path for file in files], task="counting pages", threads=threads)
+            files = [image for file, count in zip(files, counts, strict=True) for image in file.paged(count)]
+        return files if self.limit is None else drawn(files, count=self.limit, purpose="limit")
 
-    def _results(
-        self, pictures: Sequence[Picture], threads: ThreadPoolExecutor
-    ) -> Iterator[tuple[Picture, Tensor | UnreadablePicture]]:
-        for start in range(0, len(pictures), _BATCH):
-            batch = pictures[start : start + _BATCH]
-            yield from zip(batch, threads.map(self._attempt, batch), strict=True)
+    def _brightest(self, pictures: Mapping[str, Sequence[Picture]], *, threads: ThreadPoolExecutor) -> float:
+        """The brightest number in the files for training and validation."""
+        used = [picture for name, pool in pictures.items() if name != "test" for picture in pool]
+        # Numbers are measured before they are scaled, so any white will do.
+        read = _reader(channels=1, size=(1, 1), resize="stretch", white=1)
+        results = _mapped(read, used, task="measuring white", threads=threads)
+        brightest = max((result.facts.brightest for result in results if isinstance(result, ReadPicture)), default=0)
+        if brightest <= 0:
+            raise ConfigError("dataset.white", "no picture for training has a pixel above 0", value="max")
+        logger.info("dataset.white=max: the brightest pixel for training is %g", brightest)
+        return brightest
 
-    def _attempt(self, picture: Picture) -> Tensor | UnreadablePicture:
+    def _read(
+        self,
+        pictures: Mapping[str, Sequence[Picture]],
+        class_names: tuple[str, ...],
+        *,
+        folder: Path,
+        white: float | None,
+        threads: ThreadPoolExecutor,
+    ) -> Pools:
+        read = _reader(channels=self.channels, size=self.size, resize=self.resize, white=white)
+        pools = {
+            name: _Pool(torch.empty((len(pool), self.channels, *self.size), dtype=torch.uint8))
+            for name, pool in pictures.items()
+        }
+        places = [(name, picture) for name, pool in pictures.items() for picture in pool]
+        results = _mapped(read, [picture for _, picture in places], task="reading pictures", threads=threads)
+        for (name, picture), result in zip(places, results, strict=True):
+            pools[name].add(picture, result)
+        self._report([line for pool in pools.values() for line in pool.unreadable], count=len(places), folder=folder)
+        for name, pool in pools.items():
+            if not pool.kept:
+                raise refused(folder, f"no picture for {_PURPOSES[name]} can be read")
+        self._warn(sum((pool.facts for pool in pools.values()), Counter()), white=white)
+        splits = {name: pool.split(class_names) for name, pool in pools.items()}
+        files = _numbers([picture.path for picture in pools["train"].kept])
+        return Pools(splits["train"], splits["test"], class_names, validation=splits.get("validation"), files=files)
+
+    def _warn(self, facts: Counter[PictureFacts], *, white: float | None) -> None:
+        """Warn about dark and clipped pictures, and about pages that are not read."""
+        for problem in white_problems(facts, white=white, key="dataset.white"):
+            logger.warning(problem)
+        if self.pages == "first" and (ignored := ignored_pages(facts)):
+            logger.warning("%s; dataset.pages=all reads each page as an image", ignored)
+
+    def _report(self, unreadable: Sequence[str], *, count: int, folder: Path) -> None:
+        """Warn about the pictures that cannot be read, or raise an error that lists some of them."""
+        if not unreadable:
+            return
+        if self.unreadable == "skip":
+            listing = one_line(", ".join(unreadable))
+            logger.warning("skipping %d of %d pictures, which cannot be read: %s", len(unreadable), count, listing)
+            return
+        advice = "repair or remove them, or set dataset.unreadable=skip"
+        raise refused(folder, f"{len(unreadable)} of {count} pictures cannot be read: {some(unreadable)}; {advice}")
+
+
+@dataclass
+class _Pool:
+    """The pictures of one folder, as they are read."""
+
+    images: Tensor
+    kept: list[Picture] = field(default_factory=list)
+    facts: Counter[PictureFacts] = field(default_factory=Counter)
+    unreadable: list[str] = field(default_factory=list)
+    """The names of pictures that cannot be read, with the reasons."""
+
+    def add(self, picture: Picture, result: ReadPicture | UnreadablePicture) -> None:
+        if isinstance(result, UnreadablePicture):
+            self.unreadable.append(f"{picture.name} ({result.reason})")
+            return
+        self.images[len(self.kept)] = result.image
+        self.kept.append(picture)
+        self.facts[result.facts] += 1
+
+    def split(self, class_names: Sequence[str]) -> Split:
+        numbers = {name: number for number, name in enumerate(class_names)}
+        labels = torch.tensor([numbers[picture.class_name] for picture in self.kept], dtype=torch.int64)
+        return Split(self.images[: len(self.kept)], labels, tuple(picture.name for picture in self.kept))
+
+
+def _reader(
+    *, channels: int, size: tuple[int, int], resize: Resize, white: float | None
+) -> Callable[[Picture], ReadPicture | UnreadablePicture]:
+    def read(picture: Picture) -> ReadPicture | UnreadablePicture:
         try:
-            return read_picture(picture.path, channels=self.channels, size=self.size, resize=self.resize)
+            return read_picture(
+                picture.path, channels=channels, size=size, resize=resize, white=white, page=picture.page
+            )
         except UnreadablePicture as problem:
             return problem
 
-    def _report(self, problems: Sequence[UnreadablePicture], *, count: int, folder: Path) -> None:
-        """Warn about the pictures that cannot be read, or raise an error that lists some of them."""
-        if not problems:
-            return
-        reasons = [f"{problem.path.relative_to(folder)} ({problem.reason})" for problem in problems]
-        if self.unreadable == "skip":
-            listing = ", ".join(reasons)
-            logger.warning("skipping %d of %d pictures, which cannot be read: %s", len(reasons), count, listing)
-            return
-        more = f" and {len(reasons) - _MOST_LISTED} more" if len(reasons) > _MOST_LISTED else ""
-        listing = ", ".join(reasons[:_MOST_LISTED]) + more
-        advice = "repair or remove them, or set dataset.unreadable=skip"
-        raise _refused(folder, f"{len(reasons)} of {count} pictures cannot be read: {listing}; {advice}")
+    return read
+
+
+def _mapped(
+    function: Callable[[Item], Result], items: Sequence[Item], *, task: str, threads: ThreadPoolExecutor
+) -> Iterator[Result]:
+    """The results for the items, in their order; a bar on a terminal shows the progress of the task."""
+    from autoenc.progress import data_bars
+
+    with data_bars() as progress:
+        bar = progress.add_task(task, total=len(items))
+        for start in range(0, len(items), _BATCH):
+            for result in threads.map(function, items[start : start + _BATCH]):
+                progress.advance(bar)
+                yield result
+
+
+def _log_splits(splits: Splits, *, folders: Mapping[str, str]) -> None:
+    """Log the size of each split and the names of the classes, and warn about classes that a split lacks."""
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    drawn_splits = {name for name in ("validation", "test") if name not in folders}
+    origins = dict.fromkeys(drawn_splits, " (drawn)") | {name: f" (folder {at})" for name, at in folders.items()}
+    sizes = ", ".join(f"{name} {len(split):,}{origins.get(name, '')}" for name, split in parts.items() if len(split))
+    names = splits.class_names
+    if names == (CLASSLESS,):
+        logger.info("images: %s; no classes", sizes)
+        return
+    logger.info("images: %s; %s: %s", sizes, "1 class" if len(names) == 1 else f"{len(names):,} classes", some(names))
+    present = {name: set(split.labels.tolist()) for name, split in parts.items() if len(split)}
+    if "validation" in drawn_splits:
+        present["train"] |= present.pop("validation", set())
+    for name, labels in present.items():
+        if missing := [class_name for label, class_name in enumerate(names) if label not in labels]:
+            logger.warning("classes without an image for %s: %s", _PURPOSES[name], some(missing))
+
+
+def _numbers(paths: Sequence[Path]) -> Tensor:
+    """A number for each path, int64 (N,): equal paths have equal numbers, in the order of their first appearance."""
+    numbers: dict[Path, int] = {}
+    return torch.tensor([numbers.setdefault(path, len(numbers)) for path in paths], dtype=torch.int64)
 
 
 def _existing(path: str | None) -> Path:
@@ -160,76 +247,8 @@ def _existing(path: str | None) -> Path:
     try:
         folder = Path(path).expanduser().absolute()
     except RuntimeError as error:  # an unknown user's home
-        raise _refused(path, str(error)) from None
+        raise refused(path, str(error)) from None
     if not os.path.isdir(folder):  # noqa: PTH112  (pathlib raises if a parent may not be read)
-        raise _refused(path, f"there is no folder {folder}" if not os.path.isfile(folder) else "it is a file")  # noqa: PTH113
+        missing = f"there is no folder {folder}; if it was moved, give its new place by dataset.path="
+        raise refused(path, "it is a file" if os.path.isfile(folder) else missing)  # noqa: PTH113
     return folder
-
-
-def _list_pictures(folder: Path, *, test_fraction: float, limit: int | None) -> ImageFolderPools:
-    """List the pictures of both pools: those in the folders `train` and `test`; without these, a draw of all pictures.
-
-    The draw depends only on the names of the files, so that most of it stays the same when pictures are added.
-    """
-    has_pools = all((folder / name).is_dir() for name in POOLS)
-    train, test = _published_pools(folder) if has_pools else _drawn_pools(folder, test_fraction=test_fraction)
-    class_names = tuple(sorted({picture.class_name for picture in (*train, *test)}))
-    train, test = (pool if limit is None else _drawn(pool, count=limit, purpose="limit") for pool in (train, test))
-    return ImageFolderPools(train, test, class_names)
-
-
-def _published_pools(folder: Path) -> tuple[list[Picture], list[Picture]]:
-    others = [entry.name for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name not in POOLS]
-    if others:
-        logger.info("%s has folders train and test; its other folders are not read: %s", folder, listed(others))
-    return _pool(folder / "train", root=folder), _pool(folder / "test", root=folder)
-
-
-def _drawn_pools(folder: Path, *, test_fraction: float) -> tuple[list[Picture], list[Picture]]:
-    pictures = _pool(folder, root=folder)
-    size, count = len(pictures), round(len(pictures) * test_fraction)
-    if not 0 < count < size:
-        problem = f"of {size} pictures, {count} would be for the test and {size - count} for training and validation; "
-        raise ConfigError("dataset.test_fraction", problem + "both need at least 1", value=test_fraction)
-    test = _drawn(pictures, count=count, purpose="test split")
-    return sorted(set(pictures) - set(test)), test
-
-
-def _pool(folder: Path, *, root: Path) -> list[Picture]:
-    """The pictures in a folder. Its folders are their classes; without folders they have no class."""
-    try:
-        found = find_pictures(folder)
-    except OSError as error:
-        raise _refused(root, f"{error.filename} cannot be read: {brief_reason(error)}") from error
-    if not found.pictures:
-        raise _refused(root, f"there are no pictures in {folder}; their names end in {listed(SUFFIXES)}")
-    if found.others:
-        kinds = listed(f"{count} {suffix or 'without a suffix'}" for suffix, count in found.others.most_common(10))
-        logger.info("%s has %d other files, which are skipped: %s", folder, found.others.total(), kinds)
-    class_names = _class_names(found.pictures, folder=folder, root=root)
-    return [
-        Picture(path, path.relative_to(root).as_posix(), class_name)
-        for path, class_name in zip(found.pictures, class_names, strict=True)
-    ]
-
-
-def _class_names(pictures: Sequence[Path], *, folder: Path, root: Path) -> list[str]:
-    inside = [path.relative_to(folder).parts for path in pictures]
-    loose = sum(len(parts) == 1 for parts in inside)
-    if 0 < loose < len(inside):
-        folders = listed(sorted({parts[0] for parts in inside if len(parts) > 1})[:10])
-        problem = f"{folder} has {loose} pictures outside of its folders of pictures ({folders}), which are classes"
-        raise _refused(root, f"{problem}; move these pictures into a folder, or out of {folder}")
-    return [CLASSLESS if loose else parts[0] for parts in inside]
-
-
-def _refused(folder: Path | str, problem: str) -> ConfigError:
-    """An error about a dataset's folder. The message is one line, even if the names of files are not printable."""
-    printable = "".join(character if character.isprintable() else "?" for character in problem)
-    return ConfigError("dataset.path", printable, value=str(folder))
-
-
-def _drawn(pictures: Sequence[Picture], *, count: int, purpose: str) -> list[Picture]:
-    # Hashes of the names replace a random draw, because they are the same in every version of a library.
-    order = sorted(pictures, key=lambda picture: derived_seed(0, f"{purpose} of pictures: {picture.name}"))
-    return sorted(order[:count])

@@ -59,7 +59,7 @@ class Split:
 
     def __post_init__(self) -> None:
         if self.indices is None:
-            object.__setattr__(self, "indices", torch.arange(len(self.labels)))
+            object.__setattr__(self, "indices", torch.arange(len(self.labels)))  # type: ignore[unreachable]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -82,11 +82,17 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Pools:
-    """A dataset as it is published: images for training, and images for the test."""
+    """A dataset as it is published: images for training, images for the test, and perhaps images for validation.
+
+    `files`, int64 (N,), numbers the files of the images for training, from 0, if several images may be from one file.
+    The draw of the validation split keeps these together.
+    """
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
+    validation: Split | None = None
+    files: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +106,7 @@ class Splits:
     they are used, black and white if they are binarized (of `train`, the images that batches are made of); and, as
     `training_pool`, the images of train and validation together, before they are binarized, in any order.
     `duplicates` counts equal images, before they are binarized: see `count_duplicates`.
+    `white` is the number in the files that became white, if the dataset has a setting for it.
     """
 
     train: Split
@@ -109,6 +116,7 @@ class Splits:
     train_probabilities: Tensor | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     duplicates: Mapping[str, int] = field(default_factory=dict)
+    white: float | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -128,14 +136,12 @@ def make_splits(pools: Pools, *, settings: Dataset) -> Splits:
     Raises:
         ConfigError: `validation_fraction` leaves no image for training or none for validation.
     """
-    pool = _first(pools.train, limit=settings.limit)
-    count = _validation_count(len(pool), fraction=settings.validation_fraction)
-    generator = torch.Generator().manual_seed(derived_seed(settings.split_seed, "validation split"))
-    drawn = torch.randperm(len(pool), generator=generator)
+    train, validation = _first(pools.train, limit=settings.limit), pools.validation
+    if validation is None:
+        train, validation = _divided(train, files=pools.files, settings=settings)
     splits = Splits(
-        # Without a validation split nothing is copied.
-        train=pool.take(drawn[count:].sort().values) if count else pool,
-        validation=pool.take(drawn[:count].sort().values),
+        train=train,
+        validation=_first(validation, limit=settings.limit),
         test=_first(pools.test, limit=settings.limit),
         class_names=pools.class_names,
     )
@@ -194,6 +200,17 @@ def _identified(splits: Splits, *, settings: Dataset) -> Splits:
     return replace(splits, digests=digests, duplicates=count_duplicates(published))
 
 
+def _divided(pool: Split, *, files: Tensor | None, settings: Dataset) -> tuple[Split, Split]:
+    """The training and the validation split. Images of one file go to the same split."""
+    of_file = torch.arange(len(pool)) if files is None else files[: len(pool)]
+    names, size = "images" if files is None else "files", int(of_file.max()) + 1
+    count = _validation_count(size, names=names, fraction=settings.validation_fraction)
+    generator = torch.Generator().manual_seed(derived_seed(settings.split_seed, "validation split"))
+    held_out = torch.isin(of_file, torch.randperm(size, generator=generator)[:count])
+    # Without a validation split nothing is copied.
+    return pool.take((~held_out).nonzero()[:, 0]) if count else pool, pool.take(held_out.nonzero()[:, 0])
+
+
 def _binarized(splits: Splits, *, settings: Dataset) -> Splits:
     def drawn(split: Split, name: str) -> Split:
         return replace(split, images=frozen(split.images, seed=settings.split_seed, split=name))
@@ -207,9 +224,9 @@ def _binarized(splits: Splits, *, settings: Dataset) -> Splits:
     )
 
 
-def _validation_count(size: int, *, fraction: float) -> int:
+def _validation_count(size: int, *, names: str, fraction: float) -> int:
     count = round(size * fraction)
     if fraction > 0 and not 0 < count < size:
-        problem = f"of {size} images for training and validation, {count} would be for validation and {size - count} "
+        problem = f"of {size} {names} for training and validation, {count} would be for validation and {size - count} "
         raise ConfigError("dataset.validation_fraction", problem + "for training; both need at least 1", value=fraction)
     return count

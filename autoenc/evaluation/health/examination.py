@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -53,7 +53,7 @@ def examine(model: AutoEncoder, images: Tensor, *, device: Device) -> dict[str, 
     units = _examine_units(layers, has_prior=model.bottleneck.variational)
     weighted = weighted_layers(model.encoder)
     kernels = count_kernels(weighted[0][1]) if weighted else None
-    uses = codebook_uses(model, images, device=device)
+    uses = codebook_uses(model, batches(images.to(device.torch_device), device=device))
     unused = None if uses is None else int((uses == 0).sum())
     words = [*_unit_sentences(units, layers)]
     if kernels is not None:
@@ -69,15 +69,18 @@ def examine(model: AutoEncoder, images: Tensor, *, device: Device) -> dict[str, 
     }
 
 
-def codebook_uses(model: AutoEncoder, images: Tensor, *, device: Device) -> Tensor | None:
-    """The number of uses of each codebook entry by the images, int64 (entries,); None without a codebook."""
+def codebook_uses(model: AutoEncoder, inputs: Iterable[Tensor]) -> Tensor | None:
+    """The number of uses of each codebook entry by all inputs, int64 (entries,); None without a codebook.
+
+    `inputs` are batches (B, C, H, W) in [0, 1], on the model's device.
+    """
     indices = getattr(model.bottleneck, "indices", None)
     if indices is None:
         return None
     size = int(model.bottleneck.codebook_size)  # type: ignore[arg-type]
     uses = torch.zeros(size, dtype=torch.int64)
     with model.evaluating():
-        for batch in batches(images.to(device.torch_device), device=device):
+        for batch in inputs:
             used = indices(model.features(batch)).flatten().cpu()  # synchronizes
             uses += torch.bincount(used, minlength=size)
     return uses

@@ -130,6 +130,11 @@ class BottleneckSettings(Choice):
         """See `Bottleneck`."""
         return self.module.variational
 
+    @property
+    def smallest_batch(self) -> int:
+        """The smallest batch whose penalty has an effect: that of smaller ones is constant, whatever the codes are."""
+        return 1
+
     def check(self, architecture: Architecture) -> None:
         """Refuse an architecture that does not fit this bottleneck.
 

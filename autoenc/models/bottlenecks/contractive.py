@@ -119,6 +119,11 @@ class ContractiveSettings(BottleneckSettings):
     safeguard: Literal["code_variance", "unit_columns", "tied_weights"]
     """What keeps codes from shrinking."""
 
+    @property
+    def smallest_batch(self) -> int:
+        """`code_variance` has no estimate of 1 / variance from up to three codes, and a penalty of 0."""
+        return 4 if self.safeguard == "code_variance" else 1
+
     def check(self, architecture: Architecture) -> None:
         """The safeguard `tied_weights` needs an architecture that ties them."""
         if self.safeguard == "tied_weights" and not getattr(architecture, "tied", False):

@@ -101,6 +101,11 @@ class SparseSettings(BottleneckSettings):
     target: Annotated[float, Gt(0), Lt(1)]
     """For `kl`: the mean activity that each entry should have."""
 
+    @property
+    def smallest_batch(self) -> int:
+        """For `relative_l1`, each entry of a single code is its own root mean square; the ratio is 1."""
+        return 2 if self.kind == "relative_l1" else 1
+
     def check(self, architecture: Architecture) -> None:
         """`kl` needs codes that are probabilities."""
         if self.kind == "kl" and architecture.code_activation != "sigmoid":

@@ -86,6 +86,11 @@ class WassersteinSettings(BottleneckSettings):
     weight: NonNegativeFloat
     """The weight of the squared discrepancy."""
 
+    @property
+    def smallest_batch(self) -> int:
+        """The estimate compares pairs of codes; of a single one it is 0."""
+        return 2
+
     def check(self, architecture: Architecture) -> None:
         """Codes have to be free to take any value."""
         if architecture.code_activation != "identity":

@@ -1,15 +1,27 @@
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.data.datasets.image_files import Resize, UnreadablePicture, find_pictures, read_picture
+from autoenc.data.datasets.image_files import (
+    ReadPicture,
+    Resize,
+    UnreadablePicture,
+    count_pages,
+    find_pictures,
+    read_picture,
+)
+from autoenc.data.datasets.picture_facts import PictureFacts
 
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 Colour = tuple[int, int, int]
@@ -24,11 +36,24 @@ def quarters(mode: str = "RGB") -> Image.Image:
 
 
 def read(path: Path, *, channels: int = 3, size: tuple[int, int] = (8, 16), resize: Resize = "stretch") -> torch.Tensor:
-    image = read_picture(path, channels=channels, size=size, resize=resize)
-    assert image.dtype == torch.uint8
-    assert image.shape == (channels, *size)
-    assert image.is_contiguous()
-    return image
+    return whole(path, channels=channels, size=size, resize=resize).image
+
+
+def whole(
+    path: Path,
+    *,
+    channels: int = 3,
+    size: tuple[int, int] = (8, 16),
+    resize: Resize = "stretch",
+    white: float | None = None,
+    page: int = 0,
+) -> ReadPicture:
+    """The image of a picture, and the facts about its file."""
+    found = read_picture(path, channels=channels, size=size, resize=resize, white=white, page=page)
+    assert found.image.dtype == torch.uint8
+    assert found.image.shape == (channels, *size)
+    assert found.image.is_contiguous()
+    return found
 
 
 def corners(image: torch.Tensor) -> list[tuple[int, ...]]:
@@ -118,11 +143,86 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
         assert near(corners(read(tmp_path / name, size=(32, 64))), [RED, GREEN, BLUE, WHITE], tolerance=12)
 
 
-def test_only_the_first_frame_is_read(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (16, 8), colour) for colour in (BLUE, RED)]
-    for name in ("picture.gif", "picture.tif", "picture.webp"):
-        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
-        assert near(corners(read(tmp_path / name)), [BLUE] * 4, tolerance=2)
+# --- pages ---
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".tif", ".webp", ".png"])
+def test_each_page_can_be_read_and_the_first_is_the_default(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"picture{suffix}"
+    pages = [Image.new("RGB", (16, 8), colour) for colour in (BLUE, RED, GREEN)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    assert near(corners(read(path)), [BLUE] * 4, tolerance=2)
+    for page, colour in enumerate((BLUE, RED, GREEN)):
+        found = whole(path, page=page)
+        assert near(corners(found.image), [colour] * 4, tolerance=2)
+        assert found.facts.pages == 3
+    assert count_pages(path) == 3
+
+
+def test_a_file_with_one_page_has_one_page(tmp_path: Path) -> None:
+    quarters().save(tmp_path / "picture.tif")
+    frames = [quarters(), quarters()]
+    frames[0].save(tmp_path / "preview.jpg", format="MPO", save_all=True, append_images=frames[1:])
+    (tmp_path / "text.tif").write_text("a text")
+    for name in ("picture.tif", "preview.jpg", "text.tif"):  # in a JPEG, a second image is no page
+        assert count_pages(tmp_path / name) == 1
+    assert whole(tmp_path / "preview.jpg").facts.pages == 1
+
+
+def test_a_damaged_later_page_leaves_the_first_readable(tmp_path: Path) -> None:
+    path = tmp_path / "stack.tif"
+    pages = [Image.new("L", (64, 64), 50 * page) for page in range(3)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    path.write_bytes(path.read_bytes()[:6000])  # of 4,096 bytes for each page
+    assert whole(path).image.max() == 0
+    with pytest.raises(UnreadablePicture):
+        whole(path, page=2)
+
+
+# --- white ---
+
+
+def test_sixteen_bits_are_scaled_by_65535(tmp_path: Path) -> None:
+    values = np.arange(65_536, dtype=np.uint16).reshape(256, 256)
+    Image.fromarray(values).save(tmp_path / "all.png")
+    exact = (values.astype(np.int64) * 255 + 32_767) // 65_535
+    assert np.array_equal(read(tmp_path / "all.png", channels=1, size=(256, 256))[0].numpy(), exact)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+def test_white_is_what_the_setting_says(tmp_path: Path, dtype: type) -> None:
+    values: NDArray[Any] = np.array([[0, 1, 2, 50, 99, 100, 101, 250]] * 8, dtype=dtype)
+    Image.fromarray(values).save(tmp_path / "picture.tif")
+    found = whole(tmp_path / "picture.tif", channels=1, size=(8, 8), white=100)
+    assert found.image[0, 0].tolist() == [0, 3, 5, 128, 252, 255, 255, 255]  # round(255 * value / 100), to the even
+    kinds = {np.uint8: "8 bits", np.float32: "floating-point numbers"}
+    assert found.facts == PictureFacts(kinds.get(dtype, "integers of more than 8 bits"), 0, 250, 1)  # type: ignore[arg-type]
+
+
+def test_white_applies_to_each_colour_and_leaves_transparent_pixels_white(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (16, 8), (5, 10, 0, 255))
+    image.putpixel((0, 0), (0, 0, 0, 0))
+    image.save(tmp_path / "picture.png")
+    found = corners(whole(tmp_path / "picture.png", white=10).image)
+    assert found == [WHITE, *[(128, 255, 0)] * 3]
+
+
+def test_numbers_below_black_are_clipped(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[-1.0, 0.0, 0.25, 1.0]] * 4, dtype=np.float32)).save(tmp_path / "picture.tif")
+    found = whole(tmp_path / "picture.tif", channels=1, size=(4, 4), white=1)
+    assert found.image[0, 0].tolist() == [0, 0, 64, 255]
+    assert found.facts == PictureFacts("floating-point numbers", -1, 1, 1)
+
+
+def test_the_range_is_that_of_the_file_and_not_of_the_small_image(tmp_path: Path) -> None:
+    image = Image.new("L", (64, 64), 3)
+    image.putpixel((5, 5), 200)
+    image.save(tmp_path / "star.png")
+    Image.new("RGB", (16, 8), BLUE).save(tmp_path / "blue.png")
+    assert whole(tmp_path / "star.png", size=(2, 2)).facts == PictureFacts("8 bits", 3, 200, 1)
+    found = whole(tmp_path / "blue.png", channels=1)
+    assert found.image.max() == 29
+    assert found.facts.brightest == 255
 
 
 @pytest.mark.parametrize(
@@ -212,6 +312,8 @@ def unreadable(folder: Path, kind: str) -> Path:
         path.write_bytes(path.read_bytes().replace(b"IDAT", b"IDAT\xff\xff\xff\xff", 1))
     elif kind == "floating":
         Image.new("F", (4, 4), 0.5).save(path, format="TIFF")
+    elif kind == "not finite":
+        Image.new("F", (4, 4), float("nan")).save(path, format="TIFF")
     elif kind == "wide":
         Image.fromarray(np.full((4, 4), 70_000, dtype=np.int32)).save(path, format="TIFF")
     elif kind == "unusual":
@@ -229,8 +331,9 @@ def unreadable(folder: Path, kind: str) -> Path:
         ("truncated PNG", "truncated"),
         ("truncated JPEG", "truncated"),
         ("damaged", "broken data stream"),
-        ("floating", "floating-point"),
-        ("wide", "its pixels go from 70000 to 70000, which is more than 16 bits"),
+        ("floating", "floating-point numbers, so the value of white has to be set"),
+        ("not finite", "some of its pixels are not finite"),
+        ("wide", "its pixels go from 70000 to 70000, which is more than 16 bits, so the value of white has to be set"),
         ("link", "No such file or directory"),
         ("empty", "no picture of a known format"),
         ("unusual", "no picture of a known format"),
@@ -300,9 +403,79 @@ def test_pictures_are_found_by_their_suffixes_and_sorted(tmp_path: Path) -> None
     assert find_pictures(tmp_path).others == {".txt": 1, ".bak": 1, "": 2}
 
 
-def test_links_are_followed_but_circles_are_not(tmp_path: Path) -> None:
-    touch(tmp_path, "elsewhere/a.png", "set/b.png")
+@pytest.fixture(params=["forwards", "backwards"])
+def listed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that lists names in the order of the alphabet, or backwards."""
+    scandir = os.scandir
+
+    class Listing:
+        def __init__(self, path: str | Path) -> None:
+            entries = sorted(scandir(path), key=lambda entry: entry.name, reverse=request.param == "backwards")
+            self.entries: Iterator[os.DirEntry[str]] = iter(entries)
+
+        def __iter__(self) -> Iterator[os.DirEntry[str]]:
+            return self.entries
+
+        def __next__(self) -> os.DirEntry[str]:
+            return next(self.entries)
+
+        def __enter__(self) -> Listing:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(os, "scandir", Listing)
+
+
+def passed_over(folder: Path) -> dict[str, str]:
+    found = find_pictures(folder).passed_over
+    return {path.relative_to(folder).as_posix(): kept.relative_to(folder).as_posix() for path, kept in found.items()}
+
+
+@pytest.mark.usefixtures("listed")
+@pytest.mark.parametrize("link", ["a_link", "z_link", "dogs/inside"])
+def test_of_two_names_of_a_folder_the_real_one_is_read(tmp_path: Path, link: str) -> None:
+    touch(tmp_path, "cats/1.png", "cats/deep/2.png", "dogs/3.png")
+    (tmp_path / link).symlink_to(tmp_path / "cats")
+    assert names(tmp_path) == ["cats/1.png", "cats/deep/2.png", "dogs/3.png"]
+    assert passed_over(tmp_path) == {link: "cats"}
+
+
+@pytest.mark.usefixtures("listed")
+def test_of_two_links_to_a_folder_the_first_is_read(tmp_path: Path) -> None:
+    touch(tmp_path, "elsewhere/deep/1.png", "set/2.png")
+    for link in ("b", "a"):
+        (tmp_path / "set" / link).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set/c").symlink_to(tmp_path / "elsewhere/deep")
+    assert names(tmp_path / "set") == ["2.png", "a/deep/1.png"]
+    assert passed_over(tmp_path / "set") == {"b": "a", "c": "a/deep"}
+
+
+@pytest.mark.usefixtures("listed")
+def test_circles_of_links_end(tmp_path: Path) -> None:
+    touch(tmp_path, "elsewhere/1.png", "set/2.png", "set/cats/3.png", "set/.hidden/4.png")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "set")
     (tmp_path / "set/linked").symlink_to(tmp_path / "elsewhere")
-    for circle in ("one", "two"):
-        (tmp_path / f"set/{circle}").symlink_to(tmp_path / "set")
-    assert names(tmp_path / "set") == ["b.png", "linked/a.png"]
+    (tmp_path / "set/cats/up").symlink_to(tmp_path / "set")
+    (tmp_path / "set/.unseen").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set/itself").symlink_to("itself")
+    assert names(tmp_path / "set") == ["2.png", "cats/3.png", "linked/1.png"]
+    assert passed_over(tmp_path / "set") == {"cats/up": ".", "linked/back": "."}
+
+
+@pytest.mark.usefixtures("listed")
+def test_a_link_to_the_folder_above_adds_what_is_not_read_yet(tmp_path: Path) -> None:
+    touch(tmp_path, "set/cats/1.png", "other/2.png")
+    (tmp_path / "set/all").symlink_to(tmp_path)
+    assert names(tmp_path / "set") == ["all/other/2.png", "cats/1.png"]
+    assert passed_over(tmp_path / "set") == {"all/set": "."}
+
+
+def test_a_link_to_a_file_is_a_picture(tmp_path: Path) -> None:
+    touch(tmp_path, "cats/1.png")
+    (tmp_path / "cats/2.png").symlink_to("1.png")
+    assert names(tmp_path) == ["cats/1.png", "cats/2.png"]

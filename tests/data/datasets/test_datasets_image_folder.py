@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -42,8 +43,8 @@ def build(path: Path | str | None, **changes: object) -> Splits:
 
 
 def paint(folder: Path, *names: str) -> dict[str, int]:
-    """Grey pictures, each with its own brightness, which is returned."""
-    brightness = {name: 3 * number for number, name in enumerate(names)}
+    """Grey pictures, each with its own brightness, which is returned. The first is white, the others are dark."""
+    brightness = {name: 3 * number or 255 for number, name in enumerate(names)}
     for name, value in brightness.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (12, 8), value).save(folder / name)
@@ -114,13 +115,131 @@ def test_folders_train_and_test_are_the_pools(tmp_path: Path) -> None:
     assert splits.test.labels.tolist() == [1, 2]
 
 
-def test_other_folders_next_to_train_and_test_are_not_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    paint(tmp_path, "train/1.png", "train/2.png", "val/3.png")
-    assert build(tmp_path).class_names == ("train", "val")  # without a folder test these are classes
-    paint(tmp_path, "test/4.png")
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        (["train", "test"], {"train": "train", "test": "test"}),
+        (["Training", "TESTING"], {"train": "Training", "test": "TESTING"}),
+        (["train", "val"], {"train": "train", "test": "val"}),
+        (["train", "Valid"], {"train": "train", "test": "Valid"}),
+        (["training", "validation"], {"train": "training", "test": "validation"}),
+        (["train", "valid", "Test"], {"train": "train", "validation": "valid", "test": "Test"}),
+    ],
+)
+def test_folders_of_splits_are_recognised(tmp_path: Path, folders: list[str], splits: dict[str, str]) -> None:
+    paint(tmp_path, *(f"{folder}/{name}/{number}.png" for folder in folders for name in "ab" for number in range(2)))
+    built = build(tmp_path, validation_fraction=0.5)
+    assert built.class_names == ("a", "b")
+    for split in ("train", "validation", "test"):
+        names, folder = getattr(built, split).names, splits.get(split, splits["train"])
+        assert {name.partition("/")[0] for name in names} == {folder}
+    assert len(built.train) == (4 if "validation" in splits else 2)
+
+
+def test_a_folder_for_validation_is_not_read_without_a_validation_split(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paint(tmp_path, "train/1.png", "train/2.png", "val/3.png", "test/4.png")
     caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
-    assert set(brightness(build(tmp_path))) == {"train/1.png", "train/2.png", "test/4.png"}
-    assert "its other folders are not read: val" in caplog.text
+    assert set(brightness(build(tmp_path, validation_fraction=0))) == {"train/1.png", "train/2.png", "test/4.png"}
+    assert f"{tmp_path / 'val'} is not read, because dataset.validation_fraction is 0" in caplog.text
+
+
+def test_train_alone_is_divided(tmp_path: Path) -> None:
+    paint(tmp_path, *(f"train/{name}/{number}.png" for name in "ab" for number in range(4)))
+    built = build(tmp_path)
+    assert built.class_names == ("a", "b")
+    assert [len(built.train), len(built.test)] == [6, 2]
+
+
+@pytest.mark.parametrize(
+    ("folders", "problem"),
+    [
+        (
+            ["train", "Training", "test"],
+            "the folders Training and train both name the train split; rename or merge them",
+        ),
+        (["train", "val", "valid"], "the folders val and valid both name the validation split; rename or merge them"),
+        (
+            ["test"],
+            "it has test, but no folder train; add one, rename test if it is a class, or set dataset.path=PATH/test",
+        ),
+        (["val", "cats"], "it has val, but no folder train; add one, rename val if it is a class"),
+        (["test", "Val"], "it has Val and test, but no folder train"),
+        (["train", "bus"], "it has the folder train next to bus; rename train if it is a class, or set dataset.path="),
+    ],
+)
+def test_ambiguous_folders_of_splits_are_refused(tmp_path: Path, folders: list[str], problem: str) -> None:
+    paint(tmp_path, *(f"{folder}/{number}.png" for folder in folders for number in range(4)))
+    with pytest.raises(ConfigError) as caught:
+        build(tmp_path)
+    assert problem.replace("PATH", str(tmp_path)) in str(caught.value)
+    assert str(caught.value).startswith(f"dataset.path={tmp_path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_pictures_outside_of_the_folders_of_splits_are_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    painted = paint(tmp_path, "train/1.png", "test/2.png", "extra/3.png", "extra/4.png", "5.png")
+    (tmp_path / "notes").mkdir()
+    assert set(brightness(build(tmp_path))) == {*painted} - {"extra/3.png", "extra/4.png", "5.png"}
+    assert f"{tmp_path}: pictures next to the folders of the splits are not read: " in caplog.text
+    assert "not read: 1 outside of folders, 2 in extra" in caplog.text
+
+
+def test_folders_of_splits_inside_of_classes_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    paint(
+        tmp_path, *(f"{name}/{split}/{number}.png" for name in "ab" for split in ("train", "Test") for number in "12")
+    )
+    assert build(tmp_path).class_names == ("a", "b")
+    assert f"{tmp_path} has Test, train inside of its class folders. Their pictures are divided again" in caplog.text
+
+
+def test_splits_do_not_share_a_folder(tmp_path: Path) -> None:
+    paint(tmp_path, "train/a/1.png", "train/b/2.png")
+    (tmp_path / "val").symlink_to("train")
+    with pytest.raises(ConfigError, match=f"there are no pictures in {tmp_path / 'val'}; "):
+        build(tmp_path)
+    (tmp_path / "val").unlink()
+    paint(tmp_path, "val/a/3.png")
+    (tmp_path / "val/b").symlink_to("../train/b")
+    (tmp_path / "train/up").symlink_to("..")  # would read val/a/3.png for training
+    splits = build(tmp_path)
+    assert splits.train.names == ("train/a/1.png", "train/b/2.png")
+    assert splits.test.names == ("val/a/3.png",)
+
+
+def test_the_classes_and_the_size_of_each_split_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    paint(tmp_path, *(f"train/{name}/{number}.png" for name in ("ants", "bees") for number in range(4)))
+    paint(tmp_path, "val/ants/1.png", "val/wasps/1.png")
+    build(tmp_path, validation_fraction=0.25)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path} has no folder test, so val is the test split",
+        f"reading 10 pictures from {tmp_path}",
+        "images: train 6 (folder train), validation 2 (drawn), test 2 (folder val); 3 classes: ants, bees, wasps",
+        "classes without an image for training: wasps",
+        "classes without an image for the test: bees",
+    ]
+
+
+def test_many_classes_are_abbreviated(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    paint(tmp_path, *(f"{name:02}/{number}.png" for name in range(14) for number in range(2)))
+    build(tmp_path)
+    assert (
+        "images: train 21, test 7 (drawn); 14 classes: 00, 01, 02, 03, 04, 05, 06, 07, 08, 09 and 4 more" in caplog.text
+    )
+
+
+def test_several_names_of_a_folder_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    painted = paint(tmp_path, "cats/1.png", "cats/2.png", "dogs/3.png", "dogs/4.png")
+    (tmp_path / "a_link").symlink_to("cats")
+    assert set(brightness(build(tmp_path))) == set(painted)
+    expected = f"{tmp_path} has several names for the same folders. Not read again: a_link (read as cats)"
+    assert expected in caplog.text
 
 
 def test_pictures_both_with_and_without_a_class_are_refused(tmp_path: Path) -> None:
@@ -140,7 +259,8 @@ def test_other_files_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert brightness(build(tmp_path)) == painted
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path} has 3 other files, which are skipped: 2 .txt, 1 .heic",
-        f"reading 4 pictures from {tmp_path} (classes: 0)",
+        f"reading 4 pictures from {tmp_path}",
+        "images: train 3, test 1 (drawn); no classes",
     ]
 
 
@@ -181,6 +301,124 @@ def test_a_test_split_that_leaves_nothing_is_refused(tmp_path: Path, count: int,
     paint(tmp_path, *loose(count))
     with pytest.raises(ConfigError, match=f"dataset.test_fraction={fraction}: of {count} pictures, {shares}"):
         build(tmp_path, test_fraction=fraction)
+
+
+# --- pages ---
+
+
+def stacks(folder: Path, *, files: int, pages: int) -> None:
+    """Files of grey pages; the brightness of a page is 10 times its file's number, plus its own number."""
+    for file in range(files):
+        images = [Image.new("L", (12, 8), 10 * file + page) for page in range(1, pages + 1)]
+        images[0].save(folder / f"{file}.tif", save_all=True, append_images=images[1:])
+
+
+def test_ignored_pages_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stacks(tmp_path, files=4, pages=3)
+    assert brightness(build(tmp_path)) == {f"{file}.tif": 10 * file + 1 for file in range(4)}
+    assert (
+        "4 files have more than one page; the first page of each is read, and 8 are ignored; "
+        "dataset.pages=all reads each page as an image"
+    ) in caplog.text
+
+
+def test_all_pages_of_a_file_are_in_one_split(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stacks(tmp_path, files=12, pages=3)
+    paint(tmp_path, "one.png")
+    splits = build(tmp_path, pages="all", validation_fraction=0.4)
+    pages = {f"{file}.tif#{page}": 10 * file + page for file in range(12) for page in (1, 2, 3)}
+    assert brightness(splits) == {**pages, "one.png": 255}
+    assert "page" not in caplog.text
+    first = build(tmp_path, validation_fraction=0.4)
+    for split in ("train", "validation", "test"):
+        files = {name.partition("#")[0] for name in getattr(splits, split).names}
+        assert files == set(getattr(first, split).names)  # the draw is that of the files
+
+
+def test_a_limit_counts_pages(tmp_path: Path) -> None:
+    stacks(tmp_path, files=4, pages=5)
+    splits = build(tmp_path, pages="all", limit=4)
+    assert [len(splits.train), len(splits.test)] == [4, 4]
+    assert list(splits.train.names or ()) == sorted(splits.train.names or ())
+
+
+# --- white ---
+
+
+def sixteen_bits(folder: Path, *values: int, dtype: type = np.uint16) -> None:
+    for number, value in enumerate(values):
+        Image.fromarray(np.full((8, 12), value, dtype=dtype)).save(folder / f"{number:02}.tif")
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [(np.uint16, "integers of more than 8 bits"), (np.uint8, "8 bits")])
+def test_dark_pictures_are_warned_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, dtype: type, kind: str
+) -> None:
+    white = np.iinfo(dtype).max
+    sixteen_bits(tmp_path, *range(white // 64, white // 16, white // 128), dtype=dtype)
+    build(tmp_path)
+    (warning,) = caplog.messages
+    brightest = max(range(white // 64, white // 16, white // 128))
+    enough = 4095 if dtype is np.uint16 else 15
+    assert warning == (
+        f"dark images: the brightest pixel of all {len(list(tmp_path.iterdir()))} pictures with {kind} is {brightest}, "
+        f"{100 * brightest / white:.2g} % of white ({white}); dataset.white={enough} makes them brighter"
+    )
+
+
+def test_one_bright_picture_is_enough(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sixteen_bits(tmp_path, 0, 10, 4095, 40_000)
+    build(tmp_path)
+    assert not caplog.messages
+    paint(tmp_path, "bright.png")  # of another kind: it does not hide that the others are dark
+    sixteen_bits(tmp_path, 0, 10, 4095, 4000)
+    build(tmp_path)
+    assert "dark images: the brightest pixel of all 4 pictures with integers of more than 8 bits is 4095" in caplog.text
+
+
+def test_black_pictures_are_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sixteen_bits(tmp_path, 0, 0, 0, 0)
+    assert build(tmp_path).train.images.max() == 0
+    assert not caplog.messages
+    with pytest.raises(ConfigError, match=r"dataset\.white=max: no picture for training has a pixel above 0"):
+        build(tmp_path, white="max")
+
+
+def test_white_is_a_number(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sixteen_bits(tmp_path, 0, 1000, 4095, 4095, 5000)
+    splits = build(tmp_path, white=4095)
+    assert splits.white == 4095
+    assert brightness(splits) == {"00.tif": 0, "01.tif": 62, "02.tif": 255, "03.tif": 255, "04.tif": 255}
+    assert caplog.messages == [
+        "1 of 5 pictures with integers of more than 8 bits have pixels outside of 0 to 4095 (from 0 to 5000), "
+        "which are clipped; dataset.white sets white"
+    ]
+
+
+def test_white_is_the_brightest_pixel_of_the_training_pictures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder, values in {"train": (0, 100), "val": (200,), "test": (150, 400)}.items():
+        (tmp_path / folder).mkdir()
+        sixteen_bits(tmp_path / folder, *values)
+    splits = build(tmp_path, white="max", validation_fraction=0.1)
+    assert splits.white == 200
+    assert splits.train.images.amax((1, 2, 3)).tolist() == [0, 128]
+    assert splits.validation.images.amax((1, 2, 3)).tolist() == [255]
+    assert splits.test.images.amax((1, 2, 3)).tolist() == [191, 255]
+    assert "1 of 5 pictures with integers of more than 8 bits have pixels outside of 0 to 200" in caplog.text
+    assert build(tmp_path, white=200).white == 200
+    assert build(tmp_path).white is None
+
+
+def test_floating_point_pictures_need_white(tmp_path: Path) -> None:
+    for number in range(4):
+        Image.new("F", (12, 8), number / 4).save(tmp_path / f"{number}.tif")
+    with pytest.raises(
+        ConfigError, match=r"0\.tif \(its pixels are floating-point numbers, so the value of white has to be"
+    ):
+        build(tmp_path)
+    assert brightness(build(tmp_path, white=1.0)) == {"0.tif": 0, "1.tif": 64, "2.tif": 128, "3.tif": 191}
 
 
 # --- many pictures ---
@@ -230,7 +468,7 @@ def test_unreadable_pictures_are_one_error_that_lists_ten(tmp_path: Path) -> Non
 
 def test_unreadable_pictures_are_skipped_on_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     painted = paint(tmp_path, *(f"{folder}/{name}" for folder in "ab" for name in loose(20)))
-    bad = [f"a/{name}" for name in loose(13)]
+    bad = [f"a/{name}" for name in loose(14)[1:]]
     damage(tmp_path, *bad)
     splits = build(tmp_path, unreadable="skip")
     assert brightness(splits) == {name: value for name, value in painted.items() if name not in bad}
@@ -345,6 +583,9 @@ def test_a_relative_path_and_a_home_are_found(tmp_path: Path, monkeypatch: pytes
         ({"channels": 2}, r"dataset.channels=2: it must be 1 \(grey\) or 3 \(colour\)"),
         ({"size": 64}, "dataset.size=64: it must be a list of 2, each item a whole number of at least 1"),
         ({"test_fraction": 1}, "dataset.test_fraction=1: it must be a number above 0 and below 1"),
+        ({"white": 0}, "dataset.white=0: it must be a number above 0 or max or null"),
+        ({"white": "min"}, "dataset.white=min: it must be a number above 0 or max or null"),
+        ({"pages": 2}, "dataset.pages=2: it must be one of first, all"),
     ],
 )
 def test_wrong_settings_are_refused(changes: dict[str, object], problem: str) -> None:

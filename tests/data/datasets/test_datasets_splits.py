@@ -69,6 +69,34 @@ def test_the_draw_of_the_validation_images_is_pinned() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_published_validation_images_replace_the_draw() -> None:
+    pools = Pools(train=numbered(50), test=numbered(20, start=100), class_names=(), validation=numbered(9, start=70))
+    train, validation, test = (numbers(part) for part in parts(split(pools)))
+    assert (train, validation, test) == (list(range(50)), list(range(70, 79)), list(range(100, 120)))
+    train, validation, test = (numbers(part) for part in parts(split(pools, limit=5)))
+    assert (train, validation, test) == (list(range(5)), list(range(70, 75)), list(range(100, 105)))
+
+
+@pytest.mark.parametrize("limit", [None, 31])
+def test_images_of_one_file_stay_in_one_split(limit: int | None) -> None:
+    files = torch.arange(50) // 4
+    pools = Pools(train=numbered(50), test=numbered(20, start=100), class_names=(), files=files)
+    train, validation, _ = (numbers(part) for part in parts(split(pools, limit=limit, validation_fraction=0.3)))
+    assert sorted(train + validation) == list(range(limit or 50))
+    assert {files[index].item() for index in train}.isdisjoint(files[index].item() for index in validation)
+    assert len({files[index].item() for index in validation}) == (4 if limit is None else 2)  # of 13 or 8 files
+    one_each = Pools(train=POOLS.train, test=POOLS.test, class_names=(), files=torch.arange(50))
+    assert numbers(split(one_each).validation) == numbers(split().validation)
+
+
+def test_one_file_cannot_be_divided() -> None:
+    pools = Pools(train=numbered(50), test=numbered(2), class_names=(), files=torch.zeros(50, dtype=torch.int64))
+    with pytest.raises(
+        ConfigError, match="of 1 files for training and validation, 0 would be for validation and 1 for"
+    ):
+        split(pools)
+
+
 def test_images_are_copied_only_if_necessary() -> None:
     assert split(validation_fraction=0).train.images.data_ptr() == POOLS.train.images.data_ptr()
     splits = split(limit=5, validation_fraction=0)

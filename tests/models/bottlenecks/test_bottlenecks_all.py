@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from autoenc.data.noise.pixels import Gaussian
+from autoenc.data.noise.pixels import Gaussian, NoNoise
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
@@ -229,3 +230,45 @@ def test_a_single_image_is_a_batch(name: str, fields: dict[str, Any]) -> None:
     step.begin(epoch=0)
     assert step.train_step(batch(1)).isfinite()
     assert step.skipped.item() == 0
+
+
+def trained_weights(name: str, fields: dict[str, Any], *, batch_size: int) -> Tensor:
+    """The weights after some steps of a model without batch normalisation, without noise."""
+    torch.manual_seed(0)
+    bottleneck = BOTTLENECKS.parse({**shipped(name), **fields}).build(code_size=CODE_SIZE)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(9, CODE_SIZE))
+    decoder = nn.Sequential(nn.Linear(CODE_SIZE, 9), nn.Unflatten(1, (1, 3, 3)))
+    step = dataclasses.replace(training_step(AutoEncoder(encoder, decoder, bottleneck=bottleneck)), noise=NoNoise())
+    for number in range(5):
+        step.begin(epoch=number)
+        step.train_step(batch(batch_size, seed=number))
+    return torch.cat([parameter.detach().flatten() for parameter in step.parameters])
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "smallest"),
+    [
+        ("contractive", {"weight": 0.1}, 4),
+        ("contractive", {"weight": 0.1, "safeguard": "unit_columns"}, 1),
+        ("wasserstein", {}, 2),
+        ("sparse", {"kind": "relative_l1"}, 2),
+        ("regularized", {"code_weight": 1.0}, 1),
+        ("vector_quantized", {"vector_size": 1, "codebook_size": 2}, 1),
+    ],
+)
+def test_the_smallest_batch_is_the_first_whose_penalty_has_an_effect(
+    name: str, fields: dict[str, Any], smallest: int
+) -> None:
+    assert BOTTLENECKS.parse({**shipped(name), **fields}).smallest_batch == smallest
+    plain, penalized = (
+        [trained_weights(*choice, batch_size=size) for size in (smallest, smallest - 1) if size]
+        for choice in (("plain", {}), (name, fields))
+    )
+    assert not torch.allclose(plain[0], penalized[0], atol=1e-4)
+    if smallest > 1:
+        torch.testing.assert_close(plain[1], penalized[1], rtol=0, atol=1e-6)
+
+
+def test_all_other_bottlenecks_take_batches_of_one_image() -> None:
+    found = {name for name in BOTTLENECKS.names() if BOTTLENECKS.parse(shipped(name)).smallest_batch > 1}
+    assert found == {"contractive", "wasserstein"}

@@ -94,7 +94,8 @@ function columnsOf(matrix, columns) {
 function matrixNote(matrix, shown, of) {
   const kind = `${matrix.width} \u00d7 ${matrix.height} pixels, ${matrix.channels === 1 ? "grey" : "colour"}`;
   const left = of > shown ? ` The first ${shown} of ${of} selected runs are shown here.` : "";
-  return `${plural(matrix.captions.length, "test image")}, ${kind}. Below each, the mean squared error of its pixels in [0, 1]; the smallest of those with the same input in bold.${left}`;
+  const denoising = matrix.noisy.length ? " Errors of runs with noise are denoising errors: from the noisy input to the clean image." : "";
+  return `${plural(matrix.captions.length, "test image")}, ${kind}. Below each, the mean squared error of its pixels in [0, 1]; the smallest of those with the same input in bold.${denoising}${left}`;
 }
 
 function errorScale(matrix) {
@@ -111,7 +112,8 @@ function matrixCell(matrix, part, { row, scale, least }) {
   const { width, height } = matrix;
   const error = part.errors?.[row];
   const asError = part.compared && matrixView.show === "error";
-  const label = `${part.label}, ${matrix.captions[row]}${error === undefined ? "" : `, mse ${measured(error)}`}`;
+  const name = part.input >= 0 ? "denoising error" : "mse";
+  const label = `${part.label}, ${matrix.captions[row]}${error === undefined ? "" : `, ${name} ${measured(error)}`}`;
   const canvas = imageCanvas({ width, height, scale, label });
   if (asError) drawError(canvas, matrix, part.sprite, row);
   else spriteImage(part.sprite).then((image) => canvas.getContext("2d").drawImage(image, 0, -row * height));

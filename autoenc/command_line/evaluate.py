@@ -1,0 +1,179 @@
+"""`scripts/evaluate.py FOLDER... evaluation=CHOICE`: score finished runs again, or test them on other noises."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autoenc.command_line.compose import Composer, plain, usual_settings
+from autoenc.command_line.exit_code import exit_code
+from autoenc.command_line.hydra_internals import parse_flags
+from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, folders_among, take_dataset_path
+from autoenc.comparison.denoising_tables import denoising_tables
+from autoenc.comparison.exports import check_destination
+from autoenc.comparison.rendering import print_tables
+from autoenc.progress import TerminalHandler, console, insist_on_output, shown_path
+from autoenc.runs import RunRecord, read_runs
+from autoenc.settings import ConfigError, listed, nearest
+
+DESCRIPTION = """\
+Score finished runs without training them. A folder is a run, a sweep, or a folder that contains some. Runs that have
+not finished are left out, with a note.
+
+  evaluation=quick       the scores that every run ends with, again
+  evaluation=full        these and more: see conf/evaluation/full.yaml
+  evaluation=denoising   how well the models denoise kinds and severities of noise that they were not trained on: the
+                         gain in dB over doing nothing and over a 3x3 median filter
+
+The new scores go into the summary.json of each run; its other entries stay. The test split may be scored as often as
+you like, because nothing is selected by it.
+
+evaluation=denoising also draws the gains into the figures of each run. For several runs it writes the gains of all of
+them as a table (denoising_matrix.csv) and a heat map (denoising_matrix.png) into the folder that contains them. All
+models get the same noisy images, so the runs have to have the same test images. The noise that a run was trained on is
+tested too and marked. If it is not among evaluation.noises, it does not count in the means.
+"""
+
+EXAMPLES = (
+    """\
+Examples
+
+  python scripts/evaluate.py outputs/2026-01-31/12-00-00-000000 evaluation=full
+  python scripts/evaluate.py outputs/sweeps/noises evaluation=denoising
+  python scripts/evaluate.py outputs/a outputs/b evaluation=denoising --output comparison
+  python scripts/evaluate.py outputs/a evaluation=denoising 'evaluation.noises.gaussian=[0.2,0.4]' evaluation.limit=1000
+  python scripts/evaluate.py outputs/a evaluation=denoising evaluation.noises.blur=null
+      without blur
+
+"""
+    + DATASET_PATH_HELP
+)
+
+log = logging.getLogger(__name__)
+
+SETTINGS = ("evaluation", "dataset.path")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; returns the exit code."""
+    others, dataset_path = take_dataset_path(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_intermixed_args(others, argparse.Namespace(dataset_path=dataset_path))
+    return exit_code(lambda: _evaluate(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=as_written, allow_abbrev=False
+    )
+    words = "a folder with runs, or a setting: evaluation=CHOICE, evaluation.KEY=VALUE"
+    parser.add_argument("words", nargs="+", metavar="FOLDER | KEY=VALUE", help=words)
+    devices = ("auto", "cpu", "cuda", "mps")
+    help_text = "where to compute (default: as the run was trained; for evaluation=denoising, auto)"
+    parser.add_argument("--device", choices=devices, help=help_text)
+    help_text = "where evaluation=denoising writes the table and heat map of all runs (default: the folder of them all)"
+    parser.add_argument("--output", type=Path, metavar="DIR", help=help_text)
+    return parser
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
+    folders, overrides = _divided(options.words)
+    values = _evaluation(overrides)
+    records = _finished_runs(folders)
+    if values["name"] == "denoising":
+        _test_denoising(records, values, options)
+    else:
+        _rescore(records, values, options)
+    insist_on_output()
+    return 0
+
+
+def _evaluation(overrides: Sequence[str]) -> dict[str, Any]:
+    """The node `evaluation` of the config with these overrides."""
+    composer = Composer(parse_flags(overrides))
+    config = composer.compose(multirun=True)
+    for override in composer.parsed(overrides):
+        if override.is_sweep_override():
+            value = (override.input_line or "").partition("=")[2]
+            raise ConfigError(override.key_or_group, "one value at a time", value=value)
+    return plain(config.evaluation)
+
+
+def _divided(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The folders and the overrides among the arguments."""
+    folders, overrides = [], []
+    for word in words:
+        key, equals, value = word.lstrip("+~").partition("=")
+        if Path(word).exists() or not (equals or word.startswith("~")):
+            folders.append(Path(word))
+        elif key == "evaluation" or key.startswith("evaluation."):
+            overrides.append(word)
+        else:
+            raise ConfigError(key, f"it is neither a folder nor a setting{nearest(key, SETTINGS)}", value=value)
+    if not folders:
+        raise ConfigError("FOLDER", "name at least one folder with a finished run")
+    return folders, overrides
+
+
+def _finished_runs(folders: Sequence[Path]) -> list[RunRecord]:
+    records = read_runs(folders_among(folders), history=False)
+    for record in records:
+        if not record.finished:
+            log.warning("%s has not finished (%s) and is left out.", record.name, record.state)
+    finished = [record for record in records if record.finished]
+    if not finished:
+        raise ConfigError("FOLDER", f"there is no finished run in {listed(str(folder) for folder in folders)}")
+    return finished
+
+
+def _rescore(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:
+    if options.output is not None:
+        problem = f"evaluation={values['name']} writes only into each run's own folder"
+        raise ConfigError("--output", problem, value=str(options.output))
+    from autoenc.experiment.closing_report import report_scores
+    from autoenc.experiment.rescoring import rescore
+
+    for record in records:
+        log.info("Test scores of %s:", record.name)
+        report_scores(rescore(record.path, evaluation=values, device=options.device, dataset_path=options.dataset_path))
+
+
+def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:
+    output = _output(options.output, records)
+    from autoenc.devices import plain_device
+    from autoenc.evaluation.evaluation_settings import EVALUATIONS, Denoising
+    from autoenc.experiment.denoising import denoise_with, write_matrices
+
+    settings = EVALUATIONS.parse(values)
+    assert isinstance(settings, Denoising)
+    device = plain_device(options.device or "auto")
+    tested = denoise_with(
+        records,
+        settings=settings,
+        usual_settings=functools.partial(usual_settings, "noise"),
+        device=device,
+        dataset_path=options.dataset_path,
+    )
+    paths = write_matrices(tested, settings=settings, device=device, output=output)
+    tables = denoising_tables(tested.picture(range(len(records))))
+    print_tables(tables, metric=None, all_columns=True, to=console)
+    for path in paths:
+        console.print(f"Written: {shown_path(path)}", soft_wrap=True, markup=False)
+
+
+def _output(given: Path | None, records: Sequence[RunRecord]) -> Path | None:
+    """The folder for the files of all runs; None for a single run, whose own folder has them, unless one is given."""
+    if given is None:
+        return Path(os.path.commonpath([record.path for record in records])) if len(records) > 1 else None
+    if given.exists() and not given.is_dir():
+        raise ConfigError("--output", "this is a file; name a folder", value=str(given))
+    place = given / "denoising_matrix.csv" if given.is_dir() else given
+    check_destination(place, option="--output", records=records)
+    return given.absolute()

@@ -1,0 +1,214 @@
+"""`scripts/evaluate.py` from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autoenc.command_line.evaluate import main
+from autoenc.pictures.denoising_matrix import DenoisingMatrix
+from autoenc.runs import RunDirectory, read_arrays
+from tests.conftest import TINY, Train
+
+FEW = (
+    "evaluation=denoising",
+    "evaluation.noises={gaussian: [0.3, 0.1], masking: [0.5]}",  # Hydra merges groups of keys: the other noises stay
+    *(f"evaluation.noises.{kind}=null" for kind in ("salt_and_pepper", "occlusion", "speckle", "blur")),
+    *("--device", "cpu"),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs, `gaussian` with the noise of a column and `masking` with one of its own, and an unfinished one."""
+    from autoenc.command_line import main as train
+
+    folder = tmp_path_factory.mktemp("runs")
+    for name, noise in (("gaussian", ["noise=gaussian"]), ("masking", ["noise=masking", "noise.probability=0.2"])):
+        assert train([*TINY, *noise, "training.epochs=2", f"hydra.run.dir={folder / name}"]) == 0
+    shutil.copytree(folder / "gaussian", folder / "interrupted")
+    status = json.loads((folder / "interrupted" / "status.json").read_text())
+    (folder / "interrupted" / "status.json").write_text(json.dumps({**status, "state": "interrupted"}))
+    return folder
+
+
+@pytest.fixture
+def runs(trained: Path, elsewhere: Path) -> Path:
+    return Path(shutil.copytree(trained, elsewhere / "runs"))
+
+
+def summary_of(run: Path) -> dict[str, Any]:
+    return RunDirectory(run).summary()
+
+
+def test_the_matrix_of_two_runs(
+    runs: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = {name: summary_of(runs / name) for name in ("gaussian", "masking")}
+    assert main(["runs", *FEW]) == 0
+    assert "interrupted has not finished (interrupted) and is left out." in caplog.text
+    assert "Written: runs/denoising_matrix.csv" in capsys.readouterr().out
+    rows = list(csv.DictReader((runs / "denoising_matrix.csv").read_text(encoding="utf-8").splitlines()))
+    columns = [("gaussian", "0.1"), ("gaussian", "0.3"), ("masking", "0.2"), ("masking", "0.5")]
+    assert [(row["noise"], row["severity"]) for row in rows] == 2 * columns
+    own = [row for row in rows if row["trained_on"] == "true"]
+    assert [(row["run"], row["noise"], row["severity"]) for row in own] == [
+        ("gaussian", "gaussian", "0.3"),
+        ("masking", "masking", "0.2"),
+    ]
+    for row in own:  # frozen draws: those of the run's own score
+        test = before[row["run"]]["test"]
+        assert float(row["denoising_mse"]) == pytest.approx(test["denoising_mse"], rel=1e-5)
+        assert float(row["denoising_psnr"]) == pytest.approx(test["denoising_psnr"], rel=1e-5)
+        assert float(row["noise_mse"]) == pytest.approx(test["noise_mse"], rel=1e-5)
+        gain = 10 * np.log10(test["median_mse"] / test["denoising_mse"])
+        assert float(row["gain_over_median_db"]) == pytest.approx(gain, rel=1e-4)
+    for first, second in zip(rows[:4], rows[4:], strict=True):  # the same noisy images
+        assert (first["noise_mse"], first["median_mse"]) == (second["noise_mse"], second["median_mse"])
+
+    picture = DenoisingMatrix.load(runs / "denoising_matrix.npz")
+    assert picture.runs == ("gaussian", "masking")
+    np.testing.assert_allclose(picture.over_nothing.ravel(), [float(row["gain_db"]) for row in rows])
+    np.testing.assert_array_equal(picture.averaged, [True, True, False, True])
+    alone = DenoisingMatrix.load(runs / "masking" / "figures" / "denoising_matrix.npz")
+    np.testing.assert_array_equal(alone.over_median, picture.over_median[1:])
+    assert (runs / "denoising_matrix.png").exists()
+
+    summary = summary_of(runs / "gaussian")
+    gains = [float(row["gain_db"]) for row in rows[:4]]
+    assert summary["test"]["denoising_gain_db"] == pytest.approx(np.mean([gains[0], gains[1], gains[3]]))
+    assert summary["test"]["denoising_gain_unseen_db"] == pytest.approx(np.mean([gains[0], gains[3]]))
+    assert summary["standard_errors"]["test"]["denoising_gain_db"] > 0
+    assert "100 test images with gaussian 0.1, gaussian 0.3, masking 0.5" in summary["units"]["denoising_gain_db"]
+    assert summary["evaluation"]["denoising"]["noises"]["gaussian"] == [0.3, 0.1]
+    assert {**summary["test"], **before["gaussian"]["test"]} == summary["test"]
+    assert {key: summary[key] for key in ("train", "seconds", "health")} == {
+        key: before["gaussian"][key] for key in ("train", "seconds", "health")
+    }
+    masking = summary_of(runs / "masking")["test"]
+    assert masking["denoising_gain_unseen_db"] == masking["denoising_gain_db"]  # its own noise is not among the listed
+
+
+def test_a_single_run_has_its_matrix_in_its_own_folder(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs/gaussian", *FEW, "evaluation.limit=40"]) == 0
+    assert "Written: runs/gaussian/figures/denoising_matrix.png" in capsys.readouterr().out
+    assert DenoisingMatrix.load(runs / "gaussian" / "figures" / "denoising_matrix.npz").images == 40
+    assert not list(runs.glob("denoising_matrix*"))
+    assert main(["runs/gaussian", *FEW, "--output", "joint"]) == 0
+    assert sorted(path.suffix for path in Path("joint").iterdir()) == [".csv", ".npz", ".png"]
+
+
+def test_a_run_is_scored_again_as_at_its_end(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The scores are recomputed from the weights; what only the training knows stays."""
+    caplog.set_level(logging.INFO)
+    run = RunDirectory(runs / "gaussian")
+    before = run.summary()
+    stored = read_arrays(run.path / "test_errors.npz", most=2**20)
+    spoiled = {**before, "test": {"mse": 1.0, "denoising_gain_db": 3.0}, "train": None}
+    run.write_summary(spoiled)
+    (run.path / "test_errors.npz").unlink()
+    assert main(["runs/gaussian", "evaluation=quick"]) == 0
+    after = run.summary()
+    assert after.pop("evaluation") == {"quick": {"nll_samples": 0, "device": "cpu"}}
+    assert after["test"].pop("denoising_gain_db") == 3
+    assert after == before
+    again = read_arrays(run.path / "test_errors.npz", most=2**20)
+    assert again.keys() == stored.keys()
+    for name, errors in again.items():
+        np.testing.assert_array_equal(errors, stored[name])
+    assert "Test scores of gaussian:" in caplog.text
+    assert "The denoising error" in caplog.text
+
+
+MISTAKES = {
+    "nowhere evaluation=quick": "FOLDER=nowhere: there is no such folder",
+    "evaluation=quick": "FOLDER: name at least one folder with a finished run",
+    "runs/interrupted": "FOLDER: there is no finished run in runs/interrupted",
+    "runs evaluation=denoise": "evaluation=denoise: there is no such choice (did you mean 'denoising'?)",
+    "runs evaluation=denoising evaluation.noise=1": "evaluation.noise=1: evaluation=denoising has no such key",
+    "runs evaluation=denoising evaluation.limit=0": "evaluation.limit=0: it must be a whole number of at least 1",
+    "runs evaluation=denoising evaluation.noises.blur=2": "evaluation.noises.blur=2: it must be a list of severities",
+    "runs evalution=full": "evalution=full: it is neither a folder nor a setting (did you mean 'evaluation'?)",
+    "runs architecture=conv": "architecture=conv: it is neither a folder nor a setting",
+    "runs evaluation=quick,full": "evaluation=quick,full: one value at a time",
+    "runs evaluation=quick --output out": "--output=out: evaluation=quick writes only into each run's own folder",
+    "runs evaluation=denoising --output runs/masking": "--output=runs/masking/denoising_matrix.csv: ",
+    "runs/gaussian evaluation=quick evaluation.nll_samples=5": "evaluation.nll_samples=5: only a variational model",
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_a_mistake_is_one_line_and_changes_nothing(
+    arguments: str, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()}
+    assert main(arguments.split()) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith(f"error: {MISTAKES[arguments]}")
+    assert {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()} == before
+    assert [path.name for path in Path().iterdir()] == ["runs"]
+
+
+def test_runs_on_different_images_have_no_common_matrix(
+    runs: Path, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("dataset.limit=60", "training.epochs=1", folder="runs/few")
+    assert main(["runs", *FEW]) == 2
+    error = capsys.readouterr().err
+    assert "FOLDER=" in error
+    assert "its test images are not those of" in error
+    assert not list(runs.glob("denoising_matrix*"))
+    assert main(["runs", *FEW, "evaluation.limit=60"]) == 0
+
+
+def test_the_images_are_those_of_the_run_wherever_they_are(
+    train: Train, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("pictures").mkdir()
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)):
+        Image.fromarray(pixels).save(Path("pictures") / f"{number}.png")
+    own = ["dataset=image_folder", "dataset.path=pictures", "dataset.channels=1", "dataset.size=[8,8]"]
+    run = train(*own, "training.epochs=1")
+    before = summary_of(run)["test"]
+    Path("pictures").rename("moved")
+    for choice in (["evaluation=quick"], FEW):
+        assert main(["run", *choice]) == 2
+        assert main(["run", "dataset.path=moved", *choice]) == 0
+        assert summary_of(run)["test"]["denoising_mse"] == before["denoising_mse"]
+    shutil.copy("moved/0.png", "moved/1.png")
+    capsys.readouterr()
+    for choice in (["evaluation=quick"], FEW):
+        assert main(["run", "dataset.path=moved", *choice]) == 2
+        assert "these are not the images of the run" in capsys.readouterr().err
+
+
+def test_the_help_and_a_wrong_folder_import_no_torch() -> None:
+    program = (
+        "import sys; from autoenc.command_line.evaluate import main\n"
+        "assert main(['nowhere', 'evaluation=full']) == 2\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    for part in ("evaluation=quick", "evaluation=full", "evaluation=denoising", "denoising_matrix.csv", "Examples"):
+        assert part in done.stdout
+
+
+def test_train_refuses_the_evaluation_of_finished_runs(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from autoenc.command_line import main as train
+
+    assert train([*TINY, "evaluation=denoising", "hydra.run.dir=run"]) == 2
+    assert "error: evaluation=denoising: it tests finished runs (scripts/evaluate.py FOLDER" in capsys.readouterr().err
+    assert not list(elsewhere.iterdir())
