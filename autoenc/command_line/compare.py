@@ -157,7 +157,9 @@ def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) ->
     of_tables = (options.metric, options.sort, options.top, options.columns, options.group_by)
     if len(ranking.records) == 2 and all(option is None for option in of_tables):
         by_key = list(difference_tables(*ranking.records))
-        by_image = [Line(text) for text in image_lines(*ranking.records, names=(FIRST, SECOND))]
+        by_image = [
+            Line(text) for text in image_lines(*ranking.records, names=(f"the {FIRST} run", f"the {SECOND} run"))
+        ]
         by_key += [Line("Image by image", "heading"), *by_image] if by_image else []
         if len(options.folders) == 2:
             tables = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE = "test_errors.npz"
-ERRORS = ("mse", "denoising_mse")
+ERRORS = ("denoising_mse", "mse")
 """The error of each test image, (N,), in the order of the test split; lower is better."""
 LARGEST = 16 * 1024 * 1024
 """Bytes; two errors of 10,000 images have 40,000."""
@@ -81,7 +81,7 @@ def _sentences(key: str, errors: NDArray[Any], others: NDArray[Any], *, names: t
         better, worse = names if found.mean < 0 else names[::-1]
         verdict = f"{better} is {size} better than {worse} ({images})"
     shares = (np.mean(difference < 0), np.mean(difference > 0))
-    lower = f"{names[0]} has the lower error on {shares[0]:.1%} of them, {names[1]} on {shares[1]:.1%}"
+    lower = f"The error is lower with {names[0]} on {shares[0]:.1%} of them, with {names[1]} on {shares[1]:.1%}"
     far = np.argsort(-np.abs(difference), kind="stable")[:MOST_NAMED]
     most = ", ".join(f"{index} ({' and '.join(format_numbers([errors[index], others[index]]))})" for index in far)
     return f"{key}: {verdict}. {lower}. The largest differences are on test images {most}, counted from 0."

@@ -18,6 +18,7 @@ from autoenc.pictures.panels import SPACE, Corner, panel_page
 WIDTH = 1550
 MOST_NAME = 520  # pixels of a run's name, then it is wrapped
 
+APART = 0.27  # of a row's height, between the splits where intervals would hide each other
 SEEDS = "Marks: means over seeds, with their 95 % intervals by Student's t. Faint: the single seeds."
 
 Scores = Mapping[str, float | None]
@@ -48,17 +49,18 @@ def scores_by_run(
     texts = {split: [_written(seeds, split) for _, seeds in rows] for split in splits}
     heads = {split: f"{LOOKS[split][0]} {split}" for split in splits}
     widths = [max(text_width(text, SMALL) for text in (heads[split], *texts[split])) + 2 * SPACE for split in splits]
+    several = any(len(seeds) > 1 for _, seeds in rows)
     layout = row_layout(
         [[name for name, _ in rows]],
         width=WIDTH,
         most_name=MOST_NAME,
-        least_height=line_height(SMALL) + 16,
+        least_height=line_height(SMALL) + (48 if several else 16),
         columns_width=sum(widths),
         label=metric_label,
     )
     height = line_height(SMALL) + layout.height
-    line = SEEDS if any(len(seeds) > 1 for _, seeds in rows) else ""
-    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title, line=f"{line} {note}".strip())
+    line = f"{SEEDS if several else ''} {note}".strip()
+    page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title, line=line)
     top += line_height(SMALL)
     everything = [values for split in splits for values in found[split]]
     ends = [end for values in everything for end in _interval(values)]
@@ -66,7 +68,7 @@ def scores_by_run(
     axes = row_axes(page, layout, panel=0, corner=Corner(left, top), scale=axis)
     axes.hlines(range(len(rows)), *axes.get_xlim(), color=GRID, linewidth=0.8)
     for index, split in enumerate(splits):
-        _plot(axes, found[split], split=split)
+        _plot(axes, found[split], split=split, lower=APART * (index - (len(splits) - 1) / 2) if several else 0.0)
         right = left + WIDTH - sum(widths[index + 1 :])
         write_column(page, layout, heads[split], texts[split], right=right, top=top)
     return page.figure
@@ -80,16 +82,18 @@ def _interval(values: Sequence[float]) -> tuple[float, ...]:
     return () if half is None else (mean - half, mean + half)
 
 
-def _plot(axes: Axes, rows: Sequence[Sequence[float]], *, split: str) -> None:
+def _plot(axes: Axes, rows: Sequence[Sequence[float]], *, split: str, lower: float) -> None:
     _, marker, color = LOOKS[split]
     style: dict[str, Any] = {"markersize": 10, "markeredgewidth": 2, "clip_on": False}
     face = color if split == "test" else "none"
     means = [estimate(values).mean if values else np.nan for values in rows]
-    for row, values in enumerate(rows):
+    places = np.arange(len(rows)) + lower
+    for place, values in zip(places, rows, strict=True):
         if len(values) > 1:
-            axes.plot(_interval(values), [row] * len(_interval(values)), color=color, linewidth=2)
-            axes.plot(values, [row] * len(values), marker, color=color, markersize=6, alpha=0.35, markerfacecolor=face)
-    axes.plot(means, range(len(rows)), marker, color=color, markerfacecolor=face, label=split, **style)
+            axes.plot(_interval(values), [place] * len(_interval(values)), color=color, linewidth=2)
+            faint: dict[str, Any] = {"markersize": 6, "alpha": 0.35, "markerfacecolor": face}
+            axes.plot(values, [place] * len(values), marker, color=color, **faint)
+    axes.plot(means, places, marker, color=color, markerfacecolor=face, label=split, **style)
 
 
 def _finite(seeds: Sequence[Scores], split: str) -> list[float]:

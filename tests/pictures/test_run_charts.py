@@ -152,6 +152,9 @@ def test_seeds_are_a_row_with_their_mean_and_interval() -> None:
     assert [[pytest.approx(0.03 - half), 0], [pytest.approx(0.03 + half), 0]] in everything
     assert [[0.02, 0], [0.03, 0], [0.04, 0]] in everything
     assert {"0.030 ± 0.025", "0.05000", "conv (3 seeds)"} <= set(written(figure))
+    both = [(name, [{"train": value, "test": value} for value in (0.02, 0.03)]) for name in ("conv", "mlp")]
+    found = lines(drawn(lambda: scores_by_run(both, metric_label="mse", title="a title")))
+    assert all(low[1] < high[1] for low, high in zip(found["train"], found["test"], strict=True))  # side by side
     assert "95 % intervals" in all_of(figure).replace("\N{NO-BREAK SPACE}", " ")
     check_layout(figure)
 
