@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 PLUS_MINUS = " ± "
 MOST_DECIMALS = 9
+MOST_DEGREES = 10_000
 LARGEST = 1e9
 """Larger numbers are written with an exponent."""
 
@@ -52,7 +53,11 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 @cache
 def student_t(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t distribution. Importing scipy for it would take longer than comparing runs."""
+    """The 97.5 % quantile of Student's t distribution. Importing scipy for it would take longer than comparing runs.
+
+    Above `MOST_DEGREES` it is that of so many: at most 0.013 % too large.
+    """
+    degrees = min(degrees, MOST_DEGREES)
     low, high = 0.0, math.pi / 2
     for _ in range(60):
         middle = (low + high) / 2

@@ -30,6 +30,10 @@ def test_the_quantile_of_students_t(degrees: int) -> None:
     assert student_t(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-12)
 
 
+def test_of_very_many_numbers_the_quantile_is_quick_and_close() -> None:
+    assert student_t(10**9) == pytest.approx(stats.norm.ppf(0.975), rel=1.3e-4)
+
+
 @pytest.mark.parametrize(
     ("found", "text"),
     [
