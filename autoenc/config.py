@@ -41,7 +41,10 @@ GROUPS: dict[str, Registry[Any]] = {
     )
 }
 
-DEFAULTS_OF_EARLIER_RUNS: dict[str, Any] = {"tracker": {"name": "none"}, "evaluation": {"name": "quick"}}
+DEFAULTS_OF_EARLIER_RUNS: dict[str, Any] = {
+    "tracker": {"name": "none"},
+    "evaluation": {"name": "quick", "probe_images": 5000},
+}
 """Keys of groups that the first runs did not record in their config.yaml, with what those runs did."""
 
 
@@ -187,7 +190,8 @@ def _with_defaults_of_earlier_runs(values: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(values)
     for group, defaults in DEFAULTS_OF_EARLIER_RUNS.items():
         node = values.get(group, {})
-        found[group] = {**defaults, **node} if isinstance(node, Mapping) else node
+        if isinstance(node, Mapping) and node.get("name", defaults["name"]) == defaults["name"]:
+            found[group] = {**defaults, **node}
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,6 +94,17 @@ class TrainedModel:
         code_size = config.architecture.code_size
         return f"TrainedModel({', '.join(names)}, code_size={code_size}, image_shape={self.image_shape})"
 
+    @cached_property
+    def most_outside(self) -> float:
+        """The share of pixels that may be far out of [0, 1], see `scale_problem`.
+
+        It is larger for a run whose own noise is not clipped: twice what this noise takes there of black and white.
+        """
+        images = torch.zeros(64, *self.image_shape)
+        images[::2] = 1
+        noisy = self.config.noise(images, generator=torch.Generator().manual_seed(0)).images
+        return max(MOST_OUTSIDE, 2 * _share_outside(noisy))
+
     def split(self, name: str, *, data_dir: str | Path | None = None) -> Split:
         """The images of one of the run's splits, with their labels and their positions in the published file.
 
@@ -125,7 +137,7 @@ class TrainedModel:
 
     def encode(self, images: ArrayOrTensor) -> ArrayOrTensor:
         """Codes (N, code_size), or (code_size,) for a single image."""
-        return self._apply(lambda batch: self.model.encode(_as_pixels(batch)), images, item_shape=self.image_shape)
+        return self._apply(lambda batch: self.model.encode(self._as_pixels(batch)), images, item_shape=self.image_shape)
 
     def decode(self, codes: ArrayOrTensor) -> ArrayOrTensor:
         """Images (N, C, H, W) in [0, 1] scale from codes (N, code_size); (C, H, W) from (code_size,)."""
@@ -136,7 +148,7 @@ class TrainedModel:
         """Reconstructions in [0, 1] scale, same shape as the images."""
 
         def reconstructions_of(batch: Tensor) -> Tensor:
-            return self.model(_as_pixels(batch)).reconstruction  # type: ignore[no-any-return]
+            return self.model(self._as_pixels(batch)).reconstruction  # type: ignore[no-any-return]
 
         return self._apply(reconstructions_of, images, item_shape=self.image_shape)
 
@@ -147,10 +159,20 @@ class TrainedModel:
         """
 
         def errors_of(batch: Tensor) -> Tensor:
-            clean = _as_pixels(batch)
+            clean = self._as_pixels(batch)
             return mean_squared_error(self.model, self.model(clean), clean)
 
         return self._apply(errors_of, images, item_shape=self.image_shape)
+
+    def _as_pixels(self, images: Tensor) -> Tensor:
+        """Floats in [0, 1] from images (B, C, H, W)."""
+        if images.dtype == torch.uint8:
+            return images.float() / 255
+        if not images.is_floating_point():
+            raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
+        if problem := scale_problem(images, most_outside=self.most_outside):
+            raise ValueError(problem)
+        return images.float()
 
     def _apply(
         self, function: Callable[[Tensor], Tensor], given: ArrayOrTensor, *, item_shape: tuple[int, ...]
@@ -187,26 +209,16 @@ def _white(value: object, *, path: str | Path) -> float | None:
     raise CheckpointError(f"{path}: the checkpoint has no valid white, but {value!r}")
 
 
-def _as_pixels(images: Tensor) -> Tensor:
-    if images.dtype == torch.uint8:
-        return images.float() / 255
-    if not images.is_floating_point():
-        raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
-    if problem := scale_problem(images):
-        raise ValueError(problem)
-    return images.float()
-
-
-def scale_problem(images: Tensor) -> str:
+def scale_problem(images: Tensor, *, most_outside: float = MOST_OUTSIDE) -> str:
     """What is wrong with the scale of pixels (B, C, H, W) that should be in [0, 1], and what to do; empty if nothing.
 
-    `TOLERANCE`, `MOST_OUTSIDE` and `LARGEST_PIXEL` say what counts as wrong.
+    More than the share `most_outside` further out of [0, 1] than `TOLERANCE` is wrong, and any beyond `LARGEST_PIXEL`.
     """
     if not images.numel():
         return ""
     lowest, highest = images.amin().item(), images.amax().item()  # synchronizes
-    outside = ((images < -TOLERANCE) | (images > 1 + TOLERANCE)).double().mean().item()  # synchronizes
-    if outside <= MOST_OUTSIDE and not max(-lowest, highest) > LARGEST_PIXEL:  # not a number is none of this
+    outside = _share_outside(images)  # synchronizes
+    if outside <= most_outside and not max(-lowest, highest) > LARGEST_PIXEL:  # not a number is none of this
         return ""
     found = f"these are from {lowest:.4g} to {highest:.4g}, and {100 * outside:.3g} % of them are outside"
     limits = f"[{-TOLERANCE:g}, {1 + TOLERANCE:g}]"
@@ -218,3 +230,7 @@ def scale_problem(images: Tensor) -> str:
     else:
         advice = "undo their normalization, for example by x * std + mean, or clip their noise"
     return f"pixels must be floats in [0, 1]; {found} {limits}; {advice}"
+
+
+def _share_outside(images: Tensor) -> float:
+    return ((images < -TOLERANCE) | (images > 1 + TOLERANCE)).double().mean().item()

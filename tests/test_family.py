@@ -121,6 +121,11 @@ REFUSALS: list[tuple[str, Settings]] = [
         "evaluation.nll_samples=5: only a variational model has a likelihood, and bottleneck=plain is not variational",
         {"evaluation": {"nll_samples": 5}},
     ),
+    (
+        "evaluation=denoising: it tests finished runs (scripts/evaluate.py FOLDER evaluation=denoising); "
+        "train with quick or full",
+        {"evaluation": {"name": "denoising"}},
+    ),
 ]
 
 
@@ -134,7 +139,7 @@ def choice(group: str, name: str) -> dict[str, Any]:
 @cache
 def nodes() -> dict[str, Any]:
     values = yaml.safe_load((REPOSITORY / "conf" / "config.yaml").read_text().replace("${oc.env", "/x #"))
-    return {"data_dir": "/data", **{key: values[key] for key in ("training", "evaluation", "figures", "seed")}}
+    return {"data_dir": "/data", **{key: values[key] for key in ("training", "figures", "seed")}}
 
 
 DEFAULTS = {
@@ -147,6 +152,7 @@ DEFAULTS = {
     "schedule": "constant",
     "device": "cpu",
     "tracker": "none",
+    "evaluation": "quick",
 }
 
 

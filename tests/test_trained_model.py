@@ -114,6 +114,18 @@ def test_noise_may_take_pixels_out_of_0_to_1(finished: Path, std: float) -> None
     assert autoenc.load_run(finished).errors(noisy).mean() < 1
 
 
+def test_a_run_takes_its_own_noise_that_is_not_clipped(train: Train, finished: Path) -> None:
+    run = autoenc.load_run(train("noise.std=0.6", "noise.clip=false", "training.epochs=1"))
+    images = torch.from_numpy(DIGITS / 16).float()
+    noisy = run.config.noise(images, generator=torch.Generator().manual_seed(1)).images
+    assert run.reconstruct(noisy).isfinite().all()
+    with pytest.raises(ValueError, match="or clip their noise"):
+        autoenc.load_run(finished).reconstruct(noisy)
+    for wrong in (DIGITS, DIGITS / 8 - 1):
+        with pytest.raises(ValueError, match=r"pixels must be floats in \[0, 1\]"):
+            run.reconstruct(wrong)
+
+
 def test_many_images_are_encoded_in_batches(finished: Path) -> None:
     run = autoenc.load_run(finished)
     images = torch.from_numpy(DIGITS / 16)

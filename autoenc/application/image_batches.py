@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from autoenc import progress
 from autoenc.data.datasets.image_files import ReadPicture, Resize, read_picture
-
-LUMA = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)
-"""Weights of red, green and blue in brightness: ITU-R BT.601, as in `read_picture`."""
+from autoenc.data.datasets.image_shapes import shaped
+from autoenc.trained_model import MOST_OUTSIDE
 
 
 class Batch(NamedTuple):
@@ -56,13 +54,14 @@ class Fitting:
     """How images are brought to the shape of a model's images, (C, H, W).
 
     `autoenc.data.datasets.image_files.read_picture` explains `resize` and `white`. `invert` makes black white and white
-    black.
+    black. `most_outside` is the share of an array's pixels that may be far out of [0, 1]: see `scale_problem`.
     """
 
     image_shape: tuple[int, int, int]
     resize: Resize
     invert: bool
     white: float | None = None
+    most_outside: float = MOST_OUTSIDE
 
     def read(self, path: Path) -> ReadPicture:
         """The picture in a file. Raises UnreadablePicture if there is none in it."""
@@ -74,37 +73,7 @@ class Fitting:
         """Images (B, 1 or 3, H', W'), uint8 or floats in [0, 1], as (B, C, H, W) of the same type."""
         if self.invert:
             images = 255 - images if images.dtype == torch.uint8 else 1 - images
-        if images.shape[1:] == self.image_shape:
-            return images
-        shaped = self._resized(_recoloured(images.float(), channels=self.image_shape[0]))
-        return shaped.round().clamp(0, 255).to(torch.uint8) if images.dtype == torch.uint8 else shaped
-
-    def _resized(self, images: Tensor) -> Tensor:
-        """(B, C, H', W') as (B, C, H, W)."""
-        height, width = self.image_shape[1:]
-        if self.resize == "stretch":
-            return _scaled(images, height=height, width=width)
-        ratios = height / images.shape[2], width / images.shape[3]
-        scale = max(ratios) if self.resize == "crop" else min(ratios)
-        inner_height, inner_width = (max(1, round(size * scale)) for size in images.shape[2:])
-        inner = _scaled(images, height=inner_height, width=inner_width)
-        top, left = (height - inner_height) // 2, (width - inner_width) // 2
-        # Negative padding crops.
-        return F.pad(inner, (left, width - inner_width - left, top, height - inner_height - top))
-
-
-def _recoloured(images: Tensor, *, channels: int) -> Tensor:
-    """(B, 1 or 3, H, W) as (B, channels, H, W)."""
-    if images.shape[1] == channels:
-        return images
-    return (images * LUMA).sum(1, keepdim=True) if channels == 1 else images.expand(-1, channels, -1, -1)
-
-
-def _scaled(images: Tensor, *, height: int, width: int) -> Tensor:
-    if images.shape[2:] == (height, width):
-        return images
-    # A triangular filter as wide as what it shrinks, like Pillow's.
-    return F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
+        return shaped(images, image_shape=self.image_shape, resize=self.resize)
 
 
 @contextmanager

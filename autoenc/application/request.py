@@ -112,7 +112,13 @@ def _apply_to_pictures(
 
     def opened(key: str, *, invert: bool, limit: int | None) -> ImageSource:
         white = run.white if request.white is None else request.white
-        fitting = Fitting(image_shape=run.image_shape, resize=_resize(request, run), invert=invert, white=white)
+        fitting = Fitting(
+            image_shape=run.image_shape,
+            resize=_resize(request, run),
+            invert=invert,
+            white=white,
+            most_outside=run.most_outside,
+        )
         text, unreadable = request.inputs[key], request.unreadable
         return open_input(text, key=key, fitting=fitting, datasets=datasets, unreadable=unreadable, limit=limit)
 

@@ -7,11 +7,12 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoenc.command_line.compose import Composer, plain, usual_settings
+from autoenc.command_line.compose import Composer, config_directory, plain, usual_settings
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.hydra_internals import parse_flags
 from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, folders_among, take_dataset_path
@@ -26,13 +27,13 @@ DESCRIPTION = """\
 Score finished runs without training them. A folder is a run, a sweep, or a folder that contains some. Runs that have
 not finished are left out, with a note.
 
-  evaluation=quick       the scores that every run ends with, again
-  evaluation=full        these and more: see conf/evaluation/full.yaml
+  evaluation=quick       the scores that every run ends with, again, by the run's own settings
+  evaluation=full        these and more, which takes longer
   evaluation=denoising   how well the models denoise kinds and severities of noise that they were not trained on: the
                          gain in dB over doing nothing and over a 3x3 median filter
 
-The new scores go into the summary.json of each run; its other entries stay. The test split may be scored as often as
-you like, because nothing is selected by it.
+The new scores go into the summary.json of each run; its other entries stay. The test split may be scored again, as long
+as you choose nothing by its scores.
 
 evaluation=denoising also draws the gains into the figures of each run. For several runs it writes the gains of all of
 them as a table (denoising_matrix.csv) and a heat map (denoising_matrix.png) into the folder that contains them. All
@@ -53,6 +54,10 @@ Examples
 
 """
     + DATASET_PATH_HELP
+    + """
+Settings of each choice (evaluation.KEY=VALUE)
+
+"""
 )
 
 log = logging.getLogger(__name__)
@@ -70,8 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     as_written = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog="evaluate.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=as_written, allow_abbrev=False
+        prog="evaluate.py", description=DESCRIPTION, formatter_class=as_written, allow_abbrev=False
     )
+    files = sorted((config_directory() / "evaluation").glob("*.yaml"))
+    parser.epilog = EXAMPLES + textwrap.indent("\n".join(file.read_text(encoding="utf-8") for file in files), "  ")
     words = "a folder with runs, or a setting: evaluation=CHOICE, evaluation.KEY=VALUE"
     parser.add_argument("words", nargs="+", metavar="FOLDER | KEY=VALUE", help=words)
     devices = ("auto", "cpu", "cuda", "mps")
@@ -90,7 +97,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     if values["name"] == "denoising":
         _test_denoising(records, values, options)
     else:
-        _rescore(records, values, options)
+        changed = {text.partition("=")[0].rpartition(".")[2] for text in overrides}
+        _rescore(records, values, changed, options)
     insist_on_output()
     return 0
 
@@ -133,7 +141,9 @@ def _finished_runs(folders: Sequence[Path]) -> list[RunRecord]:
     return finished
 
 
-def _rescore(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:
+def _rescore(
+    records: Sequence[RunRecord], values: Mapping[str, Any], changed: Collection[str], options: argparse.Namespace
+) -> None:
     if options.output is not None:
         problem = f"evaluation={values['name']} writes only into each run's own folder"
         raise ConfigError("--output", problem, value=str(options.output))
@@ -142,7 +152,8 @@ def _rescore(records: Sequence[RunRecord], values: Mapping[str, Any], options: a
 
     for record in records:
         log.info("Test scores of %s:", record.name)
-        report_scores(rescore(record.path, evaluation=values, device=options.device, dataset_path=options.dataset_path))
+        place = {"device": options.device, "dataset_path": options.dataset_path}
+        report_scores(rescore(record.path, evaluation=values, changed=changed, **place))
 
 
 def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:

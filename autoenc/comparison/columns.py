@@ -11,13 +11,15 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from autoenc.comparison.formatting import as_typed, format_numbers, is_number
-from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, objective_of, split_of
+from autoenc.comparison.keys import FIELDS, differing_settings, split_of, value_of
+from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, objective_of
 from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
 DATASET = ("dataset", "dataset.limit")
-BASELINES = [f"{split}.{name}" for split in SPLITS for name in ("pca_mse", "linear_denoising_mse", "noise_mse")]
+_BASELINES = ("mean_image_mse", "pca_mse", "linear_denoising_mse", "pca_denoising_mse", "median_mse", "noise_mse")
+BASELINES = [f"{split}.{name}" for split in SPLITS for name in _BASELINES]
+"""Metrics that depend on no trained model, and so on no seed of the training."""
 BELOW_THE_TABLE = (*DATASET, *BASELINES, "code_size", "parameters", "epochs", "machine")
 """If all runs have the same value of these, it is printed once, below the table."""
 MOST_SETTINGS = 50

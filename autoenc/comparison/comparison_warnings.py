@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.comparison.grouping import SEED, Group, has_mean
-from autoenc.comparison.keys import differing_settings
+from autoenc.comparison.keys import differing_settings, split_of
 from autoenc.comparison.ranking import (
     TRAINED,
     Ranking,
@@ -15,7 +15,6 @@ from autoenc.comparison.ranking import (
     baseline_of,
     better_direction,
     objective_of,
-    split_of,
 )
 from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunRecord

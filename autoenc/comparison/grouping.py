@@ -10,18 +10,16 @@ from functools import cached_property
 from typing import Any
 
 from autoenc.comparison.columns import BASELINES, Column
+from autoenc.comparison.comparability import digest_names, not_comparable_in
 from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
-from autoenc.comparison.keys import differing_settings, value_of
+from autoenc.comparison.keys import differing_settings, split_of, value_of
 from autoenc.comparison.labels import label_of
 from autoenc.comparison.ranking import (
     Ranking,
     Section,
     better_direction,
     comparable_sections,
-    digest_names,
-    not_comparable_in,
     sorted_by,
-    split_of,
 )
 from autoenc.evaluation.estimates import MOST_DECIMALS, PLUS_MINUS, Estimate, estimate
 from autoenc.runs import RunRecord

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from autoenc.comparison.comparability import measurement_protocol
 from autoenc.comparison.formatting import format_numbers
-from autoenc.comparison.ranking import measurement_protocol
 from autoenc.evaluation.estimates import estimate
 from autoenc.runs import ArrayError, RunRecord, read_arrays
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from autoenc.comparison.formatting import as_typed
 from autoenc.evaluation.metrics import current_key
-from autoenc.runs import RunRecord
+from autoenc.runs import SPLITS, RunRecord
 from autoenc.settings import ConfigError, listed, nearest
 
 FIELDS: dict[str, Callable[[RunRecord], Any]] = {
@@ -83,6 +83,12 @@ def value_of(record: RunRecord, key: str) -> Any:
     if key in FIELDS:
         return FIELDS[key](record)
     return record.metrics[key] if key in record.metrics else record.settings.get(key)
+
+
+def split_of(metric: str) -> str | None:
+    """`test` of `test.mse`; None of a metric without a split."""
+    first, _, name = metric.partition(".")
+    return first if name and first in SPLITS else None
 
 
 def is_pattern(text: str) -> bool:

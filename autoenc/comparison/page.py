@@ -26,8 +26,8 @@ else:
     CHARTS = ("loss_curves", "final_losses", "error_against")  # drawn from what a run recorded, not from stored numbers
     ComparedPicture = Literal[(*CHARTS, *(name for name, entry in PICTURES.items() if entry.compared))]
 
-BASELINES = {"pca_mse": "PCA", "linear_denoising_mse": "best linear denoiser"}
-"""Their names in a chart."""
+BASELINE_NAMES = {"pca_mse": "PCA", "linear_denoising_mse": "best linear denoiser"}
+"""What a chart calls them."""
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +229,7 @@ def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Fi
         x_label=key,
         metric_label=label,
         baseline=sorted(baseline.items()),
-        baseline_name=BASELINES.get(name_of_baseline, name_of_baseline),
+        baseline_name=BASELINE_NAMES.get(name_of_baseline, name_of_baseline),
         title=f"{metric} against {key}",
         note=_comparability(records, metric),
         scale=scale,

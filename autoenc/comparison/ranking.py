@@ -2,11 +2,6 @@
 
 Two numbers are comparable if they have the same unit and were measured in the same way on the same images. Runs whose
 numbers are not comparable fall into sections, and each section is ranked separately.
-
-Images are the same if their digests are, wherever they are stored. Runs of older versions have no digests and are
-compared by the settings of their dataset. On a published dataset, they join the runs with digests that have the same
-settings, unless these have several digests. Which pictures a folder held then cannot be known: older runs on a folder
-are a section of their own.
 """
 
 from __future__ import annotations
@@ -17,25 +12,23 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from autoenc.comparison.comparability import (
+    FOLDER,
+    IRRELEVANT_DATASET_SETTINGS,
+    Protocol,
+    digest_names,
+    has_digests,
+    measurement_protocol,
+)
 from autoenc.comparison.formatting import as_typed, is_number
-from autoenc.comparison.keys import differing_keys, differing_settings, value_of
+from autoenc.comparison.keys import differing_keys, differing_settings, split_of, value_of
 from autoenc.evaluation.metrics import find_metric
-from autoenc.runs import SPLITS, RunRecord
+from autoenc.runs import RunRecord
 
 T = TypeVar("T")
 
-Protocol = dict[str, Any]
-
-IRRELEVANT_DATASET_SETTINGS = ("dataset.shuffle", "dataset.unreadable")
-"""They change no image of any split."""
-RELEVANT_DATASET_SETTINGS = ("dataset.validation_fraction", "dataset.binarization")
-"""They matter even if the images are the same."""
 TRAINED = {"denoising_mse": "to denoise", "elbo_nats": "to raise the ELBO"}
 """Metrics other than mse that runs are trained to improve, and how to say so."""
-FOLDER = "dataset.path"
-"""The setting of a dataset whose files can change."""
-TRAINING_POOL = "training_pool"
-"""The digest of the images that training and validation are drawn from."""
 DIGEST_CHARACTERS = 8
 """In headings."""
 
@@ -148,75 +141,6 @@ def _protocols(records: Sequence[RunRecord], metric: str) -> list[Protocol]:
     return protocols
 
 
-def measurement_protocol(record: RunRecord, metric: str, *, by_digest: bool = True) -> Protocol:
-    """Everything that must be equal for two numbers of this metric to be comparable, by name.
-
-    - Scores of a split: the unit, the images of the split, and those that training and validation are drawn from.
-      Without digests, and if not `by_digest`, each setting of the dataset stands for the images. The test images do not
-      depend on `split_seed`, unless it draws their binarization.
-    - They also depend on `validation_fraction`: it decides how many images are trained on, and whether the best or the
-      last epoch is tested.
-    - Scores from a noisy input: the noise.
-    - Scores that depend on other settings, as likelihoods on the number of samples: these settings.
-    - Likelihoods: what they are of, as the end of the unit says. Densities of the same pixels are comparable whatever
-      the loss.
-    - Seconds and images per second: the training images, the device, its threads, and on a CPU the machine.
-    - Facts, such as the number of parameters: nothing.
-    """
-    split, known = split_of(metric), find_metric(metric)
-    groups = record.settings_of_groups
-    if split is None and known is None:
-        return {}
-    found = _images(record, metric, by_digest=by_digest)
-    if split is None:
-        found |= {"device": record.device, "threads": record.environment.get("threads")}
-        on_cpu = (record.device or "").startswith("cpu")
-        return found | ({"host": record.status["host"]} if on_cpu and record.status.get("host") else {})
-    unit, further = record.unit(metric), () if known is None else known.depends_on
-    if "loss" in further:
-        found["likelihood"] = unit.rpartition("; ")[2] or record.settings.get("loss") or ""
-    else:
-        found["unit"] = unit
-    if known is None or known.input == "noisy":
-        found |= groups.get("noise", {})
-    return found | {key: record.settings.get(key) for key in further if key != "loss"}
-
-
-def not_comparable_in(one: RunRecord, two: RunRecord, metric: str) -> list[str]:
-    """The names of what must be equal for two runs' numbers to be comparable, and is not."""
-    known = has_digests(one, metric) + has_digests(two, metric)
-    first, second = (measurement_protocol(record, metric, by_digest=known == 2) for record in (one, two))
-    names = [name for name in {**first, **second} if as_typed(first.get(name)) != as_typed(second.get(name))]
-    return [*digest_names(metric)[:1], *names] if known == 1 and FOLDER in first else names
-
-
-def has_digests(record: RunRecord, metric: str) -> bool:
-    """Whether a run's images are known by content: those that the metric was measured on, and those for training."""
-    return {_measured_on(metric), TRAINING_POOL} <= record.digests.keys()
-
-
-def _images(record: RunRecord, metric: str, *, by_digest: bool) -> Protocol:
-    split, settings = _measured_on(metric), record.settings_of_groups.get("dataset", {})
-    if by_digest and has_digests(record, metric):
-        names = zip(digest_names(metric), (split, TRAINING_POOL), strict=True)
-        relevant = {key: settings[key] for key in RELEVANT_DATASET_SETTINGS if key in settings}
-        return relevant | {name: record.digests[part] for name, part in names}
-    found = {"dataset": "", **settings}
-    found = {key: value for key, value in found.items() if key not in IRRELEVANT_DATASET_SETTINGS}
-    if split == "test" and settings.get("dataset.binarization", "none") == "none":
-        found.pop("dataset.split_seed", None)
-    return found
-
-
-def _measured_on(metric: str) -> str:
-    return split_of(metric) or "train"
-
-
-def digest_names(metric: str) -> tuple[str, str]:
-    """What a heading calls the digests of the split and of the training pool."""
-    return f"{_measured_on(metric)} images", "images to train on"
-
-
 def _apart(protocols: Sequence[Protocol], members: Sequence[Sequence[RunRecord]], metric: str) -> list[dict[str, str]]:
     """What distinguishes each section, by name: its settings, and digests only where these do not explain it."""
     digests = digest_names(metric)
@@ -298,12 +222,6 @@ def baseline_of(metric: str, *, measured: Collection[str]) -> str | None:
     known = find_metric(metric)
     keys = [f"{split}.{known.baseline}" for split in (split_of(metric), "test") if known is not None]
     return next((key for key in keys if key in measured), None)
-
-
-def split_of(metric: str) -> str | None:
-    """`test` of `test.mse`; None of a metric without a split."""
-    first, _, name = metric.partition(".")
-    return first if name and first in SPLITS else None
 
 
 def better_direction(metric: str, *, unit: str = "") -> Literal["higher", "lower"] | None:

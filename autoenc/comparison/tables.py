@@ -18,6 +18,7 @@ from autoenc.comparison.columns import (
     usual_columns,
     usual_metric,
 )
+from autoenc.comparison.comparability import not_comparable_in
 from autoenc.comparison.comparison_warnings import different_code_sizes, group_warnings, ranking_note, ranking_warnings
 from autoenc.comparison.formatting import as_typed, format_numbers
 from autoenc.comparison.grouping import SEED, Group, group_columns, group_metrics
@@ -27,7 +28,6 @@ from autoenc.comparison.ranking import (
     Ranking,
     Section,
     better_direction,
-    not_comparable_in,
     why_not_finished,
     why_unranked,
 )

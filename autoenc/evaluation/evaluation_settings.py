@@ -10,6 +10,7 @@ from autoenc.registry import Choice, Registry
 from autoenc.settings import NonNegativeInt, PositiveInt
 
 Level = Literal["quick", "full"]
+OtherDataset = Literal["auto", "mnist", "fashion_mnist", "kmnist"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class EvaluationSettings(Choice):
 
     nll_samples: NonNegativeInt
     """Importance samples for each image in the negative log-likelihood of a variational model; 0: do not measure it."""
+    probe_images: PositiveInt
+    """Training images that the linear probe and the nearest neighbours are fitted to, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,12 @@ class Full(EvaluationSettings):
     """`evaluation=full`."""
 
     level = "full"
+
+    other_dataset: OtherDataset | None
+    """The data set whose images are to be told from the test images by their errors.
+
+    `auto`: Fashion-MNIST, for Fashion-MNIST MNIST, and none for images that are not 28 x 28 grey ones.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,79 +10,29 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from autoenc.evaluation.code_metrics import CODE_METRICS
+from autoenc.evaluation.metric import DENOISING, SPLITS, Metric
+from autoenc.evaluation.sample_metrics import SAMPLE_METRICS
 from autoenc.registry import load_plugin, plugins
 from autoenc.settings import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from autoenc.evaluation.evaluation_settings import EvaluationSettings, Level
     from autoenc.evaluation.scored_split import ScoredSplit
     from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 
+__all__ = ["DENOISING", "METRICS", "SPLITS", "Metric", "current_key", "find_metric", "metric_names", "metrics"]
+
 log = logging.getLogger(__name__)
 
-SPLITS = ("test", "validation", "train")
-DENOISING = "denoising_"
-"""What the name of a metric begins with where it compares the reconstruction of the noisy image with the clean one."""
 OLD_DENOISING = "noisy_"
-"""What it began with in the first runs."""
+"""What `DENOISING` was in the first runs."""
 
 LEAST_SQUARED_ERROR = 1e-10
 """The PSNR of a perfect image is infinite; it counts as 100 dB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """A number that a run reports.
-
-    It has at most one of two functions. Metrics without one are by-products: the objective, or the time.
-    """
-
-    name: str
-    unit: str = ""
-    """Empty where it depends on the run, as that of the loss does: `summary.json` then has it.
-
-    `{nll_samples}` stands for the setting `evaluation.nll_samples`, and so on.
-    """
-    better: Literal["higher", "lower"] | None = None
-    """None: neither; no value of it is the best."""
-    per_image: Callable[[AutoEncoder, AutoEncoderOutput, Tensor], Tensor] | None = None
-    """From a model, its output without sampling, and the clean images (B, C, H, W) to a number an image, (B,).
-
-    A run with noise reports such a metric twice: `<name>` from the clean and `denoising_<name>` from the noisy input.
-    """
-    per_split: Callable[[ScoredSplit], Tensor | float | None] | None = None
-    """From a trained model and a split to a number an image, (N,), which are averaged, or to one number.
-
-    Called once, after training. None where it cannot be measured.
-    """
-    level: Level = "quick"
-    """`full` metrics are only measured with `evaluation=full`."""
-    baseline: str = ""
-    """The metric that this one should be better than."""
-    splits: tuple[str, ...] = SPLITS
-    """Where it is measured."""
-    input: Literal["clean", "noisy"] = "noisy"
-    """What the model is given; it matters only for a run with noise. On `clean`, runs of any noise are comparable."""
-    scale: Literal["linear", "log"] = "linear"
-    """Of an axis in a chart."""
-    depends_on: tuple[str, ...] = ()
-    """Settings, other than those of the images and the noise, that must be equal for two values to be comparable."""
-
-    def denoising(self) -> Metric:
-        """The same metric, from the noisy input to the clean image."""
-        unit = f"{self.unit}; from the noisy input to the clean image"
-        baseline = "linear_denoising_mse" if self.name == "mse" else ""
-        return replace(self, name=DENOISING + self.name, unit=unit, input="noisy", baseline=baseline)
-
-    def unit_in(self, settings: EvaluationSettings) -> str:
-        """The unit, with the values of the settings that it names."""
-        return self.unit.format_map(asdict(settings))
 
 
 def metrics() -> dict[str, Metric]:
@@ -305,6 +255,8 @@ METRICS: dict[str, Metric] = {
             scale="log",
             depends_on=("dataset.split_seed",),
         ),
+        *CODE_METRICS,
+        *SAMPLE_METRICS,
         *(
             Metric(
                 name=name,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,11 +13,29 @@ from torch import Tensor
 from autoenc.data.datasets import Split
 from autoenc.data.noise import Noise
 from autoenc.devices import Device
-from autoenc.evaluation.baselines import LinearAutoencoder, linear_denoiser, mean_image, principal_components
+from autoenc.evaluation.baselines import (
+    MOST_DIMENSIONS,
+    LinearAutoencoder,
+    linear_denoiser,
+    mean_image,
+    principal_components,
+)
 from autoenc.evaluation.batches import batches
+from autoenc.evaluation.code_distribution import mutual_information, posteriors
 from autoenc.evaluation.evaluation_settings import EvaluationSettings
 from autoenc.evaluation.frozen_noise import frozen_generator
+from autoenc.evaluation.image_classifier import ImageClassifier, train_classifier
+from autoenc.evaluation.probes import Labelled, Predict, probe_indices
+from autoenc.evaluation.sample_quality import PrecisionRecall, improved_precision_recall, samples
 from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks.variational import DiagonalGaussian
+from autoenc.seeds import derived_seed
+
+Representation = Literal["codes", "pca", "pixels"]
+"""What a probe is given: the model's codes, the codes of PCA, or the pixels."""
+
+MOST_COMPARED = 10_000
+"""The most images that are compared with samples. The time grows with the square."""
 
 
 class Pair(NamedTuple):
@@ -40,6 +58,11 @@ class Trained:
     code_size: int
     device: Device
     settings: EvaluationSettings
+    other: Split | None = None
+    """Images of another data set in the same shape, on the device."""
+    _probes: dict[tuple[Callable[[Labelled], Predict], Representation], Predict] = field(
+        default_factory=dict, init=False
+    )
 
     @cached_property
     def mean_image(self) -> Tensor:
@@ -55,6 +78,29 @@ class Trained:
     def linear_denoiser(self) -> LinearAutoencoder | None:
         """Of the rank of the code; None if it would take too long."""
         return linear_denoiser(self.split.images, noise=self.noise, components=self.code_size, device=self.device)
+
+    @cached_property
+    def probed(self) -> ScoredSplit:
+        """The training images that probes are fitted to."""
+        chosen = probe_indices(len(self.split), most=self.settings.probe_images)
+        return ScoredSplit(name="train", split=self.split.take(chosen), trained=self)
+
+    def probe(self, fit: Callable[[Labelled], Predict], *, representation: Representation) -> Predict | None:
+        """A fitted probe; None if the training images have fewer than two classes, or are too large."""
+        key = fit, representation
+        if key not in self._probes:
+            vectors, labels = self.probed.vectors(representation), self.probed.split.labels
+            if vectors is None or len(labels.unique()) < 2:
+                return None
+            self._probes[key] = fit(Labelled(vectors, labels))
+        return self._probes[key]
+
+    @cached_property
+    def classifier(self) -> ImageClassifier | None:
+        """A classifier of the training images; None if these have fewer than two classes."""
+        if len(self.split.labels.unique()) < 2:
+            return None
+        return train_classifier(self.split, device=self.device)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -81,3 +127,65 @@ class ScoredSplit:
                 for pair in self.pairs()
             ]
         return torch.cat(found)
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """The codes of the clean images, (N, code_size), float32; for a distribution, its mean."""
+        trained = self.trained
+        with trained.model.evaluating(), trained.device.autocast():
+            return torch.cat([trained.model.encode(pair.clean).float() for pair in self.pairs()])
+
+    def vectors(self, representation: Representation) -> Tensor | None:
+        """The clean images as vectors, float32 (N, D); None if the images are too large."""
+        if representation == "codes":
+            return self.codes
+        pca, images = self.trained.pca, self.split.images
+        if representation == "pixels":
+            return images.flatten(1).float() / 255 if images[0].numel() <= MOST_DIMENSIONS else None
+        return None if pca is None else torch.cat([pca.encode(clean) for clean, _ in self.pairs()])
+
+    def hits(self, fit: Callable[[Labelled], Predict], *, representation: Representation) -> Tensor | None:
+        """1 for each image that a probe puts into its class, else 0, (N,); None if it cannot be fitted."""
+        predict, vectors = self.trained.probe(fit, representation=representation), self.vectors(representation)
+        if predict is None or vectors is None:
+            return None
+        return (predict(vectors) == self.split.labels).float().to(vectors.device)
+
+    @cached_property
+    def posterior(self) -> DiagonalGaussian | None:
+        """The distributions of the codes of the clean images, (N, code_size); None if these have none."""
+        trained = self.trained
+        if not trained.model.bottleneck.variational:
+            return None
+        return posteriors(trained.model, self.split.images, device=trained.device)
+
+    @cached_property
+    def mutual_information(self) -> Tensor:
+        """Terms whose mean is that of images and codes, in nats, (N,); for a variational model."""
+        assert self.posterior is not None
+        generator = torch.Generator().manual_seed(derived_seed(0, f"mutual information on {self.name}"))
+        draws = torch.randn(self.posterior.mean.shape, generator=generator, dtype=torch.float64)
+        terms = mutual_information(self.posterior, samples=self.posterior.sample(draws))
+        return terms.float().to(self.split.images.device)
+
+    @cached_property
+    def compared(self) -> Compared | None:
+        """Features of at most `MOST_COMPARED` images and as many samples; None without a prior, classes or images."""
+        trained, images = self.trained, self.split.images
+        if not trained.model.bottleneck.has_prior or trained.classifier is None:
+            return None
+        real = images[probe_indices(len(images), most=MOST_COMPARED)]
+        generated = samples(trained.model, len(real), code_size=trained.code_size, device=trained.device)
+        return Compared(*(trained.classifier.features(each, device=trained.device) for each in (real, generated)))
+
+    @cached_property
+    def precision_recall(self) -> PrecisionRecall | None:
+        """Of the samples; None where there are none or too few."""
+        return None if self.compared is None else improved_precision_recall(*self.compared)
+
+
+class Compared(NamedTuple):
+    """Features of real images and of samples, (K, FEATURES), float64, on the CPU."""
+
+    real: Tensor
+    generated: Tensor

@@ -125,7 +125,7 @@ def write_matrices(tested: DenoisedRuns, *, settings: Denoising, device: Device,
         run_directory = RunDirectory(record.path)
         run_directory.figures.mkdir(exist_ok=True)
         paths.append(tested.picture([row]).draw(run_directory.figures, title=title_of(model.config)))
-        add_to_summary(run_directory, _scores(tested, row), settings=settings, device=device)
+        add_to_summary(run_directory, _scores(tested, row), by="denoising", settings=settings, device=device)
     if output is not None:
         output.mkdir(exist_ok=True)
         write_text(output / f"{FILE}.csv", rows_as_csv(list(_rows(tested))))
@@ -139,8 +139,12 @@ def write_matrices(tested: DenoisedRuns, *, settings: Denoising, device: Device,
 def _scores(tested: DenoisedRuns, row: int) -> dict[str, Any]:
     """Entries of a run's `summary.json`."""
     gains = tested.gains(row)
-    listed = [level.name for level, listed in zip(tested.levels, tested.listed, strict=True) if listed]
-    protocol = f"{tested.errors.noise.shape[1]:,} test images with {', '.join(listed)}"
+    severities: dict[str, list[str]] = {}
+    for level, listed in zip(tested.levels, tested.listed, strict=True):
+        if listed:
+            severities.setdefault(level.kind, []).append(level.severity)
+    noises = ", ".join(f"{kind} {'/'.join(values)}" for kind, values in severities.items())
+    protocol = f"{tested.errors.noise.shape[1]:,} test images with {noises}"
     return {
         "test": {name: gain.value for name, gain in gains.items()},
         "standard_errors": {"test": {name: gain.standard_error for name, gain in gains.items()}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,13 +12,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from autoenc.data.datasets import DatasetError, Split
+from autoenc.data.datasets.other_dataset import other_dataset
 from autoenc.evaluation.batches import fetch
+from autoenc.evaluation.evaluation_settings import Full
 from autoenc.evaluation.health.examination import examine
 from autoenc.evaluation.metrics import DENOISING, SPLITS, metrics
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
 from autoenc.evaluation.scores import measure
 from autoenc.experiment.preparation import Prepared
 from autoenc.training.step import NotFiniteError
+
+log = logging.getLogger(__name__)
 
 STORED_ERRORS = ("mse", f"{DENOISING}mse")
 """Metrics whose values of each test image are stored."""
@@ -30,6 +36,8 @@ class Evaluation(NamedTuple):
     """By split and metric; None for an empty split. Counts are integers."""
     standard_errors: dict[str, dict[str, float]]
     """Of the mean over images, by split and metric; only of metrics that are such means."""
+    details: dict[str, Any]
+    """With `evaluation=full`, lists of numbers behind the scores of the test split."""
     health: dict[str, Any]
     units: dict[str, str]
     """By the name of each score."""
@@ -42,6 +50,7 @@ class Evaluation(NamedTuple):
         return {
             **self.scores,
             "standard_errors": self.standard_errors,
+            **({"details": self.details} if self.details else {}),
             "health": self.health,
             "units": self.units,
         }
@@ -61,18 +70,45 @@ def evaluate(prepared: Prepared) -> Evaluation:
         code_size=config.architecture.code_size,
         device=device,
         settings=config.evaluation,
+        other=_other_split(prepared),
     )
-    measured = {name: _measure(ScoredSplit(name=name, split=getattr(splits, name), trained=trained)) for name in SPLITS}
+    scored = {name: ScoredSplit(name=name, split=getattr(splits, name), trained=trained) for name in SPLITS}
+    measured = {name: _measure(each) for name, each in scored.items()}
     units = units_of(prepared)
     names = dict.fromkeys(name for each in measured.values() for name in each.scores)
     stored = {name: values for name, values in measured["test"].per_image.items() if name in STORED_ERRORS}
     return Evaluation(
         scores={name: each.scores or None for name, each in measured.items()},
         standard_errors={name: _standard_errors(each.per_image) for name, each in measured.items() if each.scores},
+        details=_details(scored["test"]),
         health=examine(model, splits.test.images, device=device),
         units={name: units[name] for name in names if name in units},
         test_errors={name: values.cpu().numpy().astype(np.float16) for name, values in stored.items()},
     )
+
+
+def _details(test: ScoredSplit) -> dict[str, Any]:
+    """`kl_nats_by_entry`: the KL divergence of each entry of a variational model's code, averaged over the images."""
+    if test.trained.settings.level != "full" or test.posterior is None:
+        return {}
+    return {"kl_nats_by_entry": test.posterior.divergences().mean(0).tolist()}
+
+
+def _other_split(prepared: Prepared) -> Split | None:
+    """The images to tell from the test images; None if none are asked for, or they are not available."""
+    config, device, splits, *_ = prepared
+    if not isinstance(config.evaluation, Full):
+        return None
+    choice = config.evaluation.other_dataset
+    try:
+        found = other_dataset(config.dataset, choice=choice, image_shape=splits.image_shape, data_dir=config.data_dir)
+    except DatasetError as error:
+        log.warning("outlier_auroc_mse and outlier_auroc_elbo are not measured: %s", error)
+        return None
+    if found is None:
+        return None
+    log.info("Telling the test images of %s from those of %s by their errors.", found.name, config.dataset.name)
+    return found.test.to(device.torch_device)
 
 
 def units_of(prepared: Prepared) -> dict[str, str]:

@@ -34,6 +34,7 @@ LINE = (
     "10 dB are a tenth of the baseline's mean squared error; below 0 dB the baseline is better than the model. All "
     "models get the same noisy images. Framed: the noise that the model was trained on."
 )
+NOT_AVERAGED = "The mean leaves out noises that are only shown because a model was trained on them."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +67,7 @@ class DenoisingMatrix(Picture):
             width=max(layout.width for layout in layouts),
             height=max(layout.height for layout in layouts),
             title=title,
-            line=LINE,
+            line=LINE if all(panel.picture.averaged.all() for panel in panels) else f"{LINE} {NOT_AVERAGED}",
             side=SIDE,
         )
         for number, (panel, layout) in enumerate(zip(panels, layouts, strict=True)):

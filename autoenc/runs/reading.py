@@ -66,6 +66,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "digests": {"*": _TEXT},
         "duplicates": {"*": (int,)},
         "device": _TEXT,
+        "evaluation": {"scores": {"settings": {}}},
     },
     "environment.json": {"device": _TEXT},
     "metrics.jsonl": {"*": _NUMBER},

@@ -61,9 +61,13 @@ class RunRecord:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The config by dotted key: `architecture` is the choice, `architecture.code_size` one of its settings."""
+        """The config by dotted key: `architecture` is the choice, `architecture.code_size` one of its settings.
+
+        `evaluation` is that of the last scores: a run may be scored again after its end.
+        """
+        scores = (self.summary.get("evaluation") or {}).get("scores") or {}
         found: dict[str, Any] = {}
-        _flatten(self.config, "", found)
+        _flatten({**self.config, **({"evaluation": scores["settings"]} if scores.get("settings") else {})}, "", found)
         return found
 
     @cached_property

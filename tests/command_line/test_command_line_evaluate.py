@@ -17,7 +17,7 @@ from PIL import Image
 
 from autoenc.command_line.evaluate import main
 from autoenc.pictures.denoising_matrix import DenoisingMatrix
-from autoenc.runs import RunDirectory, read_arrays
+from autoenc.runs import RunDirectory, read_arrays, read_runs
 from tests.conftest import TINY, Train
 
 FEW = (
@@ -89,8 +89,8 @@ def test_the_matrix_of_two_runs(
     assert summary["test"]["denoising_gain_db"] == pytest.approx(np.mean([gains[0], gains[1], gains[3]]))
     assert summary["test"]["denoising_gain_unseen_db"] == pytest.approx(np.mean([gains[0], gains[3]]))
     assert summary["standard_errors"]["test"]["denoising_gain_db"] > 0
-    assert "100 test images with gaussian 0.1, gaussian 0.3, masking 0.5" in summary["units"]["denoising_gain_db"]
-    assert summary["evaluation"]["denoising"]["noises"]["gaussian"] == [0.3, 0.1]
+    assert summary["units"]["denoising_gain_db"].endswith("(100 test images with gaussian 0.1/0.3, masking 0.5)")
+    assert summary["evaluation"]["denoising"]["settings"]["noises"]["gaussian"] == [0.3, 0.1]
     assert {**summary["test"], **before["gaussian"]["test"]} == summary["test"]
     assert {key: summary[key] for key in ("train", "seconds", "health")} == {
         key: before["gaussian"][key] for key in ("train", "seconds", "health")
@@ -119,7 +119,8 @@ def test_a_run_is_scored_again_as_at_its_end(runs: Path, caplog: pytest.LogCaptu
     (run.path / "test_errors.npz").unlink()
     assert main(["runs/gaussian", "evaluation=quick"]) == 0
     after = run.summary()
-    assert after.pop("evaluation") == {"quick": {"nll_samples": 0, "device": "cpu"}}
+    recorded = after.pop("evaluation")
+    assert recorded == {"scores": {"settings": {"name": "quick", "nll_samples": 0}, "device": "cpu"}}
     assert after["test"].pop("denoising_gain_db") == 3
     assert after == before
     again = read_arrays(run.path / "test_errors.npz", most=2**20)
@@ -128,6 +129,32 @@ def test_a_run_is_scored_again_as_at_its_end(runs: Path, caplog: pytest.LogCaptu
         np.testing.assert_array_equal(errors, stored[name])
     assert "Test scores of gaussian:" in caplog.text
     assert "The denoising error" in caplog.text
+
+
+def test_a_run_is_scored_again_by_its_own_settings_unless_they_are_changed(train: Train) -> None:
+    own = ("bottleneck=gaussian", "loss=gaussian", "noise=none", "evaluation.nll_samples=3", "training.epochs=1")
+    run = train(*own)
+    before = summary_of(run)
+    assert main(["run"]) == 0
+    assert {key: summary_of(run)[key] for key in before} == before
+    assert main(["run", "evaluation=quick", "evaluation.nll_samples=4"]) == 0
+    assert "from 4 importance samples" in summary_of(run)["units"]["nll_nats"]
+    assert summary_of(run)["test"]["nll_nats"] != before["test"]["nll_nats"]
+
+
+def test_the_settings_of_a_run_are_those_of_its_last_scores(runs: Path) -> None:
+    """Else a run that is scored with more samples would be ranked by the protocol of its training."""
+    assert main(["runs/gaussian", "evaluation=quick"]) == 0
+    run = RunDirectory(runs / "gaussian")
+    summary = run.summary()
+    summary["evaluation"]["scores"]["settings"]["nll_samples"] = 7
+    run.write_summary(summary)
+    (record,) = read_runs([run.path])
+    assert (record.settings["evaluation"], record.settings["evaluation.nll_samples"]) == ("quick", 7)
+    assert record.config["evaluation"]["nll_samples"] == 0
+    for odd in (3, {"scores": 3}, {"scores": {"settings": "full"}}):  # a stranger's
+        run.write_summary({**summary, "evaluation": odd})
+        assert read_runs([run.path])[0].settings["evaluation.nll_samples"] == 0
 
 
 MISTAKES = {

@@ -168,7 +168,10 @@ def test_a_rerun_has_the_tracker_of_the_command(trained: Path) -> None:
         (["tracker.experiment=a"], "tracker.experiment=a: tracker=none has no such key"),
         (["tracker.name=mlflow"], "tracker.name=mlflow: a choice is made by tracker=mlflow"),
         (["++tracker.name=none"], "tracker.name=none: a choice is made by tracker=none"),
-        (["tracker=none", "seed=3"], "resume=run: a resumed run keeps its settings, all but tracker, and 'seed=3' is"),
+        (
+            ["tracker=none", "seed=3"],
+            "resume=run: a resumed run keeps its settings, all but tracker and dataset.path, and 'seed=3' is",
+        ),
         (["~tracker"], "and '~tracker' is set"),
     ],
     ids=str,

@@ -207,6 +207,13 @@ def test_a_mean_over_some_of_the_runs_is_marked_and_never_the_best() -> None:
     assert warning.startswith("Some runs have no test.psnr: a mean with a number in brackets")
 
 
+def test_baselines_are_no_means_over_seeds() -> None:
+    scores = {"mse": 0.1, "noise_mse": 0.4, "linear_denoising_mse": 0.3}
+    runs = [record(str(seed), scores, seed=seed) for seed in range(3)]
+    assert cells(runs, "test.noise_mse")["test.noise_mse"] == ["0.4000"]
+    assert cells(runs, "validation.linear_denoising_mse")["validation.linear_denoising_mse"] == ["0.6000"]
+
+
 @pytest.mark.parametrize("path", [{}, {"dataset__path": "imgs"}])
 def test_unfinished_runs_are_missed_in_the_groups_of_their_settings(path: dict[str, str]) -> None:
     found = {"test": "7e57", "training_pool": "b001"}

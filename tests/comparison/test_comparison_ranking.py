@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from autoenc.comparison.comparability import not_comparable_in
 from autoenc.comparison.comparison_warnings import ranking_note, ranking_warnings
 from autoenc.comparison.ranking import (
     SortOrder,
     better_direction,
     comparable_sections,
-    not_comparable_in,
     rank,
     why_unranked,
 )

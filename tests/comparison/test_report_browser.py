@@ -294,12 +294,28 @@ def test_curves_have_a_chart_per_unit_and_show_their_run(page: Page) -> None:
     assert "seconds of training" in page.texts("#curves .axis-label")
 
 
+def test_denoisers_are_drawn_by_their_denoising_error(chrome: Chrome, tmp_path: Path) -> None:
+    runs = []
+    for size in (2, 8):
+        scores = summary(0.02, denoising_mse=0.4 / size, linear_denoising_mse=0.6 / size)
+        runs.append(record(tmp_path, f"size {size}", summary={**scores, "code_size": size}))
+    write_report(runs, tmp_path / "report.html", title="Denoisers")
+    page = Page(chrome, tmp_path / "report.html")
+    page.go_to("points")
+    page.press("Denoising error against code size, with the best linear denoiser")
+    label = "test.denoising_mse, from the noisy input to the clean image"
+    assert page.texts("#points .axis-label") == [label, "code_size"]
+    assert page.texts("#points .baseline-name") == ["best linear denoiser"]
+    assert len(page.all("#points .point")) == 2
+
+
 def test_anything_is_drawn_against_anything(page: Page) -> None:
     page.go_to("points")
     page.press("Error against code size, with PCA")
     assert len(page.all("#points .point")) == 5
     assert len(page.all("#points .baseline")) >= 1
     assert page.texts("#points .axis-label") == ["test.mse, mean over pixels of the squared error", "code_size"]
+    assert page.texts("#points .baseline-name")[0].startswith("PCA")
     page.press("Rate against distortion")
     assert len(page.all("#points .point")) == 1
     assert page.texts("#points .axis-label") == ["test.reconstruction, nats an image", "test.kl_nats, nats an image"]

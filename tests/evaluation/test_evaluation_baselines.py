@@ -148,7 +148,7 @@ def noise_of(name: str, **settings: float) -> Noise:
 )
 def test_baselines_of_a_denoiser_on_mnist(noise: Noise, expected: list[float]) -> None:
     splits = real_splits("mnist")
-    settings = Quick(nll_samples=0)
+    settings = Quick(nll_samples=0, probe_images=100)
     model = AutoEncoder(torch.nn.Identity(), torch.nn.Identity())
     trained = Trained(model=model, split=splits.train, noise=noise, code_size=64, device=cpu(), settings=settings)
     names = ("noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse")

@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from autoenc.command_line.compose import plain
+from autoenc.evaluation.metrics import METRICS, Metric
 from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers import SWEEPERS, Basic
 from tests.composed import composed
@@ -68,7 +69,7 @@ def test_a_grid_has_no_intervals() -> None:
             "hydra.sweeper.metric=test/loss: a search uses the validation split, never",
         ),
         ({"metric": "test.mse"}, "never the test split: name the metric alone, as mse"),
-        ({"metric": "pca_mse"}, "hydra.sweeper.metric=pca_mse: it is measured only on the test split"),
+        ({"metric": "pca_mse"}, "hydra.sweeper.metric=pca_mse: neither direction of it is better; set hydra"),
         ({"metric": "mes"}, r"there is no such metric \(did you mean 'mse'\?\); the metrics are loss, "),
     ],
 )
@@ -82,6 +83,12 @@ def test_a_search_needs_a_validation_split() -> None:
     with pytest.raises(ConfigError, match=r"dataset.validation_fraction=0: a search chooses by the validation split"):
         settings().check(config)
     settings().check(CONFIG)
+
+
+def test_a_metric_of_the_test_split_alone_chooses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METRICS, "mine", Metric(name="mine", better="lower", splits=("test",)))
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.metric=mine: it is measured only on the test split"):
+        settings(metric="mine").check(CONFIG)
 
 
 @pytest.mark.parametrize(

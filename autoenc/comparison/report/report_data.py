@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
 from autoenc.comparison.grouping import group_names, grouped_by_setting, have_several_seeds
-from autoenc.comparison.keys import differing_settings
-from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, reasons, split_of
+from autoenc.comparison.keys import differing_settings, split_of
+from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, reasons
 from autoenc.evaluation.estimates import student_t
 from autoenc.evaluation.metrics import find_metric, metric_names
 from autoenc.runs import SPLITS, RunRecord, printable

@@ -150,6 +150,9 @@ class OptunaSearch(Choice):
             if self.metric in metric_names(split="test"):
                 problem = "it is measured only on the test split, by which nothing may be chosen"
             raise ConfigError(key, problem, value=self.metric)
+        metric = find_metric(self.metric)
+        if self.direction is None and metric is not None and metric.better is None:
+            raise ConfigError(key, "neither direction of it is better; set hydra.sweeper.direction", value=self.metric)
 
     def _check_comparable(self, space: SearchSpace) -> None:
         """Refuse to vary what changes the meaning of the objective: the best value would belong to the easiest task."""

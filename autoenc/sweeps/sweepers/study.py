@@ -21,7 +21,6 @@ from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from autoenc.evaluation.metrics import current_key
 from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers.sampling import STATES, frozen
 from autoenc.sweeps.sweepers.trial import Direction, Outcome, Trial
@@ -112,10 +111,7 @@ class Study:
             with _one_line():
                 self._study.set_user_attr(PROTOCOL, dict(outcome.protocol))
             return outcome
-        # Studies of earlier versions identify the images by other names.
-        common = there.keys() & outcome.protocol.keys()
-        before, now = ({key: each[key] for key in common} for each in (there, outcome.protocol))
-        for key, other, here in _differences(before, now):
+        for key, other, here in _differences(there, outcome.protocol):
             reason = f"it cannot be ranked among the others: {key} is {here} here, and {other} there"
             return Outcome("failed", reason=reason)
         return outcome
@@ -202,7 +198,7 @@ def _check_terms(there: Any, here: Mapping[str, Any], *, name: str) -> None:
 
 
 def _by_key(terms: Mapping[str, Any]) -> dict[str, Any]:
-    sweeper = {"hydra.sweeper.metric": current_key(terms["metric"]), "hydra.sweeper.direction": terms["direction"]}
+    sweeper = {f"hydra.sweeper.{key}": terms[key] for key in ("metric", "direction")}
     return {**sweeper, **terms["space"], **terms["settings"]}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from autoenc.comparison.ranking import measurement_protocol
+from autoenc.comparison.comparability import measurement_protocol
 from autoenc.runs import RunDirectory, RunRecord
 from autoenc.settings import ConfigError
 

@@ -131,7 +131,8 @@ function clipped(text, pixels) {
 
 /** `test.mse, mean over pixels of the squared error`. */
 function labelled(name, unit) {
-  return unit ? `${name}, ${briefUnit(unit)}` : name;
+  const between = /(^|\.)denoising_/.test(name) ? ", from the noisy input to the clean image" : "";
+  return `${name}${between}${unit ? `, ${briefUnit(unit)}` : ""}`;
 }
 
 /**

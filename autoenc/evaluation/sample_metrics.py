@@ -1,0 +1,122 @@
+"""Metrics of images that are not of the data set: samples of the model, and another data set's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autoenc.evaluation.metric import Metric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from autoenc.evaluation.scored_split import ScoredSplit
+
+HELD_OUT = ("test", "validation")
+
+
+def classifier_hits(scored: ScoredSplit) -> Tensor | None:
+    """1 for each image that the classifier puts into its class, else 0, (N,)."""
+    classifier = scored.trained.classifier
+    if scored.compared is None or classifier is None:
+        return None
+    return classifier.correct(scored.split, device=scored.trained.device).to(scored.split.images.device).float()
+
+
+def precision(scored: ScoredSplit) -> Tensor | None:
+    """1 for each sample among the real images, else 0, (K,)."""
+    found = scored.precision_recall
+    return None if found is None else found.precision.to(scored.split.images.device).float()
+
+
+def recall(scored: ScoredSplit) -> Tensor | None:
+    """1 for each real image among the samples, else 0, (K,)."""
+    found = scored.precision_recall
+    return None if found is None else found.recall.to(scored.split.images.device).float()
+
+
+def frechet_distance(scored: ScoredSplit) -> float | None:
+    """See `autoenc.evaluation.sample_quality`."""
+    from autoenc.evaluation.sample_quality import frechet_distance as distance
+
+    return None if scored.compared is None else distance(*scored.compared)
+
+
+def outlier_auroc_by_error(scored: ScoredSplit) -> float | None:
+    """By the squared error; None without another data set."""
+    from autoenc.evaluation.outliers import auroc, squared_errors
+
+    return auroc(scored, squared_errors)
+
+
+def outlier_auroc_by_elbo(scored: ScoredSplit) -> float | None:
+    """By the negative ELBO; None without another data set, and for a model that is not variational."""
+    from autoenc.evaluation.outliers import auroc, negative_elbos
+
+    return auroc(scored, negative_elbos) if scored.trained.model.bottleneck.variational else None
+
+
+_FEATURES = "on features of a classifier trained on the training split"
+_COUNT = "as many samples from N(0, I) as images, at most 10,000"
+_PAIRS = "share of pairs of an image and one of evaluation.other_dataset in which the latter has the larger"
+
+SAMPLE_METRICS: tuple[Metric, ...] = (
+    Metric(
+        name="classifier_accuracy",
+        unit="share of images that the classifier behind the other classifier_ metrics puts into their class",
+        per_split=classifier_hits,
+        level="full",
+        splits=HELD_OUT,
+        input="clean",
+    ),
+    Metric(
+        name="classifier_frechet_distance",
+        unit=f"squared Fréchet distance of samples and images {_FEATURES}; no Inception FID; {_COUNT}",
+        better="lower",
+        per_split=frechet_distance,
+        level="full",
+        splits=HELD_OUT,
+        input="clean",
+        scale="log",
+        depends_on=("dataset.split_seed",),
+    ),
+    Metric(
+        name="classifier_precision",
+        unit=f"share of samples among the images, by 3 nearest neighbours {_FEATURES}; {_COUNT}",
+        better="higher",
+        per_split=precision,
+        level="full",
+        splits=HELD_OUT,
+        input="clean",
+        depends_on=("dataset.split_seed",),
+    ),
+    Metric(
+        name="classifier_recall",
+        unit=f"share of images among the samples, by 3 nearest neighbours {_FEATURES}; {_COUNT}",
+        better="higher",
+        per_split=recall,
+        level="full",
+        splits=HELD_OUT,
+        input="clean",
+        depends_on=("dataset.split_seed",),
+    ),
+    Metric(
+        name="outlier_auroc_mse",
+        unit=f"{_PAIRS} mse; ties count half",
+        better="higher",
+        per_split=outlier_auroc_by_error,
+        level="full",
+        splits=HELD_OUT,
+        input="clean",
+        depends_on=("evaluation.other_dataset",),
+    ),
+    Metric(
+        name="outlier_auroc_elbo",
+        unit=f"{_PAIRS} negative ELBO; ties count half",
+        better="higher",
+        per_split=outlier_auroc_by_elbo,
+        level="full",
+        splits=HELD_OUT,
+        input="clean",
+        depends_on=("evaluation.other_dataset",),
+    ),
+)

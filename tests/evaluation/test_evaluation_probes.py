@@ -1,0 +1,145 @@
+"""Probes against scikit-learn, and on vectors whose classes are known."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from autoenc.evaluation import probes
+from autoenc.evaluation.probes import Labelled, kmeans_accuracy, linear_probe, nearest_neighbours, probe_indices
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Labelled, Labelled]:
+    """The first 1,000 of scikit-learn's digits, pixels as vectors (N, 64), and the rest."""
+    images, labels = load_digits(return_X_y=True)
+    vectors, classes = torch.from_numpy(images).float(), torch.from_numpy(labels)
+    return Labelled(vectors[:1000], classes[:1000]), Labelled(vectors[1000:], classes[1000:])
+
+
+def rings(count: int = 100) -> Labelled:
+    """Two classes on two circles: no line tells them apart, neighbours do."""
+    angles, labels = torch.arange(count) * 0.7, torch.arange(count) % 2
+    return Labelled(torch.stack([angles.cos(), angles.sin()], dim=1) * (1 + labels[:, None]), labels)
+
+
+def share(predicted: torch.Tensor, labels: torch.Tensor) -> float:
+    return (predicted == labels).double().mean().item()
+
+
+# --- the linear probe ---
+
+
+def test_the_linear_probe_is_scikit_learns_regression_on_standardized_vectors(
+    digits: tuple[Labelled, Labelled],
+) -> None:
+    fitted_on, scored = digits
+    scaler = StandardScaler().fit(fitted_on.vectors.numpy())
+    expected = LogisticRegression(C=0.1, tol=1e-6, max_iter=10_000)
+    expected.fit(scaler.transform(fitted_on.vectors.numpy()), fitted_on.labels.numpy())
+    predicted = linear_probe(fitted_on)(scored.vectors)
+    same = (predicted.numpy() == expected.predict(scaler.transform(scored.vectors.numpy()))).mean()
+    assert same > 0.995  # rounding moves images next to a boundary
+    assert 0.9 < share(predicted, scored.labels) < 0.95
+
+
+def test_the_linear_probe_does_not_depend_on_scale_or_offset(digits: tuple[Labelled, Labelled]) -> None:
+    fitted_on, scored = digits
+    scale, offset = torch.logspace(-3, 3, 64), torch.linspace(-1, 1, 64)
+    probe = linear_probe(Labelled(fitted_on.vectors * scale + offset, fitted_on.labels))
+    assert share(probe(scored.vectors * scale + offset), linear_probe(fitted_on)(scored.vectors)) > 0.995
+
+
+def test_the_linear_probe_cannot_tell_rings_apart_and_neighbours_can() -> None:
+    assert share(linear_probe(rings())(rings().vectors), rings().labels) < 0.7
+    assert share(nearest_neighbours(rings())(rings().vectors), rings().labels) == 1
+
+
+def test_a_probe_that_has_not_converged_warns_no_one(
+    digits: tuple[Labelled, Labelled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "MOST_STEPS", 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predicted = linear_probe(digits[0])(digits[1].vectors)
+    assert share(predicted, digits[1].labels) > 0.5
+
+
+def test_classes_keep_their_numbers() -> None:
+    vectors = torch.tensor([[-1.0], [-1.1], [1.0], [1.1]])
+    fitted_on = Labelled(vectors, torch.tensor([7, 7, 3, 3]))
+    assert linear_probe(fitted_on)(vectors).tolist() == [7, 7, 3, 3]
+    assert nearest_neighbours(fitted_on, neighbours=2)(vectors).tolist() == [7, 7, 3, 3]
+
+
+# --- the nearest neighbours ---
+
+
+@pytest.mark.parametrize("neighbours", [1, 2, 5])
+def test_the_nearest_neighbours_are_scikit_learns(
+    digits: tuple[Labelled, Labelled], neighbours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "ROWS", 300)
+    fitted_on, scored = digits
+    expected = KNeighborsClassifier(neighbours, algorithm="brute").fit(*(each.numpy() for each in fitted_on))
+    found = nearest_neighbours(fitted_on, neighbours=neighbours)(scored.vectors)
+    assert (found.numpy() == expected.predict(scored.vectors.numpy())).mean() > 0.998  # a few distances are equal
+
+
+def test_neighbours_of_vectors_far_from_the_origin_are_found() -> None:
+    # In float32 the squares of these are a hundred times coarser than the squared distances between them.
+    ring = rings()
+    far = Labelled(ring.vectors + 10_000, ring.labels)
+    assert share(nearest_neighbours(far)(far.vectors), ring.labels) == 1
+
+
+def test_there_may_be_fewer_vectors_than_neighbours() -> None:
+    fitted_on = Labelled(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([4, 4, 5]))
+    assert nearest_neighbours(fitted_on)(torch.tensor([[2.0]])).tolist() == [4]
+
+
+# --- k-means ---
+
+
+def test_separate_clusters_are_matched_whatever_their_order() -> None:
+    labels = torch.arange(60) % 3
+    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    offsets = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
+    assert kmeans_accuracy(Labelled(centres[labels] + offsets, labels)) == 1
+    assert kmeans_accuracy(Labelled(centres[labels] + offsets, labels * 4 + 1)) == 1  # classes 1, 5 and 9
+    mixed = labels.clone()
+    mixed[:6] = (mixed[:6] + 1) % 3
+    assert kmeans_accuracy(Labelled(centres[labels] + offsets, mixed)) == pytest.approx(0.9)
+
+
+def test_the_matching_is_the_best_of_all() -> None:
+    # Points at four places, so the clusters are known. The largest class of cluster 0 is also that of cluster 1.
+    counts = np.array([[9, 8, 0, 1], [8, 1, 1, 1], [0, 2, 5, 4], [3, 0, 4, 0]])
+    place, label = np.nonzero(counts)
+    places = np.repeat(place, counts[place, label])
+    labels = np.repeat(label, counts[place, label])
+    best = max(sum(counts[row, order[row]] for row in range(4)) for order in permutations(range(4)))
+    found = kmeans_accuracy(Labelled(torch.from_numpy(places).float()[:, None] * 10, torch.from_numpy(labels)))
+    assert found == pytest.approx(best / counts.sum())
+    assert best < counts.max(axis=1).sum()
+
+
+# --- the images that probes are fitted to ---
+
+
+def test_the_images_are_a_frozen_draw_from_the_whole_split() -> None:
+    chosen = probe_indices(10_000, most=1000)
+    assert torch.equal(chosen, probe_indices(10_000, most=1000))
+    assert len(chosen.unique()) == 1000
+    assert torch.equal(chosen, chosen.sort().values)
+    sorted_labels = torch.arange(10_000) // 1000
+    assert torch.bincount(sorted_labels[chosen], minlength=10).min() > 70
+    assert probe_indices(5, most=10).tolist() == probe_indices(5, most=None).tolist() == [0, 1, 2, 3, 4]
