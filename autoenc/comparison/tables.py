@@ -102,13 +102,11 @@ def _explained_intervals(groups: Sequence[Group]) -> str:
     return f"{note} (compare.py --each-run lists the runs)"
 
 
-def shown_keys(ranking: Ranking, options: TableOptions) -> list[str]:
-    """The keys of the columns; for groups only metrics."""
-    keys: Sequence[str] = options.columns or ()
-    if options.columns is None and options.metric is not None:
-        keys = usual_columns(ranking.records, options.metric)
-    measured = {key for record in ranking.records for key in record.metrics}
-    return [key for key in keys if options.groups is None or key in measured]
+def shown_keys(ranking: Ranking, options: TableOptions) -> Sequence[str]:
+    """The keys of the columns; of groups, those of metrics."""
+    if options.columns is not None:
+        return options.columns
+    return usual_columns(ranking.records, options.metric) if options.metric is not None else ()
 
 
 def _sections(ranking: Ranking, options: TableOptions, keys: Sequence[str]) -> Iterator[Line | Table]:
@@ -130,7 +128,8 @@ def _group_table(
     groups: Sequence[Group], options: TableOptions, keys: Sequence[str], most: int | None, *, metric: str
 ) -> Iterator[Line | Table]:
     metrics = group_metrics(groups, keys)
-    columns = [one for one in group_columns(groups, metrics=metrics) if one.key not in groups[0].apart]
+    hidden = {*groups[0].apart, *list(groups[0].values)[MOST_SETTINGS:]}
+    columns = [one for one in group_columns(groups, metrics=metrics) if one.key not in hidden]
     yield from _cut(columns, most, options)
     for warning in group_warnings(groups, metrics=metrics):
         yield Line(f"Note: {warning}", "warning")

@@ -26,8 +26,8 @@ from autoenc.comparison.report.reconstructions import reconstructions
 from autoenc.runs import RunRecord, printable
 
 SCRIPTS = (
-    "elements.js", "format.js", "store.js", "groups.js", "filter.js", "columns.js", "table.js", "differences.js",
-    "chart.js", "curves.js", "lines.js", "points.js", "sprites.js", "matrix.js", "map.js", "main.js",
+    "elements.js", "format.js", "store.js", "groups.js", "filter.js", "columns.js", "table.js", "rows.js",
+    "differences.js", "chart.js", "curves.js", "lines.js", "points.js", "sprites.js", "matrix.js", "map.js", "main.js",
 )  # fmt: skip
 """In the order in which they form one program."""
 
