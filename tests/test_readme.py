@@ -15,10 +15,12 @@ import yaml
 
 from autoenc.command_line import main
 from autoenc.command_line.compare import main as compare_main
+from autoenc.command_line.evaluate import main as evaluate_main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.command_line.status import main as status_main
 from autoenc.config import GROUPS
 from autoenc.pictures import PICTURES
+from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -123,6 +125,18 @@ def test_the_python_code_runs(elsewhere: Path) -> None:
     exec(code, names)
     assert names["codes"].shape == (2, 3)
     assert names["pictures"].shape == (2, 1, 8, 8)
+    assert len(names["train"].indices) == len(names["train"].labels) == len(names["train"].images)
+
+
+@pytest.mark.slow
+def test_finished_runs_are_scored_as_it_says(elsewhere: Path) -> None:
+    assert main([*SMALL, "figures=[]", "hydra.run.dir=outputs/first"]) == 0
+    asked = commands("evaluate")
+    assert len(asked) == 2
+    for arguments in asked:
+        assert evaluate_main(arguments) == 0
+    test = RunDirectory(elsewhere / "outputs" / "first").summary()["test"]
+    assert {"effective_rank", "denoising_gain_db"} <= test.keys()
 
 
 def test_an_architecture_of_one_s_own_in_three_steps(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
