@@ -11,11 +11,21 @@ from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import folders_among, folders_parser, positive
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, groups_as_csv, write_text
-from autoenc.comparison.grouping import SEED, Group, group_metrics, groups_of
+from autoenc.comparison.grouping import Group, group_metrics, groups_by_seed, groups_of, without_seed
+from autoenc.comparison.image_errors import image_lines
 from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.ranking import Ranking, SortOrder, rank
 from autoenc.comparison.rendering import as_markdown, print_tables
-from autoenc.comparison.tables import Line, Table, TableOptions, comparison_tables, difference_tables, shown_keys
+from autoenc.comparison.tables import (
+    FIRST,
+    SECOND,
+    Line,
+    Table,
+    TableOptions,
+    comparison_tables,
+    difference_tables,
+    shown_keys,
+)
 from autoenc.comparison.where import parse_where
 from autoenc.progress import console, insist_on_output
 from autoenc.runs import RunRecord, read_runs
@@ -24,7 +34,9 @@ from autoenc.settings import ConfigError, listed
 DESCRIPTION = """\
 Compare the runs in some folders, finished or not: the settings that differ and the metrics, the best first. Only
 comparable numbers are ranked together: of images with the same content and the same unit, and for an error from a noisy
-input of the same noise. Two runs are also compared key by key. Nothing in the folders is changed or executed.
+input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval.
+The best setting is compared with the others, paired by seed. Two runs are also compared key by key, and image by image.
+Nothing in the folders is changed or executed.
 """
 
 KEYS = """\
@@ -69,9 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     rows.add_argument("--top", type=positive, metavar="N", help="only the first N of each ranking")
     rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
-    means = "combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t. "
-    means += f"'{SETTINGS}': all settings that differ, except the seed"
-    parser.add_argument("--group-by", metavar="KEY,...", help=means)
+    means = "combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t "
+    means += f"(default: '{SETTINGS}', all settings that differ except the seed, if there are several seeds)"
+    grouping = parser.add_mutually_exclusive_group()
+    grouping.add_argument("--group-by", metavar="KEY,...", help=means)
+    grouping.add_argument("--each-run", action="store_true", help="a row for each run, not for each setting")
     for name, what in (("csv", "a table"), ("json", "an object"), ("markdown", "what the terminal shows")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - for standard output")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report of all these runs for a browser")
@@ -131,6 +145,9 @@ def _ranked(records: Sequence[RunRecord], options: argparse.Namespace, keys: Key
         _check_groups(keys, "--columns", columns or (), by=group_by)
         _check_groups(keys, "--sort", () if order is None else (order.key,), by=group_by)
         groups = [groups_of(section, ranking=ranking, keys=group_by) for section in ranking.sections]
+    elif not options.each_run:
+        shown = [*(columns or ()), *(() if order is None else (order.key,))]
+        groups = groups_by_seed(ranking, also_by=[key for key in shown if not keys.is_metric(key)])
     return ranking, TableOptions(metric=metric, top=options.top, all_rows=options.all, columns=columns, groups=groups)
 
 
@@ -140,6 +157,10 @@ def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) ->
     of_tables = (options.metric, options.sort, options.top, options.columns, options.group_by)
     if len(ranking.records) == 2 and all(option is None for option in of_tables):
         by_key = list(difference_tables(*ranking.records))
+        by_image = [
+            Line(text) for text in image_lines(*ranking.records, names=(f"the {FIRST} run", f"the {SECOND} run"))
+        ]
+        by_key += [Line("Image by image", "heading"), *by_image] if by_image else []
         if len(options.folders) == 2:
             tables = []
         else:
@@ -178,7 +199,7 @@ def _keys_in(text: str | None, keys: Keys, *, option: str) -> tuple[str, ...] | 
 
 def _group_by(text: str | None, keys: Keys, records: Sequence[RunRecord]) -> tuple[str, ...] | None:
     if text == SETTINGS:
-        return tuple(key for key in differing_settings(records) if key != SEED)
+        return without_seed(differing_settings(records))
     if text is not None and SETTINGS in text.split(",") and SETTINGS not in keys:
         problem = f"'{SETTINGS}' means all settings that differ, except the seed, and stands alone"
         raise ConfigError("--group-by", problem, value=text)
@@ -200,18 +221,20 @@ def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord
 
 
 def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:
-    groups: list[Group] | None = None
+    groups: list[Group] = []
     metrics: list[str] = []
-    rows = ranking if shown.top is None or shown.groups is not None else ranking.first(shown.top)
+    rows = ranking if shown.top is None or options.group_by is not None else ranking.first(shown.top)
     if shown.groups is not None:
         groups = [group for each in shown.groups for group in each[: shown.top]]
         keys = shown_keys(ranking, shown) if shown.columns is not None else all_columns(ranking.records)
         metrics = group_metrics(groups, keys) if groups else []
     if options.csv is not None:
-        text = as_csv(rows.rows, columns=shown.columns) if groups is None else groups_as_csv(groups, metrics=metrics)
+        by_run = options.group_by is None
+        text = as_csv(rows.rows, columns=shown.columns) if by_run else groups_as_csv(groups, metrics=metrics)
         _write(text, options.csv)
     if options.json is not None:
-        _write(as_json(rows, columns=shown.columns, groups=groups, metrics=metrics), options.json)
+        found = None if shown.groups is None else groups
+        _write(as_json(rows, columns=shown.columns, groups=found, metrics=metrics), options.json)
 
 
 def _write(text: str, path: Path) -> None:

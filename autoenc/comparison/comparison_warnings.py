@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from autoenc.comparison.formatting import listed_in_words
-from autoenc.comparison.grouping import SEED, Group, has_mean, place_of
+from autoenc.comparison.grouping import SEED, Group, has_mean
 from autoenc.comparison.keys import differing_settings, split_of
 from autoenc.comparison.ranking import (
     TRAINED,
@@ -136,8 +136,10 @@ def group_warnings(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[s
             f"Runs within a group also differ in {listed_in_words(mixed)}: the intervals are not over seeds alone. "
             "--group-by settings separates them."
         )
-    if SEED not in groups[0].values and any(_has_copies(group) for group in groups):
-        lines.append("A group has several runs with the same settings and the same seed: copies add no evidence.")
+    copies = sum(len(group.records) - len(group.draws) for group in groups)
+    if copies:
+        runs = "1 run is a copy of another" if copies == 1 else f"{copies} runs are copies of others"
+        lines.append(f"{runs}, with the same settings and seed: copies add no evidence, so each seed counts once.")
     if any(group.left_out for group in groups):
         lines.append("Some runs of these groups are not ranked (left_out): a mean of the others may be too good.")
     partly = [key for key in metrics if has_mean(key) and any(group.is_partial(key) for group in groups)]
@@ -147,8 +149,3 @@ def group_warnings(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[s
             "many runs. It may be too good and is not marked as the best."
         )
     return lines
-
-
-def _has_copies(group: Group) -> bool:
-    keys = [SEED, *differing_settings(group.records)]
-    return len({place_of(record, keys) for record in group.records}) < len(group.records)

@@ -11,7 +11,8 @@ and `units`. A text that a spreadsheet would run as a formula starts with an apo
      "warnings": [text]}
 
 `run` is the path below the folder that was asked for. `runs` are in the order that was asked for; a ranking always has
-the best run first. With `--top`, both have only the first runs of each section.
+the best run first. With `--top`, both have only the first runs of each section. If the table shows means over seeds,
+JSON has them in `groups`, and both formats still have each run. With `--group-by`, CSV has a row per group instead.
 """
 
 from __future__ import annotations

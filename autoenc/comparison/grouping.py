@@ -1,18 +1,19 @@
-"""Runs that differ only in their seeds as one group: means with 95 % intervals."""
+"""Runs that differ only in their seeds as one result: means with 95 % intervals."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 from autoenc.comparison.columns import BASELINES, Column
 from autoenc.comparison.comparability import digest_names, not_comparable_in
 from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
-from autoenc.comparison.keys import split_of, value_of
+from autoenc.comparison.keys import differing_settings, split_of, value_of
+from autoenc.comparison.labels import label_of
 from autoenc.comparison.ranking import (
     Ranking,
     Section,
@@ -20,90 +21,136 @@ from autoenc.comparison.ranking import (
     comparable_sections,
     sorted_by,
 )
+from autoenc.evaluation.estimates import MOST_DECIMALS, PLUS_MINUS, Estimate, estimate
 from autoenc.runs import RunRecord
 
-SEED = "seed"
-MOST_DECIMALS = 9
-PLUS_MINUS = " ± "
+SEED, CODE_SIZE = "seed", "architecture.code_size"
 MIXED = "mixed"
 """Shown instead of a mean of numbers that are not comparable."""
 
 
-class Estimate(NamedTuple):
-    """A mean over runs."""
-
-    mean: float
-    half_width: float | None
-    """Of the mean's 95 % interval; None if there is a single number or the interval is larger than any float."""
-    runs: int
-
-    def text(self, style: str) -> str:
-        """Both numbers in a format's style."""
-        half = "" if self.half_width is None else f"{PLUS_MINUS}{self.half_width:{style}}"
-        return f"{self.mean:{style}}{half}"
-
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of at least one number and its interval by Student's t distribution."""
-    count = len(values)
-    mean = float(statistics.mean(values))
-    if count < 2:
-        return Estimate(mean, None, count)
-    from scipy.special import stdtrit  # a tenth of the import time of scipy.stats
-
-    try:
-        half_width = float(stdtrit(count - 1, 0.975)) * statistics.stdev(values) / math.sqrt(count)
-    except OverflowError:
-        half_width = math.inf
-    return Estimate(mean, half_width if half_width < math.inf else None, count)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
-    """Runs of a section that have the same values of some keys."""
+    """Runs that have the same values of some keys."""
 
     values: Mapping[str, Any]
     """By the keys that define the group."""
     records: tuple[RunRecord, ...]
-    """The ranked runs, at least one."""
-    left_out: int
-    """Runs that would belong to it if they had finished: a mean of the others may be too good."""
-    apart: Mapping[str, str]
+    """At least one; in a ranking, those that are ranked."""
+    varying: tuple[str, ...]
+    """The settings in which its runs may differ: usually the seed alone. Runs with the same values are copies."""
+    left_out: int = 0
+    """Draws that would belong to it if they had finished: a mean of the others may be too good."""
+    apart: Mapping[str, str] = field(default_factory=dict)
     """What distinguishes its section from the others."""
+
+    @cached_property
+    def draws(self) -> dict[tuple[str, ...], list[RunRecord]]:
+        """The runs by their values of `varying`: a seed with its copies."""
+        return _by_place(self.records, self.varying)
+
+    def by_draw(self, key: str) -> dict[tuple[str, ...], float]:
+        """A metric of each draw that has it, averaged over copies; empty if the values are not comparable."""
+        if len(comparable_sections(self.records, key)) != 1:
+            return {}
+        found = {
+            draw: [record.metrics[key] for record in records if key in record.metrics]
+            for draw, records in self.draws.items()
+        }
+        return {draw: float(statistics.mean(values)) for draw, values in found.items() if values}
 
     def estimate(self, key: str) -> Estimate | None:
         """The mean of a metric; None if no run has it or its values are not comparable."""
-        sections = comparable_sections(self.records, key)
-        return estimate([record.metrics[key] for record in sections[0].records]) if len(sections) == 1 else None
+        values = self.by_draw(key).values()
+        return estimate(list(values)) if values else None
 
     def is_partial(self, key: str) -> bool:
-        """Whether some of its runs are missing from the mean of a metric: they may be the better ones."""
-        having = sum(key in record.metrics for record in self.records)
-        return 0 < having < len(self.records) and self.estimate(key) is not None
+        """Whether some of its draws are missing from the mean of a metric: they may be the better ones."""
+        return 0 < len(self.by_draw(key)) < len(self.draws)
+
+
+def grouped(records: Sequence[RunRecord], keys: Sequence[str], *, differing: Sequence[str]) -> list[Group]:
+    """Runs by their values of some keys, in the order of their first runs.
+
+    `differing` are all settings in which runs differ. Groups by the seed itself have no copies.
+    """
+    others = [key for key in differing if key not in keys and key != SEED]
+    varying = (*others, "name" if SEED in keys else SEED)
+    return [
+        Group(values={key: value_of(found[0], key) for key in keys}, records=tuple(found), varying=varying)
+        for found in _by_place(records, keys).values()
+    ]
+
+
+def grouped_by_setting(records: Sequence[RunRecord]) -> list[Group]:
+    """Runs by all settings in which they differ except the seed, in the order of their first runs."""
+    differing = differing_settings(records)
+    return grouped(records, without_seed(differing), differing=differing)
+
+
+def without_seed(keys: Iterable[str]) -> tuple[str, ...]:
+    """Keys of settings without the seed's."""
+    return tuple(key for key in keys if key != SEED)
+
+
+def have_several_seeds(groups: Iterable[Group]) -> bool:
+    """Whether there is anything to average."""
+    return any(len(group.draws) > 1 for group in groups)
 
 
 def groups_of(section: Section, *, ranking: Ranking, keys: Sequence[str]) -> list[Group]:
     """The runs of a section by their values of some keys, the best mean first or in the ranking's order."""
-    found: dict[tuple[str, ...], list[RunRecord]] = {}
-    for record in section.records:
-        found.setdefault(place_of(record, keys), []).append(record)
     similar = [record for record in ranking.unranked if _belongs_to(record, section, metric=ranking.metric or "")]
-    left_out = Counter(place_of(record, keys) for record in similar)
-    groups = [
-        Group(
-            values={key: value_of(records[0], key) for key in keys},
-            records=tuple(records),
-            left_out=left_out[place],
-            apart=section.apart,
-        )
-        for place, records in found.items()
-    ]
+    unfinished = _by_place(similar, keys)
+    groups = []
+    for group in grouped(section.records, keys, differing=ranking.differing):
+        lost = _by_place(unfinished.get(place_of(group.records[0], keys), []), group.varying)
+        groups.append(replace(group, left_out=len(lost.keys() - group.draws.keys()), apart=section.apart))
     return _sorted(groups, ranking)
 
 
+def groups_by_seed(ranking: Ranking, *, also_by: Sequence[str] = ()) -> list[list[Group]] | None:
+    """The groups of each section by all settings that differ except the seed, and by other keys that are shown.
+
+    None if no group has several seeds: a table of the runs shows more.
+    """
+    keys = tuple(dict.fromkeys([*without_seed(ranking.differing), *also_by]))
+    groups = [groups_of(section, ranking=ranking, keys=keys) for section in ranking.sections]
+    return groups if have_several_seeds(group for section in groups for group in section) else None
+
+
+def group_names(groups: Sequence[Group]) -> list[str]:
+    """A name for each of several groups: the label of its runs without the seed, else the settings that differ."""
+    labels = [{_without_seed(record) for record in group.records} for group in groups]
+    names = ["".join(each) for each in labels if len(each) == 1]
+    if all(names) and len(set(names)) == len(groups):
+        return names
+    differing = [key for key in groups[0].values if len({as_typed(group.values[key]) for group in groups}) > 1]
+    known = [[key for key in differing if group.values[key] is not None] for group in groups]
+    parts = [
+        [label_of(key, as_typed(group.values[key])) for key in keys] for group, keys in zip(groups, known, strict=True)
+    ]
+    return [", ".join(each) or "the runs" for each in parts]
+
+
+def _without_seed(record: RunRecord) -> str:
+    """`conv, code size 4` of a sweep's job `conv, code size 4, seed 0`; empty if the label does not name the seed."""
+    seed = label_of(SEED, as_typed(record.settings.get(SEED)))
+    parts = record.label.split(", ")
+    return ", ".join(part for part in parts if part != seed) if seed in parts else ""
+
+
+def _by_place(records: Iterable[RunRecord], keys: Sequence[str]) -> dict[tuple[str, ...], list[RunRecord]]:
+    found: dict[tuple[str, ...], list[RunRecord]] = {}
+    for record in records:
+        found.setdefault(place_of(record, keys), []).append(record)
+    return found
+
+
 def place_of(record: RunRecord, keys: Sequence[str]) -> tuple[str, ...]:
-    """The values of some keys, equal for runs of one group."""
-    return tuple(as_typed(value_of(record, key)) for key in keys)
+    """The values of some keys, equal for runs of one group; the text `null` is not a missing value."""
+    values = [value_of(record, key) for key in keys]
+    return tuple(repr(value) if isinstance(value, str) else as_typed(value) for value in values)
 
 
 def _belongs_to(record: RunRecord, section: Section, *, metric: str) -> bool:
@@ -126,19 +173,23 @@ def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:
 
 
 def group_columns(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[Column]:
-    """The keys that define the groups, the number of runs, and the means."""
+    """The keys that define the groups, the number of draws, and the means."""
     return [
         *(Column(key, [as_typed(group.values[key]) for group in groups], right=False) for key in groups[0].values),
-        Column("n", [str(len(group.records)) for group in groups]),
+        Column("n", [str(len(group.draws)) for group in groups]),
         Column("left_out", [str(group.left_out or "") for group in groups]),
         *(_metric_column(groups, key) for key in metrics),
     ]
 
 
 def group_metrics(groups: Sequence[Group], keys: Sequence[str]) -> list[str]:
-    """The metrics among some keys, without those that define the groups."""
-    measured = {key for group in groups for record in group.records for key in record.metrics}
-    return [key for key in keys if key in measured and key not in groups[0].values]
+    """The metrics among some keys, without those that define the groups or equal a setting that does."""
+    records = [record for group in groups for record in group.records]
+    measured = {key for record in records for key in record.metrics}
+    defining = set(groups[0].values)
+    if CODE_SIZE in defining and all(each.settings.get(CODE_SIZE) == each.metrics.get("code_size") for each in records):
+        defining.add("code_size")
+    return [key for key in keys if key in measured and key not in defining]
 
 
 def has_mean(key: str) -> bool:

@@ -31,7 +31,7 @@ def labels(overrides: Sequence[Sequence[str]]) -> list[str]:
     jobs = [{key_of(text): text.partition("=")[2] for text in texts} for texts in overrides]
     keys = list(dict.fromkeys(key for job in jobs for key in job))
     varying = [key for key in keys if len({job.get(key) for job in jobs}) > 1] or keys
-    return [", ".join(_label(key, job[key]) for key in varying if key in job) or "the run" for job in jobs]
+    return [", ".join(label_of(key, job[key]) for key in varying if key in job) or "the run" for job in jobs]
 
 
 def key_of(override: str) -> str:
@@ -39,6 +39,7 @@ def key_of(override: str) -> str:
     return override.lstrip("+~").partition("=")[0]
 
 
-def _label(key: str, value: str) -> str:
+def label_of(key: str, value: str) -> str:
+    """A setting's value in a label."""
     words = value.strip("'\"").replace("_", " ")
     return f"{key.rpartition('.')[2].replace('_', ' ')} {words}" if key == "seed" or "." in key else words

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autoenc.comparison.comparison_warnings import differences_between
 from autoenc.comparison.formatting import as_typed, is_number
+from autoenc.comparison.grouping import SEED, Group, group_names, grouped, grouped_by_setting, have_several_seeds
 from autoenc.comparison.labels import metric_label, setting
-from autoenc.comparison.ranking import comparable_sections
+from autoenc.comparison.ranking import best_first, comparable_sections
 from autoenc.evaluation.metrics import current_key, find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
@@ -113,14 +114,14 @@ def _figure_or_warning(
             return _final_losses(records, metric=metric)
         if name == "error_against":
             return _error_against(records, key=settings.against or "", metric=metric)
-        return _picture(name, records, epochs=settings.epochs)
+        return _picture(name, records, epochs=settings.epochs, metric=metric)
     except ValueError as error:
         log.warning("The picture '%s' is left out: %s", name, error)
         return None
 
 
-def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] | None) -> Figure | None:
-    """The picture of the numbers next to the runs' drawings; None if no run has any.
+def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] | None, metric: str) -> Figure | None:
+    """The picture of the numbers next to the runs' drawings, of one run for each setting; None if no run has any.
 
     A stranger's arrays lead numpy and matplotlib to errors of any kind, which become a ValueError.
     """
@@ -129,14 +130,14 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
 
     panels: list[Panel[Picture]] = []
     try:
-        for record in records:
+        for label, record in _representatives(records, metric=f"test.{metric}"):
             path = record.path / "figures" / f"{name}.npz"
             if path.exists() and not path.parent.is_symlink():
                 picture = picture_class(name).load(path)
                 chosen = picture.only(epochs) if epochs is not None and isinstance(picture, Progress) else picture
-                panels.append(Panel(record.label, chosen))
+                panels.append(Panel(label, chosen))
             else:
-                log.info("%s has no numbers of the picture '%s'.", record.label, name)
+                log.info("%s has no numbers of the picture '%s'.", label, name)
         if not panels:
             return None
         figure = picture_class(name).figure(panels, title=PICTURES[name].title)
@@ -148,20 +149,51 @@ def _picture(name: str, records: Sequence[RunRecord], *, epochs: Sequence[int] |
     return figure
 
 
+def _groups(records: Sequence[RunRecord]) -> list[tuple[str, Group]]:
+    """The runs by their settings without the seed, with names; without several seeds, each run with its label."""
+    groups = grouped_by_setting(records)
+    if have_several_seeds(groups):
+        return list(zip(group_names(groups), groups, strict=True))
+    return [(group.records[0].label, group) for group in grouped(records, ["name"], differing=())]
+
+
+def _labelled(records: Sequence[RunRecord]) -> list[tuple[str, Group]]:
+    """The same with the number of seeds: `conv (5 seeds)`."""
+    groups = _groups(records)
+    if not have_several_seeds(group for _, group in groups):
+        return groups
+    counts = [f"{len(group.draws)} seed{'' if len(group.draws) == 1 else 's'}" for _, group in groups]
+    return [(f"{name} ({count})", group) for count, (name, group) in zip(counts, groups, strict=True)]
+
+
+def _representatives(records: Sequence[RunRecord], *, metric: str) -> list[tuple[str, RunRecord]]:
+    """One run for each setting: the median of its seeds by a metric; of two in the middle, the better one."""
+    found = []
+    for name, group in _groups(records):
+        seeds = best_first((copies[0] for copies in group.draws.values()), metric)
+        median = seeds[(len(seeds) - 1) // 2]
+        which = f", seed {as_typed(median.settings.get(SEED))} (median of {len(seeds)} by {metric})"
+        found.append((name + (which if len(seeds) > 1 else ""), median))
+    return found
+
+
 def _loss_curves(records: Sequence[RunRecord]) -> Figure:
     from autoenc.pictures.loss_curves import Loss, loss_curves_by_run
 
-    histories = [(record.label, record.history) for record in records]
-    losses = [
-        Loss(record.unit("test.loss") or "loss", denoising="test.denoising_mse" in record.metrics) for record in records
-    ]
+    settings = _labelled(records)
+    histories = [(label, [copies[0].history for copies in group.draws.values()]) for label, group in settings]
+    runs = [group.records[0] for _, group in settings]
+    losses = [Loss(run.unit("test.loss") or "loss", denoising="test.denoising_mse" in run.metrics) for run in runs]
     return loss_curves_by_run(histories, losses=losses, title="Loss by epoch")
 
 
 def _final_losses(records: Sequence[RunRecord], *, metric: str) -> Figure:
     from autoenc.pictures.scores_by_run import scores_by_run
 
-    rows = [(record.label, {split: record.metrics.get(f"{split}.{metric}") for split in SPLITS}) for record in records]
+    rows = [
+        (label, [{split: run.metrics.get(f"{split}.{metric}") for split in SPLITS} for run, *_ in group.draws.values()])
+        for label, group in _labelled(records)
+    ]
     label, scale = _axis(records, metric)
     note = _comparability(records, metric)
     return scores_by_run(rows, metric_label=label, title=f"Final {metric}", note=note, scale=scale)
@@ -185,10 +217,10 @@ def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Fi
     known = find_metric(metric)
     name_of_baseline = known.baseline if known is not None and key == "architecture.code_size" else ""
     baseline: dict[float, float] = {}
-    for record in records:
+    for name, record in ((name, run) for name, group in _groups(records) for run, *_ in group.draws.values()):
         place, metrics = float(setting(record.config, key)), record.metrics
-        name = _series(record, key=key)
-        points.append(Point(name, place, metrics.get(f"test.{metric}"), metrics.get(f"train.{metric}")))
+        series = _series(name, key=key)
+        points.append(Point(series, place, metrics.get(f"test.{metric}"), metrics.get(f"train.{metric}")))
         if f"test.{name_of_baseline}" in metrics:
             baseline[place] = metrics[f"test.{name_of_baseline}"]
     label, scale = _axis(records, metric)
@@ -204,7 +236,8 @@ def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Fi
     )
 
 
-def _series(record: RunRecord, *, key: str) -> str:
-    name = f"{key.rpartition('.')[2].replace('_', ' ')} "
-    rest = [part for part in record.label.split(", ") if not part.startswith(name)]
+def _series(name: str, *, key: str) -> str:
+    """The name of a setting without its value of a key."""
+    start = f"{key.rpartition('.')[2].replace('_', ' ')} "
+    rest = [part for part in name.split(", ") if not part.startswith(start)]
     return ", ".join(rest) or "the runs"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from autoenc.comparison.comparability import (
@@ -20,7 +21,7 @@ from autoenc.comparison.comparability import (
     measurement_protocol,
 )
 from autoenc.comparison.formatting import as_typed, is_number
-from autoenc.comparison.keys import differing_keys, split_of, value_of
+from autoenc.comparison.keys import differing_keys, differing_settings, split_of, value_of
 from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunRecord
 
@@ -70,6 +71,11 @@ class Ranking:
     def rows(self) -> list[RunRecord]:
         """All runs in the order in which they are shown: section by section, then those that are not ranked."""
         return [*(record for section in self.sections for record in section.records), *self.unranked]
+
+    @cached_property
+    def differing(self) -> list[str]:
+        """The keys of the settings that differ between the runs."""
+        return differing_settings(self.records)
 
     @property
     def unit(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import as_csv, write_text
+from autoenc.comparison.grouping import groups_by_seed
 from autoenc.comparison.page import ComparisonSettings, draw_comparison
 from autoenc.comparison.ranking import rank
 from autoenc.comparison.rendering import print_tables
@@ -73,7 +74,9 @@ def compare_sweep(folder: Path) -> Path | None:
     finally:  # print the table even if, say, the disk is full
         if settings.title is not None:
             console.print(settings.title, style="bold", markup=False)
-        tables = comparison_tables(rank(jobs, metric=metric), TableOptions(metric=metric, all_rows=True))
+        ranking = rank(jobs, metric=metric)
+        shown = TableOptions(metric=metric, all_rows=True, groups=groups_by_seed(ranking))
+        tables = comparison_tables(ranking, shown)
         print_tables(tables, metric=metric, all_columns=False, to=console)
     return folder / PAGE if drawn else None
 

@@ -21,8 +21,9 @@ from autoenc.comparison.columns import (
 from autoenc.comparison.comparability import not_comparable_in
 from autoenc.comparison.comparison_warnings import different_code_sizes, group_warnings, ranking_note, ranking_warnings
 from autoenc.comparison.formatting import as_typed, format_numbers
-from autoenc.comparison.grouping import Group, group_columns, group_metrics
+from autoenc.comparison.grouping import SEED, Group, group_columns, group_metrics
 from autoenc.comparison.keys import differing_settings
+from autoenc.comparison.paired import paired_lines
 from autoenc.comparison.ranking import (
     Ranking,
     Section,
@@ -41,6 +42,7 @@ MOST_UNRANKED = 50
 FIRST, SECOND = "first", "second"
 """The runs are named in the order in which they were given: which one is older is not known."""
 MISSING = "-"
+SINGLE_SEEDS = "These are single runs. To tell a difference from chance, train both with several seeds (seed=0,1,2)."
 
 
 class Line(NamedTuple):
@@ -91,16 +93,20 @@ def comparison_tables(ranking: Ranking, options: TableOptions) -> Iterator[Line 
     for name, unit in units(ranked, [*keys, ranking.metric or ""]).items():
         yield Line(f"{name}: {unit}", "note")
     if options.groups is not None:
-        yield Line("±: half of the 95 % interval of the mean, by Student's t; n: the number of runs", "note")
+        yield Line(_explained_intervals([group for section in options.groups for group in section]), "note")
 
 
-def shown_keys(ranking: Ranking, options: TableOptions) -> list[str]:
-    """The keys of the columns; for groups only metrics."""
-    keys: Sequence[str] = options.columns or ()
-    if options.columns is None and options.metric is not None:
-        keys = usual_columns(ranking.records, options.metric)
-    measured = {key for record in ranking.records for key in record.metrics}
-    return [key for key in keys if options.groups is None or key in measured]
+def _explained_intervals(groups: Sequence[Group]) -> str:
+    over = "seeds" if all(group.varying == (SEED,) for group in groups) else "runs"
+    note = f"±: half of the 95 % interval of the mean, by Student's t; n: the number of {over}"
+    return f"{note} (compare.py --each-run lists the runs)"
+
+
+def shown_keys(ranking: Ranking, options: TableOptions) -> Sequence[str]:
+    """The keys of the columns; of groups, those of metrics."""
+    if options.columns is not None:
+        return options.columns
+    return usual_columns(ranking.records, options.metric) if options.metric is not None else ()
 
 
 def _sections(ranking: Ranking, options: TableOptions, keys: Sequence[str]) -> Iterator[Line | Table]:
@@ -112,14 +118,23 @@ def _sections(ranking: Ranking, options: TableOptions, keys: Sequence[str]) -> I
         if options.groups is None:
             yield from _run_table(section, options, keys, most)
         else:
-            groups = options.groups[number]
-            metrics = group_metrics(groups, keys)
-            yield from _cut(group_columns(groups, metrics=metrics), most, options)
-            for warning in group_warnings(groups, metrics=metrics):
-                yield Line(f"Note: {warning}", "warning")
+            yield from _group_table(options.groups[number], options, keys, most, metric=ranking.metric or "")
     left = len(ranking.sections) - len(shown)
     if left:
         yield Line(f"... and {left} more such tables: --all shows them, --where selects some.")
+
+
+def _group_table(
+    groups: Sequence[Group], options: TableOptions, keys: Sequence[str], most: int | None, *, metric: str
+) -> Iterator[Line | Table]:
+    metrics = group_metrics(groups, keys)
+    hidden = {*groups[0].apart, *list(groups[0].values)[MOST_SETTINGS:]}
+    columns = [one for one in group_columns(groups, metrics=metrics) if one.key not in hidden]
+    yield from _cut(columns, most, options)
+    for warning in group_warnings(groups, metrics=metrics):
+        yield Line(f"Note: {warning}", "warning")
+    for line in paired_lines(groups, metric):
+        yield Line(line)
 
 
 def _run_table(
@@ -179,6 +194,8 @@ def difference_tables(old: RunRecord, new: RunRecord) -> Iterator[Line | Table]:
         yield Line(f"Metrics: {' and '.join(without)} {'has' if len(without) == 1 else 'have'} none", "heading")
     else:
         yield from _difference_table("Metrics", metric_columns(old, new))
+        if any(key != SEED for key in differing_settings([old, new])):
+            yield Line(SINGLE_SEEDS)
     yield from _difference_table("Environment", value_columns(_flat(old.environment), _flat(new.environment)))
 
 

@@ -75,8 +75,12 @@ class ValueAxis:
         axes.set_xticks(minor, [""] * len(minor), minor=True)
 
 
-def value_axis(values: NDArray[np.float64], *, unit: str, scale: str = "log") -> ValueAxis:
+def value_axis(
+    values: NDArray[np.float64], *, unit: str, scale: str = "log", intervals: Sequence[float] = ()
+) -> ValueAxis:
     """The axis of the finite ones of some values; from 0 to 1 if there are none.
+
+    It also shows both ends of the `intervals` of values. A logarithmic axis cuts those that reach 0.
 
     It is logarithmic if all values are above zero, because the ratios of errors matter. It is linear if the metric's
     `scale` is, and in units that are logarithms already: decibels and nats.
@@ -86,7 +90,9 @@ def value_axis(values: NDArray[np.float64], *, unit: str, scale: str = "log") ->
         values, scale = np.array([0.0, 1.0]), "linear"
     low, high = float(values.min()), float(values.max())
     linear = scale == "linear" or any(word in unit.lower() for word in LOGARITHMIC_UNITS)
-    if linear or low <= 0:
+    ends = [low, high, *(end for end in intervals if linear or low <= 0 or end > 0)]
+    positive, low, high = low > 0, min(ends), max(ends)
+    if linear or not positive:
         note = "" if linear else "linear axis: not all values are above 0"
         low, high = _widened(low, high, least=NARROWEST * max(abs(low), abs(high)) or 1.0)
         return ValueAxis("linear", low, high, _even_ticks(low, high, most=MOST - 2), note=note)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from autoenc.evaluation.estimates import Estimate, estimate
 from autoenc.pictures.axis_ticks import number, setting_axis, value_axis
 from autoenc.pictures.charts import LineLabel, chart_axes, names_height
 from autoenc.pictures.class_colors import look
@@ -19,13 +20,15 @@ from autoenc.pictures.panels import panel_page
 WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800  # the least height: the chart grows with the names of the series
 MOST_NAME = 420  # pixels of a series' name beside its line, then it is wrapped
 WIDE = 8  # times the smallest: settings with such a range are drawn on a logarithmic axis
-LINE = (
-    "Solid: test; dashed: training. Each mark is a run; where runs share a setting, the line goes through their mean."
+LINE = "Solid: test; dashed: training. Each mark is a run."
+SEEDS = (
+    "Solid: test; dashed: training. Marks: means over {} seeds, the test error with its 95 % interval by Student's t. "
+    "Faint: the single seeds."
 )
 
 
 class Point(NamedTuple):
-    """A run."""
+    """A run. Runs of one series with the same x differ only in their seed."""
 
     series: str
     x: float
@@ -53,20 +56,28 @@ def error_by_setting(
         ValueError: there is no point with a finite error.
     """
     series = _series(points)
+    explained = f"{_line(series)} {note}".strip()
     if baseline:
         series.append(_Series(f"{baseline_name}, test", _finite(baseline), np.zeros((0, 2)), INK, ""))
     names = [line.label for line in series]
     found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
     settings = np.unique(found[:, 0]).tolist()
-    upright = value_axis(found[:, 1], unit=metric_label, scale=scale)
+    ends = [end for line in series for _, *both in line.intervals for end in both]
+    upright = value_axis(found[:, 1], unit=metric_label, scale=scale, intervals=ends)
     across = setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings)
     size: dict[str, Any] = {"width": WIDTH, "height": max(HEIGHT, names_height(names))}
-    page, (corner,), _ = panel_page([""], **size, title=title, line=f"{LINE} {note}".strip())
+    page, (corner,), _ = panel_page([""], **size, title=title, line=explained)
     labels = (metric_label, x_label)
     axes = chart_axes(page, corner, **size, upright=upright, across=across, labels=labels, names=names)
     for line in series:
         line.draw(axes)
     return page.figure
+
+
+def _line(series: Sequence[_Series]) -> str:
+    counts = [found.runs for line in series for _, found in _estimates(line.test if len(line.test) else line.train)]
+    fewest, most = min(counts), max(counts)
+    return LINE if most == 1 else SEEDS.format(most if fewest == most else f"{fewest} to {most}")
 
 
 def _series(points: Sequence[Point]) -> list[_Series]:
@@ -93,9 +104,15 @@ class _Series(NamedTuple):
     @property
     def label(self) -> LineLabel:
         """Its name with the mean error at the greatest x."""
-        last = float(_means(self.test if len(self.test) else self.train)[-1, 1])
+        last = _estimates(self.test if len(self.test) else self.train)[-1][1].mean
         text = wrapped(f"{self.name} {number(last)}".strip(), width=MOST_NAME, size=SMALL)
         return LineLabel(text, last, self.color)
+
+    @property
+    def intervals(self) -> list[tuple[float, float, float]]:
+        """x, and both ends of the test error's interval, where there are several seeds."""
+        found = [(x, each.mean, each.half_width) for x, each in _estimates(self.test)]
+        return [(x, mean - half, mean + half) for x, mean, half in found if half is not None]
 
     def draw(self, axes: Axes) -> None:
         if not self.marker:
@@ -103,9 +120,18 @@ class _Series(NamedTuple):
             return
         splits = (("train", self.train, "--", 0.7, "white"), ("test", self.test, "-", 1.0, self.color))
         for split, points, dashes, alpha, face in splits:
-            axes.plot(*_means(points).T, color=self.color, linestyle=dashes, linewidth=2.2 * alpha, alpha=alpha)
             style: dict[str, Any] = {"color": self.color, "markersize": 8, "markerfacecolor": face}
-            axes.plot(*points.T, self.marker, label=f"{self.name} {split}".strip(), **style)
+            means = _estimates(points)
+            places = ([x for x, _ in means], [found.mean for _, found in means])
+            axes.plot(*places, color=self.color, linestyle=dashes, linewidth=2.2 * alpha, alpha=alpha)
+            axes.plot(*places, self.marker, label=f"{self.name} {split}".strip(), **style)
+            if len(points) > len(means):
+                axes.plot(*points.T, self.marker, **style | {"markersize": 5, "alpha": 0.35})
+        for x, found in _estimates(self.test):
+            if found.half_width is not None:
+                axes.vlines(
+                    x, found.mean - found.half_width, found.mean + found.half_width, color=self.color, linewidth=2
+                )
 
 
 def _finite(pairs: Iterable[tuple[float, float | None]]) -> NDArray[np.float64]:
@@ -114,6 +140,6 @@ def _finite(pairs: Iterable[tuple[float, float | None]]) -> NDArray[np.float64]:
     return np.array(kept, dtype=np.float64).reshape(-1, 2)
 
 
-def _means(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    means = [(x, points[points[:, 0] == x, 1].mean()) for x in np.unique(points[:, 0])]
-    return np.array(means, dtype=np.float64).reshape(-1, 2)
+def _estimates(points: NDArray[np.float64]) -> list[tuple[float, Estimate]]:
+    """The mean of the runs at each x."""
+    return [(float(x), estimate(points[points[:, 0] == x, 1].tolist())) for x in np.unique(points[:, 0])]

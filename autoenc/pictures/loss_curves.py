@@ -29,6 +29,7 @@ LINE = (
     "Solid: validation loss, with its last value; dashed: training loss. A run without a validation split has its "
     "training loss solid."
 )
+SEEDS = "Bold: the mean over seeds, to the last epoch that all of them have. Faint: the validation loss of each seed."
 
 Row = Mapping[str, float | int | None]
 
@@ -75,25 +76,29 @@ def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epo
         save(page.page.figure, path)
 
 
-def loss_curves_by_run(histories: Sequence[tuple[str, Sequence[Row]]], *, losses: Sequence[Loss], title: str) -> Figure:
-    """The losses of several runs by epoch, in one chart for each kind of loss; call it inside `house_style`.
+def loss_curves_by_run(
+    histories: Sequence[tuple[str, Sequence[Sequence[Row]]]], *, losses: Sequence[Loss], title: str
+) -> Figure:
+    """The losses of several settings by epoch, in one chart for each kind of loss; call it inside `house_style`.
 
-    Of each run there is a name, the rows of its metrics.jsonl, and what its loss is. Of very many runs, those with the
-    lowest last loss are named. Values that are missing or not finite leave a gap.
+    Of each setting there is a name, for each of its seeds the rows of metrics.jsonl, and what its loss is. Several
+    seeds have a line through their mean, as far as all of them go, and faint lines. Of very many settings, those with
+    the lowest last loss are named. Values that are missing or not finite leave a gap.
 
     Raises:
         ValueError: there is no run, or a run has no epoch.
     """
-    if not histories or not all(rows for _, rows in histories):
+    if not histories or not all(seeds and all(seeds) for _, seeds in histories):
         raise ValueError("histories: expected at least one run, each with at least one epoch")
-    runs = [_curves_of_run(name, rows, index=index) for index, (name, rows) in enumerate(histories)]
+    runs = [_curves_of_setting(name, seeds, index=index) for index, (name, seeds) in enumerate(histories)]
     charts = [
         _chart([run for run, other in zip(runs, losses, strict=True) if other == loss], loss=loss)
         for loss in dict.fromkeys(losses)
     ]
     width = WIDTH if len(charts) == 1 else LEAST_WIDTH
     height = max(HEIGHT, *(names_height(chart.names) for chart in charts))
-    line = " ".join([LINE, *(chart.remark for chart in charts)])
+    seeds = SEEDS if any(len(seeds) > 1 for _, seeds in histories) else ""
+    line = " ".join(filter(None, [LINE, seeds, *(chart.remark for chart in charts)]))
     headings = [chart.loss.explanation for chart in charts]
     page = panel_page(headings, width=width, height=height, columns=2, title=title, line=line)
     for chart, corner in zip(charts, page.corners, strict=True):
@@ -112,6 +117,7 @@ class _Curve:
     marker: str
     dashes: str = "-"
     thin: bool = False
+    faint: bool = False
     shift: int = 0
     """Of the first marker: where curves run together, their markers stand side by side."""
 
@@ -142,8 +148,8 @@ class _Curve:
             self.losses,
             color=self.color,
             linestyle=self.dashes,
-            linewidth=1.4 if self.thin else 2.2,
-            alpha=0.7 if self.thin else 1,
+            linewidth=1.4 if self.thin or self.faint else 2.2,
+            alpha=0.3 if self.faint else 0.7 if self.thin else 1,
             marker=self.marker,
             markersize=7,
             markevery=finite & (marked | alone),
@@ -159,6 +165,30 @@ class _Chart(NamedTuple):
     names: list[LineLabel]
     remark: str = ""
     """If not all runs are named."""
+
+
+def _curves_of_setting(name: str, seeds: Sequence[Sequence[Row]], *, index: int) -> list[_Curve]:
+    """The curves of its only run; or those of the mean of its runs, and behind them the main curve of each run."""
+    if len(seeds) == 1:
+        return _curves_of_run(name, seeds[0], index=index)
+    singles = [_curves_of_run("_seed", rows, index=index)[0] for rows in seeds]
+    faint = [replace(curve, marker="", faint=True) for curve in singles]
+    return [*_curves_of_run(name, _mean_rows(seeds), index=index), *faint]
+
+
+def _mean_rows(seeds: Sequence[Sequence[Row]]) -> list[Row]:
+    """The losses of the epochs that all seeds have, averaged."""
+    by_epoch = [{row["epoch"]: row for row in rows} for rows in seeds]
+    shared = [row["epoch"] for row in seeds[0] if all(row["epoch"] in rows for rows in by_epoch)]
+    return [{"epoch": epoch, **_mean_losses([rows[epoch] for rows in by_epoch])} for epoch in shared]
+
+
+def _mean_losses(rows: Sequence[Row]) -> dict[str, float]:
+    """None of a loss that a seed lacks."""
+    values = {key: [row.get(key) for row in rows] for key in ("train/loss", "validation/loss")}
+    return {
+        key: float(np.mean(np.array(found, dtype=np.float64))) for key, found in values.items() if None not in found
+    }
 
 
 def _curves_of_run(name: str, rows: Sequence[Row], *, index: int) -> list[_Curve]:

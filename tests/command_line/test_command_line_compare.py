@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autoenc.command_line.compare import main
@@ -59,27 +60,62 @@ def order(text: str) -> list[str]:
 
 def test_runs_and_columns_are_selected_and_sorted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert order(compare(capsys, "runs", "--where", "architecture=conv and test.mse<0.11")) == ["conv_0"]
-    assert order(compare(capsys, "runs", "--sort", "-test.mse", "--top", "3")) == ["linear_0", "linear_1", "conv_1"]
-    assert order(compare(capsys, "runs", "--sort=test.psnr"))[:1] == ["linear_0"]
+    top = compare(capsys, "runs", "--each-run", "--sort", "-test.mse", "--top", "3")
+    assert order(top) == ["linear_0", "linear_1", "conv_1"]
+    assert order(compare(capsys, "runs", "--each-run", "--sort=test.psnr"))[:1] == ["linear_0"]
     assert "By test.psnr, higher is better" in compare(capsys, "runs", "--sort=test.psnr")
-    assert order(compare(capsys, "runs", "--metric", "test.psnr"))[:1] == ["conv_0"]
+    assert order(compare(capsys, "runs", "--each-run", "--metric", "test.psnr"))[:1] == ["conv_0"]
     assert order(compare(capsys, "runs", "--sort", "-name", "--all"))[:1] == ["linear_1"]
     text = compare(capsys, "runs", "--columns", "seed,test.*,learning_rate")
     (row,) = [line.split() for line in text.splitlines() if line.startswith("conv_0")]
     assert row == ["conv_0", "0", "0.1000", "10", "0.001"]
 
 
+def cells(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines() if line.startswith(("conv ", "linear ")) and "(" not in line]
+
+
 def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = compare(capsys, "runs", "--group-by", "settings", "--metric", "test.mse")
-    assert [line.split()[:6] for line in text.splitlines() if line.startswith(("conv", "linear"))] == [
+    text = compare(capsys, "runs", "--metric", "test.mse")
+    assert [row[:6] for row in cells(text)] == [
         ["conv", "2", "0.110", "±", "0.127", "0.220"],
         ["linear", "2", "1", "0.290", "±", "0.127"],
     ]
+    assert "\nconv and linear: no significant difference (0.18 ± 0.25, 2 seeds).\n" in text
+    assert "n: the number of seeds (compare.py --each-run lists the runs)" in text
+    assert compare(capsys, "runs", "--group-by", "settings", "--metric", "test.mse") == text
     assert compare(capsys, "runs", "--group-by", "architecture", "--metric", "test.mse") == text
     assert main(["runs", "--group-by", "seed,settings"]) == 2
     assert "'settings' means all settings that differ, except the seed, and stands alone" in capsys.readouterr().err
-    sorted_by_name = compare(capsys, "runs", "--group-by", "architecture", "--sort", "-architecture")
+    sorted_by_name = compare(capsys, "runs", "--sort", "-architecture")
     assert sorted_by_name.index("\nlinear") < sorted_by_name.index("\nconv")
+    assert "\n| conv | 2 |  | **0.110 ± 0.127** |" in compare(capsys, "runs", "--metric=test.mse", "--markdown", "-")
+
+
+def test_a_table_without_several_seeds_is_one_of_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = compare(capsys, "runs", "--where", "seed=1 or state=failed")
+    assert order(text) == ["conv_1", "linear_1", "lost"]
+    assert "±" not in text
+    assert order(compare(capsys, "runs", "--columns", "seed,test.mse"))[:4] == [
+        "conv_0",
+        "conv_1",
+        "linear_1",
+        "linear_0",
+    ]
+    assert order(compare(capsys, "runs", "--sort", "name"))[:2] == ["conv_0", "conv_1"]
+    shown = compare(capsys, "runs", "--columns", "loss,test.psnr")
+    assert [row[:3] for row in cells(shown)] == [["conv", "mse", "2"], ["linear", "mse", "2"]]
+
+
+def test_data_for_other_programs_has_every_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compare(capsys, "runs", "--csv", "a.csv", "--json", "a.json")
+    with Path("a.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 5
+    found = json.loads(Path("a.json").read_text())
+    assert len(found["runs"]) == 5
+    assert [group["metrics"]["test.mse"]["runs"] for group in found["groups"]] == [2, 2]
+    compare(capsys, "runs", "--json", "a.json", "--each-run")
+    assert json.loads(Path("a.json").read_text())["groups"] is None
 
 
 def test_two_runs_are_compared_key_by_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,13 +127,19 @@ def test_two_runs_are_compared_key_by_key(folder: Path, capsys: pytest.CaptureFi
     assert "By validation.mse, lower is better" in of_a_folder.removesuffix(text)
     for option in ("--sort=name", "--top=1", "--metric=test.mse", "--columns=seed", "--group-by=seed"):
         assert "\nsecond:" not in compare(capsys, "runs", "--where", "seed=1", option)
+    assert "\nThese are single runs. To tell a difference from chance, " in text
+    assert "single runs" not in compare(capsys, "runs/conv_0", "runs/conv_1")
+    assert "Image by image" not in text
+    for name, factor in (("conv_1", 1.0), ("linear_1", 2.0)):
+        np.savez_compressed(folder / name / "test_errors.npz", mse=np.array([0.1, 0.3]) * factor, digest="0" * 64)
+    assert "Image by image\nmse: " in compare(capsys, "runs/conv_1", "runs/linear_1")
     turned = compare(capsys, "runs/linear_1", "runs/conv_1")
     assert ["architecture", "linear", "conv"] in [line.split() for line in turned.splitlines()]
 
 
 def test_files_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--csv", "a.csv", "--json", "a.json", "--markdown", "a.md"]
-    text = compare(capsys, "runs", "--sort=-test.mse", *options)
+    text = compare(capsys, "runs", "--each-run", "--sort=-test.mse", *options)
     assert order(text)[0] == "linear_0"
     with Path("a.csv").open() as file:
         assert [row["run"] for row in csv.DictReader(file)] == ["linear_0", "linear_1", "conv_1", "conv_0", "lost"]
@@ -177,7 +219,14 @@ def test_a_mistake_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["runs", "--top", "0"], ["runs", "--sort"], ["runs", "--colums", "x"], ["runs", "--all", "--top=1"]],
+    [
+        [],
+        ["runs", "--top", "0"],
+        ["runs", "--sort"],
+        ["runs", "--colums", "x"],
+        ["runs", "--all", "--top=1"],
+        ["runs", "--each-run", "--group-by=seed"],
+    ],
 )
 def test_what_argparse_refuses(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -9,27 +8,14 @@ from scipy import stats
 
 from autoenc.comparison.columns import Column
 from autoenc.comparison.comparison_warnings import group_warnings
-from autoenc.comparison.grouping import Group, estimate, group_columns, groups_of
+from autoenc.comparison.grouping import Group, group_columns, group_names, groups_by_seed, groups_of
 from autoenc.comparison.ranking import SortOrder, rank
 from autoenc.comparison.rendering import markdown_table
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import record
 
 
-@pytest.mark.parametrize("count", [2, 40])
-def test_the_interval_is_that_of_scipy(count: int) -> None:
-    values = [0.02 + 0.001 * math.sin(number) for number in range(count)]
-    found = estimate(values)
-    low, high = stats.t.interval(0.95, count - 1, loc=sum(values) / count, scale=stats.sem(values))
-    assert found.mean == pytest.approx((low + high) / 2)
-    assert found.half_width == pytest.approx((high - low) / 2)
-    assert found.runs == count
-
-
-def test_single_and_huge_numbers_have_a_mean() -> None:
-    assert estimate([0.5]) == (0.5, None, 1)
-    assert estimate([sys.float_info.max] * 3) == (sys.float_info.max, 0.0, 3)
-    assert estimate([1.7e308, -1.7e308]) == (0.0, None, 2)  # no float is large enough for the interval
+def test_huge_numbers_have_short_means() -> None:
     runs = [record(str(seed), {"mse": error}, seed=seed) for seed, error in enumerate([1e200, 2e200, 1.7e308])]
     assert len(cells(runs, "test.mse")["test.mse"][0]) < 30
 
@@ -130,6 +116,54 @@ def test_copies_are_warned_of_unless_grouped_by_seed() -> None:
     assert warnings(copies, "architecture", "seed") == []
     (warning,) = warnings(copies)
     assert "copies" in warning
+
+
+def test_copies_count_once() -> None:
+    errors = [0.10, 0.12, 0.14]
+    once = [record(f"a{seed}", {"mse": error}, seed=seed) for seed, error in enumerate(errors)]
+    copies = [record(f"b{seed}", {"mse": error + 0.02}, seed=seed) for seed, error in enumerate(errors)]
+    (group,) = groups([*once, *copies], "architecture")
+    half_width = stats.t.ppf(0.975, 2) * 0.02 / math.sqrt(3)
+    assert group.estimate("test.mse") == pytest.approx((0.13, half_width, 3))  # copies that differ are averaged
+    assert cells([*once, *copies])["n"] == ["3"]
+    assert warnings([*once, *copies[:1]])[0].startswith("1 run is a copy of another, with the same settings and seed")
+
+
+def test_a_seed_that_was_trained_again_is_not_left_out() -> None:
+    failed = [record(f"failed {seed}", state="failed", seed=seed) for seed in (0, 0, 5, 5)]
+    (group,) = groups([*RUNS[3:5], *failed], "architecture")
+    assert group.left_out == 1
+
+
+def test_runs_that_differ_only_in_their_seed_are_one_result_by_default() -> None:
+    elsewhere = record("linear 3", {"mse": 0.34}, seed=3, data_dir="/mnt", training={"epochs": 5, "snapshot_every": 1})
+    other_split = record("linear 4", {"mse": 0.31}, seed=4, dataset__split_seed=1)
+
+    def found(runs: Sequence[RunRecord]) -> list[list[str]] | None:
+        grouped = groups_by_seed(rank(runs, metric="test.mse"))
+        if grouped is None:
+            return None
+        return [[record.name for record in group.records] for section in grouped for group in section]
+
+    conv, linear = ["conv 0", "conv 1", "conv 2"], ["linear 0", "linear 1", "linear 3"]
+    assert found([*RUNS, elsewhere, other_split]) == [conv, ["linear 4"], linear]
+    assert found([RUNS[0], RUNS[3], RUNS[5]]) is None  # one seed each: the table of runs
+    assert found([RUNS[0], record("copy", {"mse": 0.1}, architecture__name="conv")]) is None
+
+
+def test_groups_are_named_by_labels_without_seeds_or_by_settings() -> None:
+    def names(*labels: str) -> list[str]:
+        kinds = ("conv", "conv", "linear")
+        runs = [
+            record(label, {"mse": 0.1}, label=label, seed=seed, architecture={"name": kind, "code_size": seed // 2})
+            for seed, (label, kind) in enumerate(zip(labels, kinds, strict=True))
+        ]
+        return group_names(groups(runs, "architecture", "architecture.code_size"))
+
+    assert names("wide conv, seed 0", "wide conv, seed 1", "flat, seed 2") == ["wide conv", "flat"]
+    assert names("conv, seed 0", "conv, seed 1", "conv, seed 2") == ["conv, code size 0", "linear, code size 1"]
+    assert names("a", "b", "c") == ["conv, code size 0", "linear, code size 1"]
+    assert group_names(groups(RUNS[:3], "architecture")) == ["the runs"]
 
 
 def test_numbers_that_are_not_comparable_have_no_mean_and_facts_a_range() -> None:

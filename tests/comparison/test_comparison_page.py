@@ -27,7 +27,7 @@ from autoenc.pictures.page import house_style
 from autoenc.runs import RunRecord, Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
 from tests.comparison.made_records import record
-from tests.comparison.run_folders import SUMMARY, make_run
+from tests.comparison.run_folders import CONFIG, SUMMARY, make_run
 from tests.conftest import TINY
 
 SETTINGS = ComparisonSettings(title=None, pictures=("error_against",), metric="mse", against="a.b", epochs=None)
@@ -203,3 +203,34 @@ def test_loss_curves_know_which_runs_denoise(tmp_path: Path, monkeypatch: pytest
     settings = dataclasses.replace(SETTINGS, pictures=("loss_curves",))
     assert draw_comparison(records, settings=settings, metric="mse", title="t", path=tmp_path / "page.png")
     assert drawing.call_args.kwargs["losses"] == [Loss("squares"), Loss("squares", denoising=True)]
+
+
+def test_seeds_are_drawn_as_one_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from autoenc.pictures import error_by_setting, loss_curves, scores_by_run
+
+    charts = {"loss_curves_by_run": loss_curves, "scores_by_run": scores_by_run, "error_by_setting": error_by_setting}
+    spies = {name: Mock(wraps=getattr(module, name)) for name, module in charts.items()}
+    for name, module in charts.items():
+        monkeypatch.setattr(module, name, spies[name])
+    errors = {("conv", 2): (0.1, 0.3, 0.2), ("conv", 4): (0.05, 0.06, 0.07), ("mlp", 2): (0.4,)}
+    jobs = {}
+    for (kind, size), scores in errors.items():
+        for seed, mse in enumerate(scores):
+            config = {**CONFIG, "architecture": {"name": kind, "code_size": size}, "seed": seed}
+            make_run(tmp_path / f"{kind}{size}{seed}", config=config, summary={**SUMMARY, "test": {"mse": mse}})
+            jobs[f"{kind}{size}{seed}"] = SweepJob(f"{kind}, code size {size}, seed {seed}", "", (), "")
+    pictures = ("loss_curves", "final_losses", "error_against", "codebook")
+    settings = dataclasses.replace(SETTINGS, pictures=pictures, against="architecture.code_size")
+    write_sweep(tmp_path, Sweep(jobs, dataclasses.asdict(settings)))
+    with caplog.at_level("INFO"):
+        assert compare_sweep(tmp_path) == tmp_path / "comparison.png"
+    drawn = {name: spy.call_args.args[0] for name, spy in spies.items()}
+    names = ["conv, code size 2 (3 seeds)", "conv, code size 4 (3 seeds)", "mlp, code size 2 (1 seed)"]
+    assert {name: len(seeds) for name, seeds in drawn["loss_curves_by_run"]} == dict(zip(names, (3, 3, 1), strict=True))
+    scores = {name: tuple(seed["test"] for seed in seeds) for name, seeds in drawn["scores_by_run"]}
+    assert scores == dict(zip(names, errors.values(), strict=True))
+    assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}
+    assert "conv, code size 2, seed 2 (median of 3 by test.mse) has no numbers of the picture 'codebook'" in caplog.text
+    assert "mlp, code size 2 has no numbers" in caplog.text

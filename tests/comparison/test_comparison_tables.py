@@ -8,6 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from autoenc.comparison.columns import MOST_SETTINGS, usual_metric
+from autoenc.comparison.grouping import groups_by_seed
 from autoenc.comparison.ranking import rank
 from autoenc.comparison.rendering import as_markdown, escape_markdown
 from autoenc.comparison.tables import (
@@ -213,3 +214,20 @@ def test_the_difference_is_printed_whole() -> None:
     assert ["dataset.limit", "null", "7"] in [line.split() for line in text.splitlines()]
     assert "Metrics: second has none" in text
     assert "test.mse" not in text
+
+
+def test_means_over_seeds_say_what_all_runs_share_and_show_few_of_many_settings() -> None:
+    settings = {f"key{number}": number for number in range(MOST_SETTINGS + 10)}
+    losses = {"mse": {"name": "mse", **settings}, "bce": {"name": "bce"}}
+    runs = [
+        record(f"{kind} {seed}", {"mse": 0.1 + seed}, loss=loss, seed=seed)
+        for kind, loss in losses.items()
+        for seed in (0, 1)
+    ]
+    runs += [record("other", {"mse": 0.3}, loss={"name": "mse", **dict.fromkeys(settings, -1)}, seed=0)]
+    ranking = rank(runs, metric="test.mse")
+    text = tables_printed(comparison_tables(ranking, TableOptions(metric="test.mse", groups=groups_by_seed(ranking))))
+    assert "The same for all ranked runs: dataset mnist, code_size 3, parameters 1,234" in text
+    assert "machine cpu" in text
+    assert "12 more settings differ" in text
+    assert len(next(line for line in text.splitlines() if "key0" in line).split()) < MOST_SETTINGS + 10

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from autoenc.comparison.report import write_report
 from autoenc.runs import RunRecord
@@ -185,6 +186,72 @@ def test_columns_are_chosen(page: Page) -> None:
     page.tick("runs", "images_per_second")
     assert len(page.all(".runs thead th[data-key]")) == before + 1
     assert page.header("images_per_second")
+
+
+@pytest.fixture
+def seeds(chrome: Chrome, tmp_path: Path) -> Page:
+    """Two settings with three seeds each, of which one failed; and one with a single seed."""
+    errors = {"mlp": (0.010, 0.011, 0.012), "conv": (0.0095, 0.0115), "linear": (0.0111,)}
+    runs = [
+        record(tmp_path, f"{name}{seed}", label=f"{name}, seed {seed}", mse=mse,
+               settings={"architecture__name": name, "seed": seed})
+        for name, all_errors in errors.items() for seed, mse in enumerate(all_errors)
+    ]  # fmt: skip
+    failed = record(
+        tmp_path, "c2", label="conv, seed 2", state="failed", settings={"architecture__name": "conv", "seed": 2}
+    )
+    write_report([*runs, failed], tmp_path / "r.html", title="Runs")
+    return Page(chrome, tmp_path / "r.html")
+
+
+def test_seeds_are_one_row_that_opens_to_its_runs(seeds: Page) -> None:
+    def cell(row: int, key: str) -> str:
+        heads = "[...document.querySelectorAll('.runs thead tr:last-child th')]"
+        at = seeds.run(f"return {heads}.findIndex(head => head.dataset.key === arguments[0])", key)
+        return str(seeds.texts(f".runs tbody tr:nth-child({row}) > :nth-child({at + 1})")[0])
+
+    seeds.header("test.mse").find_element("css selector", "button").click()
+    assert seeds.rows == ["conv", "mlp", "linear, seed 0"]  # by the means: 0.0105, 0.011, 0.0111
+    assert "0.010 ± 0.013 (2)" not in seeds.texts(".runs td.best")  # a mean over some of the seeds may be too good
+    assert "conv and mlp: no significant difference (" in seeds.one("#runs .comparisons").text
+    half = stats.t.ppf(0.975, 2) * 0.001 / 3**0.5
+    assert cell(2, "test.mse") == f"0.0110 ± {half:.4f}"
+    assert cell(1, "test.mse") == "0.010 ± 0.013 (2)"  # of three seeds: it may be too good
+    assert cell(3, "test.mse") == "0.01110"
+    assert cell(2, "seed") == "0, 1, 2"
+    assert cell(2, "test.pca_mse") == "0.05000"
+    assert seeds.texts(".runs tr.group .badge") == ["1 not finished"]
+    assert seeds.texts(".runs tr.group .open") == ["3 seeds", "3 seeds"]
+    seeds.all(".runs .open")[1].click()
+    assert seeds.rows == ["conv", "mlp", "mlp, seed 0", "mlp, seed 1", "mlp, seed 2", "linear, seed 0"]
+    assert seeds.all(".runs .open")[1].get_attribute("aria-expanded") == "true"
+    seeds.all(".runs .open")[1].click()
+    assert seeds.rows == ["conv", "mlp", "linear, seed 0"]
+    seeds.header("test.mse").find_element("css selector", "button").click()
+    assert seeds.rows == ["linear, seed 0", "mlp", "conv"]
+    seeds.tick("runs", "each run")
+    assert len(seeds.rows) == 7
+    assert seeds.filter("seed=1") == ["mlp, seed 1", "conv, seed 1"][::-1]
+    seeds.tick("runs", "each run")
+    assert len(seeds.filter("seed=1")) == 2  # a single seed each: no means
+    assert seeds.complaints() == []
+
+
+def test_seeds_are_selected_together_and_drawn_with_their_mean(seeds: Page) -> None:
+    seeds.select("mlp")
+    assert seeds.one(".count").text == "7 runs; 3 selected for the sections below"
+    seeds.go_to("curves")
+    assert seeds.texts("#curves .legend-entry") == ["mlp (3 seeds)"]
+    assert len({each.value_of_css_property("stroke") for each in seeds.all("#curves .curve")}) == 1
+    seeds.go_to("points")
+    assert len(seeds.all("#points .mean")) == 2
+    assert len(seeds.all("#points .point")) == 6
+    assert "means over the seeds of a setting, with 95 % intervals" in seeds.one("#points .note").text
+    bars = seeds.all("#points .interval")
+    lengths = [float(bar.get_attribute("y1") or 0) - float(bar.get_attribute("y2") or 0) for bar in bars]
+    halves = [stats.t.ppf(0.975, 2) * 0.001 / 3**0.5, stats.t.ppf(0.975, 1) * 0.001]
+    assert lengths[0] / lengths[1] == pytest.approx(halves[0] / halves[1], rel=0.01)
+    assert seeds.complaints() == []
 
 
 def test_selected_runs_are_compared_key_by_key(page: Page) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from autoenc.comparison.report import html_page, report_data
+from autoenc.runs import RunRecord
 from tests.comparison.report_examples import UNITS, VARIATIONAL, record, summary
 
 
@@ -119,6 +120,21 @@ def test_the_metric_that_is_ranked_by_is_among_very_many(tmp_path: Path) -> None
     assert len(found) == report_data.MOST_METRICS
     assert note.startswith("894 metrics are left out to keep this page small: train.a")
     assert html_page.contents([run], title="Runs")["notes"] == [note]
+
+
+def test_seeds_of_a_setting_are_a_group(tmp_path: Path) -> None:
+    def run(name: str, architecture: str, seed: int) -> RunRecord:
+        label = f"{architecture}, seed {seed}"
+        return record(tmp_path, name, label=label, settings={"architecture__name": architecture, "seed": seed})
+
+    waiting = record(tmp_path, "waiting", label="waiting", state="waiting", config={})
+    runs = [run("a", "conv", 0), run("b", "conv", 1), run("copy", "conv", 1), waiting, run("c", "linear", 0)]
+    found = report_data.groups(runs)
+    assert found is not None
+    assert found["members"] == [[[0], [1, 2]], [[4]], [[3]]]
+    assert found["labels"] == ["conv", "linear", "waiting"]
+    assert found["t"] == [pytest.approx(12.7062)]
+    assert report_data.groups([runs[0], *runs[3:]]) is None
 
 
 def test_metrics_name_their_baselines(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ def of_run(monkeypatch: pytest.MonkeyPatch) -> Draw:
 
 def by_run(*histories: tuple[str, Sequence[Row]], units: Sequence[str] = ()) -> Figure:
     losses = [Loss(unit) for unit in units or [UNIT] * len(histories)]
-    return drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
+    single = [(name, [history]) for name, history in histories]
+    return drawn(lambda: loss_curves_by_run(single, losses=losses, title="a title"))
 
 
 # One run
@@ -224,7 +225,7 @@ def test_other_units_have_charts_of_their_own() -> None:
 
 def test_losses_of_denoisers_have_a_chart_of_their_own() -> None:
     losses = [PLAIN, Loss(UNIT, denoising=True)]
-    histories = [("plain", falling(0.02)), ("denoiser", falling(0.03))]
+    histories = [("plain", [falling(0.02)]), ("denoiser", [falling(0.03)])]
     figure = drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
     assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, f"denoising error: {UNIT}"]
     assert DENOISING_ERROR in all_of(figure)
@@ -242,3 +243,15 @@ def test_runs_without_a_history_are_refused() -> None:
         by_run()
     with pytest.raises(ValueError, match="at least one epoch"):
         by_run(("a", rows(1.0)), ("b", []))
+
+
+def test_seeds_have_a_mean_and_faint_lines() -> None:
+    seeds = [rows(0.4, 0.2, 0.1, validation=[0.5, 0.3, 0.2]), rows(0.6, 0.4, validation=[0.7, 0.5])]
+    histories = [("conv (2 seeds)", seeds), ("mlp (1 seed)", [rows(0.9, 0.8)])]
+    figure = drawn(lambda: loss_curves_by_run(histories, losses=[Loss(UNIT)] * 2, title="a title"))
+    assert lines(figure)["conv (2 seeds)"] == pytest.approx(np.array([[1, 0.6], [2, 0.4]]))  # the epochs of both
+    faint = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines if (line.get_alpha() or 1) < 0.5]
+    assert faint == [[[1, 0.5], [2, 0.3], [3, 0.2]], [[1, 0.7], [2, 0.5]]]
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 2
+    assert "mean over seeds" in all_of(figure).replace("\n", " ")
+    check_layout(figure)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from scipy import stats
 
 from autoenc.pictures.charts import spread
 from autoenc.pictures.error_by_setting import Point, error_by_setting
@@ -54,11 +56,15 @@ def test_points_by_series_and_means_of_runs_with_the_same_setting() -> None:
         baseline=[(16, 0.15), (2, 0.6)],
     )
     found = lines(figure)
-    assert found["conv test"] == [[2, 0.2], [2, 0.4], [16, 0.1]]
+    assert found["conv test"] == [[2, pytest.approx(0.3)], [16, 0.1]]
     assert found["conv train"] == [[2, 0.3], [16, 0.05]]
     assert found["PCA, test"] == [[2, 0.6], [16, 0.15]]
-    means = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines]
-    assert [[2, pytest.approx(0.3)], [16, 0.1]] in means
+    single = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines if (line.get_alpha() or 1) < 0.5]
+    assert [[2, 0.2], [2, 0.4], [16, 0.1]] in single
+    half = stats.t.ppf(0.975, 1) * 0.1
+    (interval,) = (bars for bars in figure.axes[0].collections if isinstance(bars, LineCollection))
+    assert interval.get_segments()[0].tolist() == [[2, pytest.approx(0.3 - half)], [2, pytest.approx(0.3 + half)]]
+    assert "means over 1 to 2 seeds" in all_of(figure).replace("\n", " ")
     assert {"conv 0.1000", "mlp 0.5000", "PCA, test 0.1500"} <= set(written(figure))
     styles = {str(line.get_label()): line.get_linestyle() for line in figure.axes[0].lines}
     assert styles["PCA, test"] == "--"
@@ -106,7 +112,8 @@ def test_errors_that_are_missing_are_left_out() -> None:
 
 
 def scores(*rows: tuple[str, dict[str, float | None]], scale: str = "log") -> Figure:
-    return drawn(lambda: scores_by_run(rows, metric_label="mean squared error", title="a title", scale=scale))
+    single = [(name, [each]) for name, each in rows]
+    return drawn(lambda: scores_by_run(single, metric_label="mean squared error", title="a title", scale=scale))
 
 
 def test_a_row_a_run_in_the_order_given() -> None:
@@ -132,6 +139,24 @@ def test_a_split_that_no_run_has_is_left_out() -> None:
     assert set(lines(figure)) == {"train", "test"}
     assert "validation" not in all_of(figure)
     assert figure.axes[0].get_xscale() == "linear"
+
+
+def test_seeds_are_a_row_with_their_mean_and_interval() -> None:
+    seeds: list[dict[str, float | None]] = [{"test": 0.02}, {"test": 0.03}, {"test": 0.04}]
+    other: list[dict[str, float | None]] = [{"test": 0.05}]
+    rows = [("conv (3 seeds)", seeds), ("mlp (1 seed)", other)]
+    figure = drawn(lambda: scores_by_run(rows, metric_label="mse", title="a title"))
+    assert lines(figure)["test"] == [[pytest.approx(0.03), 0], [0.05, 1]]
+    everything = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines]
+    half = stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3)
+    assert [[pytest.approx(0.03 - half), 0], [pytest.approx(0.03 + half), 0]] in everything
+    assert [[0.02, 0], [0.03, 0], [0.04, 0]] in everything
+    assert {"0.030 ± 0.025", "0.05000", "conv (3 seeds)"} <= set(written(figure))
+    both = [(name, [{"train": value, "test": value} for value in (0.02, 0.03)]) for name in ("conv", "mlp")]
+    found = lines(drawn(lambda: scores_by_run(both, metric_label="mse", title="a title")))
+    assert all(low[1] < high[1] for low, high in zip(found["train"], found["test"], strict=True))  # side by side
+    assert "95 % intervals" in all_of(figure).replace("\N{NO-BREAK SPACE}", " ")
+    check_layout(figure)
 
 
 @pytest.mark.parametrize("count", [1, 20])

@@ -16,7 +16,9 @@ from typing import Any
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.comparison_warnings import ranking_warnings
 from autoenc.comparison.exports import write_text
-from autoenc.comparison.ranking import comparable_sections
+from autoenc.comparison.grouping import groups_by_seed
+from autoenc.comparison.paired import paired_lines
+from autoenc.comparison.ranking import comparable_sections, rank
 from autoenc.comparison.report import report_data
 from autoenc.comparison.report.code_maps import code_maps
 from autoenc.comparison.report.curves import curves
@@ -24,8 +26,8 @@ from autoenc.comparison.report.reconstructions import reconstructions
 from autoenc.runs import RunRecord, printable
 
 SCRIPTS = (
-    "elements.js", "format.js", "store.js", "filter.js", "columns.js", "table.js", "differences.js", "chart.js",
-    "curves.js", "lines.js", "points.js", "sprites.js", "matrix.js", "map.js", "main.js",
+    "elements.js", "format.js", "store.js", "groups.js", "filter.js", "columns.js", "table.js", "rows.js",
+    "differences.js", "chart.js", "curves.js", "lines.js", "points.js", "sprites.js", "matrix.js", "map.js", "main.js",
 )  # fmt: skip
 """In the order in which they form one program."""
 
@@ -76,9 +78,17 @@ def contents(records: Sequence[RunRecord], *, title: str, metric: str | None = N
         "mainMetric": main,
         "warnings": [] if main is None else ranking_warnings(comparable_sections(shown, main), main),
         "runs": report_data.runs(shown),
+        "groups": report_data.groups(shown),
+        "comparisons": _comparisons(shown, main),
         **{name: part.document for name, part in parts.items()},
         "notes": notes,
     }
+
+
+def _comparisons(records: Sequence[RunRecord], metric: str | None) -> list[str]:
+    """The sentences that compare settings paired by seed, section by section."""
+    sections = groups_by_seed(rank(records, metric=metric)) or []
+    return [] if metric is None else [line for groups in sections for line in paired_lines(groups, metric)]
 
 
 def as_json_in_html(values: Mapping[str, Any]) -> str:

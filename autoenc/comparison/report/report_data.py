@@ -7,13 +7,17 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
+from autoenc.comparison.grouping import group_names, grouped_by_setting, have_several_seeds
 from autoenc.comparison.keys import differing_settings, split_of
 from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, reasons
+from autoenc.evaluation.estimates import student_t
 from autoenc.evaluation.metrics import find_metric, metric_names
 from autoenc.runs import SPLITS, RunRecord, printable
 
 MOST_RUNS, MOST_SETTINGS, MOST_METRICS = 2000, 300, 120
 """What a browser shows quickly."""
+MOST_SEEDS = 200
+"""The interval of more is computed as if they were 200: at the most 0.6 % too wide."""
 MOST_REASONS = 5
 LONGEST_VALUE, LONGEST_SENTENCE = 160, 600
 """Characters."""
@@ -45,6 +49,27 @@ def runs(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
         known = {name: value for name, value in facts.items() if value is not None}
         found.append({"label": label, "name": record.name, "state": record.state, **known})
     return found
+
+
+def groups(records: Sequence[RunRecord]) -> dict[str, Any] | None:
+    """The runs by their settings without the seed; None if no setting has several seeds.
+
+    `members` has the indices of the runs of each seed, `t` the 97.5 % quantiles of Student's t distribution, from one
+    degree of freedom on.
+    """
+    configured = [record for record in records if record.settings]
+    found = grouped_by_setting(configured)
+    if not have_several_seeds(found):
+        return None
+    place = {record.name: index for index, record in enumerate(records)}
+    members = [[[place[record.name] for record in draw] for draw in group.draws.values()] for group in found]
+    largest = min(MOST_SEEDS, max(len(group.draws) for group in found))
+    others = [record for record in records if not record.settings]
+    return {
+        "labels": [*group_names(found), *(record.label for record in others)],
+        "members": [*members, *([[place[record.name]]] for record in others)],
+        "t": [short_number(student_t(degrees), digits=6) for degrees in range(1, largest)],
+    }
 
 
 def unique_labels(records: Sequence[RunRecord]) -> list[str]:

@@ -34,6 +34,7 @@ function buildSections() {
 }
 
 buildHeader();
+if (groups) store.colorBy = "setting";
 store.selected = new Set(firstSelection());
 looks = newLooks();
 guarded("runs", buildTable);

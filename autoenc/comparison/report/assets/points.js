@@ -126,7 +126,7 @@ function pointCharts() {
   const faint = points.some((point) => !point.look);
   const notes = [
     pointView.note,
-    "Each mark is a run.",
+    groups ? "Large marks with bars: means over the seeds of a setting, with 95 % intervals by Student's t. Small marks: runs." : "Each mark is a run.",
     faint ? "Runs that are not selected in the table are grey." : null,
     pointView.lines ? "Lines go through the means of runs that differ only in their seed." : null,
     byUnit.size > 1 ? "Runs in different units have charts of their own." : null,
@@ -144,7 +144,9 @@ function isPlace(value) {
 function drawPoints(points, { unit, width }) {
   const baseline = pointView.baseline ? baselinePoints(points) : [];
   const x = acrossAxis(points, baseline);
-  const y = numberAxis([...points.map((point) => point.y), ...baseline.map((point) => point.y)], {
+  const means = groups ? meansOf(points) : [];
+  const ends = means.flatMap(({ y: middle, half }) => [middle - half, middle + half]).filter((end) => end > 0 || !pointView.logY); // a log axis cuts them
+  const y = numberAxis([...points.map((point) => point.y), ...ends, ...baseline.map((point) => point.y)], {
     log: pointView.logY, label: labelled(pointView.y, unit),
   });
   const height = Math.round(Math.max(280, Math.min(480, width * 0.52)));
@@ -158,19 +160,45 @@ function drawPoints(points, { unit, width }) {
     point.at = [along(point.x) + (x.categories ? jitter(point.run.index) : 0), frame.py(point.y)];
     point.node = paint(
       shape("path", {
-        class: `mark point${point.look ? "" : " unselected"}`, d: markPath(point.look?.mark ?? 0, point.look ? 5.5 : 3.5),
+        class: `mark point${point.look ? "" : " unselected"}`, d: markPath(point.look?.mark ?? 0, point.look && !means.length ? 5.5 : 3.5),
         transform: `translate(${point.at[0].toFixed(1)} ${point.at[1].toFixed(1)})`,
       }),
       point.look,
     );
     frame.plot.append(point.node);
   }
+  frame.plot.append(...means.map((mean) => meanMark(mean, along(mean.x), frame)));
   const highlight = (indices) => {
     frame.plot.classList.toggle("faded", indices !== null);
     points.forEach((point) => point.node.classList.toggle("lit", indices !== null && indices.has(point.run.index)));
   };
   followPoints(frame, points, highlight);
   return { node: frame.node, highlight };
+}
+
+/** The means of the settings with several seeds at one place across, with half of their intervals. */
+function meansOf(points) {
+  const metric = metrics.get(pointView.y);
+  const found = [...groupBy(points, (point) => `${groupOf(point.run).index} ${asSet(point.x)}`).values()];
+  return found.flatMap((some) => {
+    const estimate = haveSeveralSeeds(some.map((point) => point.run)) ? estimateOf(metric, some.map((point) => point.run)) : null;
+    return estimate ? [{ x: some[0].x, y: estimate.mean, half: estimate.half ?? 0, look: some.find((point) => point.look)?.look ?? null }] : [];
+  });
+}
+
+/** A large mark with a bar; the bar ends where the axis does. */
+function meanMark({ y, half, look }, x, frame) {
+  const bottom = frame.box.top + frame.box.height;
+  const [low, high] = [frame.py(y - half), frame.py(y + half)];
+  const end = Number.isFinite(low) ? Math.min(low, bottom) : bottom;
+  return paint(
+    shape(
+      "g", { class: "mean" },
+      shape("line", { class: "interval", x1: x, x2: x, y1: end, y2: high }),
+      shape("path", { class: "mark", d: markPath(look?.mark ?? 0, 6), transform: `translate(${x.toFixed(1)} ${frame.py(y).toFixed(1)})` }),
+    ),
+    look,
+  );
 }
 
 function acrossAxis(points, baseline) {

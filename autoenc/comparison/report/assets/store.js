@@ -51,7 +51,7 @@ const MOST_SELECTED_AT_FIRST = 10;
 const store = {
   /** Indices of runs. */
   selected: new Set(),
-  /** "run", or the key of a setting. */
+  /** "run", "setting" for one colour for all seeds of a setting, or the key of a setting. */
   colorBy: "run",
   listeners: [],
 
@@ -91,7 +91,15 @@ function firstSelection() {
   const largest = [...bySection.values()].reduce((most, group) => (group.length > most.length ? group : most));
   const sign = metric.better === "higher" ? -1 : 1;
   largest.sort((a, b) => sign * (metric.of(a) - metric.of(b)));
-  return largest.slice(0, MOST_SELECTED_AT_FIRST).map((run) => run.index);
+  if (!groups) return largest.slice(0, MOST_SELECTED_AT_FIRST).map((run) => run.index);
+  const bySetting = [...groupBy(largest, groupOf).values()];
+  bySetting.sort((a, b) => sign * (estimateOf(metric, a).mean - estimateOf(metric, b).mean));
+  const whole = [];
+  for (const group of bySetting) {
+    if (whole.length && whole.length + group.length > MOST_SELECTED_AT_FIRST) break;
+    whole.push(...group.map((run) => run.index));
+  }
+  return whole;
 }
 
 function groupBy(items, key) {
@@ -110,9 +118,10 @@ let looks = { of: () => null, legend: [] };
 function newLooks() {
   const chosen = store.chosen;
   const setting = settings.get(store.colorBy);
-  const groups = setting ? groupBy(chosen, (run) => asSet(setting.of(run))) : groupBy(chosen, (run) => run.index);
-  const entries = [...groups.values()].map((group) => ({
-    label: setting ? asSet(setting.of(group[0])) : group[0].label,
+  const bySetting = store.colorBy === "setting";
+  const found = groupBy(chosen, (run) => (setting ? asSet(setting.of(run)) : bySetting ? groupOf(run) : run.index));
+  const entries = [...found.values()].map((group) => ({
+    label: setting ? asSet(setting.of(group[0])) : bySetting ? groupLabel(group) : group[0].label,
     value: setting ? setting.of(group[0]) : null,
     runs: group,
   }));
@@ -137,7 +146,7 @@ function paint(node, look) {
 /** A legend whose entries highlight their runs: `highlight` is called with a set of run indices, or null. */
 function legendOf(entries, highlight) {
   const list = element("ul", { class: "legend" });
-  if (store.colorBy !== "run") list.append(element("li", { class: "legend-title" }, store.colorBy));
+  if (settings.has(store.colorBy)) list.append(element("li", { class: "legend-title" }, store.colorBy));
   for (const entry of entries) {
     const indices = new Set(entry.runs.map((run) => run.index));
     const item = element("button", { type: "button", class: "legend-entry" }, swatch(entry.look), element("span", {}, entry.label));
@@ -152,7 +161,7 @@ function legendOf(entries, highlight) {
 
 function swatch(look) {
   return paint(
-    shape("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape("path", { d: markPath(look.mark, 4.6) })),
+    shape("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape("path", { d: markPath(look?.mark ?? 0, 4.6) })),
     look,
   );
 }

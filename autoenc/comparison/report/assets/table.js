@@ -1,9 +1,10 @@
-// The table of all runs, which sorts, filters, and selects the runs for the sections below it.
+// The table of all runs, which sorts, filters, and selects the runs for the sections below it. The seeds of a setting are
+// one row that opens to its runs.
 
 const MOST_ROWS = 400;
 const SHORT_NAME = 34; // characters that fit into one line, except on a phone
 
-const table = { columns: [], sort: { key: null, descending: false }, filter: () => true, states: new Set(), most: MOST_ROWS };
+const table = { columns: [], sort: { key: null, descending: false }, filter: () => true, states: new Set(), most: MOST_ROWS, eachRun: !groups, open: new Set() };
 
 function buildTable() {
   table.columns = tableColumns();
@@ -25,6 +26,7 @@ function buildTable() {
     element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "All runs, a table that scrolls" }, table.node),
     table.more,
     table.note,
+    data.comparisons.length ? element("ul", { class: "notes comparisons" }, ...data.comparisons.map((text) => element("li", {}, text))) : "",
   );
   drawTable();
   store.listeners.push(showSelection);
@@ -51,7 +53,7 @@ function tableTools() {
     },
   });
   const colors = selectBox("Colours by", {
-    options: [["run", "run"], ...mainSettings.map(({ key }) => [key, key])],
+    options: [...(groups ? [["setting", "setting, not seed"]] : []), ["run", "run"], ...mainSettings.map(({ key }) => [key, key])],
     value: store.colorBy,
     change: (key) => store.setColorBy(key),
   });
@@ -59,6 +61,7 @@ function tableTools() {
     "div", { class: "tools" },
     element("label", { class: "control grow" }, element("span", {}, "Filter"), box),
     stateFilter(),
+    groups ? checkbox("each run", { checked: false, change: (on) => { table.eachRun = on; drawRows(); } }) : null,
     element(
       "div", { class: "buttons", role: "group", "aria-label": "Select runs" },
       button("Select shown", () => store.select(shownRuns().map((run) => run.index)), { id: "select-shown" }),
@@ -107,11 +110,13 @@ function columnChooser() {
 /** A note on the order, with a warning if it ranks by the test split. */
 function rankingNote() {
   const { key } = table.sort;
-  if (key === null) return "Bold: the best of the runs shown.";
+  const means = table.eachRun ? "" : "\u00b1: half of the 95 % interval of the mean over seeds, by Student's t.";
+  if (key === null) return ["Bold: the best of the runs shown.", means].join(" ");
   const split = [...metrics.values()].some((metric) => metric.sections.length > 1);
   const tests = metrics.get(key)?.better && key.startsWith("test.");
   return [
     "Bold: the best of the runs shown.",
+    means,
     split ? "Runs that are not comparable are in separate groups, each with its own best; point at a number to see its group." : "",
     tests ? `Ranked by ${key}, on the test split. To choose among runs, rank by a validation column: a test score that was used to choose is no longer a test.` : `Sorted by ${key}.`,
   ].filter(Boolean).join(" ");
@@ -176,114 +181,26 @@ function sortBy(key) {
   drawRows();
 }
 
-// Rows.
-
-function rowOf(run, columns) {
-  const box = element("input", { type: "checkbox", on: { change: () => store.toggle(run.index, box.checked) } });
-  const mark = shape("svg", { class: "swatch", viewBox: "-6 -6 12 12", "aria-hidden": "true" }, shape("path", { d: markPath(0, 4.6) }));
-  const name = element("span", { class: run.label.length <= SHORT_NAME ? "run-name short" : "run-name" }, element("bdi", {}, run.label));
-  const badge = run.state === "finished" ? null : element("span", { class: `badge ${run.state}` }, run.state);
-  const said = (run.reasons ?? []).join(" \u00b7 ");
-  const reason = said ? element("span", { class: "reason", title: said }, said) : null;
-  const head = element(
-    "th", { class: "run", scope: "row", title: run.name },
-    element("label", {}, box, mark, element("span", { class: "run-text" }, name, badge, reason)),
-  );
-  const cells = columns.map((column) => element("td", { class: column.numeric ? "number" : "text" }, column.text(run)));
-  return { node: element("tr", { class: `state-${run.state}` }, head, ...cells), box, mark, cells };
-}
-
-function shownRuns() {
-  return runs.filter((run) => !table.states.has(run.state) && table.filter(run));
-}
-
-function drawRows() {
-  const shown = sorted(shownRuns());
-  const drawn = shown.slice(0, table.most);
-  table.body.replaceChildren(...withHeadings(drawn));
-  table.note.textContent = rankingNote();
-  markBest(shown);
-  table.more.hidden = drawn.length === shown.length;
-  table.more.textContent = `Show ${Math.min(MOST_ROWS, shown.length - drawn.length)} more of ${shown.length} runs`;
-  showSelection();
-}
-
-function sorted(shown) {
-  const { key, descending } = table.sort;
-  if (key === null) return shown;
-  const column = table.columns.find((found) => found.key === key);
-  const read = column ? column.value : (run) => run.label;
-  const place = sectionOfSorted() ?? (() => 0);
-  return [...shown].sort((a, b) => place(a) - place(b) || inOrder(read(a), read(b), descending) || a.index - b.index);
-}
-
-/** The section of each run if the sorting metric cannot rank all of them together; unranked runs are last. */
-function sectionOfSorted() {
-  const metric = metrics.get(table.sort.key);
-  if (!metric || metric.sections.length < 2) return null;
-  return (run) => (metric.sectionOf(run) < 0 ? metric.sections.length : metric.sectionOf(run));
-}
-
-/** The rows of runs in order, with a row above each group that names it. */
-function withHeadings(ordered) {
-  const place = sectionOfSorted();
-  const { sections } = metrics.get(table.sort.key) ?? {};
-  return ordered.flatMap((run, at) => {
-    const row = table.rows.get(run.index).node;
-    if (!place || (at > 0 && place(ordered[at - 1]) === place(run))) return [row];
-    const name = element("span", {}, sections[place(run)] ?? "not ranked");
-    return [element("tr", { class: "section" }, element("th", { scope: "rowgroup", colspan: table.cells.length + 1 }, name)), row];
-  });
-}
-
-const collator = new Intl.Collator("en", { numeric: true });
-
-/** Missing values come last, whichever way. */
-function inOrder(a, b, descending) {
-  const missing = (value) => value === undefined || value === null || Number.isNaN(value);
-  if (missing(a) || missing(b)) return missing(a) - missing(b);
-  const sign = descending ? -1 : 1;
-  if (!isNumber(a) || !isNumber(b)) return sign * collator.compare(asSet(a), asSet(b));
-  return sign * (Number(a > b) - Number(a < b));
-}
-
-/** The best of each section with at least two runs. */
-function markBest(shown) {
-  table.cells.forEach((column, place) => {
-    const { metric } = column;
-    if (!metric?.better) return;
-    const sign = metric.better === "higher" ? -1 : 1;
-    const sections = groupBy(shown.filter((run) => isFiniteNumber(metric.of(run)) && metric.sectionOf(run) >= 0), metric.sectionOf);
-    const best = new Map();
-    for (const [section, group] of sections) {
-      if (group.length > 1) best.set(section, Math.min(...group.map((run) => sign * metric.of(run))));
-    }
-    for (const run of shown) {
-      const cell = table.rows.get(run.index).cells[place];
-      const section = metric.sectionOf(run);
-      // All values that look like the best: one alone in bold would be a riddle.
-      const isBest = isFiniteNumber(metric.of(run)) && best.has(section) && measured(sign * best.get(section)) === measured(metric.of(run));
-      cell.classList.toggle("best", isBest);
-      if (metric.sections.length > 1 && section >= 0) cell.title = metric.sections[section];
-    }
-  });
-}
-
 // Selection.
 
 function selectShown(on) {
-  const indices = shownRuns().map((run) => run.index);
+  selectRuns(shownRuns(), on);
+}
+
+function selectRuns(some, on) {
+  const indices = some.map((run) => run.index);
   const others = [...store.selected].filter((index) => !indices.includes(index));
   store.select(on ? [...others, ...indices] : others);
 }
 
 function showSelection() {
-  for (const run of runs) {
-    const { box, mark, node } = table.rows.get(run.index);
-    const on = store.selected.has(run.index);
-    const look = looks.of(run);
-    box.checked = on;
-    node.classList.toggle("selected", on);
+  const rows = runs.map((run) => ({ ...table.rows.get(run.index), runs: [run] }));
+  for (const { box, mark, node, runs: some } of [...rows, ...table.items.filter((item) => item.runs.length > 1)]) {
+    const on = some.filter((run) => store.selected.has(run.index));
+    const look = store.colorBy === "run" && some.length > 1 ? null : looks.of(on[0] ?? some[0]);
+    box.checked = on.length === some.length;
+    box.indeterminate = on.length > 0 && on.length < some.length;
+    node.classList.toggle("selected", on.length > 0);
     paint(mark, look).firstChild.setAttribute("d", markPath(look?.mark ?? 0, 4.6));
   }
   const shown = shownRuns();

@@ -1,0 +1,60 @@
+"""Settings compared paired by seed: the mean of the differences over the seeds that both have, with its interval.
+
+Runs of one seed share the random numbers of their training, and often its luck. The differences vary less than the
+metrics do, so that fewer seeds show a difference (the paired t-test).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autoenc.comparison.grouping import SEED, Group, group_names
+from autoenc.comparison.ranking import better_direction
+from autoenc.evaluation.estimates import Estimate, estimate
+
+MOST_PAIRS = 5
+"""Lines below a table."""
+
+
+def paired_difference(one: Group, other: Group, key: str) -> Estimate | None:
+    """The mean of a metric's difference, `one` minus `other`, over their shared seeds; None if there are none."""
+    values, others = one.by_draw(key), other.by_draw(key)
+    differences = [value - others[draw] for draw, value in values.items() if draw in others]
+    return estimate(differences) if differences else None
+
+
+def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
+    """The setting with the best mean against each of the others, in sentences.
+
+    Empty if there is a single setting, if groups have more than seeds in them, or if no value is better than another.
+    """
+    means = {number: found.mean for number, group in enumerate(groups) if (found := group.estimate(key)) is not None}
+    unit = groups[0].records[0].unit(key)
+    better = better_direction(key, unit=unit)
+    if len(means) < 2 or better is None or groups[0].varying != (SEED,):
+        return []
+    best = (max if better == "higher" else min)(means, key=means.__getitem__)
+    names = group_names(groups)
+    others = [number for number in means if number != best]
+    where = f" ({', '.join(f'{name} {value}' for name, value in groups[0].apart.items())})" if groups[0].apart else ""
+    lines = [f"By {key}{where}, paired by seed (± half of the 95 % interval of the mean difference, by Student's t):"]
+    for number in others[:MOST_PAIRS]:
+        found = paired_difference(groups[best], groups[number], key)
+        lines.append(_sentence(names[best], names[number], found, higher_is_better=better == "higher"))
+    if len(others) > MOST_PAIRS:
+        lines.append(
+            f"... and {len(others) - MOST_PAIRS} more. Among many comparisons, about 1 in 20 shows a difference by "
+            "chance, and the best of many means is partly luck."
+        )
+    return lines
+
+
+def _sentence(one: str, other: str, found: Estimate | None, *, higher_is_better: bool) -> str:
+    if found is None or found.half_width is None:
+        shared = "no seed" if found is None else "only one seed"
+        return f"{one} and {other} share {shared}: an interval needs two or more seeds that both have."
+    size, seeds = found._replace(mean=abs(found.mean)).rounded, f"{found.runs} seeds"
+    if abs(found.mean) <= found.half_width:
+        return f"{one} and {other}: no significant difference ({size}, {seeds})."
+    first, second = (one, other) if (found.mean > 0) == higher_is_better else (other, one)
+    return f"{first} is {size} better than {second} ({seeds})."
