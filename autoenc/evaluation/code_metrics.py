@@ -113,8 +113,8 @@ CODE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="aggregate_kl_nats",
-        unit="nats from the codes of all images to N(0, I): the KL divergence of the mixture of posteriors, which is their "
-        "mean divergence minus mutual_information_nats",
+        unit="nats from the codes of all images to N(0, I): the KL divergence of the mixture of posteriors, which is "
+        "their mean divergence minus mutual_information_nats",
         better="lower",
         per_split=aggregate_divergence,
         level="full",

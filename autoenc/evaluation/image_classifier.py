@@ -50,7 +50,7 @@ class ImageClassifier(nn.Module):
     def features(self, images: Tensor, *, device: Device) -> Tensor:
         """The hidden layer for uint8 images (N, C, H, W) on the device, (N, FEATURES), float64 on the CPU."""
         with torch.no_grad():
-            return torch.cat([self.body(batch).double().cpu() for batch in batches(images, device=device)])
+            return torch.cat([self.body(batch).cpu().double() for batch in batches(images, device=device)])
 
     def correct(self, split: Split, *, device: Device) -> Tensor:
         """Whether each image of a split is put into its class, bool (N,), on the CPU."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from autoenc.data.datasets import DATASETS, Dataset, DatasetError, Split
 from autoenc.data.datasets.other_dataset import other_dataset
-from autoenc.data.noise import NoNoise
+from autoenc.data.noise.pixels import NoNoise
 from autoenc.evaluation import image_classifier
 from autoenc.evaluation.evaluation_settings import Full
 from autoenc.evaluation.metrics import METRICS
