@@ -24,8 +24,8 @@ FIELDS: dict[str, Callable[[RunRecord], Any]] = {
 
 IRRELEVANT = ("data_dir", "resume", "rerun", "figures", "comparison", "tracker", "sweep", "hydra")
 IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every", "evaluation")
-"""Settings that no metric depends on: where things are, and what a run keeps, draws and reports. The choice `evaluation`
-stands for its settings, which count.
+"""Settings that no metric depends on: where things are, and what a run keeps, draws and reports. The name of an
+`evaluation` stands for its settings, which count.
 """
 
 
