@@ -43,7 +43,7 @@ GROUPS: dict[str, Registry[Any]] = {
 
 DEFAULTS_OF_EARLIER_RUNS: dict[str, Any] = {
     "tracker": {"name": "none"},
-    "evaluation": {"name": "quick", "probe_images": 5000},
+    "evaluation": {"name": "quick", "probe_images": 2000},
 }
 """Keys of groups that the first runs did not record in their config.yaml, with what those runs did."""
 

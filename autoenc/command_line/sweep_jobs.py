@@ -65,13 +65,18 @@ class SweepPlan:
 
     def has_other_images(self, job: Job) -> bool:
         """Whether the job's folder was trained on other images than the job would be trained on now."""
-        from autoenc.data.datasets.digests import differing
-
-        trained_on = _stored_digests(job.folder)
-        return bool(trained_on and differing(self._digests_of(job.task.config), trained_on))
+        return self._trained_on_others(job.folder, job.task.config)
 
     def source(self) -> Source:
-        """Where the jobs come from."""
+        """Where the jobs come from.
+
+        Raises:
+            ConfigError: a search, which learns from its earlier trials, had other settings or images.
+        """
+        earlier = [] if self.sweeper.knows_all_jobs else [self.folder.path / name for name in self.folder.jobs]
+        if any(self._trained_on_others(folder, self._first_values) for folder in earlier):
+            problem = "the earlier trials of this search were trained on other images than the dataset has now"
+            raise ConfigError("sweep.name", f"{problem}; choose another name", value=str(self.config.sweep.name))
         return self.sweeper.build_source(
             self.overrides, folder=self.folder.path, values=self._first_values, rerun=self.settings.rerun
         )
@@ -129,6 +134,12 @@ class SweepPlan:
     def _identity_in(self, folder: Path) -> str | None:
         has_config = (folder / "config.yaml").is_file()
         return identity(RunDirectory(folder).config(), swept=self.varied) if has_config else None
+
+    def _trained_on_others(self, folder: Path, config: Mapping[str, Any]) -> bool:
+        from autoenc.data.datasets.digests import differing
+
+        trained_on = _stored_digests(folder)
+        return bool(trained_on and differing(self._digests_of(config), trained_on))
 
     def _digests_of(self, config: Mapping[str, Any]) -> Mapping[str, str]:
         """The digests of the images of a config, read once for each dataset; none if they are not available here."""

@@ -41,7 +41,8 @@ def _means(matrix: DenoisingMatrix) -> Table:
     }
     table = [Column("run", matrix.runs, right=False)]
     for name, values in columns.items():
-        best = frozenset(np.flatnonzero(values == values.max()).tolist()) if len(values) > 1 else frozenset()
+        largest = values.max(initial=-np.inf, where=np.isfinite(values))
+        best = frozenset(np.flatnonzero(values == largest).tolist()) if len(values) > 1 else frozenset()
         table.append(Column(name, [f"{value:+.2f}" if np.isfinite(value) else "" for value in values], best=best))
     return table if len(matrix.runs) == 1 else [Column("", _numbers(matrix.runs)), *table]
 

@@ -66,10 +66,9 @@ def _probe(name: str, hits: Callable[..., Tensor | None], *, of: Representation)
         "pixels": ("pixels_", "pixels"),
     }[of]
     probe = {"linear_probe": "logistic regression", "knn": "the majority of the 5 nearest neighbours"}[name]
-    fitted = "fitted to at most {probe_images} training images"
     return Metric(
         name=f"{prefix}{name}_accuracy",
-        unit=f"share of images put into their class by {probe} on {given}; {fitted}",
+        unit=f"accuracy of {probe} on {given}: fitted to at most {{probe_images}} training images",
         better=None if prefix else "higher",
         per_split=functools.partial(hits, representation=of),
         baseline="" if prefix else f"pca_{name}_accuracy",
@@ -88,7 +87,8 @@ CODE_METRICS: tuple[Metric, ...] = (
     _probe("knn", knn_hits, of="pixels"),
     Metric(
         name="kmeans_accuracy",
-        unit="share of images in the k-means cluster of codes that is matched to their class, one for each class",
+        unit="accuracy of k-means on the codes: share of images in the cluster that is matched to their class, with as "
+        "many clusters as classes",
         better="higher",
         per_split=kmeans_accuracy,
         level="full",
@@ -97,7 +97,7 @@ CODE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="effective_rank",
-        unit="dimensions: the exponential of the entropy of the singular values of the codes, centred",
+        unit="dimensions that the codes use: the exponential of the entropy of their singular values, centred",
         per_split=effective_rank,
         level="full",
         splits=HELD_OUT,
@@ -105,7 +105,7 @@ CODE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="mutual_information_nats",
-        unit="nats, between an image of the split and its code; at most the logarithm of the number of images",
+        unit="nats between an image and its code: at most the logarithm of the number of images",
         per_split=mutual_information,
         level="full",
         splits=HELD_OUT,
@@ -113,8 +113,8 @@ CODE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="aggregate_kl_nats",
-        unit="nats: the KL divergence from N(0, I) of the mixture of all images' posteriors; kl_nats minus "
-        "mutual_information_nats",
+        unit="nats from the codes of all images to N(0, I): the KL divergence of the mixture of posteriors, which is their "
+        "mean divergence minus mutual_information_nats",
         better="lower",
         per_split=aggregate_divergence,
         level="full",

@@ -16,10 +16,10 @@ HELD_OUT = ("test", "validation")
 
 def classifier_hits(scored: ScoredSplit) -> Tensor | None:
     """1 for each image that the classifier puts into its class, else 0, (N,)."""
-    classifier = scored.trained.classifier
-    if scored.compared is None or classifier is None:
+    if scored.compared is None or scored.trained.classifier is None:
         return None
-    return classifier.correct(scored.split, device=scored.trained.device).to(scored.split.images.device).float()
+    correct = scored.trained.classifier.correct(scored.split, device=scored.trained.device)
+    return correct.to(scored.split.images.device).float()
 
 
 def precision(scored: ScoredSplit) -> Tensor | None:
@@ -55,14 +55,14 @@ def outlier_auroc_by_elbo(scored: ScoredSplit) -> float | None:
     return auroc(scored, negative_elbos) if scored.trained.model.bottleneck.variational else None
 
 
-_FEATURES = "on features of a classifier trained on the training split"
-_COUNT = "as many samples from N(0, I) as images, at most 10,000"
-_PAIRS = "share of pairs of an image and one of evaluation.other_dataset in which the latter has the larger"
+_FEATURES = "features of a classifier trained on the training split"
+_COUNT = "with as many samples from N(0, I) as images, at most 10,000"
+_PAIRS = "share of pairs of an image and another in which the other has the larger one, ties count half"
 
 SAMPLE_METRICS: tuple[Metric, ...] = (
     Metric(
         name="classifier_accuracy",
-        unit="share of images that the classifier behind the other classifier_ metrics puts into their class",
+        unit="accuracy of the classifier whose features measure the samples: trained on the training split",
         per_split=classifier_hits,
         level="full",
         splits=HELD_OUT,
@@ -70,7 +70,7 @@ SAMPLE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="classifier_frechet_distance",
-        unit=f"squared Fréchet distance of samples and images {_FEATURES}; no Inception FID; {_COUNT}",
+        unit=f"squared Fréchet distance of samples and images: on {_FEATURES}, not Inception's, {_COUNT}",
         better="lower",
         per_split=frechet_distance,
         level="full",
@@ -81,7 +81,7 @@ SAMPLE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="classifier_precision",
-        unit=f"share of samples among the images, by 3 nearest neighbours {_FEATURES}; {_COUNT}",
+        unit=f"share of samples among the images: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
         better="higher",
         per_split=precision,
         level="full",
@@ -91,7 +91,7 @@ SAMPLE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="classifier_recall",
-        unit=f"share of images among the samples, by 3 nearest neighbours {_FEATURES}; {_COUNT}",
+        unit=f"share of images among the samples: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
         better="higher",
         per_split=recall,
         level="full",
@@ -101,7 +101,7 @@ SAMPLE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="outlier_auroc_mse",
-        unit=f"{_PAIRS} mse; ties count half",
+        unit=f"AUROC of telling images of evaluation.other_dataset by their mse: {_PAIRS}",
         better="higher",
         per_split=outlier_auroc_by_error,
         level="full",
@@ -111,7 +111,7 @@ SAMPLE_METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="outlier_auroc_elbo",
-        unit=f"{_PAIRS} negative ELBO; ties count half",
+        unit=f"AUROC of telling images of evaluation.other_dataset by their negative ELBO: {_PAIRS}",
         better="higher",
         per_split=outlier_auroc_by_elbo,
         level="full",

@@ -61,7 +61,7 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
     distance = FrechetInceptionDistance(feature=_Features(real.shape[1]))
     distance.update(real, real=True)
     distance.update(generated, real=False)
-    return float(distance.compute())
+    return max(0.0, float(distance.compute()))  # rounding may make it negative
 
 
 class _Features(nn.Module):

@@ -33,6 +33,7 @@ from autoenc.pictures.denoising_matrix import DenoisingMatrix
 from autoenc.runs import RunDirectory, RunRecord, printable
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
+from autoenc.training.step import NotFiniteError
 
 FILE = "denoising_matrix"
 """The name of the files, without their suffix."""
@@ -95,19 +96,24 @@ def denoise_with(
     Raises:
         ConfigError: the settings do not fit, or the runs have different test images.
         ValueError: a run cannot be loaded, or its images are not available.
+        NotFiniteError: an error is not finite.
     """
     listed = noise_levels(settings.noises, usual_settings=usual_settings)
     models = [load_run(record.path, device=device.torch_device, dataset_path=dataset_path) for record in records]
     images = _shared_images(records, models, limit=settings.limit).to(device.torch_device)
     own = [level_of(model.config.noise, usual_settings=usual_settings) for model in models]
     levels = _in_order([*listed, *(level for level in own if level.noise.corrupts)])
+    errors = denoising_errors([model.model for model in models], images, levels=levels, device=device)
+    for record, denoising in zip(records, errors.denoising, strict=True):
+        if not np.isfinite(denoising).all():
+            raise NotFiniteError(f"{record.path}: some of its denoising errors are not finite")
     return DenoisedRuns(
         records=records,
         models=models,
         levels=levels,
         listed=np.array([level in listed for level in levels]),
         trained_on=np.array([[level == each for level in levels] for each in own]),
-        errors=denoising_errors([model.model for model in models], images, levels=levels, device=device),
+        errors=errors,
     )
 
 
@@ -129,10 +135,8 @@ def write_matrices(tested: DenoisedRuns, *, settings: Denoising, device: Device,
     if output is not None:
         output.mkdir(exist_ok=True)
         write_text(output / f"{FILE}.csv", rows_as_csv(list(_rows(tested))))
-        drawn = tested.picture(range(len(tested.records))).draw(
-            output, title=f"Denoising by {len(tested.records)} runs"
-        )
-        paths += [output / f"{FILE}.csv", drawn]
+        title = f"Denoising {tested.models[0].config.dataset.name} with {len(tested.models)} models".replace("_", " ")
+        paths += [output / f"{FILE}.csv", tested.picture(range(len(tested.models))).draw(output, title=title)]
     return paths
 
 

@@ -88,7 +88,7 @@ def evaluate(prepared: Prepared) -> Evaluation:
 
 
 def _details(test: ScoredSplit) -> dict[str, Any]:
-    """`kl_nats_by_entry`: the KL divergence of each entry of a variational model's code, averaged over the images."""
+    """`kl_nats_by_entry`: of a variational model, the KL divergence of each code entry, averaged over clean images."""
     if test.trained.settings.level != "full" or test.posterior is None:
         return {}
     return {"kl_nats_by_entry": test.posterior.divergences().mean(0).tolist()}

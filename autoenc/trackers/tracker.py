@@ -154,6 +154,10 @@ class Tracker:
             log.debug("The tracker's error in full:", exc_info=error)
 
 
+NOT_TRACKED = ("health", "units", "standard_errors", "digests", "duplicates", "evaluation")
+"""Entries of `summary.json` that no tracker receives."""
+
+
 @dataclass
 class Tracking:
     """The tracker of a run, once the run is prepared far enough to have one."""
@@ -199,9 +203,10 @@ def _dated(rows: Sequence[Row], *, end: float) -> list[Epoch]:
 def _scores(summary: Mapping[str, Any]) -> dict[str, float]:
     """Name the numbers of `summary.json`: `test/mse`, and the others after `final/`, since epochs have the same names.
 
-    Dead and saturated units are left out: their names are those of the model's layers, and differ from run to run.
+    What describes the scores is left out, and so are dead and saturated units: their names are those of the model's
+    layers, and differ from run to run.
     """
-    flat = flattened({name: value for name, value in summary.items() if name not in {"health", "units"}})
+    flat = flattened({name: value for name, value in summary.items() if name not in NOT_TRACKED})
     found = {key.replace(".", "/"): value for key, value in flat.items() if isinstance(value, (int, float))}
     return {name if name.startswith("test/") else f"final/{name}": float(value) for name, value in found.items()}
 

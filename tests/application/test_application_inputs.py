@@ -241,7 +241,7 @@ def test_pictures_become_white_where_those_of_the_training_did(
     assert "dark images" not in caplog.text
     np.testing.assert_allclose(codes_of(of_twelve_bits, "dark"), dark, rtol=1e-4, atol=1e-5)
     assert (
-        "dark: dark images: the brightest pixel of all 5 pictures with integers of more than 8 bits is 1008, "
+        "dark: dark images: the brightest pixel of 5 pictures with integers of more than 8 bits is 1008, "
         "25 % of white (4080); --white=1023 makes them brighter"
     ) in caplog.messages
     np.testing.assert_allclose(codes_of(of_twelve_bits, "dark", white=63 * 16), expected, rtol=0.1, atol=0.1)
@@ -279,3 +279,15 @@ def test_a_terminal_shows_how_many_are_done(
     assert ("reconstructing" in text.getvalue()) == terminal
     assert ("10/10" in text.getvalue()) == terminal
     assert terminal or not text.getvalue()
+
+
+def test_every_batch_is_checked_before_anything_is_written(finished: Path, elsewhere: Path) -> None:
+    images = np.random.default_rng(0).random((5, 8, 8))
+    images[3] *= 16
+    np.save("images.npy", images)
+    for action, output in (("reconstruct", "out"), ("denoise", "out"), ("encode", "a.npz"), ("score", "a.csv")):
+        refusal = told(finished, "images.npy", output, action, batch_size=2)
+        assert refusal.startswith("INPUT=images.npy: pixels must be floats in [0, 1]; these are from 0.0")
+        assert not Path(output).exists()
+    do(finished, "images.npy", "out", limit=3, batch_size=2)
+    assert len(list(Path("out").iterdir())) == 4

@@ -120,7 +120,7 @@ def test_a_run_is_scored_again_as_at_its_end(runs: Path, caplog: pytest.LogCaptu
     assert main(["runs/gaussian", "evaluation=quick"]) == 0
     after = run.summary()
     recorded = after.pop("evaluation")
-    assert recorded == {"scores": {"settings": {"name": "quick", "nll_samples": 0}, "device": "cpu"}}
+    assert recorded == {"scores": {"settings": run.config()["evaluation"], "device": "cpu"}}
     assert after["test"].pop("denoising_gain_db") == 3
     assert after == before
     again = read_arrays(run.path / "test_errors.npz", most=2**20)

@@ -187,3 +187,20 @@ def test_duplicates_are_counted_and_logged(elsewhere: Path, capsys: pytest.Captu
     assert duplicates["train"] + duplicates["test"] + (duplicates["test_in_train"] > 0) == 5
     printed = capsys.readouterr().out
     assert f"Duplicate images: {duplicates['train']} of 36 train images repeat an earlier one" in printed
+
+
+def test_a_search_is_not_continued_on_other_images(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna")
+    paint(elsewhere / "pictures")
+    search = ["hydra/sweeper=optuna", "optimizer.learning_rate=tag(log, interval(1e-4, 1e-1))"]
+    command = [*TINY, *FOLDER, "dataset.path=pictures", "-m", "sweep.name=s", "comparison.pictures=[]", *search]
+    assert main([*command, "hydra.sweeper.n_trials=1"]) == 0
+    before = contents(Path("outputs/sweeps/s"))
+    paint(elsewhere / "pictures", seed=1)
+    capsys.readouterr()
+    assert main([*command, "hydra.sweeper.n_trials=2"]) == 2
+    expected = (
+        "error: sweep.name=s: the earlier trials of this search were trained on other images than the dataset has"
+    )
+    assert capsys.readouterr().err == f"{expected} now; choose another name\n"
+    assert contents(Path("outputs/sweeps/s")) == before

@@ -43,6 +43,7 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
                 "metrics.jsonl",
                 "status.json",
                 "summary.json",
+                "test_errors.npz",
                 "train.log",
             ),
             *(f"figures/{name}.png" for name in ("loss_curves", "progress", "reconstructions")),
@@ -52,14 +53,19 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     summary = json.loads((run / "summary.json").read_text())
     assert set(summary) == {
         *("test", "validation", "train", "parameters", "code_size", "best_epoch", "epochs", "seconds"),
-        *("images_per_second", "device", "units", "health", "digests", "duplicates"),
+        *("images_per_second", "device", "units", "health", "digests", "duplicates", "standard_errors"),
     }
     assert set(summary["digests"]) == {"train", "validation", "test", "training_pool"}
     assert set(summary["duplicates"].values()) == {0}
     plain = {"mse", "mae", "psnr", "bce", "ssim"}
-    assert set(summary["test"]) == plain | {f"noisy_{name}" for name in plain} | {"loss", "pca_mse"}
-    assert set(summary["train"]) == set(summary["validation"]) == set(summary["test"]) - {"pca_mse"}
-    assert summary["test"]["loss"] == pytest.approx(summary["test"]["noisy_mse"], rel=1e-6)
+    everywhere = plain | {f"denoising_{name}" for name in plain} | {"loss"}
+    baselines = {
+        f"{name}_mse" for name in ("mean_image", "pca", "noise", "median", "pca_denoising", "linear_denoising")
+    }
+    probes = {f"{given}{name}_accuracy" for given in ("", "pca_", "pixels_") for name in ("linear_probe", "knn")}
+    assert set(summary["train"]) == everywhere
+    assert set(summary["test"]) == set(summary["validation"]) == everywhere | baselines | probes
+    assert summary["test"]["loss"] == pytest.approx(summary["test"]["denoising_mse"], rel=1e-6)
     assert set(summary["units"]) >= set(summary["test"])
     assert summary["parameters"] == 2 * 64 * 3 + 3 + 64
     assert summary["code_size"] == 3
@@ -69,7 +75,7 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     assert set(environment) == {"packages", "python", "platform", "git", "device", "threads", "command_line"}
     row = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
     assert set(row) == {
-        *("epoch", "train/loss", "validation/loss", "validation/mse", "validation/noisy_mse"),
+        *("epoch", "train/loss", "validation/loss", "validation/mse", "validation/denoising_mse"),
         *("learning_rate", "seconds", "images_per_second"),
     }
     config = yaml.safe_load((run / "config.yaml").read_text())

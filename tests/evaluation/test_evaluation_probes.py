@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import permutations
 
 import numpy as np
@@ -47,7 +46,7 @@ def test_the_linear_probe_is_scikit_learns_regression_on_standardized_vectors(
     expected.fit(scaler.transform(fitted_on.vectors.numpy()), fitted_on.labels.numpy())
     predicted = linear_probe(fitted_on)(scored.vectors)
     same = (predicted.numpy() == expected.predict(scaler.transform(scored.vectors.numpy()))).mean()
-    assert same > 0.995  # rounding moves images next to a boundary
+    assert same > 0.995  # the tolerance moves images next to a boundary
     assert 0.9 < share(predicted, scored.labels) < 0.95
 
 
@@ -61,16 +60,6 @@ def test_the_linear_probe_does_not_depend_on_scale_or_offset(digits: tuple[Label
 def test_the_linear_probe_cannot_tell_rings_apart_and_neighbours_can() -> None:
     assert share(linear_probe(rings())(rings().vectors), rings().labels) < 0.7
     assert share(nearest_neighbours(rings())(rings().vectors), rings().labels) == 1
-
-
-def test_a_probe_that_has_not_converged_warns_no_one(
-    digits: tuple[Labelled, Labelled], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(probes, "MOST_STEPS", 2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        predicted = linear_probe(digits[0])(digits[1].vectors)
-    assert share(predicted, digits[1].labels) > 0.5
 
 
 def test_classes_keep_their_numbers() -> None:

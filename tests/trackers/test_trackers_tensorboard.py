@@ -59,7 +59,15 @@ def test_tensorboard_finds_numbers_units_settings_and_pictures(train: Train, unt
     epochs = {name for row in rows for name in row} - {"epoch"}
     scores = {f"test/{name}" for name in summary["test"]}
     final = {f"final/{split}/{name}" for split in ("train", "validation") for name in summary[split]}
-    further = {"parameters", "code_size", "best_epoch", "epochs", "seconds/total", "seconds/training"}
+    further = {
+        "parameters",
+        "code_size",
+        "best_epoch",
+        "epochs",
+        "seconds/total",
+        "seconds/training",
+        "seconds/evaluation",
+    }
     further_names = {f"final/{name}" for name in {*further, "images_per_second"}}
     assert set(reader.Tags()["scalars"]) == epochs | scores | final | further_names
     for name in epochs:
@@ -71,7 +79,7 @@ def test_tensorboard_finds_numbers_units_settings_and_pictures(train: Train, unt
     assert times[-1] <= (run / "status.json").stat().st_mtime
 
     units = summary["units"]
-    for name, unit in {"test/mse": "mse", "validation/noisy_mse": "noisy_mse", "train/loss": "loss"}.items():
+    for name, unit in {"test/mse": "mse", "validation/denoising_mse": "denoising_mse", "train/loss": "loss"}.items():
         assert reader.SummaryMetadata(name).summary_description == units[unit]
     assert reader.SummaryMetadata("test/mse").data_class == summary_pb2.DATA_CLASS_SCALAR  # or its server forgets them
     assert reader.SummaryMetadata("final/seconds/total").summary_description == "seconds"

@@ -103,7 +103,7 @@ def _visible_files(folder: Path, *, passed_over: dict[Path, Path]) -> Iterator[s
                     passed_over[Path(here)] = Path(name)
                     folders.clear()
                     continue
-                folders[:] = sorted(name for name in folders if not name.startswith("."))
+                folders[:] = [name for name in folders if not name.startswith(".")]
                 links += [path for path in (f"{here}/{name}" for name in folders) if os.path.islink(path)]  # noqa: PTH114
                 yield from (f"{here}/{name}" for name in files if not name.startswith("."))
         starts = links

@@ -29,7 +29,8 @@ def white_problems(facts: Counter[PictureFacts], *, white: float | None, key: st
     """
     for kind in sorted({fact.pixels for fact in facts}):
         of_kind = {fact: count for fact, count in facts.items() if fact.pixels == kind}
-        pictures = f"{sum(of_kind.values())} pictures with {kind}"
+        total = sum(of_kind.values())
+        pictures = f"{total} {'picture' if total == 1 else 'pictures'} with {kind}"
         darkest, brightest = min(fact.darkest for fact in of_kind), max(fact.brightest for fact in of_kind)
         limit = white if white is not None else 255 if kind == "8 bits" else SIXTEEN_BIT_WHITE
         clipped = sum(count for fact, count in of_kind.items() if fact.darkest < 0 or fact.brightest > limit)
@@ -41,7 +42,7 @@ def white_problems(facts: Counter[PictureFacts], *, white: float | None, key: st
         elif 0 < brightest < _DARK * limit:
             enough = brightest if kind == "floating-point numbers" else 2 ** int(brightest).bit_length() - 1
             yield (
-                f"dark images: the brightest pixel of all {pictures} is {brightest:g}, "
+                f"dark images: the brightest pixel of {pictures} is {brightest:g}, "
                 f"{100 * brightest / limit:.2g} % of white ({limit:g}); {key}={enough} makes them brighter"
             )
 

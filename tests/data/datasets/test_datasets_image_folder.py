@@ -361,7 +361,7 @@ def test_dark_pictures_are_warned_about(
     brightest = max(range(white // 64, white // 16, white // 128))
     enough = 4095 if dtype is np.uint16 else 15
     assert warning == (
-        f"dark images: the brightest pixel of all {len(list(tmp_path.iterdir()))} pictures with {kind} is {brightest}, "
+        f"dark images: the brightest pixel of {len(list(tmp_path.iterdir()))} pictures with {kind} is {brightest}, "
         f"{100 * brightest / white:.2g} % of white ({white}); dataset.white={enough} makes them brighter"
     )
 
@@ -373,7 +373,7 @@ def test_one_bright_picture_is_enough(tmp_path: Path, caplog: pytest.LogCaptureF
     paint(tmp_path, "bright.png")  # of another kind: it does not hide that the others are dark
     sixteen_bits(tmp_path, 0, 10, 4095, 4000)
     build(tmp_path)
-    assert "dark images: the brightest pixel of all 4 pictures with integers of more than 8 bits is 4095" in caplog.text
+    assert "dark images: the brightest pixel of 4 pictures with integers of more than 8 bits is 4095" in caplog.text
 
 
 def test_black_pictures_are_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
