@@ -120,10 +120,14 @@ def groups_by_seed(ranking: Ranking, *, also_by: Sequence[str] = ()) -> list[lis
 
 
 def group_names(groups: Sequence[Group]) -> list[str]:
-    """A name for each of several groups: the label of its runs without the seed, else the settings that differ."""
+    """A name for each of several groups: the label of its runs without the seed, else the settings that differ.
+
+    The labels of several sweeps do not name what differs between the sweeps.
+    """
     labels = [{_without_seed(record) for record in group.records} for group in groups]
     names = ["".join(each) for each in labels if len(each) == 1]
-    if all(names) and len(set(names)) == len(groups):
+    sweeps = {record.sweep for group in groups for record in group.records}
+    if all(names) and len(set(names)) == len(groups) and len(sweeps) == 1:
         return names
     differing = [key for key in groups[0].values if len({as_typed(group.values[key]) for group in groups}) > 1]
     known = [[key for key in differing if group.values[key] is not None] for group in groups]

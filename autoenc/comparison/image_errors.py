@@ -73,6 +73,8 @@ def _sentences(key: str, errors: NDArray[Any], others: NDArray[Any], *, names: t
     import numpy as np
 
     difference = errors - others
+    if not difference.any():
+        return f"{key}: the same on all {len(difference):,} test images."
     found = estimate(difference.tolist())
     size, images = found._replace(mean=abs(found.mean)).rounded, f"{len(difference):,} test images"
     if found.half_width is None or abs(found.mean) <= found.half_width:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scipy import stats
@@ -163,6 +165,11 @@ def test_groups_are_named_by_labels_without_seeds_or_by_settings() -> None:
     assert names("wide conv, seed 0", "wide conv, seed 1", "flat, seed 2") == ["wide conv", "flat"]
     assert names("conv, seed 0", "conv, seed 1", "conv, seed 2") == ["conv, code size 0", "linear, code size 1"]
     assert names("a", "b", "c") == ["conv, code size 0", "linear, code size 1"]
+    two_sweeps = [
+        replace(each, label=f"job {number // 2}, seed {each.settings['seed']}", sweep=Path(f"/sweeps/{number // 2}"))
+        for number, each in enumerate([*RUNS[:2], *RUNS[3:5]])
+    ]
+    assert group_names(groups(two_sweeps, "architecture")) == ["conv", "linear"]
     assert group_names(groups(RUNS[:3], "architecture")) == ["the runs"]
 
 

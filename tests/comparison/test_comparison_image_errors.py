@@ -44,10 +44,14 @@ def test_the_interval_is_over_images(tmp_path: Path) -> None:
     assert scope == SCOPE
 
 
-def test_ties_are_no_difference(tmp_path: Path) -> None:
-    (sentence, _) = lines(run(tmp_path, "a", FEW), run(tmp_path, "b", FEW))
-    assert sentence.startswith("mse: no significant difference (0 ± 0, 5 test images). ")
-    assert "The error is lower with first on 0.0% of them, with second on 0.0%." in sentence
+def test_equal_and_balanced_errors_are_no_difference(tmp_path: Path) -> None:
+    one = run(tmp_path, "a", FEW)
+    assert lines(one, run(tmp_path, "b", FEW)) == ["mse: the same on all 5 test images.", SCOPE]
+    sentence, _ = lines(one, run(tmp_path, "c", FEW + np.array([0.01, -0.01, 0.01, -0.01, 0.0])))
+    assert sentence.startswith(
+        "mse: no significant difference (0.000 ± 0.012, 5 test images). The error is lower with "
+    )
+    assert "lower with first on 40.0% of them, with second on 40.0%." in sentence  # the rest are ties
 
 
 def test_denoising_errors_need_the_same_noise(tmp_path: Path) -> None:

@@ -229,8 +229,8 @@ def test_seeds_are_drawn_as_one_setting(
     drawn = {name: spy.call_args.args[0] for name, spy in spies.items()}
     names = ["conv, code size 2 (3 seeds)", "conv, code size 4 (3 seeds)", "mlp, code size 2 (1 seed)"]
     assert {name: len(seeds) for name, seeds in drawn["loss_curves_by_run"]} == dict(zip(names, (3, 3, 1), strict=True))
-    scores = {name: tuple(seed["test"] for seed in seeds) for name, seeds in drawn["scores_by_run"]}
-    assert scores == dict(zip(names, errors.values(), strict=True))
+    found = {name: tuple(seed["test"] for seed in seeds) for name, seeds in drawn["scores_by_run"]}
+    assert found == dict(zip(names, errors.values(), strict=True))
     assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}
     assert "conv, code size 2, seed 2 (median of 3 by test.mse) has no numbers of the picture 'codebook'" in caplog.text
     assert "mlp, code size 2 has no numbers" in caplog.text
