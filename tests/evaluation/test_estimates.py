@@ -6,7 +6,7 @@ import sys
 import pytest
 from scipy import stats
 
-from autoenc.evaluation.estimates import Estimate, estimate, student_t
+from autoenc.evaluation.estimates import Estimate, estimate
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 40, 41, 2000])
@@ -23,15 +23,6 @@ def test_single_and_huge_numbers_have_a_mean() -> None:
     assert estimate([0.5]) == (0.5, None, 1)
     assert estimate([sys.float_info.max] * 3) == (sys.float_info.max, 0.0, 3)
     assert estimate([1.7e308, -1.7e308]) == (0.0, None, 2)  # no float is large enough for the interval
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 29, 30, 9999])
-def test_the_quantile_of_students_t(degrees: int) -> None:
-    assert student_t(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-12)
-
-
-def test_of_very_many_numbers_the_quantile_is_quick_and_close() -> None:
-    assert student_t(10**9) == pytest.approx(stats.norm.ppf(0.975), rel=1.3e-4)
 
 
 @pytest.mark.parametrize(
