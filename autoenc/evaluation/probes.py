@@ -5,6 +5,7 @@ The model never sees the labels. A high accuracy shows that its codes keep the c
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ INVERSE_PENALTY = 0.1
 """Of the linear probe, as scikit-learn's `C`: the weight of the summed errors next to half the squared weights."""
 
 TOLERANCE = 1e-3
-"""The largest slope at which the linear probe is fitted."""
+"""The linear probe is fitted when no slope of its loss is larger."""
 
 MOST_STEPS = 100
 """Of the linear probe. On Fashion-MNIST's pixels, more than these change the accuracy by 0.002."""
@@ -123,10 +124,13 @@ def kmeans_accuracy(scored: Labelled) -> float:
     """
     from scipy.optimize import linear_sum_assignment
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     classes, labels = np.unique(scored.labels.numpy(), return_inverse=True)
     kmeans = KMeans(len(classes), n_init=STARTS, random_state=derived_seed(0, "k-means") % 2**32)
-    clusters = kmeans.fit_predict(scored.vectors.cpu().numpy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # there may be fewer different vectors than clusters
+        clusters = kmeans.fit_predict(scored.vectors.cpu().numpy())
     shared = np.zeros((len(classes), len(classes)), dtype=np.int64)  # images by cluster and class
     np.add.at(shared, (clusters, labels), 1)
     matched = linear_sum_assignment(shared, maximize=True)

@@ -26,7 +26,7 @@ from autoenc.evaluation.evaluation_settings import EvaluationSettings
 from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.evaluation.image_classifier import ImageClassifier, train_classifier
 from autoenc.evaluation.probes import Labelled, Predict, probe_indices
-from autoenc.evaluation.sample_quality import PrecisionRecall, improved_precision_recall, samples
+from autoenc.evaluation.sample_quality import NEIGHBOURS, PrecisionRecall, improved_precision_recall, samples
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks.variational import DiagonalGaussian
 from autoenc.seeds import derived_seed
@@ -139,9 +139,10 @@ class ScoredSplit:
         """The clean images as vectors, float32 (N, D); None if the images are too large."""
         if representation == "codes":
             return self.codes
-        pca, images = self.trained.pca, self.split.images
         if representation == "pixels":
-            return images.flatten(1).float() / 255 if images[0].numel() <= MOST_DIMENSIONS else None
+            pixels = self.split.images.flatten(1)
+            return pixels.float() / 255 if pixels.shape[1] <= MOST_DIMENSIONS else None
+        pca = self.trained.pca
         return None if pca is None else torch.cat([pca.encode(clean) for clean, _ in self.pairs()])
 
     def hits(self, fit: Callable[[Labelled], Predict], *, representation: Representation) -> Tensor | None:
@@ -170,9 +171,12 @@ class ScoredSplit:
 
     @cached_property
     def compared(self) -> Compared | None:
-        """Features of at most `MOST_COMPARED` images and as many samples; None without a prior, classes or images."""
+        """Features of at most `MOST_COMPARED` images and as many samples.
+
+        None for a model without a prior, images without classes, or so few that they have too few neighbours.
+        """
         trained, images = self.trained, self.split.images
-        if not trained.model.bottleneck.has_prior or trained.classifier is None:
+        if not trained.model.bottleneck.has_prior or len(images) <= NEIGHBOURS or trained.classifier is None:
             return None
         real = images[probe_indices(len(images), most=MOST_COMPARED)]
         generated = samples(trained.model, len(real), code_size=trained.code_size, device=trained.device)
@@ -180,7 +184,7 @@ class ScoredSplit:
 
     @cached_property
     def precision_recall(self) -> PrecisionRecall | None:
-        """Of the samples; None where there are none or too few."""
+        """Of the samples; None where `compared` is."""
         return None if self.compared is None else improved_precision_recall(*self.compared)
 
 

@@ -146,6 +146,7 @@ def _measure(scored: ScoredSplit) -> _MeasuredSplit:
     averages, per_image = measure(
         trained.model, images, device=trained.device, noise=trained.noise, split=scored.name, metrics=known
     )
+    _finite(averages, split=scored.name)  # other libraries refuse codes that are not finite in words of their own
     for metric in known:
         if metric.per_split is None or (metric.level == "full" and trained.settings.level != "full"):
             continue
@@ -154,11 +155,16 @@ def _measure(scored: ScoredSplit) -> _MeasuredSplit:
             per_image[metric.name], averages[metric.name] = value, value.mean()
         elif value is not None:
             averages[metric.name] = torch.as_tensor(value, device=images.device)
+    return _MeasuredSplit(_finite(averages, split=scored.name), per_image)
+
+
+def _finite(averages: Mapping[str, Tensor], *, split: str) -> dict[str, float]:
+    """The scores from the device. Raises NotFiniteError if one is not finite."""
     scores = fetch(averages)
     odd = [name for name, value in scores.items() if not math.isfinite(value)]
     if odd:
-        raise NotFiniteError(f"on the {scored.name} split {' and '.join(odd)} is not finite")
-    return _MeasuredSplit(scores, per_image)
+        raise NotFiniteError(f"on the {split} split {' and '.join(odd)} is not finite")
+    return scores
 
 
 def _standard_errors(per_image: Mapping[str, Tensor]) -> dict[str, float]:

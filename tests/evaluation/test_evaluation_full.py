@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from autoenc.config import parse
 from autoenc.data.datasets import DATASETS, Dataset, DatasetError, Split
 from autoenc.data.datasets.other_dataset import other_dataset
 from autoenc.data.noise.pixels import NoNoise
@@ -19,9 +20,13 @@ from autoenc.evaluation import image_classifier
 from autoenc.evaluation.evaluation_settings import Full
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
+from autoenc.experiment.evaluation import evaluate
+from autoenc.experiment.preparation import prepare
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.losses.likelihoods import GaussianLikelihood
+from autoenc.training.step import NotFiniteError
+from tests.composed import composed_values
 from tests.conftest import Train
 from tests.devices import cpu
 
@@ -195,9 +200,10 @@ def test_samples_are_compared_with_the_images(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_models_without_a_prior_and_images_without_classes_have_no_samples(name: str) -> None:
+def test_models_without_a_prior_and_images_without_classes_or_neighbours_have_no_samples(name: str) -> None:
     assert value(name, scored(identity())) is None
     assert value(name, scored(gaussian(), split=one_class(90))) is None
+    assert value(name, scored(gaussian(), test=bars(3))) is None
 
 
 # --- outliers ---
@@ -283,6 +289,25 @@ def test_a_run_is_measured_in_full(
     information = summary["test"]["mutual_information_nats"] + summary["test"]["aggregate_kl_nats"]
     assert information == pytest.approx(summary["test"]["kl_nats"], rel=1e-4)
     assert "outlier_auroc_mse and outlier_auroc_elbo are not measured: dataset" in capsys.readouterr().out
+
+
+def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:
+    settings = ("dataset.limit=40", "bottleneck=gaussian", "loss=gaussian", "evaluation=full", f"data_dir={tmp_path}")
+    prepared = prepare(parse(composed_values(*settings, "device=cpu", "device.threads=1")))
+    with torch.no_grad():
+        for parameter in prepared.model.parameters():
+            parameter.fill_(math.nan)
+    with pytest.raises(NotFiniteError, match=r"on the test split mse and .* is not finite"):
+        evaluate(prepared)
+
+
+def test_few_images_are_measured_in_full_as_far_as_they_go(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_classifier, "STEPS", 5)
+    settings = ("bottleneck=gaussian", "loss=gaussian", "evaluation=full", "dataset.limit=10")
+    summary = json.loads((train(*settings) / "summary.json").read_text())
+    assert set(SAMPLES) <= set(summary["test"])
+    assert "knn_accuracy" in summary["validation"]  # of 1 image
+    assert not set(SAMPLES) & set(summary["validation"])
 
 
 def test_quick_measures_the_probes_only(train: Train) -> None:

@@ -109,6 +109,10 @@ def test_separate_clusters_are_matched_whatever_their_order() -> None:
     assert kmeans_accuracy(Labelled(centres[labels] + offsets, mixed)) == pytest.approx(0.9)
 
 
+def test_codes_that_are_all_the_same_are_one_cluster() -> None:
+    assert kmeans_accuracy(Labelled(torch.ones(10, 2), torch.arange(10) % 2)) == 0.5
+
+
 def test_the_matching_is_the_best_of_all() -> None:
     # Points at four places, so the clusters are known. The largest class of cluster 0 is also that of cluster 1.
     counts = np.array([[9, 8, 0, 1], [8, 1, 1, 1], [0, 2, 5, 4], [3, 0, 4, 0]])
