@@ -72,7 +72,7 @@ def _probe(name: str, hits: Callable[..., Tensor | None], *, of: Representation)
         better=None if prefix else "higher",
         per_split=functools.partial(hits, representation=of),
         baseline="" if prefix else f"pca_{name}_accuracy",
-        splits=HELD_OUT,
+        splits=("test",) if prefix else HELD_OUT,
         input="clean",
         depends_on=("dataset.split_seed", "evaluation.probe_images"),
     )

@@ -188,6 +188,7 @@ METRICS: dict[str, Metric] = {
             "images, all inside the image",
             better="higher",
             per_image=structural_similarity,
+            splits=("test", "validation"),
             input="clean",
         ),
         Metric(

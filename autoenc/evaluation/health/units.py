@@ -99,10 +99,9 @@ class _Sums:
     def add(self, values: Tensor) -> None:
         """Values (B, units) or (B, units, H, W)."""
         count = len(values)
-        variance, mean = (
-            moment.cpu().double() for moment in torch.var_mean(values, dim=0, correction=0)
-        )  # synchronizes
-        deviations = variance * count
+        average = values.mean(0)
+        squares = (values - average).square_().sum(0)  # a third of the time of `torch.var_mean`
+        mean, deviations = average.cpu().double(), squares.cpu().double()  # synchronizes
         difference = mean - self.mean
         self.deviations += deviations + difference**2 * (self.count * count / (self.count + count))
         self.count += count
