@@ -160,7 +160,7 @@ def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], opt
     output = _output(options.output, records)
     from autoenc.devices import plain_device
     from autoenc.evaluation.evaluation_settings import EVALUATIONS, Denoising
-    from autoenc.experiment.denoising import denoise_with, write_matrices
+    from autoenc.experiment.denoising_runs import denoise_with, write_matrices
 
     settings = EVALUATIONS.parse(values)
     assert isinstance(settings, Denoising)

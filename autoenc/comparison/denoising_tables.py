@@ -12,10 +12,10 @@ from autoenc.comparison.columns import Column
 from autoenc.comparison.tables import Line, Table
 
 if TYPE_CHECKING:
-    from autoenc.pictures.denoising_matrix import DenoisingMatrix
+    from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 
 
-def denoising_tables(matrix: DenoisingMatrix) -> Iterator[Line | Table]:
+def denoising_tables(matrix: DenoisingHeatMap) -> Iterator[Line | Table]:
     """The means of each run, then a row for each noise; several runs are numbered."""
     images = f"{matrix.images:,} test images, with the same noise for every model"
     yield Line(f"Gain in dB over doing nothing and over a 3x3 median filter, on {images}. The mean over the noises:")
@@ -32,7 +32,7 @@ def denoising_tables(matrix: DenoisingMatrix) -> Iterator[Line | Table]:
         yield Line("*: the noise that the model was trained on", "note")
 
 
-def _means(matrix: DenoisingMatrix) -> Table:
+def _means(matrix: DenoisingHeatMap) -> Table:
     unseen = [matrix.over_nothing[row, matrix.averaged & ~seen] for row, seen in enumerate(matrix.trained_on)]
     columns = {
         "denoising_gain_db": matrix.over_nothing[:, matrix.averaged].mean(1),

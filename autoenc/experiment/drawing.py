@@ -11,7 +11,7 @@ from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.devices import Device, plain_device
 from autoenc.experiment.announcement import title_of
-from autoenc.experiment.evaluation import units_of
+from autoenc.experiment.run_scores import units_of
 from autoenc.experiment.preparation import Prepared
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, draw_pictures

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from autoenc.config import parse
 from autoenc.devices import Device, plain_device
-from autoenc.experiment.evaluation import evaluate
+from autoenc.experiment.run_scores import evaluate
 from autoenc.experiment.preparation import Prepared
 from autoenc.registry import Choice
 from autoenc.runs import RunDirectory

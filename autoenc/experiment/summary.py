@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoenc.experiment.evaluation import Evaluation, units_of
+from autoenc.experiment.run_scores import Evaluation, units_of
 from autoenc.experiment.preparation import Prepared
 from autoenc.training.state import TrainingState
 

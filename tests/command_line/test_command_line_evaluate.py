@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from autoenc.command_line.evaluate import main
-from autoenc.pictures.denoising_matrix import DenoisingMatrix
+from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 from autoenc.runs import RunDirectory, read_arrays, read_runs
 from tests.conftest import TINY, Train
 
@@ -76,11 +76,11 @@ def test_the_matrix_of_two_runs(
     for first, second in zip(rows[:4], rows[4:], strict=True):  # the same noisy images
         assert (first["noise_mse"], first["median_mse"]) == (second["noise_mse"], second["median_mse"])
 
-    picture = DenoisingMatrix.load(runs / "denoising_matrix.npz")
+    picture = DenoisingHeatMap.load(runs / "denoising_matrix.npz")
     assert picture.runs == ("gaussian", "masking")
     np.testing.assert_allclose(picture.over_nothing.ravel(), [float(row["gain_db"]) for row in rows])
     np.testing.assert_array_equal(picture.averaged, [True, True, False, True])
-    alone = DenoisingMatrix.load(runs / "masking" / "figures" / "denoising_matrix.npz")
+    alone = DenoisingHeatMap.load(runs / "masking" / "figures" / "denoising_matrix.npz")
     np.testing.assert_array_equal(alone.over_median, picture.over_median[1:])
     assert (runs / "denoising_matrix.png").exists()
 
@@ -102,7 +102,7 @@ def test_the_matrix_of_two_runs(
 def test_a_single_run_has_its_matrix_in_its_own_folder(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs/gaussian", *FEW, "evaluation.limit=40"]) == 0
     assert "Written: runs/gaussian/figures/denoising_matrix.png" in capsys.readouterr().out
-    assert DenoisingMatrix.load(runs / "gaussian" / "figures" / "denoising_matrix.npz").images == 40
+    assert DenoisingHeatMap.load(runs / "gaussian" / "figures" / "denoising_matrix.npz").images == 40
     assert not list(runs.glob("denoising_matrix*"))
     assert main(["runs/gaussian", *FEW, "--output", "joint"]) == 0
     assert sorted(path.suffix for path in Path("joint").iterdir()) == [".csv", ".npz", ".png"]

@@ -7,13 +7,13 @@ import numpy as np
 from autoenc.comparison.columns import Column
 from autoenc.comparison.denoising_tables import denoising_tables
 from autoenc.comparison.tables import Line
-from autoenc.pictures.denoising_matrix import DenoisingMatrix
+from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 
 
 def tables_of(*gains: list[float]) -> list[list[Column]]:
     """Of runs with these gains under three noises: the first run was trained on the first, and the last is an extra."""
     over_nothing = np.array(gains)
-    matrix = DenoisingMatrix(
+    matrix = DenoisingHeatMap(
         runs=tuple(f"run {row}" for row in range(len(gains))),
         kinds=("gaussian (std)", "gaussian (std)", "masking (probability)"),
         severities=("0.1", "0.3", "0.5"),

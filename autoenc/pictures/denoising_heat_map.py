@@ -38,7 +38,7 @@ NOT_AVERAGED = "The mean leaves out noises that are only shown because a model w
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DenoisingMatrix(Picture):
+class DenoisingHeatMap(Picture):
     """The gains of R models in C columns of noise, on N test images."""
 
     runs: tuple[str, ...]
@@ -121,7 +121,7 @@ class _Layout(NamedTuple):
         return self.head + self.row * len(self.names)
 
 
-def _layout(picture: DenoisingMatrix) -> _Layout:
+def _layout(picture: DenoisingHeatMap) -> _Layout:
     names = [wrapped(name, width=MOST_NAME, size=SMALL) for name in picture.runs]
     groups: list[_Group] = []
     left = 0
@@ -137,7 +137,7 @@ def _layout(picture: DenoisingMatrix) -> _Layout:
     return _Layout(names, max(text_width(name, SMALL) for name in names) + SPACE, groups, heading_height, row)
 
 
-def _draw(page: Page, layout: _Layout, picture: DenoisingMatrix, gains: NDArray[np.float64], *, corner: Corner) -> None:
+def _draw(page: Page, layout: _Layout, picture: DenoisingHeatMap, gains: NDArray[np.float64], *, corner: Corner) -> None:
     """One heat map: its headings, the runs' names, and a cell for each gain (R, C) and for the mean."""
     left, top = corner.left + layout.names_width, corner.top + layout.head
     for row, name in enumerate(layout.names):

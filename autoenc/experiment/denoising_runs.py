@@ -29,7 +29,7 @@ from autoenc.evaluation.evaluation_settings import Denoising
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR, METRICS
 from autoenc.experiment.announcement import title_of
 from autoenc.experiment.rescoring import add_to_summary
-from autoenc.pictures.denoising_matrix import DenoisingMatrix
+from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 from autoenc.runs import RunDirectory, RunRecord, printable
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
@@ -66,10 +66,10 @@ class DenoisedRuns(NamedTuple):
             if columns.any()
         }
 
-    def picture(self, rows: Sequence[int]) -> DenoisingMatrix:
+    def picture(self, rows: Sequence[int]) -> DenoisingHeatMap:
         """The heat maps of some of the runs."""
         denoising = self.errors.denoising[rows]
-        return DenoisingMatrix(
+        return DenoisingHeatMap(
             runs=tuple(self.records[row].label for row in rows),
             kinds=tuple(level.heading for level in self.levels),
             severities=tuple(level.severity for level in self.levels),
