@@ -76,13 +76,13 @@ def test_the_matrix_of_two_runs(
     for first, second in zip(rows[:4], rows[4:], strict=True):  # the same noisy images
         assert (first["noise_mse"], first["median_mse"]) == (second["noise_mse"], second["median_mse"])
 
-    picture = DenoisingHeatMap.load(runs / "denoising_matrix.npz")
+    picture = DenoisingHeatMap.load(runs / "denoising_heat_map.npz")
     assert picture.runs == ("gaussian", "masking")
     np.testing.assert_allclose(picture.over_nothing.ravel(), [float(row["gain_db"]) for row in rows])
     np.testing.assert_array_equal(picture.averaged, [True, True, False, True])
-    alone = DenoisingHeatMap.load(runs / "masking" / "figures" / "denoising_matrix.npz")
+    alone = DenoisingHeatMap.load(runs / "masking" / "figures" / "denoising_heat_map.npz")
     np.testing.assert_array_equal(alone.over_median, picture.over_median[1:])
-    assert (runs / "denoising_matrix.png").exists()
+    assert (runs / "denoising_heat_map.png").exists()
 
     summary = summary_of(runs / "gaussian")
     gains = [float(row["gain_db"]) for row in rows[:4]]
@@ -101,8 +101,8 @@ def test_the_matrix_of_two_runs(
 
 def test_a_single_run_has_its_matrix_in_its_own_folder(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs/gaussian", *FEW, "evaluation.limit=40"]) == 0
-    assert "Written: runs/gaussian/figures/denoising_matrix.png" in capsys.readouterr().out
-    assert DenoisingHeatMap.load(runs / "gaussian" / "figures" / "denoising_matrix.npz").images == 40
+    assert "Written: runs/gaussian/figures/denoising_heat_map.png" in capsys.readouterr().out
+    assert DenoisingHeatMap.load(runs / "gaussian" / "figures" / "denoising_heat_map.npz").images == 40
     assert not list(runs.glob("denoising_matrix*"))
     assert main(["runs/gaussian", *FEW, "--output", "joint"]) == 0
     assert sorted(path.suffix for path in Path("joint").iterdir()) == [".csv", ".npz", ".png"]

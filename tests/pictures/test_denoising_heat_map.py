@@ -63,7 +63,7 @@ def test_the_colours_are_the_same_in_every_picture_and_negative_zero_is_not_writ
 def test_the_numbers_are_stored(tmp_path: Path) -> None:
     matrix = matrix_of(2)
     matrix.draw(tmp_path, title="a title")
-    stored = DenoisingHeatMap.load(tmp_path / "denoising_matrix.npz")
+    stored = DenoisingHeatMap.load(tmp_path / "denoising_heat_map.npz")
     assert (stored.runs, stored.kinds, stored.images) == (matrix.runs, matrix.kinds, 1234)
     np.testing.assert_array_equal(stored.over_median, matrix.over_median)
     np.testing.assert_array_equal(stored.trained_on, matrix.trained_on)
