@@ -32,9 +32,9 @@ not finished are left out, with a note.
   evaluation=denoising   how well the models denoise kinds and severities of noise that they were not trained on: the
                          gain in dB over doing nothing and over a 3x3 median filter
 
-quick and full keep the run's own nll_samples and probe_images, unless you set them. The new scores replace those in the
-summary.json of each run. quick and full replace each other's scores and keep the gains; denoising replaces the gains and
-keeps the other scores. The test split may be scored again, as long as you choose nothing by its scores.
+The new scores go into the summary.json of each run. Those of quick or full replace all but the gains. Those of
+denoising replace only the gains. quick and full use the run's own nll_samples and probe_images, unless you set them.
+The test split may be scored again, as long as you choose nothing by its scores.
 
 evaluation=denoising also draws the gains into the figures of each run. For several runs it writes the gains of all of
 them as a table (denoising_matrix.csv) and a heat map (denoising_heat_map.png) into the folder that contains them. All

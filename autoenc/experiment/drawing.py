@@ -11,8 +11,8 @@ from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.devices import Device, plain_device
 from autoenc.experiment.announcement import title_of
-from autoenc.experiment.run_scores import units_of
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_scores import units_of
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, draw_pictures
 from autoenc.pictures.loss_curves import Loss, draw_loss_curves

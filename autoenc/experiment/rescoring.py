@@ -11,8 +11,8 @@ from typing import Any, Literal, cast
 from autoenc.config import parse
 from autoenc.devices import Device, plain_device
 from autoenc.evaluation.metric import SPLITS
-from autoenc.experiment.run_scores import evaluate
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_scores import evaluate
 from autoenc.registry import Choice
 from autoenc.runs import RunDirectory
 from autoenc.trained_model import load_run

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoenc.experiment.run_scores import Evaluation
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_scores import Evaluation
 from autoenc.training.state import TrainingState
 
 

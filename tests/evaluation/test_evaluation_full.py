@@ -20,8 +20,8 @@ from autoenc.evaluation import image_classifier
 from autoenc.evaluation.evaluation_settings import Full
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
-from autoenc.experiment.run_scores import evaluate
 from autoenc.experiment.preparation import prepare
+from autoenc.experiment.run_scores import evaluate
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.losses.likelihoods import GaussianLikelihood
