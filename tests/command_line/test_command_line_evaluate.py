@@ -19,10 +19,9 @@ from autoenc.command_line.evaluate import main
 from autoenc.command_line.figures import main as draw
 from autoenc.data.datasets import DatasetError, Splits
 from autoenc.data.datasets.digits import Digits
-from autoenc.experiment import denoising_runs
 from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 from autoenc.runs import RunDirectory, read_arrays, read_runs
-from autoenc.trained_model import TrainedModel
+from autoenc.trained_model import TrainedModel, load_run
 from tests.conftest import TINY, Train
 
 FEW = (
@@ -211,14 +210,12 @@ def test_equal_test_images_are_loaded_once(runs: Path, monkeypatch: pytest.Monke
     assert main(["runs", *FEW]) == 0
     assert len(built) == 1
     built.clear()
-    load = denoising_runs.load_run
-
     def load_early(*arguments: Any, **options: Any) -> TrainedModel:
-        model = load(*arguments, **options)
+        model = load_run(*arguments, **options)
         model.digests = {}
         return model
 
-    monkeypatch.setattr(denoising_runs, "load_run", load_early)
+    monkeypatch.setattr("autoenc.experiment.denoising_runs.load_run", load_early)
     assert main(["runs", *FEW]) == 0
     assert len(built) == 2
 

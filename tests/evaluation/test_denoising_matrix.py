@@ -103,7 +103,7 @@ def test_the_standard_error_is_that_of_a_sample() -> None:
     baseline, errors = np.array([[0.1, 0.3]]), np.array([[0.01, 0.01]])
     found = mean_gain_db(baseline, errors, averaged=np.array([0]))
     assert found.standard_error == pytest.approx(5 / np.log(10))
-    assert mean_gain_db(baseline[:, :1], errors[:, :1], averaged=np.array([0])) == (pytest.approx(10), None, (0,))
+    assert mean_gain_db(baseline[:, :1], errors[:, :1], averaged=np.array([0])).standard_error is None
 
 
 def test_the_means_of_a_model_are_over_the_listed_noises_without_its_own() -> None:
