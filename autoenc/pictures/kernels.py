@@ -59,7 +59,7 @@ class Kernels(Picture):
         from autoenc.evaluation.health.units import first_layer_dead
         from autoenc.models.layers import weighted_layers
 
-        dead = first_layer_dead(subject.model, subject.splits.test.images, device=subject.device)
+        dead = first_layer_dead(subject.model, (batch.given for batch in subject.test_inputs()))
         weights = None if dead is None else _first_weights(subject.model, subject=subject)
         if dead is None or weights is None:
             return None

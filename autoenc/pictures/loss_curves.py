@@ -46,14 +46,25 @@ class Loss(NamedTuple):
     def label(self) -> str:
         """The unit for an axis, without the likelihood and the kind of the penalty: "nats an image + penalty"."""
         short, _, _ = self.unit.partition(", ")
-        penalty = " + penalty" if ", plus " in self.unit else ""
-        return f"{'denoising error: ' if self.denoising else ''}{short}{penalty}"
+        penalty = " + penalty" if self._has_penalty else ""
+        denoising = "denoising error: " if self._is_error else "loss from the noisy input: "
+        return f"{denoising if self.denoising else ''}{short}{penalty}"
 
     @property
     def explanation(self) -> str:
         """What the label leaves out, in sentences."""
         details = f"Loss: {self.unit}." if ", " in self.unit else ""
-        return " ".join(filter(None, [details, DENOISING_ERROR if self.denoising else ""]))
+        denoising = DENOISING_ERROR if self._is_error else "The input is noisy, the target is the clean image."
+        return " ".join(filter(None, [details, denoising if self.denoising else ""]))
+
+    @property
+    def _has_penalty(self) -> bool:
+        return ", plus " in self.unit
+
+    @property
+    def _is_error(self) -> bool:
+        """Likelihoods and losses with a penalty are not."""
+        return not self._has_penalty and "nats an image" not in self.unit
 
 
 def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epoch: int | None, title: str) -> None:
