@@ -112,9 +112,7 @@ class _BatchScores(NamedTuple):
     """The model's output for the images that it is given, without sampling."""
 
 
-def _scores(
-    model: AutoEncoder, inputs: Inputs, *, generators: _Generators, metrics: Sequence[Metric]
-) -> _BatchScores:
+def _scores(model: AutoEncoder, inputs: Inputs, *, generators: _Generators, metrics: Sequence[Metric]) -> _BatchScores:
     """The scores of a batch, by name."""
     clean, given, corrupted = inputs
     output = model(clean)

@@ -29,6 +29,7 @@ LINE = (
     "Solid: validation loss, with its last value; dashed: training loss. A run without a validation split has its "
     "training loss solid."
 )
+DENOISING_LOSS = "Denoising loss: the input is noisy, the target is the clean image."
 SEEDS = "Bold: the mean over seeds, to the last epoch that all of them have. Faint: the validation loss of each seed."
 
 Row = Mapping[str, float | int | None]
@@ -47,14 +48,14 @@ class Loss(NamedTuple):
         """The unit for an axis, without the likelihood and the kind of the penalty: "nats an image + penalty"."""
         short, _, _ = self.unit.partition(", ")
         penalty = " + penalty" if self._has_penalty else ""
-        denoising = "denoising error: " if self._is_error else "loss from the noisy input: "
-        return f"{denoising if self.denoising else ''}{short}{penalty}"
+        denoising = "" if not self.denoising else "denoising error: " if self._is_error else "denoising loss: "
+        return f"{denoising}{short}{penalty}"
 
     @property
     def explanation(self) -> str:
         """What the label leaves out, in sentences."""
         details = f"Loss: {self.unit}." if ", " in self.unit else ""
-        denoising = DENOISING_ERROR if self._is_error else "The input is noisy, the target is the clean image."
+        denoising = DENOISING_ERROR if self._is_error else DENOISING_LOSS
         return " ".join(filter(None, [details, denoising if self.denoising else ""]))
 
     @property
@@ -63,7 +64,7 @@ class Loss(NamedTuple):
 
     @property
     def _is_error(self) -> bool:
-        """Likelihoods and losses with a penalty are not."""
+        """False for a likelihood, and for a loss with a penalty."""
         return not self._has_penalty and "nats an image" not in self.unit
 
 

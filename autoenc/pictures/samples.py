@@ -88,7 +88,7 @@ class Samples(Picture):
         varying = deviations > LEAST_DEVIATION * deviations.amax()
         if not varying.any():
             return None
-        collapsed = _collapsed(subject)
+        collapsed = _collapsed(subject) if subject.model.bottleneck.variational else torch.zeros_like(varying)
         counted = varying if collapsed.all() else varying & ~collapsed
         mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[counted]
         mixture = _fitted(((fitted_on.double() - mean)[:, counted] / scale).numpy())
@@ -130,14 +130,14 @@ class Samples(Picture):
 
 
 def _collapsed(subject: Subject) -> Tensor:
-    """Which entries of a variational model's code are collapsed, bool (code_size,); of other models none."""
+    """Which entries of a variational model's code are collapsed, bool (code_size,)."""
     import torch
 
     from autoenc.models.bottlenecks.variational import active_units
     from autoenc.pictures.subject import finite
 
     means = finite(torch.cat([output.code.float().cpu() for output in subject.test_outputs()]))
-    return ~active_units(means) & subject.model.bottleneck.variational
+    return ~active_units(means)
 
 
 def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:

@@ -25,7 +25,10 @@ class BottleneckOutput(NamedTuple):
     penalty: Tensor
     """Added to the reconstruction loss: (B,), or (S, B) where it differs between samples."""
     diagnostics: dict[str, Tensor]
-    """Averages over the images for the epoch's metrics, detached. `Bottleneck.statistics` has the scalars that are not averages."""
+    """Averages over the images for the epoch's metrics, detached.
+
+    `Bottleneck.statistics` has the scalars that are not averages.
+    """
     divergence: Tensor | None = None
     """Variational bottlenecks only: the unweighted KL divergence from the prior in nats, (B,), or estimates (S, B)."""
     indices: Tensor | None = None
