@@ -25,7 +25,7 @@ from autoenc.runs import RunDirectory
 from autoenc.training import loop
 from autoenc.training.checkpoints import load_last
 from autoenc.training.step import TrainingStep
-from tests.conftest import TINY
+from tests.conftest import TINY, Train
 from tests.devices import cpu
 
 EPOCHS, STEPS_PER_EPOCH, STD = 3, 6, 0.5
@@ -218,10 +218,14 @@ def test_health_is_examined_on_what_the_model_is_given_of_the_test_images(run: R
     given = inputs(run.splits.test.images, noise=run.model.config.noise, split="test", device=cpu())
     expected = examine(run.model.model, (batch.given for batch in given), statistics=summary["test"])
     assert summary["health"] == expected
-    assert (
-        expected["collapsed_units"]
-        == len(run.model.encode(torch.zeros(run.model.image_shape))) - summary["test"]["active_units"]
-    )
+    assert expected["collapsed_units"] + summary["test"]["active_units"] == run.model.config.architecture.code_size
+
+
+def test_health_and_metrics_agree_on_the_use_of_a_codebook(train: Train) -> None:
+    """Noise of this strength uses other entries of the codebook than the clean images do."""
+    settings = ("bottleneck=vector_quantized", "bottleneck.vector_size=1", "noise.std=1", "seed=1")
+    summary = RunDirectory(train(*settings)).summary()
+    assert summary["health"]["dead_codes"] == summary["test"]["unused_entries"]
 
 
 def test_standard_errors_are_those_of_the_mean_over_images(run: Run) -> None:
