@@ -61,7 +61,7 @@ class Fitting:
     resize: Resize
     invert: bool
     white: float | None = None
-    pixel_limits: PixelLimits = PixelLimits()
+    pixel_limits: PixelLimits = field(default_factory=PixelLimits)
 
     def read(self, path: Path) -> ReadPicture:
         """The picture in a file. Raises UnreadablePicture if there is none in it."""

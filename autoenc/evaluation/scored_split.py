@@ -93,7 +93,7 @@ class Trained:
         """A classifier of the training images; None if these have fewer than two classes."""
         if len(self.split.labels.unique()) < 2:
             return None
-        return train_classifier(self.split, device=self.device)
+        return train_classifier(self.split)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -168,7 +168,7 @@ class ScoredSplit:
             return None
         real = images[probe_indices(len(images), most=MOST_COMPARED)]
         generated = samples(trained.model, len(real), code_size=trained.code_size, device=trained.device)
-        return Compared(*(trained.classifier.features(each, device=trained.device) for each in (real, generated)))
+        return Compared(*(trained.classifier.features(each) for each in (real, generated)))
 
     @cached_property
     def precision_recall(self) -> PrecisionRecall | None:
