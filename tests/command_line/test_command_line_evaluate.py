@@ -210,6 +210,7 @@ def test_equal_test_images_are_loaded_once(runs: Path, monkeypatch: pytest.Monke
     assert main(["runs", *FEW]) == 0
     assert len(built) == 1
     built.clear()
+
     def load_early(*arguments: Any, **options: Any) -> TrainedModel:
         model = load_run(*arguments, **options)
         model.digests = {}
