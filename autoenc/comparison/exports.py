@@ -28,7 +28,8 @@ from autoenc.comparison.comparison_warnings import ranking_warnings
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.grouping import Group
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.ranking import Ranking, Section, best_first, why_not_finished
+from autoenc.comparison.ranking import Ranking, Section, best_first
+from autoenc.comparison.reasons import why_not_finished
 from autoenc.runs import RunRecord, printable, write_atomically
 from autoenc.settings import ConfigError
 

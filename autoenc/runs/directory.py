@@ -24,6 +24,7 @@ from autoenc.settings import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+TEST_ERRORS = "test_errors.npz"
 LARGEST_METRICS = 2**30
 """Bytes of `metrics.jsonl` that a resumed run reads: millions of epochs."""
 
@@ -154,7 +155,7 @@ class RunDirectory:
         arrays: dict[str, Any] = {"digest": np.array(digest), **errors}
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
-        write_atomically(self.path / "test_errors.npz", content.getvalue())
+        write_atomically(self.path / TEST_ERRORS, content.getvalue())
 
     def tracker(self) -> dict[str, Any]:
         """The content of `tracker.json`, exactly as written: which run of a tracker this is; empty if there is none.
