@@ -52,7 +52,7 @@ class Metric:
     denoising_baseline: str = ""
     """The same for `denoising_<name>`."""
     short_name: str = ""
-    """What charts call a baseline, such as PCA. Baselines depend on no trained model. Empty for other metrics."""
+    """What charts call a baseline, such as PCA. Only baselines have one: metrics that depend on no trained model."""
     splits: tuple[str, ...] = SPLITS
     """Where it is measured."""
     input: Literal["clean", "noisy"] = "noisy"

@@ -24,11 +24,12 @@ def with_new_names(values: dict[str, Any], *, file: str) -> dict[str, Any]:
     return _with_new_units(_with_new_metrics(values)) if file == "summary.json" else values
 
 
-def _with_new_metrics(values: Any) -> Any:
+def _with_new_metrics(values: dict[str, Any]) -> dict[str, Any]:
     """The metrics `noisy_<name>` of the first runs as `denoising_<name>`."""
-    if not isinstance(values, dict):
-        return values
-    return {_OLD_NAME.sub(r"\1denoising_", key): _with_new_metrics(value) for key, value in values.items()}
+    return {
+        _OLD_NAME.sub(r"\1denoising_", key): _with_new_metrics(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+    }
 
 
 def _with_new_units(values: dict[str, Any]) -> dict[str, Any]:

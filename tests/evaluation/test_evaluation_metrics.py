@@ -79,6 +79,24 @@ def test_nothing_has_to_be_chosen_on_the_test_split() -> None:
     }
 
 
+def test_baselines_are_metrics_and_have_a_name_for_charts() -> None:
+    baselines = {metric.name for metric in METRICS.values() if metric.short_name}
+    assert baselines == {
+        *("mean_image_mse", "pca_mse", "noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse"),
+        *(f"{of}_{probe}_accuracy" for of in ("pca", "pixels") for probe in ("linear_probe", "knn")),
+    }
+    compared = {metric.baseline for metric in METRICS.values()} | {
+        metric.denoising().baseline for metric in METRICS.values()
+    }
+    assert compared - {""} <= baselines
+    assert METRICS["mse"].denoising().baseline == "linear_denoising_mse"
+
+
+def test_units_are_a_single_clause() -> None:
+    # What is appended after a semicolon tells which likelihoods are comparable, and which input a metric has.
+    assert [metric.name for metric in METRICS.values() if ";" in metric.unit] == []
+
+
 def test_the_table_is_read_without_torch() -> None:
     program = (
         "import sys, autoenc.evaluation.metrics as m; m.find_metric('test.mse'); assert 'torch' not in sys.modules"
