@@ -11,8 +11,8 @@ from autoenc.comparison.ranking import (
     better_direction,
     comparable_sections,
     rank,
-    why_unranked,
 )
+from autoenc.comparison.reasons import why_unranked
 from autoenc.evaluation.metrics import METRICS
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import UNITS, record
