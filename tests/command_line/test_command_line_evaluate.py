@@ -249,7 +249,7 @@ def test_missing_data_sets_are_downloaded_to_your_folder_and_not_where_a_run_say
 
     monkeypatch.setenv("AUTOENC_DATA", str(runs.parent / "mine"))
     if command == "full":
-        monkeypatch.setattr("autoenc.experiment.run_scores.other_dataset", missing)
+        monkeypatch.setattr("autoenc.experiment.run_scores.outlier_images", missing)
     else:
         monkeypatch.setattr(Digits, "build", missing)
     if command == "figures":
