@@ -36,8 +36,7 @@ def measurement_protocol(record: RunRecord, metric: str, *, by_digest: bool = Tr
     - They also depend on `validation_fraction`: it decides how many images are trained on, and whether the best or the
       last epoch is tested.
     - Scores from a noisy input: the noise.
-    - Scores that depend on other settings, as likelihoods on the number of samples: these settings. Where the unit
-      names them, it counts, because it was recorded with the score.
+    - Scores that depend on other settings, as likelihoods on the number of samples: these settings.
     - Likelihoods: the kind of density or probability, which is the last part of the unit. Densities of the same pixels
       are comparable whatever the loss.
     - Seconds and images per second: the training images, the device, its threads, and on a CPU the machine.
@@ -59,9 +58,7 @@ def measurement_protocol(record: RunRecord, metric: str, *, by_digest: bool = Tr
         found["unit"] = unit
     if known is None or known.input == "noisy":
         found |= groups.get("noise", {})
-    found |= {key: record.settings.get(key) for key in further if key != "loss"}
-    named = {} if known is None else known.settings_in(unit)
-    return found | {f"evaluation.{name}": value for name, value in named.items()}
+    return found | {key: record.settings.get(key) for key in further if key != "loss"}
 
 
 def not_comparable_in(one: RunRecord, two: RunRecord, metric: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -74,12 +73,6 @@ class Metric:
         for name, value in asdict(settings).items():
             unit = unit.replace(f"{{{name}}}", str(value))
         return unit
-
-    def settings_in(self, unit: str) -> dict[str, str]:
-        """The inverse of `unit_in`: the values of the settings that a unit names; empty for an unknown unit."""
-        texts = re.split(r"\{(\w+)\}", self.unit)  # every second one is the name of a setting
-        found = re.match("(.+?)".join(map(re.escape, texts[::2])) + "(?:;|$)", unit)  # a likelihood may follow
-        return dict(zip(texts[1::2], found.groups(), strict=True)) if found else {}
 
 
 full_metric = functools.partial(Metric, level="full", splits=HELD_OUT, input="clean")

@@ -49,13 +49,6 @@ def test_a_unit_names_settings_and_keeps_other_braces() -> None:
     settings = Quick(nll_samples=5, probe_images=100)
     metric = Metric(name="mine", unit="points of {set}, {nll_samples} samples, at most {probe_images}")
     assert metric.unit_in(settings) == "points of {set}, 5 samples, at most 100"
-    for likelihood in ("", "; density of grey pixels"):
-        named = METRICS["nll_nats"].settings_in(METRICS["nll_nats"].unit_in(settings) + likelihood)
-        assert named == {"nll_samples": "5"}
-    assert METRICS["knn_accuracy"].settings_in(METRICS["knn_accuracy"].unit_in(settings)) == {"probe_images": "100"}
-    assert Metric(name="mine", unit="at most {probe_images}").settings_in("at most 100") == {"probe_images": "100"}
-    assert METRICS["nll_nats"].settings_in("nats an image, as an early version said") == {}
-    assert METRICS["mse"].settings_in(METRICS["mse"].unit) == {}
 
 
 @pytest.mark.parametrize(
