@@ -144,9 +144,7 @@ def test_copies_count_once() -> None:
     copies = [record(f"b{seed}", {"mse": error + 0.02}, seed=seed) for seed, error in enumerate(errors)]
     (group,) = groups([*once, *copies], "architecture")
     half_width = stats.t.ppf(0.975, 2) * 0.02 / math.sqrt(3)
-    assert astuple(group.estimate("test.mse")) == pytest.approx(
-        (0.13, half_width, 3)
-    )  # copies that differ are averaged
+    assert mean_of(group, "test.mse") == pytest.approx((0.13, half_width, 3))  # copies that differ are averaged
     assert cells([*once, *copies])["n"] == ["3"]
     assert warnings([*once, *copies[:1]])[0].startswith("1 run is a copy of another, with the same settings and seed")
 
