@@ -96,7 +96,8 @@ class ExperimentConfig:
             ConfigError: they are not available, do not fit the settings, or are others.
         """
         splits = self.dataset.build(data_dir=self.data_dir)
-        others = [name for name in differing(splits.digests, trained_on) if name != "training_pool"]  # no news
+        # The training pool differs only if train or validation do.
+        others = [name for name in differing(splits.digests, trained_on) if name != "training_pool"]
         if others:
             path = getattr(self.dataset, "path", None)
             key, value = ("data_dir", str(self.data_dir)) if path is None else ("dataset.path", path)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +24,24 @@ from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed
 from autoenc.training.checkpoints import CheckpointError, digests_in, load_model, load_trained
 
-TOLERANCE, MOST_OUTSIDE = 0.5, 0.1
-"""Noise takes pixels out of [0, 1], but not many of them far. Images are on another scale if more than the share
-`MOST_OUTSIDE` of a batch's pixels is further away than `TOLERANCE`. Normal noise that is not clipped takes 5 % of the
-black or white pixels so far with a standard deviation of 0.3, and 11 % with 0.4."""
+TOLERANCE = 0.5
+"""Pixels further than this out of [0, 1] are far outside."""
 LARGEST_PIXEL = 16
 """A single pixel beyond this is enough: nearly black images from 0 to 255 have few."""
+NEAR_ENDS, MOST_AT_ENDS = 0.1, 0.1
+"""Images from -1 to 1 have more than the share `MOST_AT_ENDS` of their pixels within `NEAR_ENDS` of these ends."""
 
 ArrayOrTensor = TypeVar("ArrayOrTensor", Tensor, npt.NDArray[Any])
+
+
+class PixelLimits(NamedTuple):
+    """The largest shares of a batch's pixels that may be outside of [0, 1]: noise takes some there, but few far."""
+
+    outside: float = 0.6
+    """Noise that is not clipped takes half of the black and white pixels there. Standardized MNIST has 97 % there."""
+    far: float = 0.1
+    """Further than `TOLERANCE`. Normal noise that is not clipped takes 5 % of the black and white pixels so far with a
+    standard deviation of 0.3, and 11 % with 0.4."""
 
 
 def load_run(
@@ -40,7 +50,8 @@ def load_run(
     """Load the model that a run was tested with (the best one; the last if there is no best), and its config.
 
     Nothing in the folder is executed: the config is plain values, the weights are plain tensors. `dataset_path` is
-    where the run's folder of pictures is now, if it was moved.
+    where the run's folder of pictures is now, if it was moved. Published datasets are below the folder that the
+    environment variable AUTOENC_DATA names, if it is set: a stranger's run does not decide where files are downloaded.
 
     Raises:
         ValueError: the folder has no run, no usable checkpoint, or a config that this version does not support. The
@@ -50,6 +61,8 @@ def load_run(
     values = run_directory.config()
     if dataset_path is not None:
         values["dataset"] = {**values["dataset"], "path": str(dataset_path)}
+    if folder := os.environ.get("AUTOENC_DATA"):
+        values["data_dir"] = folder
     config = parse(values)
     checkpoint = load_trained(run_directory.checkpoints)
     if checkpoint is None:
@@ -95,15 +108,14 @@ class TrainedModel:
         return f"TrainedModel({', '.join(names)}, code_size={code_size}, image_shape={self.image_shape})"
 
     @cached_property
-    def most_outside(self) -> float:
-        """The share of pixels that may be far out of [0, 1], see `scale_problem`.
-
-        It is larger for a run whose own noise is not clipped: twice what this noise takes there of black and white.
-        """
-        images = torch.zeros(64, *self.image_shape)
-        images[::2] = 1
-        noisy = self.config.noise(images, generator=torch.Generator().manual_seed(0)).images
-        return max(MOST_OUTSIDE, 2 * _share_outside(noisy))
+    def pixel_limits(self) -> PixelLimits:
+        """The limits of `scale_problem`: wider for a run whose own noise takes more of black or white images there."""
+        generator, usual = torch.Generator().manual_seed(0), PixelLimits()
+        black = torch.zeros(32, *self.image_shape)
+        noisy = [self.config.noise(images, generator=generator).images for images in (black, black + 1)]
+        outside = max(_share_outside(images) for images in noisy)
+        far = max(_share_outside(images, by=TOLERANCE) for images in noisy)
+        return PixelLimits(outside=max(usual.outside, outside + 0.1), far=max(usual.far, 2 * far))
 
     def split(self, name: str, *, data_dir: str | Path | None = None) -> Split:
         """The images of one of the run's splits, with their labels and their positions in the published file.
@@ -117,8 +129,8 @@ class TrainedModel:
 
         Args:
             name: train, validation or test.
-            data_dir: the folder below which datasets keep their files. None: the environment variable AUTOENC_DATA, or
-                the run's.
+            data_dir: the folder below which datasets keep their files. None: the environment variable AUTOENC_DATA as
+                it was when the run was loaded, or the run's.
 
         Returns:
             on the CPU: `images` uint8 (N, C, H, W) from 0 to 255, `labels` int64 (N,), `indices` int64 (N,), and
@@ -129,8 +141,7 @@ class TrainedModel:
         """
         if name not in SPLITS:
             raise ConfigError("split", f"there is no such split; the splits are {listed(SPLITS)}", value=name)
-        folder = data_dir or os.environ.get("AUTOENC_DATA") or self.config.data_dir
-        config = replace(self.config, data_dir=Path(folder).expanduser())
+        config = replace(self.config, data_dir=Path(data_dir or self.config.data_dir).expanduser())
         splits = config.build_splits(trained_on={key: value for key, value in self.digests.items() if key == name})
         split: Split = getattr(splits, name)
         return split
@@ -170,7 +181,7 @@ class TrainedModel:
             return images.float() / 255
         if not images.is_floating_point():
             raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
-        if problem := scale_problem(images, most_outside=self.most_outside):
+        if problem := scale_problem(images, limits=self.pixel_limits):
             raise ValueError(problem)
         return images.float()
 
@@ -209,19 +220,22 @@ def _white(value: object, *, path: str | Path) -> float | None:
     raise CheckpointError(f"{path}: the checkpoint has no valid white, but {value!r}")
 
 
-def scale_problem(images: Tensor, *, most_outside: float = MOST_OUTSIDE) -> str:
+def scale_problem(images: Tensor, *, limits: PixelLimits) -> str:
     """What is wrong with the scale of pixels (B, C, H, W) that should be in [0, 1], and what to do; empty if nothing.
 
-    More than the share `most_outside` further out of [0, 1] than `TOLERANCE` is wrong, and any beyond `LARGEST_PIXEL`.
+    Wrong are more pixels outside than the `limits` allow, any beyond `LARGEST_PIXEL`, and images from -1 to 1. Few
+    pixels of these may be below 0: black digits on white have 10 % there.
     """
     if not images.numel():
         return ""
     lowest, highest = images.amin().item(), images.amax().item()  # synchronizes
-    outside = _share_outside(images)  # synchronizes
-    if outside <= most_outside and not max(-lowest, highest) > LARGEST_PIXEL:  # not a number is none of this
+    outside, far = _share_outside(images), _share_outside(images, by=TOLERANCE)  # synchronizes
+    too_large = max(-lowest, highest) > LARGEST_PIXEL
+    at_ends = (images.abs() >= 1 - NEAR_ENDS).double().mean().item()  # synchronizes
+    from_minus_1 = -1 <= lowest <= NEAR_ENDS - 1 and 1 - NEAR_ENDS <= highest <= 1 and at_ends > MOST_AT_ENDS
+    if not (outside > limits.outside or far > limits.far or too_large or from_minus_1):  # not a number is none of this
         return ""
     found = f"these are from {lowest:.4g} to {highest:.4g}, and {100 * outside:.3g} % of them are outside"
-    limits = f"[{-TOLERANCE:g}, {1 + TOLERANCE:g}]"
     if lowest >= 0:
         white = next((white for white in (16, 255, 65535) if highest <= white), highest)
         advice = f"divide by {white:g}, if that is white"
@@ -229,8 +243,9 @@ def scale_problem(images: Tensor, *, most_outside: float = MOST_OUTSIDE) -> str:
         advice = "map them by (x + 1) / 2"
     else:
         advice = "undo their normalization, for example by x * std + mean, or clip their noise"
-    return f"pixels must be floats in [0, 1]; {found} {limits}; {advice}"
+    return f"pixels must be floats in [0, 1]; {found}; {advice}"
 
 
-def _share_outside(images: Tensor) -> float:
-    return ((images < -TOLERANCE) | (images > 1 + TOLERANCE)).double().mean().item()
+def _share_outside(images: Tensor, *, by: float = 0) -> float:
+    """The share of pixels that are further than `by` out of [0, 1]."""
+    return ((images < -by) | (images > 1 + by)).double().mean().item()

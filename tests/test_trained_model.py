@@ -85,6 +85,9 @@ def test_integers_other_than_bytes_are_refused(finished: Path) -> None:
 
 DIGITS = load_digits().images[:, None]
 """(1797, 1, 8, 8), from 0 to 16."""
+STROKE = np.zeros((1, 8, 8))
+"""A single image with few white pixels."""
+STROKE[0, 2:7, 4] = 1
 
 
 @pytest.mark.parametrize(
@@ -92,11 +95,13 @@ DIGITS = load_digits().images[:, None]
     [
         (DIGITS, "from 0 to 16, and 4[78]", "divide by 16"),
         (DIGITS * 255 / 16, "from 0 to 255, and ", "divide by 255"),
-        (DIGITS / 8 - 1, "from -1 to 1, and 57", r"map them by \(x \+ 1\) / 2"),
+        (DIGITS / 8 - 1, "from -1 to 1, and 67", r"map them by \(x \+ 1\) / 2"),
         ((DIGITS - DIGITS.mean()) / DIGITS.std(), "from -0.8118 to 1.847, and ", "undo their normalization"),
+        ((STROKE - 0.1307) / 0.3081, "from -0.4242 to 2.822, and 100 %", "undo their normalization"),
+        (1 - 2 * STROKE, "from -1 to 1, and 7.81 %", r"map them by \(x \+ 1\) / 2"),
         (17.0 * (np.arange(640).reshape(10, 1, 8, 8) == 99), "from 0 to 17, and 0.156 %", "divide by 255"),
     ],
-    ids=["digits", "bytes", "normalized", "standardized", "nearly black"],
+    ids=["digits", "bytes", "normalized", "standardized", "few far", "few below 0", "nearly black"],
 )
 @pytest.mark.parametrize("method", ["encode", "reconstruct", "errors"])
 def test_pixels_on_another_scale_are_refused(
@@ -112,6 +117,21 @@ def test_noise_may_take_pixels_out_of_0_to_1(finished: Path, std: float) -> None
     noisy = DIGITS / 16 + np.random.default_rng(0).normal(0, std, DIGITS.shape)
     assert (noisy < 0).mean() > 0.2
     assert autoenc.load_run(finished).errors(noisy).mean() < 1
+
+
+def test_black_and_white_images_are_taken_with_and_without_noise(finished: Path) -> None:
+    run = autoenc.load_run(finished)
+    for clean in (STROKE, 1 - STROKE, np.zeros((300, 1, 8, 8)), np.ones((300, 1, 8, 8))):
+        noisy = clean + np.random.default_rng(0).normal(0, 0.3, clean.shape)
+        assert np.isfinite(run.errors(clean)).all()
+        assert np.isfinite(run.errors(noisy)).all()
+
+
+def test_a_run_takes_white_images_with_its_own_noise_that_brightens(train: Train) -> None:
+    run = autoenc.load_run(train("noise=dropout", "noise.probability=0.3", "training.epochs=1"))
+    noisy = run.config.noise(torch.ones(50, 1, 8, 8), generator=torch.Generator().manual_seed(1)).images
+    assert (noisy > 1).float().mean() > 0.65
+    assert run.reconstruct(noisy).isfinite().all()
 
 
 def test_a_run_takes_its_own_noise_that_is_not_clipped(train: Train, finished: Path) -> None:
@@ -265,10 +285,10 @@ def test_the_folder_of_the_data_is_the_argument_s_the_environment_s_or_the_run_s
         return build(dataset, data_dir=data_dir)
 
     monkeypatch.setattr(Digits, "build", recording)
-    run = autoenc.load_run(finished)
     monkeypatch.delenv("AUTOENC_DATA", raising=False)
-    run.split("test")
+    autoenc.load_run(finished).split("test")
     monkeypatch.setenv("AUTOENC_DATA", "/environment")
-    run.split("test")
-    run.split("test", data_dir="/argument")
-    assert given == [run.config.data_dir, Path("/environment"), Path("/argument")]
+    autoenc.load_run(finished).split("test")
+    autoenc.load_run(finished).split("test", data_dir="/argument")
+    own = Path(RunDirectory(finished).config()["data_dir"])
+    assert given == [own, Path("/environment"), Path("/argument")]

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbered
 from autoenc.settings import ConfigError, listed
-from autoenc.trained_model import scale_problem
+from autoenc.trained_model import PixelLimits, scale_problem
 
 SUFFIXES = (".npy", ".npz")
 CHUNK_BYTES = 2**26
@@ -100,7 +100,7 @@ def array_images(path: Path, *, key: str, fitting: Fitting, limit: int | None) -
     if problem := _shape_problem(array.shape) or _type_problem(array.dtype):
         raise ConfigError(key, problem, value=str(path))
     names = numbered(range(len(array)))[:limit]
-    checked = partial(_checked_batches, array[:limit], names, key=key, path=path, most_outside=fitting.most_outside)
+    checked = partial(_checked_batches, array[:limit], names, key=key, path=path, limits=fitting.pixel_limits)
 
     def batches(size: int) -> Generator[Batch, None, None]:
         for batch in checked(size):
@@ -115,25 +115,25 @@ def array_images(path: Path, *, key: str, fitting: Fitting, limit: int | None) -
 
 
 def _checked_batches(
-    array: NDArray[Any], names: Sequence[str], size: int, *, key: str, path: Path, most_outside: float
+    array: NDArray[Any], names: Sequence[str], size: int, *, key: str, path: Path, limits: PixelLimits
 ) -> Iterator[Batch]:
     """The images as they are. Raises ConfigError for a pixel that is not finite, and for a batch on another scale."""
     start = 0
     for chunk in chunks(array, size):
         batch = Batch(names[start : start + len(chunk)], _as_images(chunk))
-        if problem := _pixel_problem(batch, most_outside=most_outside):
+        if problem := _pixel_problem(batch, limits=limits):
             raise ConfigError(key, problem, value=str(path))
         yield batch
         start += len(chunk)
 
 
-def _pixel_problem(batch: Batch, *, most_outside: float) -> str:
+def _pixel_problem(batch: Batch, *, limits: PixelLimits) -> str:
     if not batch.images.is_floating_point():
         return ""
     finite = batch.images.flatten(1).isfinite().all(1)
     if not finite.all():
         return f"image {batch.names[int(finite.int().argmin())]} has a pixel that is not finite"
-    return scale_problem(batch.images, most_outside=most_outside)
+    return scale_problem(batch.images, limits=limits)
 
 
 def _as_images(chunk: NDArray[Any]) -> Tensor:

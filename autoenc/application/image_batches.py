@@ -16,7 +16,7 @@ from torch import Tensor
 from autoenc import progress
 from autoenc.data.datasets.image_files import ReadPicture, Resize, read_picture
 from autoenc.data.datasets.image_shapes import shaped
-from autoenc.trained_model import MOST_OUTSIDE
+from autoenc.trained_model import PixelLimits
 
 
 class Batch(NamedTuple):
@@ -54,14 +54,14 @@ class Fitting:
     """How images are brought to the shape of a model's images, (C, H, W).
 
     `autoenc.data.datasets.image_files.read_picture` explains `resize` and `white`. `invert` makes black white and white
-    black. `most_outside` is the share of an array's pixels that may be far out of [0, 1]: see `scale_problem`.
+    black. `pixel_limits` are the shares of an array's pixels that may be outside of [0, 1]: see `scale_problem`.
     """
 
     image_shape: tuple[int, int, int]
     resize: Resize
     invert: bool
     white: float | None = None
-    most_outside: float = MOST_OUTSIDE
+    pixel_limits: PixelLimits = field(default_factory=PixelLimits)
 
     def read(self, path: Path) -> ReadPicture:
         """The picture in a file. Raises UnreadablePicture if there is none in it."""

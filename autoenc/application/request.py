@@ -117,7 +117,7 @@ def _apply_to_pictures(
             resize=_resize(request, run),
             invert=invert,
             white=white,
-            most_outside=run.most_outside,
+            pixel_limits=run.pixel_limits,
         )
         text, unreadable = request.inputs[key], request.unreadable
         return open_input(text, key=key, fitting=fitting, datasets=datasets, unreadable=unreadable, limit=limit)

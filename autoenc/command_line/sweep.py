@@ -109,8 +109,8 @@ def _announce(plan: SweepPlan, *, code: str) -> None:
     changed = [job for job in plan.jobs if plan.action(job) == "again" and plan.has_other_images(job)]
     if changed:
         log.warning(
-            "%d of them were trained on other images than the dataset has now: they are trained again, and their old"
-            " folders are kept in %s.",
+            "The images have changed since %d of them were trained. The sweep trains these again and keeps their old"
+            " folders in %s.",
             len(changed),
             shown_path(plan.folder.path / REPLACED),
         )

@@ -1,4 +1,4 @@
-"""How codes are distributed: the dimensions that they use, and what a variational model's say about their image."""
+"""The distribution of codes: the dimensions they use, and their information about the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The choices of the config group `evaluation`: what is measured of a trained model."""
+"""The choices of the config group `evaluation`: how a trained model is scored."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ OtherDataset = Literal["auto", "mnist", "fashion_mnist", "kmnist"]
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(Choice):
-    """What the choices that score a run have."""
+    """The settings that `quick` and `full` share."""
 
     level: ClassVar[Level]
-    """The metrics that are measured: `quick` ones take little time next to the training, `full` are all."""
+    """`quick`: metrics that take little time next to the training; `full`: all metrics."""
 
     nll_samples: NonNegativeInt
     """Importance samples for each image in the negative log-likelihood of a variational model; 0: do not measure it."""
@@ -42,13 +42,16 @@ class Full(EvaluationSettings):
     other_dataset: OtherDataset | None
     """The data set whose images are to be told from the test images by their errors.
 
-    `auto`: Fashion-MNIST, for Fashion-MNIST MNIST, and none for images that are not 28 x 28 grey ones.
+    `auto`: Fashion-MNIST for MNIST, KMNIST and EMNIST; MNIST for Fashion-MNIST; none for others.
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Denoising(Choice):
-    """`evaluation=denoising`: finished runs, tested on noises that they were not trained on. No run ends with it."""
+    """`evaluation=denoising`: finished runs, tested on noises that they were not trained on.
+
+    A run cannot be trained with it.
+    """
 
     noises: Mapping[str, Any]
     """By kind of noise, a list of severities; an empty list or null leaves the kind out."""

@@ -1,6 +1,12 @@
-"""A small classifier of the training images, whose features measure how close generated images are to real ones."""
+"""A small classifier of the training images, whose features measure how close generated images are to real ones.
+
+It is trained and used on the CPU, so that runs on any device are measured by the same features.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +14,7 @@ from torch import Tensor, nn
 
 from autoenc import progress
 from autoenc.data.datasets import Split
-from autoenc.devices import Device
+from autoenc.devices import plain_device
 from autoenc.evaluation.batches import as_floats, batches
 from autoenc.seeds import derived_seed
 
@@ -22,22 +28,23 @@ class ImageClassifier(nn.Module):
     """Two strided convolutions with batch normalization, a hidden layer of `FEATURES` units, and a linear layer.
 
     Args:
-        image_shape: (C, H, W), any.
+        image_shape: (C, H, W).
         classes: their number.
     """
 
     def __init__(self, image_shape: tuple[int, int, int], *, classes: int) -> None:
         super().__init__()
+        channels, height, width = image_shape
+        places = -(-height // 4) * -(-width // 4)  # each convolution halves a side and rounds it up
         self.body = nn.Sequential(
-            nn.Conv2d(image_shape[0], 16, 3, stride=2, padding=1),
+            nn.Conv2d(channels, 16, 3, stride=2, padding=1),
             nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.Conv2d(16, 32, 3, stride=2, padding=1),
             nn.BatchNorm2d(32),
             nn.ReLU(),
-            nn.AdaptiveAvgPool2d(7),
             nn.Flatten(),
-            nn.Linear(32 * 7 * 7, FEATURES),
+            nn.Linear(32 * places, FEATURES),
             nn.ReLU(),
         )
         self.head = nn.Linear(FEATURES, classes)
@@ -47,37 +54,54 @@ class ImageClassifier(nn.Module):
         logits: Tensor = self.head(self.body(images))
         return logits
 
-    def features(self, images: Tensor, *, device: Device) -> Tensor:
-        """The hidden layer for uint8 images (N, C, H, W) on the device, (N, FEATURES), float64 on the CPU."""
+    def features(self, images: Tensor) -> Tensor:
+        """The hidden layer for uint8 images (N, C, H, W), (N, FEATURES), float64 on the CPU."""
         with torch.no_grad():
-            return torch.cat([self.body(batch).cpu().double() for batch in batches(images, device=device)])
+            return torch.cat([self.body(batch).double() for batch in batches(images.cpu(), device=plain_device("cpu"))])
 
-    def correct(self, split: Split, *, device: Device) -> Tensor:
+    def correct(self, split: Split) -> Tensor:
         """Whether each image of a split is put into its class, bool (N,), on the CPU."""
         with torch.no_grad():
-            logits = torch.cat([self(batch).cpu() for batch in batches(split.images, device=device)])
+            logits = torch.cat([self(batch) for batch in batches(split.images.cpu(), device=plain_device("cpu"))])
         return logits.argmax(1) == split.labels
 
 
-def train_classifier(split: Split, *, device: Device) -> ImageClassifier:
-    """A classifier in eval mode, trained on a split whose images are on the device. It depends on nothing else.
+def train_classifier(split: Split) -> ImageClassifier:
+    """A classifier in eval mode, trained on a split.
 
     Adam makes `STEPS` steps on random batches, with a step size that falls linearly to 0. The caller's random numbers
     stay untouched.
+
+    The weights depend only on the images and their order, the version of torch and the kind of processor. The training
+    uses one thread whatever the run uses: sums of more threads are rounded differently, which 1,000 steps amplify.
     """
     generator = torch.Generator().manual_seed(derived_seed(0, "classifier's batches"))
-    with torch.random.fork_rng():
-        torch.manual_seed(derived_seed(0, "classifier's weights"))
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derived_seed(0, "classifier's weights"))  # of no other device
         classifier = ImageClassifier(split.image_shape, classes=int(split.labels.max()) + 1)
-    classifier.to(device.torch_device)
+    with _one_thread():
+        _train(classifier, Split(split.images.cpu(), split.labels), generator=generator)
+    return classifier.eval()
+
+
+def _train(classifier: ImageClassifier, split: Split, *, generator: torch.Generator) -> None:
     optimizer = torch.optim.Adam(classifier.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1, end_factor=0, total_iters=STEPS)
     for _ in progress.steps(range(STEPS), name="training a classifier"):
         chosen = torch.randint(len(split), (BATCH_SIZE,), generator=generator)
-        images = as_floats(split.images[chosen.to(device.torch_device)], device=device)
-        loss = F.cross_entropy(classifier(images), split.labels[chosen].to(device.torch_device))
+        images = as_floats(split.images[chosen], device=plain_device("cpu"))
+        loss = F.cross_entropy(classifier(images), split.labels[chosen])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    return classifier.eval()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

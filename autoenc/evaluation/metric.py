@@ -68,8 +68,11 @@ class Metric:
         return replace(self, name=DENOISING + self.name, unit=unit, input="noisy", baseline=self.denoising_baseline)
 
     def unit_in(self, settings: EvaluationSettings) -> str:
-        """The unit, with the values of the settings that it names."""
-        return self.unit.format_map(asdict(settings))
+        """The unit, with the values of the settings that it names. Other braces stay."""
+        unit = self.unit
+        for name, value in asdict(settings).items():
+            unit = unit.replace(f"{{{name}}}", str(value))
+        return unit
 
 
 full_metric = functools.partial(Metric, level="full", splits=HELD_OUT, input="clean")

@@ -40,7 +40,7 @@ def negative_elbos(scored: ScoredSplit) -> Tensor:
     generator = frozen_generator(device, split="any, outliers")
     found = []
     with model.evaluating(), device.autocast():
-        for clean, _ in scored.pairs():
+        for clean in scored.batches():
             draws = model.draw(clean, generator=generator, samples=1)
             found.append(-model.elbo(model(clean, draws=draws), target=clean))
     return torch.cat(found)

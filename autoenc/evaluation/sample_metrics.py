@@ -17,7 +17,7 @@ def classifier_hits(scored: ScoredSplit) -> Tensor | None:
     """1 for each image that the classifier puts into its class, else 0, (N,)."""
     if scored.compared is None or scored.trained.classifier is None:
         return None
-    correct = scored.trained.classifier.correct(scored.split, device=scored.trained.device)
+    correct = scored.trained.classifier.correct(scored.split)
     return correct.to(scored.split.images.device).float()
 
 

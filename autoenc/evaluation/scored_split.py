@@ -1,4 +1,4 @@
-"""What a metric of a whole split is given: a trained model, the split, and what was fitted to the training split."""
+"""The input of a metric of a whole split: a trained model, the split, and what was fitted to the training split."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autoenc.data.datasets import Split
 from autoenc.data.noise import Noise
+from autoenc.data.noise.pixels import NoNoise
 from autoenc.devices import Device
 from autoenc.evaluation.baselines import (
     MOST_DIMENSIONS,
@@ -23,7 +24,7 @@ from autoenc.evaluation.baselines import (
 from autoenc.evaluation.batches import batches
 from autoenc.evaluation.code_distribution import mutual_information, posteriors
 from autoenc.evaluation.evaluation_settings import EvaluationSettings
-from autoenc.evaluation.frozen_noise import frozen_generator
+from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.image_classifier import ImageClassifier, train_classifier
 from autoenc.evaluation.probes import Labelled, Predict, probe_indices
 from autoenc.evaluation.sample_quality import NEIGHBOURS, PrecisionRecall, improved_precision_recall, samples
@@ -36,14 +37,6 @@ Representation = Literal["codes", "pca", "pixels"]
 
 MOST_COMPARED = 10_000
 """The most images that are compared with samples. The time grows with the square."""
-
-
-class Pair(NamedTuple):
-    """A batch of images (B, C, H, W) in [0, 1]."""
-
-    clean: Tensor
-    given: Tensor
-    """The input of the model, with noise if there is any."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -100,7 +93,7 @@ class Trained:
         """A classifier of the training images; None if these have fewer than two classes."""
         if len(self.split.labels.unique()) < 2:
             return None
-        return train_classifier(self.split, device=self.device)
+        return train_classifier(self.split)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -112,28 +105,23 @@ class ScoredSplit:
     """Its images are on the device."""
     trained: Trained
 
-    def pairs(self) -> Iterator[Pair]:
-        """The images in batches, with the frozen noise of the split."""
-        device, noise = self.trained.device, self.trained.noise
-        generator = frozen_generator(device, split=self.name)
-        for clean in batches(self.split.images, device=device):
-            yield Pair(clean, noise(clean, generator=generator).images if noise.corrupts else clean)
+    def batches(self) -> Iterator[Tensor]:
+        """The clean images, (B, C, H, W) in [0, 1]."""
+        return batches(self.split.images, device=self.trained.device)
 
     def errors(self, reconstruct: Callable[[Tensor], Tensor], *, noisy: bool) -> Tensor:
         """The mean squared error over pixels of each image, (N,), from the clean or the noisy to the clean images."""
+        noise = self.trained.noise if noisy else NoNoise()
+        found = inputs(self.split.images, noise=noise, split=self.name, device=self.trained.device)
         with torch.no_grad():
-            found = [
-                (reconstruct(pair.given if noisy else pair.clean) - pair.clean).square().flatten(1).mean(1)
-                for pair in self.pairs()
-            ]
-        return torch.cat(found)
+            return torch.cat([(reconstruct(given) - clean).square().flatten(1).mean(1) for clean, given, _ in found])
 
     @cached_property
     def codes(self) -> Tensor:
         """The codes of the clean images, (N, code_size), float32; for a distribution, its mean."""
         trained = self.trained
         with trained.model.evaluating(), trained.device.autocast():
-            return torch.cat([trained.model.encode(pair.clean).float() for pair in self.pairs()])
+            return torch.cat([trained.model.encode(clean).float() for clean in self.batches()])
 
     def vectors(self, representation: Representation) -> Tensor | None:
         """The clean images as vectors, float32 (N, D); None if the images are too large."""
@@ -143,7 +131,7 @@ class ScoredSplit:
             pixels = self.split.images.flatten(1)
             return pixels.float() / 255 if pixels.shape[1] <= MOST_DIMENSIONS else None
         pca = self.trained.pca
-        return None if pca is None else torch.cat([pca.encode(clean) for clean, _ in self.pairs()])
+        return None if pca is None else torch.cat([pca.encode(clean) for clean in self.batches()])
 
     def hits(self, fit: Callable[[Labelled], Predict], *, representation: Representation) -> Tensor | None:
         """1 for each image that a probe puts into its class, else 0, (N,); None if it cannot be fitted."""
@@ -180,7 +168,7 @@ class ScoredSplit:
             return None
         real = images[probe_indices(len(images), most=MOST_COMPARED)]
         generated = samples(trained.model, len(real), code_size=trained.code_size, device=trained.device)
-        return Compared(*(trained.classifier.features(each, device=trained.device) for each in (real, generated)))
+        return Compared(*(trained.classifier.features(each) for each in (real, generated)))
 
     @cached_property
     def precision_recall(self) -> PrecisionRecall | None:

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from autoenc.data.noise import Noise
 from autoenc.devices import Device
-from autoenc.evaluation.batches import MOST_DECODED, batches
-from autoenc.evaluation.frozen_noise import frozen_generator
+from autoenc.evaluation.batches import MOST_DECODED
+from autoenc.evaluation.frozen_noise import Inputs, frozen_generator, inputs
 from autoenc.evaluation.metrics import DENOISING, Metric
 from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 from autoenc.models.layers import at_least_float32
@@ -49,10 +49,10 @@ def measure(
         return Measured({}, {})
     generators = _Generators.of(split, device=device)
     with model.evaluating(), device.autocast():
-        for clean in batches(images, device=device):
-            scores = _scores(model, clean, noise=noise, generators=generators, metrics=metrics)
+        for batch in inputs(images, noise=noise, split=split, device=device):
+            scores = _scores(model, batch, generators=generators, metrics=metrics)
             averages = {**{name: values.mean() for name, values in scores.per_image.items()}, **scores.objective}
-            _add(totals, averages, share=len(clean) / len(images))
+            _add(totals, averages, share=len(batch.clean) / len(images))
             found.append(scores.per_image)
             codes.append((at_least_float32(scores.given.code), scores.given.indices))
         totals |= _statistics(model, codes)
@@ -60,7 +60,7 @@ def measure(
 
 
 def _statistics(model: AutoEncoder, codes: Sequence[tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
-    """What the codes of all batches are as a whole."""
+    """Statistics of the codes of all batches together."""
     indices = [batch for _, batch in codes if batch is not None]
     return model.bottleneck.statistics(
         torch.cat([code for code, _ in codes]), indices=torch.cat(indices) if indices else None
@@ -70,13 +70,12 @@ def _statistics(model: AutoEncoder, codes: Sequence[tuple[Tensor, Tensor | None]
 class _Generators(NamedTuple):
     """Separate generators, so that drawing more numbers for one purpose does not change those for another."""
 
-    noise: torch.Generator
     objective: torch.Generator
     elbo: torch.Generator
 
     @classmethod
     def of(cls, split: str, *, device: Device) -> Self:
-        names = (split, f"{split}, objective", f"{split}, elbo")
+        names = (f"{split}, objective", f"{split}, elbo")
         return cls(*(frozen_generator(device, split=name) for name in names))
 
 
@@ -113,15 +112,13 @@ class _BatchScores(NamedTuple):
     """The model's output for the images that it is given, without sampling."""
 
 
-def _scores(
-    model: AutoEncoder, clean: Tensor, *, noise: Noise, generators: _Generators, metrics: Sequence[Metric]
-) -> _BatchScores:
-    """The scores of a batch (B, C, H, W), by name."""
-    output, given, corrupted = model(clean), clean, None
+def _scores(model: AutoEncoder, inputs: Inputs, *, generators: _Generators, metrics: Sequence[Metric]) -> _BatchScores:
+    """The scores of a batch, by name."""
+    clean, given, corrupted = inputs
+    output = model(clean)
     functions = {metric.name: metric.per_image for metric in metrics if metric.per_image is not None}
     values = {name: function(model, output, clean) for name, function in functions.items()}
-    if noise.corrupts:
-        given, corrupted = noise(clean, generator=generators.noise)
+    if corrupted is not None:
         output = model(given)
         values |= {DENOISING + name: function(model, output, clean) for name, function in functions.items()}
     draws = model.draw(given, generator=generators.objective)

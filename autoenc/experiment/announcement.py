@@ -42,7 +42,8 @@ def _report_duplicates(splits: Splits) -> None:
         split, across, earlier = key.partition("_in_")
         size = len(getattr(splits, split))
         if count:
-            also = f"are in {earlier} too" if across else "repeat an earlier one"
+            verbs = ("is in", "repeats") if count == 1 else ("are in", "repeat")
+            also = f"{verbs[0]} {earlier} too" if across else f"{verbs[1]} an earlier one"
             found.append(f"{count:,} of {size:,} {split} images {also}")
         if across and earlier == "train" and count > FEW_DUPLICATES * size:
             level = logging.WARNING

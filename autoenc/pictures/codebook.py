@@ -39,11 +39,15 @@ class Codebook(Picture):
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
         """Count the uses; None for a bottleneck without a codebook."""
-        from autoenc.evaluation.health.examination import codebook_uses
+        import torch
 
-        with subject.device.autocast():
-            uses = codebook_uses(subject.model, (given for _, given in subject.test_inputs()))
-        return None if uses is None else cls(uses=uses.numpy())
+        from autoenc.models.bottlenecks.vector_quantized import VectorQuantized
+
+        bottleneck = subject.model.bottleneck
+        if not isinstance(bottleneck, VectorQuantized):
+            return None
+        indices = torch.cat([output.indices for output in subject.test_outputs() if output.indices is not None])
+        return cls(uses=bottleneck.uses(indices).long().cpu().numpy())
 
     @property
     def shares(self) -> NDArray[np.float64]:

@@ -59,7 +59,7 @@ class Kernels(Picture):
         from autoenc.evaluation.health.units import first_layer_dead
         from autoenc.models.layers import weighted_layers
 
-        dead = first_layer_dead(subject.model, subject.splits.test.images, device=subject.device)
+        dead = first_layer_dead(subject.model, (batch.given for batch in subject.test_inputs()))
         weights = None if dead is None else _first_weights(subject.model, subject=subject)
         if dead is None or weights is None:
             return None
@@ -195,8 +195,9 @@ def _line(*, colored: bool) -> str:
     colors = "middle grey 0, each colour separately" if colored else "blue below 0, white 0, red above"
     return (
         f"Kernels of the encoder's first layer, all on one scale: {colors}; clipped at the 99.5 % quantile of "
-        "the absolute weights. Crossed out: dead kernels, whose unit is constant on the test images, "
-        "or varies less than a millionth as much as the median unit. Roughness: 1 for white noise, 0 for a constant."
+        "the absolute weights. Crossed out: dead kernels, whose unit is constant on the test images (with noise if the "
+        "run has noise), or varies less than a millionth as much as the median unit. Roughness: 1 for white noise, 0 "
+        "for a constant."
     )
 
 

@@ -29,6 +29,7 @@ LINE = (
     "Solid: validation loss, with its last value; dashed: training loss. A run without a validation split has its "
     "training loss solid."
 )
+DENOISING_LOSS = "Denoising loss: the input is noisy, the target is the clean image."
 SEEDS = "Bold: the mean over seeds, to the last epoch that all of them have. Faint: the validation loss of each seed."
 
 Row = Mapping[str, float | int | None]
@@ -46,14 +47,25 @@ class Loss(NamedTuple):
     def label(self) -> str:
         """The unit for an axis, without the likelihood and the kind of the penalty: "nats an image + penalty"."""
         short, _, _ = self.unit.partition(", ")
-        penalty = " + penalty" if ", plus " in self.unit else ""
-        return f"{'denoising error: ' if self.denoising else ''}{short}{penalty}"
+        penalty = " + penalty" if self._has_penalty else ""
+        denoising = "" if not self.denoising else "denoising error: " if self._is_error else "denoising loss: "
+        return f"{denoising}{short}{penalty}"
 
     @property
     def explanation(self) -> str:
         """What the label leaves out, in sentences."""
         details = f"Loss: {self.unit}." if ", " in self.unit else ""
-        return " ".join(filter(None, [details, DENOISING_ERROR if self.denoising else ""]))
+        denoising = DENOISING_ERROR if self._is_error else DENOISING_LOSS
+        return " ".join(filter(None, [details, denoising if self.denoising else ""]))
+
+    @property
+    def _has_penalty(self) -> bool:
+        return ", plus " in self.unit
+
+    @property
+    def _is_error(self) -> bool:
+        """False for a likelihood, and for a loss with a penalty."""
+        return not self._has_penalty and "nats an image" not in self.unit
 
 
 def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epoch: int | None, title: str) -> None:

@@ -38,7 +38,7 @@ ACROSS = 8  # images in a row
 
 OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)  # nats: the mean log-density of numbers from N(0, 1) under N(0, 1)
 COLLAPSED_ENTRIES = (
-    "Collapsed entries of a code (the variance of the posterior mean over the test images is under 0.01) are N(0, 1) "
+    "Collapsed entries of a code (the variance of the posterior mean over the test images is at most 0.01) are N(0, 1) "
     "whatever the image. They are drawn from N(0, 1), and the numbers leave them out, unless all are collapsed."
 )
 
@@ -88,7 +88,7 @@ class Samples(Picture):
         varying = deviations > LEAST_DEVIATION * deviations.amax()
         if not varying.any():
             return None
-        collapsed = _collapsed(subject)
+        collapsed = _collapsed(subject) if subject.model.bottleneck.variational else torch.zeros_like(varying)
         counted = varying if collapsed.all() else varying & ~collapsed
         mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[counted]
         mixture = _fitted(((fitted_on.double() - mean)[:, counted] / scale).numpy())
@@ -130,11 +130,14 @@ class Samples(Picture):
 
 
 def _collapsed(subject: Subject) -> Tensor:
-    """Which entries of a variational model's code are collapsed, bool (code_size,); of other models none."""
-    from autoenc.evaluation.health.examination import COLLAPSED
+    """Which entries of a variational model's code are collapsed, bool (code_size,)."""
+    import torch
 
-    means = subject.finite_test_codes
-    return (means.var(dim=0, correction=0) < COLLAPSED) & subject.model.bottleneck.variational
+    from autoenc.models.bottlenecks.variational import active_units
+    from autoenc.pictures.subject import finite
+
+    means = finite(torch.cat([output.code.float().cpu() for output in subject.test_outputs()]))
+    return ~active_units(means)
 
 
 def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:

@@ -46,11 +46,13 @@ class Sparsity(Picture):
     @classmethod
     def measure(cls, subject: Subject) -> Self:
         """Measure each nonlinearity of the encoder, and the code, on the clean test images."""
+        from autoenc.evaluation.batches import batches
         from autoenc.evaluation.health.activations import observed
 
         layers: tuple[str, ...] = ()
         totals: NDArray[np.float64] = np.zeros(4)
-        for observation in observed(subject.model, subject.splits.test.images, device=subject.device, decoder=False):
+        images = batches(subject.splits.test.images, device=subject.device)
+        for observation in observed(subject.model, images, decoder=False):
             layers = tuple(activation.name.removeprefix("encoder ") for activation in observation.activations)
             totals = totals + np.array([_sums(activation.values.flatten(1)) for activation in observation.activations])
         zeros, entries, sparsities, defined = totals.T

@@ -16,8 +16,8 @@ from autoenc.data.datasets import Splits, shown_indices
 from autoenc.data.noise import Noise
 from autoenc.devices import Device
 from autoenc.evaluation.batches import as_floats, batches
-from autoenc.evaluation.frozen_noise import frozen_generator
-from autoenc.models.autoencoder import AutoEncoder
+from autoenc.evaluation.frozen_noise import Inputs, frozen_generator, inputs
+from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 
 MOST_FOLLOWED = 1000  # test images whose codes are kept during training
 
@@ -118,15 +118,19 @@ class Subject:
         with torch.no_grad(), self.device.autocast():
             return self.model.decode(codes.to(self.device.torch_device)).float().cpu()
 
-    def test_inputs(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The test images and the model's inputs, (B, C, H, W) each: with noise as `summary.json` is measured on."""
-        generator = frozen_generator(self.device, split="test")
-        for clean in batches(self.splits.test.images, device=self.device):
-            yield clean, self.noise(clean, generator=generator).images if self.noise.corrupts else clean
+    def test_inputs(self) -> Iterator[Inputs]:
+        """The test images as the model is given them for `summary.json`: with frozen noise if the run has noise."""
+        return inputs(self.splits.test.images, noise=self.noise, split="test", device=self.device)
+
+    def test_outputs(self) -> Iterator[AutoEncoderOutput]:
+        """What the model makes of these inputs, batch by batch."""
+        for batch in self.test_inputs():
+            with torch.no_grad(), self.device.autocast():
+                yield self.model(batch.given)
 
     def scored_test_batches(self) -> Iterator[ScoredBatch]:
         """The test images with their errors, whose mean `summary.json` has: `denoising_mse` with noise, else `mse`."""
-        for clean, given in self.test_inputs():
+        for clean, given, _ in self.test_inputs():
             with torch.no_grad(), self.device.autocast():
                 made = self.model(given).reconstruction.float()
             errors = (made - clean).square().flatten(1).mean(1)

@@ -157,6 +157,16 @@ class RunDirectory:
         np.savez_compressed(content, **arrays)
         write_atomically(self.path / TEST_ERRORS, content.getvalue())
 
+    def check_figures(self) -> None:
+        """Refuse to draw into a linked folder: in a stranger's run, the link may lead anywhere.
+
+        Raises:
+            ConfigError: `figures` is a symbolic link.
+        """
+        if self.figures.is_symlink():
+            problem = "it is a symbolic link, and pictures are only drawn into the run's own folder; remove the link"
+            raise ConfigError(str(self.figures), problem)
+
     def tracker(self) -> dict[str, Any]:
         """The content of `tracker.json`, exactly as written: which run of a tracker this is; empty if there is none.
 

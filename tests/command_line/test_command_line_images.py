@@ -157,8 +157,8 @@ def test_jobs_of_other_images_are_trained_again(elsewhere: Path, capsys: pytest.
     assert main([*command, "seed=0,1,2"]) == 0
     printed = capsys.readouterr().out
     assert "3 jobs in outputs/sweeps/s: 2 restarted, 1 new.\n" in printed
-    warning = "2 of them were trained on other images than the dataset has now: they are trained again, and their old"
-    assert f"{warning} folders are kept in outputs/sweeps/s/.replaced.\n" in printed
+    warning = "The images have changed since 2 of them were trained. The sweep trains these again and keeps their old"
+    assert f"{warning} folders in outputs/sweeps/s/.replaced.\n" in printed
     assert RunDirectory(sweep / ".replaced" / f"{folder.name}.1").summary()["digests"] == before
     digests = [RunDirectory(sweep / name).summary()["digests"] for name in read_sweep(sweep).labels]
     assert digests == digests[:1] * 3 != [before] * 3

@@ -7,6 +7,7 @@ import json
 import math
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -14,14 +15,15 @@ from torch import Tensor, nn
 
 from autoenc.config import parse
 from autoenc.data.datasets import DATASETS, Dataset, DatasetError, Split
-from autoenc.data.datasets.other_dataset import other_dataset
+from autoenc.data.datasets.outlier_images import outlier_images
+from autoenc.data.noise.corruption import Corruption
 from autoenc.data.noise.pixels import NoNoise
 from autoenc.evaluation import image_classifier
 from autoenc.evaluation.evaluation_settings import Full
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
-from autoenc.experiment.evaluation import evaluate
 from autoenc.experiment.preparation import prepare
+from autoenc.experiment.run_scores import evaluate
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.losses.likelihoods import GaussianLikelihood
@@ -73,11 +75,10 @@ def scored(model: AutoEncoder, *, split: Split | None = None, test: Split | None
     trained = Trained(
         model=model,
         split=bars(90) if split is None else split,
-        noise=NoNoise(),
         code_size=PIXELS,
         device=cpu(),
         settings=Full(nll_samples=0, probe_images=60, other_dataset=None),
-        **fields,
+        **{"noise": NoNoise(), **fields},
     )
     return ScoredSplit(name="test", split=bars(60, seed=1) if test is None else test, trained=trained)
 
@@ -146,6 +147,25 @@ def test_pixels_of_large_images_are_not_probed(monkeypatch: pytest.MonkeyPatch) 
     given = scored(identity())
     assert value("pixels_knn_accuracy", given) is None
     assert value("knn_accuracy", given) is not None
+
+
+def test_noise_is_drawn_only_for_noisy_inputs() -> None:
+    draws = []
+
+    def whitening(images: Tensor, *, generator: torch.Generator) -> Corruption:
+        draws.append(generator)
+        return Corruption(torch.ones_like(images), images < 1)
+
+    given = scored(identity(), noise=Mock(corrupts=True, side_effect=whitening))
+    pixels = given.split.images / 255
+    torch.testing.assert_close(given.codes, pixels.flatten(1))
+    assert given.vectors("pca") is not None
+    assert not given.errors(lambda images: images, noisy=False).any()
+    assert draws == []
+    torch.testing.assert_close(
+        given.errors(lambda images: images, noisy=True), (1 - pixels).square().flatten(1).mean(1)
+    )
+    assert len(draws) == 1
 
 
 # --- the distribution of codes ---
@@ -246,7 +266,7 @@ def test_the_other_data_set_has_the_shape_and_the_settings_of_the_run_s(monkeypa
         return type("Built", (), {"test": Split(images, torch.arange(5))})
 
     monkeypatch.setattr("autoenc.data.datasets.idx_sets.IdxDataset.build", build)
-    found = other_dataset(usual("mnist"), choice="auto", image_shape=(3, 14, 20), data_dir=Path())
+    found = outlier_images(usual("mnist"), choice="auto", image_shape=(3, 14, 20), data_dir=Path())
     assert found is not None
     assert found.name == built[0].name == "fashion_mnist"
     assert (built[0].limit, built[0].binarization) == (5, "static")
@@ -254,7 +274,7 @@ def test_the_other_data_set_has_the_shape_and_the_settings_of_the_run_s(monkeypa
     assert found.test.images.dtype == torch.uint8
 
     def name(own: str, choice: str | None) -> str | None:
-        found = other_dataset(usual(own), choice=choice, image_shape=(1, 28, 28), data_dir=Path())
+        found = outlier_images(usual(own), choice=choice, image_shape=(1, 28, 28), data_dir=Path())
         return None if found is None else found.name
 
     assert (name("fashion_mnist", "auto"), name("cifar10", "mnist")) == ("mnist", "mnist")
@@ -273,7 +293,7 @@ def test_a_run_is_measured_in_full(
         raise DatasetError("mnist", "it cannot be downloaded")
 
     monkeypatch.setattr(image_classifier, "STEPS", 5)
-    monkeypatch.setattr("autoenc.experiment.evaluation.other_dataset", missing)
+    monkeypatch.setattr("autoenc.experiment.run_scores.outlier_images", missing)
     folder = train(
         "bottleneck=gaussian", "loss=gaussian", "noise=none", "evaluation=full", "evaluation.probe_images=50"
     )

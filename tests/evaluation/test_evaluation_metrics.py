@@ -11,7 +11,8 @@ import pytest
 from autoenc.command_line.compare import main as compare
 from autoenc.evaluation import metrics
 from autoenc.evaluation.code_metrics import CODE_METRICS
-from autoenc.evaluation.metrics import METRICS, find_metric, metric_names
+from autoenc.evaluation.evaluation_settings import Quick
+from autoenc.evaluation.metrics import METRICS, Metric, find_metric, metric_names
 from autoenc.evaluation.sample_metrics import SAMPLE_METRICS
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -42,6 +43,12 @@ def _no_plugins_from_other_tests() -> Iterator[None]:
 def test_each_metric_has_its_direction_and_its_name() -> None:
     assert {name: metric.better for name, metric in METRICS.items()} == BETTER
     assert all(name == metric.name for name, metric in METRICS.items())
+
+
+def test_a_unit_names_settings_and_keeps_other_braces() -> None:
+    settings = Quick(nll_samples=5, probe_images=100)
+    metric = Metric(name="mine", unit="points of {set}, {nll_samples} samples, at most {probe_images}")
+    assert metric.unit_in(settings) == "points of {set}, 5 samples, at most 100"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from autoenc.data.datasets import Split
 from autoenc.evaluation import image_classifier, sample_quality
 from autoenc.evaluation.image_classifier import FEATURES, train_classifier
 from autoenc.evaluation.sample_quality import frechet_distance, improved_precision_recall
-from tests.devices import cpu
 
 
 def points(*shape: int, seed: int) -> Tensor:
@@ -101,18 +100,29 @@ def test_the_classifier_learns_and_is_the_same_each_time(monkeypatch: pytest.Mon
     split, held_out = bars(200), bars(100, seed=1)
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first = train_classifier(split, device=cpu())
+    first = train_classifier(split)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(6)
-    second = train_classifier(split, device=cpu())
-    assert first.correct(held_out, device=cpu()).double().mean() > 0.95
-    features = first.features(held_out.images, device=cpu())
+    second = train_classifier(split)
+    assert first.correct(held_out).double().mean() > 0.95
+    features = first.features(held_out.images)
     assert features.shape == (100, FEATURES)
     assert features.dtype == torch.float64
-    assert torch.equal(features, second.features(held_out.images, device=cpu()))
+    assert torch.equal(features, second.features(held_out.images))
     # An image's features do not depend on the other images of its batch.
-    alone = first.features(held_out.images[:3], device=cpu())
+    alone = first.features(held_out.images[:3])
     torch.testing.assert_close(features[:3], alone, rtol=1e-4, atol=1e-4)
+
+
+def test_the_classifier_is_the_same_whatever_the_threads_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_classifier, "STEPS", 3)
+    split = bars(200, shape=(1, 28, 28))
+    first = train_classifier(split)
+    torch.set_num_threads(2)
+    second = train_classifier(split)
+    assert torch.get_num_threads() == 2
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 1, 2), (3, 5, 28), (1, 40, 7)])
@@ -120,6 +130,6 @@ def test_the_classifier_fits_any_shape(channels: int, height: int, width: int, m
     monkeypatch.setattr(image_classifier, "STEPS", 1)
     images = torch.zeros(6, channels, height, width, dtype=torch.uint8)
     split = Split(images, torch.tensor([0, 1, 2, 4, 4, 4]))
-    classifier = train_classifier(split, device=cpu())
+    classifier = train_classifier(split)
     assert classifier(images / 255).shape == (6, 5)
-    assert classifier.features(images, device=cpu()).shape == (6, FEATURES)
+    assert classifier.features(images).shape == (6, FEATURES)

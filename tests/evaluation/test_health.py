@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from autoenc.evaluation.batches import batches
 from autoenc.evaluation.health.activations import observed
-from autoenc.evaluation.health.examination import codebook_uses, count_kernels, examine
+from autoenc.evaluation.health.examination import count_kernels, examine
 from autoenc.evaluation.health.units import UnitStatistics, dead, first_layer_dead, unit_statistics
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.models.bottlenecks import BOTTLENECKS, Bottleneck
 from tests.devices import cpu
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
@@ -52,29 +52,14 @@ def set_to(tensor: Tensor | None, value: float | Tensor) -> None:
         tensor.copy_(torch.as_tensor(value))
 
 
-def examined(model: AutoEncoder, given: Tensor | None = None) -> dict[str, Any]:
-    found = examine(model, images() if given is None else given, device=cpu())
+def inputs(count: int = 300) -> Iterator[Tensor]:
+    return batches(images(count), device=cpu())
+
+
+def examined(model: AutoEncoder, given: Tensor | None = None, **statistics: int) -> dict[str, Any]:
+    found = examine(model, inputs() if given is None else batches(given, device=cpu()), statistics=statistics)
     json.dumps(found, allow_nan=False)  # for summary.json
     return found
-
-
-class Sampled(Bottleneck):
-    """Stands for any bottleneck whose code is a distribution."""
-
-    variational = True
-
-    def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
-        return BottleneckOutput(features, features.unsqueeze(0), features.new_zeros(()), {})
-
-
-class Quantized(Sampled):
-    """Two groups of features, each rounded to one of five whole numbers."""
-
-    variational = False
-    codebook_size = 5
-
-    def indices(self, features: Tensor) -> Tensor:
-        return features.round().long().clamp(0, 4)
 
 
 def test_a_healthy_model() -> None:
@@ -160,7 +145,7 @@ def test_statistics_are_those_of_all_images_at_once() -> None:
     model = model_of(
         drawn(nn.Conv2d(1, 3, 3)), nn.ReLU(), nn.Flatten(), drawn(nn.Linear(12, 2)), nn.Sigmoid(), code_size=2
     )
-    maps, code = unit_statistics(model, given, device=cpu())
+    maps, code = unit_statistics(model, batches(given, device=cpu()))
     assert (maps.name, code.name) == ("encoder layer 1 (ReLU)", "code (Sigmoid)")
     with torch.no_grad():
         expected = model.encoder[:2](given / 255).double()  # type: ignore[index]
@@ -226,19 +211,14 @@ def test_saturated_is_within_a_hundredth(level: float, wanted: int) -> None:
 # Collapsed code units
 
 
-def test_collapsed_units_are_those_of_a_code_with_a_prior() -> None:
-    layer = drawn(nn.Linear(PIXELS, 3))
-    with torch.no_grad():
-        codes = F.linear(images().flatten(1) / 255, layer.weight)
-        layer.weight.div_(codes.std(0).unsqueeze(1))  # variances of 1
-        layer.weight[1] *= 0.099  # 0.0098
-        layer.weight[2] *= 0.101  # 0.0102
-    assert examined(model_of(nn.Flatten(), layer, code_size=3))["collapsed_units"] is None
-    found = examined(model_of(nn.Flatten(), layer, code_size=3, bottleneck=Sampled(code_size=3)))
+def test_collapsed_units_are_those_that_are_not_active() -> None:
+    model = model_of(nn.Flatten(), drawn(nn.Linear(PIXELS, 3)), code_size=3)
+    assert examined(model)["collapsed_units"] is None
+    found = examined(model, active_units=2)
     assert found["collapsed_units"] == 1
     assert found["dead_units"] == {"code": 0}
     assert found["words"] == [
-        "1 of 3 code units is collapsed: the variance of the mean over the test images is under 0.01"
+        "1 of 3 code units is collapsed: the variance of the mean over the test images is at most 0.01"
     ]
 
 
@@ -284,7 +264,7 @@ def test_a_zero_kernel_is_found_in_a_convolution() -> None:
     found = examined(model)
     assert found["collapsed_kernels"] == 1
     assert "1 of 6 first-layer kernels is collapsed: the norm is under a hundredth of the median one" in found["words"]
-    wanted = first_layer_dead(model, images(), device=cpu())
+    wanted = first_layer_dead(model, inputs())
     assert wanted is not None
     assert wanted.tolist() == [False, False, False, False, True, False]
 
@@ -294,7 +274,7 @@ def test_an_encoder_without_weights() -> None:
     found = examined(model)
     assert found["collapsed_kernels"] is None
     assert found["duplicate_kernels"] is None
-    assert first_layer_dead(model, images(), device=cpu()) is None
+    assert first_layer_dead(model, inputs()) is None
 
 
 # The first layer's units
@@ -309,7 +289,7 @@ def test_the_first_layers_units_are_taken_after_their_nonlinearity() -> None:
             set_to(between[0].bias, torch.tensor([9.0, 9, 9, -9]))  # type: ignore[arg-type]
             set_to(layer.bias, 0.0)
         model = model_of(nn.Flatten(), layer, *between, nn.Linear(4, 2), code_size=2).eval()
-        found = first_layer_dead(model, images(), device=cpu())
+        found = first_layer_dead(model, inputs())
         assert found is not None
         assert found.tolist() == [False, False, False, True]
 
@@ -318,7 +298,7 @@ def test_a_nonlinearity_before_the_first_layer_is_none_of_it() -> None:
     layer = drawn(nn.Linear(PIXELS, PIXELS))
     set_to(layer.bias, torch.tensor([9.0] * 15 + [-99]))
     model = model_of(nn.Flatten(), nn.Tanh(), layer, nn.ReLU(), nn.Linear(PIXELS, 2), code_size=2)
-    found = first_layer_dead(model, images(), device=cpu())
+    found = first_layer_dead(model, inputs())
     assert found is not None
     assert found.tolist() == [False] * 15 + [True]
 
@@ -327,7 +307,7 @@ def test_a_nonlinearity_of_a_later_layer_is_none_of_the_first() -> None:
     second = drawn(nn.Linear(4, 2))
     set_to(second.bias, -99.0)
     model = model_of(nn.Flatten(), drawn(nn.Linear(PIXELS, 4)), second, nn.ReLU(), code_size=2)
-    found = first_layer_dead(model, images(), device=cpu())
+    found = first_layer_dead(model, inputs())
     assert found is not None
     assert not found.any()
 
@@ -362,7 +342,7 @@ class Functional(nn.Module):
 )
 def test_nonlinearities_are_seen_as_layers_and_as_functions(module: nn.Module, kind: str) -> None:
     model = model_of(nn.Flatten(), nn.Linear(PIXELS, 4), module, nn.Linear(4, 2), code_size=2)
-    (observation,) = observed(model, images(10), device=cpu())
+    (observation,) = observed(model, inputs(10))
     hidden, code = observation.activations
     assert (hidden.name, code.name) == (f"encoder layer 1 ({kind})", "code")
     with torch.no_grad():
@@ -373,7 +353,7 @@ def test_nonlinearities_are_seen_as_layers_and_as_functions(module: nn.Module, k
 
 def test_a_nonlinearity_that_makes_the_code_is_not_listed_twice() -> None:
     model = model_of(nn.Conv2d(1, 2, SIDE), nn.ReLU(), nn.Flatten(), code_size=2)
-    (observation,) = observed(model, images(10), device=cpu())
+    (observation,) = observed(model, inputs(10))
     (code,) = observation.activations
     assert (code.name, tuple(code.values.shape)) == ("code (ReLU)", (10, 2))
 
@@ -389,14 +369,10 @@ def test_the_model_is_examined_in_eval_mode_and_left_as_it_was(training: bool) -
 # The codebook
 
 
-def test_codes_that_no_image_uses() -> None:
-    layer = nn.Linear(PIXELS, 2)
-    set_to(layer.weight, 0.0)
-    set_to(layer.bias, torch.tensor([0.0, 3.0]))
-    model = model_of(nn.Flatten(), layer, code_size=2, bottleneck=Quantized(code_size=2))
-    uses = codebook_uses(model, batches(images(1500), device=cpu()))
-    assert uses is not None
-    assert uses.tolist() == [1500, 0, 0, 1500, 0]
-    found = examined(model)
+def test_entries_that_no_image_uses() -> None:
+    settings = {"vector_size": 1, "codebook_size": 5, "commitment": 0.25, "decay": 0.9, "restart_below": 0.0}
+    bottleneck = BOTTLENECKS.parse({"name": "vector_quantized", **settings}).build(code_size=2)
+    model = model_of(nn.Flatten(), drawn(nn.Linear(PIXELS, 2)), code_size=2, bottleneck=bottleneck)
+    found = examined(model, unused_entries=3)
     assert found["dead_codes"] == 3
-    assert "3 of 5 codes of the codebook are dead: used by no test image" in found["words"]
+    assert "3 of 5 entries of the codebook are unused: used by no test image" in found["words"]

@@ -18,14 +18,14 @@ import autoenc
 from autoenc.command_line import main
 from autoenc.data.datasets import Splits, shown_indices
 from autoenc.evaluation.batches import as_floats
-from autoenc.evaluation.frozen_noise import frozen_generator
+from autoenc.evaluation.frozen_noise import frozen_generator, inputs
 from autoenc.evaluation.health.examination import examine
 from autoenc.evaluation.scores import Measured, measure
 from autoenc.runs import RunDirectory
 from autoenc.training import loop
 from autoenc.training.checkpoints import load_last
 from autoenc.training.step import TrainingStep
-from tests.conftest import TINY
+from tests.conftest import TINY, Train
 from tests.devices import cpu
 
 EPOCHS, STEPS_PER_EPOCH, STD = 3, 6, 0.5
@@ -213,9 +213,19 @@ def test_snapshots_are_of_the_shown_test_images_with_frozen_noise(run: Run) -> N
     torch.testing.assert_close(checkpoint.trainer["snapshot:0"], expected)
 
 
-def test_health_is_examined_on_the_test_images(run: Run) -> None:
-    expected = examine(run.model.model, run.splits.test.images, device=cpu())
-    assert RunDirectory(run.folder).summary()["health"] == expected
+def test_health_is_examined_on_what_the_model_is_given_of_the_test_images(run: Run) -> None:
+    summary = RunDirectory(run.folder).summary()
+    given = inputs(run.splits.test.images, noise=run.model.config.noise, split="test", device=cpu())
+    expected = examine(run.model.model, (batch.given for batch in given), statistics=summary["test"])
+    assert summary["health"] == expected
+    assert expected["collapsed_units"] + summary["test"]["active_units"] == run.model.config.architecture.code_size
+
+
+def test_health_and_metrics_agree_on_the_use_of_a_codebook(train: Train) -> None:
+    """Noise of this strength uses other entries of the codebook than the clean images do."""
+    settings = ("bottleneck=vector_quantized", "bottleneck.vector_size=1", "noise.std=1", "seed=1")
+    summary = RunDirectory(train(*settings)).summary()
+    assert summary["health"]["dead_codes"] == summary["test"]["unused_entries"]
 
 
 def test_standard_errors_are_those_of_the_mean_over_images(run: Run) -> None:

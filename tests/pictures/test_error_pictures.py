@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import FigureImage
 from matplotlib.patches import Rectangle
 
+from autoenc.data.noise.corruption import Corruption
 from autoenc.evaluation.batches import batches
 from autoenc.pictures.error_by_class import ErrorByClass
 from autoenc.pictures.image_pixels import DENOISING_ERROR
@@ -201,7 +202,7 @@ def test_the_worst_of_several_batches_are_the_worst_of_all(monkeypatch: pytest.M
 
 
 def test_noise_is_on_the_input_and_not_on_the_target() -> None:
-    brighter = Mock(corrupts=True, side_effect=lambda images, generator: Mock(images=images + 0.5))
+    brighter = Mock(corrupts=True, side_effect=lambda images, generator: Corruption(images + 0.5, images > 0))
     subject = pixel_subject(noise=brighter)
     picture = measured(Worst, subject)
     assert picture.noisy

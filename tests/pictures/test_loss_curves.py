@@ -139,6 +139,7 @@ def test_the_names_of_both_curves_do_not_overlap_and_keep_their_order(
     assert (first.y0 > second.y0) == (train > validation)
 
 
+NOISY = "Denoising loss: the input is noisy, the target is the clean image."
 VAE = "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in nats an image"
 
 
@@ -148,7 +149,9 @@ VAE = "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in 
         (PLAIN, UNIT, ""),
         (Loss(VAE), "nats an image + penalty", f"Loss: {VAE}."),
         (Loss(UNIT, denoising=True), f"denoising error: {UNIT}", DENOISING_ERROR),
-        (Loss(VAE, denoising=True), "denoising error: nats an image + penalty", f"Loss: {VAE}. {DENOISING_ERROR}"),
+        (Loss(VAE, denoising=True), "denoising loss: nats an image + penalty", f"Loss: {VAE}. {NOISY}"),
+        (Loss("nats an image", denoising=True), "denoising loss: nats an image", NOISY),
+        (Loss(f"{UNIT}, plus 2", denoising=True), f"denoising loss: {UNIT} + penalty", NOISY),
     ],
 )
 def test_the_axis_has_the_unit_and_the_line_the_rest(of_run: Draw, loss: Loss, label: str, explanation: str) -> None:

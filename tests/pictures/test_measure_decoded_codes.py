@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autoenc.data.noise import NOISES
 from autoenc.pictures import samples as samples_module
 from autoenc.pictures.codes import Codes
 from autoenc.pictures.decoder_grid import DecoderGrid
@@ -235,6 +236,11 @@ def test_collapsed_entries_do_not_count() -> None:
     assert (picture.code_size, picture.collapsed) == (5, 3)
     assert picture.prior_log_likelihood == pytest.approx(log_density(4.25), abs=0.06)  # and not 2/5 of it
     assert picture.mixture_log_likelihood == pytest.approx(OF_ITSELF - math.log(4.25) / 2, abs=0.03)
+
+
+def test_entries_are_collapsed_on_what_the_model_is_given() -> None:
+    blackening = NOISES.parse({"name": "masking", "probability": 1.0, "by": "channel"})
+    assert measured(Samples, gaussian_subject(spread=2.0, deviation=0.5, noise=blackening)).collapsed == 2
 
 
 def test_a_mixture_leaves_collapsed_entries_to_the_prior(monkeypatch: pytest.MonkeyPatch) -> None:

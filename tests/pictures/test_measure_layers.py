@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from autoenc.data.noise import NOISES
+from autoenc.data.noise.corruption import Corruption
 from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.models.bottlenecks import Bottleneck, BottleneckOutput
+from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.layers import TiedLinear
 from autoenc.models.losses.pixel_means import MeanSquaredError
 from autoenc.pictures.codebook import Codebook
@@ -224,10 +225,10 @@ def test_a_model_without_weights_has_no_gradients() -> None:
     assert Gradients.measure(subject_of(model, train=TRAIN, test=TEST)) is None
 
 
-BOTTLENECKS = sorted(path.stem for path in (REPOSITORY / "conf" / "bottleneck").glob("*.yaml"))
+NAMES = sorted(path.stem for path in (REPOSITORY / "conf" / "bottleneck").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("bottleneck", BOTTLENECKS)
+@pytest.mark.parametrize("bottleneck", NAMES)
 def test_pictures_of_every_bottleneck(bottleneck: str) -> None:
     activation = ["architecture.code_activation=sigmoid"] if bottleneck == "sparse" else []
     images = images_of(40, 1, 8, 8)
@@ -244,29 +245,20 @@ def test_pictures_of_every_bottleneck(bottleneck: str) -> None:
     assert (Codebook.measure(subject) is not None) == (bottleneck == "vector_quantized")
 
 
-class Rounded(Bottleneck):
-    """Features rounded to one of three whole numbers."""
-
-    codebook_size = 3
-
-    def forward(self, features: Tensor, *, draws: Tensor | None = None) -> BottleneckOutput:
-        return BottleneckOutput(features, features.unsqueeze(0), features.new_zeros(()), {})
-
-    def indices(self, features: Tensor) -> Tensor:
-        return features.round().long().clamp(0, 2)
-
-
 def test_the_uses_of_a_codebook_are_counted_on_the_test_images() -> None:
     test = torch.zeros(10, 1, SIDE, SIDE, dtype=torch.uint8)
     test[:4] = 255
     layer = nn.Linear(PIXELS, 2)
     fill(layer.weight, torch.tensor([[2.0], [0.0]]) / PIXELS)
     fill(layer.bias, 0.0)
-    model = AutoEncoder(nn.Sequential(nn.Flatten(), layer), flat_decoder(2), bottleneck=Rounded(code_size=2))
+    settings = {"vector_size": 1, "codebook_size": 3, "commitment": 0.25, "decay": 0.9, "restart_below": 0.0}
+    bottleneck = BOTTLENECKS.parse({"name": "vector_quantized", **settings}).build(code_size=2)
+    bottleneck.register_buffer("codebook", torch.tensor([[0.0], [1.0], [2.0]]))
+    model = AutoEncoder(nn.Sequential(nn.Flatten(), layer), flat_decoder(2), bottleneck=bottleneck)
     found = measured(Codebook, subject_of(model, train=TRAIN, test=test))
     assert found.uses.tolist() == [16, 0, 4]  # the second number is 0 for all, the first 2 for four images
     assert found.unused == 1
-    inverted = Mock(corrupts=True, side_effect=lambda images, generator: Mock(images=1 - images))
+    inverted = Mock(corrupts=True, side_effect=lambda images, generator: Corruption(1 - images, images > 0))
     noisy = measured(Codebook, subject_of(model, train=TRAIN, test=test, noise=inverted))
     assert noisy.uses.tolist() == [14, 0, 6]  # as in summary.json, of the noisy images
 

@@ -1,4 +1,4 @@
-"""What the files of many pictures hold that their images do not show: the range of their pixels, and their pages."""
+"""Facts about the files of pictures: the range of their pixels, and their pages."""
 
 from __future__ import annotations
 

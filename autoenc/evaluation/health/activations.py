@@ -10,8 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from autoenc.devices import Device
-from autoenc.evaluation.batches import batches
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.layers import weighted_layers
 
@@ -66,14 +64,14 @@ class Observation(NamedTuple):
     """Those of the encoder, the code and the decoder, in the order of the forward pass."""
 
 
-def observed(model: AutoEncoder, images: Tensor, *, device: Device, decoder: bool = True) -> Iterator[Observation]:
-    """Observe a model in eval mode, batch by batch, on uint8 images (N, C, H, W).
+def observed(model: AutoEncoder, inputs: Iterable[Tensor], *, decoder: bool = True) -> Iterator[Observation]:
+    """Observe a model in eval mode on batches of inputs (B, C, H, W) in [0, 1], on its device.
 
     A code with a distribution counts by its mean. A nonlinearity that ends in the code is listed as the code only. The
     computation is in float32, also where the device trains in bfloat16. Without `decoder`, the decoder is not run.
     """
     with model.evaluating():
-        for batch in batches(images.to(device.torch_device), device=device):
+        for batch in inputs:
             yield _observe(model, batch, decoder=decoder)
 
 

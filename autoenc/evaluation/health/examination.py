@@ -1,7 +1,9 @@
 """The health of a trained model: dead, saturated and collapsed parts, as numbers and as sentences.
 
-- `collapsed_units`: how many code units have a mean whose variance over images is under 0.01. None for a code without a
-  prior, whose scale is arbitrary.
+They are counted on what the model is given: the noisy images if the run has noise.
+
+- `collapsed_units`: how many code units are not active: the variance of their mean over images is at most 0.01. None
+  for a model that is not variational, whose codes have an arbitrary scale.
 - `dead_units`: by layer (each nonlinearity of the encoder and the decoder, and the code), how many units are constant
   or have a variance under a millionth of the median unit's. In feature maps, a channel is a unit.
 - `saturated_units`: by layer with a sigmoid or a tanh, how many units are within 0.01 of a bound on more than 95 % of
@@ -9,7 +11,7 @@
 - `collapsed_kernels`: how many kernels of the encoder's first weighted layer have a norm under a hundredth of the
   median one's; `duplicate_kernels`: how many have an absolute cosine of more than 0.99 with an earlier kernel. None
   without such a layer.
-- `dead_codes`: how many entries of the codebook are not used by any image. None without a codebook.
+- `dead_codes`: how many entries of the codebook no image uses. None without a codebook.
 """
 
 from __future__ import annotations
@@ -21,17 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autoenc.devices import Device
-from autoenc.evaluation.batches import batches
 from autoenc.evaluation.health.units import MARGIN, UnitStatistics, dead, unit_statistics
 from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.bottlenecks.variational import ACTIVE_VARIANCE
 from autoenc.models.layers import WeightedLayer, weighted_layers
-
-COLLAPSED = 0.01
-"""The variance over images of a code unit's mean under which the unit is not active.
-
-Burda et al. 2016 (importance weighted autoencoders, ICLR), section 5.2; in the scale of the prior, N(0, I).
-"""
 
 COLLAPSED_KERNEL = 0.01
 """A kernel has collapsed if its norm is under this share of the median norm."""
@@ -43,23 +38,28 @@ MOSTLY = 0.95
 """A unit is saturated if it is at a bound on more than this share of the images."""
 
 
-def examine(model: AutoEncoder, images: Tensor, *, device: Device) -> dict[str, Any]:
-    """Find the parts of a model that do nothing, in eval mode, on uint8 test images (N, C, H, W).
+def examine(model: AutoEncoder, inputs: Iterable[Tensor], *, statistics: Mapping[str, float]) -> dict[str, Any]:
+    """Find the parts of a model that do nothing, in eval mode.
+
+    Args:
+        model: on its device.
+        inputs: all test images as the model is given them, in batches (B, C, H, W) in [0, 1].
+        statistics: `Bottleneck.statistics` of their codes, so that the same units and entries count as unused there.
 
     Returns:
         plain values: the numbers above, and `words`, the same as sentences.
     """
-    layers = unit_statistics(model, images, device=device)
-    units = _examine_units(layers, has_prior=model.bottleneck.variational)
+    layers = unit_statistics(model, inputs)
+    units = _examine_units(layers, active=statistics.get("active_units"))
     weighted = weighted_layers(model.encoder)
     kernels = count_kernels(weighted[0][1]) if weighted else None
-    uses = codebook_uses(model, batches(images.to(device.torch_device), device=device))
-    unused = None if uses is None else int((uses == 0).sum())
+    unused = statistics.get("unused_entries")
     words = [*_unit_sentences(units, layers)]
     if kernels is not None:
         words += _kernel_sentences(kernels)
-    if uses is not None:
-        words += _sentence(unused, len(uses), "codes of the codebook {} dead", "used by no test image")
+    if unused is not None:
+        entries = model.bottleneck.settings.codebook_size
+        words += _sentence(unused, entries, "entries of the codebook {} unused", "used by no test image")
     return {
         **units,
         "collapsed_kernels": None if kernels is None else kernels.collapsed,
@@ -69,27 +69,10 @@ def examine(model: AutoEncoder, images: Tensor, *, device: Device) -> dict[str, 
     }
 
 
-def codebook_uses(model: AutoEncoder, inputs: Iterable[Tensor]) -> Tensor | None:
-    """The number of uses of each codebook entry by all inputs, int64 (entries,); None without a codebook.
-
-    `inputs` are batches (B, C, H, W) in [0, 1], on the model's device.
-    """
-    indices = getattr(model.bottleneck, "indices", None)
-    if indices is None:
-        return None
-    size = int(model.bottleneck.codebook_size)  # type: ignore[arg-type]
-    uses = torch.zeros(size, dtype=torch.int64)
-    with model.evaluating():
-        for batch in inputs:
-            used = indices(model.features(batch)).flatten().cpu()  # synchronizes
-            uses += torch.bincount(used, minlength=size)
-    return uses
-
-
-def _examine_units(layers: Sequence[UnitStatistics], *, has_prior: bool) -> dict[str, Any]:
+def _examine_units(layers: Sequence[UnitStatistics], *, active: float | None) -> dict[str, Any]:
     (code,) = (layer for layer in layers if _is_code(layer.name))
     return {
-        "collapsed_units": int((code.variances < COLLAPSED).sum()) if has_prior else None,
+        "collapsed_units": None if active is None else len(code.variances) - active,
         "dead_units": {layer.name: int(dead(layer).sum()) for layer in layers},
         "saturated_units": {
             layer.name: int((layer.saturation > MOSTLY).sum()) for layer in layers if layer.saturation is not None
@@ -100,7 +83,7 @@ def _examine_units(layers: Sequence[UnitStatistics], *, has_prior: bool) -> dict
 def _unit_sentences(units: Mapping[str, Any], layers: Sequence[UnitStatistics]) -> Iterator[str]:
     sizes = {layer.name: len(layer.variances) for layer in layers}
     code_size = next(size for name, size in sizes.items() if _is_code(name))
-    why = f"the variance of the mean over the test images is under {COLLAPSED}"
+    why = f"the variance of the mean over the test images is at most {ACTIVE_VARIANCE}"
     yield from _sentence(units["collapsed_units"], code_size, "code units {} collapsed", why)
     for name, count in units["dead_units"].items():
         why = "constant on the test images, or nearly so"
@@ -118,7 +101,7 @@ def _kernel_sentences(kernels: KernelCounts) -> Iterator[str]:
     yield from _sentence(duplicate, total, "first-layer kernels {} repeated", why)
 
 
-def _sentence(count: int | None, total: int, what: str, why: str) -> Iterator[str]:
+def _sentence(count: float | None, total: int, what: str, why: str) -> Iterator[str]:
     if count:
         yield f"{count} of {total} {what.format('is' if count == 1 else 'are')}: {why}"
 

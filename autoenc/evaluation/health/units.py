@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from autoenc.devices import Device
 from autoenc.evaluation.health.activations import Activation, observed
 from autoenc.models.autoencoder import AutoEncoder
 
@@ -40,13 +40,13 @@ class UnitStatistics:
     sigmoid or tanh, (units,); None for layers without bounds."""
 
 
-def unit_statistics(model: AutoEncoder, images: Tensor, *, device: Device) -> list[UnitStatistics]:
+def unit_statistics(model: AutoEncoder, inputs: Iterable[Tensor]) -> list[UnitStatistics]:
     """The units of each nonlinearity and of the code, in the order of the forward pass.
 
-    `images` are uint8 (N, C, H, W).
+    `inputs` are batches (B, C, H, W) in [0, 1], on the model's device.
     """
     sums: list[_Sums] = []
-    for observation in observed(model, images, device=device):
+    for observation in observed(model, inputs):
         sums = sums or [_Sums(activation) for activation in observation.activations]
         for layer, activation in zip(sums, observation.activations, strict=True):
             layer.add(activation.values)
@@ -66,13 +66,13 @@ def dead(units: UnitStatistics) -> Tensor:
     return constant | (units.variances < DEAD * varying.median())
 
 
-def first_layer_dead(model: AutoEncoder, images: Tensor, *, device: Device) -> Tensor | None:
+def first_layer_dead(model: AutoEncoder, inputs: Iterable[Tensor]) -> Tensor | None:
     """Which kernels of the encoder's first weighted layer have a dead unit, bool (units,).
 
-    None for an encoder without weights. `images` are uint8 (N, C, H, W).
+    None for an encoder without weights. `inputs` are batches (B, C, H, W) in [0, 1], on the model's device.
     """
     sums: _Sums | None = None
-    for observation in observed(model, images, device=device, decoder=False):
+    for observation in observed(model, inputs, decoder=False):
         if observation.first is None:
             return None
         sums = sums or _Sums(Activation("encoder", 1, "", observation.first))

@@ -25,7 +25,10 @@ class BottleneckOutput(NamedTuple):
     penalty: Tensor
     """Added to the reconstruction loss: (B,), or (S, B) where it differs between samples."""
     diagnostics: dict[str, Tensor]
-    """Averages over the images for the epoch's metrics, detached. `Bottleneck.statistics` has what is no average."""
+    """Averages over the images for the epoch's metrics, detached.
+
+    `Bottleneck.statistics` has the scalars that are not averages.
+    """
     divergence: Tensor | None = None
     """Variational bottlenecks only: the unweighted KL divergence from the prior in nats, (B,), or estimates (S, B)."""
     indices: Tensor | None = None
@@ -100,7 +103,7 @@ class Bottleneck(nn.Module):
         raise NotImplementedError
 
     def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
-        """Scalars that describe a set of images as a whole, and are no averages over them; counts are integers.
+        """Scalars that describe a set of images as a whole, and are not averages over them; counts are integers.
 
         Computed from the codes (N, code_size) and `indices` of a batch in training, where their names begin with
         `batch_`, and of a whole split in evaluation.

@@ -21,6 +21,11 @@ ACTIVE_VARIANCE = 0.01
 """The variance of a mean above which a code entry counts as active (Burda et al. 2016, ICLR, section 5.2)."""
 
 
+def active_units(means: Tensor) -> Tensor:
+    """Which entries of codes with the means (N, code_size) are active, bool (code_size,); the others are collapsed."""
+    return means.var(0, correction=0) > ACTIVE_VARIANCE
+
+
 class DiagonalGaussian(NamedTuple):
     """N(mean, exp(log_variance)), independent for each code entry. The prior is N(0, I)."""
 
@@ -91,7 +96,7 @@ class Variational(Bottleneck):
 
     def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
         """The active units: Burda et al. 2016, ICLR, section 5.2."""
-        return {"active_units": (code.var(0, correction=0) > ACTIVE_VARIANCE).sum()}
+        return {"active_units": active_units(code).sum()}
 
     def penalty(self, posterior: DiagonalGaussian, *, divergences: Tensor, samples: Tensor | None) -> Tensor:
         """(), (B,) or (S, B), from divergences (B, code_size) and the sampled codes (S, B, code_size), if any."""

@@ -34,10 +34,10 @@ class VectorQuantized(Bottleneck):
     """
 
     diagnostic_units: ClassVar[dict[str, str]] = {
-        "perplexity": "entries: so many, used equally often, have the entropy of the codebook's use",
+        "perplexity": "entries: the number of equally used entries with the same entropy",
         "unused_entries": "number of the codebook's entries that no image uses",
-        "rate_bits": "bits an image: the vectors of a code, times the entropy of the codebook's use",
-        "fixed_rate_bits": "bits an image: the vectors of a code, times log2 of the entries",
+        "rate_bits": "bits an image by the entropy of the codebook's use: the vectors of a code, times that entropy",
+        "fixed_rate_bits": "bits an image at equal code lengths: the vectors of a code, times log2 of the entries",
         "quantization_error": "squared distance of features from codebook entries, mean over the code's numbers",
     }
 
@@ -105,8 +105,7 @@ class VectorQuantized(Bottleneck):
     def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
         """The use of the codebook."""
         assert indices is not None
-        ones = torch.ones_like(indices, dtype=self.codebook.dtype).flatten()
-        uses = self.codebook.new_zeros(self.codebook_size).scatter_add(0, indices.flatten(), ones)  # (K,)
+        uses = self.uses(indices)
         entropy = torch.special.entr(uses / uses.sum()).sum()  # nats
         vectors, bits = indices.shape[1], math.log(2)
         return {
@@ -115,6 +114,11 @@ class VectorQuantized(Bottleneck):
             "rate_bits": vectors * entropy / bits,
             "fixed_rate_bits": torch.full_like(entropy, vectors * math.log2(self.codebook_size)),
         }
+
+    def uses(self, indices: Tensor) -> Tensor:
+        """How often each entry is used by codes with `indices` (N, vectors), whole numbers as floats, (K,)."""
+        ones = torch.ones_like(indices, dtype=self.codebook.dtype).flatten()
+        return self.codebook.new_zeros(self.codebook_size).scatter_add(0, indices.flatten(), ones)
 
     def indices(self, features: Tensor) -> Tensor:
         """The indices of the entries that replace features (B, code_size), (B, code_size / vector_size)."""

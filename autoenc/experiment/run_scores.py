@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from autoenc.data.datasets import DatasetError, Split
-from autoenc.data.datasets.other_dataset import other_dataset
+from autoenc.data.datasets.outlier_images import outlier_images
 from autoenc.evaluation.batches import fetch
 from autoenc.evaluation.evaluation_settings import Full
+from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.health.examination import examine
 from autoenc.evaluation.metrics import DENOISING, SPLITS, metrics
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
@@ -29,6 +30,9 @@ STORED_ERRORS = ("mse", f"{DENOISING}mse")
 """Metrics whose values of each test image are stored."""
 
 
+SPEED = ("seconds", "images_per_second")
+
+
 class Evaluation(NamedTuple):
     """What was measured of a trained model."""
 
@@ -40,7 +44,7 @@ class Evaluation(NamedTuple):
     """With `evaluation=full`, lists of numbers behind the scores of the test split."""
     health: dict[str, Any]
     units: dict[str, str]
-    """By the name of each score."""
+    """By the name of each score, and of the speed of the training."""
     test_errors: dict[str, npt.NDArray[np.float16]]
     """`STORED_ERRORS` of each test image, (N,)."""
 
@@ -75,13 +79,15 @@ def evaluate(prepared: Prepared) -> Evaluation:
     scored = {name: ScoredSplit(name=name, split=getattr(splits, name), trained=trained) for name in SPLITS}
     measured = {name: _measure(each) for name, each in scored.items()}
     units = units_of(prepared)
-    names = dict.fromkeys(name for each in measured.values() for name in each.scores)
+    names = dict.fromkeys([*(name for each in measured.values() for name in each.scores), *SPEED])
+    test = inputs(splits.test.images, noise=config.noise, split="test", device=device)
+    given = (batch.given for batch in test)
     stored = {name: values for name, values in measured["test"].per_image.items() if name in STORED_ERRORS}
     return Evaluation(
         scores={name: each.scores or None for name, each in measured.items()},
         standard_errors={name: _standard_errors(each.per_image) for name, each in measured.items() if each.scores},
         details=_details(scored["test"]),
-        health=examine(model, splits.test.images, device=device),
+        health=examine(model, given, statistics=measured["test"].scores),
         units={name: units[name] for name in names if name in units},
         test_errors={name: values.cpu().numpy().astype(np.float16) for name, values in stored.items()},
     )
@@ -101,7 +107,7 @@ def _other_split(prepared: Prepared) -> Split | None:
         return None
     choice = config.evaluation.other_dataset
     try:
-        found = other_dataset(config.dataset, choice=choice, image_shape=splits.image_shape, data_dir=config.data_dir)
+        found = outlier_images(config.dataset, choice=choice, image_shape=splits.image_shape, data_dir=config.data_dir)
     except DatasetError as error:
         log.warning("outlier_auroc_mse and outlier_auroc_elbo are not measured: %s", error)
         return None

@@ -1,4 +1,4 @@
-"""The test images of another data set, in the shape of a run's images."""
+"""Outliers: the test images of another data set, in the shape of a run's images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ USUAL = {"mnist": "fashion_mnist", "kmnist": "fashion_mnist", "emnist": "fashion
 """The other data set of `auto`."""
 
 
-class OtherDataset(NamedTuple):
+class OutlierImages(NamedTuple):
     """Another data set's images."""
 
     name: str
@@ -20,9 +20,9 @@ class OtherDataset(NamedTuple):
     """uint8 (M, C, H, W), on the CPU."""
 
 
-def other_dataset(
+def outlier_images(
     own: Dataset, *, choice: str | None, image_shape: tuple[int, int, int], data_dir: Path
-) -> OtherDataset | None:
+) -> OutlierImages | None:
     """The test images of the data set `choice`, as many and as black and white as those of the run's data set.
 
     `auto` is one of `USUAL`. Images of another size are stretched.
@@ -35,4 +35,4 @@ def other_dataset(
         return None
     shared = {key: getattr(own, key) for key in ("split_seed", "limit", "shuffle", "binarization")}
     test = DATASETS.parse({"name": name, "validation_fraction": 0.0, **shared}).build(data_dir=data_dir).test
-    return OtherDataset(name, Split(shaped(test.images, image_shape=image_shape, resize="stretch"), test.labels))
+    return OutlierImages(name, Split(shaped(test.images, image_shape=image_shape, resize="stretch"), test.labels))
