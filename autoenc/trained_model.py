@@ -50,7 +50,8 @@ def load_run(
     """Load the model that a run was tested with (the best one; the last if there is no best), and its config.
 
     Nothing in the folder is executed: the config is plain values, the weights are plain tensors. `dataset_path` is
-    where the run's folder of pictures is now, if it was moved.
+    where the run's folder of pictures is now, if it was moved. Published datasets are below the folder that the
+    environment variable AUTOENC_DATA names, if it is set: a stranger's run does not decide where files are downloaded.
 
     Raises:
         ValueError: the folder has no run, no usable checkpoint, or a config that this version does not support. The
@@ -60,6 +61,8 @@ def load_run(
     values = run_directory.config()
     if dataset_path is not None:
         values["dataset"] = {**values["dataset"], "path": str(dataset_path)}
+    if folder := os.environ.get("AUTOENC_DATA"):
+        values["data_dir"] = folder
     config = parse(values)
     checkpoint = load_trained(run_directory.checkpoints)
     if checkpoint is None:
@@ -126,8 +129,8 @@ class TrainedModel:
 
         Args:
             name: train, validation or test.
-            data_dir: the folder below which datasets keep their files. None: the environment variable AUTOENC_DATA, or
-                the run's.
+            data_dir: the folder below which datasets keep their files. None: the environment variable AUTOENC_DATA as
+                it was when the run was loaded, or the run's.
 
         Returns:
             on the CPU: `images` uint8 (N, C, H, W) from 0 to 255, `labels` int64 (N,), `indices` int64 (N,), and
@@ -138,8 +141,7 @@ class TrainedModel:
         """
         if name not in SPLITS:
             raise ConfigError("split", f"there is no such split; the splits are {listed(SPLITS)}", value=name)
-        folder = data_dir or os.environ.get("AUTOENC_DATA") or self.config.data_dir
-        config = replace(self.config, data_dir=Path(folder).expanduser())
+        config = replace(self.config, data_dir=Path(data_dir or self.config.data_dir).expanduser())
         splits = config.build_splits(trained_on={key: value for key, value in self.digests.items() if key == name})
         split: Split = getattr(splits, name)
         return split

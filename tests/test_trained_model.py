@@ -285,10 +285,10 @@ def test_the_folder_of_the_data_is_the_argument_s_the_environment_s_or_the_run_s
         return build(dataset, data_dir=data_dir)
 
     monkeypatch.setattr(Digits, "build", recording)
-    run = autoenc.load_run(finished)
     monkeypatch.delenv("AUTOENC_DATA", raising=False)
-    run.split("test")
+    autoenc.load_run(finished).split("test")
     monkeypatch.setenv("AUTOENC_DATA", "/environment")
-    run.split("test")
-    run.split("test", data_dir="/argument")
-    assert given == [run.config.data_dir, Path("/environment"), Path("/argument")]
+    autoenc.load_run(finished).split("test")
+    autoenc.load_run(finished).split("test", data_dir="/argument")
+    own = Path(RunDirectory(finished).config()["data_dir"])
+    assert given == [own, Path("/environment"), Path("/argument")]

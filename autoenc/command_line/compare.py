@@ -10,20 +10,17 @@ from pathlib import Path
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import folders_among, folders_parser, positive
 from autoenc.comparison.columns import usual_metric
+from autoenc.comparison.difference_tables import difference_tables
 from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, groups_as_csv, write_text
 from autoenc.comparison.grouping import Group, group_metrics, groups_by_seed, groups_of, without_seed
-from autoenc.comparison.image_errors import image_lines
 from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.ranking import Ranking, SortOrder, rank
 from autoenc.comparison.rendering import as_markdown, print_tables
 from autoenc.comparison.tables import (
-    FIRST,
-    SECOND,
     Line,
     Table,
     TableOptions,
     comparison_tables,
-    difference_tables,
     shown_keys,
 )
 from autoenc.comparison.where import parse_where
@@ -157,10 +154,6 @@ def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) ->
     of_tables = (options.metric, options.sort, options.top, options.columns, options.group_by)
     if len(ranking.records) == 2 and all(option is None for option in of_tables):
         by_key = list(difference_tables(*ranking.records))
-        by_image = [
-            Line(text) for text in image_lines(*ranking.records, names=(f"the {FIRST} run", f"the {SECOND} run"))
-        ]
-        by_key += [Line("Image by image", "heading"), *by_image] if by_image else []
         if len(options.folders) == 2:
             tables = []
         else:

@@ -27,16 +27,17 @@ DESCRIPTION = """\
 Score finished runs without training them. A folder is a run, a sweep, or a folder that contains some. Runs that have
 not finished are left out, with a note.
 
-  evaluation=quick       the scores that every run ends with, again, by the run's own settings
+  evaluation=quick       the scores that every run ends with
   evaluation=full        these and more, which takes longer
   evaluation=denoising   how well the models denoise kinds and severities of noise that they were not trained on: the
                          gain in dB over doing nothing and over a 3x3 median filter
 
-The new scores go into the summary.json of each run; its other entries stay. The test split may be scored again, as long
-as you choose nothing by its scores.
+The new scores go into the summary.json of each run. Those of quick or full replace all but the gains. Those of
+denoising replace only the gains. quick and full use the run's own nll_samples and probe_images, unless you set them.
+The test split may be scored again, as long as you choose nothing by its scores.
 
 evaluation=denoising also draws the gains into the figures of each run. For several runs it writes the gains of all of
-them as a table (denoising_matrix.csv) and a heat map (denoising_matrix.png) into the folder that contains them. All
+them as a table (denoising_matrix.csv) and a heat map (denoising_heat_map.png) into the folder that contains them. All
 models get the same noisy images, so the runs have to have the same test images. The noise that a run was trained on is
 tested too and marked. If it is not among evaluation.noises, it does not count in the means.
 """
@@ -160,7 +161,7 @@ def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], opt
     output = _output(options.output, records)
     from autoenc.devices import plain_device
     from autoenc.evaluation.evaluation_settings import EVALUATIONS, Denoising
-    from autoenc.experiment.denoising import denoise_with, write_matrices
+    from autoenc.experiment.denoising_runs import denoise_with, write_matrices
 
     settings = EVALUATIONS.parse(values)
     assert isinstance(settings, Denoising)
@@ -173,7 +174,7 @@ def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], opt
         dataset_path=options.dataset_path,
     )
     paths = write_matrices(tested, settings=settings, device=device, output=output)
-    tables = denoising_tables(tested.picture(range(len(records))))
+    tables = denoising_tables(tested.picture(range(len(records))), tested.means)
     print_tables(tables, metric=None, all_columns=True, to=console)
     for path in paths:
         console.print(f"Written: {shown_path(path)}", soft_wrap=True, markup=False)

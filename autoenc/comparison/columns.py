@@ -12,16 +12,19 @@ from typing import NamedTuple
 
 from autoenc.comparison.formatting import as_typed, format_numbers, is_number
 from autoenc.comparison.keys import FIELDS, differing_settings, split_of, value_of
-from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, objective_of
+from autoenc.comparison.ranking import (
+    baseline_of,
+    better_direction,
+    comparable_sections,
+    is_baseline,
+    objective_of,
+)
 from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
 DATASET = ("dataset", "dataset.limit")
-_BASELINES = ("mean_image_mse", "pca_mse", "linear_denoising_mse", "pca_denoising_mse", "median_mse", "noise_mse")
-BASELINES = [f"{split}.{name}" for split in SPLITS for name in _BASELINES]
-"""Metrics that depend on no trained model, and so on no seed of the training."""
-BELOW_THE_TABLE = (*DATASET, *BASELINES, "code_size", "parameters", "epochs", "machine")
-"""If all runs have the same value of these, it is printed once, below the table."""
+FACTS_BELOW = ("code_size", "parameters", "epochs", "machine")
+"""Facts that are printed below the table if they are the same for all runs."""
 MOST_SETTINGS = 50
 """Settings in the default columns; a config from elsewhere can differ in thousands."""
 
@@ -55,7 +58,7 @@ def column(records: Sequence[RunRecord], key: str) -> Column:
     if numeric and any(key in record.metrics for record in records):
         texts = format_numbers(values)
         shown = {texts[number] for number in best_rows(records, key)}
-        # If two values look alike, both are bold: one alone would be a riddle.
+        # Values that look alike are all bold: marking only one of equal values would mislead.
         alike = (number for number, record in enumerate(records) if record.finished and texts[number] in shown)
         return Column(key, texts, best=frozenset(alike))
     texts = ["" if value is None else as_typed(value) for value in values]
@@ -131,9 +134,13 @@ def usual_metric(records: Sequence[RunRecord]) -> str | None:
 
 
 def same_for_all(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
-    """The dataset, and the keys of `BELOW_THE_TABLE` among `keys`, if all runs have one value; and this value."""
-    shown = {*DATASET, *(keys if len(records) > 1 else ())}
-    found = {key: set(column(records, key).cells) for key in BELOW_THE_TABLE if key in shown}
+    """The dataset, and baselines and facts among `keys`, if all runs have one value; and this value.
+
+    It is printed once, below the table.
+    """
+    shown = keys if len(records) > 1 else ()
+    printed = (*DATASET, *(key for key in shown if is_baseline(key)), *(key for key in FACTS_BELOW if key in shown))
+    found = {key: set(column(records, key).cells) for key in printed}
     return {key: value for key, values in found.items() if len(values) == 1 and (value := next(iter(values)))}
 
 

@@ -37,8 +37,8 @@ def measurement_protocol(record: RunRecord, metric: str, *, by_digest: bool = Tr
       last epoch is tested.
     - Scores from a noisy input: the noise.
     - Scores that depend on other settings, as likelihoods on the number of samples: these settings.
-    - Likelihoods: what they are of, as the end of the unit says. Densities of the same pixels are comparable whatever
-      the loss.
+    - Likelihoods: the kind of density or probability, which is the last part of the unit. Densities of the same pixels
+      are comparable whatever the loss.
     - Seconds and images per second: the training images, the device, its threads, and on a CPU the machine.
     - Facts, such as the number of parameters: nothing.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +12,15 @@ from autoenc.comparison.columns import Column
 from autoenc.comparison.tables import Line, Table
 
 if TYPE_CHECKING:
-    from autoenc.pictures.denoising_matrix import DenoisingMatrix
+    from autoenc.evaluation.denoising_matrix import MeanGain
+    from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 
 
-def denoising_tables(matrix: DenoisingMatrix) -> Iterator[Line | Table]:
-    """The means of each run, then a row for each noise; several runs are numbered."""
+def denoising_tables(matrix: DenoisingHeatMap, means: Sequence[Mapping[str, MeanGain]]) -> Iterator[Line | Table]:
+    """The means of each run by metric, then a row for each noise; several runs are numbered."""
     images = f"{matrix.images:,} test images, with the same noise for every model"
     yield Line(f"Gain in dB over doing nothing and over a 3x3 median filter, on {images}. The mean over the noises:")
-    yield _means(matrix)
+    yield _means(matrix.runs, means)
     noises = [Column("noise", matrix.kinds, right=False), Column("severity", matrix.severities)]
     if len(matrix.runs) == 1:
         both = (("over_nothing", matrix.over_nothing), ("over_median", matrix.over_median))
@@ -32,19 +33,21 @@ def denoising_tables(matrix: DenoisingMatrix) -> Iterator[Line | Table]:
         yield Line("*: the noise that the model was trained on", "note")
 
 
-def _means(matrix: DenoisingMatrix) -> Table:
-    unseen = [matrix.over_nothing[row, matrix.averaged & ~seen] for row, seen in enumerate(matrix.trained_on)]
-    columns = {
-        "denoising_gain_db": matrix.over_nothing[:, matrix.averaged].mean(1),
-        "denoising_gain_unseen_db": np.array([gains.mean() if len(gains) else np.nan for gains in unseen]),
-        "denoising_gain_over_median_db": matrix.over_median[:, matrix.averaged].mean(1),
-    }
-    table = [Column("run", matrix.runs, right=False)]
-    for name, values in columns.items():
-        largest = values.max(initial=-np.inf, where=np.isfinite(values))
-        best = frozenset(np.flatnonzero(values == largest).tolist()) if len(values) > 1 else frozenset()
-        table.append(Column(name, [f"{value:+.2f}" if np.isfinite(value) else "" for value in values], best=best))
-    return table if len(matrix.runs) == 1 else [Column("", _numbers(matrix.runs)), *table]
+def _means(runs: Sequence[str], means: Sequence[Mapping[str, MeanGain]]) -> Table:
+    table = [Column("run", runs, right=False)]
+    for name in max(means, key=len):
+        found = [each.get(name) for each in means]
+        cells = ["" if mean is None else f"{mean.value:+.2f}" for mean in found]
+        table.append(Column(name, cells, best=_best(found)))
+    return table if len(runs) == 1 else [Column("", _numbers(runs)), *table]
+
+
+def _best(means: Sequence[MeanGain | None]) -> frozenset[int]:
+    """The rows of the largest mean; none if the means are over different noises, or there is only one."""
+    values = {row: mean.value for row, mean in enumerate(means) if mean is not None}
+    if len(means) == 1 or len({mean.averaged for mean in means if mean is not None}) > 1:
+        return frozenset()
+    return frozenset(row for row, value in values.items() if value == max(values.values()))
 
 
 def _numbered(gains: NDArray[np.float64], trained_on: NDArray[np.bool_]) -> Iterator[Column]:

@@ -28,7 +28,9 @@ from autoenc.comparison.comparison_warnings import ranking_warnings
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.grouping import Group
 from autoenc.comparison.keys import FIELDS, differing_settings, value_of
-from autoenc.comparison.ranking import Ranking, Section, best_first, why_not_finished
+from autoenc.comparison.ranking import Ranking, Section, best_first
+from autoenc.comparison.reasons import why_not_finished
+from autoenc.evaluation.estimates import Estimate
 from autoenc.runs import RunRecord, printable, write_atomically
 from autoenc.settings import ConfigError
 
@@ -107,10 +109,10 @@ def groups_as_csv(groups: Sequence[Group], *, metrics: Sequence[str]) -> str:
     """A row per group: its keys, and for each metric the mean, half the interval's width, and the number of runs."""
     apart = dict.fromkeys(name for group in groups for name in group.apart if name not in group.values)
     keys = dict.fromkeys(key for group in groups for key in group.values)
-    estimates = [f"{metric}.{part}" for metric in metrics for part in ("mean", "half_width", "runs")]
+    estimates = [f"{metric}.{part}" for metric in metrics for part in _parts(None)]
     rows: list[list[Any]] = [[*apart, *keys, "runs", "left_out", *estimates]]
     for group in groups:
-        numbers = [value for metric in metrics for value in (group.estimate(metric) or (None, None, 0))]
+        numbers = [number for metric in metrics for number in _parts(group.estimate(metric)).values()]
         names = [group.apart.get(name) for name in apart]
         rows.append([*names, *group.values.values(), len(group.records), group.left_out, *numbers])
     return rows_as_csv(rows)
@@ -176,5 +178,12 @@ def _group(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
         "settings": group.values,
         "runs": [record.name for record in group.records],
         "left_out": group.left_out,
-        "metrics": {metric: each._asdict() for metric, each in found.items() if each is not None},
+        "metrics": {metric: _parts(each) for metric, each in found.items() if each is not None},
     }
+
+
+def _parts(found: Estimate | None) -> dict[str, float | None]:
+    """A mean and its interval by the names that the files use."""
+    if found is None:
+        return {"mean": None, "half_width": None, "runs": 0}
+    return {"mean": found.mean, "half_width": found.half_width, "runs": found.count}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from autoenc.comparison.columns import BASELINES, Column
+from autoenc.comparison.columns import Column
 from autoenc.comparison.comparability import digest_names, not_comparable_in
 from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
 from autoenc.comparison.keys import differing_settings, split_of, value_of
@@ -19,6 +19,7 @@ from autoenc.comparison.ranking import (
     Section,
     better_direction,
     comparable_sections,
+    is_baseline,
     sorted_by,
 )
 from autoenc.evaluation.estimates import MOST_DECIMALS, PLUS_MINUS, Estimate, estimate
@@ -198,7 +199,7 @@ def group_metrics(groups: Sequence[Group], keys: Sequence[str]) -> list[str]:
 
 def has_mean(key: str) -> bool:
     """Whether a metric depends on chance, unlike the number of parameters."""
-    return key not in BASELINES and (split_of(key) is not None or better_direction(key) is not None)
+    return not is_baseline(key) and (split_of(key) is not None or better_direction(key) is not None)
 
 
 def _metric_column(groups: Sequence[Group], key: str) -> Column:
@@ -211,7 +212,7 @@ def _metric_column(groups: Sequence[Group], key: str) -> Column:
         if found is None and any(key in record.metrics for record in group.records):
             cells[number] = MIXED
         elif found is not None and group.is_partial(key):
-            cells[number] += f" ({found.runs})"
+            cells[number] += f" ({found.count})"
     return Column(key, cells, best=best)
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from autoenc.comparison.comparability import measurement_protocol
 from autoenc.comparison.formatting import format_numbers
+from autoenc.comparison.verdicts import verdict
 from autoenc.evaluation.estimates import estimate
-from autoenc.runs import ArrayError, RunRecord, read_arrays
+from autoenc.runs import TEST_ERRORS, ArrayError, RunRecord, read_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FILE = "test_errors.npz"
 ERRORS = ("denoising_mse", "mse")
 """The error of each test image, (N,), in the order of the test split; lower is better."""
 LARGEST = 4 * 1024 * 1024
@@ -25,13 +25,11 @@ SCOPE = "These intervals are over images, for these two trained models. They do 
 
 def image_lines(one: RunRecord, other: RunRecord, *, names: tuple[str, str]) -> list[str]:
     """Which model has the lower errors on the same test images, in sentences; empty if neither run has its errors."""
-    records = (one, other)
-    if not any((record.path / FILE).exists() for record in records):
+    if not any((record.path / TEST_ERRORS).exists() for record in (one, other)):
         return []
     try:
-        (digest, errors), (other_digest, others) = (
-            _read(record, name) for record, name in zip(records, names, strict=True)
-        )
+        digest, errors = _read(one, names[0])
+        other_digest, others = _read(other, names[1])
     except ArrayError as error:
         return [f"Not compared: {error}."]
     if digest != other_digest or len(errors["mse"]) != len(others["mse"]):
@@ -50,16 +48,16 @@ def _read(record: RunRecord, name: str) -> tuple[str, Mapping[str, NDArray[Any]]
     import numpy as np
 
     try:
-        arrays = read_arrays(record.path / FILE, most=LARGEST, names={*ERRORS, "digest"})
+        arrays = read_arrays(record.path / TEST_ERRORS, most=LARGEST, names={*ERRORS, "digest"})
     except FileNotFoundError:
-        raise ArrayError(f"{name} has no {FILE}") from None
+        raise ArrayError(f"{name} has no {TEST_ERRORS}") from None
     except ArrayError as error:
-        raise ArrayError(f"{FILE} of {name} {error}") from None
+        raise ArrayError(f"{TEST_ERRORS} of {name} {error}") from None
     errors = {key: arrays[key].astype(np.float64) for key in ERRORS if key in arrays and arrays[key].dtype.kind == "f"}
     shapes = {values.shape for values in errors.values()}
     sound = "digest" in arrays and "mse" in errors and len(shapes) == 1 and len(*shapes) == 1 and (0,) not in shapes
     if not sound or not all(np.isfinite(values).all() for values in errors.values()):
-        raise ArrayError(f"{FILE} of {name} does not hold a digest and a finite number for each image")
+        raise ArrayError(f"{TEST_ERRORS} of {name} does not hold a digest and a finite number for each image")
     return str(arrays["digest"]), errors
 
 
@@ -75,15 +73,10 @@ def _sentences(key: str, errors: NDArray[Any], others: NDArray[Any], *, names: t
     difference = errors - others
     if not difference.any():
         return f"{key}: the same on all {len(difference):,} test images."
-    found = estimate(difference.tolist())
-    size, images = found._replace(mean=abs(found.mean)).rounded, f"{len(difference):,} test images"
-    if found.half_width is None or abs(found.mean) <= found.half_width:
-        verdict = f"no significant difference ({size}, {images})"
-    else:
-        better, worse = names if found.mean < 0 else names[::-1]
-        verdict = f"{better} is {size} better than {worse} ({images})"
-    shares = (np.mean(difference < 0), np.mean(difference > 0))
-    lower = f"The error is lower with {names[0]} on {shares[0]:.1%} of them, with {names[1]} on {shares[1]:.1%}"
-    far = np.argsort(-np.abs(difference), kind="stable")[:MOST_NAMED]
-    most = ", ".join(f"{index} ({' and '.join(format_numbers([errors[index], others[index]]))})" for index in far)
-    return f"{key}: {verdict}. {lower}. The largest differences are on test images {most}, counted from 0."
+    found = verdict(estimate(difference.tolist()), names=names, over="test images", higher_is_better=False)
+    lower, higher = np.mean(difference < 0), np.mean(difference > 0)
+    shares = f"The error is lower with {names[0]} on {lower:.1%} of them, with {names[1]} on {higher:.1%}"
+    largest = np.argsort(-np.abs(difference), kind="stable")[:MOST_NAMED]
+    both = (" and ".join(format_numbers([errors[index], others[index]])) for index in largest)
+    images = ", ".join(f"{index} ({values})" for index, values in zip(largest, both, strict=True))
+    return f"{key}: {found}. {shares}. The largest differences are on test images {images}, counted from 0."

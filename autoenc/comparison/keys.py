@@ -22,10 +22,11 @@ FIELDS: dict[str, Callable[[RunRecord], Any]] = {
 }
 """They take precedence over a setting of the same name."""
 
-IRRELEVANT = ("data_dir", "resume", "rerun", "figures", "comparison", "tracker", "sweep", "hydra")
-IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every", "evaluation")
-"""Settings that no metric depends on: where things are, and what a run keeps, draws and reports. The name of an
-`evaluation` stands for its settings, which count.
+IRRELEVANT = ("data_dir", "resume", "rerun", "figures", "comparison", "evaluation", "tracker", "sweep", "hydra")
+IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every")
+"""Settings that no training depends on: where things are, and what a run keeps, draws, measures and reports.
+
+A metric that depends on a setting of `evaluation` says so itself, by `Metric.depends_on`.
 """
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoenc.evaluation.metrics import DENOISING
+from autoenc.evaluation.metrics import DENOISING, find_metric
 
 
 def metric_label(name: str, *, unit: str) -> str:
-    """The label of an axis: a metric, what a denoising error is between, and the first words of the unit."""
-    between = "from the noisy input to the clean image" if name.startswith(DENOISING) else ""
-    explained = ", ".join(part for part in (between, unit.partition(",")[0]) if part)
+    """The label of an axis: a metric, what a denoising error is between, and the first words of the unit.
+
+    `denoising_gain_db` is not measured on the noise of the run.
+    """
+    known = find_metric(name)
+    is_denoising = known is not None and known.input == "noisy" and name.startswith(DENOISING)
+    between = "from the noisy input to the clean image" if is_denoising else ""
+    brief = re.split("[,:;]", unit, maxsplit=1)[0]
+    explained = ", ".join(part for part in (between, brief) if part)
     return f"{name}: {explained}" if explained else name
 
 

@@ -12,7 +12,7 @@ from autoenc.comparison.comparison_warnings import differences_between
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.grouping import SEED, Group, group_names, grouped, grouped_by_setting, have_several_seeds
 from autoenc.comparison.labels import metric_label, setting
-from autoenc.comparison.ranking import best_first, comparable_sections
+from autoenc.comparison.ranking import baseline_name, best_first, comparable_sections
 from autoenc.evaluation.metrics import current_key, find_metric
 from autoenc.pictures import PICTURES, picture_class
 from autoenc.runs import SPLITS, RunRecord
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 else:
     CHARTS = ("loss_curves", "final_losses", "error_against")  # drawn from what a run recorded, not from stored numbers
     ComparedPicture = Literal[(*CHARTS, *(name for name, entry in PICTURES.items() if entry.compared))]
-
-BASELINE_NAMES = {"pca_mse": "PCA", "linear_denoising_mse": "best linear denoiser"}
-"""What a chart calls them."""
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +226,7 @@ def _error_against(records: Sequence[RunRecord], *, key: str, metric: str) -> Fi
         x_label=key,
         metric_label=label,
         baseline=sorted(baseline.items()),
-        baseline_name=BASELINE_NAMES.get(name_of_baseline, name_of_baseline),
+        baseline_name=baseline_name(name_of_baseline),
         title=f"{metric} against {key}",
         note=_comparability(records, metric),
         scale=scale,

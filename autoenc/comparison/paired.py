@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from autoenc.comparison.grouping import SEED, Group, group_names
 from autoenc.comparison.ranking import better_direction
+from autoenc.comparison.verdicts import verdict
 from autoenc.evaluation.estimates import Estimate, estimate
 
 MOST_PAIRS = 5
@@ -40,7 +41,7 @@ def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
     lines = [f"By {key}{where}, paired by seed (± half of the 95 % interval of the mean difference, by Student's t):"]
     for number in others[:MOST_PAIRS]:
         found = paired_difference(groups[best], groups[number], key)
-        lines.append(_sentence(names[best], names[number], found, higher_is_better=better == "higher"))
+        lines.append(_sentence(found, names=(names[best], names[number]), higher_is_better=better == "higher"))
     if len(others) > MOST_PAIRS:
         lines.append(
             f"... and {len(others) - MOST_PAIRS} more. Among many comparisons, about 1 in 20 shows a difference by "
@@ -49,12 +50,8 @@ def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
     return lines
 
 
-def _sentence(one: str, other: str, found: Estimate | None, *, higher_is_better: bool) -> str:
+def _sentence(found: Estimate | None, *, names: tuple[str, str], higher_is_better: bool) -> str:
     if found is None or found.half_width is None:
         shared = "no seed" if found is None else "only one seed"
-        return f"{one} and {other} share {shared}: an interval needs two or more seeds that both have."
-    size, seeds = found._replace(mean=abs(found.mean)).rounded, f"{found.runs} seeds"
-    if abs(found.mean) <= found.half_width:
-        return f"{one} and {other}: no significant difference ({size}, {seeds})."
-    first, second = (one, other) if (found.mean > 0) == higher_is_better else (other, one)
-    return f"{first} is {size} better than {second} ({seeds})."
+        return f"{names[0]} and {names[1]} share {shared}: an interval needs two or more seeds that both have."
+    return f"{verdict(found, names=names, over='seeds', higher_is_better=higher_is_better)}."

@@ -179,35 +179,6 @@ def _shown(value: object, *, most: int | None) -> str:
     return f"'{text}'" if ", " in text and isinstance(value, str) else text
 
 
-def why_unranked(record: RunRecord, metric: str | None) -> str:
-    """Why a run cannot be ranked by a metric that it lacks."""
-    if not record.finished or metric is None:
-        return why_not_finished(record) or "nothing was measured"
-    return "; ".join([f"it has no {metric}", *record.problems])
-
-
-_REASONS = {
-    "running": "still running",
-    "failed": "failed, and its folder does not say why",
-    "interrupted": "interrupted; resume= continues it",
-    "dead": "its process exited without recording why",
-    "waiting": "not started",
-    "unreadable": "it cannot be read",
-}
-
-
-def reasons(record: RunRecord) -> list[str]:
-    """Why a run has not finished, and what could not be read of it."""
-    error = ": ".join(part for part in (record.error_kind, record.error_message) if part)
-    found = [*([error] if error else []), *record.problems]
-    return found if found or record.finished else [_REASONS[record.state]]
-
-
-def why_not_finished(record: RunRecord) -> str:
-    """The same in a line; empty for a run that has finished and can be read."""
-    return "; ".join(reasons(record))
-
-
 def objective_of(record: RunRecord) -> str:
     """The metric that a run was trained to improve: `denoising_mse`, `elbo_nats` or else `mse`.
 
@@ -222,6 +193,18 @@ def baseline_of(metric: str, *, measured: Collection[str]) -> str | None:
     known = find_metric(metric)
     keys = [f"{split}.{known.baseline}" for split in (split_of(metric), "test") if known is not None]
     return next((key for key in keys if key in measured), None)
+
+
+def is_baseline(key: str) -> bool:
+    """Whether a metric depends on no trained model, and so on no seed of the training."""
+    known = find_metric(key)
+    return known is not None and known.short_name != ""
+
+
+def baseline_name(key: str) -> str:
+    """What charts call a baseline: `PCA` for `test.pca_mse`."""
+    known = find_metric(key)
+    return known.short_name if known is not None and known.short_name else key.rpartition(".")[2]
 
 
 def better_direction(metric: str, *, unit: str = "") -> Literal["higher", "lower"] | None:

@@ -1,4 +1,4 @@
-"""Metrics of the codes: what they tell of the classes, and how they are distributed."""
+"""Metrics of the codes: how well they separate the classes, and how they are distributed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from autoenc.evaluation.metric import Metric
+from autoenc.evaluation.metric import HELD_OUT, Metric, full_metric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from autoenc.evaluation.scored_split import Representation, ScoredSplit
-
-HELD_OUT = ("test", "validation")
 
 
 def linear_probe_hits(scored: ScoredSplit, *, representation: Representation) -> Tensor | None:
@@ -60,14 +58,15 @@ def aggregate_divergence(scored: ScoredSplit) -> Tensor | None:
 
 def _probe(name: str, hits: Callable[..., Tensor | None], *, of: Representation) -> Metric:
     """The accuracy of a probe of a representation."""
-    prefix, given = {
-        "codes": ("", "the codes"),
-        "pca": ("pca_", "PCA codes of the same size"),
-        "pixels": ("pixels_", "pixels"),
+    prefix, short_name, given = {
+        "codes": ("", "", "the codes"),
+        "pca": ("pca_", "PCA codes", "PCA codes of the same size"),
+        "pixels": ("pixels_", "pixels", "pixels"),
     }[of]
     probe = {"linear_probe": "logistic regression", "knn": "the majority of the 5 nearest neighbours"}[name]
     return Metric(
         name=f"{prefix}{name}_accuracy",
+        short_name=short_name,
         unit=f"accuracy of {probe} on {given}: fitted to at most {{probe_images}} training images",
         better=None if prefix else "higher",
         per_split=functools.partial(hits, representation=of),
@@ -85,40 +84,28 @@ CODE_METRICS: tuple[Metric, ...] = (
     _probe("knn", knn_hits, of="codes"),
     _probe("knn", knn_hits, of="pca"),
     _probe("knn", knn_hits, of="pixels"),
-    Metric(
+    full_metric(
         name="kmeans_accuracy",
         unit="accuracy of k-means on the codes: share of images in the cluster that is matched to their class, with as "
         "many clusters as classes",
         better="higher",
         per_split=kmeans_accuracy,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
     ),
-    Metric(
+    full_metric(
         name="effective_rank",
         unit="dimensions that the codes use: the exponential of the entropy of their singular values, centred",
         per_split=effective_rank,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
     ),
-    Metric(
+    full_metric(
         name="mutual_information_nats",
         unit="nats between an image and its code: at most the logarithm of the number of images",
         per_split=mutual_information,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
     ),
-    Metric(
+    full_metric(
         name="aggregate_kl_nats",
         unit="nats from the codes of all images to N(0, I): the KL divergence of the mixture of posteriors, which is "
         "their mean divergence minus mutual_information_nats",
         better="lower",
         per_split=aggregate_divergence,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
     ),
 )

@@ -62,11 +62,14 @@ class DenoisingErrors(NamedTuple):
     """Of the reconstructions of R models, (R, C, N)."""
 
 
-class Estimate(NamedTuple):
-    """A mean over images, and its standard error."""
+class MeanGain(NamedTuple):
+    """The mean of a model's gains under some noises, in dB."""
 
     value: float
-    standard_error: float
+    standard_error: float | None
+    """Over images; None of a single image."""
+    averaged: tuple[int, ...]
+    """The columns of these noises."""
 
 
 UsualSettings = Callable[[str], Mapping[str, Any]]
@@ -126,11 +129,41 @@ def gain_db(baseline: NDArray[Any], errors: NDArray[Any]) -> NDArray[np.float64]
     return np.asarray(10 * np.log10(_means(baseline) / _means(errors)))
 
 
-def mean_gain_db(baseline: NDArray[Any], errors: NDArray[Any]) -> Estimate:
-    """The mean of the gains under C noises, of errors (C, N). The standard error is by the delta method."""
+def mean_gains(
+    errors: DenoisingErrors, *, listed: NDArray[np.bool_], trained_on: NDArray[np.bool_]
+) -> list[dict[str, MeanGain]]:
+    """The metrics of each of R models by name; without those that are the mean of no noise.
+
+    Args:
+        errors: under C noises.
+        listed: whether a noise is among those of the settings, (C,). Only these are averaged.
+        trained_on: whether it is the noise that the model was trained on, (R, C).
+    """
+    found = []
+    for denoising, own in zip(errors.denoising, trained_on, strict=True):
+        chosen = {
+            "denoising_gain_db": (errors.noise, listed),
+            "denoising_gain_unseen_db": (errors.noise, listed & ~own),
+            "denoising_gain_over_median_db": (errors.median, listed),
+        }
+        found.append(
+            {
+                name: mean_gain_db(baseline, denoising, averaged=np.flatnonzero(columns))
+                for name, (baseline, columns) in chosen.items()
+                if columns.any()
+            }
+        )
+    return found
+
+
+def mean_gain_db(baseline: NDArray[Any], errors: NDArray[Any], *, averaged: NDArray[np.intp]) -> MeanGain:
+    """The mean of the gains in some columns of errors (C, N). The standard error is by the delta method."""
+    baseline, errors = baseline[averaged], errors[averaged]
     shares = [part / _means(part)[:, None] for part in (baseline, errors)]
     influence = 10 / np.log(10) * (shares[0] - shares[1]).mean(0)  # (N,): of each image on the mean gain
-    return Estimate(float(gain_db(baseline, errors).mean()), float(influence.std() / np.sqrt(len(influence))))
+    images = len(influence)
+    standard_error = float(influence.std(ddof=1) / np.sqrt(images)) if images > 1 else None
+    return MeanGain(float(gain_db(baseline, errors).mean()), standard_error, tuple(averaged.tolist()))
 
 
 def _means(errors: NDArray[Any]) -> NDArray[np.float64]:

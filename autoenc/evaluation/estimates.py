@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 PLUS_MINUS = " ± "
 MOST_DECIMALS = 9
 LARGEST = 1e9
 """Larger numbers are written with an exponent."""
+ROUNDING = 1e-12
+"""A half width that is a smaller share of the mean is a rounding error of equal numbers, and counts as 0."""
 
 
-class Estimate(NamedTuple):
+@dataclass(frozen=True)
+class Estimate:
     """A mean with its 95 % interval."""
 
     mean: float
     half_width: float | None
     """Of the mean's 95 % interval; None if there is a single number or the interval is larger than any float."""
-    runs: int
+    count: int
     """How many numbers it is the mean of: one for each run or image."""
 
     def text(self, style: str) -> str:
@@ -47,6 +50,8 @@ def estimate(values: Sequence[float]) -> Estimate:
         half_width = student_t(count - 1) * statistics.stdev(values) / math.sqrt(count)
     except OverflowError:
         half_width = math.inf
+    if half_width < ROUNDING * abs(mean):
+        half_width = 0.0
     return Estimate(mean, half_width if half_width < math.inf else None, count)
 
 

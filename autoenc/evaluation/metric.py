@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 
 SPLITS = ("test", "validation", "train")
+HELD_OUT = ("test", "validation")
 DENOISING = "denoising_"
-"""What the name of a metric begins with where it compares the reconstruction of the noisy image with the clean one."""
+"""The prefix of metrics that compare the reconstruction of the noisy image with the clean image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +29,12 @@ class Metric:
 
     name: str
     unit: str = ""
-    """Empty where it depends on the run, as that of the loss does: `summary.json` then has it.
+    """Empty if it depends on the run, such as the unit of the loss. `summary.json` then has it.
 
     `{nll_samples}` stands for the setting `evaluation.nll_samples`, and so on.
     """
     better: Literal["higher", "lower"] | None = None
-    """None: neither; no value of it is the best."""
+    """None: no value is better than another."""
     per_image: Callable[[AutoEncoder, AutoEncoderOutput, Tensor], Tensor] | None = None
     """From a model, its output without sampling, and the clean images (B, C, H, W) to a number an image, (B,).
 
@@ -47,6 +49,10 @@ class Metric:
     """`full` metrics are only measured with `evaluation=full`."""
     baseline: str = ""
     """The metric that this one should be better than."""
+    denoising_baseline: str = ""
+    """The same for `denoising_<name>`."""
+    short_name: str = ""
+    """What charts call a baseline, such as PCA. Only baselines have one: metrics that depend on no trained model."""
     splits: tuple[str, ...] = SPLITS
     """Where it is measured."""
     input: Literal["clean", "noisy"] = "noisy"
@@ -59,9 +65,15 @@ class Metric:
     def denoising(self) -> Metric:
         """The same metric, from the noisy input to the clean image."""
         unit = f"{self.unit}; from the noisy input to the clean image"
-        baseline = "linear_denoising_mse" if self.name == "mse" else ""
-        return replace(self, name=DENOISING + self.name, unit=unit, input="noisy", baseline=baseline)
+        return replace(self, name=DENOISING + self.name, unit=unit, input="noisy", baseline=self.denoising_baseline)
 
     def unit_in(self, settings: EvaluationSettings) -> str:
-        """The unit, with the values of the settings that it names."""
-        return self.unit.format_map(asdict(settings))
+        """The unit, with the values of the settings that it names. Other braces stay."""
+        unit = self.unit
+        for name, value in asdict(settings).items():
+            unit = unit.replace(f"{{{name}}}", str(value))
+        return unit
+
+
+full_metric = functools.partial(Metric, level="full", splits=HELD_OUT, input="clean")
+"""A metric of the clean held-out images that only `evaluation=full` measures."""

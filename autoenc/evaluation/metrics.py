@@ -1,4 +1,4 @@
-"""Metrics: what is measured of a model, in which unit, and whether more of it is better.
+"""Metrics: functions that score a model, their units, and which direction is better.
 
 The table of runs, their ranking, the pictures, the report and the search all read it from here. Importing this module
 does not import torch. A package adds a metric by an entry point `metric.<name>` in the entry-point group
@@ -12,8 +12,9 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
+from autoenc.evaluation.baseline_metrics import BASELINE_METRICS
 from autoenc.evaluation.code_metrics import CODE_METRICS
-from autoenc.evaluation.metric import DENOISING, SPLITS, Metric
+from autoenc.evaluation.metric import DENOISING, HELD_OUT, SPLITS, Metric
 from autoenc.evaluation.sample_metrics import SAMPLE_METRICS
 from autoenc.registry import load_plugin, plugins
 from autoenc.settings import ConfigError
@@ -52,7 +53,7 @@ def find_metric(key: str) -> Metric | None:
 
 
 def current_key(key: str) -> str:
-    """`test.denoising_mse` of `test.noisy_mse`, its name in the first runs; also of a pattern. Others are unchanged."""
+    """Rename a key of the first runs: `test.noisy_mse` becomes `test.denoising_mse`, in patterns too."""
     return re.sub(rf"\b{OLD_DENOISING}", DENOISING, key)
 
 
@@ -103,47 +104,6 @@ def negative_log_likelihood(scored: ScoredSplit) -> Tensor | None:
     return negative_log_likelihoods(trained.model, scored.split.images, device=trained.device, samples=samples)
 
 
-def mean_image_error(scored: ScoredSplit) -> Tensor:
-    """The squared error of the mean training image, (N,)."""
-    return scored.errors(lambda _: scored.trained.mean_image, noisy=False)
-
-
-def pca_error(scored: ScoredSplit) -> Tensor | None:
-    """The squared error of PCA, (N,)."""
-    if (pca := scored.trained.pca) is None:
-        log.info("Images of so many pixels are too large for PCA: there is no pca_mse.")
-        return None
-    return scored.errors(pca.reconstruct, noisy=False)
-
-
-def noise_error(scored: ScoredSplit) -> Tensor | None:
-    """The squared error of the noisy image itself, (N,); None without noise."""
-    return scored.errors(lambda noisy: noisy, noisy=True) if scored.trained.noise.corrupts else None
-
-
-def median_error(scored: ScoredSplit) -> Tensor | None:
-    """The squared error of a median filter, (N,); None without noise."""
-    from autoenc.evaluation.baselines import median_filter
-
-    return scored.errors(median_filter, noisy=True) if scored.trained.noise.corrupts else None
-
-
-def pca_denoising_error(scored: ScoredSplit) -> Tensor | None:
-    """The squared error of the PCA of clean images, from the noisy to the clean image, (N,); None without noise."""
-    trained = scored.trained
-    if not trained.noise.corrupts or trained.pca is None:
-        return None
-    return scored.errors(trained.pca.reconstruct, noisy=True)
-
-
-def linear_denoising_error(scored: ScoredSplit) -> Tensor | None:
-    """The squared error of the best linear denoiser, (N,); None without noise."""
-    trained = scored.trained
-    if not trained.noise.corrupts or trained.linear_denoiser is None:
-        return None
-    return scored.errors(trained.linear_denoiser.reconstruct, noisy=True)
-
-
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -158,6 +118,7 @@ METRICS: dict[str, Metric] = {
             input="clean",
             scale="log",
             baseline="pca_mse",
+            denoising_baseline="linear_denoising_mse",
         ),
         Metric(
             name="mae",
@@ -184,11 +145,11 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="ssim",
-            unit="structural similarity, 1 at the most: Gaussian windows of 11 x 11 pixels (std 1.5), fewer in smaller "
-            "images, all inside the image",
+            unit="structural similarity, 1 at the most: averaged over Gaussian windows of 11 x 11 pixels (std 1.5) "
+            "that lie inside the image, smaller windows along sides under 11 pixels",
             better="higher",
             per_image=structural_similarity,
-            splits=("test", "validation"),
+            splits=HELD_OUT,
             input="clean",
         ),
         Metric(
@@ -200,62 +161,15 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="nll_nats",
-            unit="nats an image, lower is better: the negative log-likelihood, estimated from {nll_samples} importance "
-            "samples an image; with few samples it is too high",
+            unit="nats an image from {nll_samples} importance samples, lower is better: the negative log-likelihood, "
+            "which is too high with few samples",
             better="lower",
             per_split=negative_log_likelihood,
-            splits=("test", "validation"),
+            splits=HELD_OUT,
             input="clean",
             depends_on=("loss", "evaluation.nll_samples"),
         ),
-        Metric(
-            name="mean_image_mse",
-            unit="the mse of the mean training image: the baseline of a code without information",
-            per_split=mean_image_error,
-            splits=("test", "validation"),
-            input="clean",
-            scale="log",
-            depends_on=("dataset.split_seed",),
-        ),
-        Metric(
-            name="pca_mse",
-            unit="the mse of PCA with as many components as the code has numbers: the linear baseline",
-            per_split=pca_error,
-            splits=("test", "validation"),
-            input="clean",
-            scale="log",
-            depends_on=("dataset.split_seed",),
-        ),
-        Metric(
-            name="noise_mse",
-            unit="the error of the noise itself: the mse of the noisy image",
-            per_split=noise_error,
-            splits=("test", "validation"),
-            scale="log",
-        ),
-        Metric(
-            name="median_mse",
-            unit="the denoising_mse of a median filter of 3 x 3 pixels",
-            per_split=median_error,
-            splits=("test", "validation"),
-            scale="log",
-        ),
-        Metric(
-            name="pca_denoising_mse",
-            unit="the denoising_mse of the PCA of clean images with as many components as the code has numbers",
-            per_split=pca_denoising_error,
-            splits=("test", "validation"),
-            scale="log",
-            depends_on=("dataset.split_seed",),
-        ),
-        Metric(
-            name="linear_denoising_mse",
-            unit="the denoising_mse of the best linear map whose rank is the code size (reduced-rank regression)",
-            per_split=linear_denoising_error,
-            splits=("test", "validation"),
-            scale="log",
-            depends_on=("dataset.split_seed",),
-        ),
+        *BASELINE_METRICS,
         *CODE_METRICS,
         *SAMPLE_METRICS,
         *(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from autoenc.evaluation.metric import Metric
+from autoenc.evaluation.metric import Metric, full_metric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from autoenc.evaluation.scored_split import ScoredSplit
-
-HELD_OUT = ("test", "validation")
 
 
 def classifier_hits(scored: ScoredSplit) -> Tensor | None:
@@ -57,66 +56,47 @@ def outlier_auroc_by_elbo(scored: ScoredSplit) -> float | None:
 
 _FEATURES = "features of a classifier trained on the training split"
 _COUNT = "with as many samples from N(0, I) as images, at most 10,000"
-_PAIRS = "share of pairs of an image and another in which the other has the larger one, ties count half"
+
+
+def _outlier_auroc(name: str, per_split: Callable[[ScoredSplit], float | None], *, score: str) -> Metric:
+    return full_metric(
+        name=f"outlier_auroc_{name}",
+        unit=f"AUROC of detecting images of evaluation.other_dataset by their {score}: share of pairs in which the "
+        f"other data set's image has the larger {score}, ties count half",
+        better="higher",
+        per_split=per_split,
+        depends_on=("evaluation.other_dataset",),
+    )
+
 
 SAMPLE_METRICS: tuple[Metric, ...] = (
-    Metric(
+    full_metric(
         name="classifier_accuracy",
         unit="accuracy of the classifier whose features measure the samples: trained on the training split",
         per_split=classifier_hits,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
     ),
-    Metric(
+    full_metric(
         name="classifier_frechet_distance",
         unit=f"squared Fréchet distance of samples and images: on {_FEATURES}, not Inception's, {_COUNT}",
         better="lower",
         per_split=frechet_distance,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
         scale="log",
         depends_on=("dataset.split_seed",),
     ),
-    Metric(
+    full_metric(
         name="classifier_precision",
         unit=f"share of samples among the images: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
         better="higher",
         per_split=precision,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
         depends_on=("dataset.split_seed",),
     ),
-    Metric(
+    full_metric(
         name="classifier_recall",
         unit=f"share of images among the samples: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
         better="higher",
         per_split=recall,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
         depends_on=("dataset.split_seed",),
     ),
-    Metric(
-        name="outlier_auroc_mse",
-        unit=f"AUROC of telling images of evaluation.other_dataset by their mse: {_PAIRS}",
-        better="higher",
-        per_split=outlier_auroc_by_error,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
-        depends_on=("evaluation.other_dataset",),
-    ),
-    Metric(
-        name="outlier_auroc_elbo",
-        unit=f"AUROC of telling images of evaluation.other_dataset by their negative ELBO: {_PAIRS}",
-        better="higher",
-        per_split=outlier_auroc_by_elbo,
-        level="full",
-        splits=HELD_OUT,
-        input="clean",
-        depends_on=("evaluation.other_dataset",),
-    ),
+    _outlier_auroc("mse", outlier_auroc_by_error, score="mse"),
+    _outlier_auroc("elbo", outlier_auroc_by_elbo, score="negative ELBO"),
 )

@@ -69,12 +69,14 @@ def verdict(test: Mapping[str, float], *, code_size: int) -> tuple[int, str]:
         return logging.INFO, f"The {what}, {error:.4g}, is that of {best} ({known[best]:.4g})."
     if error < known[best]:
         return logging.INFO, f"The {what}, {error:.4g}, is below that of the best baseline, {best} ({known[best]:.4g})."
-    # A variational or quantized code is not meant to hold as much as PCA's.
-    level = logging.INFO if {"elbo_nats", "rate_bits"} & test.keys() else logging.WARNING
     nothing = next(iter(known))  # the baseline that needs no model
     worse_than = nothing if error > known[nothing] else best
-    times = f"{error / known[worse_than]:.2g} times " if error > 2 * known[worse_than] else "above "
-    return level, f"The {what}, {error:.4g}, is {times}that of {worse_than} ({known[worse_than]:.4g})."
+    # A variational or quantized code is not meant to hold as much as PCA's.
+    is_meant = worse_than != nothing and bool({"elbo_nats", "rate_bits"} & test.keys())
+    is_far = error > 2 * known[worse_than] > 0
+    relation = f"{error / known[worse_than]:.2g} times" if is_far else "above"
+    sentence = f"The {what}, {error:.4g}, is {relation} that of {worse_than} ({known[worse_than]:.4g})."
+    return logging.INFO if is_meant else logging.WARNING, sentence
 
 
 def _with_error(value: float, standard_error: float | None) -> str:

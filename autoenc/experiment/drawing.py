@@ -11,8 +11,8 @@ from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.devices import Device, plain_device
 from autoenc.experiment.announcement import title_of
-from autoenc.experiment.evaluation import units_of
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_scores import units_of
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, draw_pictures
 from autoenc.pictures.loss_curves import Loss, draw_loss_curves
@@ -57,9 +57,11 @@ def redraw_run(
     where the run's folder of pictures is now, if it was moved.
 
     Raises:
-        ValueError: the run or a picture does not exist, or the run's images are not available, or are others now.
+        ValueError: the run or a picture does not exist, its figures are a link, or its images are not available, or are
+            others now.
     """
     run_directory = RunDirectory.open(run, key="RUN")
+    run_directory.check_figures()
     _check_names(names, projection=projection)
     used = plain_device(device)
     trained = load_run(run, device=used.torch_device, dataset_path=dataset_path)

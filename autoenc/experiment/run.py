@@ -16,8 +16,8 @@ from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.experiment.announcement import announce, title_of
 from autoenc.experiment.closing_report import report
 from autoenc.experiment.drawing import draw_finished_run
-from autoenc.experiment.evaluation import evaluate, units_of
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_scores import evaluate, units_of
 from autoenc.experiment.status import recorded
 from autoenc.experiment.summary import summarize
 from autoenc.pictures.subject import followed_images

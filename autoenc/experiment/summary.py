@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoenc.experiment.evaluation import Evaluation, units_of
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_scores import Evaluation
 from autoenc.training.state import TrainingState
 
 
@@ -13,10 +13,9 @@ def summarize(
     prepared: Prepared, state: TrainingState, evaluation: Evaluation, *, seconds: dict[str, float]
 ) -> dict[str, Any]:
     """The scores of a trained model, and the facts of its training; `seconds` are added to those of the training."""
-    splits, position, units = prepared.splits, state.position, units_of(prepared)
-    scores = evaluation.summary
+    splits, position = prepared.splits, state.position
     return {
-        **scores,
+        **evaluation.summary,
         "parameters": prepared.model.parameter_count,
         "code_size": prepared.config.architecture.code_size,
         "best_epoch": position.best_epoch,
@@ -26,5 +25,4 @@ def summarize(
         "device": prepared.device.description,
         "digests": dict(splits.digests),
         "duplicates": dict(splits.duplicates),
-        "units": {**scores["units"], **{name: units[name] for name in ("seconds", "images_per_second")}},
     }

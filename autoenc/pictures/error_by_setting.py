@@ -75,7 +75,7 @@ def error_by_setting(
 
 
 def _line(series: Sequence[_Series]) -> str:
-    counts = [found.runs for line in series for _, found in _estimates(line.test if len(line.test) else line.train)]
+    counts = [found.count for line in series for _, found in _estimates(line.test if len(line.test) else line.train)]
     fewest, most = min(counts), max(counts)
     return LINE if most == 1 else SEEDS.format(most if fewest == most else f"{fewest} to {most}")
 

@@ -78,8 +78,8 @@ def _interval(values: Sequence[float]) -> tuple[float, ...]:
     """The ends of the mean's interval; empty without several seeds."""
     if len(values) < 2:
         return ()
-    mean, half, _ = estimate(values)
-    return () if half is None else (mean - half, mean + half)
+    found = estimate(values)
+    return () if found.half_width is None else (found.mean - found.half_width, found.mean + found.half_width)
 
 
 def _plot(axes: Axes, rows: Sequence[Sequence[float]], *, split: str, lower: float) -> None:

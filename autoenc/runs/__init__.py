@@ -1,6 +1,6 @@
 """The folder of a run: `directory` writes it, `reading` reads it."""
 
-from autoenc.runs.directory import RunDirectory, flush_folder, write_atomically, write_flushed
+from autoenc.runs.directory import TEST_ERRORS, RunDirectory, flush_folder, write_atomically, write_flushed
 from autoenc.runs.find_runs import Watch, read_runs
 from autoenc.runs.npz_archive import ArrayError, read_arrays
 from autoenc.runs.plain_values import printable
@@ -11,6 +11,7 @@ from autoenc.runs.sweep_file import SWEEP_FILE, Sweep, SweepJob, read_sweep, wri
 __all__ = [
     "SPLITS",
     "SWEEP_FILE",
+    "TEST_ERRORS",
     "ArrayError",
     "ErrorKind",
     "RecordState",

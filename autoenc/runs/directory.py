@@ -24,6 +24,7 @@ from autoenc.settings import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+TEST_ERRORS = "test_errors.npz"
 LARGEST_METRICS = 2**30
 """Bytes of `metrics.jsonl` that a resumed run reads: millions of epochs."""
 
@@ -154,7 +155,17 @@ class RunDirectory:
         arrays: dict[str, Any] = {"digest": np.array(digest), **errors}
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
-        write_atomically(self.path / "test_errors.npz", content.getvalue())
+        write_atomically(self.path / TEST_ERRORS, content.getvalue())
+
+    def check_figures(self) -> None:
+        """Refuse to draw into a linked folder: in a stranger's run, the link may lead anywhere.
+
+        Raises:
+            ConfigError: `figures` is a symbolic link.
+        """
+        if self.figures.is_symlink():
+            problem = "it is a symbolic link, and pictures are only drawn into the run's own folder; remove the link"
+            raise ConfigError(str(self.figures), problem)
 
     def tracker(self) -> dict[str, Any]:
         """The content of `tracker.json`, exactly as written: which run of a tracker this is; empty if there is none.

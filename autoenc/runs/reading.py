@@ -19,12 +19,12 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast, get_args
 
+from autoenc.runs.old_names import with_new_names
 from autoenc.runs.plain_values import UnreadableError, clean, parse_json, parse_yaml, read_end, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.record import FACTS, SPLITS, RecordState, RunRecord, State
@@ -38,18 +38,6 @@ LARGEST_HISTORY = 16 * 1024 * 1024
 RECENT = 16 * 1024
 """Bytes at the end of `metrics.jsonl` that are read if not the whole history is needed: about sixty epochs."""
 MOST_ROWS = 20_000
-
-NAMING_METRICS = ("summary.json", "metrics.jsonl")
-_OLD_NAME = re.compile("(^|/)noisy_")
-_NEW_UNITS = (
-    (re.compile("; nats an image, Bernoulli likelihood; pixels (.+)$"), r"; Bernoulli probability of \1 pixels"),
-    (
-        re.compile("; nats an image, (?:continuous Bernoulli|Gaussian|Laplace) likelihood[^;]*; pixels (.+)$"),
-        r"; density of \1 pixels",
-    ),
-    (re.compile("; from the noisy input$"), "; from the noisy input to the clean image"),
-)
-"""How the first runs described the units of likelihoods and of denoising errors, and how it is said today."""
 
 _NUMBER, _TEXT = (int, float), (str,)
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -243,33 +231,9 @@ def _read_history(path: str, *, whole: bool) -> tuple[list[dict[str, Any]], list
 def _table(value: Any, name: str, *, exact: bool = False) -> tuple[dict[str, Any], str | None]:
     if not isinstance(value, dict):
         return {}, "holds no keys"
-    values = clean(value, exact=exact)
-    if name in NAMING_METRICS:
-        values = _with_new_names(values)
-    if name == "summary.json":
-        values = _with_new_units(values)
+    values = with_new_names(clean(value, exact=exact), file=name)
     kept = _typed(values, _SCHEMAS.get(name, {}))
     return kept, None if kept == values else "has entries of the wrong type, which are left out"
-
-
-def _with_new_names(values: Any) -> Any:
-    """The metrics `noisy_<name>` of the first runs as `denoising_<name>`."""
-    if not isinstance(values, dict):
-        return values
-    return {_OLD_NAME.sub(r"\1denoising_", key): _with_new_names(value) for key, value in values.items()}
-
-
-def _with_new_units(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    units = values.get("units")
-    if not isinstance(units, dict):
-        return values
-    return {**values, "units": {name: _new_unit(unit) if type(unit) is str else unit for name, unit in units.items()}}
-
-
-def _new_unit(unit: str) -> str:
-    for old, new in _NEW_UNITS:
-        unit = old.sub(new, unit)
-    return unit
 
 
 def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         ["conv", "2", "0.110", "±", "0.127", "0.220"],
         ["linear", "2", "1", "0.290", "±", "0.127"],
     ]
-    assert "\nconv and linear: no significant difference (0.18 ± 0.25, 2 seeds).\n" in text
+    assert "\nconv and linear show no significant difference (0.18 ± 0.25, 2 seeds).\n" in text
     assert "n: the number of seeds (compare.py --each-run lists the runs)" in text
     assert compare(capsys, "runs", "--group-by", "settings", "--metric", "test.mse") == text
     assert compare(capsys, "runs", "--group-by", "architecture", "--metric", "test.mse") == text

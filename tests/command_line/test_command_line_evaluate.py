@@ -16,8 +16,12 @@ import pytest
 from PIL import Image
 
 from autoenc.command_line.evaluate import main
-from autoenc.pictures.denoising_matrix import DenoisingMatrix
+from autoenc.command_line.figures import main as draw
+from autoenc.data.datasets import DatasetError, Splits
+from autoenc.data.datasets.digits import Digits
+from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 from autoenc.runs import RunDirectory, read_arrays, read_runs
+from autoenc.trained_model import TrainedModel, load_run
 from tests.conftest import TINY, Train
 
 FEW = (
@@ -76,13 +80,13 @@ def test_the_matrix_of_two_runs(
     for first, second in zip(rows[:4], rows[4:], strict=True):  # the same noisy images
         assert (first["noise_mse"], first["median_mse"]) == (second["noise_mse"], second["median_mse"])
 
-    picture = DenoisingMatrix.load(runs / "denoising_matrix.npz")
+    picture = DenoisingHeatMap.load(runs / "denoising_heat_map.npz")
     assert picture.runs == ("gaussian", "masking")
     np.testing.assert_allclose(picture.over_nothing.ravel(), [float(row["gain_db"]) for row in rows])
     np.testing.assert_array_equal(picture.averaged, [True, True, False, True])
-    alone = DenoisingMatrix.load(runs / "masking" / "figures" / "denoising_matrix.npz")
+    alone = DenoisingHeatMap.load(runs / "masking" / "figures" / "denoising_heat_map.npz")
     np.testing.assert_array_equal(alone.over_median, picture.over_median[1:])
-    assert (runs / "denoising_matrix.png").exists()
+    assert (runs / "denoising_heat_map.png").exists()
 
     summary = summary_of(runs / "gaussian")
     gains = [float(row["gain_db"]) for row in rows[:4]]
@@ -95,14 +99,16 @@ def test_the_matrix_of_two_runs(
     assert {key: summary[key] for key in ("train", "seconds", "health")} == {
         key: before["gaussian"][key] for key in ("train", "seconds", "health")
     }
+    unseen = summary["units"]["denoising_gain_unseen_db"]
+    assert unseen.endswith("(100 test images with gaussian 0.1, masking 0.5)")
     masking = summary_of(runs / "masking")["test"]
     assert masking["denoising_gain_unseen_db"] == masking["denoising_gain_db"]  # its own noise is not among the listed
 
 
 def test_a_single_run_has_its_matrix_in_its_own_folder(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs/gaussian", *FEW, "evaluation.limit=40"]) == 0
-    assert "Written: runs/gaussian/figures/denoising_matrix.png" in capsys.readouterr().out
-    assert DenoisingMatrix.load(runs / "gaussian" / "figures" / "denoising_matrix.npz").images == 40
+    assert "Written: runs/gaussian/figures/denoising_heat_map.png" in capsys.readouterr().out
+    assert DenoisingHeatMap.load(runs / "gaussian" / "figures" / "denoising_heat_map.npz").images == 40
     assert not list(runs.glob("denoising_matrix*"))
     assert main(["runs/gaussian", *FEW, "--output", "joint"]) == 0
     assert sorted(path.suffix for path in Path("joint").iterdir()) == [".csv", ".npz", ".png"]
@@ -140,6 +146,117 @@ def test_a_run_is_scored_again_by_its_own_settings_unless_they_are_changed(train
     assert main(["run", "evaluation=quick", "evaluation.nll_samples=4"]) == 0
     assert "from 4 importance samples" in summary_of(run)["units"]["nll_nats"]
     assert summary_of(run)["test"]["nll_nats"] != before["test"]["nll_nats"]
+
+
+def test_the_scores_of_other_settings_replace_the_old_ones(train: Train) -> None:
+    """No score stays that was measured by settings other than the recorded ones; only the gains do."""
+    own = ("bottleneck=gaussian", "loss=gaussian", "noise=none", "evaluation.nll_samples=5", "training.epochs=1")
+    run = train(*own)
+    before = summary_of(run)
+    assert main(["run", *FEW]) == 0
+    gains = {name for name in summary_of(run)["test"] if name.startswith("denoising_gain_")}
+    assert len(gains) == 3
+
+    assert main(["run", "evaluation=full", "evaluation.other_dataset=null"]) == 0
+    full = summary_of(run)
+    settings = full["evaluation"]["scores"]["settings"]
+    assert (settings["name"], settings["nll_samples"]) == ("full", 5)  # the run's own
+    assert full["test"]["nll_nats"] == before["test"]["nll_nats"]
+    assert "effective_rank" in full["test"]
+    assert full["details"]
+    assert gains < full["standard_errors"]["test"].keys()
+
+    assert main(["run", "evaluation=quick", "evaluation.nll_samples=0"]) == 0
+    quick = summary_of(run)
+    assert quick["evaluation"]["scores"]["settings"] == {"name": "quick", "nll_samples": 0, "probe_images": 2000}
+    assert quick["evaluation"]["denoising"] == full["evaluation"]["denoising"]
+    assert "details" not in quick
+    missing = {"nll_nats"}
+    assert quick["test"].keys() == (before["test"].keys() - missing) | gains
+    assert quick["standard_errors"]["test"].keys() == (before["standard_errors"]["test"].keys() - missing) | gains
+    assert quick["validation"].keys() == before["validation"].keys() - missing
+    assert quick["units"].keys() == (before["units"].keys() - missing) | gains
+    assert quick["seconds"] == before["seconds"]
+
+    assert main(["run", *FEW, "evaluation.noises.masking=null"]) == 0
+    again = summary_of(run)
+    assert again["evaluation"]["denoising"]["settings"]["noises"]["masking"] is None
+    assert again["test"] != quick["test"]
+    assert again["test"].keys() == quick["test"].keys()
+
+
+def test_gains_that_are_no_longer_measured_go(runs: Path) -> None:
+    """With only its own noise, a run has no unseen one. A single image has no standard error."""
+    assert main(["runs/gaussian", *FEW]) == 0
+    only = ["evaluation.noises.gaussian=[0.3]", "evaluation.noises.masking=null", "evaluation.limit=1"]
+    assert main(["runs/gaussian", *FEW[:1], *FEW[2:], *only]) == 0
+    summary = summary_of(runs / "gaussian")
+    gains = ["denoising_gain_db", "denoising_gain_over_median_db"]
+    assert sorted(name for name in summary["test"] if name.startswith("denoising_gain_")) == gains
+    assert sorted(name for name in summary["units"] if name.startswith("denoising_gain_")) == gains
+    assert not any(name.startswith("denoising_gain_") for name in summary["standard_errors"]["test"])
+
+
+def test_equal_test_images_are_loaded_once(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digests tell that they are equal; runs of early versions have none."""
+    built: list[Path] = []
+    build = Digits.build
+
+    def counting(dataset: Digits, *, data_dir: Path) -> Splits:
+        built.append(data_dir)
+        return build(dataset, data_dir=data_dir)
+
+    monkeypatch.setattr(Digits, "build", counting)
+    assert main(["runs", *FEW]) == 0
+    assert len(built) == 1
+    built.clear()
+
+    def load_early(*arguments: Any, **options: Any) -> TrainedModel:
+        model = load_run(*arguments, **options)
+        model.digests = {}
+        return model
+
+    monkeypatch.setattr("autoenc.experiment.denoising_runs.load_run", load_early)
+    assert main(["runs", *FEW]) == 0
+    assert len(built) == 2
+
+
+@pytest.mark.parametrize("command", ["evaluate", "figures"])
+def test_nothing_is_drawn_through_a_link(command: str, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stranger's run may have a link to a folder of yours in the place of its figures."""
+    victim = runs.parent / "victim"
+    victim.mkdir()
+    shutil.rmtree(runs / "gaussian" / "figures")
+    (runs / "gaussian" / "figures").symlink_to(victim)
+    before = summary_of(runs / "masking")
+    done = main(["runs", *FEW]) if command == "evaluate" else draw(["runs/gaussian", "worst"])
+    assert done == 2
+    expected = "gaussian/figures: it is a symbolic link, and pictures are only drawn into the run's own folder; remove"
+    assert expected in capsys.readouterr().err
+    assert not list(victim.iterdir())
+    assert summary_of(runs / "masking") == before
+
+
+@pytest.mark.parametrize("command", ["quick", "full", "denoising", "figures"])
+def test_missing_data_sets_are_downloaded_to_your_folder_and_not_where_a_run_says(
+    command: str, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Path] = []
+
+    def missing(*_: Any, data_dir: Path, **__: Any) -> Splits:
+        found.append(data_dir)
+        raise DatasetError("data_dir", "it is not there")
+
+    monkeypatch.setenv("AUTOENC_DATA", str(runs.parent / "mine"))
+    if command == "full":
+        monkeypatch.setattr("autoenc.experiment.run_scores.other_dataset", missing)
+    else:
+        monkeypatch.setattr(Digits, "build", missing)
+    if command == "figures":
+        draw(["runs/gaussian"])
+    else:
+        main(["runs/gaussian", *(FEW if command == "denoising" else [f"evaluation={command}"])])
+    assert found == [runs.parent / "mine"]
 
 
 def test_the_settings_of_a_run_are_those_of_its_last_scores(runs: Path) -> None:

@@ -38,6 +38,12 @@ def groups(runs: Sequence[RunRecord], *keys: str, order: SortOrder | None = None
     return groups_of(section, ranking=ranking, keys=keys)
 
 
+def mean_of(group: Group, key: str) -> tuple[float, float | None, int]:
+    found = group.estimate(key)
+    assert found is not None
+    return found.mean, found.half_width, found.count
+
+
 def columns(runs: Sequence[RunRecord], *metrics: str) -> dict[str, Column]:
     return {one.key: one for one in group_columns(groups(runs, "architecture"), metrics=metrics)}
 
@@ -50,7 +56,19 @@ def test_runs_that_differ_only_in_the_seed_are_a_group() -> None:
     found = groups(RUNS, "architecture")
     assert [group.values for group in found] == [{"architecture": "conv"}, {"architecture": "linear"}]
     half_width = stats.t.ppf(0.975, 2) * 0.02 / math.sqrt(3)
-    assert found[0].estimate("test.mse") == pytest.approx((0.12, half_width, 3))
+    assert mean_of(found[0], "test.mse") == pytest.approx((0.12, half_width, 3))
+
+
+def test_a_seed_that_was_scored_again_stays_with_the_others() -> None:
+    scores = {"mse": 0.1, "linear_probe_accuracy": 0.9}
+    runs = [
+        record(str(seed), scores, seed=seed, evaluation__name="quick", evaluation__probe_images=images)
+        for seed, images in enumerate([100, 2000, 2000])
+    ]
+    ((group,),) = groups_by_seed(rank(runs, metric="test.mse")) or []
+    assert len(group.draws) == 3
+    assert group.estimate("test.mse") is not None
+    assert group.estimate("test.linear_probe_accuracy") is None  # not comparable
 
 
 def test_a_failure_on_other_images_is_not_left_out() -> None:
@@ -126,7 +144,7 @@ def test_copies_count_once() -> None:
     copies = [record(f"b{seed}", {"mse": error + 0.02}, seed=seed) for seed, error in enumerate(errors)]
     (group,) = groups([*once, *copies], "architecture")
     half_width = stats.t.ppf(0.975, 2) * 0.02 / math.sqrt(3)
-    assert group.estimate("test.mse") == pytest.approx((0.13, half_width, 3))  # copies that differ are averaged
+    assert mean_of(group, "test.mse") == pytest.approx((0.13, half_width, 3))  # copies that differ are averaged
     assert cells([*once, *copies])["n"] == ["3"]
     assert warnings([*once, *copies[:1]])[0].startswith("1 run is a copy of another, with the same settings and seed")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from autoenc.comparison.image_errors import FILE, SCOPE, image_lines
-from autoenc.runs import RunRecord
+from autoenc.comparison.image_errors import SCOPE, image_lines
+from autoenc.runs import TEST_ERRORS, RunRecord
 from tests.comparison.made_records import record
 
 NAMES = ("first", "second")
@@ -21,7 +21,7 @@ def run(
 ) -> RunRecord:
     (folder / name).mkdir()
     if errors is not None:
-        np.savez_compressed(folder / name / FILE, mse=errors, digest=digest, **more)
+        np.savez_compressed(folder / name / TEST_ERRORS, mse=errors, digest=digest, **more)
     return record(name, {"mse": 0.1}, path=folder / name, noise=noise or {"name": "none"})
 
 
@@ -49,7 +49,7 @@ def test_equal_and_balanced_errors_are_no_difference(tmp_path: Path) -> None:
     assert lines(one, run(tmp_path, "b", FEW)) == ["mse: the same on all 5 test images.", SCOPE]
     sentence, _ = lines(one, run(tmp_path, "c", FEW + np.array([0.01, -0.01, 0.01, -0.01, 0.0])))
     assert sentence.startswith(
-        "mse: no significant difference (0.000 ± 0.012, 5 test images). The error is lower with "
+        "mse: first and second show no significant difference (0.000 ± 0.012, 5 test images). The error is lower with "
     )
     assert "lower with first on 40.0% of them, with second on 40.0%." in sentence  # the rest are ties
 
@@ -65,7 +65,7 @@ def test_denoising_errors_need_the_same_noise(tmp_path: Path) -> None:
 def test_older_runs_without_errors_are_not_compared(tmp_path: Path) -> None:
     without = run(tmp_path, "b")
     assert lines(without, without) == []
-    assert lines(run(tmp_path, "a", FEW), without) == [f"Not compared: second has no {FILE}."]
+    assert lines(run(tmp_path, "a", FEW), without) == [f"Not compared: second has no {TEST_ERRORS}."]
 
 
 def test_other_images_are_not_compared(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_other_images_are_not_compared(tmp_path: Path) -> None:
 )
 def test_a_file_of_something_else_is_refused(tmp_path: Path, errors: Any) -> None:
     (line,) = lines(run(tmp_path, "a", FEW), run(tmp_path, "b", errors))
-    assert line.startswith(f"Not compared: {FILE} of second ")
+    assert line.startswith(f"Not compared: {TEST_ERRORS} of second ")
 
 
 def test_unequal_counts_are_not_compared(tmp_path: Path) -> None:

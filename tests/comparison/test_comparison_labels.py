@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoenc.comparison.labels import labels
+from autoenc.comparison.labels import labels, metric_label
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,21 @@ from autoenc.comparison.labels import labels
 )
 def test_a_job_is_called_by_what_distinguishes_it(overrides: list[list[str]], expected: list[str]) -> None:
     assert labels(overrides) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "label"),
+    [
+        ("mse", "squares, pixels in [0, 1]", "mse: squares"),
+        ("denoising_mse", "squares, pixels", "denoising_mse: from the noisy input to the clean image, squares"),
+        (
+            "denoising_gain_db",
+            "decibels over nothing: 10 log10",
+            "denoising_gain_db: decibels over nothing",
+        ),
+        ("knn_accuracy", "accuracy: fitted to at most 50 images", "knn_accuracy: accuracy"),
+        ("loss", "", "loss"),
+    ],
+)
+def test_an_axis_has_the_first_words_of_the_unit(name: str, unit: str, label: str) -> None:
+    assert metric_label(name, unit=unit) == label

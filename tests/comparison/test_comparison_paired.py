@@ -38,7 +38,7 @@ def test_the_interval_of_the_difference_is_that_of_the_paired_t_test() -> None:
     low, high = stats.ttest_rel(CONV, MLP).confidence_interval(0.95)
     assert found is not None
     assert found.half_width is not None
-    assert (found.mean, found.half_width, found.runs) == pytest.approx(((low + high) / 2, (high - low) / 2, 5))
+    assert (found.mean, found.half_width, found.count) == pytest.approx(((low + high) / 2, (high - low) / 2, 5))
 
 
 def test_only_shared_seeds_are_compared() -> None:
@@ -47,7 +47,7 @@ def test_only_shared_seeds_are_compared() -> None:
     low, high = stats.ttest_rel(CONV[2:], MLP[:3]).confidence_interval(0.95)
     assert found is not None
     assert found.mean == pytest.approx((low + high) / 2)
-    assert found.runs == 3
+    assert found.count == 3
 
 
 def test_the_better_setting_is_named_with_the_size_of_the_difference() -> None:
@@ -64,7 +64,7 @@ def test_a_small_difference_is_not_significant() -> None:
     close = [error + change for error, change in zip(CONV, (0.001, -0.0008, 0.0012, -0.0005, 0.0001), strict=True)]
     assert stats.ttest_rel(CONV, close).pvalue > 0.05
     assert sentences(runs("conv", CONV), runs("mlp", close)) == [
-        "conv and mlp: no significant difference (0.0002 ± 0.0011, 5 seeds)."
+        "conv and mlp show no significant difference (0.0002 ± 0.0011, 5 seeds)."
     ]
 
 

@@ -11,8 +11,9 @@ from autoenc.comparison.ranking import (
     better_direction,
     comparable_sections,
     rank,
-    why_unranked,
 )
+from autoenc.comparison.reasons import why_unranked
+from autoenc.evaluation.metrics import METRICS
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import UNITS, record
 
@@ -97,6 +98,29 @@ def test_irrelevant_differences_keep_no_runs_apart(change: dict[str, Any], metri
     assert names(runs, metric) == [["a", "b"]]
     assert comparable_sections(runs, metric)[0].apart == {}
     assert warnings(runs, metric) == []
+
+
+def test_gains_are_ranked_together_only_over_the_same_noises() -> None:
+    """Each run leaves out the noise that it was trained on, which its unit tells."""
+    key, unit = "denoising_gain_unseen_db", METRICS["denoising_gain_unseen_db"].unit
+    noises = {"a": "masking 0.5", "b": "gaussian 0.1", "c": "masking 0.5"}
+    runs = [
+        record(name, {key: 1.0}, units={key: f"{unit} (100 test images with {noise})"})
+        for name, noise in noises.items()
+    ]
+    assert names(runs, f"test.{key}") == [["a", "c"], ["b"]]
+
+
+def test_the_number_of_samples_is_that_of_the_unit_whatever_the_settings_say() -> None:
+    """The unit is recorded with the score. A likelihood of few samples is too high."""
+    unit = f"{METRICS['nll_nats'].unit}; density of grey pixels"
+    few, many = ({"nll_nats": unit.replace("{nll_samples}", number)} for number in ("5", "500"))
+    runs = [record(name, {"nll_nats": 1.0}, units=units) for name, units in (("a", few), ("b", many), ("c", few))]
+    assert names(runs, "test.nll_nats") == [["a", "c"], ["b"]]
+    assert [section.apart for section in comparable_sections(runs, "test.nll_nats")] == [
+        {"evaluation.nll_samples": "5"},
+        {"evaluation.nll_samples": "500"},
+    ]
 
 
 def test_binarized_test_images_depend_on_their_seed() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from autoenc.command_line import compare
 from autoenc.command_line import status as status_command
+from autoenc.comparison.difference_tables import difference_tables
 from autoenc.comparison.rendering import as_markdown
-from autoenc.comparison.tables import difference_tables
 from autoenc.runs import read_runs
 from tests.comparison.made_records import CONFIG, record
 from tests.comparison.run_folders import row, status

@@ -17,9 +17,6 @@ from autoenc.comparison.tables import (
     Table,
     TableOptions,
     comparison_tables,
-    difference_tables,
-    metric_columns,
-    value_columns,
 )
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import CONFIG, record
@@ -167,53 +164,6 @@ def test_markdown_escapes_its_signs_and_links() -> None:
     for line in ("- a", "+ a", "# a", "1. a", "2) a", "[a]: b", "==="):
         assert escape_markdown(line) == f"&#{ord(line[0])};{line[1:]}"
     assert escape_markdown("1.5 a, 2-3 b: c") == "1.5 a, 2-3 b: c"
-
-
-def test_settings_and_environments_that_differ() -> None:
-    noise = {"name": "gaussian", "std": 0.5}
-    git = {"commit": "abc", "dirty": True}
-    old = record("old", {"mse": 0.2})
-    new = record("new", {"mse": 0.2}, noise=noise, environment={"device": "cpu", "git": git, "command_line": ["x"]})
-    keys, first, second = (list(one.cells) for one in value_columns(old.settings, new.settings))
-    assert list(zip(keys, first, second, strict=True)) == [("noise", "none", "gaussian"), ("noise.std", "-", "0.5")]
-    environment = [part for part in difference_tables(old, new) if isinstance(part, list)][-1]
-    assert environment[0].cells == ["threads", "git.commit", "git.dirty"]
-
-
-def test_changes_of_metrics() -> None:
-    old = record("old", {"mse": 0.2, "psnr": 10.0, "loss": 0.2, "mae": 0.0, "ssim": 0.5})
-    new = record("new", {"mse": 0.15, "psnr": 12.0, "loss": 0.1, "mae": 0.5}, noise={"name": "gaussian", "std": 0.5})
-    columns = metric_columns(old, new)
-    assert [one.key for one in columns] == ["metric", "first", "second", "change", "relative", "not_comparable_in"]
-    rows = {cells[0]: cells[1:] for cells in zip(*(one.cells for one in columns), strict=True)}
-    assert rows["test.mse"] == ("0.2000", "0.1500", "-0.05", "-25.0%", "")
-    assert rows["test.psnr"] == ("10", "12", "+2", "+20.0%", "")
-    assert rows["test.mae"] == ("0.0000", "0.5000", "+0.5", "", "")
-    assert rows["test.ssim"] == ("0.5000", "-", "", "", "")
-    assert rows["test.loss"] == ("0.2000", "0.1000", "", "", "noise, noise.std")
-    assert "parameters" not in rows
-    keys = columns[0].cells
-    assert [[keys[row] for row in sorted(one.best) if "test." in keys[row]] for one in columns[1:3]] == [
-        ["test.mae"],
-        ["test.mse", "test.psnr"],
-    ]
-
-
-def test_the_difference_is_printed_whole() -> None:
-    old = record("old", {"mse": 0.2, "pca_mse": 0.3}, label="old [red]")
-    new = record("new", {"mse": 0.15, "pca_mse": 0.2}, architecture__code_size=64, code_size=64)
-    lost = record("lost", state="failed", error_kind="raised", error_message="OSError: full", dataset__limit=7)
-    text = tables_printed(difference_tables(old, new))
-    assert "[red]" in text
-    assert "codes of 3 and 64 numbers" in text
-    assert ["architecture.code_size", "3", "64"] in [line.split() for line in text.splitlines()]
-    assert ["test.mse", "0.2000", "0.1500", "-0.05", "-25.0%"] in [line.split() for line in text.splitlines()]
-    assert "Environment: no difference" in text
-    text = tables_printed(difference_tables(old, lost))
-    assert "second: lost (failed: raised: OSError: full)" in text
-    assert ["dataset.limit", "null", "7"] in [line.split() for line in text.splitlines()]
-    assert "Metrics: second has none" in text
-    assert "test.mse" not in text
 
 
 def test_means_over_seeds_say_what_all_runs_share_and_show_few_of_many_settings() -> None:

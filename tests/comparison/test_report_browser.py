@@ -213,7 +213,7 @@ def test_seeds_are_one_row_that_opens_to_its_runs(seeds: Page) -> None:
     seeds.header("test.mse").find_element("css selector", "button").click()
     assert seeds.rows == ["conv", "mlp", "linear, seed 0"]  # by the means: 0.0105, 0.011, 0.0111
     assert "0.010 ± 0.013 (2)" not in seeds.texts(".runs td.best")  # a mean over some of the seeds may be too good
-    assert "conv and mlp: no significant difference (" in seeds.one("#runs .comparisons").text
+    assert "conv and mlp show no significant difference (" in seeds.one("#runs .comparisons").text
     half = stats.t.ppf(0.975, 2) * 0.001 / 3**0.5
     assert cell(2, "test.mse") == f"0.0110 ± {half:.4f}"
     assert cell(1, "test.mse") == "0.010 ± 0.013 (2)"  # of three seeds: it may be too good

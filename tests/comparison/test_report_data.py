@@ -144,3 +144,9 @@ def test_metrics_name_their_baselines(tmp_path: Path) -> None:
     assert found["test.mse"] == found["validation.mse"] == "test.pca_mse"  # the only one that was measured
     assert found["test.denoising_mse"] == "test.linear_denoising_mse"
     assert found["test.psnr"] is None
+    called = {metric["key"]: metric["baselineName"] for metric in document}
+    assert (called["test.mse"], called["test.denoising_mse"], called["test.psnr"]) == (
+        "PCA",
+        "best linear denoiser",
+        None,
+    )

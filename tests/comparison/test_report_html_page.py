@@ -72,6 +72,14 @@ def test_the_page_asks_for_nothing_and_has_no_inline_code(tmp_path: Path) -> Non
     assert [url for url in re.findall(r"https?://[^\s\"']+", text) if "www.w3.org/2000/svg" not in url] == []
 
 
+def test_the_program_defines_each_name_once() -> None:
+    # All files share one scope, in which a second function silently replaces the first.
+    program = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
+    names = re.findall(r"^(?:function|const|let) (\w+)", program, re.MULTILINE)
+    assert len(names) > 100
+    assert sorted(names) == sorted(set(names))
+
+
 def test_the_program_never_parses_html_nor_text_as_code() -> None:
     for path in ASSETS.glob("*.js"):
         source = path.read_text("utf-8")

@@ -17,6 +17,7 @@ from autoenc.evaluation.denoising_matrix import (
     gain_db,
     level_of,
     mean_gain_db,
+    mean_gains,
     noise_levels,
 )
 from autoenc.evaluation.metrics import METRICS
@@ -36,6 +37,9 @@ USUAL: dict[str, dict[str, Any]] = {
 LEVELS = noise_levels(
     {"gaussian": [0.1, 0.3], "masking": [0.5], "occlusion": [0.4]}, usual_settings=lambda kind: USUAL[kind]
 )
+
+
+ALL = np.arange(len(LEVELS))
 
 
 class Constant(nn.Module):
@@ -59,7 +63,7 @@ def test_known_gains() -> None:
     errors = denoising_errors([model_of(nn.Identity()), model_of(Constant())], IMAGES, levels=LEVELS, device=CPU)
     np.testing.assert_array_equal(errors.denoising[0], errors.noise)
     np.testing.assert_array_equal(gain_db(errors.noise, errors.denoising[0]), 0)
-    assert mean_gain_db(errors.noise, errors.denoising[0]) == (0, 0)
+    assert mean_gain_db(errors.noise, errors.denoising[0], averaged=ALL) == (0, 0, (0, 1, 2, 3))
     expected = 10 * np.log10(errors.noise.mean(1, dtype=np.float64) / 1e-10)
     np.testing.assert_allclose(gain_db(errors.noise, errors.denoising[1]), expected)
     assert errors.noise[2].mean() == pytest.approx((IMAGES.double() / 255).square().mean().item() / 2, rel=0.02)
@@ -87,11 +91,36 @@ def test_a_gain_is_of_mean_errors_and_its_standard_error_is_that_of_resampled_im
     assert gain_db(baseline, errors) == pytest.approx(10)
     generator = np.random.default_rng(0)
     baseline, errors = generator.gamma(2, 0.1, (3, 500)), generator.gamma(2, 0.05, (3, 500))
-    estimate = mean_gain_db(baseline, errors)
+    estimate = mean_gain_db(baseline, errors, averaged=np.arange(3))
     picks = generator.integers(0, 500, (1000, 500))
     resampled = [gain_db(baseline[:, pick], errors[:, pick]).mean() for pick in picks]
     assert estimate.value == pytest.approx(float(gain_db(baseline, errors).mean()))
     assert estimate.standard_error == pytest.approx(np.std(resampled), rel=0.1)
+
+
+def test_the_standard_error_is_that_of_a_sample() -> None:
+    """Two images have influences of plus and minus 5 / ln 10 dB, with a standard deviation of sqrt(2) times that."""
+    baseline, errors = np.array([[0.1, 0.3]]), np.array([[0.01, 0.01]])
+    found = mean_gain_db(baseline, errors, averaged=np.array([0]))
+    assert found.standard_error == pytest.approx(5 / np.log(10))
+    assert mean_gain_db(baseline[:, :1], errors[:, :1], averaged=np.array([0])).standard_error is None
+
+
+def test_the_means_of_a_model_are_over_the_listed_noises_without_its_own() -> None:
+    """The models were trained on the first noise, on one that is not listed, and on the only one that is listed."""
+    errors = denoising_errors([model_of(nn.AvgPool2d(3, stride=1, padding=1))], IMAGES, levels=LEVELS, device=CPU)
+    gains = gain_db(errors.noise, errors.denoising[0])
+    own = np.eye(4, dtype=bool)
+    (first,) = mean_gains(errors, listed=ALL < 3, trained_on=own[:1])
+    assert first["denoising_gain_db"].value == pytest.approx(gains[:3].mean())
+    assert first["denoising_gain_unseen_db"].value == pytest.approx(gains[1:3].mean())
+    over_median = gain_db(errors.median, errors.denoising[0])[:3].mean()
+    assert first["denoising_gain_over_median_db"].value == pytest.approx(over_median)
+    assert first["denoising_gain_unseen_db"].averaged == (1, 2)
+    (other,) = mean_gains(errors, listed=ALL < 3, trained_on=own[3:])
+    assert other["denoising_gain_unseen_db"] == other["denoising_gain_db"]
+    (only,) = mean_gains(errors, listed=ALL < 1, trained_on=own[:1])
+    assert list(only) == ["denoising_gain_db", "denoising_gain_over_median_db"]
 
 
 def test_levels_have_the_usual_settings_and_tell_unusual_ones() -> None:

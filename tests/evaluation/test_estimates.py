@@ -16,13 +16,19 @@ def test_the_interval_is_that_of_scipy(count: int) -> None:
     low, high = stats.t.interval(0.95, count - 1, loc=sum(values) / count, scale=stats.sem(values))
     assert found.mean == pytest.approx((low + high) / 2)
     assert found.half_width == pytest.approx((high - low) / 2)
-    assert found.runs == count
+    assert found.count == count
 
 
 def test_single_and_huge_numbers_have_a_mean() -> None:
-    assert estimate([0.5]) == (0.5, None, 1)
-    assert estimate([sys.float_info.max] * 3) == (sys.float_info.max, 0.0, 3)
-    assert estimate([1.7e308, -1.7e308]) == (0.0, None, 2)  # no float is large enough for the interval
+    assert estimate([0.5]) == Estimate(0.5, None, 1)
+    assert estimate([sys.float_info.max] * 3) == Estimate(sys.float_info.max, 0.0, 3)
+    assert estimate([1.7e308, -1.7e308]) == Estimate(0.0, None, 2)  # no float is large enough for the interval
+
+
+def test_equal_numbers_have_no_interval_of_rounding_errors() -> None:
+    differences = [0.3 - 0.29, 0.2 - 0.19, 0.11 - 0.1]
+    assert len(set(differences)) > 1
+    assert estimate(differences).rounded == "0.010 ± 0.000"
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from autoenc.evaluation import image_classifier
 from autoenc.evaluation.evaluation_settings import Full
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
-from autoenc.experiment.evaluation import evaluate
 from autoenc.experiment.preparation import prepare
+from autoenc.experiment.run_scores import evaluate
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
 from autoenc.models.losses.likelihoods import GaussianLikelihood
@@ -293,7 +293,7 @@ def test_a_run_is_measured_in_full(
         raise DatasetError("mnist", "it cannot be downloaded")
 
     monkeypatch.setattr(image_classifier, "STEPS", 5)
-    monkeypatch.setattr("autoenc.experiment.evaluation.outlier_images", missing)
+    monkeypatch.setattr("autoenc.experiment.run_scores.outlier_images", missing)
     folder = train(
         "bottleneck=gaussian", "loss=gaussian", "noise=none", "evaluation=full", "evaluation.probe_images=50"
     )

@@ -11,7 +11,8 @@ import pytest
 from autoenc.command_line.compare import main as compare
 from autoenc.evaluation import metrics
 from autoenc.evaluation.code_metrics import CODE_METRICS
-from autoenc.evaluation.metrics import METRICS, find_metric, metric_names
+from autoenc.evaluation.evaluation_settings import Quick
+from autoenc.evaluation.metrics import METRICS, Metric, find_metric, metric_names
 from autoenc.evaluation.sample_metrics import SAMPLE_METRICS
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -42,6 +43,12 @@ def _no_plugins_from_other_tests() -> Iterator[None]:
 def test_each_metric_has_its_direction_and_its_name() -> None:
     assert {name: metric.better for name, metric in METRICS.items()} == BETTER
     assert all(name == metric.name for name, metric in METRICS.items())
+
+
+def test_a_unit_names_settings_and_keeps_other_braces() -> None:
+    settings = Quick(nll_samples=5, probe_images=100)
+    metric = Metric(name="mine", unit="points of {set}, {nll_samples} samples, at most {probe_images}")
+    assert metric.unit_in(settings) == "points of {set}, 5 samples, at most 100"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,24 @@ def test_nothing_has_to_be_chosen_on_the_test_split() -> None:
         *(metric.name for metric in (*CODE_METRICS, *SAMPLE_METRICS)),
         *of_finished_runs,
     }
+
+
+def test_baselines_are_metrics_and_have_a_name_for_charts() -> None:
+    baselines = {metric.name for metric in METRICS.values() if metric.short_name}
+    assert baselines == {
+        *("mean_image_mse", "pca_mse", "noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse"),
+        *(f"{of}_{probe}_accuracy" for of in ("pca", "pixels") for probe in ("linear_probe", "knn")),
+    }
+    compared = {metric.baseline for metric in METRICS.values()} | {
+        metric.denoising().baseline for metric in METRICS.values()
+    }
+    assert compared - {""} <= baselines
+    assert METRICS["mse"].denoising().baseline == "linear_denoising_mse"
+
+
+def test_units_are_a_single_clause() -> None:
+    # What is appended after a semicolon tells which likelihoods are comparable, and which input a metric has.
+    assert [metric.name for metric in METRICS.values() if ";" in metric.unit] == []
 
 
 def test_the_table_is_read_without_torch() -> None:

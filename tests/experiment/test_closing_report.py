@@ -54,6 +54,16 @@ PLAIN = {"mean_image_mse": 0.0675, "pca_mse": 0.0170}
             "The error, 0.03, is above that of PCA with 32 numbers (0.017).",
         ),
         (
+            {**PLAIN, "mse": 0.2, "elbo_nats": -90.0},
+            logging.WARNING,
+            "The error, 0.2, is 3 times that of the mean image (0.0675).",
+        ),
+        (
+            {"noise_mse": 0.0, "median_mse": 0.003, "mse": 0.02, "denoising_mse": 0.02},
+            logging.WARNING,
+            "The denoising error, 0.02, is above that of doing nothing (0).",
+        ),
+        (
             {"mean_image_mse": 0.0675, "mse": 0.03},
             logging.INFO,
             "The error, 0.03, is below that of the best baseline, the mean image (0.0675).",

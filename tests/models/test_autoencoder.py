@@ -71,12 +71,12 @@ def test_the_output_has_the_code_first_and_then_the_reconstruction() -> None:
     code, reconstruction, *rest = model(torch.rand(5, 1, 3, 4))
     assert code.shape == (5, 6)
     assert reconstruction.shape == (5, 1, 3, 4)
-    raw, samples, penalty, diagnostics, divergence = rest
+    raw, samples, penalty, diagnostics, divergence, indices = rest
     torch.testing.assert_close(reconstruction, torch.sigmoid(raw))
     assert torch.equal(samples, code[None])
     assert penalty == 0
     assert diagnostics == {}
-    assert divergence is None
+    assert divergence is indices is None
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

@@ -9,16 +9,16 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from autoenc.pictures.denoising_matrix import SCALE, DenoisingMatrix
+from autoenc.pictures.denoising_heat_map import SCALE, DenoisingHeatMap
 from tests.pictures.pages import all_of, check_layout, draw, written
 
 COLUMNS = 3 * ["gaussian (std)"] + ["salt and pepper (probability)"] + 2 * ["occlusion, value 1 (size)"] + ["a and b"]
 
 
-def matrix_of(runs: int, *, name: str = "conv, noise {}") -> DenoisingMatrix:
+def matrix_of(runs: int, *, name: str = "conv, noise {}") -> DenoisingHeatMap:
     """The gain in row r and column c is r - c, and over the median 20 less."""
     gains = np.subtract.outer(np.arange(float(runs)), np.arange(float(len(COLUMNS))))
-    return DenoisingMatrix(
+    return DenoisingHeatMap(
         runs=tuple(name.format(number) for number in range(runs)),
         kinds=tuple(COLUMNS),
         severities=("0.1", "0.3", "0.5", "0.2", "0.2", "0.4", ""),
@@ -26,6 +26,8 @@ def matrix_of(runs: int, *, name: str = "conv, noise {}") -> DenoisingMatrix:
         over_median=gains - 20,
         trained_on=np.eye(runs, len(COLUMNS), dtype=bool),
         averaged=np.arange(len(COLUMNS)) < 3,
+        mean_over_nothing=gains[:, :3].mean(1),
+        mean_over_median=gains[:, :3].mean(1) - 20,
         images=1234,
     )
 
@@ -63,7 +65,7 @@ def test_the_colours_are_the_same_in_every_picture_and_negative_zero_is_not_writ
 def test_the_numbers_are_stored(tmp_path: Path) -> None:
     matrix = matrix_of(2)
     matrix.draw(tmp_path, title="a title")
-    stored = DenoisingMatrix.load(tmp_path / "denoising_matrix.npz")
+    stored = DenoisingHeatMap.load(tmp_path / "denoising_heat_map.npz")
     assert (stored.runs, stored.kinds, stored.images) == (matrix.runs, matrix.kinds, 1234)
     np.testing.assert_array_equal(stored.over_median, matrix.over_median)
     np.testing.assert_array_equal(stored.trained_on, matrix.trained_on)

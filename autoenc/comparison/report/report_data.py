@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
 from autoenc.comparison.grouping import group_names, grouped_by_setting, have_several_seeds
 from autoenc.comparison.keys import differing_settings, split_of
-from autoenc.comparison.ranking import baseline_of, better_direction, comparable_sections, reasons
+from autoenc.comparison.ranking import baseline_name, baseline_of, better_direction, comparable_sections
+from autoenc.comparison.reasons import reasons
 from autoenc.evaluation.estimates import student_t
 from autoenc.evaluation.metrics import find_metric, metric_names
 from autoenc.runs import SPLITS, RunRecord, printable
@@ -163,7 +164,7 @@ def _metric(key: str, records: Sequence[RunRecord], *, measured: Collection[str]
     directions = {better_direction(key, unit=unit) for unit in units}
     sections = comparable_sections(records, key)
     section_of = {record.name: number for number, section in enumerate(sections) for record in section.records}
-    known = find_metric(key)
+    known, baseline = find_metric(key), baseline_of(key, measured=measured)
     return {
         "key": key,
         "values": [short_number(record.metrics[key]) if key in record.metrics else None for record in records],
@@ -171,7 +172,8 @@ def _metric(key: str, records: Sequence[RunRecord], *, measured: Collection[str]
         "unitOf": [-1 if unit is None else units.index(unit) for unit in unit_of] if len(units) > 1 else None,
         "better": directions.pop() if len(directions) == 1 else None,
         "scale": known.scale if known is not None else "linear",
-        "baseline": baseline_of(key, measured=measured),
+        "baseline": baseline,
+        "baselineName": None if baseline is None else baseline_name(baseline),
         "sections": [section.name for section in sections],
         "sectionOf": [section_of.get(record.name, -1) for record in records] if len(sections) > 1 else None,
     }

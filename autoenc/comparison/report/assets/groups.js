@@ -1,6 +1,6 @@
 // Runs that differ only in their seed: groups, and means with 95 % intervals by Student's t distribution.
 
-/** Groups of runs: a label, and the runs of each seed; copies of a run share one. Null if there are no several seeds. */
+/** Groups of runs: a label, and the runs of each seed; copies of a run share one. Null if no setting has several seeds. */
 const groups = data.groups?.members.map((draws, index) => ({ index, label: data.groups.labels[index], draws: draws.map((draw) => draw.map((run) => runs[run])) }));
 
 /** The group and the seed of each run, as numbers. */

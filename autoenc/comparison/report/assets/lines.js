@@ -22,9 +22,7 @@ function meansByX(group) {
     .sort((a, b) => a.x - b.x);
 }
 
-// What an error should be below: that of PCA or of the best linear denoiser, with as many components as the code has numbers.
-
-const BASELINE_NAMES = { pca_mse: "PCA", linear_denoising_mse: "best linear denoiser" };
+// The baseline of an error: that of PCA or of the best linear denoiser, with as many components as the code has numbers.
 
 function baselinePoints(points) {
   const error = metrics.get(pointView.y);
@@ -38,18 +36,14 @@ function baselinePoints(points) {
   );
 }
 
-function baselineName() {
-  const name = metrics.get(pointView.y).baseline.split(".").at(-1);
-  return BASELINE_NAMES[name] ?? name;
-}
-
 function baselineMarks(baseline, frame) {
+  const { baselineName } = metrics.get(pointView.y);
   return [...groupBy(baseline, (point) => point.series)].flatMap(([series, group]) => {
     const [left, top] = [frame.px(group[0].x), frame.py(group[0].y)];
     return [
       shape("path", { class: "baseline", d: pathThrough(group.map((point) => [frame.px(point.x), frame.py(point.y)])) }),
       ...group.map((point) => shape("circle", { class: "baseline-mark", cx: frame.px(point.x), cy: frame.py(point.y), r: 3 })),
-      shape("text", { class: "baseline-name", x: left + 6, y: top - 8 }, `${baselineName()}${series === "" ? "" : `, ${series}`}`),
+      shape("text", { class: "baseline-name", x: left + 6, y: top - 8 }, `${baselineName}${series === "" ? "" : `, ${series}`}`),
     ];
   });
 }

@@ -15,10 +15,6 @@ function rowOf(run, columns) {
   return { node: element("tr", { class: `state-${run.state}` }, head, ...cells), box, mark, cells };
 }
 
-function shownRuns() {
-  return runs.filter((run) => !table.states.has(run.state) && table.filter(run));
-}
-
 /** The row of a setting with several seeds, and a button that shows its runs. */
 function groupRowOf(some) {
   const { index, label } = groupOf(some[0]);
@@ -142,7 +138,7 @@ function markBest(items) {
       const best = measured(sign * Math.min(...group.map((item) => sign * valueOfItem(metric, item))));
       for (const item of group.filter((each) => each.cells)) {
         const partial = item.runs.length > 1 && estimateOf(metric, item.runs).partial;
-        // All values that look like the best: one alone in bold would be a riddle.
+        // All values that look like the best: marking only one of equal values would mislead.
         item.cells[place].classList.toggle("best", group.length > 1 && !partial && measured(valueOfItem(metric, item)) === best);
         if (metric.sections.length > 1) item.cells[place].title = metric.sections[section(item)];
       }

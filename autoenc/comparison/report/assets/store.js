@@ -30,6 +30,7 @@ const metrics = new Map(
         better: metric.better,
         scale: metric.scale,
         baseline: metric.baseline,
+        baselineName: metric.baselineName,
         sections: metric.sections ?? [],
         of: (run) => values[run.index],
         unitOf: (run) => (metric.unitOf ? units[metric.unitOf[run.index]] : units[0]) ?? "",

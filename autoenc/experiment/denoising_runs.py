@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,27 +15,26 @@ from autoenc.comparison.exports import rows_as_csv, write_text
 from autoenc.devices import Device
 from autoenc.evaluation.denoising_matrix import (
     DenoisingErrors,
-    Estimate,
+    MeanGain,
     NoiseLevel,
     UsualSettings,
     denoising_errors,
     gain_db,
     level_of,
-    mean_gain_db,
+    mean_gains,
     noise_levels,
 )
 from autoenc.evaluation.evaluation_settings import Denoising
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR, METRICS
 from autoenc.experiment.announcement import title_of
 from autoenc.experiment.rescoring import add_to_summary
-from autoenc.pictures.denoising_matrix import DenoisingMatrix
+from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 from autoenc.runs import RunDirectory, RunRecord, printable
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
 from autoenc.training.step import NotFiniteError
 
-FILE = "denoising_matrix"
-"""The name of the files, without their suffix."""
+TABLE = "denoising_matrix.csv"
 
 
 class DenoisedRuns(NamedTuple):
@@ -50,26 +48,13 @@ class DenoisedRuns(NamedTuple):
     trained_on: NDArray[np.bool_]
     """(R, C)."""
     errors: DenoisingErrors
+    means: Sequence[Mapping[str, MeanGain]]
+    """The metrics of each run."""
 
-    def gains(self, row: int) -> dict[str, Estimate]:
-        """The metrics of a run; without those that are the mean of no noise."""
-        noise, median, denoising = self.errors.noise, self.errors.median, self.errors.denoising[row]
-        unseen = self.listed & ~self.trained_on[row]
-        chosen = {
-            "denoising_gain_db": (noise, self.listed),
-            "denoising_gain_unseen_db": (noise, unseen),
-            "denoising_gain_over_median_db": (median, self.listed),
-        }
-        return {
-            name: mean_gain_db(baseline[columns], denoising[columns])
-            for name, (baseline, columns) in chosen.items()
-            if columns.any()
-        }
-
-    def picture(self, rows: Sequence[int]) -> DenoisingMatrix:
+    def picture(self, rows: Sequence[int]) -> DenoisingHeatMap:
         """The heat maps of some of the runs."""
         denoising = self.errors.denoising[rows]
-        return DenoisingMatrix(
+        return DenoisingHeatMap(
             runs=tuple(self.records[row].label for row in rows),
             kinds=tuple(level.heading for level in self.levels),
             severities=tuple(level.severity for level in self.levels),
@@ -77,6 +62,8 @@ class DenoisedRuns(NamedTuple):
             over_median=gain_db(self.errors.median, denoising),
             trained_on=self.trained_on[rows],
             averaged=self.listed,
+            mean_over_nothing=np.array([self.means[row]["denoising_gain_db"].value for row in rows]),
+            mean_over_median=np.array([self.means[row]["denoising_gain_over_median_db"].value for row in rows]),
             images=denoising.shape[-1],
         )
 
@@ -94,26 +81,31 @@ def denoise_with(
     `dataset_path` is where the runs' folder of pictures is now, if it was moved.
 
     Raises:
-        ConfigError: the settings do not fit, or the runs have different test images.
+        ConfigError: the settings do not fit, the runs have different test images, or the figures of one are a link.
         ValueError: a run cannot be loaded, or its images are not available.
         NotFiniteError: an error is not finite.
     """
-    listed = noise_levels(settings.noises, usual_settings=usual_settings)
+    for record in records:
+        RunDirectory(record.path).check_figures()
+    chosen = noise_levels(settings.noises, usual_settings=usual_settings)
     models = [load_run(record.path, device=device.torch_device, dataset_path=dataset_path) for record in records]
     images = _shared_images(records, models, limit=settings.limit).to(device.torch_device)
     own = [level_of(model.config.noise, usual_settings=usual_settings) for model in models]
-    levels = _in_order([*listed, *(level for level in own if level.noise.corrupts)])
+    levels = _in_order([*chosen, *(level for level in own if level.noise.corrupts)])
     errors = denoising_errors([model.model for model in models], images, levels=levels, device=device)
     for record, denoising in zip(records, errors.denoising, strict=True):
         if not np.isfinite(denoising).all():
             raise NotFiniteError(f"{record.path}: some of its denoising errors are not finite")
+    listed = np.array([level in chosen for level in levels])
+    trained_on = np.array([[level == each for level in levels] for each in own])
     return DenoisedRuns(
         records=records,
         models=models,
         levels=levels,
-        listed=np.array([level in listed for level in levels]),
-        trained_on=np.array([[level == each for level in levels] for each in own]),
+        listed=listed,
+        trained_on=trained_on,
         errors=errors,
+        means=mean_gains(errors, listed=listed, trained_on=trained_on),
     )
 
 
@@ -134,40 +126,57 @@ def write_matrices(tested: DenoisedRuns, *, settings: Denoising, device: Device,
         add_to_summary(run_directory, _scores(tested, row), by="denoising", settings=settings, device=device)
     if output is not None:
         output.mkdir(exist_ok=True)
-        write_text(output / f"{FILE}.csv", rows_as_csv(list(_rows(tested))))
+        write_text(output / TABLE, rows_as_csv(list(_rows(tested))))
         title = f"Denoising {tested.models[0].config.dataset.name} with {len(tested.models)} models".replace("_", " ")
-        paths += [output / f"{FILE}.csv", tested.picture(range(len(tested.models))).draw(output, title=title)]
+        paths += [output / TABLE, tested.picture(range(len(tested.models))).draw(output, title=title)]
     return paths
 
 
 def _scores(tested: DenoisedRuns, row: int) -> dict[str, Any]:
     """Entries of a run's `summary.json`."""
-    gains = tested.gains(row)
-    severities: dict[str, list[str]] = {}
-    for level, listed in zip(tested.levels, tested.listed, strict=True):
-        if listed:
-            severities.setdefault(level.kind, []).append(level.severity)
-    noises = ", ".join(f"{kind} {'/'.join(values)}" for kind, values in severities.items())
-    protocol = f"{tested.errors.noise.shape[1]:,} test images with {noises}"
+    means = tested.means[row]
+    errors = {name: mean.standard_error for name, mean in means.items() if mean.standard_error is not None}
     return {
-        "test": {name: gain.value for name, gain in gains.items()},
-        "standard_errors": {"test": {name: gain.standard_error for name, gain in gains.items()}},
-        "units": {name: f"{METRICS[name].unit} ({protocol})" for name in gains},
+        "test": {name: mean.value for name, mean in means.items()},
+        "standard_errors": {"test": errors},
+        "units": {name: f"{METRICS[name].unit} ({_protocol(tested, mean)})" for name, mean in means.items()},
     }
 
 
-def _rows(tested: DenoisedRuns) -> Iterator[list[Any]]:
-    """A head, and a row for each run and noise."""
-    measured = ["noise_mse", "median_mse", "denoising_mse", "denoising_psnr", "gain_db", "gain_over_median_db"]
-    yield ["run", "folder", "noise", "severity", "trained_on", "images", *measured]
+def _protocol(tested: DenoisedRuns, mean: MeanGain) -> str:
+    """The images and noises of a mean: `10,000 test images with gaussian 0.1/0.3, masking 0.5`."""
+    severities: dict[str, list[str]] = {}
+    for column in mean.averaged:
+        level = tested.levels[column]
+        severities.setdefault(level.kind, []).append(level.severity)
+    noises = ", ".join(f"{kind} {'/'.join(values)}" for kind, values in severities.items())
+    return f"{tested.errors.noise.shape[1]:,} test images with {noises}"
+
+
+HEAD = (
+    *("run", "folder", "noise", "severity", "trained_on", "images"),
+    *("noise_mse", "median_mse", "denoising_mse", "denoising_psnr", "gain_db", "gain_over_median_db"),
+)
+"""Of the table."""
+
+
+def _rows(tested: DenoisedRuns) -> Iterator[Sequence[Any]]:
+    """The head, and a row for each run and noise."""
+    yield HEAD
     for row, record in enumerate(tested.records):
-        noise, median, denoising = tested.errors.noise, tested.errors.median, tested.errors.denoising[row]
-        psnr = -10 * np.log10(np.maximum(denoising, LEAST_SQUARED_ERROR)).mean(-1)
-        means = [part.mean(-1, dtype=np.float64) for part in (noise, median, denoising)]
-        numbers = np.stack([*means, psnr, gain_db(noise, denoising), gain_db(median, denoising)], axis=1)  # (C, 6)
-        for level, trained_on, values in zip(tested.levels, tested.trained_on[row], numbers, strict=True):
-            named = [record.name, printable(str(record.path)), level.kind, level.severity, bool(trained_on)]
-            yield [*named, noise.shape[1], *values.tolist()]
+        folder = printable(str(record.path))
+        for column, level in enumerate(tested.levels):
+            trained_on = bool(tested.trained_on[row, column])
+            noise, median = tested.errors.noise[column], tested.errors.median[column]  # (N,)
+            numbers = _numbers(noise, median, tested.errors.denoising[row, column])
+            yield [record.name, folder, level.kind, level.severity, trained_on, len(noise), *numbers]
+
+
+def _numbers(noise: NDArray[Any], median: NDArray[Any], denoising: NDArray[Any]) -> list[float]:
+    """The numbers of a row, from the errors of each image, (N,)."""
+    psnr = -10 * np.log10(np.maximum(denoising, LEAST_SQUARED_ERROR)).mean()
+    errors = [each.mean(dtype=np.float64) for each in (noise, median, denoising)]
+    return [float(number) for number in (*errors, psnr, gain_db(noise, denoising), gain_db(median, denoising))]
 
 
 def _in_order(levels: Sequence[NoiseLevel]) -> list[NoiseLevel]:
@@ -178,15 +187,22 @@ def _in_order(levels: Sequence[NoiseLevel]) -> list[NoiseLevel]:
 
 
 def _shared_images(records: Sequence[RunRecord], models: Sequence[TrainedModel], *, limit: int | None) -> Tensor:
-    """The test images of all runs, uint8 (N, C, H, W), which have to be the same."""
-    found: dict[str, Tensor] = {}  # by all that chooses the images
+    """The test images of all runs, uint8 (N, C, H, W), which have to be the same.
+
+    Images of one digest are loaded once. Others are compared: early runs have no digest, and the first `limit` images
+    may be the same.
+    """
+    shared: Tensor | None = None
+    known: list[str] = []
     for record, model in zip(records, models, strict=True):
-        values = model.config.values
-        key = json.dumps([values["dataset"], values["data_dir"], dict(model.digests)], sort_keys=True)
-        if key not in found:
-            splits = model.config.build_splits(trained_on=model.digests)
-            found[key] = splits.test.images[:limit].clone()  # a view would keep all images in memory
-            if not torch.equal(found[key], next(iter(found.values()))):
-                problem = f"its test images are not those of {records[0].label}; evaluate these runs separately"
-                raise ConfigError("FOLDER", problem, value=str(record.path))
-    return next(iter(found.values()))
+        if model.digests.get("test") in known:
+            continue
+        splits = model.config.build_splits(trained_on=model.digests)
+        images = splits.test.images[:limit].clone()  # a view would keep all images in memory
+        known.append(splits.digests["test"])
+        shared = images if shared is None else shared
+        if not torch.equal(images, shared):
+            problem = f"its test images are not those of {records[0].label}; evaluate these runs separately"
+            raise ConfigError("FOLDER", problem, value=str(record.path))
+    assert shared is not None
+    return shared

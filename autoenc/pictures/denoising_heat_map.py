@@ -38,7 +38,7 @@ NOT_AVERAGED = "The mean leaves out noises that are only shown because a model w
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DenoisingMatrix(Picture):
+class DenoisingHeatMap(Picture):
     """The gains of R models in C columns of noise, on N test images."""
 
     runs: tuple[str, ...]
@@ -55,6 +55,10 @@ class DenoisingMatrix(Picture):
     """(R, C): whether it is the noise that the model was trained on."""
     averaged: NDArray[np.bool_]
     """(C,): the columns of which the mean is taken."""
+    mean_over_nothing: NDArray[np.float64]
+    """(R,): the metric `denoising_gain_db`."""
+    mean_over_median: NDArray[np.float64]
+    """(R,): the metric `denoising_gain_over_median_db`."""
     images: int
     """N."""
 
@@ -72,8 +76,11 @@ class DenoisingMatrix(Picture):
         )
         for number, (panel, layout) in enumerate(zip(panels, layouts, strict=True)):
             above, below = corners[2 * number : 2 * number + 2]
-            _draw(page, layout, panel.picture, panel.picture.over_nothing, corner=above)
-            _draw(page, layout, panel.picture, panel.picture.over_median, corner=below)
+            picture = panel.picture
+            over_nothing = np.column_stack([picture.over_nothing, picture.mean_over_nothing])
+            over_median = np.column_stack([picture.over_median, picture.mean_over_median])
+            _draw(page, layout, over_nothing, trained_on=picture.trained_on, corner=above)
+            _draw(page, layout, over_median, trained_on=picture.trained_on, corner=below)
         draw_color_bar(page, SCALE, left=side.left, top=side.top, height=min(500, layouts[0].height))
         return page.figure
 
@@ -121,7 +128,7 @@ class _Layout(NamedTuple):
         return self.head + self.row * len(self.names)
 
 
-def _layout(picture: DenoisingMatrix) -> _Layout:
+def _layout(picture: DenoisingHeatMap) -> _Layout:
     names = [wrapped(name, width=MOST_NAME, size=SMALL) for name in picture.runs]
     groups: list[_Group] = []
     left = 0
@@ -137,14 +144,15 @@ def _layout(picture: DenoisingMatrix) -> _Layout:
     return _Layout(names, max(text_width(name, SMALL) for name in names) + SPACE, groups, heading_height, row)
 
 
-def _draw(page: Page, layout: _Layout, picture: DenoisingMatrix, gains: NDArray[np.float64], *, corner: Corner) -> None:
-    """One heat map: its headings, the runs' names, and a cell for each gain (R, C) and for the mean."""
+def _draw(
+    page: Page, layout: _Layout, gains: NDArray[np.float64], *, trained_on: NDArray[np.bool_], corner: Corner
+) -> None:
+    """One heat map: its headings, the runs' names, and a cell for each gain and for the mean, (R, C + 1)."""
     left, top = corner.left + layout.names_width, corner.top + layout.head
     for row, name in enumerate(layout.names):
         middle = top + (row + 0.5) * layout.row
         page.text(name, x=left - SPACE, y=middle, size=SMALL, horizontal="right", vertical="center")
-    values = np.column_stack([gains, gains[:, picture.averaged].mean(1)])  # (R, C + 1)
-    framed = np.column_stack([picture.trained_on, np.zeros(len(gains), dtype=bool)])
+    framed = np.column_stack([trained_on, np.zeros(len(gains), dtype=bool)])  # (R, C + 1)
     first = 0
     for group in layout.groups:
         columns = slice(first, first + len(group.severities))
@@ -155,7 +163,7 @@ def _draw(page: Page, layout: _Layout, picture: DenoisingMatrix, gains: NDArray[
         for number, severity in enumerate(group.severities):
             middle = left + group.left + (number + 0.5) * group.cell
             page.text(severity, x=middle, y=foot, size=SMALL, horizontal="center")
-        _draw_cells(page, group, values[:, columns], framed[:, columns], corner=Corner(left, top), row=layout.row)
+        _draw_cells(page, group, gains[:, columns], framed[:, columns], corner=Corner(left, top), row=layout.row)
 
 
 def _draw_cells(

@@ -30,6 +30,9 @@ STORED_ERRORS = ("mse", f"{DENOISING}mse")
 """Metrics whose values of each test image are stored."""
 
 
+SPEED = ("seconds", "images_per_second")
+
+
 class Evaluation(NamedTuple):
     """What was measured of a trained model."""
 
@@ -41,7 +44,7 @@ class Evaluation(NamedTuple):
     """With `evaluation=full`, lists of numbers behind the scores of the test split."""
     health: dict[str, Any]
     units: dict[str, str]
-    """By the name of each score."""
+    """By the name of each score, and of the speed of the training."""
     test_errors: dict[str, npt.NDArray[np.float16]]
     """`STORED_ERRORS` of each test image, (N,)."""
 
@@ -76,7 +79,7 @@ def evaluate(prepared: Prepared) -> Evaluation:
     scored = {name: ScoredSplit(name=name, split=getattr(splits, name), trained=trained) for name in SPLITS}
     measured = {name: _measure(each) for name, each in scored.items()}
     units = units_of(prepared)
-    names = dict.fromkeys(name for each in measured.values() for name in each.scores)
+    names = dict.fromkeys([*(name for each in measured.values() for name in each.scores), *SPEED])
     test = inputs(splits.test.images, noise=config.noise, split="test", device=device)
     given = (batch.given for batch in test)
     stored = {name: values for name, values in measured["test"].per_image.items() if name in STORED_ERRORS}

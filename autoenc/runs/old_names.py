@@ -1,0 +1,45 @@
+"""Names and units in the folders of the first runs, as they are called today."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_OLD_NAME = re.compile("(^|/)noisy_")
+_NEW_UNITS = (
+    (re.compile("; nats an image, Bernoulli likelihood; pixels (.+)$"), r"; Bernoulli probability of \1 pixels"),
+    (
+        re.compile("; nats an image, (?:continuous Bernoulli|Gaussian|Laplace) likelihood[^;]*; pixels (.+)$"),
+        r"; density of \1 pixels",
+    ),
+    (re.compile("; from the noisy input$"), "; from the noisy input to the clean image"),
+)
+"""How the first runs named the units of likelihoods and of denoising errors, and how they are called today."""
+
+
+def with_new_names(values: dict[str, Any], *, file: str) -> dict[str, Any]:
+    """The content of a run's file with today's names of metrics and units."""
+    if file == "metrics.jsonl":
+        return _with_new_metrics(values)
+    return _with_new_units(_with_new_metrics(values)) if file == "summary.json" else values
+
+
+def _with_new_metrics(values: dict[str, Any]) -> dict[str, Any]:
+    """The metrics `noisy_<name>` of the first runs as `denoising_<name>`."""
+    return {
+        _OLD_NAME.sub(r"\1denoising_", key): _with_new_metrics(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+    }
+
+
+def _with_new_units(values: dict[str, Any]) -> dict[str, Any]:
+    units = values.get("units")
+    if not isinstance(units, dict):
+        return values
+    return {**values, "units": {name: _new_unit(unit) if type(unit) is str else unit for name, unit in units.items()}}
+
+
+def _new_unit(unit: str) -> str:
+    for old, new in _NEW_UNITS:
+        unit = old.sub(new, unit)
+    return unit
