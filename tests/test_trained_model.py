@@ -97,7 +97,7 @@ STROKE[0, 2:7, 4] = 1
         (DIGITS * 255 / 16, "from 0 to 255, and ", "divide by 255"),
         (DIGITS / 8 - 1, "from -1 to 1, and 67", r"map them by \(x \+ 1\) / 2"),
         ((DIGITS - DIGITS.mean()) / DIGITS.std(), "from -0.8118 to 1.847, and ", "undo their normalization"),
-        ((STROKE - 0.1307) / 0.3081, "from -0.4242 to 2.822, and 100 %", "undo their normalization"),
+        ((STROKE - 0.1307) / 0.3081, "from -0.4242 to 2.82[12], and 100 %", "undo their normalization"),
         (1 - 2 * STROKE, "from -1 to 1, and 7.81 %", r"map them by \(x \+ 1\) / 2"),
         (17.0 * (np.arange(640).reshape(10, 1, 8, 8) == 99), "from 0 to 17, and 0.156 %", "divide by 255"),
     ],

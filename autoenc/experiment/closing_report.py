@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autoenc.evaluation.metrics import DENOISING, find_metric
 from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory
 
@@ -38,45 +39,73 @@ def report(summary: dict[str, Any], run_directory: RunDirectory) -> None:
 
 def report_scores(summary: dict[str, Any]) -> None:
     """Log the test scores, with their standard errors over images, and how they compare with the baselines."""
-    errors = summary["standard_errors"]["test"]
-    shown = {name: _with_error(value, errors.get(name)) for name, value in summary["test"].items()}
-    widths = (max(len(text) for text in column) for column in (shown, shown.values()))
-    name_width, value_width = widths
-    for name, text in shown.items():
-        log.info("  %-*s  %-*s  %s", name_width, name, value_width, text, _short(summary["units"].get(name, "")))
-    log.info("±: the standard error over test images. summary.json has the units in full.")
-    level, sentence = verdict(summary["test"], code_size=summary["code_size"])
+    test = summary["test"]
+    baselines = {name: value for name, value in test.items() if _is_baseline(name)}
+    _report_table({name: value for name, value in test.items() if name not in baselines}, summary)
+    log.info("Baselines:")
+    _report_table(baselines, summary)
+    if summary["standard_errors"]["test"]:
+        log.info("±: the standard error over test images. summary.json has the units in full.")
+    level, sentence = verdict(test, code_size=summary["code_size"])
     log.log(level, "%s", sentence)
 
 
 def verdict(test: Mapping[str, float], *, code_size: int) -> tuple[int, str]:
-    """A sentence that compares a model's test error with that of the best baseline for its task, and its log level."""
-    numbers = f"{code_size} number{'' if code_size == 1 else 's'}"
+    """A sentence that compares a model's test error with the baselines for its task, and its log level."""
+    what, error = ("denoising error", test["denoising_mse"]) if "denoising_mse" in test else ("error", test["mse"])
+    known = _known_baselines(test, numbers=f"{code_size} number{'' if code_size == 1 else 's'}")
+    best, nothing = min(known, key=lambda words: known[words]), next(iter(known))
+    start = f"The {what}, {error:.4g}, is"
+    if abs(error - known[best]) <= ALIKE * known[best]:
+        return logging.INFO, f"{start} that of {best} ({known[best]:.4g})."
+    if error < known[best]:
+        return logging.INFO, f"{start} below that of the best baseline, {best} ({known[best]:.4g})."
+    if error > known[nothing]:
+        other = "" if best == nothing else f" The best baseline is {best} ({known[best]:.4g})."
+        return (
+            logging.WARNING,
+            f"{start} {_above(error, known[nothing])} that of {nothing} ({known[nothing]:.4g}).{other}",
+        )
+    # A variational code is not meant to hold as much as PCA's.
+    level = logging.INFO if "elbo_nats" in test else logging.WARNING
+    return level, f"{start} {_above(error, known[best])} that of {best} ({known[best]:.4g})."
+
+
+def _known_baselines(test: Mapping[str, float], *, numbers: str) -> dict[str, float]:
+    """The baselines for a model's task by their description, the first without any model."""
+    mean_image = {"the mean image": "mean_image_mse"}
     if "denoising_mse" in test:
-        what, error = "denoising error", test["denoising_mse"]
-        baselines = {
-            "doing nothing": "noise_mse",
-            "a 3x3 median filter": "median_mse",
+        found = {"doing nothing": "noise_mse", "a 3x3 median filter": "median_mse", **mean_image}
+        linear = {
             f"the PCA of clean images with {numbers}": "pca_denoising_mse",
             f"the best linear denoiser with {numbers}": "linear_denoising_mse",
         }
     else:
-        what, error = "error", test["mse"]
-        baselines = {"the mean image": "mean_image_mse", f"PCA with {numbers}": "pca_mse"}
-    known = {words: test[name] for words, name in baselines.items() if name in test}
-    best = min(known, key=lambda words: known[words])
-    if abs(error - known[best]) <= ALIKE * known[best]:
-        return logging.INFO, f"The {what}, {error:.4g}, is that of {best} ({known[best]:.4g})."
-    if error < known[best]:
-        return logging.INFO, f"The {what}, {error:.4g}, is below that of the best baseline, {best} ({known[best]:.4g})."
-    nothing = next(iter(known))  # the baseline that needs no model
-    worse_than = nothing if error > known[nothing] else best
-    # A variational or quantized code is not meant to hold as much as PCA's.
-    is_meant = worse_than != nothing and bool({"elbo_nats", "rate_bits"} & test.keys())
-    is_far = error > 2 * known[worse_than] > 0
-    relation = f"{error / known[worse_than]:.2g} times" if is_far else "above"
-    sentence = f"The {what}, {error:.4g}, is {relation} that of {worse_than} ({known[worse_than]:.4g})."
-    return logging.INFO if is_meant else logging.WARNING, sentence
+        found, linear = mean_image, {f"PCA with {numbers}": "pca_mse"}
+    if "rate_bits" not in test:  # a quantized code has bits, which are fewer
+        found |= linear
+    return {words: test[name] for words, name in found.items() if name in test}
+
+
+def _above(error: float, baseline: float) -> str:
+    if not error > 2 * baseline > 0:
+        return "above"
+    ratio = error / baseline
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times"
+
+
+def _is_baseline(name: str) -> bool:
+    known = find_metric(name)
+    return known is not None and bool(known.short_name)
+
+
+def _report_table(scores: Mapping[str, float], summary: Mapping[str, Any]) -> None:
+    """Log a line for each score, with its standard error and its unit."""
+    errors, units = summary["standard_errors"]["test"], summary["units"]
+    values = {name: _with_error(value, errors.get(name)) for name, value in scores.items()}
+    name_width, value_width = max(map(len, values)), max(map(len, values.values()))
+    for name, value in values.items():
+        log.info("  %-*s  %-*s  %s", name_width, name, value_width, value, _short(units.get(name, ""), name=name))
 
 
 def _with_error(value: float, standard_error: float | None) -> str:
@@ -86,16 +115,17 @@ def _with_error(value: float, standard_error: float | None) -> str:
     return f"{value:.{decimals}f} ± {standard_error:.{decimals}f}"
 
 
-def _short(unit: str) -> str:
-    """The unit without explanations, which follow colons."""
-    return "; ".join(part.partition(":")[0].strip() for part in unit.split(";"))
+def _short(unit: str, *, name: str) -> str:
+    """The unit without explanations, which follow colons; of a denoising score, what tells it from the clean one."""
+    parts = [part.partition(":")[0].strip() for part in unit.split(";")]
+    return parts[-1] if name.startswith(DENOISING) else "; ".join(parts)
 
 
 def _report_health(sentences: list[str]) -> None:
     for sentence in sentences[:MOST_SENTENCES]:
         log.info("%s.", sentence[:1].upper() + sentence[1:])
     if len(sentences) > MOST_SENTENCES:
-        log.info("summary.json has %d more such findings.", len(sentences) - MOST_SENTENCES)
+        log.info("summary.json has %d more such lines.", len(sentences) - MOST_SENTENCES)
 
 
 def command() -> str:

@@ -126,7 +126,8 @@ class Subject:
         """What the model makes of these inputs, batch by batch."""
         for batch in self.test_inputs():
             with torch.no_grad(), self.device.autocast():
-                yield self.model(batch.given)
+                output = self.model(batch.given)
+            yield output
 
     def scored_test_batches(self) -> Iterator[ScoredBatch]:
         """The test images with their errors, whose mean `summary.json` has: `denoising_mse` with noise, else `mse`."""

@@ -111,11 +111,14 @@ def test_gains_are_ranked_together_only_over_the_same_noises() -> None:
     assert names(runs, f"test.{key}") == [["a", "c"], ["b"]]
 
 
-def test_the_number_of_samples_is_that_of_the_unit_whatever_the_settings_say() -> None:
-    """The unit is recorded with the score. A likelihood of few samples is too high."""
+def test_likelihoods_of_few_and_of_many_samples_are_apart() -> None:
+    """That of few samples is too high. The setting is that of the scores, also where a run was scored again."""
     unit = f"{METRICS['nll_nats'].unit}; density of grey pixels"
-    few, many = ({"nll_nats": unit.replace("{nll_samples}", number)} for number in ("5", "500"))
-    runs = [record(name, {"nll_nats": 1.0}, units=units) for name, units in (("a", few), ("b", many), ("c", few))]
+    samples = {"a": 5, "b": 500, "c": 5}
+    runs = [
+        record(name, {"nll_nats": 1.0}, units={"nll_nats": unit}, evaluation={"name": "quick", "nll_samples": count})
+        for name, count in samples.items()
+    ]
     assert names(runs, "test.nll_nats") == [["a", "c"], ["b"]]
     assert [section.apart for section in comparable_sections(runs, "test.nll_nats")] == [
         {"evaluation.nll_samples": "5"},

@@ -47,7 +47,12 @@ PLAIN = {"mean_image_mse": 0.0675, "pca_mse": 0.0170}
         ),
         ({**PLAIN, "mse": 0.0171}, logging.INFO, "The error, 0.0171, is that of PCA with 32 numbers (0.017)."),
         ({**PLAIN, "mse": 0.02}, logging.WARNING, "The error, 0.02, is above that of PCA with 32 numbers (0.017)."),
-        ({**PLAIN, "mse": 0.07}, logging.WARNING, "The error, 0.07, is above that of the mean image (0.0675)."),
+        (
+            {**PLAIN, "mse": 0.07},
+            logging.WARNING,
+            "The error, 0.07, is above that of the mean image (0.0675). The best baseline is PCA with 32 numbers "
+            "(0.017).",
+        ),
         (
             {**PLAIN, "mse": 0.03, "elbo_nats": -90.0},
             logging.INFO,
@@ -56,7 +61,19 @@ PLAIN = {"mean_image_mse": 0.0675, "pca_mse": 0.0170}
         (
             {**PLAIN, "mse": 0.2, "elbo_nats": -90.0},
             logging.WARNING,
-            "The error, 0.2, is 3 times that of the mean image (0.0675).",
+            "The error, 0.2, is 3.0 times that of the mean image (0.0675). The best baseline is PCA with 32 numbers "
+            "(0.017).",
+        ),
+        (
+            {**PLAIN, "mse": 0.0675, "rate_bits": 120.0},
+            logging.INFO,
+            "The error, 0.0675, is that of the mean image (0.0675).",
+        ),
+        (
+            {"noise_mse": 0.0465, "median_mse": 0.0192, "mean_image_mse": 0.0675, "mse": 0.06, "denoising_mse": 0.0646},
+            logging.WARNING,
+            "The denoising error, 0.0646, is above that of doing nothing (0.0465). The best baseline is a 3x3 median "
+            "filter (0.0192).",
         ),
         (
             {"noise_mse": 0.0, "median_mse": 0.003, "mse": 0.02, "denoising_mse": 0.02},
