@@ -30,8 +30,9 @@ EXACT = 256
 DRAWS = 10
 """Noisy images for each pixel that the linear denoiser is fitted to. Fewer training images are used several times."""
 
-LEAST_VARIANCE = 1e-7
-"""Directions with a smaller share of the largest variance count as constant: they are rounding errors of float32."""
+LEAST_VARIANCE = 1e-4
+"""The linear denoiser ignores directions with a smaller share of the largest variance. Few training images vary along
+them, and slopes fitted to few images would be far off on others."""
 
 
 class LinearAutoencoder(NamedTuple):

@@ -155,3 +155,16 @@ def test_baselines_of_a_denoiser_on_mnist(noise: Noise, expected: list[float]) -
     found = [measured(METRICS[name], trained, splits=splits) for name in names]
     assert found == pytest.approx(expected, abs=2.5e-4)
     assert measured(METRICS["mean_image_mse"], trained, splits=splits) == pytest.approx(0.0675, abs=5e-5)
+
+
+def test_a_pixel_that_one_training_image_has_does_not_spoil_the_denoiser() -> None:
+    """Its slope is fitted to a single image, and test images in which it is bright would be far off."""
+    train, test = low_rank(400, seed=1), low_rank(100, seed=2)
+    train[:, 0, 0, 0], test[:, 0, 0, 0] = 0, 0
+    train[0, 0, 0, 0], test[:50, 0, 0, 0] = 1, 255
+    denoiser = linear_denoiser(train, noise=NoNoise(), components=5, device=cpu())
+    assert denoiser is not None
+    others = torch.ones(test[0].numel(), dtype=torch.bool)
+    others[0] = False
+    left = (denoiser.reconstruct(test / 255) - test / 255).flatten(1)[:, others]
+    assert left.square().mean() < 1e-3
