@@ -159,12 +159,11 @@ def test_baselines_of_a_denoiser_on_mnist(noise: Noise, expected: list[float]) -
 
 def test_a_pixel_that_one_training_image_has_does_not_spoil_the_denoiser() -> None:
     """Its slope is fitted to a single image, and test images in which it is bright would be far off."""
-    train, test = low_rank(400, seed=1), low_rank(100, seed=2)
-    train[:, 0, 0, 0], test[:, 0, 0, 0] = 0, 0
-    train[0, 0, 0, 0], test[:50, 0, 0, 0] = 1, 255
-    denoiser = linear_denoiser(train, noise=NoNoise(), components=5, device=cpu())
+    generator = torch.Generator().manual_seed(0)
+    train, test = (torch.randint(256, (400, 1, 4, 8), generator=generator, dtype=torch.uint8) for _ in range(2))
+    train[:, :, 0, 0], test[:, :, 0, 0] = 0, 255
+    train[0, :, 0, 0] = 1
+    denoiser = linear_denoiser(train, noise=noise_of("masking", probability=0.3), components=32, device=cpu())
     assert denoiser is not None
-    others = torch.ones(test[0].numel(), dtype=torch.bool)
-    others[0] = False
-    left = (denoiser.reconstruct(test / 255) - test / 255).flatten(1)[:, others]
-    assert left.square().mean() < 1e-3
+    left = (denoiser.reconstruct(test / 255) - test / 255).flatten(1)[:, 1:]
+    assert left.square().mean() < 0.2  # the variance of the pixels is 0.08
