@@ -58,8 +58,7 @@ class LinearAutoencoder(NamedTuple):
 
 def mean_image(images: Tensor) -> Tensor:
     """The mean (C, H, W) of uint8 images (N, C, H, W), in [0, 1]."""
-    total = torch.stack([batch.sum(0, dtype=torch.int64) for batch in images.split(EXACT)]).sum(0)
-    return total / (255 * len(images))
+    return (_total(images) / (255 * len(images))).to(images.device, torch.float32)
 
 
 def principal_components(images: Tensor, *, components: int, device: Device) -> LinearAutoencoder | None:
@@ -149,11 +148,17 @@ def _leading(scatter: Tensor, *, components: int) -> Tensor:
     return leading
 
 
+def _total(images: Tensor) -> Tensor:
+    """The exact sum (C, H, W) of uint8 images, in float64 on the CPU."""
+    parts = (batch.float().sum(0).cpu().double() for batch in images.split(EXACT))
+    return sum(parts, torch.zeros((), dtype=torch.float64))
+
+
 def _scatter_of_pixels(images: Tensor) -> Tensor:
     """The scatter matrix (P, P) of the pixels of uint8 images, centred, in float64 on the CPU."""
     parts = (batch.flatten(1).float() for batch in images.split(EXACT))
     products = sum(((part.T @ part).cpu().double() for part in parts), torch.zeros((), dtype=torch.float64))
-    total = images.flatten(1).sum(0, dtype=torch.int64).cpu().double()
+    total = _total(images).flatten()
     return products - torch.outer(total, total) / len(images)
 
 

@@ -24,6 +24,9 @@ class EvaluationSettings(Choice):
     """Importance samples for each image in the negative log-likelihood of a variational model; 0: do not measure it."""
     probe_images: PositiveInt
     """Training images that the linear probe and the nearest neighbours are fitted to, at most."""
+    train_images: PositiveInt | None = None
+    """Training images that the model is scored on, at most, by a frozen draw; None: all. The test and the validation
+    split are always scored as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

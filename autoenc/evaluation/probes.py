@@ -93,8 +93,10 @@ def nearest_neighbours(fitted_on: Labelled, *, neighbours: int = NEIGHBOURS) -> 
 def _fitted(classifier: Any, fitted_on: Labelled) -> Predict:
     """A classifier of scikit-learn, fitted."""
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings():
+    # Threads would wait for each other: the matrices of a step are small.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # `MOST_STEPS` bounds the time
         warnings.simplefilter("ignore", RuntimeWarning)  # constant vectors have no variance to explain
         classifier.fit(fitted_on.vectors.cpu().numpy(), fitted_on.labels.numpy())

@@ -19,6 +19,7 @@ from autoenc.evaluation.evaluation_settings import Full
 from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.health.examination import examine
 from autoenc.evaluation.metrics import DENOISING, SPLITS, metrics
+from autoenc.evaluation.probes import probe_indices
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
 from autoenc.evaluation.scores import measure
 from autoenc.experiment.preparation import Prepared
@@ -76,7 +77,9 @@ def evaluate(prepared: Prepared) -> Evaluation:
         settings=config.evaluation,
         other=_other_split(prepared),
     )
-    scored = {name: ScoredSplit(name=name, split=getattr(splits, name), trained=trained) for name in SPLITS}
+    images = {"train": _drawn(splits.train, most=config.evaluation.train_images)}
+    images |= {"validation": splits.validation, "test": splits.test}
+    scored = {name: ScoredSplit(name=name, split=images[name], trained=trained) for name in SPLITS}
     measured = {name: _measure(each) for name, each in scored.items()}
     units = units_of(prepared)
     names = dict.fromkeys([*(name for each in measured.values() for name in each.scores), *SPEED])
@@ -91,6 +94,11 @@ def evaluate(prepared: Prepared) -> Evaluation:
         units={name: units[name] for name in names if name in units},
         test_errors={name: values.cpu().numpy().astype(np.float16) for name, values in stored.items()},
     )
+
+
+def _drawn(split: Split, *, most: int | None) -> Split:
+    """At most so many images of the training split."""
+    return split if most is None or len(split) <= most else split.take(probe_indices(len(split), most=most))
 
 
 def _details(test: ScoredSplit) -> dict[str, Any]:
