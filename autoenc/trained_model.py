@@ -181,6 +181,8 @@ class TrainedModel:
             return images.float() / 255
         if not images.is_floating_point():
             raise ValueError(f"pixels must be floats in [0, 1] or uint8 from 0 to 255, not {images.dtype}")
+        if not images.isfinite().all():  # synchronizes
+            raise ValueError("pixels must be floats in [0, 1], and some of these are not finite")
         if problem := scale_problem(images, limits=self.pixel_limits):
             raise ValueError(problem)
         return images.float()

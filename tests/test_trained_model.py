@@ -131,6 +131,8 @@ def test_a_run_takes_white_images_with_its_own_noise_that_brightens(train: Train
     run = autoenc.load_run(train("noise=dropout", "noise.probability=0.3", "training.epochs=1"))
     noisy = run.config.noise(torch.ones(50, 1, 8, 8), generator=torch.Generator().manual_seed(1)).images
     assert (noisy > 1).float().mean() > 0.65
+    with pytest.raises(ValueError, match="some of these are not finite"):
+        run.encode(torch.full_like(noisy, float("nan")))
     assert run.reconstruct(noisy).isfinite().all()
 
 

@@ -98,6 +98,8 @@ def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets,
 
     own = f"{datasets.own.name} (the run's {split_name} split)"
     description = own if name == OWN else f"{name} ({split_name} split)"
+    if name == datasets.own.name and split_name != "test":
+        log.info("This is the default %s split of %s. The run's own is run:%s.", split_name, name, split_name)
     return ImageSource(description=description, names=names, batches=batches, facts=facts)
 
 

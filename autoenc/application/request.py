@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from autoenc.application.array_files import SUFFIXES
 from autoenc.application.codes import StoredCodes, check_codes_file, encode
 from autoenc.application.image_batches import Fitting, ImageSource, counted
 from autoenc.application.inputs import Datasets, check_input, open_input
@@ -79,6 +80,7 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
         OSError: a file cannot be written.
     """
     _check_outputs(request)
+    _check_white(request)
     for key, text in request.inputs.items():
         if request.do == "decode":
             check_codes_file(Path(text).expanduser(), key=key)
@@ -153,6 +155,14 @@ def _check_outputs(request: Request) -> None:
         if path.is_dir() and any(path.iterdir()) and not request.overwrite:
             problem = "this folder is not empty; --overwrite replaces the files in it that have the same names"
             raise _wrong_output(problem, path)
+
+
+def _check_white(request: Request) -> None:
+    """Refuse a white level where no picture files are read: arrays and datasets have their own scale."""
+    path = Path(request.given).expanduser()
+    if request.white is not None and (not path.exists() or path.suffix.lower() in SUFFIXES):
+        problem = "it is for picture files, and INPUT is an array or a dataset; divide an array by its white"
+        raise ConfigError("--white", problem, value=request.white)
 
 
 def _check_apart(path: Path, *, given: str, key: str) -> None:

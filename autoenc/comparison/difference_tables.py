@@ -29,8 +29,9 @@ def difference_tables(old: RunRecord, new: RunRecord) -> Iterator[Line | Table]:
     for which, record, name in zip((FIRST, SECOND), (old, new), run_names([old, new]), strict=True):
         why = "" if record.finished else why_not_finished(record)
         yield Line(f"{which}: {name} ({record.state}{f': {why}' if why else ''})")
-    sizes = different_code_sizes([old, new], usual_metric([old, new]) or "test.mse")
-    if sizes:
+    metric = usual_metric([old, new]) or "test.mse"
+    sizes = different_code_sizes([old, new], metric)
+    if sizes and not not_comparable_in(old, new, metric):
         yield Line(f"Note: they have {sizes}.", "warning")
     yield from _difference_table("Settings", value_columns(old.settings, new.settings))
     without = [which for which, record in ((FIRST, old), (SECOND, new)) if not record.metrics]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autoenc.comparison.formatting import listed_in_words
 from autoenc.comparison.grouping import SEED, Group, group_names
 from autoenc.comparison.ranking import better_direction
 from autoenc.comparison.verdicts import verdict
@@ -39,19 +40,18 @@ def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
     others = [number for number in means if number != best]
     where = f" ({', '.join(f'{name} {value}' for name, value in groups[0].apart.items())})" if groups[0].apart else ""
     lines = [f"By {key}{where}, paired by seed (± half of the 95 % interval of the mean difference, by Student's t):"]
-    for number in others[:MOST_PAIRS]:
-        found = paired_difference(groups[best], groups[number], key)
-        lines.append(_sentence(found, names=(names[best], names[number]), higher_is_better=better == "higher"))
-    if len(others) > MOST_PAIRS:
+    differences = {number: paired_difference(groups[best], groups[number], key) for number in others}
+    known = {number: each for number, each in differences.items() if each is not None and each.half_width is not None}
+    for number, difference in [*known.items()][:MOST_PAIRS]:
+        pair = names[best], names[number]
+        lines.append(f"{verdict(difference, names=pair, over='seeds', higher_is_better=better == 'higher')}.")
+    if len(known) > MOST_PAIRS:
         lines.append(
-            f"... and {len(others) - MOST_PAIRS} more. Among many comparisons, about 1 in 20 shows a difference by "
+            f"... and {len(known) - MOST_PAIRS} more. Among many comparisons, about 1 in 20 shows a difference by "
             "chance, and the best of many means is partly luck."
         )
+    if without := [names[number] for number in others if number not in known]:
+        lines.append(
+            f"{names[best]} shares fewer than two seeds with {listed_in_words(without)}, and an interval needs two."
+        )
     return lines
-
-
-def _sentence(found: Estimate | None, *, names: tuple[str, str], higher_is_better: bool) -> str:
-    if found is None or found.half_width is None:
-        shared = "no seed" if found is None else "only one seed"
-        return f"{names[0]} and {names[1]} share {shared}: an interval needs two or more seeds that both have."
-    return f"{verdict(found, names=names, over='seeds', higher_is_better=higher_is_better)}."

@@ -74,6 +74,7 @@ MISTAKES = {
     "RUN images.npy out --baseline digits": ["--baseline", "--do reconstruct does not use it"],
     "RUN codes.npz out --do decode --invert": ["--invert", "--do decode does not use it"],
     "RUN codes.npz out --do decode --white 9": ["--white", "--do decode does not use it"],
+    "RUN images.npy out --white 9": ["--white=9", "it is for picture files", "divide an array by its white"],
     "RUN mnist out --data-dir .": ["mnist", "AUTOENC_DATA"],
 }
 
