@@ -18,6 +18,7 @@ from autoenc.command_line.hydra_internals import parse_flags
 from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, folders_among, take_dataset_path
 from autoenc.comparison.denoising_tables import denoising_tables
 from autoenc.comparison.exports import check_destination
+from autoenc.comparison.reasons import why_not_finished
 from autoenc.comparison.rendering import print_tables
 from autoenc.progress import TerminalHandler, console, insist_on_output, shown_path
 from autoenc.runs import RunRecord, read_runs
@@ -135,7 +136,7 @@ def _finished_runs(folders: Sequence[Path]) -> list[RunRecord]:
     records = read_runs(folders_among(folders), history=False)
     for record in records:
         if not record.finished:
-            log.warning("%s has not finished (%s) and is left out.", record.name, record.state)
+            log.warning("%s is left out: %s.", record.name, why_not_finished(record).rstrip("."))
     finished = [record for record in records if record.finished]
     if not finished:
         raise ConfigError("FOLDER", f"there is no finished run in {listed(str(folder) for folder in folders)}")
@@ -152,9 +153,10 @@ def _rescore(
     from autoenc.experiment.rescoring import rescore
 
     for record in records:
-        log.info("Test scores of %s:", record.name)
         place = {"device": options.device, "dataset_path": options.dataset_path}
-        report_scores(rescore(record.path, evaluation=values, changed=changed, **place))
+        summary = rescore(record.path, evaluation=values, changed=changed, **place)
+        log.info("Test scores of %s:", record.name)
+        report_scores(summary)
 
 
 def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:

@@ -60,7 +60,7 @@ def test_the_matrix_of_two_runs(
 ) -> None:
     before = {name: summary_of(runs / name) for name in ("gaussian", "masking")}
     assert main(["runs", *FEW]) == 0
-    assert "interrupted has not finished (interrupted) and is left out." in caplog.text
+    assert "interrupted is left out: interrupted; resume= continues it." in caplog.text
     assert "Written: runs/denoising_matrix.csv" in capsys.readouterr().out
     rows = list(csv.DictReader((runs / "denoising_matrix.csv").read_text(encoding="utf-8").splitlines()))
     columns = [("gaussian", "0.1"), ("gaussian", "0.3"), ("masking", "0.2"), ("masking", "0.5")]
