@@ -169,7 +169,8 @@ def _representatives(records: Sequence[RunRecord], *, metric: str) -> list[tuple
     for name, group in _groups(records):
         seeds = best_first((copies[0] for copies in group.draws.values()), metric)
         median = seeds[(len(seeds) - 1) // 2]
-        which = f", seed {as_typed(median.settings.get(SEED))} (median of {len(seeds)} by {metric})"
+        chosen = "median" if len(seeds) > 2 else "better"
+        which = f", seed {as_typed(median.settings.get(SEED))} ({chosen} of {len(seeds)} by {metric})"
         found.append((name + (which if len(seeds) > 1 else ""), median))
     return found
 
