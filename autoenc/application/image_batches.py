@@ -46,7 +46,7 @@ class ImageSource:
     """Checks that all batches of at most so many are valid and can be read, unless unreadable images may be skipped.
     Raises ConfigError if some are not."""
     facts: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    """What is known about the images of a dataset: `split`, its name; `labels` and `indices`, one for each image."""
+    """Facts about the images of a dataset: `split`, its name; `labels` and `indices`, one for each image."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ _REASONS = {
 
 
 def reasons(record: RunRecord) -> list[str]:
-    """Why a run has not finished, and what could not be read of it."""
+    """Why a run has not finished, and which of its files could not be read."""
     error = ": ".join(part for part in (record.error_kind, record.error_message) if part)
     found = [*([error] if error else []), *record.problems]
     return found if found or record.finished else [_REASONS[record.state]]

@@ -1,4 +1,4 @@
-"""What the interval of a difference says about two settings or models, as a sentence without its full stop."""
+"""The comparison of two settings or models by the interval of their difference, as a sentence without its full stop."""
 
 from __future__ import annotations
 

@@ -19,8 +19,7 @@ from torch import Tensor
 from autoenc.data.noise import NOISES, Compose, Noise
 from autoenc.devices import Device
 from autoenc.evaluation.baselines import median_filter
-from autoenc.evaluation.batches import batches
-from autoenc.evaluation.frozen_noise import frozen_generator
+from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.progress import steps
@@ -183,10 +182,8 @@ def _strength(kind: str) -> str:
 
 def _errors(models: Sequence[AutoEncoder], images: Tensor, *, level: NoiseLevel, device: Device) -> NDArray[np.float32]:
     """Of the noisy images, the median filter and each model, (2 + R, N)."""
-    generator = frozen_generator(device, split="test")
     found = []
-    for clean in batches(images, device=device):
-        noisy = level.noise(clean, generator=generator).images
+    for clean, noisy, _ in inputs(images, noise=level.noise, split="test", device=device):
         with torch.no_grad(), device.autocast():
             made = [noisy, median_filter(noisy), *(model(noisy).reconstruction.float() for model in models)]
         found.append(torch.stack([(each - clean).square().flatten(1).mean(1) for each in made]))

@@ -85,14 +85,14 @@ SAMPLE_METRICS: tuple[Metric, ...] = (
     ),
     full_metric(
         name="classifier_precision",
-        unit=f"share of samples among the images: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
+        unit=f"share of samples near an image: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
         better="higher",
         per_split=precision,
         depends_on=("dataset.split_seed",),
     ),
     full_metric(
         name="classifier_recall",
-        unit=f"share of images among the samples: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
+        unit=f"share of images near a sample: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
         better="higher",
         per_split=recall,
         depends_on=("dataset.split_seed",),

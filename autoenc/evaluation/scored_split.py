@@ -41,7 +41,7 @@ MOST_COMPARED = 10_000
 
 @dataclass(kw_only=True, eq=False)
 class Trained:
-    """A trained model, its training split, and what is fitted to that: once, when it is first needed."""
+    """A trained model, its training split, and the baselines and probes of that split, fitted when first needed."""
 
     model: AutoEncoder
     """On the device."""

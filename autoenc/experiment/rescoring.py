@@ -18,7 +18,7 @@ from autoenc.runs import RunDirectory
 from autoenc.trained_model import load_run
 
 GAIN = "denoising_gain_"
-"""What the names of the metrics of `evaluation=denoising` begin with."""
+"""The prefix of the metrics of `evaluation=denoising`."""
 
 
 def rescore(

@@ -36,7 +36,7 @@ Row = Mapping[str, float | int | None]
 
 
 class Loss(NamedTuple):
-    """What the values of a loss are."""
+    """The quantity on the axis of a loss."""
 
     unit: str
     """As `summary.json` has it: "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in nats"."""
@@ -53,7 +53,7 @@ class Loss(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """What the label leaves out, in sentences."""
+        """The details that the label leaves out, in sentences."""
         details = f"Loss: {self.unit}." if ", " in self.unit else ""
         denoising = DENOISING_ERROR if self._is_error else DENOISING_LOSS
         return " ".join(filter(None, [details, denoising if self.denoising else ""]))

@@ -58,7 +58,7 @@ class Reconstructions(Picture):
 
     @property
     def error_name(self) -> str:
-        """What the errors of the reconstructions are called."""
+        """The name of the reconstructions' errors."""
         return "denoising error (MSE)" if self.noisy else "MSE"
 
     def own_figure(self, *, title: str) -> Figure:

@@ -83,7 +83,7 @@ class Subject:
 
     @property
     def code_notes(self) -> tuple[str, ...]:
-        """What the `codes` of a variational model are, in a sentence for a page of any models; empty for others."""
+        """A sentence that says what the `codes` of a variational model are; empty for other models."""
         return ("Codes of variational models are posterior means.",) if self.model.bottleneck.variational else ()
 
     def codes(self, images: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class Subject:
         return inputs(self.splits.test.images, noise=self.noise, split="test", device=self.device)
 
     def test_outputs(self) -> Iterator[AutoEncoderOutput]:
-        """What the model makes of these inputs, batch by batch."""
+        """The model's outputs for these inputs, batch by batch."""
         for batch in self.test_inputs():
             with torch.no_grad(), self.device.autocast():
                 output = self.model(batch.given)

@@ -20,6 +20,7 @@ from autoenc.data.datasets import Splits, shown_indices
 from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator, inputs
 from autoenc.evaluation.health.examination import examine
+from autoenc.evaluation.probes import probe_indices
 from autoenc.evaluation.scores import Measured, measure
 from autoenc.runs import RunDirectory
 from autoenc.training import loop
@@ -276,3 +277,13 @@ def test_the_checkpoints_identify_the_images(elsewhere: Path) -> None:
     expected = config.dataset.build(data_dir=config.data_dir).digests
     assert checkpoint is not None
     assert checkpoint.values["digests"] == summary["digests"] == expected
+
+
+def test_of_the_training_split_a_frozen_draw_is_scored_and_the_others_whole(train: Train) -> None:
+    folder = train("evaluation.train_images=20", "noise=none")
+    trained, summary = autoenc.load_run(folder), RunDirectory(folder).summary()
+    splits = trained.config.dataset.build(data_dir=trained.config.data_dir)
+    drawn = splits.train.images[probe_indices(len(splits.train), most=20)]
+    for split, images in {"train": drawn, "validation": splits.validation.images, "test": splits.test.images}.items():
+        assert summary[split]["mse"] == pytest.approx(trained.errors(images).mean().item(), rel=1e-5)
+    assert len(splits.train) > 20

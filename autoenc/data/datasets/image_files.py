@@ -51,11 +51,11 @@ class UnreadablePicture(Exception):  # noqa: N818  (the file is at fault, not th
 
 
 class Found(NamedTuple):
-    """The pictures in a folder, sorted, and what was left out."""
+    """The pictures in a folder, sorted, and the files and folders that were left out."""
 
     pictures: list[Path]
     others: Counter[str]
-    """The number of files that are no pictures, by suffix."""
+    """The number of other files, by suffix."""
     passed_over: dict[Path, Path]
     """Folders that are read under another name, which is the value."""
 
@@ -128,7 +128,7 @@ def read_picture(
     65,535 for integers of more than 8 bits. Colours of 16 bits a channel are read as 8 bits.
 
     Raises:
-        UnreadablePicture: the file is no picture, is damaged, has no such `page`, is so large that it may be a
+        UnreadablePicture: the file is not a picture, is damaged, has no such `page`, is so large that it may be a
             decompression bomb, or has floating-point numbers and no `white`.
     """
     try:
