@@ -19,6 +19,7 @@ from autoenc.comparison.ranking import (
     is_baseline,
     objective_of,
 )
+from autoenc.display_names import setting_label
 from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
@@ -177,8 +178,7 @@ def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str
 
 def _is_in_names(one: Column, names: Sequence[str]) -> bool:
     """Whether the names of the runs already contain the values of a setting."""
-    word = one.key.rpartition(".")[2].replace("_", " ")
-    pairs = zip(one.cells, names, strict=True)
     return all(
-        not cell or f"{word} {cell}" in name or cell.replace("_", " ") in name.split(", ") for cell, name in pairs
+        not cell or f", {setting_label(one.key, cell)}, " in f", {name}, "
+        for cell, name in zip(one.cells, names, strict=True)
     )

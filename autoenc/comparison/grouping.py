@@ -13,7 +13,6 @@ from autoenc.comparison.columns import Column
 from autoenc.comparison.comparability import digest_names, not_comparable_in
 from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
 from autoenc.comparison.keys import differing_settings, split_of, value_of
-from autoenc.comparison.labels import label_of
 from autoenc.comparison.ranking import (
     Ranking,
     Section,
@@ -22,6 +21,7 @@ from autoenc.comparison.ranking import (
     is_baseline,
     sorted_by,
 )
+from autoenc.display_names import setting_label
 from autoenc.evaluation.estimates import MOST_DECIMALS, PLUS_MINUS, Estimate, estimate
 from autoenc.runs import RunRecord
 
@@ -133,14 +133,15 @@ def group_names(groups: Sequence[Group]) -> list[str]:
     differing = [key for key in groups[0].values if len({as_typed(group.values[key]) for group in groups}) > 1]
     known = [[key for key in differing if group.values[key] is not None] for group in groups]
     parts = [
-        [label_of(key, as_typed(group.values[key])) for key in keys] for group, keys in zip(groups, known, strict=True)
+        [setting_label(key, as_typed(group.values[key])) for key in keys]
+        for group, keys in zip(groups, known, strict=True)
     ]
     return [", ".join(each) or "the runs" for each in parts]
 
 
 def _without_seed(record: RunRecord) -> str:
     """`conv, code size 4` of a sweep's job `conv, code size 4, seed 0`; empty if the label does not name the seed."""
-    seed = label_of(SEED, as_typed(record.settings.get(SEED)))
+    seed = setting_label(SEED, as_typed(record.settings.get(SEED)))
     parts = record.label.split(", ")
     return ", ".join(part for part in parts if part != seed) if seed in parts else ""
 

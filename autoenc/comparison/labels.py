@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autoenc.display_names import setting_label
 from autoenc.evaluation.metrics import DENOISING, find_metric
 
 
@@ -33,20 +34,14 @@ def setting(config: Mapping[str, Any], key: str) -> Any:
 def labels(overrides: Sequence[Sequence[str]]) -> list[str]:
     """A label for each job of a sweep: the overrides that differ, as short as is clear.
 
-    A choice of a group is called by its name (`conv`), a value by the last part of its key (`code_size 3`).
+    Choices and values have their display names: `VAE, code size 3`.
     """
     jobs = [{key_of(text): text.partition("=")[2] for text in texts} for texts in overrides]
     keys = list(dict.fromkeys(key for job in jobs for key in job))
     varying = [key for key in keys if len({job.get(key) for job in jobs}) > 1] or keys
-    return [", ".join(label_of(key, job[key]) for key in varying if key in job) or "the run" for job in jobs]
+    return [", ".join(setting_label(key, job[key]) for key in varying if key in job) or "the run" for job in jobs]
 
 
 def key_of(override: str) -> str:
     """The key of an override on the command line: `seed` of `+seed=1`."""
     return override.lstrip("+~").partition("=")[0]
-
-
-def label_of(key: str, value: str) -> str:
-    """A setting's value in a label."""
-    words = value.strip("'\"").replace("_", " ")
-    return f"{key.rpartition('.')[2].replace('_', ' ')} {words}" if key == "seed" or "." in key else words

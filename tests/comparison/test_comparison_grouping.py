@@ -181,13 +181,16 @@ def test_groups_are_named_by_labels_without_seeds_or_by_settings() -> None:
         return group_names(groups(runs, "architecture", "architecture.code_size"))
 
     assert names("wide conv, seed 0", "wide conv, seed 1", "flat, seed 2") == ["wide conv", "flat"]
-    assert names("conv, seed 0", "conv, seed 1", "conv, seed 2") == ["conv, code size 0", "linear, code size 1"]
-    assert names("a", "b", "c") == ["conv, code size 0", "linear, code size 1"]
+    assert names("conv, seed 0", "conv, seed 1", "conv, seed 2") == [
+        "convolutional, code size 0",
+        "linear, code size 1",
+    ]
+    assert names("a", "b", "c") == ["convolutional, code size 0", "linear, code size 1"]
     two_sweeps = [
         replace(each, label=f"job {number // 2}, seed {each.settings['seed']}", sweep=Path(f"/sweeps/{number // 2}"))
         for number, each in enumerate([*RUNS[:2], *RUNS[3:5]])
     ]
-    assert group_names(groups(two_sweeps, "architecture")) == ["conv", "linear"]
+    assert group_names(groups(two_sweeps, "architecture")) == ["convolutional", "linear"]
     assert group_names(groups(RUNS[:3], "architecture")) == ["the runs"]
 
 

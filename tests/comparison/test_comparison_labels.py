@@ -8,16 +8,29 @@ from autoenc.comparison.labels import labels, metric_label
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ([["architecture=linear"], ["architecture=conv"]], ["linear", "conv"]),
-        ([["variant=conv_3_codes"], ["variant=conv_64_codes"]], ["conv 3 codes", "conv 64 codes"]),
+        ([["architecture=linear"], ["architecture=conv"]], ["linear", "convolutional"]),
+        ([["bottleneck=plain"], ["bottleneck=gaussian"]], ["vanilla", "VAE"]),
+        ([["noise=none"], ["noise=gaussian"]], ["no noise", "Gaussian noise"]),
+        (
+            [["architecture.residual=true"], ["architecture.residual=false"]],
+            ["with residual connections", "without residual connections"],
+        ),
+        (
+            [
+                ["variant=relu_throughout", "architecture.hidden=[128]"],
+                ["variant=sigmoid_throughout", "architecture.hidden=[128,64]"],
+            ],
+            ["ReLU, 128 units", "sigmoid, 128-64 units"],
+        ),
+        ([["architecture=my_plugin"]], ["my plugin"]),
         ([["a.code_size=2", "seed=0"], ["a.code_size=8", "seed=0"]], ["code size 2", "code size 8"]),
         (
             [["architecture=mlp", "seed=0"], ["architecture=mlp", "seed=1"], ["architecture=conv", "seed=0"]],
-            ["mlp, seed 0", "mlp, seed 1", "conv, seed 0"],
+            ["MLP, seed 0", "MLP, seed 1", "convolutional, seed 0"],
         ),
-        ([["architecture=conv", "training.epochs=2"]], ["conv, epochs 2"]),
+        ([["architecture=conv", "training.epochs=2"]], ["convolutional, epochs 2"]),
         ([[]], ["the run"]),
-        ([["architecture.hidden=[]"], ["architecture.hidden=[256,64]"]], ["hidden []", "hidden [256,64]"]),
+        ([["architecture.hidden=[]"], ["architecture.hidden=[256,64]"]], ["no hidden layer", "256-64 units"]),
         ([["+a.b=1"], ["+a.b=2"]], ["b 1", "b 2"]),
     ],
 )

@@ -51,11 +51,13 @@ def test_only_shared_seeds_are_compared() -> None:
 
 
 def test_the_better_setting_is_named_with_the_size_of_the_difference() -> None:
-    assert sentences(runs("mlp", MLP), runs("conv", CONV)) == ["conv is 0.00304 ± 0.00032 better than mlp (5 seeds)."]
+    assert sentences(runs("mlp", MLP), runs("conv", CONV)) == [
+        "convolutional is 0.00304 ± 0.00032 better than MLP (5 seeds)."
+    ]
     by_psnr = sentences(
         runs("mlp", [20, 21, 22], metric="psnr"), runs("conv", [23, 24.5, 25], metric="psnr"), metric="test.psnr"
     )
-    assert by_psnr == ["conv is 3.17 ± 0.72 better than mlp (3 seeds)."]
+    assert by_psnr == ["convolutional is 3.17 ± 0.72 better than MLP (3 seeds)."]
     title, _ = paired_lines(groups(runs("mlp", MLP), runs("conv", CONV)), "test.mse")
     assert title.startswith("By test.mse, paired by seed")
 
@@ -64,7 +66,7 @@ def test_a_small_difference_is_not_significant() -> None:
     close = [error + change for error, change in zip(CONV, (0.001, -0.0008, 0.0012, -0.0005, 0.0001), strict=True)]
     assert stats.ttest_rel(CONV, close).pvalue > 0.05
     assert sentences(runs("conv", CONV), runs("mlp", close)) == [
-        "conv and mlp show no significant difference (0.0002 ± 0.0011, 5 seeds)."
+        "convolutional and MLP show no significant difference (0.0002 ± 0.0011, 5 seeds)."
     ]
 
 
@@ -72,7 +74,7 @@ def test_a_small_difference_is_not_significant() -> None:
 def test_fewer_than_two_shared_seeds_have_no_interval(first: int) -> None:
     without = [runs(name, MLP, first=first) for name in ("mlp", "deep")]
     (sentence,) = sentences(runs("conv", CONV), *without)
-    assert sentence == "conv shares fewer than two seeds with mlp and deep, and an interval needs two."
+    assert sentence == "convolutional shares fewer than two seeds with MLP and deep MLP, and an interval needs two."
 
 
 def test_copies_of_a_seed_add_no_evidence() -> None:
@@ -88,7 +90,7 @@ def test_the_best_is_compared_with_each_of_the_others() -> None:
     others = [runs(f"net{number}", [error + 0.001 * number for error in MLP]) for number in range(7)]
     found = sentences(*others, runs("conv", CONV))
     assert len(found) == 6
-    assert all(sentence.startswith("conv is ") for sentence in found[:5])
+    assert all(sentence.startswith("convolutional is ") for sentence in found[:5])
     assert found[5].startswith("... and 2 more. Among many comparisons, about 1 in 20 ")
 
 

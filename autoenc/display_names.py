@@ -1,0 +1,112 @@
+"""What settings are called in labels, legends, titles and tables: `VAE` for `bottleneck=gaussian`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "architecture": {
+        "conv": "convolutional",
+        "conv_linear": "linear convolutional",
+        "deep": "deep MLP",
+        "denoising_conv": "denoising convolutional",
+        "mlp": "MLP",
+        "wide": "wide MLP",
+    },
+    "bottleneck": {
+        "gaussian": "VAE",
+        "importance_weighted": "IWAE",
+        "plain": "vanilla",
+        "regularized": "RAE",
+        "top_k": "top-k",
+        "vector_quantized": "VQ-VAE",
+        "wasserstein": "WAE",
+    },
+    "dataset": {
+        "cifar10": "CIFAR-10",
+        "digits": "8x8 digits",
+        "emnist": "EMNIST",
+        "fashion_mnist": "Fashion-MNIST",
+        "image_folder": "image folder",
+        "kmnist": "KMNIST",
+        "mnist": "MNIST",
+    },
+    "device": {"cpu": "CPU", "cuda": "CUDA GPU", "mps": "Apple GPU"},
+    "loss": {
+        "bce": "BCE",
+        "bernoulli": "Bernoulli likelihood",
+        "continuous_bernoulli": "continuous Bernoulli likelihood",
+        "gaussian": "Gaussian likelihood",
+        "l1": "L1",
+        "laplace": "Laplace likelihood",
+        "mse": "MSE",
+    },
+    "noise": {
+        "blur": "blur",
+        "compose": "several kinds of noise",
+        "dropout": "dropout noise",
+        "gaussian": "Gaussian noise",
+        "masking": "masking noise",
+        "none": "no noise",
+        "occlusion": "occlusion",
+        "salt_and_pepper": "salt-and-pepper noise",
+        "speckle": "speckle noise",
+    },
+    "optimizer": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"},
+    "schedule": {"constant": "constant learning rate", "one_cycle": "one-cycle schedule", "cosine": "cosine schedule"},
+    "variant": {
+        "conv_3_codes": "convolutional, code size 3",
+        "conv_64_codes": "convolutional, code size 64",
+        "fully_connected_3_codes": "fully connected, code size 3",
+        "fully_connected_64_codes": "fully connected, code size 64",
+        "relu_throughout": "ReLU",
+        "sigmoid_throughout": "sigmoid",
+    },
+}
+"""The display names of the choices whose name in the config is not one, by group."""
+
+_ACTIVATIONS = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU", "gelu": "GELU", "identity": "no activation"}
+_UPSAMPLING = {
+    "transposed": "transposed convolution",
+    "nearest": "nearest-neighbour upsampling",
+    "bilinear": "bilinear upsampling",
+    "pixel_shuffle": "pixel shuffle",
+}
+
+
+def choice_label(group: str, name: str) -> str:
+    """The display name of a choice of a config group: `VAE`; of a plugin, its name in words."""
+    return CHOICES.get(group, {}).get(name, name.replace("_", " "))
+
+
+def setting_label(key: str, value: str) -> str:
+    """A setting with its value, as it is typed on the command line, in words: `ReLU`, `128 units`, `code size 3`.
+
+    `key` is the dotted key; one without a dot, except for `seed`, is a group.
+    """
+    value = value.strip("'\"")
+    if key in _SETTINGS:
+        return _SETTINGS[key](value)
+    if "." not in key and key != "seed":
+        return choice_label(key, value)
+    return f"{key.rpartition('.')[2].replace('_', ' ')} {value.replace('_', ' ')}"
+
+
+def _hidden_label(value: str) -> str:
+    widths = re.findall(r"\d+", value)
+    return f"{'-'.join(widths)} units" if widths else "no hidden layer"
+
+
+def _residual_label(value: str) -> str:
+    return f"{'with' if value.lower() == 'true' else 'without'} residual connections"
+
+
+_SETTINGS: Mapping[str, Callable[[str], str]] = {
+    "architecture.activation": lambda value: _ACTIVATIONS.get(value, value),
+    "architecture.code_activation": lambda value: f"{_ACTIVATIONS.get(value, value)} on the code",
+    "architecture.hidden": _hidden_label,
+    "architecture.hidden_sizes": _hidden_label,
+    "architecture.residual": _residual_label,
+    "architecture.upsampling": lambda value: _UPSAMPLING.get(value, value),
+}
