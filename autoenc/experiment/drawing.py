@@ -12,6 +12,7 @@ from autoenc.data.datasets import Splits
 from autoenc.devices import Device, plain_device
 from autoenc.display_names import run_label
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_page import write_run_page
 from autoenc.experiment.run_scores import units_of
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, draw_pictures
@@ -50,11 +51,11 @@ def redraw_run(
     device: str,
     dataset_path: str | None = None,
 ) -> list[Path]:
-    """Draw pictures of a finished run into its `figures` folder, computed on the device `device`; returns their paths.
+    """Draw pictures of a finished run into its `figures` folder, and write its page again; returns the pictures' paths.
 
-    `names` are from `PICTURES`; None draws every picture that applies to the model. One that does not apply is left
-    out, with a warning. `projection` is how codes of more than two numbers are projected to a plane. `dataset_path` is
-    where the run's folder of pictures is now, if it was moved.
+    They are computed on the device `device`. `names` are from `PICTURES`; None draws every picture that applies to the
+    model. One that does not apply is left out, with a warning. `projection` is how codes of more than two numbers are
+    projected to a plane. `dataset_path` is where the run's folder of pictures is now, if it was moved.
 
     Raises:
         ValueError: the run or a picture does not exist, its figures are a link, or its images are not available, or are
@@ -71,9 +72,11 @@ def redraw_run(
     epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
     splits = config.build_splits(trained_on=trained.digests).to(used.torch_device)
     subject = _subject(trained.model, config, splits, device=used, snapshots=snapshots, projection=projection)
-    return draw_pictures(
+    paths = draw_pictures(
         subject, folder=run_directory.figures, names=names, title=run_label(config.values), epoch=epoch
     )
+    write_run_page(run_directory)
+    return paths
 
 
 def _check_names(names: Sequence[str] | None, *, projection: str) -> None:
