@@ -18,6 +18,7 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, draw_pictures
 from autoenc.pictures.loss_curves import Loss, draw_loss_curves
 from autoenc.pictures.subject import Subject
+from autoenc.progress import console
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
 from autoenc.trained_model import load_run
@@ -29,13 +30,14 @@ def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory
     """Draw the loss curves and the pictures that the config names, of the trained model."""
     config, position = prepared.config, state.position
     run_directory.figures.mkdir(exist_ok=True)
-    draw_loss_curves(
-        run_directory.metrics(),
-        path=run_directory.figures / "loss_curves.png",
-        loss=Loss(units_of(prepared)["loss"], denoising=config.noise.corrupts),
-        best_epoch=position.best_epoch,
-        title=run_label(config.values),
-    )
+    with console.status("Drawing pictures: loss_curves"):
+        draw_loss_curves(
+            run_directory.metrics(),
+            path=run_directory.figures / "loss_curves.png",
+            loss=Loss(units_of(prepared)["loss"], denoising=config.noise.corrupts),
+            best_epoch=position.best_epoch,
+            title=run_label(config.values),
+        )
     always = [name for name, entry in PICTURES.items() if entry.always]
     names = None if config.figures is None else [*always, *config.figures]
     subject = _subject(prepared.model, config, prepared.splits, device=prepared.device, snapshots=state.snapshots)

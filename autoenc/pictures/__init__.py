@@ -178,7 +178,8 @@ def draw_pictures(
 
     folder.mkdir(exist_ok=True)
     paths = []
-    for name in steps(list(PICTURES) if names is None else names, name="pictures"):
+    chosen = list(PICTURES) if names is None else names
+    for name in steps(chosen, name="Drawing pictures", item_name=str):
         picture = picture_class(name).measure(subject)
         if picture is not None:
             of_one_epoch = epoch is not None and not PICTURES[name].over_epochs
