@@ -49,16 +49,16 @@ def report_scores(summary: Mapping[str, Any]) -> None:
 
 
 def _report_rows(rows: list[ScoreRow], *, units: bool = False) -> None:
-    """Log a line for each score: the value, its baselines and perhaps its unit."""
+    """Log a line for each score: the value and the two best baselines; with `units`, all of them and the unit."""
     log.info("Test scores (± standard error over images), with baselines in brackets:")
-    cells = [
-        (row.name, row.value, f"({', '.join(map(' '.join, row.baselines))})" if row.baselines else "", row.unit)
-        for row in rows
-    ]
-    widths = [max(map(len, column), default=0) for column in zip(*cells, strict=True)]
+    cells = []
+    for row in rows:
+        baselines = ", ".join(map(" ".join, row.baselines if units else row.baselines[:2]))
+        cells.append((row.name, row.value, f"({baselines})" if baselines else "", row.unit if units else ""))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
-        shown = [f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)]
-        log.info("  %s", "  ".join(shown if units else shown[:-1]).rstrip())
+        padded = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        log.info("  %s", "  ".join(padded).rstrip())
 
 
 def _report_verdict(summary: Mapping[str, Any]) -> None:
@@ -71,7 +71,7 @@ def compare_command(run: Path) -> str:
     """The command that compares a run with those next to it: for `outputs/<date>/<time>`, all below `outputs`."""
     shown = Path(shown_path(run))
     folder = run.parent if shown.is_absolute() or len(shown.parts) == 1 else Path.cwd() / shown.parts[0]
-    return f"{command('compare')} {shlex.quote(shown_path(folder))}"
+    return f"{command('compare')} {shlex.quote('.' if folder == Path.cwd() else shown_path(folder))}"
 
 
 def rerun_command(run: Path) -> str:

@@ -41,8 +41,8 @@ def reasons(record: RunRecord, *, loses: bool) -> Iterator[Reason]:
         return
     found = [
         *_divergence(record),
-        *_poor_reconstructions(record),
         *_few_steps(record),
+        *_poor_reconstructions(record),
         *overfitting,
         *_linear_model(record),
         *_variational_model(record),
