@@ -54,7 +54,7 @@ def _report_rows(rows: list[ScoreRow], *, units: bool = False) -> None:
     cells = []
     for row in rows:
         baselines = ", ".join(map(" ".join, row.baselines if units else row.baselines[:2]))
-        cells.append((row.name, row.value, f"({baselines})" if baselines else "", row.unit if units else ""))
+        cells.append([row.name, row.value, *([row.unit] if units else []), f"({baselines})" if baselines else ""])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
