@@ -10,16 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autoenc.evaluation.metrics import DENOISING
 from autoenc.experiment.findings import Importance, findings
-from autoenc.experiment.score_rows import ScoreRow, score_rows
+from autoenc.experiment.score_rows import MAIN_SCORES, ScoreRow, score_rows
 from autoenc.experiment.verdict import verdict
 from autoenc.progress import shown_path
 from autoenc.runs import RunRecord
 
 log = logging.getLogger(__name__)
-
-MAIN_SCORES = ("denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy")
-"""The scores at the end of a run; the page has all of them."""
 
 MOST_FINDINGS = 3
 
@@ -54,7 +52,9 @@ def _report_rows(rows: list[ScoreRow], *, units: bool = False) -> None:
     cells = []
     for row in rows:
         baselines = ", ".join(map(" ".join, row.baselines if units else row.baselines[:2]))
-        cells.append([row.name, row.value, *([row.unit] if units else []), f"({baselines})" if baselines else ""])
+        # Of a denoising error, what tells it from the error on clean images.
+        unit = row.unit.rpartition("; ")[2] if row.name.startswith(DENOISING) else row.unit
+        cells.append([row.name, row.value, *([unit] if units else []), f"({baselines})" if baselines else ""])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))

@@ -116,7 +116,7 @@ def _findings(found: list[Finding]) -> Markup:
             "li",
             element("strong", finding.sentence),
             finding.explanation,
-            class_="reason" if finding.importance == Importance.REASON else "common",
+            class_="why" if finding.importance == Importance.REASON else "common",
         )
         for finding in found
     ]
@@ -165,7 +165,7 @@ def _picture(path: Path, title: str) -> Markup:
     if content is None:
         return element("p", element("a", f"Open {path.name}", href=link))
     data = f"data:{IMAGE_TYPES[path.suffix]};base64,{base64.b64encode(content).decode('ascii')}"
-    return element("a", element("img", src=data, alt=title, loading="lazy"), href=link)
+    return element("a", element("img", src=data, alt=title), href=link)
 
 
 def _settings(record: RunRecord) -> Markup:

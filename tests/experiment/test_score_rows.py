@@ -39,6 +39,12 @@ def test_each_score_has_its_own_baselines_the_best_first() -> None:
     assert next(iter(rows["linear_probe_accuracy"].baselines)) == ("pixels", "0.8")
 
 
+def test_the_main_scores_come_first() -> None:
+    names = [row.name for row in score_rows({"test": {"psnr": 1.0, **TEST}})]
+    assert names[:4] == ["denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy"]
+    assert names[4:] == ["psnr", "of_a_plugin_that_is_gone"]
+
+
 def test_a_score_beats_all_baselines_or_not() -> None:
     rows = {row.name: row.beats_all for row in score_rows({"test": TEST})}
     assert rows["mse"] is rows["denoising_mse"] is False
@@ -56,7 +62,7 @@ def test_a_value_has_the_digits_of_its_standard_error_and_a_short_unit() -> None
     assert rows["mse"][1] == "0.0196 ± 0.0012"
     assert rows["elbo_nats"].value == "-90"
     assert rows["mse"].unit == "mean squared error"
-    assert rows["denoising_mse"].unit == "from the noisy input to the clean image"
+    assert rows["denoising_mse"].unit == "mean squared error; from the noisy input to the clean image"
 
 
 def test_a_stranger_s_summary_has_no_rows() -> None:
