@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -78,6 +79,17 @@ def check_keys(values: Mapping[str, Any], *, allowed: Iterable[str], key: str) -
         if name not in choices:
             problem = f"there is no such key{nearest(str(name), choices)}; the keys are {listed(choices)}"
             raise ConfigError(join(key, name), problem, value=values[name])
+
+
+def as_utf8(name: str) -> str:
+    r"""The name of a file, with an escape such as `\xe9` for each byte that is not UTF-8."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def check_utf8(name: str, *, key: str) -> None:
+    """Refuse the name of a folder that a config file cannot store, because its bytes are not UTF-8."""
+    if name != as_utf8(name):
+        raise ConfigError(key, f"'{as_utf8(name)}' is not UTF-8, so no file can record it; rename the folder")
 
 
 def field_names(settings: type[Any]) -> list[str]:

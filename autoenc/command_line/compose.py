@@ -22,8 +22,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
+from autoenc.command_line.text_values import with_text
 from autoenc.runs import RunDirectory, printable
-from autoenc.settings import ConfigError, checked
+from autoenc.settings import ConfigError, check_utf8, checked
 
 SettingsType = TypeVar("SettingsType")
 
@@ -78,7 +79,11 @@ class Composer:
     """Composes the config of one command line. Its methods raise `ConfigError` for a mistake in it."""
 
     def __init__(self, flags: argparse.Namespace) -> None:
-        self.overrides: list[str] = list(flags.overrides)
+        for text in flags.overrides:
+            key, _, value = text.partition("=")
+            check_utf8(value, key=key)
+        check_utf8(str(Path.cwd()), key="the current folder")
+        self.overrides = [with_text(text) for text in flags.overrides]
         self.config_name: str = flags.config_name or "config"
         self.resume = self._take("resume")
         self.rerun = self._take("rerun")
@@ -232,16 +237,13 @@ def _check_sweep_override(override: Override, *, multirun: bool) -> None:
 
 
 def _folder(override: str, *, key: str) -> Path | None:
-    given = override.partition("=")[2]
-    try:
-        parsed = OverridesParser.create().parse_override(override)
-    except HydraException:  # a path may have characters that Hydra's grammar does not allow
-        return Path(given).expanduser()
+    parsed = OverridesParser.create().parse_override(override)
     if parsed.is_sweep_override():
-        raise ConfigError(key, "one folder at a time", value=given)
-    if parsed.value() == "":
+        raise ConfigError(key, "one folder at a time", value=override.partition("=")[2])
+    folder = OmegaConf.create({key: parsed.value()})[key]  # without the backslashes of a `${` that is a name's part
+    if folder == "":
         raise ConfigError(key, "it names no folder", value="")
-    return None if parsed.value() is None else Path(str(parsed.value())).expanduser()
+    return None if folder is None else Path(str(folder)).expanduser()
 
 
 def _absolute_folder(folder: str | None, *, flag: str) -> str | None:

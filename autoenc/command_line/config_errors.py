@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.exit_code import in_one_line
+from autoenc.overrides import as_value
 from autoenc.settings import ConfigError, listed, nearest
 
 Compose = Callable[[list[str]], DictConfig]
@@ -32,7 +33,7 @@ def explained(error: Exception, *, overrides: Sequence[str], compose: Compose, c
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return _unknown_choice(group, choice, choices=sorted(error.options))
     if isinstance(error, OverrideParseException):
-        return _unreadable_override(error.override)
+        return _unreadable_override(error)
     if unknown := re.match(r"Could not override '([^']+)'", str(error)):
         return _unknown_key(unknown[1], overrides=overrides, compose=compose, choices=choices) or error
     if str(error).startswith("Config group override must be"):  # `group=null` or `group=3`
@@ -42,12 +43,16 @@ def explained(error: Exception, *, overrides: Sequence[str], compose: Compose, c
     return error
 
 
-def _unreadable_override(override: str) -> ConfigError:
-    key, equals, value = override.partition("=")
+def _unreadable_override(error: OverrideParseException) -> ConfigError:
+    key, equals, value = error.override.partition("=")
     if not equals:
         return ConfigError(key, "a setting is written key=value, without spaces")
-    problem = f"it cannot be read; special characters need two pairs of quotes: \"{key}='{value}'\""
-    return ConfigError(key, problem, value=value)
+    first, *others = str(error).splitlines()
+    if first.startswith("LexerNoViableAltException"):
+        problem = "a text with special characters needs quotes that the shell keeps"
+        return ConfigError(key, f"{problem}: {key}={as_value(value)}", value=value)
+    reason = others[0] if first.startswith("Error parsing override") else first
+    return ConfigError(key, f"Hydra cannot read it: {reason}", value=value)
 
 
 def _unknown_choice(group: str, choice: str, *, choices: list[str]) -> ConfigError:

@@ -18,6 +18,7 @@ from autoenc.command_line.compose import Composer, node_settings, task_values
 from autoenc.command_line.hydra_internals import parse_flags, show_text
 from autoenc.command_line.output_folder import claimed_folder, configure_logging, open_log, write_hydra_files
 from autoenc.comparison.page import ComparisonSettings
+from autoenc.overrides import as_value
 from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -82,7 +83,7 @@ def _run(composer: Composer, config: DictConfig) -> int:
         log.info("The earlier run had tracker=%s. This one has none unless the command sets it.", earlier)
     # The first import of torch: all earlier errors are reported without it.
     from autoenc.config import parse
-    from autoenc.experiment.closing_report import as_value, command
+    from autoenc.experiment.closing_report import command
     from autoenc.experiment.preparation import prepare
     from autoenc.experiment.run import run_experiment
 

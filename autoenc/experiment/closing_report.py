@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.evaluation.metrics import DENOISING, find_metric
+from autoenc.overrides import as_value
 from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory
 
@@ -132,8 +132,3 @@ def command() -> str:
     """How this program was called, without its arguments."""
     called = Path(sys.argv[0])
     return f"python {shlex.quote(shown_path(called))}" if called.suffix == ".py" else called.name
-
-
-def as_value(text: str) -> str:
-    """A path as an override that both Hydra and a shell can read."""
-    return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(f"'{text}'")
