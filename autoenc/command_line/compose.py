@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
 from autoenc.command_line.text_values import with_text
+from autoenc.command_line.yaml_comments import Comments, read_comments
 from autoenc.runs import RunDirectory, printable
 from autoenc.settings import ConfigError, check_utf8, checked
 
@@ -138,6 +139,12 @@ class Composer:
         if not group:
             return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
         return [] if group == "hydra" or "." in group else sorted(self._loader.get_group_options(group))
+
+    def comments(self, name: str) -> Comments:
+        """The comments of a config, such as `architecture/conv`; none if Hydra finds no such file."""
+        folders = [element.path for element in self._loader.get_search_path().get_path()]
+        files = [Path(folder.removeprefix("file://")) / f"{name}.yaml" for folder in folders]
+        return next((read_comments(file) for file in files if file.is_file()), Comments("", {}))
 
     def _open_choices(self, group: str) -> list[str]:
         """The choices that the command line can make: those of an earlier run are made."""

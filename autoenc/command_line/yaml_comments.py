@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import yaml
 
-_STARTS_A_LINE = re.compile(r"\s|[\w ]+(\([^)]*\) \w+)?: ")
-"""What begins a new line in a joined comment: an indented table, or `Look for: ...`."""
+_STARTS_A_LINE = re.compile(r"\s|[A-Z][\w ]*(\([^)]*\) \w+)?: |\w+: ")
+"""What begins a new line in a joined comment: an indented table, `Look for: ...`, or a value and what it means."""
 
 
 class Comments(NamedTuple):
