@@ -14,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from autoenc.command_line.compose import Composer, node_settings, task_values
+from autoenc.command_line.config_errors import unknown_option
 from autoenc.command_line.hydra_internals import parse_flags, show_text
 from autoenc.command_line.output_folder import claimed_folder, configure_logging, open_log, write_hydra_files
 from autoenc.comparison.page import ComparisonSettings
@@ -34,6 +35,8 @@ def train(arguments: Sequence[str]) -> int:
     if flags.experimental_rerun is not None:
         raise ConfigError("--experimental-rerun", "it would unpickle a file, which can run code; use rerun=")
     composer = Composer(flags)
+    if flags.unknown_options:
+        raise unknown_option(flags.unknown_options[0], known=composer)
     if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion or flags.resolve:
         _show(flags, composer)
         insist_on_output()
