@@ -141,8 +141,10 @@ class Composer:
         """
         if not group:
             return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
+        if group == "hydra" or "." in group:
+            return []
         is_open = self.config_name != RUN_CONFIG or group == "tracker" or group.startswith("hydra/")
-        return sorted(self._loader.get_group_options(group)) if is_open and "." not in group else []
+        return sorted(self._loader.get_group_options(group)) if is_open else []
 
     def all_choices(self) -> list[str]:
         """The choices of all groups: `noise=blur`."""
