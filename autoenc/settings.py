@@ -146,7 +146,7 @@ SHORTEST_BEGINNING = 3
 
 
 def _simple(text: str) -> str:
-    return re.sub(r"[-_ ]", "", text.lower()) or text
+    return re.sub(r"[-_. ]", "", text.lower()) or text
 
 
 def _last_part(text: str) -> str:

@@ -77,7 +77,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "--help": "h usage",
     "--multirun": "sweep grid",
 }
-"""Other names of each, in lower case and without `-` and `_`."""
+"""Other names of each, in lower case and without `-`, `_` and dots."""
 
 MEANT: Mapping[str, list[str]] = {
     word: [ours for ours, others in OTHER_NAMES.items() if word in others.split()]
