@@ -129,9 +129,9 @@ def _report_health(sentences: list[str]) -> None:
 
 
 def command() -> str:
-    """How this program was called, without its arguments."""
+    """How the training command is called here, without its arguments: a notebook or a script is no such command."""
     called = Path(sys.argv[0])
-    return f"python {shlex.quote(shown_path(called))}" if called.suffix == ".py" else called.name
+    return f"python {shlex.quote(shown_path(called))}" if called.name == "train.py" else "autoenc-train"
 
 
 def as_value(text: str) -> str:
