@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.exit_code import in_one_line
+from autoenc.registry import plugins
 from autoenc.settings import ConfigError, listed, nearest
 
 Compose = Callable[[list[str]], DictConfig]
@@ -51,8 +52,16 @@ def _unreadable_override(override: str) -> ConfigError:
 
 
 def _unknown_choice(group: str, choice: str, *, choices: list[str]) -> ConfigError:
-    problem = f"there is no such choice{nearest(choice, choices)}; the choices are {listed(choices)}"
-    return ConfigError(group, problem, value=yaml.safe_load(choice))
+    value = yaml.safe_load(choice)
+    if (plugin := plugins(group).get(choice)) is not None:
+        place = f"{plugin.module.partition('.')[0]}/conf/{group}/{choice}.yaml"
+        problem = f"the plugin {plugin.value} is installed, but there is no YAML file with its defaults: {place}"
+        return ConfigError(group, problem, value=value)
+    known = f"the choices are {listed(choices)}"
+    if hint := nearest(choice, choices):
+        return ConfigError(group, f"there is no such choice{hint}; {known}", value=value)
+    problem = f"there is no such choice, and no installed package has the plugin '{group}.{choice}'; {known}"
+    return ConfigError(group, problem, value=value)
 
 
 def _no_choice(overrides: Sequence[str], *, choices: Choices) -> ConfigError | None:
