@@ -22,8 +22,8 @@ def as_html(record: RunRecord) -> str:
 
 def _title(record: RunRecord) -> str:
     settings = record.settings
-    groups = ("architecture", "bottleneck", "dataset", "noise")
-    names = [choice_label(group, str(settings[group])) for group in groups if group in settings]
+    shown = {group: settings.get(group) for group in ("architecture", "bottleneck", "dataset", "noise")}
+    names = [choice_label(group, str(choice)) for group, choice in shown.items() if choice not in {None, "none"}]
     code_size, epochs = settings.get("architecture.code_size"), len(record.history)
     return ", ".join([*names, f"code size {code_size}", f"{epochs} epoch{'' if epochs == 1 else 's'}"])
 

@@ -1,4 +1,4 @@
-"""Facts about the files of pictures: the range of their pixels, their pages and sizes, and lines about them for a log."""
+"""Facts about the files of pictures: the range of their pixels, their pages and sizes. Lines about them for a log."""
 
 from __future__ import annotations
 

@@ -632,9 +632,6 @@ def test_the_log_says_once_how_pictures_change(
         Image.new("RGB", size, (9, 200, 9)).save(tmp_path / f"{number}.png")
     build(tmp_path, resize=resize, size=[32, 32])
     assert caplog.text.count(f"dataset.resize={line}") == 1
-    caplog.clear()
-    build(tmp_path, resize=resize, size=[32, 32], limit=4)
-    assert "of 4 pictures" in caplog.text
 
 
 @pytest.mark.parametrize(
