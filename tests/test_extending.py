@@ -34,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = (folder / "venv").glob("lib/python*/site-packages")
     (packages / "this_environment.pth").write_text(sysconfig.get_path("purelib"))
     (command,) = re.findall(r"^pip (install .*)$", PAGE, re.MULTILINE)
-    pip = [sys.executable, "-m", "pip", "--python", folder / "venv" / "bin" / "python"]
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "venv" / "bin" / "python")]
     offline = ["--no-index", "--no-build-isolation", "--no-deps", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *shlex.split(command), *offline], check=True, cwd=folder)
     return folder

@@ -37,9 +37,9 @@ def compare(*folders: str | os.PathLike[str]) -> Comparison:
     return Comparison(rank(records, metric=usual_metric(records)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
-    """Runs next to each other, the best first. In a notebook it displays itself as tables; `print` shows Markdown.
+    """Runs next to each other, the best first. In a notebook it displays itself as tables, elsewhere as Markdown.
 
     Runs that differ only in their seed are one row of the tables, as in `autoenc-compare`. `rows` has every run.
     """
@@ -67,7 +67,7 @@ class Comparison:
         """The text of a CSV file, as `autoenc-compare --csv` writes it: a row for each run, with all digits."""
         return as_csv(self.runs)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return as_markdown(self._tables())
 
     def _repr_html_(self) -> str:

@@ -23,7 +23,7 @@ def as_html(record: RunRecord) -> str:
 def _title(record: RunRecord) -> str:
     settings = record.settings
     shown = {group: settings.get(group) for group in ("architecture", "bottleneck", "dataset", "noise")}
-    names = [choice_label(group, str(choice)) for group, choice in shown.items() if choice not in {None, "none"}]
+    names = [choice_label(group, str(name)) for group, name in shown.items() if name is not None and name != "none"]
     code_size, epochs = settings.get("architecture.code_size"), len(record.history)
     return ", ".join([*names, f"code size {code_size}", f"{epochs} epoch{'' if epochs == 1 else 's'}"])
 

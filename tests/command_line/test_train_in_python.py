@@ -118,7 +118,7 @@ def test_an_interrupted_run_raises_keyboard_interrupt_and_continues(
     continued = autoenc.train("resume=stopped")
     assert continued.scores == whole.scores
     codes = [run.encode(np.zeros((1, 1, 8, 8), dtype=np.float32)) for run in (whole, continued)]
-    np.testing.assert_array_equal(*codes)
+    np.testing.assert_array_equal(codes[0], codes[1])
 
 
 def test_the_package_imports_torch_and_hydra_only_when_they_are_needed(tmp_path: Path) -> None:

@@ -46,12 +46,12 @@ def test_it_has_the_settings_in_words_the_scores_and_the_picture(tmp_path: Path)
 
 def test_text_from_the_folder_is_escaped(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>"
-    settings = {"architecture": {"name": evil, "code_size": evil}, "dataset": {"name": evil}}
+    settings = {"architecture": {"name": evil, "code_size": evil}, "dataset": {"name": evil}, "noise": [evil]}
     summary = {"test": {evil: 1.0}, "units": {evil: evil}}
     html = as_html(record(tmp_path / "<b>", config=settings, summary=summary))
     assert "<script" not in html
     assert "<b>/" not in html
-    assert html.count("&lt;script&gt;") >= 4
+    assert html.count("&lt;script&gt;") == 6
 
 
 def test_without_scores_or_a_picture_there_is_the_state_alone(tmp_path: Path) -> None:
