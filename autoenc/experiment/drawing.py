@@ -10,7 +10,7 @@ from typing import Literal
 from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.devices import Device, plain_device
-from autoenc.experiment.announcement import title_of
+from autoenc.display_names import run_label
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.run_scores import units_of
 from autoenc.models.autoencoder import AutoEncoder
@@ -33,13 +33,13 @@ def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory
         path=run_directory.figures / "loss_curves.png",
         loss=Loss(units_of(prepared)["loss"], denoising=config.noise.corrupts),
         best_epoch=position.best_epoch,
-        title=title_of(config),
+        title=run_label(config.values),
     )
     always = [name for name, entry in PICTURES.items() if entry.always]
     names = None if config.figures is None else [*always, *config.figures]
     subject = _subject(prepared.model, config, prepared.splits, device=prepared.device, snapshots=state.snapshots)
     epoch = position.best_epoch or position.epoch
-    draw_pictures(subject, folder=run_directory.figures, names=names, title=title_of(config), epoch=epoch)
+    draw_pictures(subject, folder=run_directory.figures, names=names, title=run_label(config.values), epoch=epoch)
 
 
 def redraw_run(
@@ -71,7 +71,9 @@ def redraw_run(
     epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
     splits = config.build_splits(trained_on=trained.digests).to(used.torch_device)
     subject = _subject(trained.model, config, splits, device=used, snapshots=snapshots, projection=projection)
-    return draw_pictures(subject, folder=run_directory.figures, names=names, title=title_of(config), epoch=epoch)
+    return draw_pictures(
+        subject, folder=run_directory.figures, names=names, title=run_label(config.values), epoch=epoch
+    )
 
 
 def _check_names(names: Sequence[str] | None, *, projection: str) -> None:

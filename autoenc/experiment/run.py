@@ -10,10 +10,11 @@ import torch
 
 from autoenc.data.datasets import shown_indices
 from autoenc.data.datasets.binarization import draw as draw_binary
+from autoenc.display_names import run_label
 from autoenc.environment import describe_environment
 from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator
-from autoenc.experiment.announcement import announce, title_of
+from autoenc.experiment.announcement import announce
 from autoenc.experiment.closing_report import report
 from autoenc.experiment.drawing import draw_finished_run
 from autoenc.experiment.preparation import Prepared
@@ -68,7 +69,7 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
 
 def _build_tracker(prepared: Prepared, run_directory: RunDirectory) -> Tracker:
     config = prepared.config
-    tracked = TrackedRun(run_directory, title_of(config), values=config.values, units=units_of(prepared))
+    tracked = TrackedRun(run_directory, run_label(config.values), values=config.values, units=units_of(prepared))
     return config.tracker.build(tracked)
 
 
