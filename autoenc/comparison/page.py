@@ -122,8 +122,9 @@ def _check_records(records: Sequence[RunRecord], *, settings: ComparisonSettings
         for record in records:
             check_comparison(record.config, settings=settings)
     if all(f"test.{metric}" not in record.metrics for record in records):
-        measured = {name.removeprefix("test."): None for record in records for name in record.metrics if name.startswith("test.")}
-        raise ConfigError("comparison.metric", f"no run measured it; they have {', '.join(measured)}", value=metric)
+        names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test."))
+        measured = ", ".join(name.removeprefix("test.") for name in names)
+        raise ConfigError("comparison.metric", f"no run measured it; they have {measured}", value=metric)
 
 
 def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings) -> None:

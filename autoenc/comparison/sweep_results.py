@@ -1,4 +1,4 @@
-"""The results at the end of a sweep: a table, `comparison.csv`, `comparison.png` and `report.html`."""
+"""The results at the end of a sweep: a table, `comparison.csv`, `comparison.png`, `slides/` and `report.html`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from autoenc.settings import checked
 
 log = logging.getLogger(__name__)
 
-TABLE, PAGE, REPORT = "comparison.csv", "comparison.png", "report.html"
+TABLE, PAGE, SLIDES, REPORT = "comparison.csv", "comparison.png", "slides", "report.html"
 
 
 def finished_runs(folder: Path) -> list[Path]:
@@ -49,7 +49,7 @@ def jobs_of(folder: Path) -> list[RunRecord]:
 
 
 def compare_sweep(folder: Path) -> Path | None:
-    """Write the table, the page of pictures and the report of a sweep's jobs, and print the table.
+    """Write the table, the page of pictures, the slides and the report of a sweep's jobs, and print the table.
 
     Returns:
         the page of pictures; None if no job has finished or there is nothing to draw.
@@ -68,7 +68,13 @@ def compare_sweep(folder: Path) -> Path | None:
     try:
         write_text(folder / TABLE, as_csv(jobs))
         drawn = bool(finished) and draw_comparison(
-            finished, settings=settings, metric=name, title=title, path=folder / PAGE
+            finished,
+            settings=settings,
+            metric=name,
+            title=title,
+            path=folder / PAGE,
+            slides=folder / SLIDES,
+            figure_format=finished[0].config.get("figure_format", "png"),
         )
         write_report(jobs, folder / REPORT, title=settings.title or folder.name, metric=metric)
     finally:  # print the table even if, say, the disk is full
