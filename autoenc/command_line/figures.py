@@ -16,8 +16,8 @@ from autoenc.settings import ConfigError
 
 DESCRIPTION = """\
 Draw the pictures of a finished run into its folder of figures: all that apply to its model, or those that are named.
-The numbers of each picture, except for loss_curves, are stored next to it, as NAME.npz. For a sweep, draw the page that compares its runs again,
-after drawing the named pictures for each run.
+The numbers of each picture, except for loss_curves, are stored next to it, as NAME.npz. For a sweep, draw the page that
+compares its runs again, after drawing the named pictures for each run.
 """
 
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     devices = ("auto", "cpu", "cuda", "mps")
     parser.add_argument("--device", choices=devices, default="auto", help="where to compute (default: auto)")
     others, dataset_path = take_dataset_path(sys.argv[1:] if arguments is None else arguments)
-    options = parser.parse_args(others)
+    options = parser.parse_intermixed_args(others)  # RUN --format pdf PICTURE
     return exit_code(lambda: _draw(options, dataset_path=dataset_path))
 
 

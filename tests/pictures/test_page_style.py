@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -91,11 +92,15 @@ def test_texts_are_wrapped_between_words_and_inside_long_ones() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["svg", "pdf"])
-def test_vector_formats_have_the_size_and_the_places_of_the_page(tmp_path: Path, suffix: str) -> None:
+def test_vector_formats_have_the_size_and_the_places_of_the_page(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    caplog.set_level(logging.INFO)
     path = tmp_path / f"x.{suffix}"
     with house_style(), mpl.rc_context({"pdf.compression": 0}):
         page = Page(width=1280, height=640)
         page.line([(0, 0), (1280, 640)], color="red", width=1)
+        page.text("a title", x=640, y=20, size=12)
         page.image(np.zeros((2, 3, 3), dtype=np.uint8), left=128, top=256, scale=64)
         save(page.figure, path)
         first = path.read_bytes()
@@ -104,6 +109,7 @@ def test_vector_formats_have_the_size_and_the_places_of_the_page(tmp_path: Path,
     found = first.decode("latin-1")  # 72 units an inch, and 128 pixels
     for text in SVG_PLACES if suffix == "svg" else PDF_PLACES:
         assert re.search(text, found), text
+    assert not caplog.messages
 
 
 SVG_PLACES = (
