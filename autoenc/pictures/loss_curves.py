@@ -21,7 +21,7 @@ from autoenc.pictures.page import FRAME, INK, LABEL, MARGIN, SMALL, house_style,
 from autoenc.pictures.panels import SPACE, Corner, PanelPage, panel_page
 
 WIDTH, LEAST_WIDTH = 1600 - 2 * MARGIN, 1000 - 2 * MARGIN  # of a single chart, and of one of several
-HEIGHT, MOST_HEIGHT = 800, 1900  # a chart grows with the names beside it; at the most, it names the best runs only
+HEIGHT, MOST_HEIGHT = 800, 820  # a chart grows with the names beside it; at the most, it names the best runs only
 MOST_NAME = 420  # pixels of a run's name beside its curve, then it is wrapped
 MARKS = 8  # on a curve, about
 TRAIN, VALIDATION = "#12355b", "#d55e00"
@@ -30,7 +30,12 @@ LINE = (
     "training loss solid."
 )
 DENOISING_LOSS = "Denoising loss: the input is noisy, the target is the clean image."
-SEEDS = "Bold: the mean over seeds, to the last epoch that all of them have. Faint: the validation loss of each seed."
+SEEDS = (
+    "Lines: means over seeds, to the last epoch that all of them have. Band: from the lowest to the highest validation "
+    "loss of the seeds."
+)
+ONSET = "Ring: the lowest validation loss, if it rises afterwards by more than 2 %: overfitting begins."
+RISE = 1.02  # of the lowest validation loss, in the last epoch: it is not the noise of single epochs
 
 Row = Mapping[str, float | int | None]
 
@@ -94,7 +99,7 @@ def loss_curves_by_run(
     """The losses of several settings by epoch, in one chart for each kind of loss; call it inside `house_style`.
 
     Of each setting there is a name, for each of its seeds the rows of metrics.jsonl, and what its loss is. Several
-    seeds have a line through their mean, as far as all of them go, and faint lines. Of very many settings, those with
+    seeds have a line through their mean, as far as all of them go, and a band. Of very many settings, those with
     the lowest last loss are named. Values that are missing or not finite leave a gap.
 
     Raises:
@@ -110,7 +115,8 @@ def loss_curves_by_run(
     width = WIDTH if len(charts) == 1 else LEAST_WIDTH
     height = max(HEIGHT, *(names_height(chart.names) for chart in charts))
     seeds = SEEDS if any(len(seeds) > 1 for _, seeds in histories) else ""
-    line = " ".join(filter(None, [LINE, seeds, *(chart.remark for chart in charts)]))
+    onset = ONSET if any(curve.onset is not None for chart in charts for curve in chart.curves) else ""
+    line = " ".join(filter(None, [LINE, seeds, onset, *(chart.remark for chart in charts)]))
     headings = [chart.loss.explanation for chart in charts]
     page = panel_page(headings, width=width, height=height, columns=2, title=title, line=line)
     for chart, corner in zip(charts, page.corners, strict=True):
