@@ -106,7 +106,16 @@ def test_a_node_has_the_fields_of_its_class_and_no_others(node: str) -> None:
 
 
 def test_the_top_level_has_nothing_that_is_not_known() -> None:
-    assert set(contents("config.yaml")) == {"defaults", *NODES, "figures", "seed", "data_dir", "resume", "rerun"}
+    assert set(contents("config.yaml")) == {
+        "defaults",
+        *NODES,
+        "figures",
+        "figure_format",
+        "seed",
+        "data_dir",
+        "resume",
+        "rerun",
+    }
 
 
 @pytest.mark.parametrize("preset", [name for group, name in PRESETS if group == "experiment"])

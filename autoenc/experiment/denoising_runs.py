@@ -122,7 +122,8 @@ def write_matrices(tested: DenoisedRuns, *, settings: Denoising, device: Device,
     for row, (record, model) in enumerate(zip(tested.records, tested.models, strict=True)):
         run_directory = RunDirectory(record.path)
         run_directory.figures.mkdir(exist_ok=True)
-        paths.append(tested.picture([row]).draw(run_directory.figures, title=f"Denoising gains: {run_label(model.config.values)}"))
+        title, file_format = f"Denoising gains: {run_label(model.config.values)}", model.config.figure_format
+        paths.append(tested.picture([row]).draw(run_directory.figures, title=title, file_format=file_format))
         add_to_summary(run_directory, _scores(tested, row), by="denoising", settings=settings, device=device)
     if output is not None:
         output.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -75,6 +76,7 @@ def save(figure: Figure, path: Path) -> None:
     content = io.BytesIO()
     FigureCanvasAgg(figure)
     kind = path.suffix.removeprefix(".")
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph of a PDF
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # the same figure is the same file
     figure.savefig(content, format=kind, dpi=DPI, metadata=undated.get(kind))
     write_atomically(path, content.getvalue())
