@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import folders_among, folders_parser, positive
@@ -25,7 +26,7 @@ from autoenc.comparison.tables import (
     shown_keys,
 )
 from autoenc.comparison.where import parse_where
-from autoenc.pictures import FIGURE_FORMATS
+from autoenc.pictures import FigureFormat
 from autoenc.progress import console, insist_on_output
 from autoenc.runs import RunRecord, read_runs
 from autoenc.settings import ConfigError, listed
@@ -89,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - for standard output")
     what = "write a slide for each picture that compares these finished runs, those of the sweep if they are its jobs"
     parser.add_argument("--slides", type=Path, metavar="FOLDER", help=what)
-    parser.add_argument("--figure-format", choices=FIGURE_FORMATS, default="png", help="of the slides (default: png)")
+    parser.add_argument(
+        "--figure-format", choices=get_args(FigureFormat), default="png", help="of the slides (default: png)"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report of all these runs for a browser")
     return parser
 
@@ -122,7 +125,8 @@ def _compare(options: argparse.Namespace) -> int:
         title = ", ".join(folder.name or str(folder) for folder in options.folders)
         write_report(ranking.records, options.html.expanduser().absolute(), title=title, metric=shown.metric)
     if options.slides is not None:
-        draw_slides(ranking.records, options.slides.expanduser(), metric=shown.metric, figure_format=options.figure_format)
+        metric = None if options.metric is None else shown.metric
+        draw_slides(ranking.records, options.slides.expanduser(), metric=metric, figure_format=options.figure_format)
     insist_on_output()
     return 0
 

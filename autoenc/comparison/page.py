@@ -13,7 +13,7 @@ from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.labels import setting
 from autoenc.comparison.stored_pictures import stored_picture
 from autoenc.evaluation.metrics import current_key
-from autoenc.pictures import PICTURES
+from autoenc.pictures import PICTURES, FigureFormat
 from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError, NonNegativeInt, flattened, nearest
 
@@ -57,7 +57,7 @@ def draw_comparison(
     title: str,
     path: Path | None,
     slides: Path | None = None,
-    figure_format: str = "png",
+    figure_format: FigureFormat = "png",
 ) -> bool:
     """Draw finished runs, with `metric` in the charts: a page at `path`, and slides in the folder `slides`.
 
