@@ -16,8 +16,8 @@ from autoenc.pictures.panels import pixels_of
 from autoenc.runs import write_atomically
 
 WIDTH, HEIGHT = 1920, 1080
-LEAST_SCALE = 0.95
-"""Of a figure on a slide: its smallest text is then 20 pixels high, a fiftieth of the slide."""
+LEAST_SCALE = 0.85
+"""Of a figure on a slide: its smallest text is then 18 pixels high."""
 
 
 def is_readable(figure: Figure) -> bool:
