@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def is_readable(figure: Figure) -> bool:
 def save_slides(figures: Sequence[Figure], folder: Path, *, name: str, figure_format: str) -> None:
     """Write each figure on a white slide, as large as fits: `<name>.png`, or `<name>-1.png` and so on.
 
+    Older slides of this name and format are removed, which may have been more or fewer.
+
     Args:
         figures: drawn in `house_style`.
         folder: made if it does not exist.
@@ -47,6 +50,10 @@ def save_slides(figures: Sequence[Figure], folder: Path, *, name: str, figure_fo
             FigureCanvasAgg(figure)
             figure.savefig(content, format=figure_format, dpi=DPI, bbox_inches=_shape(figure))
         write_atomically(folder / f"{name}{number}.{figure_format}", content.getvalue())
+    written = {f"{name}{number}.{figure_format}" for number in numbers}
+    for older in folder.glob(f"{name}*.{figure_format}"):
+        if older.name not in written and re.fullmatch(rf"{name}(-\d+)?", older.stem):
+            older.unlink()
 
 
 def _slide(figure: Figure) -> Image.Image:

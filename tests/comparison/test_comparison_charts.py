@@ -43,10 +43,10 @@ def test_differences_are_paired_by_seed_from_the_best_setting() -> None:
     assert row.values == pytest.approx([0.01, 0.02, 0.03])
     half = 4.302653 * 0.01 / 3**0.5  # Student's t with two degrees of freedom
     assert row.ends == pytest.approx((0.02 - half, 0.02 + half))
-    assert row.text.splitlines()[1] == "may be chance"
+    assert row.text == "0.020 ± 0.025\n+10.0%, may be chance"
     assert all_of(figure(drawing)).count("MLP") == 1
     (clear,) = made("differences", [*seeds("conv", 0.1, 0.2), *seeds("mlp", 0.2, 0.3001)]).items
-    assert clear.text.splitlines()[1] == "more than chance"
+    assert clear.text.splitlines()[1] == "+66.7%, more than chance"
 
 
 def test_the_best_of_a_metric_whose_higher_values_are_better_is_the_highest() -> None:

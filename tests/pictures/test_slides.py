@@ -42,10 +42,12 @@ def test_a_figure_is_in_the_middle_of_its_slide_as_large_as_fits(
         assert places[0] == pytest.approx(dark.shape[1 - axis] - 1 - places[-1], abs=1)
 
 
-def test_several_figures_are_numbered(tmp_path: Path) -> None:
-    with house_style():
-        save_slides([page(90, 60).figure] * 3, tmp_path, name="codes", figure_format="png")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["codes-1.png", "codes-2.png", "codes-3.png"]
+def test_several_figures_are_numbered_and_older_ones_removed(tmp_path: Path) -> None:
+    (tmp_path / "codes_over_epochs.png").touch()
+    for count, names in ((1, {"codes.png"}), (3, {"codes-1.png", "codes-2.png", "codes-3.png"}), (1, {"codes.png"})):
+        with house_style():
+            save_slides([page(90, 60).figure] * count, tmp_path, name="codes", figure_format="png")
+        assert {path.name for path in tmp_path.iterdir()} == {*names, "codes_over_epochs.png"}
 
 
 def test_vector_slides_have_the_shape_of_a_slide_and_keep_their_images(tmp_path: Path) -> None:
