@@ -21,7 +21,7 @@ from autoenc.models.losses import LOSSES, LossSettings
 from autoenc.pictures import PICTURES, FigureFormat
 from autoenc.registry import Registry
 from autoenc.seeds import derived_seed
-from autoenc.settings import ConfigError, NonNegativeInt, check_keys, checked, field_names, listed
+from autoenc.settings import ConfigError, NonNegativeInt, check_keys, check_utf8, checked, field_names, listed
 from autoenc.trackers import TRACKERS, TrackerSettings
 from autoenc.trackers.choices import with_absolute_file
 from autoenc.training.optimizers import OPTIMIZERS, OptimizerSettings
@@ -223,6 +223,8 @@ def _absolute(folder: object, *, key: str) -> object:
         hint = "; is AUTOENC_DATA empty?" if key == "data_dir" else ""
         raise ConfigError(key, f"it names no folder{hint}", value="")
     try:
-        return str(Path(folder).expanduser().absolute())
+        absolute = str(Path(folder).expanduser().absolute())
     except RuntimeError as error:  # ~name of an unknown user
         raise ConfigError(key, str(error), value=folder) from None
+    check_utf8(absolute, key=key)
+    return absolute
