@@ -62,5 +62,6 @@ def _draw(options: argparse.Namespace, *, dataset_path: str | None) -> int:
         for path in drawn:
             console.print(str(path), soft_wrap=True)
     if is_sweep:
-        console.print(str(compare_sweep(options.run) or "no run of this sweep has finished"), soft_wrap=True)
+        page = compare_sweep(options.run, figure_format=options.format)
+        console.print(str(page or "no run of this sweep has finished"), soft_wrap=True)
     return 0

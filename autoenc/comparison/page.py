@@ -13,7 +13,7 @@ from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.labels import setting
 from autoenc.comparison.stored_pictures import stored_picture
 from autoenc.evaluation.metrics import current_key
-from autoenc.pictures import PICTURES
+from autoenc.pictures import PICTURES, FigureFormat
 from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError, NonNegativeInt, flattened, nearest
 
@@ -57,7 +57,7 @@ def draw_comparison(
     title: str,
     path: Path | None,
     slides: Path | None = None,
-    figure_format: str = "png",
+    figure_format: FigureFormat = "png",
 ) -> bool:
     """Draw finished runs, with `metric` in the charts: a page at `path`, and slides in the folder `slides`.
 
@@ -122,8 +122,9 @@ def _check_records(records: Sequence[RunRecord], *, settings: ComparisonSettings
         for record in records:
             check_comparison(record.config, settings=settings)
     if all(f"test.{metric}" not in record.metrics for record in records):
-        measured = {name.removeprefix("test."): None for record in records for name in record.metrics if name.startswith("test.")}
-        raise ConfigError("comparison.metric", f"no run measured it; they have {', '.join(measured)}", value=metric)
+        names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test."))
+        measured = ", ".join(name.removeprefix("test.") for name in names)
+        raise ConfigError("comparison.metric", f"no run measured it; they have {measured}", value=metric)
 
 
 def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings) -> None:

@@ -54,8 +54,8 @@ def error_by_setting(
     """Test and training errors by series against a number, with baselines on test; call it inside `house_style`.
 
     The setting's axis is logarithmic if its numbers are above zero and have a wide range. The errors' axis is as in
-    `value_axis`, of the metric's `scale`. Errors that are missing or not finite are left out. Of very many series, those
-    with the lowest last errors are drawn.
+    `value_axis`, of the metric's `scale`. Errors that are missing or not finite are left out. Of very many series,
+    those with the lowest last errors are drawn.
 
     Raises:
         ValueError: there is no point with a finite error.
@@ -141,9 +141,7 @@ def _finite(pairs: Iterable[tuple[float, float | None]]) -> NDArray[np.float64]:
 def _estimates(points: NDArray[np.float64]) -> list[tuple[float, Estimate]]:
     """The mean of the runs at each x."""
     places = np.unique(points[:, 0])
-    return [
-        (float(x), estimate(errors.tolist())) for x, errors in zip(places, _by_place(points, places), strict=True)
-    ]
+    return [(float(x), estimate(errors.tolist())) for x, errors in zip(places, _by_place(points, places), strict=True)]
 
 
 def _by_place(points: NDArray[np.float64], places: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -29,8 +29,9 @@ from autoenc.pictures.image_pixels import DENOISING_ERROR
 from autoenc.pictures.page import FRAME, GRID, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
 from autoenc.pictures.panels import SPACE, Corner, PanelPage, panel_page
 
-WIDTH, LEAST_WIDTH = 1600 - 2 * MARGIN, 1000 - 2 * MARGIN  # of a single chart, and of one of several
-HEIGHT, MOST_HEIGHT = 800, 820  # a chart grows with the names beside it; at the most, it names the best runs only
+WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800
+RUNS_WIDTH, LEAST_WIDTH = 1400 - 2 * MARGIN, 1000 - 2 * MARGIN  # of several runs: of the only chart, of one of several
+RUNS_HEIGHT, MOST_HEIGHT = 680, 820  # a chart grows with the names beside it; at the most, it names the best runs only
 MOST_NAME = 420  # pixels of a run's name beside its curve, then it is wrapped
 MARKS = 8  # on a curve, about
 TRAIN, VALIDATION = "#12355b", "#d55e00"
@@ -47,8 +48,7 @@ SEEDS = (
     "Lines: means over seeds, to the last epoch that all of them have. Band: from the lowest to the highest validation "
     "loss of the seeds."
 )
-ONSET = "Ring: the lowest validation loss, if it rises afterwards by more than 2 %: overfitting begins."
-RISE = 1.02  # of the lowest validation loss, in the last epoch: it is not the noise of single epochs
+ONSET = "Ring: overfitting begins; from here on the validation loss rises while the training loss falls."
 
 Row = Mapping[str, float | int | None]
 
@@ -132,8 +132,8 @@ def loss_curves_by_run(
         _chart([run for run, other in zip(runs, losses, strict=True) if other == loss], loss=loss)
         for loss in dict.fromkeys(losses)
     ]
-    width = WIDTH if len(charts) == 1 else LEAST_WIDTH
-    height = max(HEIGHT, *(names_height(chart.names) for chart in charts))
+    width = RUNS_WIDTH if len(charts) == 1 else LEAST_WIDTH
+    height = max(RUNS_HEIGHT, *(names_height(chart.names) for chart in charts))
     seeds = SEEDS if any(len(seeds) > 1 for _, seeds in histories) else ""
     onset = ONSET if any(curve.onset is not None for chart in charts for curve in chart.curves) else ""
     line = " ".join(filter(None, [LINE, seeds, onset, *(chart.remark for chart in charts)]))
@@ -155,9 +155,12 @@ class _Curve:
     marker: str
     dashes: str = "-"
     thin: bool = False
-    faint: bool = False
     shift: int = 0
     """Of the first marker: where curves run together, their markers stand side by side."""
+    band: NDArray[np.float64] | None = None
+    """The lowest and the highest loss of the seeds, (2, E)."""
+    onset: int | None = None
+    """The epoch at which overfitting begins."""
 
     @classmethod
     def of(cls, key: str, rows: Sequence[Row], **style: Any) -> Self:
@@ -186,13 +189,17 @@ class _Curve:
             self.losses,
             color=self.color,
             linestyle=self.dashes,
-            linewidth=1.4 if self.thin or self.faint else 2.2,
-            alpha=0.3 if self.faint else 0.7 if self.thin else 1,
+            linewidth=1.4 if self.thin else 2.2,
+            alpha=0.7 if self.thin else 1,
             marker=self.marker,
             markersize=7,
             markevery=finite & (marked | alone),
             label=self.name,
         )
+        if self.band is not None:
+            axes.fill_between(self.epochs, *self.band, color=self.color, alpha=0.2, linewidth=0)
+        if self.onset is not None:
+            draw_ring(axes, self.onset, float(self.losses[self.epochs == self.onset][0]), color=INK)
 
 
 class _Chart(NamedTuple):
@@ -206,12 +213,17 @@ class _Chart(NamedTuple):
 
 
 def _curves_of_setting(name: str, seeds: Sequence[Sequence[Row]], *, index: int) -> list[_Curve]:
-    """The curves of its only run; or those of the mean of its runs, and behind them the main curve of each run."""
-    if len(seeds) == 1:
-        return _curves_of_run(name, seeds[0], index=index)
-    singles = [_curves_of_run("_seed", rows, index=index)[0] for rows in seeds]
-    faint = [replace(curve, marker="", faint=True) for curve in singles]
-    return [*_curves_of_run(name, _mean_rows(seeds), index=index), *faint]
+    """The curves of its only run; or those of the mean of its runs, the main one with a band of its seeds."""
+    rows = seeds[0] if len(seeds) == 1 else _mean_rows(seeds)
+    main, *others = _curves_of_run(name, rows, index=index)
+    if len(seeds) > 1:
+        every = [_curves_of_run("_seed", rows, index=index)[0] for rows in seeds]
+        losses = np.array([curve.losses[np.isin(curve.epochs, main.epochs)] for curve in every])  # (seeds, E)
+        main = replace(main, band=np.array([losses.min(0), losses.max(0)]))
+    onset = overfitting_onset([row.get("train/loss") for row in rows], [row.get("validation/loss") for row in rows])
+    if onset is not None:
+        main = replace(main, onset=int(main.epochs[onset - 1]))
+    return [main, *others]
 
 
 def _mean_rows(seeds: Sequence[Sequence[Row]]) -> list[Row]:
@@ -252,7 +264,8 @@ def _chart(runs: Sequence[list[_Curve]], *, loss: Loss) -> _Chart:
 
 
 def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, height: int) -> Axes:
-    values = np.concatenate([curve.losses for curve in chart.curves])
+    bands = [curve.band.ravel() for curve in chart.curves if curve.band is not None]
+    values = np.concatenate([*(curve.losses for curve in chart.curves), *bands])
     epochs = np.concatenate([curve.epochs for curve in chart.curves])
     axes = chart_axes(
         page.page,

@@ -12,9 +12,7 @@ from autoenc.pictures.axis_ticks import plain, value_axis
 from autoenc.pictures.charts import row_axes, row_layout, write_column
 from autoenc.pictures.page import GRID, INK, SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
-from autoenc.pictures.scores_by_run import LOOKS, MOST_NAME, WIDTH
-
-LEAST_ROW = 2 * line_height(SMALL) + 2 * SPACE
+from autoenc.pictures.scores_by_run import LOOKS, MOST_NAME, MOST_ROW, ROOM, WIDTH
 
 
 class SettingRow(NamedTuple):
@@ -30,9 +28,7 @@ class SettingRow(NamedTuple):
     """The numbers in words, on the right, in one or two lines."""
 
 
-def rows_by_setting(
-    rows: Sequence[SettingRow], *, label: str, title: str, line: str, zero: bool = False
-) -> Figure:
+def rows_by_setting(rows: Sequence[SettingRow], *, label: str, title: str, line: str, zero: bool = False) -> Figure:
     """A row for each setting, on a linear axis; call it inside `house_style`.
 
     `label` is that of the axis. `line` explains the marks. With `zero`, the axis shows 0, with a line.
@@ -43,7 +39,7 @@ def rows_by_setting(
         [[row.name for row in rows]],
         width=WIDTH,
         most_name=MOST_NAME,
-        least_height=LEAST_ROW,
+        least_height=max(2 * line_height(SMALL) + 2 * SPACE, min(MOST_ROW, ROOM // len(rows))),
         columns_width=column,
         label=label,
     )

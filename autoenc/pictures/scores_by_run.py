@@ -19,13 +19,19 @@ from autoenc.pictures.panels import SPACE, Corner, panel_page
 
 WIDTH = 1400 - 2 * MARGIN
 MOST_NAME = 420  # pixels of a run's name, then it is wrapped
+ROOM, MOST_ROW = 440, 110  # pixels for the rows, which they fill if they are few
 
 APART = 0.27  # of a row's height, between the splits where intervals would hide each other
 SEEDS = (
     "Marks: means over seeds. Faint: the single seeds, with a bar from the lowest to the highest. Numbers: mean ± "
     "standard deviation."
 )
-BASELINES = (("\N{BLACK DIAMOND}", "D"), ("\N{BLACK STAR}", "*"), ("\N{MULTIPLICATION X}", "x"), ("\N{BLACK DOWN-POINTING TRIANGLE}", "v"))
+BASELINES = (
+    ("\N{BLACK DIAMOND}", "D"),
+    ("\N{BLACK STAR}", "*"),
+    ("\N{MULTIPLICATION X}", "x"),
+    ("\N{BLACK DOWN-POINTING TRIANGLE}", "v"),
+)
 """Of each baseline the marker as a letter, and the marker."""
 
 Scores = Mapping[str, float | None]
@@ -71,7 +77,7 @@ def scores_by_run(
         [[row.name for row in rows]],
         width=WIDTH,
         most_name=MOST_NAME,
-        least_height=line_height(SMALL) + (48 if several else 16),
+        least_height=max(line_height(SMALL) + (48 if several else 16), min(MOST_ROW, ROOM // len(rows))),
         columns_width=sum(widths),
         label=metric_label,
     )

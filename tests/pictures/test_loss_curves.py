@@ -198,7 +198,7 @@ def long_name(index: int, *, parts: int) -> str:
     return ", ".join([*words[:parts], f"seed {index}"])
 
 
-@pytest.mark.parametrize(("count", "parts"), [(2, 4), (24, 2), (60, 0), (60, 4)])
+@pytest.mark.parametrize(("count", "parts"), [(2, 4), (12, 2), (60, 0), (60, 4)])
 def test_names_stay_beside_their_axes_and_apart_however_many_there_are(count: int, parts: int) -> None:
     histories = [(long_name(index, parts=parts), falling(0.01 + 1e-5 * (count - index))) for index in range(count)]
     figure = by_run(*histories)
@@ -211,11 +211,11 @@ def test_names_stay_beside_their_axes_and_apart_however_many_there_are(count: in
         place = extent(name)
         assert box.y0 - 1 <= place.y0 < place.y1 <= box.y1 + 1
         assert place.x0 > box.x1
-    if count <= 24:
+    if count <= 12:
         assert len(names) == count
     else:
         best = [name for name, _ in histories[::-1]][: len(names)]  # the last is the lowest
-        assert 20 <= len(names) < count or parts == 0
+        assert 8 <= len(names) < count
         assert all(any(" ".join(text.get_text().split()).startswith(f"{name} ") for text in names) for name in best)
         grey = {line.get_label() for line in axes.lines if line.get_color() == FRAME}
         assert grey == {name for name, _ in histories} - set(best)
@@ -263,13 +263,23 @@ def test_runs_without_a_history_are_refused() -> None:
         by_run(("a", rows(1.0)), ("b", []))
 
 
-def test_seeds_have_a_mean_and_faint_lines() -> None:
+def test_seeds_have_a_mean_and_a_band() -> None:
     seeds = [rows(0.4, 0.2, 0.1, validation=[0.5, 0.3, 0.2]), rows(0.6, 0.4, validation=[0.7, 0.5])]
     histories = [("conv (2 seeds)", seeds), ("mlp (1 seed)", [rows(0.9, 0.8)])]
     figure = drawn(lambda: loss_curves_by_run(histories, losses=[Loss(UNIT)] * 2, title="a title"))
     assert lines(figure)["conv (2 seeds)"] == pytest.approx(np.array([[1, 0.6], [2, 0.4]]))  # the epochs of both
-    faint = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines if (line.get_alpha() or 1) < 0.5]
-    assert faint == [[[1, 0.5], [2, 0.3], [3, 0.2]], [[1, 0.7], [2, 0.5]]]
-    assert len({line.get_color() for line in figure.axes[0].lines}) == 2
-    assert "mean over seeds" in all_of(figure).replace("\n", " ")
+    (band,) = figure.axes[0].collections
+    corners = np.asarray(band.get_paths()[0].vertices).tolist()
+    assert all(corner in corners for corner in ([1, 0.5], [1, 0.7], [2, 0.3], [2, 0.5]))
+    assert max(x for x, _ in corners) == 2
+    assert len(figure.axes[0].lines) == 3  # two means on validation and training, and the run without a validation loss
+    assert "means over seeds" in all_of(figure).replace("\n", " ")
     check_layout(figure)
+
+
+def test_the_onset_of_overfitting_of_each_setting_has_a_ring() -> None:
+    overfits = rows(0.5, 0.4, 0.3, 0.2, 0.1, validation=[0.6, 0.5, 0.6, 0.7, 0.8])
+    figure = by_run(("small", overfits), ("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45])))
+    assert [points.tolist() for name, points in lines(figure).items() if name == "best"] == [[[2, 0.5]]]
+    assert "Ring: overfitting begins" in all_of(figure)
+    assert "Ring" not in all_of(by_run(("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45]))))
