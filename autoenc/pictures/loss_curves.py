@@ -15,10 +15,18 @@ from numpy.typing import NDArray
 
 from autoenc.evaluation.overfitting import overfitting_onset
 from autoenc.pictures.axis_ticks import integer_axis, number, value_axis
-from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring, names_height, write_in_middle
+from autoenc.pictures.charts import (
+    TRAINING_LINE,
+    VALIDATION_LINE,
+    LineLabel,
+    chart_axes,
+    draw_ring,
+    names_height,
+    write_in_middle,
+)
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.image_pixels import DENOISING_ERROR
-from autoenc.pictures.page import FRAME, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
+from autoenc.pictures.page import FRAME, GRID, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
 from autoenc.pictures.panels import SPACE, Corner, PanelPage, panel_page
 
 WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800
@@ -31,6 +39,10 @@ LINE = (
     "Solid: validation loss, with its last value; dashed: training loss. A run without a validation split has its "
     "training loss solid."
 )
+OVERFITTING = (
+    "Grey: overfitting, which begins after epoch {}. The validation loss rises while the training loss still falls."
+)
+NAME_BELOW = 0.85  # of the axes' height: higher curves would cross the name
 DENOISING_LOSS = "Denoising loss: the input is noisy, the target is the clean image."
 SEEDS = (
     "Lines: means over seeds, to the last epoch that all of them have. Band: from the lowest to the highest validation "
@@ -75,22 +87,29 @@ class Loss(NamedTuple):
 
 
 def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epoch: int | None, title: str) -> None:
-    """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`, and mark the best epoch.
+    """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`; mark the best epoch and overfitting.
 
     `history` are the rows of metrics.jsonl. Values that are not finite leave a gap.
 
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
     """
-    train = _Curve.of("train/loss", history, name="train", color=TRAIN, marker="o")
-    validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
+    style = {"name": "training", "color": TRAIN, "marker": "o", "dashes": TRAINING_LINE}
+    train = _Curve.of("train/loss", history, **style)
+    style = {"name": "validation", "color": VALIDATION, "marker": "s", "dashes": VALIDATION_LINE}
+    validation = _Curve.of("validation/loss", history, **style)
     curves = [curve for curve in (train, validation) if math.isfinite(curve.last)]
+    place = overfitting_onset(train.losses.tolist(), validation.losses.tolist())
+    onset = None if place is None else int(train.epochs[place - 1])
+    line = " ".join(filter(None, [loss.explanation, "" if onset is None else OVERFITTING.format(onset)]))
     with house_style():
-        page = panel_page([""], width=WIDTH, height=HEIGHT, title=title, line=loss.explanation)
+        page = panel_page([""], width=WIDTH, height=HEIGHT, title=title, line=line)
         chart = _Chart(loss, curves or [train], [curve.label for curve in curves])
         axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
         if best_epoch is not None:
             _mark_best(axes, curves, best_epoch=best_epoch)
+        if onset is not None:
+            _mark_overfitting(axes, curves, onset=onset)
         save(page.page.figure, path)
 
 
@@ -159,7 +178,7 @@ class _Curve:
     def label(self) -> LineLabel:
         """Its name with the last value."""
         text = wrapped(f"{self.name} {number(self.last)}", width=MOST_NAME, size=SMALL)
-        return LineLabel(text, self.last, self.color)
+        return LineLabel(text, self.last, self.color, self.dashes)
 
     def draw(self, axes: Axes) -> None:
         finite = np.isfinite(self.losses)
@@ -277,3 +296,14 @@ def _mark_best(axes: Axes, curves: Sequence[_Curve], *, best_epoch: int) -> None
     box = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # hides the grid line behind it
     place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset pixels", "ha": side}
     axes.annotate(label, (best_epoch, 0), (offset, SPACE), **place, va="bottom", size=LABEL, bbox=box)
+
+
+def _mark_overfitting(axes: Axes, curves: Sequence[_Curve], *, onset: int) -> None:
+    """Grey from the onset to the last epoch, with a name at the upper edge unless a curve is there."""
+    last = axes.get_xlim()[1]
+    axes.axvspan(onset, last, color=GRID, alpha=0.5, linewidth=0, zorder=0)
+    points = np.concatenate([np.column_stack([curve.epochs, curve.losses]) for curve in curves])  # (N, 2)
+    heights = (axes.transData - axes.transAxes).transform(points[points[:, 0] >= onset])[:, 1]
+    if np.nanmax(heights) < NAME_BELOW:
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset pixels", "ha": "right"}
+        axes.annotate("overfitting", (1, 1), (-SPACE, -SPACE), **place, va="top", size=LABEL)

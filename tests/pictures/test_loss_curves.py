@@ -76,12 +76,12 @@ def test_curves_pass_through_the_history_on_a_log_axis(of_run: Draw) -> None:
     figure = of_run(rows(0.5, 0.1, 0.05, validation=[0.6, 0.2, 0.1]))
     (axes,) = figure.axes
     assert axes.get_yscale() == "log"
-    assert lines(figure)["train"].tolist() == [[1, 0.5], [2, 0.1], [3, 0.05]]
+    assert lines(figure)["training"].tolist() == [[1, 0.5], [2, 0.1], [3, 0.05]]
     assert lines(figure)["validation"].tolist() == [[1, 0.6], [2, 0.2], [3, 0.1]]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", UNIT)
-    assert {"a title", "train 0.05000", "validation 0.1000"} <= set(written(figure))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", f"{UNIT} (log scale)")
+    assert {"a title", "training 0.05000", "validation 0.1000"} <= set(written(figure))
     train, validation = axes.lines[:2]
-    assert train.get_linestyle() != validation.get_linestyle()
+    assert (train.get_linestyle(), validation.get_linestyle()) == ("--", "-")
     assert train.get_marker() != validation.get_marker()
     check_layout(figure)
 
@@ -98,9 +98,24 @@ def test_the_best_epoch_is_marked_on_the_validation_curve(of_run: Draw, best: in
     assert box.y1 < axes.transData.transform((1, 0.08))[1]  # below every curve
 
 
+def test_overfitting_is_grey_from_its_onset_to_the_last_epoch(of_run: Draw) -> None:
+    training = [0.5, 0.2, 0.1, 0.09, 0.08, 0.07]
+    figure = of_run(rows(*training, validation=[0.6, 0.3, 0.21, 0.25, 0.28, 0.3]), best_epoch=3)
+    (grey,) = figure.axes[0].patches
+    assert grey.get_extents().transformed(figure.axes[0].transData.inverted()).x0 == pytest.approx(3)
+    assert "Grey: overfitting, which begins after epoch 3." in all_of(figure)
+    assert "overfitting" in written(figure)
+    check_layout(figure)
+    above_all = of_run(rows(*training, validation=[0.6, 0.3, 0.21, 0.25, 0.28, 0.9]), best_epoch=3)
+    assert "overfitting" not in written(above_all)  # it would hide the curve
+    fitting = of_run(rows(*training, validation=[0.6, 0.3, 0.21, 0.2, 0.19, 0.18]), best_epoch=6)
+    assert not fitting.axes[0].patches
+    assert "overfitting" not in all_of(fitting)
+
+
 def test_without_validation_there_is_one_curve_and_no_mark(of_run: Draw) -> None:
     figure = of_run(rows(0.5, 0.2, validation=[None, None]))
-    assert list(lines(figure)) == ["train"]
+    assert list(lines(figure)) == ["training"]
     assert not any("validation" in text or "best" in text for text in written(figure))
 
 
@@ -119,7 +134,7 @@ def test_a_gap_is_left_and_a_lone_point_is_seen(of_run: Draw) -> None:
     losses: list[float | None] = [0.5] * 40
     losses[11], losses[13], losses[20] = float("nan"), None, float("inf")
     figure = of_run(rows(*losses))
-    assert np.flatnonzero(np.isnan(lines(figure)["train"][:, 1])).tolist() == [11, 13, 20]
+    assert np.flatnonzero(np.isnan(lines(figure)["training"][:, 1])).tolist() == [11, 13, 20]
     marked = np.flatnonzero(np.asarray(figure.axes[0].lines[0].get_markevery())).tolist()
     assert marked == [0, 5, 10, 12, 15, 25, 30, 35]
 
@@ -135,7 +150,7 @@ def test_the_names_of_both_curves_do_not_overlap_and_keep_their_order(
 ) -> None:
     figure = of_run(rows(0.9, train, validation=[0.9, validation]))
     check_layout(figure)
-    first, second = (extent(named(figure, name)) for name in ("train", "validation"))
+    first, second = (extent(named(figure, name)) for name in ("training", "validation"))
     assert (first.y0 > second.y0) == (train > validation)
 
 
@@ -156,7 +171,7 @@ VAE = "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in 
 )
 def test_the_axis_has_the_unit_and_the_line_the_rest(of_run: Draw, loss: Loss, label: str, explanation: str) -> None:
     figure = of_run(rows(300, 200), loss=loss)
-    assert figure.axes[0].get_ylabel() == label
+    assert figure.axes[0].get_ylabel().replace("\n", " ").removesuffix(" (log scale)") == label
     assert "\n" not in label
     assert explanation in all_of(figure)
     check_layout(figure)
@@ -175,7 +190,7 @@ def test_each_run_has_its_validation_loss_solid_and_its_training_loss_dashed() -
     assert dashed.get_color() == solid["conv"].get_color() != solid["mlp"].get_color()
     assert {"conv 0.3000", "mlp 0.01000"} <= set(written(figure))
     assert figure.axes[0].get_yscale() == "log"
-    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("epoch", UNIT)
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("epoch", f"{UNIT} (log scale)")
 
 
 def long_name(index: int, *, parts: int) -> str:
@@ -221,7 +236,7 @@ def test_other_units_have_charts_of_their_own() -> None:
     runs = [("conv", falling(0.02)), ("vae", falling(100)), ("mlp", falling(0.03))]
     figure = by_run(*runs, units=[UNIT, "nats an image", UNIT])
     check_layout(figure)
-    assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, "nats an image"]
+    assert [axes.get_ylabel() for axes in figure.axes] == [f"{UNIT} (log scale)", "nats an image"]
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "linear"]
     assert [list(lines(figure, index)) for index in (0, 1)] == [["conv", "mlp"], ["vae"]]
 
@@ -230,7 +245,8 @@ def test_losses_of_denoisers_have_a_chart_of_their_own() -> None:
     losses = [PLAIN, Loss(UNIT, denoising=True)]
     histories = [("plain", [falling(0.02)]), ("denoiser", [falling(0.03)])]
     figure = drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
-    assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, f"denoising error: {UNIT}"]
+    labels = [" ".join(axes.get_ylabel().split()) for axes in figure.axes]
+    assert labels == [f"{UNIT} (log scale)", f"denoising error: {UNIT} (log scale)"]
     assert DENOISING_ERROR in all_of(figure)
 
 
