@@ -22,7 +22,7 @@ MOST_SEEDS = 200
 MOST_REASONS = 5
 LONGEST_VALUE, LONGEST_SENTENCE = 160, 600
 """Characters."""
-LAST_SETTINGS = ("data_dir", "resume", "rerun", "device", "figures")
+LAST_SETTINGS = ("data_dir", "resume", "rerun", "device", "figures", "figure_format")
 """They differ between machines, not between experiments."""
 LARGEST_EXACT = 2**53
 """From here on, the whole numbers of JavaScript have gaps."""
