@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--metric", metavar="KEY", help=f"what to rank by (default: {default})")
     parser.add_argument("--sort", metavar="[-]KEY", help="the order; - for descending (default: the best first)")
     rows = parser.add_mutually_exclusive_group()
-    rows.add_argument("--top", type=positive, metavar="N", help="only the first N of each ranking")
+    rows.add_argument("--top", type=positive, metavar="N", help="only the first N rows, of all rankings together")
     rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
     means = "combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t "
@@ -218,7 +218,7 @@ def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) 
     metrics: list[str] = []
     rows = ranking if shown.top is None or options.group_by is not None else ranking.first(shown.top)
     if shown.groups is not None:
-        groups = [group for each in shown.groups for group in each[: shown.top]]
+        groups = [group for each in shown.groups for group in each][: shown.top]
         keys = shown_keys(ranking, shown) if shown.columns is not None else all_columns(ranking.records)
         metrics = group_metrics(groups, keys) if groups else []
     if options.csv is not None:

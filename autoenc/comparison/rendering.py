@@ -63,15 +63,25 @@ def as_rich_table(columns: Sequence[Column], *, widest_name: int | None = None) 
     for one, lines in zip(columns, headings, strict=True):
         folded = widest_name is not None and not one.right
         table.add_column(
-            Text("\n".join([*[""] * (deepest - len(lines)), *lines])),
-            justify="right" if one.right else "left",
+            Text("\n".join([*[""] * (deepest - len(lines)), *lines]), justify="right" if one.right else "left"),
             no_wrap=not folded,
             overflow="fold",
             max_width=widest_name if folded else None,
         )
-    for number in range(len(columns[0].cells)):
-        table.add_row(*(Text(one.cells[number], style="bold" if number in one.best else "") for one in columns))
+    cells = [[cell.rjust(_width(one)) for cell in _aligned(one)] if one.right else one.cells for one in columns]
+    for number, row in enumerate(zip(*cells, strict=True)):
+        styles = ("bold" if number in one.best else "" for one in columns)
+        table.add_row(*(Text(cell, style=style) for cell, style in zip(row, styles, strict=True)))
     return table
+
+
+def _aligned(one: Column) -> Sequence[str]:
+    """The cells of a column; numbers line up, whatever follows them, such as half of an interval."""
+    if not one.right:
+        return one.cells
+    parts = [cell.partition(" ") for cell in one.cells]
+    widest = max((cell_len(space + rest) for _, space, rest in parts), default=0)
+    return [number + (space + rest).ljust(widest) for number, space, rest in parts]
 
 
 def heading_lines(key: str) -> list[str]:
@@ -88,7 +98,7 @@ def table_width(columns: Sequence[Column]) -> int:
 
 
 def _width(one: Column) -> int:
-    widest = max((cell_len(cell) for cell in one.cells), default=0)
+    widest = max((cell_len(cell) for cell in _aligned(one)), default=0)
     heading = max(cell_len(line) for line in heading_lines(one.key))
     return max(heading, widest if one.right else min(widest, WIDEST_NAME))
 
