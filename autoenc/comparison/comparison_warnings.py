@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from autoenc.comparison.formatting import listed_in_words
+from autoenc.comparison.formatting import as_typed, listed_in_words
 from autoenc.comparison.grouping import SEED, Group, has_mean
 from autoenc.comparison.keys import differing_settings, split_of
 from autoenc.comparison.ranking import (
@@ -91,7 +91,7 @@ def _other_losses(records: Sequence[RunRecord], *, split: str, name: str) -> lis
     """That runs were trained with another loss than the one that the ranking metric equals."""
     if name.removeprefix(DENOISING) not in LOSS_METRICS.values():
         return []
-    counts = Counter((record.settings.get("loss", ""), loss_metric_of(record)) for record in records)
+    counts = Counter((as_typed(record.settings.get("loss")), loss_metric_of(record)) for record in records)
     return [
         f"{_so_many(count, len(records))} trained with the loss {choice_label('loss', loss)}, which {split}.{own} "
         "measures."

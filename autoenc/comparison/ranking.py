@@ -58,8 +58,9 @@ class Section(NamedTuple):
 
 
 def in_words(apart: Mapping[str, str]) -> str:
-    """What distinguishes a section: `dataset MNIST, noise.std 0.3`."""
-    return ", ".join(f"{name} {value_label(name, value)}" for name, value in apart.items())
+    """What distinguishes a section: `dataset MNIST, Gaussian noise, noise.std 0.3`."""
+    labels = {key: value_label(key, text) for key, text in apart.items()}
+    return ", ".join(label if key in label else f"{key} {label}" for key, label in labels.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +206,7 @@ def loss_metric_of(record: RunRecord) -> str | None:
 
     None for other losses, and for a variational model, whose loss has a second term.
     """
-    objective, name = objective_of(record), LOSS_METRICS.get(record.settings.get("loss", ""))
+    objective, name = objective_of(record), LOSS_METRICS.get(as_typed(record.settings.get("loss")))
     return None if name is None or not objective.endswith("mse") else objective.removesuffix("mse") + name
 
 
