@@ -53,7 +53,9 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         announce(prepared)
         seconds_before = trainer.state.restore().position.seconds
         tracker.begin(run_directory.metrics())
+        run_directory.set_state("running", phase="training")
         trainer.train()
+        run_directory.set_state("running", phase="evaluating")
         trainer.state.use_best()
         begun = time.perf_counter()
         evaluation = evaluate(prepared)
@@ -62,6 +64,7 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         summary = summarize(prepared, trainer.state, evaluation, seconds=seconds)
         run_directory.write_test_errors(evaluation.test_errors, digest=prepared.splits.digests["test"])
         run_directory.write_summary(summary)
+        run_directory.set_state("running", phase="drawing")
         draw_finished_run(prepared, trainer.state, run_directory=run_directory)
     report(summary, run_directory)
     return summary

@@ -22,6 +22,7 @@ from autoenc.evaluation.frozen_noise import frozen_generator, inputs
 from autoenc.evaluation.health.examination import examine
 from autoenc.evaluation.probes import probe_indices
 from autoenc.evaluation.scores import Measured, measure
+from autoenc.experiment import run as story
 from autoenc.runs import RunDirectory
 from autoenc.training import loop
 from autoenc.training.checkpoints import load_last
@@ -287,3 +288,22 @@ def test_of_the_training_split_a_frozen_draw_is_scored_and_the_others_whole(trai
     for split, images in {"train": drawn, "validation": splits.validation.images, "test": splits.test.images}.items():
         assert summary[split]["mse"] == pytest.approx(trained.errors(images).mean().item(), rel=1e-5)
     assert len(splits.train) > 20
+
+
+def test_status_names_the_phase(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, Any] = {}
+
+    def noting(name: str, original: Any) -> Any:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            (folder,) = [path.parent for path in Path().rglob("status.json")]
+            found[name] = RunDirectory(folder).status()["phase"]
+            return original(*arguments, **named)
+
+        return noted
+
+    monkeypatch.setattr(loop.Trainer, "train", noting("train", loop.Trainer.train))
+    for name in ("evaluate", "draw_finished_run"):
+        monkeypatch.setattr(story, name, noting(name, getattr(story, name)))
+    folder = train(*TINY)
+    assert found == {"train": "training", "evaluate": "evaluating", "draw_finished_run": "drawing"}
+    assert RunDirectory(folder).status()["phase"] is None
