@@ -28,8 +28,8 @@ function buildCurves() {
   place.append(
     element(
       "div", { class: "tools" },
-      names.length > 1 ? selectBox("Of", { options: names.map((name) => [name, name]), value: names[0], change: choose }) : null,
-      withSeconds ? choice("By", { options: [["epoch", "epoch"], ["seconds", "seconds"]], value: "epoch", change: set("x") }) : null,
+      names.length > 1 ? selectBox("Metric", { options: names.map((name) => [name, name]), value: names[0], change: choose }) : null,
+      withSeconds ? choice("Against", { options: [["epoch", "epoch"], ["seconds", "seconds"]], value: "epoch", change: set("x") }) : null,
       checkbox("training", { checked: true, change: set("train") }),
       checkbox("validation", { checked: true, change: set("validation") }),
       log,

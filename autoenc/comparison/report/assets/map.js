@@ -205,7 +205,7 @@ function classNames(map, labels, places, box) {
     const of = [...labels.keys()].filter((point) => labels[point] === label);
     if (!of.length) return [];
     const [across, up] = [0, 2].map((offset) => median(of.map((point) => places.getUint16(4 * point + offset, true) / 65535)));
-    return [{ name: clipped(name, 90), label, x: box.left + across * box.width, y: box.top + (1 - up) * box.height }];
+    return [{ name: clipped(name, 90), x: box.left + across * box.width, y: box.top + (1 - up) * box.height }];
   });
   const placed = [];
   for (const each of names.sort((a, b) => a.y - b.y)) {
@@ -215,7 +215,7 @@ function classNames(map, labels, places, box) {
     }
     placed.push(each);
   }
-  return placed.map(({ name, label, x, y }) => paint(shape("text", { class: "class-name", x, y, dy: "0.35em", "text-anchor": "middle" }, name), classLook(label)));
+  return placed.map(({ name, x, y }) => shape("text", { class: "class-name", x, y, dy: "0.35em", "text-anchor": "middle" }, name));
 }
 
 function median(values) {

@@ -95,10 +95,10 @@ function pointTools(keys, changed) {
   };
   const across = [...[...settings.keys()].map((key) => [key, key, "settings"]), ...keys.map((key) => [key, key, "metrics"])];
   const controls = {
-    y: selectBox("Up", { options: keys.map((key) => [key, key]), value: pointView.y, change: set("y") }),
-    x: selectBox("Across", { options: across, value: pointView.x, change: set("x") }),
-    logY: checkbox("log up", { checked: pointView.logY, change: set("logY") }),
-    logX: checkbox("log across", { checked: pointView.logX, change: set("logX") }),
+    y: selectBox("Vertical", { options: keys.map((key) => [key, key]), value: pointView.y, change: set("y") }),
+    x: selectBox("Horizontal", { options: across, value: pointView.x, change: set("x") }),
+    logY: checkbox("log vertical", { checked: pointView.logY, change: set("logY") }),
+    logX: checkbox("log horizontal", { checked: pointView.logX, change: set("logX") }),
     lines: checkbox("lines", { checked: pointView.lines, change: set("lines") }),
   };
   const showView = () => {
