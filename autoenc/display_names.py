@@ -95,7 +95,6 @@ def setting_label(key: str, value: str) -> str:
     return f"{key.rpartition('.')[2].replace('_', ' ')} {value.replace('_', ' ')}"
 
 
-
 def value_label(key: str, value: str) -> str:
     """The value of a setting next to its key: a choice in words, such as `ReLU`; any other value as it is typed."""
     if key in _SETTINGS:

@@ -31,7 +31,8 @@ from autoenc.settings import ConfigError, listed
 DESCRIPTION = """\
 Compare the runs in some folders, finished or not: the settings that differ and the metrics, the best first. Only
 comparable numbers are ranked together: of images with the same content and the same unit, and for an error from a noisy
-input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval.
+input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval
+and the standard deviation.
 The best setting is compared with the others, paired by seed. Two runs are also compared key by key, and image by image.
 Nothing in the folders is changed or executed.
 """
@@ -78,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     rows.add_argument("--top", type=positive, metavar="N", help="only the first N rows, of all rankings together")
     rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
-    means = "combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t "
+    means = "combine runs with the same values of these: means, half of their 95 %% intervals by Student's t, standard deviations "
     means += f"(default: '{SETTINGS}', all settings that differ except the seed, if there are several seeds)"
     grouping = parser.add_mutually_exclusive_group()
     grouping.add_argument("--group-by", metavar="KEY,...", help=means)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from autoenc.comparison.formatting import as_typed, format_numbers, is_number
-from autoenc.comparison.keys import FIELDS, differing_settings, split_of, value_of
+from autoenc.comparison.keys import FIELDS, differing_settings, split_of, value_of, without_split
 from autoenc.comparison.ranking import (
     baseline_of,
     better_direction,
@@ -151,7 +151,7 @@ def units(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
     """The units of metrics by name without split, if known."""
     found: dict[str, dict[str, None]] = {}
     for key in keys:
-        name = key.partition(".")[2] if split_of(key) else key
+        name = without_split(key)
         for record in records:
             if key in record.metrics and record.unit(key):
                 found.setdefault(name, {})[record.unit(key)] = None
@@ -175,7 +175,9 @@ def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str
         *settings,  # those that are left: choices, such as the architecture
         *reversed(keys),
     ]
-    return [key for key in dict.fromkeys(order) if key in keys and key not in {metric, "run", "runs", "state", "why", "n"}]
+    return [
+        key for key in dict.fromkeys(order) if key in keys and key not in {metric, "run", "runs", "state", "why", "n"}
+    ]
 
 
 def _is_in_names(one: Column, names: Sequence[str]) -> bool:

@@ -64,7 +64,9 @@ def value_columns(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Column
     typed = [{key: as_typed(value) for key, value in each.items()} for each in (old, new)]
     keys = [key for key in {**old, **new} if typed[0].get(key) != typed[1].get(key)]
     cells = [[value_label(key, each[key]) if key in each else MISSING for key in keys] for each in typed]
-    return [Column(name, texts, right=False) for name, texts in zip(("key", FIRST, SECOND), (keys, *cells), strict=True)]
+    return [
+        Column(name, texts, right=False) for name, texts in zip(("key", FIRST, SECOND), (keys, *cells), strict=True)
+    ]
 
 
 def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:

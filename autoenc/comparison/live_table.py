@@ -59,7 +59,7 @@ def live_table(
     rows = [_row(record, now, after_training) for record in shown]
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
     columns = {name: cells for name, cells in columns.items() if name in ALWAYS or any(cells)}
-    if len(set(columns.get("device", ()))) < 2:
+    if len({*columns.get("device", ())} - {""}) < 2:
         columns.pop("device", None)
     if width is not None:
         columns = _fit(columns, width=width)
@@ -123,7 +123,7 @@ def _row(record: RunRecord, now: datetime, after_training: float) -> dict[str, s
         state = f"failed: {record.error_kind.replace('_', ' ')}"
     losses = {f"{split} loss": _last(record, f"{split}/loss") for split in ("train", "validation")}
     return {
-        "run": _name(record)[:LONGEST_NAME],
+        "run": _without_middle(_name(record), LONGEST_NAME),
         "state": state,
         "epoch": _epoch(record),
         **{name: "" if loss is None else f"{loss:.4g}" for name, loss in losses.items()},
@@ -135,9 +135,10 @@ def _row(record: RunRecord, now: datetime, after_training: float) -> dict[str, s
 
 
 def _name(record: RunRecord) -> str:
-    """The label of a sweep's job; of another run, whose folder is named by the time, also what it trains."""
-    named = record.sweep is not None or not record.config
-    return record.label if named else f"{record.label}: {run_label(record.config)}"
+    """The label of a sweep's job; of another run, what it trains and its folder, which is named by the time."""
+    if record.sweep is not None or not record.config:
+        return record.label
+    return f"{run_label(record.config)} ({record.label})"
 
 
 def _phase(record: RunRecord) -> str | None:
@@ -153,14 +154,14 @@ def _epoch(record: RunRecord) -> str:
 
 
 def _elapsed(record: RunRecord, now: datetime) -> str:
-    """Since the run started or was resumed; the process may be older than its run."""
+    """Since the run started or was resumed; of a run that has ended, at least its training and evaluation."""
     if record.state in ("waiting", "unreadable"):
         return ""
-    if "seconds.total" in record.metrics and record.state != "running":
-        return _duration(record.metrics["seconds.total"])
     start = _start(record)
     end = now if record.state == "running" else moment(record.status.get("finished_at")) or record.changed_at
-    return "" if start is None or end is None else _duration((end - start).total_seconds())
+    since = 0.0 if start is None or end is None else (end - start).total_seconds()
+    before = 0.0 if record.state == "running" else record.metrics.get("seconds.total", 0.0)  # without the pictures
+    return _duration(max(since, before)) if start is not None or before else ""
 
 
 def _start(record: RunRecord) -> datetime | None:

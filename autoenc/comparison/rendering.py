@@ -14,6 +14,7 @@ from rich.text import Text
 
 from autoenc.comparison.columns import Column, least_important_first
 from autoenc.comparison.formatting import listed_in_words
+from autoenc.comparison.keys import without_split
 from autoenc.comparison.tables import Line, Table
 
 STYLES = {"plain": "", "heading": "bold", "warning": "yellow", "note": "dim"}
@@ -30,12 +31,16 @@ LONGEST_WORD = 13
 def print_tables(parts: Iterable[Line | Table], *, metric: str | None, all_columns: bool, to: Console) -> None:
     """Print a comparison; on a terminal with the columns that fit, and a line that names the others.
 
-    The column of the metric is always shown. With `all_columns` all are, in lines as long as they need.
+    The column of the metric is always shown. With `all_columns` all are, in lines as long as they need. The units of
+    columns that are left out are too.
     """
     left_out: dict[str, None] = {}
+    shown: set[str] = set()
     after_line = True  # there is nothing above the first line
     for part in parts:
         if isinstance(part, Line):
+            if part.explains in set(map(without_split, left_out)) - set(map(without_split, shown)):
+                continue
             if part.kind == "heading" or not after_line:
                 to.print()
             to.print(Text(part.text, style=STYLES[part.kind]), soft_wrap=not to.is_terminal)
@@ -45,6 +50,7 @@ def print_tables(parts: Iterable[Line | Table], *, metric: str | None, all_colum
             if to.is_terminal and not all_columns:
                 columns = fit(part, metric=metric or "", into=to.width)
                 left_out |= {one.key: None for one in part if one not in columns}
+            shown |= {one.key for one in columns}
             if to.is_terminal and table_width(columns) <= to.width:
                 to.print(as_rich_table(columns, widest_name=WIDEST_NAME))
             else:

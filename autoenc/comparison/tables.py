@@ -37,6 +37,8 @@ class Line(NamedTuple):
 
     text: str
     kind: Literal["plain", "heading", "warning", "note"] = "plain"
+    explains: str = ""
+    """The metric, without its split, whose unit it names."""
 
 
 Table = list[Column]
@@ -78,14 +80,16 @@ def comparison_tables(ranking: Ranking, options: TableOptions) -> Iterator[Line 
     if same:
         yield Line(f"The same for all ranked runs: {', '.join(f'{key} {value}' for key, value in same.items())}.")
     for name, unit in units(ranked, [*keys, ranking.metric or ""]).items():
-        yield Line(f"{name}: {unit}", "note")
+        yield Line(f"{name}: {unit}", "note", explains=name)
     if options.groups is not None:
         yield Line(_explained_intervals([group for section in options.groups for group in section]), "note")
 
 
 def _explained_intervals(groups: Sequence[Group]) -> str:
     over = "seeds" if all(group.varying == (SEED,) for group in groups) else "runs"
-    note = f"±: half of the 95 % interval of the mean, by Student's t; sd: the standard deviation; n: the number of {over}"
+    note = (
+        f"±: half of the 95 % interval of the mean, by Student's t; sd: the standard deviation; n: the number of {over}"
+    )
     return f"{note} (compare.py --each-run lists the runs)"
 
 

@@ -105,9 +105,7 @@ class RunDirectory:
         state: State | None = self.status().get("state")
         return state
 
-    def set_state(
-        self, state: State, *, phase: Phase | None = None, error: Mapping[str, str] | None = None
-    ) -> None:
+    def set_state(self, state: State, *, phase: Phase | None = None, error: Mapping[str, str] | None = None) -> None:
         """Record the state of the run, of this process; `error` has a `kind` and a `message`."""
         import psutil
 
@@ -133,7 +131,9 @@ class RunDirectory:
         """Record that the run failed, on behalf of its process, which is gone and stays named in `status.json`."""
         now = datetime.now(UTC).isoformat()
         before = {"started_at": now, "host": None, "pid": None, "process_started_at": None, **self.status()}
-        self._write_json("status.json", {**before, "state": "failed", "phase": None, "finished_at": now, "error": dict(error)})
+        self._write_json(
+            "status.json", {**before, "state": "failed", "phase": None, "finished_at": now, "error": dict(error)}
+        )
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write `environment.json`."""

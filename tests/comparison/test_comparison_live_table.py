@@ -99,11 +99,12 @@ def test_evaluation_and_drawing_are_states_with_a_time_left() -> None:
     late = cells(replace(scored, changed_at=NOW - timedelta(minutes=5)), *done)
     assert "left" not in late
     assert cells(replace(scored, state="dead"))["state"] == "dead"
+    assert cells(done[1])["taken"] == "1:40"  # with the pictures, which the total of the summary leaves out
 
 
 def test_a_run_that_is_in_no_sweep_says_what_it_trains() -> None:
     single = record(label="2026-01-31/12-00-00", sweep=None)
-    assert cells(single)["run"] == "2026-01-31/12-00-00: linear autoencoder, code size 3, on 8x8 digits"
+    assert cells(single)["run"] == "linear autoencoder, code size 3, on 8x8 digits (2026-01-31/12-00-00)"
     assert cells(replace(single, config={}))["run"] == "2026-01-31/12-00-00"
 
 
@@ -141,6 +142,7 @@ def test_the_device_is_shown_if_it_differs() -> None:
     on_cpu = record("finished", summary=SUMMARY)
     on_gpu = record(environment={"device": "cuda (NVIDIA H200)"})
     assert "device" not in cells(on_cpu, on_cpu)
+    assert "device" not in cells(on_cpu, record("waiting", environment={}))
     assert cells(on_gpu, on_cpu)["device"] == "cuda (NVIDIA H200)"
 
 

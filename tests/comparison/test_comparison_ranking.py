@@ -297,7 +297,9 @@ def test_a_warning_says_which_runs_were_trained_for_something_else() -> None:
 
 def test_a_warning_says_which_runs_have_a_loss_that_another_metric_equals() -> None:
     scores = {"mse": 0.1, "mae": 0.2, "bce": 0.3, "psnr": 9.0}
-    runs = [record(f"{loss} {seed}", scores, loss={"name": loss}, seed=seed) for loss in ("mse", "l1") for seed in (0, 1)]
+    runs = [
+        record(f"{loss} {seed}", scores, loss={"name": loss}, seed=seed) for loss in ("mse", "l1") for seed in (0, 1)
+    ]
     measured = "2 of these 4 runs were trained with the loss"
     assert warnings(runs, "validation.mse") == [f"{measured} L1, which validation.mae measures."]
     assert warnings(runs, "validation.mae") == [f"{measured} MSE, which validation.mse measures."]

@@ -93,11 +93,23 @@ def test_numbers_line_up_whatever_follows_them() -> None:
     assert [line.index("0.") for line in printed_rows] == [printed_rows[0].index("0.120")] * 3
 
 
+def test_units_are_named_of_the_columns_that_there_is_room_for() -> None:
+    scores = {"mse": 0.1, "denoising_mse": 0.2, "elbo_nats": -9.0}
+    known = {"mse": "squares", "denoising_mse": "noisy squares", "elbo_nats": "nats an image"}
+    runs = [record(name, scores, units=known, seed=seed) for seed, name in enumerate(("a", "b"))]
+    assert "elbo_nats: nats an image" in shown(runs, metric="validation.mse")
+    narrow = shown(runs, metric="validation.mse", terminal=50)
+    assert "elbo_nats: nats an image" not in narrow
+    assert "mse: squares" in narrow
+
+
 def test_80_characters_show_the_names_of_groups_and_the_metric() -> None:
     settings = {f"architecture__{key}": key for key in "abcdefgh"}
     config = {**CONFIG, "architecture": {"name": "mlp", "code_size": 3, **dict.fromkeys("abcdefgh", 0)}}
     runs = [
-        record(f"{name} {seed}", {"mse": 0.1 + seed / 100}, config=config, seed=seed, **(settings if name == "b" else {}))
+        record(
+            f"{name} {seed}", {"mse": 0.1 + seed / 100}, config=config, seed=seed, **(settings if name == "b" else {})
+        )
         for name in "ab"
         for seed in range(3)
     ]

@@ -13,7 +13,10 @@ def test_settings_and_environments_that_differ() -> None:
     old = record("old", {"mse": 0.2})
     new = record("new", {"mse": 0.2}, noise=noise, environment={"device": "cpu", "git": git, "command_line": ["x"]})
     keys, first, second = (list(one.cells) for one in value_columns(old.settings, new.settings))
-    assert list(zip(keys, first, second, strict=True)) == [("noise", "no noise", "Gaussian noise"), ("noise.std", "-", "0.5")]
+    assert list(zip(keys, first, second, strict=True)) == [
+        ("noise", "no noise", "Gaussian noise"),
+        ("noise.std", "-", "0.5"),
+    ]
     environment = [part for part in difference_tables(old, new) if isinstance(part, list)][-1]
     assert environment[0].cells == ["threads", "git.commit", "git.dirty"]
 
