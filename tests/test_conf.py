@@ -12,8 +12,10 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from autoenc.comparison.charts import CHARTS
 from autoenc.comparison.page import ComparisonSettings
 from autoenc.config import GROUPS, ExperimentConfig, parse
+from autoenc.pictures import PICTURES
 from autoenc.registry import Registry
 from autoenc.settings import checked, field_names
 from autoenc.sweeps.launchers import LAUNCHERS
@@ -104,7 +106,16 @@ def test_a_node_has_the_fields_of_its_class_and_no_others(node: str) -> None:
 
 
 def test_the_top_level_has_nothing_that_is_not_known() -> None:
-    assert set(contents("config.yaml")) == {"defaults", *NODES, "figures", "seed", "data_dir", "resume", "rerun"}
+    assert set(contents("config.yaml")) == {
+        "defaults",
+        *NODES,
+        "figures",
+        "figure_format",
+        "seed",
+        "data_dir",
+        "resume",
+        "rerun",
+    }
 
 
 @pytest.mark.parametrize("preset", [name for group, name in PRESETS if group == "experiment"])
@@ -124,13 +135,7 @@ def test_what_a_preset_compares_is_what_its_runs_draw(preset: str) -> None:
     drawn = values.get("figures")
     if "comparison" in values:
         assert values["hydra"]["mode"] == "MULTIRUN"
-        needed = set(settings.pictures) - {
-            "loss_curves",
-            "final_losses",
-            "error_against",
-            "reconstructions",
-            "progress",
-        }
+        needed = set(settings.pictures) - {*CHARTS, *(name for name, entry in PICTURES.items() if entry.always)}
         assert drawn is None or needed <= set(drawn)
 
 

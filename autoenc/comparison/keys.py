@@ -22,7 +22,18 @@ FIELDS: dict[str, Callable[[RunRecord], Any]] = {
 }
 """They take precedence over a setting of the same name."""
 
-IRRELEVANT = ("data_dir", "resume", "rerun", "figures", "comparison", "evaluation", "tracker", "sweep", "hydra")
+IRRELEVANT = (
+    "data_dir",
+    "resume",
+    "rerun",
+    "figures",
+    "figure_format",
+    "comparison",
+    "evaluation",
+    "tracker",
+    "sweep",
+    "hydra",
+)
 IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every")
 """Settings that no training depends on: where things are, and what a run keeps, draws, measures and reports.
 

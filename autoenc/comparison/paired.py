@@ -20,9 +20,14 @@ MOST_PAIRS = 5
 
 def paired_difference(one: Group, other: Group, key: str) -> Estimate | None:
     """The mean of a metric's difference, `one` minus `other`, over their shared seeds; None if there are none."""
-    values, others = one.by_draw(key), other.by_draw(key)
-    differences = [value - others[draw] for draw, value in values.items() if draw in others]
+    differences = paired_values(one, other, key)
     return estimate(differences) if differences else None
+
+
+def paired_values(one: Group, other: Group, key: str) -> list[float]:
+    """A metric's differences, `one` minus `other`, for each seed that both have."""
+    values, others = one.by_draw(key), other.by_draw(key)
+    return [value - others[draw] for draw, value in values.items() if draw in others]
 
 
 def paired_lines(groups: Sequence[Group], key: str) -> list[str]:

@@ -6,7 +6,7 @@ import logging
 
 from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
-from autoenc.display_names import run_label
+from autoenc.display_names import choice_label, run_label
 from autoenc.experiment.preparation import Prepared
 from autoenc.models.autoencoder import AutoEncoder
 
@@ -22,9 +22,14 @@ def announce(prepared: Prepared) -> None:
     sizes = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = [f"{len(split):,} for {use}" for use, split in sizes.items() if len(split)]
     shape = "x".join(str(size) for size in splits.image_shape)
-    label = run_label(config.values)
-    log.info("%s. Device: %s.", label[0].upper() + label[1:], prepared.device.description)
-    log.info("%s parameters; images of %s: %s.", f"{model.parameter_count:,}", shape, ", ".join(counts))
+    log.debug("Training a %s.", run_label(config.values))  # for the log: the terminal has it already
+    images = f"images of {shape}: {', '.join(counts)}"
+    log.info(
+        "%s parameters, on %s; %s.",
+        f"{model.parameter_count:,}",
+        choice_label("device", prepared.device.description),
+        images,
+    )
     _report_duplicates(splits)
     _warn_of_unusual_settings(config, model)
 

@@ -18,11 +18,12 @@ from autoenc.experiment.announcement import announce
 from autoenc.experiment.closing_report import report
 from autoenc.experiment.drawing import draw_finished_run
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_page import write_run_page
 from autoenc.experiment.run_scores import evaluate, units_of
 from autoenc.experiment.status import recorded
 from autoenc.experiment.summary import summarize
 from autoenc.pictures.subject import followed_images
-from autoenc.runs import RunDirectory
+from autoenc.runs import RunDirectory, read_run
 from autoenc.seeds import derived_seed
 from autoenc.trackers import TrackedRun, Tracker
 from autoenc.training.interruption import Interruption
@@ -66,7 +67,8 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         run_directory.write_summary(summary)
         run_directory.set_state("running", phase="drawing")
         draw_finished_run(prepared, trainer.state, run_directory=run_directory)
-    report(summary, run_directory)
+        write_run_page(run_directory)
+    report(read_run(run_directory.path))
     return summary
 
 

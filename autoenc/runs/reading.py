@@ -54,6 +54,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "digests": {"*": _TEXT},
         "duplicates": {"*": (int,)},
         "device": _TEXT,
+        "health": {"dead_units": {"*": (int,)}},
         "evaluation": {"scores": {"settings": {}}},
     },
     "environment.json": {"device": _TEXT},

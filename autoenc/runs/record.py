@@ -46,7 +46,7 @@ class RunRecord:
     history: Sequence[Mapping[str, float | None]] = ()
     """Rows of `metrics.jsonl`, one per epoch."""
     status: Mapping[str, Any] = field(default_factory=dict)
-    """`status.json`. The times, `phase` and `host` are text, `pid` a number, `error` None or a `kind` and a `message`."""
+    """`status.json`. Times, `phase` and `host` are text, `pid` a number, `error` None or a `kind` and a `message`."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     """`environment.json`. `device` is text."""
     problems: tuple[str, ...] = ()

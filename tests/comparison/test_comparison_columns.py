@@ -52,7 +52,9 @@ def test_only_differing_settings_are_shown() -> None:
     assert differing_settings(runs) == ["architecture", "architecture.channels", "seed"]
     assert differing_settings([record("a"), record("b", training__patience=3)]) == ["training.patience"]
     assert differing_settings([record("a"), record("b", config={})]) == []
-    elsewhere = record("b", dataset__path="/b", data_dir="/b", figures=["codes"], training__snapshot_every=1)
+    elsewhere = record(
+        "b", dataset__path="/b", data_dir="/b", figures=["codes"], figure_format="svg", training__snapshot_every=1
+    )
     assert differing_settings([record("a"), elsewhere]) == ["dataset.path"]
 
 

@@ -13,12 +13,8 @@ from PIL import Image
 
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as figures_main
-from autoenc.comparison.page import (
-    ComparisonSettings,
-    _figure_or_warning,
-    check_comparison,
-    draw_comparison,
-)
+from autoenc.comparison.charts import chart
+from autoenc.comparison.page import ComparisonSettings, check_comparison, draw_comparison
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
 from autoenc.pictures import loss_curves
 from autoenc.pictures.codebook import Codebook
@@ -110,23 +106,22 @@ def test_a_sweep_is_ranked_by_what_its_runs_were_trained_for(tmp_path: Path) -> 
 def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable() -> None:
     scores = {"denoising_mse": 0.02, "pca_mse": 0.01, "linear_denoising_mse": 0.03}
     units = {"denoising_mse": "mean over pixels of the squared error, pixels in [0, 1]; from the noisy input"}
-    settings = dataclasses.replace(SETTINGS, against="architecture.code_size")
     runs = [record(str(size), scores, architecture__code_size=size, units=units) for size in (2, 4)]
     noisier = record("6", scores, noise={"name": "gaussian", "std": 1}, units=units)
 
-    def chart(name: str, *records: RunRecord) -> Figure:
+    def figure(name: str, *records: RunRecord) -> Figure:
+        drawing = chart(name, records, metric="denoising_mse", against="architecture.code_size")
         with house_style():
-            figure = _figure_or_warning(name, records, settings=settings, metric="denoising_mse")
-        assert figure is not None
-        return figure
+            return drawing.draw(drawing.items, drawing.title)
 
-    lines = {line.get_label(): line for line in chart("error_against", *runs).axes[0].get_lines()}
-    assert list(np.asarray(lines["best linear denoiser, test"].get_ydata())) == [0.03, 0.03]
+    lines = {line.get_label(): line for line in figure("error_against", *runs).axes[0].get_lines()}
+    assert list(np.asarray(lines["best linear denoiser"].get_ydata())) == [0.03, 0.03]
+    assert "PCA" not in lines  # it does not denoise
     label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error"
-    assert " ".join(chart("final_losses", *runs).axes[0].get_xlabel().split()) == label
+    assert " ".join(figure("final_losses", *runs).axes[0].get_xlabel().split()) == label
     for name in ("error_against", "final_losses"):
         for records, remarked in ((runs, False), ([*runs, noisier], True)):
-            texts = " ".join(text.get_text() for text in chart(name, *records).texts)
+            texts = " ".join(text.get_text() for text in figure(name, *records).texts)
             assert ("Not all are comparable: they differ in noise (no noise and Gaussian noise)." in texts) == remarked
 
 
@@ -188,7 +183,7 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")])
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
-    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
+    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: no run measured it; they have mse, loss"):
         draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")
 
 
@@ -229,7 +224,7 @@ def test_seeds_are_drawn_as_one_setting(
     drawn = {name: spy.call_args.args[0] for name, spy in spies.items()}
     names = ["conv, code size 2 (3 seeds)", "conv, code size 4 (3 seeds)", "mlp, code size 2 (1 seed)"]
     assert {name: len(seeds) for name, seeds in drawn["loss_curves_by_run"]} == dict(zip(names, (3, 3, 1), strict=True))
-    found = {name: tuple(seed["test"] for seed in seeds) for name, seeds in drawn["scores_by_run"]}
+    found = {row.name: tuple(seed["test"] for seed in row.seeds) for row in drawn["scores_by_run"]}
     assert found == dict(zip(names, errors.values(), strict=True))
     assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}
     assert "conv, code size 2, seed 2 (median of 3 by test.mse) has no numbers of the picture 'codebook'" in caplog.text

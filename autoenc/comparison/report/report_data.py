@@ -23,7 +23,7 @@ MOST_SEEDS = 200
 MOST_REASONS = 5
 LONGEST_VALUE, LONGEST_SENTENCE = 160, 600
 """Characters."""
-LAST_SETTINGS = ("data_dir", "resume", "rerun", "device", "figures")
+LAST_SETTINGS = ("data_dir", "resume", "rerun", "device", "figures", "figure_format")
 """They differ between machines, not between experiments."""
 LARGEST_EXACT = 2**53
 """From here on, the whole numbers of JavaScript have gaps."""
@@ -89,8 +89,8 @@ def _reasons(record: RunRecord) -> list[str]:
 def settings(records: Sequence[RunRecord]) -> Part:
     """The settings that differ, with the values of each key and the index of each run's value, and the shared ones.
 
-    -1 stands for a key that a run's config lacks. `labels` has the display names of values by key. `main` marks the settings in the tables of runs. If there are too
-    many, differing settings are kept before shared ones.
+    -1 stands for a key that a run's config lacks. `labels` has the display names of values by key. `main` marks the
+    settings in the tables of runs. If there are too many, differing settings are kept before shared ones.
     """
     main = set(differing_settings(records))
     keys = list(dict.fromkeys(key for record in records for key in record.settings))
