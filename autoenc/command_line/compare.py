@@ -83,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
     means = "combine runs with the same values of these: means, half of their 95 %% intervals by Student's t, and "
-    means += f"standard deviations (default: '{SETTINGS}', all settings that differ except the seed, if there are several seeds)"
+    means += f"standard deviations (default: '{SETTINGS}', all settings that differ except the seed, if there are "
+    means += "several seeds)"
     grouping = parser.add_mutually_exclusive_group()
     grouping.add_argument("--group-by", metavar="KEY,...", help=means)
     grouping.add_argument("--each-run", action="store_true", help="a row for each run, not for each setting")

@@ -197,12 +197,14 @@ def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:
 
 
 def group_columns(groups: Sequence[Group], *, metrics: Sequence[str], metric: str) -> list[Column]:
-    """The names of groups by several keys, these keys, the number of draws, the means, and the standard deviation of
+    """The names of groups that differ in several keys, all keys, the number of draws, the means, and the standard deviation of
     `metric`.
     """
+    keys = [_key_column(groups, key) for key in groups[0].values]
+    differing = [one for one in keys if len(set(one.cells)) > 1]
     columns = [
-        *([Column("runs", group_names(groups), right=False)] if len(groups[0].values) > 1 else []),
-        *(_key_column(groups, key) for key in groups[0].values),
+        *([Column("runs", group_names(groups), right=False)] if len(differing) > 1 else []),
+        *keys,
         Column("n", [str(len(group.draws)) for group in groups]),
         Column("left_out", [str(group.left_out or "") for group in groups]),
     ]

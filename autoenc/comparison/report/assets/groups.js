@@ -41,7 +41,7 @@ function withInterval({ mean, half }) {
   if (!(half > 1e-12 * Math.abs(mean))) return measured(mean); // a single seed, or a number that no seed changes
   const decimals = 1 - Math.floor(Math.log10(half));
   const digits = decimals + Math.ceil(Math.log10(Math.abs(mean) || half)); // of the mean
-  if (digits > MOST_DIGITS || half >= 1e7) return `${measured(mean)} \u00b1 ${half.toExponential(1).replace("e+", "e").replace("-", MINUS)}`;
+  if (digits > MOST_DIGITS || half >= 1e7) return `${measured(mean)} \u00b1 ${exponential(half)}`;
   const written = (value) => value.toLocaleString("en-US", { minimumFractionDigits: Math.max(0, decimals), maximumFractionDigits: Math.max(0, decimals) });
   return `${written(mean)} \u00b1 ${written(half)}`.replaceAll("-", MINUS);
 }

@@ -24,7 +24,7 @@ function deviationOf(metric, some) {
   const found = metric.key.includes(".") ? estimateOf(metric, some) : null;
   if (!(found?.sd > 1e-12 * Math.abs(found?.mean))) return null;
   const decimals = Math.max(0, 1 - Math.floor(Math.log10(found.sd)));
-  return element("span", { class: "sd" }, `sd ${decimals > 9 ? measured(found.sd) : found.sd.toFixed(decimals)}`);
+  return element("span", { class: "sd" }, `sd ${decimals > MOST_DIGITS ? exponential(found.sd) : found.sd.toFixed(decimals)}`);
 }
 
 /** The row of a setting with several seeds, and a button that shows its runs. */
