@@ -18,6 +18,7 @@ from autoenc.command_line.compose import Composer, node_settings, task_values
 from autoenc.command_line.hydra_internals import parse_flags, show_text
 from autoenc.command_line.output_folder import claimed_folder, configure_logging, open_log, write_hydra_files
 from autoenc.comparison.page import ComparisonSettings
+from autoenc.display_names import run_label
 from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -80,14 +81,18 @@ def _run(composer: Composer, config: DictConfig) -> int:
     configure_logging(config, node="hydra_logging")  # for what is logged before there is a folder
     if (earlier := composer.recorded_tracker) != "none" and not composer.tracker_overrides:
         log.info("The earlier run had tracker=%s. This one has none unless the command sets it.", earlier)
-    # The first import of torch: all earlier errors are reported without it.
+    values = task_values(config)
+    label = run_label(values)
+    verb, article = "Training" if composer.resume is None else "Continuing", "an" if label[0] in "aeiouM" else "a"
+    log.info("%s %s %s.", verb, article, label)
+    # The first import of torch, which takes seconds: all earlier errors and the line above do not wait for it.
     from autoenc.config import parse
     from autoenc.experiment.closing_report import as_value, command
     from autoenc.experiment.preparation import prepare
     from autoenc.experiment.run import run_experiment
 
     continues = None if composer.resume is None else RunDirectory(composer.resume)
-    prepared = prepare(parse(task_values(config)), continues=continues)
+    prepared = prepare(parse(values), continues=continues)
     run_directory = _open_folder(composer, config, values=prepared.config.values)
     chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
     try:

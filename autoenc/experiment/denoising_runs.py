@@ -13,6 +13,7 @@ from torch import Tensor
 
 from autoenc.comparison.exports import rows_as_csv, write_text
 from autoenc.devices import Device
+from autoenc.display_names import run_label
 from autoenc.evaluation.denoising_matrix import (
     DenoisingErrors,
     MeanGain,
@@ -26,7 +27,6 @@ from autoenc.evaluation.denoising_matrix import (
 )
 from autoenc.evaluation.evaluation_settings import Denoising
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR, METRICS
-from autoenc.experiment.announcement import title_of
 from autoenc.experiment.rescoring import add_to_summary
 from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 from autoenc.runs import RunDirectory, RunRecord, printable
@@ -122,7 +122,7 @@ def write_matrices(tested: DenoisedRuns, *, settings: Denoising, device: Device,
     for row, (record, model) in enumerate(zip(tested.records, tested.models, strict=True)):
         run_directory = RunDirectory(record.path)
         run_directory.figures.mkdir(exist_ok=True)
-        paths.append(tested.picture([row]).draw(run_directory.figures, title=title_of(model.config)))
+        paths.append(tested.picture([row]).draw(run_directory.figures, title=run_label(model.config.values)))
         add_to_summary(run_directory, _scores(tested, row), by="denoising", settings=settings, device=device)
     if output is not None:
         output.mkdir(exist_ok=True)

@@ -27,6 +27,8 @@ class PictureEntry(NamedTuple):
     class_name: str
     title: str
     """Its heading where several runs are compared."""
+    look_for: str
+    """The caption that says what to look for, in one or two sentences."""
     always: bool = False
     """Every run draws it, whatever its `figures` are."""
     over_epochs: bool = False
@@ -36,24 +38,123 @@ class PictureEntry(NamedTuple):
 
 
 PICTURES = {
-    "reconstructions": PictureEntry("Reconstructions", "The same test images, reconstructed", always=True),
-    "progress": PictureEntry("Progress", "Reconstructions as training went on", always=True, over_epochs=True),
-    "worst": PictureEntry("Worst", "The largest errors", compared=False),
-    "error_by_class": PictureEntry("ErrorByClass", "Test error by class"),
-    "codes": PictureEntry("Codes", "Codes of the test images"),
-    "codes_over_epochs": PictureEntry("CodesOverEpochs", "Codes as training went on", over_epochs=True, compared=False),
-    "decoder_grid": PictureEntry("DecoderGrid", "The decoder over its plane of codes"),
-    "interpolations": PictureEntry("Interpolations", "Interpolations between test images", compared=False),
-    "traversals": PictureEntry("Traversals", "Each number of a code, varied", compared=False),
-    "samples": PictureEntry("Samples", "Samples"),
-    "codebook": PictureEntry("Codebook", "Use of the codebook"),
-    "kernels": PictureEntry("Kernels", "Kernels of the first layer"),
-    "matrix": PictureEntry("Matrix", "A convolution as a matrix", compared=False),
-    "sparsity": PictureEntry("Sparsity", "How sparse the activations are"),
-    "gradients": PictureEntry("Gradients", "Gradient by layer"),
-    "spectrum": PictureEntry("Spectrum", "Spectrum of the reconstructions"),
+    "reconstructions": PictureEntry(
+        "Reconstructions",
+        "The same test images, reconstructed",
+        "Compare each image with its reconstruction: what a small code cannot hold is blurred or missing. The darker "
+        "the red, the larger the error of a pixel.",
+        always=True,
+    ),
+    "progress": PictureEntry(
+        "Progress",
+        "Reconstructions as training went on",
+        "The model usually learns an average image first, then the shapes, then the details. Rows that no longer "
+        "change show that training has settled.",
+        always=True,
+        over_epochs=True,
+    ),
+    "worst": PictureEntry(
+        "Worst",
+        "The largest errors",
+        "What do these images have in common? Often they are unusual, wrongly labelled, or replaced by a more common "
+        "shape.",
+        compared=False,
+    ),
+    "error_by_class": PictureEntry(
+        "ErrorByClass",
+        "Test error by class",
+        "Which classes are hardest? A class with a wide box has easy and hard images.",
+    ),
+    "codes": PictureEntry(
+        "Codes",
+        "Codes of the test images",
+        "Classes that form separate groups can be told apart by their codes, although the model never saw a label. "
+        "Classes that overlap look alike to it, or the projection hides what separates them.",
+    ),
+    "codes_over_epochs": PictureEntry(
+        "CodesOverEpochs",
+        "Codes as training went on",
+        "Before training, the codes are usually crowded together. Watch the classes move apart, and see whether they "
+        "still move at the end.",
+        over_epochs=True,
+        compared=False,
+    ),
+    "decoder_grid": PictureEntry(
+        "DecoderGrid",
+        "The decoder over its plane of codes",
+        "Each image is decoded from the code at its place. Find the regions of the classes, and how one shape turns "
+        "into another between them.",
+    ),
+    "interpolations": PictureEntry(
+        "Interpolations",
+        "Interpolations between test images",
+        "Do the images in the middle look real? In a smooth space of codes, one shape changes into the other. "
+        "Elsewhere, two images fade into each other or become blobs.",
+        compared=False,
+    ),
+    "traversals": PictureEntry(
+        "Traversals",
+        "Each number of a code, varied",
+        "What does each number of the code control: slant, thickness, class? A row that does not change belongs to a "
+        "number that the decoder ignores.",
+        compared=False,
+    ),
+    "samples": PictureEntry(
+        "Samples",
+        "Samples",
+        "Do images from N(0, I) look real, and do they vary? Only variational models are trained for this prior. The "
+        "mixture that is fitted to the training codes shows what the decoder can draw.",
+    ),
+    "codebook": PictureEntry(
+        "Codebook",
+        "Use of the codebook",
+        "An even use means that the code carries as many bits as it can. Entries without a use are wasted.",
+    ),
+    "kernels": PictureEntry(
+        "Kernels",
+        "Kernels of the first layer",
+        "Look for structure: strokes, edges and spots are patterns that the layer has learned to detect. Kernels that "
+        "look like random noise have learned little. Dead ones are crossed out.",
+    ),
+    "matrix": PictureEntry(
+        "Matrix",
+        "A convolution as a matrix",
+        "The same few weights repeat along the diagonals, and all other entries are 0: a convolution is a linear layer "
+        "with shared weights.",
+        compared=False,
+    ),
+    "sparsity": PictureEntry(
+        "Sparsity",
+        "How sparse the activations are",
+        "Long light bars mean that many units are off for a given image, as is usual with ReLU. Long dark bars mean "
+        "that few units carry most of the signal.",
+    ),
+    "gradients": PictureEntry(
+        "Gradients",
+        "Gradient by layer",
+        "If the norms shrink by orders of magnitude towards the image, the first layers hardly learn: the gradients "
+        "vanish.",
+    ),
+    "spectrum": PictureEntry(
+        "Spectrum",
+        "Spectrum of the reconstructions",
+        "Where the reconstructions lie below the originals, detail is lost, mostly at high frequencies. Peaks that the "
+        "originals do not have are artifacts, such as a checkerboard.",
+    ),
 }
 """Every picture whose numbers are stored next to it, by name, in the order in which they are drawn."""
+
+LOOK_FOR_IN_CURVES = (
+    "Both losses should fall and level off. If they still fall at the end, train longer. If the validation loss rises "
+    "while the training loss falls, the model overfits."
+)
+"""The caption of a run's `loss_curves`, which are drawn from its history."""
+
+LOOK_FOR_IN_HEAT_MAP = (
+    "Positive gains mean that the model removes noise, also of kinds that it was not trained on. Negative gains mean "
+    "that it does more harm than good."
+)
+"""The caption of `denoising_heat_map`, which `evaluation=denoising` draws."""
 
 
 def picture_class(name: str) -> type[Picture]:
@@ -77,7 +178,8 @@ def draw_pictures(
 
     folder.mkdir(exist_ok=True)
     paths = []
-    for name in steps(list(PICTURES) if names is None else names, name="pictures"):
+    chosen = list(PICTURES) if names is None else names
+    for name in steps(chosen, name="Drawing pictures", item_name=str):
         picture = picture_class(name).measure(subject)
         if picture is not None:
             of_one_epoch = epoch is not None and not PICTURES[name].over_epochs

@@ -36,6 +36,7 @@ class RunDirectory:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.figures = path / "figures"
+        self.page = path / "index.html"
 
     @classmethod
     def begin(cls, path: Path, *, config: Mapping[str, Any]) -> RunDirectory:
@@ -156,6 +157,10 @@ class RunDirectory:
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         write_atomically(self.path / TEST_ERRORS, content.getvalue())
+
+    def write_page(self, content: str) -> None:
+        """Write `index.html`, the page for a person."""
+        write_atomically(self.page, content.encode())
 
     def check_figures(self) -> None:
         """Refuse to draw into a linked folder: in a stranger's run, the link may lead anywhere.

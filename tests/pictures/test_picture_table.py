@@ -187,3 +187,10 @@ for name in PICTURES:
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
+
+
+def test_every_picture_has_a_caption_that_says_what_to_look_for() -> None:
+    for name, entry in PICTURES.items():
+        assert entry.look_for.endswith((".", "?")), name
+        assert 40 < len(entry.look_for) < 250, name
+    assert len({entry.look_for for entry in PICTURES.values()}) == len(PICTURES)
