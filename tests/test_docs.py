@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from autoenc.comparison.page import CHARTS
-from autoenc.pictures import PICTURES
+from autoenc.pictures import LOOK_FOR_IN_CURVES, PICTURES
 from tests.conftest import REPOSITORY
 
 CONF, DOCS = REPOSITORY / "conf", REPOSITORY / "docs"
@@ -84,10 +84,13 @@ def test_every_key_of_the_config_is_explained() -> None:
 
 
 def test_every_picture_is_explained() -> None:
-    """A run's pictures with the caption of the run's page; and all that a comparison can draw."""
+    """A run's pictures with the captions of the run's page; and all that a comparison can draw."""
     text, compared = (DOCS / "pictures.md").read_text().split("## Pictures of a comparison")
-    for name in PICTURES:
-        assert re.search(rf"^\| `{name}` \| ", text, re.MULTILINE), name
+    captions = {"loss_curves": LOOK_FOR_IN_CURVES, **{name: entry.look_for for name, entry in PICTURES.items()}}
+    for name, caption in captions.items():
+        row = re.search(rf"^\| `{name}` \| .* \| (.*) \|$", text, re.MULTILINE)
+        assert row is not None, name
+        assert row[1] == caption
     expected = {*CHARTS, *(name for name, entry in PICTURES.items() if entry.compared)}
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ", compared, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == expected
