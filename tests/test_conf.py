@@ -212,7 +212,7 @@ def test_the_experiment_of_system_a() -> None:
 
 def test_a_variant_goes_on_top_of_an_experiment() -> None:
     values = composed("experiment=linear_vs_conv", "variant=quick")
-    assert (values["training"]["epochs"], values["dataset"]["limit"]) == (2, 1000)
+    assert (values["training"]["epochs"], values["dataset"]["limit"], values["dataset"]["test_limit"]) == (2, 1000, 1000)
     assert values["dataset"]["name"] == "fashion_mnist"
 
 

@@ -21,7 +21,7 @@ from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 TEXT = "\n".join(page.read_text() for page in PAGES)
-SMALL = ["dataset.limit=64", "training.epochs=1", "device.threads=1"]
+SMALL = ["dataset.limit=64", "dataset.test_limit=64", "training.epochs=1", "device.threads=1"]
 
 
 def blocks(language: str) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+import autoenc
 from autoenc.command_line import main
 from autoenc.command_line.compose import config_directory
 from autoenc.command_line.hydra_internals import initialize
@@ -143,6 +144,18 @@ def test_an_early_run_is_resumed_from_the_start(train: Train) -> None:
     assert run.summary()["test"] == finished.summary()["test"]
     assert [row["epoch"] for row in run.metrics()] == [1, 2, 3]
     assert hydra_file.read_text() == "kept"
+
+
+def test_a_run_from_before_the_test_limit_keeps_its_test_images(train: Train) -> None:
+    run = train("dataset.limit=50", "dataset.test_limit=50", "training.epochs=1")
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    del config["dataset"]["test_limit"]  # as an earlier version wrote it
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    assert len(autoenc.load_run(run).split("test")) == 50  # refused if these are not the images of its checkpoint
+    assert main([f"rerun={run}", "hydra.run.dir=again"]) == 0
+    assert RunDirectory(Path("again")).summary()["digests"] == RunDirectory(run).summary()["digests"]
+    RunDirectory(run).set_state("interrupted")
+    assert main([f"resume={run}"]) == 0
 
 
 def test_the_closing_report_is_right_with_chdir(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
