@@ -23,6 +23,7 @@ from autoenc.evaluation.probes import probe_indices
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
 from autoenc.evaluation.scores import measure
 from autoenc.experiment.preparation import Prepared
+from autoenc.progress import steps
 from autoenc.training.step import NotFiniteError
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,9 @@ def evaluate(prepared: Prepared) -> Evaluation:
     images = {"train": _drawn(splits.train, most=config.evaluation.train_images)}
     images |= {"validation": splits.validation, "test": splits.test}
     scored = {name: ScoredSplit(name=name, split=images[name], trained=trained) for name in SPLITS}
-    measured = {name: _measure(each) for name, each in scored.items()}
+    measured = {
+        name: _measure(scored[name]) for name in steps(SPLITS, name="Evaluating", item_name="the {} split".format)
+    }
     units = units_of(prepared)
     names = dict.fromkeys([*(name for each in measured.values() for name in each.scores), *SPEED])
     test = inputs(splits.test.images, noise=config.noise, split="test", device=device)
