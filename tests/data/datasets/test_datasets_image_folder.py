@@ -615,7 +615,7 @@ def test_pictures_are_read_as_the_settings_say(tmp_path: Path) -> None:
         # 40x32 to a square: 32/40 of the width is left; 16x64: a quarter of the height.
         (
             "crop",
-            "crop cuts off a part of 4 of 6 pictures (34 % of the area on average, 75 % at most); dataset.resize=pad keeps",
+            "crop cuts off a part of 4 of 6 pictures (34 % of the area on average, 75 % at most); dataset.resize=pad",
         ),
         (
             "pad",
