@@ -107,7 +107,7 @@ class PictureFiles:
         more = f" and {len(listed) - MOST_LISTED:,} more" if len(listed) > MOST_LISTED else ""
         advice = "" if self.unreadable == "skip" else "; --unreadable skip leaves them out"
         problem = f"{share} cannot be read: {', '.join(listed[:MOST_LISTED])}{more}{advice}"
-        raise ConfigError(self.key, problem, value=str(self.root))
+        raise ConfigError(self.key, problem, value=self._description)
 
 
 def _stacked(read: Sequence[tuple[str, Tensor]]) -> Batch:

@@ -18,8 +18,8 @@ from torch import Tensor
 from autoenc.application.codes import model_facts
 from autoenc.application.image_batches import Batch, ImageSource, check_finite, counted, read_batches
 from autoenc.application.reconstructions import caption
+from autoenc.display_names import run_label
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
-from autoenc.experiment.announcement import title_of
 from autoenc.pictures.applied_pictures import ScoredPictures, draw_error_histograms, draw_odd_pictures
 from autoenc.runs import printable, write_atomically
 from autoenc.trained_model import TrainedModel
@@ -56,7 +56,7 @@ def score(run: TrainedModel, source: ImageSource, table: Path, *, baseline: Imag
     table.parent.mkdir(parents=True, exist_ok=True)
     _draw_sheet(run, yours, path=sheet)
     names = (caption(yours.description), caption(ordinary.description))
-    title = title_of(run.config)
+    title = run_label(run.config.values)
     draw_error_histograms(
         yours.errors, ordinary=ordinary.errors, names=names, path=histogram, title=title, line=headline
     )
@@ -161,7 +161,7 @@ def _draw_sheet(run: TrainedModel, yours: _Measured, *, path: Path) -> None:
         _scored(run, yours.oddest[:each]),
         ordinary=None if few else _scored(run, yours.most_ordinary[:each]),
         path=path,
-        title=f"{title_of(run.config)}\n{printable(yours.description)}, {counted(count)}, the oddest first",
+        title=f"{run_label(run.config.values)}\n{printable(yours.description)}, {counted(count)}, the oddest first",
     )
 
 

@@ -58,7 +58,8 @@ class ImageFolder(Dataset):
       only on their names.
 
     Two folders for one split, folders of splits without `train`, and `train` next to class folders are refused. `limit`
-    is the most images of each of these folders, drawn, so that every class may have some.
+    is the most images of `train`, and of `val` if it is the validation split; `test_limit` is the most for the test.
+    They are drawn, so that every class may have some.
 
     With `pages=all` each page of a file is an image, called `name.tif#2` for example. All pages of a file are in one
     split. `white` is the number that becomes white in every file; `max` is the brightest number in the files for
@@ -92,7 +93,10 @@ class ImageFolder(Dataset):
         with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
             # Before the threads start: about damaged EXIF data and the like; the pixels are intact.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-            pictures = {name: self._images(files, threads=threads) for name, files in layout.pools.items()}
+            pictures = {
+                name: self._images(files, limit=self.test_limit if name == "test" else self.limit, threads=threads)
+                for name, files in layout.pools.items()
+            }
             count = sum(map(len, pictures.values()))
             require_memory(
                 count * self.channels * math.prod(self.size) * copies_held(self),
@@ -106,12 +110,12 @@ class ImageFolder(Dataset):
         _log_splits(splits, folders=layout.folders)
         return splits
 
-    def _images(self, files: list[Picture], *, threads: ThreadPoolExecutor) -> list[Picture]:
+    def _images(self, files: list[Picture], *, limit: int | None, threads: ThreadPoolExecutor) -> list[Picture]:
         """The images to read from some files: each file or each of its pages, at most `limit`."""
         if self.pages == "all":
             counts = _mapped(count_pages, [file.path for file in files], task="counting pages", threads=threads)
             files = [image for file, count in zip(files, counts, strict=True) for image in file.paged(count)]
-        return files if self.limit is None else drawn(files, count=self.limit, purpose="limit")
+        return files if limit is None else drawn(files, count=limit, purpose="limit")
 
     def _brightest(self, pictures: Mapping[str, Sequence[Picture]], *, threads: ThreadPoolExecutor) -> float:
         """The brightest number in the files for training and validation."""

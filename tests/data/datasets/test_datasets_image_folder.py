@@ -288,16 +288,16 @@ def test_the_test_split_depends_only_on_the_names(tmp_path: Path) -> None:
 def test_a_limit_is_drawn_from_all_classes_and_no_more_is_read(tmp_path: Path) -> None:
     names = [f"{folder}/{number}.png" for folder in "abcd" for number in range(20)]
     painted = paint(tmp_path, *names)
-    splits = build(tmp_path, limit=20)
-    assert [len(part) for part in (splits.train, splits.test)] == [20, 20]
+    splits = build(tmp_path, limit=20, test_limit=15)
+    assert [len(part) for part in (splits.train, splits.test)] == [20, 15]
     assert len(set(splits.train.labels.tolist())) == 4
     assert brightness(splits).items() <= painted.items()
     assert list(splits.train.names or ()) == sorted(splits.train.names or ())
-    fewer = build(tmp_path, limit=10)
+    fewer = build(tmp_path, limit=10, test_limit=15)
     assert set(fewer.train.names or ()) < set(splits.train.names or ())
     for name in set(names) - set(brightness(splits)):
         (tmp_path / name).write_bytes(b"damaged")
-    assert brightness(build(tmp_path, limit=20)) == brightness(splits)
+    assert brightness(build(tmp_path, limit=20, test_limit=15)) == brightness(splits)
 
 
 @pytest.mark.parametrize(("count", "fraction", "shares"), [(1, 0.5, "0 would be"), (3, 0.1, "0 "), (3, 0.9, "3 ")])
@@ -341,8 +341,8 @@ def test_all_pages_of_a_file_are_in_one_split(tmp_path: Path, caplog: pytest.Log
 
 def test_a_limit_counts_pages(tmp_path: Path) -> None:
     stacks(tmp_path, files=4, pages=5)
-    splits = build(tmp_path, pages="all", limit=4)
-    assert [len(splits.train), len(splits.test)] == [4, 4]
+    splits = build(tmp_path, pages="all", limit=4, test_limit=3)
+    assert [len(splits.train), len(splits.test)] == [4, 3]
     assert list(splits.train.names or ()) == sorted(splits.train.names or ())
 
 
