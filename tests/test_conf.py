@@ -165,7 +165,7 @@ def test_every_file_begins_by_saying_what_it_is_about(path: str) -> None:
 
 
 def in_words(settings: type[Any], name: str) -> list[str]:
-    """What a comment has to say of a field's values, in the words of the error message: "at least 1", "relu", "null"."""
+    """What a comment says of a field's values, in the words of the error message: "at least 1", "relu", "null"."""
     with pytest.raises(ConfigError) as caught:
         checked(settings, {name: float("nan")}, key="")
     allowed = str(caught.value).partition("it must be ")[2]

@@ -197,8 +197,8 @@ def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:
 
 
 def group_columns(groups: Sequence[Group], *, metrics: Sequence[str], metric: str) -> list[Column]:
-    """The names of groups that differ in several keys, all keys, the number of draws, the means, and the standard deviation of
-    `metric`.
+    """The names of groups that differ in several keys, all keys, the number of draws, the means, and the standard
+    deviation of `metric`.
     """
     keys = [_key_column(groups, key) for key in groups[0].values]
     differing = [one for one in keys if len(set(one.cells)) > 1]
