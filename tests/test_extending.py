@@ -71,7 +71,8 @@ def test_its_commands_are_accepted(installed: Path) -> None:
         words = shlex.split(command)
         done = run(installed, *words, *([] if "--help" in words else ["--cfg", "job"]))
         assert (done.returncode, done.stderr) == (0, ""), command
-        assert "width: " in done.stdout
+        shown = "architecture.width=256 .* units of the hidden layer" if "--help" in words else "width: "
+        assert re.search(shown, done.stdout), command
 
 
 @pytest.mark.slow
