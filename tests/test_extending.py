@@ -42,7 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    command = [folder / "venv" / "bin" / "python", "-c", PROGRAM, *arguments]
+    command = [str(folder / "venv" / "bin" / "python"), "-c", PROGRAM, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
 
 

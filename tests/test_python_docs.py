@@ -76,6 +76,7 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
 def test_a_model_gives_the_type_that_it_is_given(elsewhere: Path) -> None:
     run = autoenc.train(*SMALL, "dataset.limit=64", "hydra.run.dir=run")
     tensors = run.split("test").images[:2]
+    given: Any
     for given in (tensors, tensors.numpy()):
         codes = run.encode(given)
         assert type(codes) is type(run.decode(codes)) is type(run.reconstruct(given)) is type(given)
