@@ -34,7 +34,8 @@ from autoenc.settings import ConfigError, listed
 DESCRIPTION = """\
 Compare the runs in some folders, finished or not: the settings that differ and the metrics, the best first. Only
 comparable numbers are ranked together: of images with the same content and the same unit, and for an error from a noisy
-input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval.
+input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval
+and the standard deviation.
 The best setting is compared with the others, paired by seed. Two runs are also compared key by key, and image by image.
 Nothing in the folders is changed or executed.
 """
@@ -78,11 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--metric", metavar="KEY", help=f"what to rank by (default: {default})")
     parser.add_argument("--sort", metavar="[-]KEY", help="the order; - for descending (default: the best first)")
     rows = parser.add_mutually_exclusive_group()
-    rows.add_argument("--top", type=positive, metavar="N", help="only the first N of each ranking")
+    rows.add_argument("--top", type=positive, metavar="N", help="only the first N rows, of all rankings together")
     rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
-    means = "combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t "
-    means += f"(default: '{SETTINGS}', all settings that differ except the seed, if there are several seeds)"
+    means = "combine runs with the same values of these: means, half of their 95 %% intervals by Student's t, and "
+    means += f"standard deviations (default: '{SETTINGS}', all settings that differ except the seed, if there are "
+    means += "several seeds)"
     grouping = parser.add_mutually_exclusive_group()
     grouping.add_argument("--group-by", metavar="KEY,...", help=means)
     grouping.add_argument("--each-run", action="store_true", help="a row for each run, not for each setting")
@@ -229,7 +231,7 @@ def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) 
     metrics: list[str] = []
     rows = ranking if shown.top is None or options.group_by is not None else ranking.first(shown.top)
     if shown.groups is not None:
-        groups = [group for each in shown.groups for group in each[: shown.top]]
+        groups = [group for each in shown.groups for group in each][: shown.top]
         keys = shown_keys(ranking, shown) if shown.columns is not None else all_columns(ranking.records)
         metrics = group_metrics(groups, keys) if groups else []
     if options.csv is not None:

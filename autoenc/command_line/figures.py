@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw what the command line names; returns the exit code."""
     parser = Parser(prog="figures.py", description=DESCRIPTION, epilog=DATASET_PATH_HELP)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
-    parser.add_argument("picture", nargs="*", default=[], metavar="PICTURE", help="codes, kernels, ... (default: all)")
+    parser.add_argument(
+        "picture", nargs="*", default=[], metavar="PICTURE", help="loss_curves, codes, ... (default: all)"
+    )
     parser.add_argument("--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA")
     formats = ("png", "svg", "pdf")
     parser.add_argument("--format", choices=formats, help="of the pictures' files (default: the run's figure_format)")

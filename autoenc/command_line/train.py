@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
 def train(arguments: Sequence[str]) -> int:
     """Do what the command line asks for; returns the exit code."""
     flags = parse_flags(arguments)
@@ -47,10 +48,17 @@ def train(arguments: Sequence[str]) -> int:
         from autoenc.command_line.sweep import sweep
 
         return sweep(composer, config)
-    return _run(composer, config)
+    run_once(composer, config)
+    return 0
 
 
-def _run(composer: Composer, config: DictConfig) -> int:
+def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
+    """Train one run in a new folder, or in that of the run to resume; returns the folder.
+
+    Raises:
+        ValueError: the run cannot begin; the message is one line.
+        SystemExit: a signal interrupted it; everything is saved.
+    """
     _check_command(composer, config)
     configure_logging(config, node="hydra_logging")  # for what is logged before there is a folder
     if (earlier := composer.recorded_tracker) != "none" and not composer.tracker_overrides:
@@ -76,7 +84,7 @@ def _run(composer: Composer, config: DictConfig) -> int:
         again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
         raise
-    return 0
+    return run_directory
 
 
 def _with_recorded_path(prepared: Prepared, run_directory: RunDirectory) -> Prepared:

@@ -105,6 +105,11 @@ def split_of(metric: str) -> str | None:
     return first if name and first in SPLITS else None
 
 
+def without_split(metric: str) -> str:
+    """`mse` of `test.mse`; a metric without a split as it is."""
+    return metric if split_of(metric) is None else metric.partition(".")[2]
+
+
 def is_pattern(text: str) -> bool:
     """Whether a text has wildcards."""
     return "*" in text or "?" in text

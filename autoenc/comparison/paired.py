@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.comparison.grouping import SEED, Group, group_names
-from autoenc.comparison.ranking import better_direction
+from autoenc.comparison.ranking import better_direction, in_words
 from autoenc.comparison.verdicts import verdict
 from autoenc.evaluation.estimates import Estimate, estimate
 
@@ -43,7 +43,7 @@ def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
     best = (max if better == "higher" else min)(means, key=means.__getitem__)
     names = group_names(groups)
     others = [number for number in means if number != best]
-    where = f" ({', '.join(f'{name} {value}' for name, value in groups[0].apart.items())})" if groups[0].apart else ""
+    where = f" ({in_words(groups[0].apart)})" if groups[0].apart else ""
     lines = [f"By {key}{where}, paired by seed (± half of the 95 % interval of the mean difference, by Student's t):"]
     differences = {number: paired_difference(groups[best], groups[number], key) for number in others}
     known = {number: each for number, each in differences.items() if each is not None and each.half_width is not None}

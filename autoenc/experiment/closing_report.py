@@ -84,5 +84,7 @@ def command(name: str = "train") -> str:
     """How one of our programs is called, without its arguments: as the running one was, if that is ours."""
     called = Path(sys.argv[0])
     ours = re.fullmatch(r"(autoenc-|)(?:train|figures|evaluate)(\.py|)", called.name)
-    called = called.with_name(f"{ours[1]}{name}{ours[2]}") if ours else Path("scripts") / f"{name}.py"
+    if ours is None:  # a notebook, or a program of someone else
+        return f"autoenc-{name}"
+    called = called.with_name(f"{ours[1]}{name}{ours[2]}")
     return f"python {shlex.quote(shown_path(called))}" if called.suffix == ".py" else called.name

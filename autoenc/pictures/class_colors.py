@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from autoenc.palette import CLASS_COLORS
 from autoenc.pictures.page import FRAME, LABEL, SMALL, Page, line_height, text_width, wrapped
 from autoenc.pictures.panels import Corner
 
-COLORS = (
-    *("#1c35ff", "#b07a00", "#b5215e", "#0087a9", "#285500"),
-    *("#f67981", "#69007d", "#07dac4", "#a9a9ff", "#c6cc18"),
-)
-"""Ten colours, none of them grey, which is for baselines.
-
-Found by a random search for the largest smallest distance in CAM02-UCS, and checked by a test: any two are at least 26
-apart, and at least 19 under full deuteranopia and protanopia, 15 under tritanopia.
-"""
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X")
-MOST_CLASSES = len(COLORS) * len(_MARKERS)
+MOST_CLASSES = len(CLASS_COLORS) * len(_MARKERS)
 """As many differ in colour or marker; further ones are grey."""
 
 MAX_NAME = 190  # pixels of a name in the legend, then it is wrapped
@@ -37,8 +29,8 @@ def look(index: int) -> Look:
     """The look of a class: 70 pairs of a colour and a marker, of which neighbours differ in both; then grey."""
     if index >= MOST_CLASSES:
         return Look(FRAME, "o")
-    turn, color = divmod(index, len(COLORS))
-    return Look(COLORS[color], _MARKERS[(color + turn) % len(_MARKERS)])
+    turn, color = divmod(index, len(CLASS_COLORS))
+    return Look(CLASS_COLORS[color], _MARKERS[(color + turn) % len(_MARKERS)])
 
 
 def shown_classes(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -179,7 +179,9 @@ def test_config_path_replaces_the_main_config(elsewhere: Path) -> None:
     own = elsewhere / "own"
     own.mkdir()
     text = (REPOSITORY / "conf" / "config.yaml").read_text()
-    (own / "config.yaml").write_text(text.replace("epochs: 20", "epochs: 1").replace("architecture: mlp", "architecture: linear"))
+    (own / "config.yaml").write_text(
+        text.replace("epochs: 20", "epochs: 1").replace("architecture: mlp", "architecture: linear")
+    )
     small = ["dataset.limit=50", "device.threads=1", "figures=[]"]
     assert main(["--config-path", "own", *small, "hydra.run.dir=run"]) == 0
     assert RunDirectory(Path("run")).summary()["epochs"] == 1

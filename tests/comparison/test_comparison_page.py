@@ -124,7 +124,7 @@ def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable(
     for name in ("error_against", "final_losses"):
         for records, remarked in ((runs, False), ([*runs, noisier], True)):
             texts = " ".join(text.get_text() for text in figure(name, *records).texts)
-            assert ("Not all are comparable: they differ in noise (none and gaussian)." in texts) == remarked
+            assert ("Not all are comparable: they differ in noise (no noise and Gaussian noise)." in texts) == remarked
 
 
 def test_a_sweep_file_is_read_as_written_and_names_no_folder_outside(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from autoenc.palette import CLASS_COLORS
 from autoenc.pictures import applied_pictures, gradients, loss_curves, scores_by_run, sparsity, spectrum
-from autoenc.pictures.class_colors import COLORS, look
+from autoenc.pictures.class_colors import look
 from autoenc.pictures.page import FRAME
 from tests.pictures.color_vision import VISIONS, as_seen, ciecam02, least_distance
 
@@ -36,13 +37,13 @@ def test_the_appearance_model_on_its_published_example() -> None:
 
 @pytest.mark.parametrize("vision", VISIONS)
 def test_ten_classes_can_be_told_apart(vision: str) -> None:
-    assert len(COLORS) == 10
-    assert least_distance(COLORS, vision) >= LEAST[vision]
+    assert len(CLASS_COLORS) == 10
+    assert least_distance(CLASS_COLORS, vision) >= LEAST[vision]
 
 
 def test_no_class_is_grey_like_a_baseline() -> None:
-    assert np.linalg.norm(as_seen(COLORS, "normal")[:, 1:], axis=1).min() >= 20
-    assert least_distance([*COLORS, FRAME], "normal") >= 22
+    assert np.linalg.norm(as_seen(CLASS_COLORS, "normal")[:, 1:], axis=1).min() >= 20
+    assert least_distance([*CLASS_COLORS, FRAME], "normal") >= 22
 
 
 def test_neighbours_differ_in_colour_and_marker_and_seventy_classes_in_one_of_them() -> None:
