@@ -72,7 +72,9 @@ def test_runs_and_columns_are_selected_and_sorted(folder: Path, capsys: pytest.C
 
 
 def cells(text: str) -> list[list[str]]:
-    return [line.split() for line in text.splitlines() if line.startswith(("convolutional ", "linear ")) and "(" not in line]
+    return [
+        line.split() for line in text.splitlines() if line.startswith(("convolutional ", "linear ")) and "(" not in line
+    ]
 
 
 def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +91,9 @@ def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "'settings' means all settings that differ, except the seed, and stands alone" in capsys.readouterr().err
     sorted_by_name = compare(capsys, "runs", "--sort", "-architecture")
     assert sorted_by_name.index("\nlinear") < sorted_by_name.index("\nconvolutional")
-    assert "\n| convolutional | 2 |  | **0.110 ± 0.127** |" in compare(capsys, "runs", "--metric=test.mse", "--markdown", "-")
+    assert "\n| convolutional | 2 |  | **0.110 ± 0.127** |" in compare(
+        capsys, "runs", "--metric=test.mse", "--markdown", "-"
+    )
 
 
 def test_a_table_without_several_seeds_is_one_of_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

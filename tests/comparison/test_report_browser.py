@@ -179,7 +179,9 @@ def test_the_ranking_columns_are_first(page: Page) -> None:
     assert page.run("return document.querySelector('.runs thead th[data-key]').dataset.key") == "validation.mse"
     assert page.header("test.mse").find_element("css selector", ".unit").text == "mean over pixels\u2026"
     page.go_to("points")
-    assert page.texts("#points .axis-label")[-1] == "architecture.code_size (log scale)"  # of numbers, before `architecture`
+    assert (
+        page.texts("#points .axis-label")[-1] == "architecture.code_size (log scale)"
+    )  # of numbers, before `architecture`
 
 
 def test_columns_are_chosen(page: Page) -> None:
