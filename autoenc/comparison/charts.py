@@ -5,6 +5,7 @@ To add a chart, write its function here and add it to `CHARTS`.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -128,8 +129,9 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
         if len(values) > 1:
             found = estimate(values)
             half = found.half_width or 0.0
-            clear = abs(found.mean) > half
-            text = f"{found.rounded}\n{'more than chance' if clear else 'may be chance'}"
+            share = found.mean / means[best] if means[best] else math.nan
+            chance = "more than chance" if abs(found.mean) > half else "may be chance"
+            text = f"{found.rounded}\n{share:+.1%}, {chance}"
             rows.append(SettingRow(name, found.mean, values, (found.mean - half, found.mean + half), text))
     if not rows:
         raise ValueError("it needs two seeds that two settings share")

@@ -67,13 +67,12 @@ def compare_sweep(folder: Path, *, figure_format: FigureFormat | None = None) ->
         ConfigError: the jobs cannot be compared as `sweep.json` says.
         OSError: a file cannot be read or written.
     """
-    settings = checked(ComparisonSettings, read_sweep(folder).comparison, key="comparison")
     jobs = jobs_of(folder)
     finished = [record for record in jobs if record.finished]
+    settings, name = comparison_of(folder, finished)
     count = f"{len(finished)}" if len(finished) == len(jobs) else f"{len(finished)} of {len(jobs)}"
     title = settings.title or f"{count} runs compared"
     metric = _metric(finished, settings)
-    name = settings.metric or (metric or "").partition(".")[2]
     try:
         write_text(folder / TABLE, as_csv(jobs))
         drawn = bool(finished) and draw_comparison(
@@ -96,6 +95,16 @@ def compare_sweep(folder: Path, *, figure_format: FigureFormat | None = None) ->
     return folder / PAGE if drawn else None
 
 
+def comparison_of(sweep: Path | None, finished: Sequence[RunRecord]) -> tuple[ComparisonSettings, str]:
+    """How a sweep compares its finished runs, and the metric of its charts without the split.
+
+    Raises:
+        ConfigError: `sweep.json` cannot be read.
+    """
+    settings = USUAL if sweep is None else checked(ComparisonSettings, read_sweep(sweep).comparison, key="comparison")
+    return settings, settings.metric or (_metric(finished, settings) or "").partition(".")[2]
+
+
 def draw_slides(records: Sequence[RunRecord], folder: Path, *, metric: str | None, figure_format: FigureFormat) -> None:
     """Draw slides of the finished runs among some: as their sweep compares them if they are jobs of one.
 
@@ -113,14 +122,11 @@ def draw_slides(records: Sequence[RunRecord], folder: Path, *, metric: str | Non
     if not finished:
         raise ConfigError("--slides", "no run has finished", value=str(folder))
     sweeps = {record.sweep for record in finished}
-    sweep = sweeps.pop() if len(sweeps) == 1 else None
-    settings = USUAL if sweep is None else checked(ComparisonSettings, read_sweep(sweep).comparison, key="comparison")
-    key = metric or (f"test.{settings.metric}" if settings.metric else _metric(finished, settings))
-    name = (key or "").partition(".")[2]
+    settings, usual = comparison_of(sweeps.pop() if len(sweeps) == 1 else None, finished)
     draw_comparison(
         finished,
         settings=settings,
-        metric=name,
+        metric=usual if metric is None else metric.partition(".")[2],
         title=settings.title or f"{len(finished)} runs compared",
         path=None,
         slides=folder,

@@ -106,8 +106,8 @@ PICTURES = {
     "samples": PictureEntry(
         "Samples",
         "Images decoded from random codes",
-        "Do images from N(0, I) look real, and do they vary? Only variational models are trained for this prior. The "
-        "mixture that is fitted to the training codes shows what the decoder can draw.",
+        "Do images from N(0, I) look real, and do they vary? Only some models, such as VAEs, are trained for this "
+        "prior. The mixture that is fitted to the training codes shows what the decoder can draw.",
     ),
     "codebook": PictureEntry(
         "Codebook",

@@ -30,8 +30,9 @@ MOST, MOST_EMBEDDED = 10_000, 2000  # codes: projected, and by t-SNE, whose time
 COLLAPSE = "the variance of their posterior means is at most 0.01, so they hardly depend on the image"
 FEWEST_EMBEDDED = 10  # t-SNE looks at the neighbours of each code
 PERPLEXITY = 30.0
-HEIGHTS = {1: 860, 2: 760, 3: 560}  # of the axes, by how many stand side by side
-LEAST_ASPECT, MOST_ASPECT = 1.0, 1.5  # of a single panel; several are square
+HEIGHTS = {1: 860, 2: 760, 3: 560}  # of the axes, by how many stand side by side in a single row
+SEVERAL_ROWS = 380  # the height of the axes in each of several rows
+LEAST_ASPECT, MOST_ASPECT = 1.0, 1.5  # of a single panel; several in a row are square
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,8 +71,9 @@ class Codes(PlacedCodesPicture):
         """Draw a scatter for each panel, or histograms by class of single numbers, each on its own axes."""
         pictures = [panel.picture for panel in panels]
         columns = columns_of(panels)
-        windows, height = [window(picture.points) for picture in pictures], HEIGHTS[columns]
-        width = round(height * _aspect(windows))
+        windows = [window(picture.points) for picture in pictures]
+        height = HEIGHTS[columns] if len(panels) <= columns else SEVERAL_ROWS
+        width = round(height * (_aspect(windows) if len(panels) <= columns else MOST_ASPECT))
         windows = [seen.shaped(width / height) for seen in windows]
         shared = [note for note in pictures[0].notes if all(note in picture.notes for picture in pictures)]
         own = ["Each panel has axes of its own."] if len(panels) > 1 else []

@@ -30,6 +30,9 @@ DPI = 128
 # Points. No text is smaller than SMALL: long text is wrapped, or the page grows.
 TITLE, LABEL, SMALL = 17, 14, 12
 
+MOST_PAGE_WIDTH = 1860
+"""Pixels: shown 1,400 pixels wide, such a page has text of at least 16 pixels."""
+
 INK, FRAME, GRID = "#1a1a1a", "#8c8c8c", "#d9d9d9"
 MARGIN = 24  # pixels around everything
 BASELINE = 0.76  # the share of a line's height above the baseline

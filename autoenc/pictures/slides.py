@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from autoenc.pictures.panels import pixels_of
 from autoenc.runs import write_atomically
 
 WIDTH, HEIGHT = 1920, 1080
-LEAST_SCALE = 0.95
-"""Of a figure on a slide: its smallest text is then 20 pixels high, a fiftieth of the slide."""
+LEAST_SCALE = 0.85
+"""Of a figure on a slide: its smallest text is then 18 pixels high."""
 
 
 def is_readable(figure: Figure) -> bool:
@@ -27,6 +28,8 @@ def is_readable(figure: Figure) -> bool:
 
 def save_slides(figures: Sequence[Figure], folder: Path, *, name: str, figure_format: str) -> None:
     """Write each figure on a white slide, as large as fits: `<name>.png`, or `<name>-1.png` and so on.
+
+    Older slides of this name and format are removed, which may have been more or fewer.
 
     Args:
         figures: drawn in `house_style`.
@@ -47,6 +50,10 @@ def save_slides(figures: Sequence[Figure], folder: Path, *, name: str, figure_fo
             FigureCanvasAgg(figure)
             figure.savefig(content, format=figure_format, dpi=DPI, bbox_inches=_shape(figure))
         write_atomically(folder / f"{name}{number}.{figure_format}", content.getvalue())
+    written = {f"{name}{number}.{figure_format}" for number in numbers}
+    for older in folder.glob(f"{name}*.{figure_format}"):
+        if older.name not in written and re.fullmatch(rf"{name}(-\d+)?", older.stem):
+            older.unlink()
 
 
 def _slide(figure: Figure) -> Image.Image:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from autoenc.command_line import main
+from autoenc.command_line.compare import main as compare_main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.charts import chart
 from autoenc.comparison.page import ComparisonSettings, check_comparison, draw_comparison
@@ -229,3 +231,63 @@ def test_seeds_are_drawn_as_one_setting(
     assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}
     assert "conv, code size 2, seed 2 (median of 3 by test.mse) has no numbers of the picture 'codebook'" in caplog.text
     assert "mlp, code size 2 has no numbers" in caplog.text
+
+
+def test_slides_hold_few_panels_each_whatever_the_number_of_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autoenc.pictures import codebook
+
+    counts: list[int] = []
+    draw = Codebook.figure
+
+    def counted(panels: Any, *, title: str) -> Figure:
+        counts.append(len(panels))
+        return draw(panels, title=title)
+
+    monkeypatch.setattr(codebook.Codebook, "figure", counted)
+    for number in range(30):
+        config = {**CONFIG, "training": {"epochs": number}}
+        folder = make_run(tmp_path / f"{number:02}", config=config, summary={**SUMMARY, "test": {"mse": 1 + number}})
+        (folder / "figures").mkdir()
+        Codebook(uses=np.ones(3, dtype=np.int64)).save(folder / "figures" / "codebook.npz")
+    settings = dataclasses.replace(SETTINGS, pictures=("codebook", "final_losses"))
+    page, slides = tmp_path / "page.png", tmp_path / "slides"
+    records = read_runs([tmp_path])
+    assert draw_comparison(records, settings=settings, metric="mse", title="", path=page, slides=slides)
+    assert max(counts) == 12  # of 30: the best
+    sizes = [size_of(path) for path in slides.iterdir()]
+    assert set(sizes) == {(1920, 1080)}
+    assert 2 < len(sizes) < 15
+    assert max(size_of(page)) < 6000
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_compare_writes_slides_of_any_runs_and_of_a_sweep_what_it_compares(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {**dataclasses.asdict(SETTINGS), "pictures": ["final_losses"]}
+    make_run(tmp_path / "sweep" / "a")
+    write_sweep(tmp_path / "sweep", Sweep({"a": SweepJob("a", "a", (), "")}, settings))
+    make_run(tmp_path / "b")
+    make_run(tmp_path / "c", state="failed")
+    assert compare_main([str(tmp_path / "b"), str(tmp_path / "sweep"), "--slides", "both"]) == 0
+    assert {path.name for path in Path("both").iterdir()} == {"final_losses.png", "loss_curves.png"}
+    assert compare_main([str(tmp_path / "sweep"), "--slides", "one", "--figure-format", "svg"]) == 0
+    assert [path.name for path in Path("one").iterdir()] == ["final_losses.svg"]
+    assert compare_main([str(tmp_path / "c"), "--slides", "none"]) == 2
+    assert "error: --slides=none: no run has finished" in capsys.readouterr().err
+    assert not Path("none").exists()
+
+
+def test_a_sweep_draws_slides_in_the_format_of_its_runs(tmp_path: Path) -> None:
+    settings = {**dataclasses.asdict(SETTINGS), "pictures": ["final_losses"]}
+    for figure_format, written in (("pdf", "pdf"), ("exe", "png")):
+        make_run(tmp_path / "a", config={**CONFIG, "figure_format": figure_format})
+        write_sweep(tmp_path, Sweep({"a": SweepJob("a", "a", (), "")}, settings))
+        compare_sweep(tmp_path)
+        assert (tmp_path / "slides" / f"final_losses.{written}").exists()
