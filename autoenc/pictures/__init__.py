@@ -102,8 +102,8 @@ PICTURES = {
     "samples": PictureEntry(
         "Samples",
         "Samples",
-        "Do images from N(0, I) look real, and do they vary? Only some models, such as VAEs, are trained for this prior. "
-        "The mixture that is fitted to the training codes shows what the decoder can draw.",
+        "Do images from N(0, I) look real, and do they vary? Only some models, such as VAEs, are trained for this "
+        "prior. The mixture that is fitted to the training codes shows what the decoder can draw.",
     ),
     "codebook": PictureEntry(
         "Codebook",

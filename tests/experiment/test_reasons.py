@@ -111,8 +111,8 @@ def test_a_variational_model_trades_error_for_samples() -> None:
 
 def with_reconstructions(folder: Path, clean: Any, final: Any) -> RunRecord:
     (folder / "figures").mkdir()
-    values = np.array(json.dumps({"captions": []}))
-    np.savez(folder / "figures" / "reconstructions.npz", clean=clean, final=final, **{"<values>": values})
+    arrays: dict[str, Any] = {"clean": clean, "final": final, "<values>": np.array(json.dumps({"captions": []}))}
+    np.savez(folder / "figures" / "reconstructions.npz", **arrays)
     return made(curves(FLAT), path=folder)
 
 
