@@ -54,7 +54,7 @@ def test_the_defaults_are_those_of_the_issue() -> None:
     config = composed()
     names = {group: config[group]["name"] for group in GROUPS}
     assert names == {
-        "architecture": "fully_connected",
+        "architecture": "mlp",
         "bottleneck": "plain",
         "loss": "mse",
         "dataset": "digits",
@@ -195,9 +195,23 @@ def test_every_setting_is_read_somewhere() -> None:
         ("conv", {"code_size": 64, "channels": [16, 32], "upsampling": "transposed"}),
     ],
 )
-def test_the_architectures_of_system_a_are_the_defaults(choice: str, fields: dict[str, object]) -> None:
+def test_the_architectures_of_system_a(choice: str, fields: dict[str, object]) -> None:
     common = {"name": choice, "code_activation": "identity", "output": "sigmoid", "initialization": "torch_default"}
-    assert contents(f"architecture/{choice}.yaml") == {**common, **fields}
+    found = composed("experiment=linear_vs_conv", "hydra.mode=RUN", f"architecture={choice}")
+    assert found["architecture"] == {**common, **fields}
+
+
+OWN_PRESETS = ("architectures", "search_learning_rate", "search_vae")
+"""They compare or search with the defaults of today. The others reproduce a published system."""
+
+
+@pytest.mark.parametrize("preset", sorted({name for group, name in PRESETS if group == "experiment"} - {*OWN_PRESETS}))
+def test_a_preset_of_a_published_system_does_not_follow_the_defaults(preset: str) -> None:
+    values = composed(f"experiment={preset}", "hydra.mode=RUN")
+    assert values["optimizer"]["learning_rate"] == 1e-3
+    assert values["architecture"]["initialization"] == ("xavier" if preset == "deep" else "torch_default")
+    if values["architecture"].get("hidden") and preset != "relu_vs_sigmoid":  # its variants set it
+        assert values["architecture"]["activation"] in {"relu", "sigmoid"}
 
 
 def test_the_experiment_of_system_a() -> None:
@@ -212,7 +226,11 @@ def test_the_experiment_of_system_a() -> None:
 
 def test_a_variant_goes_on_top_of_an_experiment() -> None:
     values = composed("experiment=linear_vs_conv", "variant=quick")
-    assert (values["training"]["epochs"], values["dataset"]["limit"]) == (2, 1000)
+    assert (values["training"]["epochs"], values["dataset"]["limit"], values["dataset"]["test_limit"]) == (
+        2,
+        1000,
+        1000,
+    )
     assert values["dataset"]["name"] == "fashion_mnist"
 
 

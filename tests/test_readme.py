@@ -24,7 +24,7 @@ from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
-SMALL = ["dataset.limit=64", "training.epochs=1", "device.threads=1"]
+SMALL = ["dataset.limit=64", "dataset.test_limit=64", "training.epochs=1", "device.threads=1"]
 
 
 def blocks(language: str) -> list[str]:

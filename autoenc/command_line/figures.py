@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, take_dataset_path
+from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, Parser, take_dataset_path
 from autoenc.progress import TerminalHandler, console
 from autoenc.settings import ConfigError
 
@@ -23,9 +23,9 @@ after drawing the named pictures for each run.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw what the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="figures.py", description=DESCRIPTION, epilog=DATASET_PATH_HELP)
+    parser = Parser(prog="figures.py", description=DESCRIPTION, epilog=DATASET_PATH_HELP)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
-    parser.add_argument("picture", nargs="*", metavar="PICTURE", help="codes, kernels, ... (default: all)")
+    parser.add_argument("picture", nargs="*", default=[], metavar="PICTURE", help="codes, kernels, ... (default: all)")
     parser.add_argument("--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA")
     devices = ("auto", "cpu", "cuda", "mps")
     parser.add_argument("--device", choices=devices, default="auto", help="where to compute (default: auto)")

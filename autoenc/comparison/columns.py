@@ -23,7 +23,7 @@ from autoenc.display_names import setting_label
 from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
-DATASET = ("dataset", "dataset.limit")
+DATASET = ("dataset", "dataset.limit", "dataset.test_limit")
 FACTS_BELOW = ("code_size", "parameters", "epochs", "machine")
 """Facts that are printed below the table if they are the same for all runs."""
 MOST_SETTINGS = 50

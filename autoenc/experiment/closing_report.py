@@ -14,6 +14,7 @@ from autoenc.evaluation.metrics import DENOISING
 from autoenc.experiment.findings import Importance, findings
 from autoenc.experiment.score_rows import MAIN_SCORES, ScoreRow, score_rows
 from autoenc.experiment.verdict import verdict
+from autoenc.overrides import as_value
 from autoenc.progress import shown_path
 from autoenc.runs import RunRecord
 
@@ -83,10 +84,7 @@ def command(name: str = "train") -> str:
     """How one of our programs is called, without its arguments: as the running one was, if that is ours."""
     called = Path(sys.argv[0])
     ours = re.fullmatch(r"(autoenc-|)(?:train|figures|evaluate)(\.py|)", called.name)
-    called = called.with_name(f"{ours[1]}{name}{ours[2]}") if ours else Path("scripts") / f"{name}.py"
+    if ours is None:  # a notebook, or a program of someone else
+        return f"autoenc-{name}"
+    called = called.with_name(f"{ours[1]}{name}{ours[2]}")
     return f"python {shlex.quote(shown_path(called))}" if called.suffix == ".py" else called.name
-
-
-def as_value(text: str) -> str:
-    """A path as an override that both Hydra and a shell can read."""
-    return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(f"'{text}'")

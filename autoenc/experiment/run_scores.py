@@ -131,13 +131,17 @@ def _other_split(prepared: Prepared) -> Split | None:
 def units_of(prepared: Prepared) -> dict[str, str]:
     """The unit of each number that a run may report, by name."""
     config, loss, bottleneck = prepared.config, prepared.model.loss, prepared.model.bottleneck
-    pixels = {"none": "grey", "static": "statically binarized", "dynamic": "dynamically binarized"}
-    likelihood = f"; {loss.likelihood_of or loss.unit} of {pixels[config.dataset.binarization]} pixels"
+    kinds = {"none": "grey", "static": "statically binarized", "dynamic": "dynamically binarized"}
+    pixels = f"{kinds[config.dataset.binarization]} pixels"
+    likelihood = f"; {loss.likelihood_of or loss.unit} of {pixels}"
+    binarized = "" if config.dataset.binarization == "none" else f"; of {pixels}"
     known = [*metrics().values()]
     known += [metric.denoising() for metric in known if metric.per_image is not None]
     return {
         **{
-            metric.name: metric.unit_in(config.evaluation) + (likelihood if "loss" in metric.depends_on else "")
+            metric.name: metric.unit_in(config.evaluation)
+            + (likelihood if "loss" in metric.depends_on else "")
+            + (binarized if metric.per_image is not None else "")
             for metric in known
         },
         **bottleneck.diagnostic_units,

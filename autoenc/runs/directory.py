@@ -69,7 +69,7 @@ class RunDirectory:
         return cls(path)
 
     def config(self) -> dict[str, Any]:
-        """The resolved config of the run, exactly as written. Nothing in it is interpolated or imported.
+        """The resolved config of the run, with today's names of settings. Nothing in it is interpolated or imported.
 
         Raises:
             ConfigError: `config.yaml` cannot be read, or is no resolved config.

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+import autoenc
 from autoenc.command_line import main
 from autoenc.command_line.compose import config_directory
 from autoenc.command_line.hydra_internals import initialize
@@ -146,6 +147,18 @@ def test_an_early_run_is_resumed_from_the_start(train: Train) -> None:
     assert hydra_file.read_text() == "kept"
 
 
+def test_a_run_from_before_the_test_limit_keeps_its_test_images(train: Train) -> None:
+    run = train("dataset.limit=50", "dataset.test_limit=50", "training.epochs=1")
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    del config["dataset"]["test_limit"]  # as an earlier version wrote it
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    assert len(autoenc.load_run(run).split("test")) == 50  # refused if these are not the images of its checkpoint
+    assert main([f"rerun={run}", "hydra.run.dir=again"]) == 0
+    assert RunDirectory(Path("again")).summary()["digests"] == RunDirectory(run).summary()["digests"]
+    RunDirectory(run).set_state("interrupted")
+    assert main([f"resume={run}"]) == 0
+
+
 def test_the_closing_report_is_right_with_chdir(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     run = train("hydra.job.chdir=true")
     assert f"rerun={run}\n" in capsys.readouterr().out
@@ -166,7 +179,9 @@ def test_config_path_replaces_the_main_config(elsewhere: Path) -> None:
     own = elsewhere / "own"
     own.mkdir()
     text = (REPOSITORY / "conf" / "config.yaml").read_text()
-    (own / "config.yaml").write_text(text.replace("epochs: 50", "epochs: 1").replace("fully_connected", "linear"))
+    (own / "config.yaml").write_text(
+        text.replace("epochs: 20", "epochs: 1").replace("architecture: mlp", "architecture: linear")
+    )
     small = ["dataset.limit=50", "device.threads=1", "figures=[]"]
     assert main(["--config-path", "own", *small, "hydra.run.dir=run"]) == 0
     assert RunDirectory(Path("run")).summary()["epochs"] == 1
