@@ -19,7 +19,7 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, BottleneckSettings
 from autoenc.models.losses import LOSSES, LossSettings
 from autoenc.models.shape_check import check_shapes
-from autoenc.pictures import PICTURES
+from autoenc.pictures import PICTURES, FigureFormat
 from autoenc.registry import Registry
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, check_keys, check_utf8, checked, field_names, listed
@@ -62,7 +62,13 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
     nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
     top = checked(_TopLevel, {key: values[key] for key in field_names(_TopLevel) if key in values}, key="")
     config = ExperimentConfig(
-        **groups, **nodes, figures=top.figures, seed=top.seed, data_dir=Path(top.data_dir), values=values
+        **groups,
+        **nodes,
+        figures=top.figures,
+        figure_format=top.figure_format,
+        seed=top.seed,
+        data_dir=Path(top.data_dir),
+        values=values,
     )
     _check_combinations(config)
     return config
@@ -85,6 +91,7 @@ class ExperimentConfig:
     evaluation: EvaluationSettings
     figures: tuple[PictureName, ...] | None
     """The pictures to draw besides the loss curves and reconstructions; None for all that apply to the model."""
+    figure_format: FigureFormat
     seed: int
     data_dir: Path
     values: Mapping[str, Any]
@@ -148,6 +155,7 @@ class _TopLevel:
     seed: NonNegativeInt
     data_dir: str
     figures: tuple[PictureName, ...] | None
+    figure_format: FigureFormat = "png"  # of earlier runs, whose config.yaml does not have it
 
 
 _NODES: dict[str, type[Any]] = {"training": TrainingSettings}
