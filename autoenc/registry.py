@@ -48,7 +48,8 @@ class Registry(Generic[T]):
             return self._entries[name]
         if name in (found := plugins(self.group)):
             return self._loaded(found[name])
-        problem = f"there is no such choice{nearest(name, self.names())}; the choices are {listed(self.names())}"
+        hint = nearest(name, self.names()) or ", and no installed plugin has it"
+        problem = f"there is no such choice{hint}; the choices are {listed(self.names())}"
         raise ConfigError(f"{self.group}.name", problem, value=name)
 
     def parse(self, values: Mapping[str, Any], *, key: str | None = None) -> T:

@@ -84,7 +84,9 @@ def _unknown_choice(group: str, choice: str, *, choices: list[str], known: Known
     others = [other for other in known.all_choices() if not other.startswith(f"{group}=")]
     problem = f"there is no such choice{nearest(choice, choices, others=others)}"
     if choice in plugins(group):
-        problem = f"this plugin has no file {group}/{choice}.yaml in a folder of configs; name its folder by --config-dir"
+        problem = (
+            f"this plugin has no file {group}/{choice}.yaml in a folder of configs; name its folder by --config-dir"
+        )
     problem += f"; the choices are {listed(choices)}"
     if group == "device":
         from autoenc.devices import kinds_here

@@ -76,9 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> Parser:
     as_written = argparse.RawDescriptionHelpFormatter
-    parser = Parser(
-        prog="evaluate.py", description=DESCRIPTION, formatter_class=as_written, allow_abbrev=False
-    )
+    parser = Parser(prog="evaluate.py", description=DESCRIPTION, formatter_class=as_written, allow_abbrev=False)
     files = sorted((config_directory() / "evaluation").glob("*.yaml"))
     parser.settings = SETTINGS
     parser.epilog = EXAMPLES + textwrap.indent("\n".join(file.read_text(encoding="utf-8") for file in files), "  ")

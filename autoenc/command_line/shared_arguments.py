@@ -37,7 +37,9 @@ class Parser(argparse.ArgumentParser):
         options = [option for option in self._option_string_actions if option.startswith("--")]
         if not (equals or name.startswith("-")):
             return f"{word}: one argument too many"
-        return f"{name}: there is no such option{nearest(name, [*options, *self.settings])}; there are {listed(options)}"
+        return (
+            f"{name}: there is no such option{nearest(name, [*options, *self.settings])}; there are {listed(options)}"
+        )
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

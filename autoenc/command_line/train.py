@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
 def train(arguments: Sequence[str]) -> int:
     """Do what the command line asks for; returns the exit code."""
     flags = parse_flags(arguments)

@@ -23,7 +23,11 @@ MISTAKES = {
     "optimizer.learning_rate=inf": ["optimizer.learning_rate=Infinity", "a number above 0"],
     "optimizer.learning_rate=1,2": ["optimizer.learning_rate=1,2", "--multirun tries each"],
     "+optimizer.nesterov=true": ["optimizer.nesterov=true", "learning_rate"],
-    "noise.probability=2": ["noise.probability=2", "noise=none has no settings", "noise=dropout|masking|salt_and_pepper"],
+    "noise.probability=2": [
+        "noise.probability=2",
+        "noise=none has no settings",
+        "noise=dropout|masking|salt_and_pepper",
+    ],
     "~architecture.code_size": ["architecture.code_size", "it is required, but not set"],
     "training.epochs=[": ["training.epochs=[", "Hydra cannot read it: no viable alternative at input '['"],
     "training.epochs.x=1": ["training.epochs.x=1", "'training.epochs' has no keys"],
