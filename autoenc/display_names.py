@@ -1,9 +1,11 @@
-"""What settings are called in labels, legends, titles and tables: `VAE` for `bottleneck=gaussian`."""
+"""What settings and runs are called in labels, legends, titles and tables: `VAE` for `bottleneck=gaussian`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
 
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "architecture": {
@@ -91,6 +93,68 @@ def setting_label(key: str, value: str) -> str:
     if "." not in key and key != "seed":
         return choice_label(key, value)
     return f"{key.rpartition('.')[2].replace('_', ' ')} {value.replace('_', ' ')}"
+
+
+def value_label(key: str, value: str) -> str:
+    """The value of a setting next to its key: a choice in words, such as `ReLU`; any other value as it is typed."""
+    if key in _SETTINGS:
+        return _SETTINGS[key](value.strip("'\""))
+    return choice_label(key, value) if key in CHOICES else value
+
+
+def run_label(config: Mapping[str, Any]) -> str:
+    """A run in words: `convolutional VAE, code size 16, on MNIST, salt-and-pepper noise (probability 0.2)`.
+
+    `config` has a run's settings as plain values, as in its `config.yaml`. They need not be checked yet: a setting that
+    is missing is left out.
+    """
+    architecture, noise = _node(config, "architecture"), _node(config, "noise")
+    parts = [
+        f"{choice_label('architecture', str(architecture.get('name', '')))} {_kind_label(config)}".strip(),
+        f"code size {architecture['code_size']}" if "code_size" in architecture else "",
+        _dataset_label(_node(config, "dataset")),
+        "" if noise.get("name", "none") == "none" else _noise_label(noise),
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _kind_label(config: Mapping[str, Any]) -> str:
+    """What the bottleneck makes of an autoencoder: `VAE`, `sparse autoencoder`."""
+    name = str(_node(config, "bottleneck").get("name", "plain"))
+    label = "" if name == "plain" else choice_label("bottleneck", name)
+    return label if label.endswith("AE") else f"{label} autoencoder".strip()
+
+
+def _dataset_label(dataset: Mapping[str, Any]) -> str:
+    """`on binarized MNIST`, `on EMNIST letters`, `on the images in pets`."""
+    if not dataset:
+        return ""
+    if "path" in dataset:
+        folder = PurePath(str(dataset["path"])).name or str(dataset["path"])
+        label = f"the images in {''.join(letter if letter.isprintable() else '?' for letter in folder)}"
+    else:
+        label = f"{choice_label('dataset', str(dataset.get('name', '')))} {dataset.get('split', '')}".strip()
+    binarized = "" if dataset.get("binarization", "none") == "none" else "binarized "
+    return f"on {binarized}{label}"
+
+
+def _noise_label(noise: Mapping[str, Any]) -> str:
+    """A noise with its strength; several in their order, joined by `then`."""
+    if isinstance(noise.get("noises"), Mapping):
+        return " then ".join(_noise_label(part) for part in noise["noises"].values() if isinstance(part, Mapping))
+    name = str(noise.get("name", ""))
+    unit = " pixels" if name == "blur" else ""
+    strength = next((f" ({key} {noise[key]}{unit})" for key in _STRENGTHS if key in noise), "")
+    return f"{choice_label('noise', name)}{strength}"
+
+
+_STRENGTHS = ("probability", "std", "size")
+"""The settings of which each noise has one as its strength."""
+
+
+def _node(config: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+    node = config.get(group)
+    return node if isinstance(node, Mapping) else {}
 
 
 def _hidden_label(value: str) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
@@ -19,7 +19,6 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
-    track,
 )
 from rich.text import Text
 
@@ -114,9 +113,15 @@ def data_bars(*, of_bytes: bool = False) -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
-def steps(items: Sequence[T], *, name: str) -> Iterator[T]:
-    """The items, with a bar on a terminal that counts them."""
-    yield from track(items, description=name, console=console, transient=True, disable=not console.is_terminal)
+def steps(items: Sequence[T], *, name: str, item_name: Callable[[T], str] | None = None) -> Iterator[T]:
+    """The items, with a bar on a terminal that counts them, and names the one that is worked on."""
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=len(items))
+        for item in items:
+            if item_name is not None:
+                bar.update(task, description=f"{name}: {item_name(item)}", refresh=True)
+            yield item
+            bar.advance(task)
 
 
 class TrainingProgress:

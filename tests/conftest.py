@@ -19,6 +19,7 @@ TINY = (
     "architecture=linear",
     "architecture.code_size=3",
     "dataset.limit=100",
+    "dataset.test_limit=100",
     "noise=gaussian",
     "device=cpu",
     "device.threads=1",

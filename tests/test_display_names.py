@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from autoenc.display_names import CHOICES
+import pytest
+
+from autoenc.display_names import CHOICES, run_label
+from tests.composed import composed_values
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -15,3 +19,41 @@ def test_every_display_name_is_of_a_choice() -> None:
 def test_display_names_of_a_group_differ() -> None:
     for names in CHOICES.values():
         assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ("architecture=mlp architecture.code_size=2", "MLP autoencoder, code size 2, on 8x8 digits"),
+        (
+            "architecture=conv architecture.code_size=16 bottleneck=gaussian dataset=mnist noise=salt_and_pepper",
+            "convolutional VAE, code size 16, on MNIST, salt-and-pepper noise (probability 0.2)",
+        ),
+        (
+            "architecture=residual architecture.code_size=32 bottleneck=sparse noise=gaussian "
+            "dataset=emnist dataset.split=letters dataset.binarization=static",
+            "residual sparse autoencoder, code size 32, on binarized EMNIST letters, Gaussian noise (std 0.3)",
+        ),
+        (
+            "architecture=linear architecture.code_size=8 bottleneck=top_k noise=compose "
+            "dataset=image_folder dataset.path=/pictures/pets",
+            "linear top-k autoencoder, code size 8, on the images in pets, "
+            "blur (std 1.0 pixels) then salt-and-pepper noise (probability 0.1)",
+        ),
+    ],
+)
+def test_a_run_is_described_in_words(overrides: str, expected: str) -> None:
+    assert run_label(composed_values(*overrides.split())) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"dataset": {"name": "mnist"}}, "autoencoder, on MNIST"),
+        ({"noise": {"name": "a_plugin"}, "dataset": {"path": "."}}, "autoencoder, on the images in ., a plugin"),
+        ({"architecture": None, "dataset": None}, "autoencoder"),
+        ({"dataset": {"path": "/pictures/caf\udce9"}}, "autoencoder, on the images in caf?"),
+    ],
+)
+def test_a_config_that_is_not_checked_yet_is_described_as_far_as_it_goes(config: dict[str, Any], expected: str) -> None:
+    assert run_label(config) == expected

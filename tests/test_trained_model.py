@@ -245,7 +245,7 @@ def test_the_package_exports_its_names_and_no_others() -> None:
 
 
 def test_a_split_has_images_labels_and_positions(train: Train) -> None:
-    run = autoenc.load_run(train("dataset.limit=null", "training.epochs=1"))
+    run = autoenc.load_run(train("dataset.limit=null", "dataset.test_limit=null", "training.epochs=1"))
     digits = load_digits()
     for name, size in (("train", 1293), ("validation", 144), ("test", 360)):
         split = run.split(name)
@@ -263,7 +263,9 @@ def test_a_split_has_images_labels_and_positions(train: Train) -> None:
 
 def test_a_linear_probe_on_codes_joins_labels_by_position(train: Train) -> None:
     """At chance when positions are taken for those within the split."""
-    run = autoenc.load_run(train("architecture.code_size=16", "dataset.limit=null", "noise=none"))
+    run = autoenc.load_run(
+        train("architecture.code_size=16", "dataset.limit=null", "dataset.test_limit=null", "noise=none")
+    )
     split, labels = run.split("train"), load_digits().target
     codes = run.encode(split.images)
     right, wrong = (

@@ -20,7 +20,7 @@ from torch import Tensor
 from autoenc.application.codes import StoredCodes, model_facts
 from autoenc.application.image_batches import ImageSource, check_finite, counting_bar, read_batches
 from autoenc.data.datasets.image_files import SUFFIXES
-from autoenc.experiment.announcement import title_of
+from autoenc.display_names import run_label
 from autoenc.pictures.applied_pictures import draw_denoised
 from autoenc.pictures.reconstructions import Reconstructions
 from autoenc.runs import printable
@@ -92,7 +92,7 @@ def _write_reconstructions(
 
 def _title(run: TrainedModel, source: ImageSource, *, shown: int) -> str:
     which = "" if shown == len(source.names) else f": the first {shown} of {len(source.names):,}"
-    return f"{title_of(run.config)}\n{printable(source.description)}{which}"
+    return f"{run_label(run.config.values)}\n{printable(source.description)}{which}"
 
 
 def caption(name: str) -> str:

@@ -20,7 +20,7 @@ from autoenc.application.scoring import score, score_files
 from autoenc.data.datasets import Dataset
 from autoenc.data.datasets.image_files import Resize
 from autoenc.devices import plain_device
-from autoenc.experiment.announcement import title_of
+from autoenc.display_names import run_label
 from autoenc.runs import printable
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
@@ -90,7 +90,7 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
     device = plain_device(request.device).torch_device
     run = load_run(request.run, device=device, dataset_path=request.dataset_path)
     _check_model(request, run)
-    log.info("The model of %s: %s.", request.run, title_of(run.config))
+    log.info("The model of %s: %s.", request.run, run_label(run.config.values))
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))
     if request.do == "decode":
         code_size, path = run.config.architecture.code_size, Path(request.given).expanduser()

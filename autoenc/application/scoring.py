@@ -18,8 +18,8 @@ from torch import Tensor
 from autoenc.application.codes import model_facts
 from autoenc.application.image_batches import Batch, ImageSource, check_finite, counted, read_batches
 from autoenc.application.reconstructions import caption
+from autoenc.display_names import run_label
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
-from autoenc.experiment.announcement import title_of
 from autoenc.pictures.applied_pictures import ScoredPictures, draw_error_histograms, draw_odd_pictures
 from autoenc.runs import printable, write_atomically
 from autoenc.trained_model import TrainedModel
@@ -56,14 +56,14 @@ def score(run: TrainedModel, source: ImageSource, table: Path, *, baseline: Imag
     table.parent.mkdir(parents=True, exist_ok=True)
     _draw_sheet(run, yours, path=sheet)
     names = (caption(yours.description), caption(ordinary.description))
-    title = title_of(run.config)
+    title = run_label(run.config.values)
     draw_error_histograms(
         yours.errors, ordinary=ordinary.errors, names=names, path=histogram, title=title, line=headline
     )
     _write_facts(run, yours, ordinary, auroc=auroc, path=facts)
     _write_table(yours, shares, path=table)
     log.info("%s", headline)
-    _log_errors(yours, ordinary, shares)
+    _log_errors(yours, ordinary)
 
 
 def shares_below(errors: NDArray[np.float64], ordinary: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,14 +137,15 @@ def _hint_at_inversion(yours: _Measured, ordinary: _Measured) -> None:
         )
 
 
-def _log_errors(yours: _Measured, ordinary: _Measured, shares: NDArray[np.float64]) -> None:
+def _log_errors(yours: _Measured, ordinary: _Measured) -> None:
     means = [f"{one.errors.mean():.4g} (mean of {len(one.errors):,})" for one in (yours, ordinary)]
     log.info("Mean squared error: %s.", " against ".join(means))
-    oddest = [
-        f"{printable(yours.names[at])} ({yours.errors[at]:.4g}, above {100 * shares[at]:.1f} %)"
-        for at in _order(yours)[:LOGGED]
-    ]
-    log.info("Oddest, with the error and the share of ordinary errors below it: %s.", ", ".join(oddest))
+    count = len(ordinary.errors)
+    for at in _order(yours)[:LOGGED]:
+        smaller = int((ordinary.errors < yours.errors[at]).sum())
+        compared = f"all {count:,}" if smaller == count else f"{smaller:,} of {count:,}"
+        name = printable(yours.names[at])
+        log.info("Oddest: %s, error %.4g, larger than %s ordinary errors.", name, yours.errors[at], compared)
 
 
 def _order(measured: _Measured) -> list[int]:
@@ -160,7 +161,7 @@ def _draw_sheet(run: TrainedModel, yours: _Measured, *, path: Path) -> None:
         _scored(run, yours.oddest[:each]),
         ordinary=None if few else _scored(run, yours.most_ordinary[:each]),
         path=path,
-        title=f"{title_of(run.config)}\n{printable(yours.description)}, {counted(count)}, the oddest first",
+        title=f"{run_label(run.config.values)}\n{printable(yours.description)}, {counted(count)}, the oddest first",
     )
 
 

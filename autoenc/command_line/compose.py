@@ -24,6 +24,7 @@ from autoenc.command_line.config_errors import explained, refuse_packages, refus
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
 from autoenc.command_line.text_values import TEXT_KEYS, with_text
 from autoenc.command_line.yaml_comments import Comments, read_comments
+from autoenc.registry import plugin_config_folders
 from autoenc.runs import RunDirectory, printable
 from autoenc.settings import ConfigError, check_utf8, checked, flattened
 
@@ -48,7 +49,9 @@ def config_directory() -> Path:
 
 
 class _ConfigFolders(SearchPathPlugin):
-    """Adds our groups, also to a user's own main config (`--config-path`), and the folder of `--config-dir`."""
+    """Adds our groups, also to a user's own main config (`--config-path`), the folder of `--config-dir`, and those of
+    plugins. The first folder that has a file wins.
+    """
 
     config_dir: ClassVar[str | None] = None
 
@@ -58,6 +61,8 @@ class _ConfigFolders(SearchPathPlugin):
             search_path.append("autoenc", f"file://{ours}")
         if self.config_dir is not None:
             search_path.append("command-line", f"file://{self.config_dir}")
+        for folder in plugin_config_folders():
+            search_path.append("plugin", f"file://{folder}")
 
 
 def _devices_here() -> str:
@@ -231,9 +236,11 @@ def task_values(config: DictConfig) -> dict[str, Any]:
 
 
 def usual_settings(group: str, choice: str) -> dict[str, Any]:
-    """The values of our YAML of a choice, without a command line; empty if there is none."""
-    path = config_directory() / group / f"{choice}.yaml"
-    return plain(cast("DictConfig", OmegaConf.load(path))) if path.is_file() else {}
+    """The values of the YAML of a choice, ours or a plugin's, without a command line; empty if there is none."""
+    for folder in (config_directory(), *plugin_config_folders()):
+        if (path := folder / group / f"{choice}.yaml").is_file():
+            return plain(cast("DictConfig", OmegaConf.load(path)))
+    return {}
 
 
 def plain(node: DictConfig) -> dict[str, Any]:

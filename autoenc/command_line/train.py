@@ -18,6 +18,7 @@ from autoenc.command_line.config_errors import unknown_option
 from autoenc.command_line.hydra_internals import parse_flags, show_text
 from autoenc.command_line.output_folder import claimed_folder, configure_logging, open_log, write_hydra_files
 from autoenc.comparison.page import ComparisonSettings
+from autoenc.display_names import run_label
 from autoenc.overrides import as_value
 from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import RunDirectory
@@ -47,22 +48,33 @@ def train(arguments: Sequence[str]) -> int:
         from autoenc.command_line.sweep import sweep
 
         return sweep(composer, config)
-    return _run(composer, config)
+    run_once(composer, config)
+    return 0
 
 
-def _run(composer: Composer, config: DictConfig) -> int:
+def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
+    """Train one run in a new folder, or in that of the run to resume; returns the folder.
+
+    Raises:
+        ValueError: the run cannot begin; the message is one line.
+        SystemExit: a signal interrupted it; everything is saved.
+    """
     _check_command(composer, config)
     configure_logging(config, node="hydra_logging")  # for what is logged before there is a folder
     if (earlier := composer.recorded_tracker) != "none" and not composer.tracker_overrides:
         log.info("The earlier run had tracker=%s. This one has none unless the command sets it.", earlier)
-    # The first import of torch: all earlier errors are reported without it.
+    values = task_values(config)
+    label = run_label(values)
+    verb, article = "Training" if composer.resume is None else "Continuing", "an" if label[0] in "aeiouM" else "a"
+    log.info("%s %s %s.", verb, article, label)
+    # The first import of torch, which takes seconds: all earlier errors and the line above do not wait for it.
     from autoenc.config import parse
     from autoenc.experiment.closing_report import command
     from autoenc.experiment.preparation import prepare
     from autoenc.experiment.run import run_experiment
 
     continues = None if composer.resume is None else RunDirectory(composer.resume)
-    prepared = prepare(parse(task_values(config)), continues=continues)
+    prepared = prepare(parse(values), continues=continues)
     run_directory = _open_folder(composer, config, values=prepared.config.values)
     chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
     try:
@@ -72,7 +84,7 @@ def _run(composer: Composer, config: DictConfig) -> int:
         again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
         raise
-    return 0
+    return run_directory
 
 
 def _with_recorded_path(prepared: Prepared, run_directory: RunDirectory) -> Prepared:

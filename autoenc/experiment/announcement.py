@@ -1,4 +1,4 @@
-"""The title of a run, and the lines at the beginning of its log."""
+"""The lines at the beginning of a run's log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 
 from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
+from autoenc.display_names import choice_label, run_label
 from autoenc.experiment.preparation import Prepared
 from autoenc.models.autoencoder import AutoEncoder
 
@@ -15,22 +16,20 @@ FEW_DUPLICATES = 0.01
 """The share of a split's images that may be training images too without a warning."""
 
 
-def title_of(config: ExperimentConfig) -> str:
-    """The title of a run's pictures."""
-    bottleneck = "" if config.bottleneck.name == "plain" else f", {config.bottleneck.name} bottleneck,"
-    noise = "" if config.noise.name == "none" else f", {config.noise.name} noise"
-    names = f"{config.architecture.name} autoencoder{bottleneck} on {config.dataset.name}{noise}"
-    return f"{names.replace('_', ' ')}, code size {config.architecture.code_size}"
-
-
 def announce(prepared: Prepared) -> None:
     """Log the model, the images and the device, and warn of settings that seldom fit together."""
     config, splits, model = prepared.config, prepared.splits, prepared.model
     sizes = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = [f"{len(split):,} for {use}" for use, split in sizes.items() if len(split)]
     shape = "x".join(str(size) for size in splits.image_shape)
-    log.info("%s, on %s.", title_of(config), prepared.device.description)
-    log.info("%s parameters; images of %s: %s.", f"{model.parameter_count:,}", shape, ", ".join(counts))
+    log.debug("Training a %s.", run_label(config.values))  # for the log: the terminal has it already
+    images = f"images of {shape}: {', '.join(counts)}"
+    log.info(
+        "%s parameters, on %s; %s.",
+        f"{model.parameter_count:,}",
+        choice_label("device", prepared.device.description),
+        images,
+    )
     _report_duplicates(splits)
     _warn_of_unusual_settings(config, model)
 

@@ -12,6 +12,7 @@ from autoenc.config import parse
 from autoenc.devices import Device, plain_device
 from autoenc.evaluation.metric import SPLITS
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_page import write_run_page
 from autoenc.experiment.run_scores import evaluate
 from autoenc.registry import Choice
 from autoenc.runs import RunDirectory
@@ -57,7 +58,7 @@ def add_to_summary(
     settings: Choice,
     device: Device,
 ) -> dict[str, Any]:
-    """Replace `summary.json` by one with these scores; returns its content.
+    """Replace `summary.json` by one with these scores, and write the run's page again; returns the new content.
 
     All that the same kind of evaluation measured before goes: `denoising` measures the gains, and `scores` all other
     metrics. Facts of the training stay. `evaluation` records, under the name `by`, the settings and the device.
@@ -76,6 +77,7 @@ def add_to_summary(
         "evaluation": {**(old.get("evaluation") or {}), by: {"settings": recorded, "device": device.description}},
     }
     run_directory.write_summary(summary)
+    write_run_page(run_directory)
     return summary
 
 

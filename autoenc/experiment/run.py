@@ -10,18 +10,20 @@ import torch
 
 from autoenc.data.datasets import shown_indices
 from autoenc.data.datasets.binarization import draw as draw_binary
+from autoenc.display_names import run_label
 from autoenc.environment import describe_environment
 from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator
-from autoenc.experiment.announcement import announce, title_of
+from autoenc.experiment.announcement import announce
 from autoenc.experiment.closing_report import report
 from autoenc.experiment.drawing import draw_finished_run
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run_page import write_run_page
 from autoenc.experiment.run_scores import evaluate, units_of
 from autoenc.experiment.status import recorded
 from autoenc.experiment.summary import summarize
 from autoenc.pictures.subject import followed_images
-from autoenc.runs import RunDirectory
+from autoenc.runs import RunDirectory, read_run
 from autoenc.seeds import derived_seed
 from autoenc.trackers import TrackedRun, Tracker
 from autoenc.training.interruption import Interruption
@@ -52,7 +54,9 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         announce(prepared)
         seconds_before = trainer.state.restore().position.seconds
         tracker.begin(run_directory.metrics())
+        run_directory.set_state("running", phase="training")
         trainer.train()
+        run_directory.set_state("running", phase="evaluating")
         trainer.state.use_best()
         begun = time.perf_counter()
         evaluation = evaluate(prepared)
@@ -61,14 +65,16 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         summary = summarize(prepared, trainer.state, evaluation, seconds=seconds)
         run_directory.write_test_errors(evaluation.test_errors, digest=prepared.splits.digests["test"])
         run_directory.write_summary(summary)
+        run_directory.set_state("running", phase="drawing")
         draw_finished_run(prepared, trainer.state, run_directory=run_directory)
-    report(summary, run_directory)
+        write_run_page(run_directory)
+    report(read_run(run_directory.path))
     return summary
 
 
 def _build_tracker(prepared: Prepared, run_directory: RunDirectory) -> Tracker:
     config = prepared.config
-    tracked = TrackedRun(run_directory, title_of(config), values=config.values, units=units_of(prepared))
+    tracked = TrackedRun(run_directory, run_label(config.values), values=config.values, units=units_of(prepared))
     return config.tracker.build(tracked)
 
 

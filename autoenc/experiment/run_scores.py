@@ -23,6 +23,7 @@ from autoenc.evaluation.probes import probe_indices
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
 from autoenc.evaluation.scores import measure
 from autoenc.experiment.preparation import Prepared
+from autoenc.progress import steps
 from autoenc.training.step import NotFiniteError
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,9 @@ def evaluate(prepared: Prepared) -> Evaluation:
     images = {"train": _drawn(splits.train, most=config.evaluation.train_images)}
     images |= {"validation": splits.validation, "test": splits.test}
     scored = {name: ScoredSplit(name=name, split=images[name], trained=trained) for name in SPLITS}
-    measured = {name: _measure(each) for name, each in scored.items()}
+    measured = {
+        name: _measure(scored[name]) for name in steps(SPLITS, name="Evaluating", item_name="the {} split".format)
+    }
     units = units_of(prepared)
     names = dict.fromkeys([*(name for each in measured.values() for name in each.scores), *SPEED])
     test = inputs(splits.test.images, noise=config.noise, split="test", device=device)
@@ -128,13 +131,17 @@ def _other_split(prepared: Prepared) -> Split | None:
 def units_of(prepared: Prepared) -> dict[str, str]:
     """The unit of each number that a run may report, by name."""
     config, loss, bottleneck = prepared.config, prepared.model.loss, prepared.model.bottleneck
-    pixels = {"none": "grey", "static": "statically binarized", "dynamic": "dynamically binarized"}
-    likelihood = f"; {loss.likelihood_of or loss.unit} of {pixels[config.dataset.binarization]} pixels"
+    kinds = {"none": "grey", "static": "statically binarized", "dynamic": "dynamically binarized"}
+    pixels = f"{kinds[config.dataset.binarization]} pixels"
+    likelihood = f"; {loss.likelihood_of or loss.unit} of {pixels}"
+    binarized = "" if config.dataset.binarization == "none" else f"; of {pixels}"
     known = [*metrics().values()]
     known += [metric.denoising() for metric in known if metric.per_image is not None]
     return {
         **{
-            metric.name: metric.unit_in(config.evaluation) + (likelihood if "loss" in metric.depends_on else "")
+            metric.name: metric.unit_in(config.evaluation)
+            + (likelihood if "loss" in metric.depends_on else "")
+            + (binarized if metric.per_image is not None else "")
             for metric in known
         },
         **bottleneck.diagnostic_units,

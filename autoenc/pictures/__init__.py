@@ -10,15 +10,19 @@ import importlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 if TYPE_CHECKING:
     from autoenc.pictures.picture import Picture
     from autoenc.pictures.subject import Subject
 
-__all__ = ["PICTURES", "PictureEntry", "draw_pictures", "picture_class"]
+__all__ = ["PICTURES", "FigureFormat", "PictureEntry", "draw_pictures", "picture_class"]
 
 log = logging.getLogger(__name__)
+
+
+FigureFormat = Literal["png", "svg", "pdf"]
+"""Of the files that pictures are drawn to."""
 
 
 class PictureEntry(NamedTuple):
@@ -26,7 +30,9 @@ class PictureEntry(NamedTuple):
 
     class_name: str
     title: str
-    """Its heading where several runs are compared."""
+    """What it shows: its heading where several runs are compared, and the beginning of a single run's title."""
+    look_for: str
+    """The caption that says what to look for, in one or two sentences."""
     always: bool = False
     """Every run draws it, whatever its `figures` are."""
     over_epochs: bool = False
@@ -36,24 +42,123 @@ class PictureEntry(NamedTuple):
 
 
 PICTURES = {
-    "reconstructions": PictureEntry("Reconstructions", "The same test images, reconstructed", always=True),
-    "progress": PictureEntry("Progress", "Reconstructions as training went on", always=True, over_epochs=True),
-    "worst": PictureEntry("Worst", "The largest errors", compared=False),
-    "error_by_class": PictureEntry("ErrorByClass", "Test error by class"),
-    "codes": PictureEntry("Codes", "Codes of the test images"),
-    "codes_over_epochs": PictureEntry("CodesOverEpochs", "Codes as training went on", over_epochs=True, compared=False),
-    "decoder_grid": PictureEntry("DecoderGrid", "The decoder over its plane of codes"),
-    "interpolations": PictureEntry("Interpolations", "Interpolations between test images", compared=False),
-    "traversals": PictureEntry("Traversals", "Each number of a code, varied", compared=False),
-    "samples": PictureEntry("Samples", "Samples"),
-    "codebook": PictureEntry("Codebook", "Use of the codebook"),
-    "kernels": PictureEntry("Kernels", "Kernels of the first layer"),
-    "matrix": PictureEntry("Matrix", "A convolution as a matrix", compared=False),
-    "sparsity": PictureEntry("Sparsity", "How sparse the activations are"),
-    "gradients": PictureEntry("Gradients", "Gradient by layer"),
-    "spectrum": PictureEntry("Spectrum", "Spectrum of the reconstructions"),
+    "reconstructions": PictureEntry(
+        "Reconstructions",
+        "Test images and their reconstructions",
+        "Compare each image with its reconstruction: what a small code cannot hold is blurred or missing. The darker "
+        "the red, the larger the error of a pixel.",
+        always=True,
+    ),
+    "progress": PictureEntry(
+        "Progress",
+        "Reconstructions during training",
+        "The model usually learns an average image first, then the shapes, then the details. Rows that no longer "
+        "change show that training has settled.",
+        always=True,
+        over_epochs=True,
+    ),
+    "worst": PictureEntry(
+        "Worst",
+        "Test images with the largest errors",
+        "What do these images have in common? Often they are unusual, wrongly labelled, or replaced by a more common "
+        "shape.",
+        compared=False,
+    ),
+    "error_by_class": PictureEntry(
+        "ErrorByClass",
+        "Test error by class",
+        "Which classes are hardest? A class with a wide box has easy and hard images.",
+    ),
+    "codes": PictureEntry(
+        "Codes",
+        "Codes of the test images",
+        "Classes that form separate groups can be told apart by their codes, although the model never saw a label. "
+        "Classes that overlap look alike to it, or the projection hides what separates them.",
+    ),
+    "codes_over_epochs": PictureEntry(
+        "CodesOverEpochs",
+        "Codes during training",
+        "Before training, the codes are usually crowded together. Watch the classes move apart, and see whether they "
+        "still move at the end.",
+        over_epochs=True,
+        compared=False,
+    ),
+    "decoder_grid": PictureEntry(
+        "DecoderGrid",
+        "The decoder over its plane of codes",
+        "Each image is decoded from the code at its place. Find the regions of the classes, and how one shape turns "
+        "into another between them.",
+    ),
+    "interpolations": PictureEntry(
+        "Interpolations",
+        "Interpolations between test images",
+        "Do the images in the middle look real? In a smooth space of codes, one shape changes into the other. "
+        "Elsewhere, two images fade into each other or become blobs.",
+        compared=False,
+    ),
+    "traversals": PictureEntry(
+        "Traversals",
+        "Each number of a code, varied",
+        "What does each number of the code control: slant, thickness, class? A row that does not change belongs to a "
+        "number that the decoder ignores.",
+        compared=False,
+    ),
+    "samples": PictureEntry(
+        "Samples",
+        "Images decoded from random codes",
+        "Do images from N(0, I) look real, and do they vary? Only some models, such as VAEs, are trained for this "
+        "prior. The mixture that is fitted to the training codes shows what the decoder can draw.",
+    ),
+    "codebook": PictureEntry(
+        "Codebook",
+        "Use of the codebook",
+        "An even use means that the code carries as many bits as it can. Entries without a use are wasted.",
+    ),
+    "kernels": PictureEntry(
+        "Kernels",
+        "Kernels of the first layer",
+        "Look for structure: strokes, edges and spots are patterns that the layer has learned to detect. Kernels that "
+        "look like random noise have learned little. Dead ones are crossed out.",
+    ),
+    "matrix": PictureEntry(
+        "Matrix",
+        "A convolution as a matrix",
+        "The same few weights repeat along the diagonals, and all other entries are 0: a convolution is a linear layer "
+        "with shared weights.",
+        compared=False,
+    ),
+    "sparsity": PictureEntry(
+        "Sparsity",
+        "How sparse the activations are",
+        "Long light bars mean that many units are off for a given image, as is usual with ReLU. Long dark bars mean "
+        "that few units carry most of the signal.",
+    ),
+    "gradients": PictureEntry(
+        "Gradients",
+        "Gradient by layer",
+        "If the norms shrink by orders of magnitude towards the image, the first layers hardly learn: the gradients "
+        "vanish.",
+    ),
+    "spectrum": PictureEntry(
+        "Spectrum",
+        "Spectrum of the reconstructions",
+        "Where the reconstructions lie below the originals, detail is lost, mostly at high frequencies. Peaks that the "
+        "originals do not have are artifacts, such as a checkerboard.",
+    ),
 }
 """Every picture whose numbers are stored next to it, by name, in the order in which they are drawn."""
+
+LOOK_FOR_IN_CURVES = (
+    "Both losses should fall and level off. If they still fall at the end, train longer. If the validation loss rises "
+    "while the training loss falls, the model overfits."
+)
+"""The caption of a run's `loss_curves`, which are drawn from its history."""
+
+LOOK_FOR_IN_HEAT_MAP = (
+    "Positive gains mean that the model removes noise, also of kinds that it was not trained on. Negative gains mean "
+    "that it does more harm than good."
+)
+"""The caption of `denoising_heat_map`, which `evaluation=denoising` draws."""
 
 
 def picture_class(name: str) -> type[Picture]:
@@ -63,12 +168,19 @@ def picture_class(name: str) -> type[Picture]:
 
 
 def draw_pictures(
-    subject: Subject, *, folder: Path, names: Sequence[str] | None, title: str, epoch: int | None
+    subject: Subject,
+    *,
+    folder: Path,
+    names: Sequence[str] | None,
+    label: str,
+    epoch: int | None,
+    file_format: FigureFormat = "png",
 ) -> list[Path]:
     """Measure and draw pictures into a folder, which is made if it does not exist, and return their paths.
 
     `names` are from `PICTURES`; None draws every picture. One that does not apply to the model is left out, with a
-    warning if it was named. The heading is the title and the epoch whose weights the model has, if that is known.
+    warning if it was named. A title has what the picture shows, the run's `label`, and after how many epochs of
+    training, if that is known.
 
     Raises:
         OSError: a picture cannot be written.
@@ -77,11 +189,13 @@ def draw_pictures(
 
     folder.mkdir(exist_ok=True)
     paths = []
-    for name in steps(list(PICTURES) if names is None else names, name="pictures"):
+    chosen = list(PICTURES) if names is None else names
+    for name in steps(chosen, name="Drawing pictures", item_name=str):
         picture = picture_class(name).measure(subject)
         if picture is not None:
-            of_one_epoch = epoch is not None and not PICTURES[name].over_epochs
-            paths.append(picture.draw(folder, title=f"{title}, epoch {epoch}" if of_one_epoch else title))
+            title, over_epochs = PICTURES[name].title, PICTURES[name].over_epochs
+            when = "" if epoch is None or over_epochs else f", after {epoch} epoch{'' if epoch == 1 else 's'}"
+            paths.append(picture.draw(folder, title=f"{title}: {label}{when}", file_format=file_format))
         elif names is not None:
             log.warning("The picture '%s' does not apply to this model and is not drawn.", name)
     return paths

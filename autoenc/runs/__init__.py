@@ -1,7 +1,7 @@
 """The folder of a run: `directory` writes it, `reading` reads it."""
 
 from autoenc.runs.directory import TEST_ERRORS, RunDirectory, flush_folder, write_atomically, write_flushed
-from autoenc.runs.find_runs import Watch, read_runs
+from autoenc.runs.find_runs import Watch, read_run, read_runs
 from autoenc.runs.npz_archive import ArrayError, read_arrays
 from autoenc.runs.plain_values import printable
 from autoenc.runs.process import is_there, moment, process_lives
@@ -27,6 +27,7 @@ __all__ = [
     "printable",
     "process_lives",
     "read_arrays",
+    "read_run",
     "read_runs",
     "read_sweep",
     "write_atomically",

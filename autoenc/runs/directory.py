@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from autoenc.runs.plain_values import UnreadableError, as_yaml, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.reading import config_as_json, parse_row, read_table
-from autoenc.runs.record import State
+from autoenc.runs.record import Phase, State
 from autoenc.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class RunDirectory:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.figures = path / "figures"
+        self.page = path / "index.html"
 
     @classmethod
     def begin(cls, path: Path, *, config: Mapping[str, Any]) -> RunDirectory:
@@ -68,7 +69,7 @@ class RunDirectory:
         return cls(path)
 
     def config(self) -> dict[str, Any]:
-        """The resolved config of the run, exactly as written. Nothing in it is interpolated or imported.
+        """The resolved config of the run, with today's names of settings. Nothing in it is interpolated or imported.
 
         Raises:
             ConfigError: `config.yaml` cannot be read, or is no resolved config.
@@ -105,7 +106,7 @@ class RunDirectory:
         state: State | None = self.status().get("state")
         return state
 
-    def set_state(self, state: State, *, error: Mapping[str, str] | None = None) -> None:
+    def set_state(self, state: State, *, phase: Phase | None = None, error: Mapping[str, str] | None = None) -> None:
         """Record the state of the run, of this process; `error` has a `kind` and a `message`."""
         import psutil
 
@@ -113,6 +114,7 @@ class RunDirectory:
         process = psutil.Process()
         status = {
             "state": state,
+            "phase": phase,
             "started_at": self.status().get("started_at") or now,
             "finished_at": None if state == "running" else now,
             "host": socket.gethostname(),
@@ -130,7 +132,9 @@ class RunDirectory:
         """Record that the run failed, on behalf of its process, which is gone and stays named in `status.json`."""
         now = datetime.now(UTC).isoformat()
         before = {"started_at": now, "host": None, "pid": None, "process_started_at": None, **self.status()}
-        self._write_json("status.json", {**before, "state": "failed", "finished_at": now, "error": dict(error)})
+        self._write_json(
+            "status.json", {**before, "state": "failed", "phase": None, "finished_at": now, "error": dict(error)}
+        )
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write `environment.json`."""
@@ -156,6 +160,10 @@ class RunDirectory:
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         write_atomically(self.path / TEST_ERRORS, content.getvalue())
+
+    def write_page(self, content: str) -> None:
+        """Write `index.html`, the page for a person."""
+        write_atomically(self.page, content.encode())
 
     def check_figures(self) -> None:
         """Refuse to draw into a linked folder: in a stranger's run, the link may lead anywhere.

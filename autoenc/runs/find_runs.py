@@ -48,6 +48,17 @@ def read_runs(folders: Sequence[Path], *, history: bool = True) -> list[RunRecor
     return _records_of(folders, read=read_contents, history=history)
 
 
+def read_run(folder: Path) -> RunRecord:
+    """The run in a folder that has one, in any state, with every row of its metrics.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    path = _root(folder)
+    (record,) = _read_places([Place(path, _name(path, path))], read_contents, history=True)
+    return record
+
+
 class Watch:
     """The runs at or below some folders, read again and again while they are running.
 

@@ -308,7 +308,7 @@ def test_a_mistake_is_one_line_and_changes_nothing(
 def test_runs_on_different_images_have_no_common_matrix(
     runs: Path, train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train("dataset.limit=60", "training.epochs=1", folder="runs/few")
+    train("dataset.test_limit=60", "training.epochs=1", folder="runs/few")
     assert main(["runs", *FEW]) == 2
     error = capsys.readouterr().err
     assert "FOLDER=" in error

@@ -54,7 +54,8 @@ def test_the_help_of_an_experiment_says_what_it_shows_and_how_long_it_takes(caps
 
 def test_the_help_explains_a_user_s_own_choice(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (elsewhere / "own" / "noise").mkdir(parents=True)
-    text = "# Rain on\n# the window.\nname: rain\ndrops: 3   # of water,\n           # at least 1\nwind: {speed: 2}   # in m/s\n"
+    text = "# Rain on\n# the window.\nname: rain\ndrops: 3   # of water,\n           # at least 1\n"
+    text += "wind: {speed: 2}   # in m/s\n"
     (elsewhere / "own" / "noise" / "rain.yaml").write_text(text)
     printed = help_for("--config-dir", "own", "noise=rain", capsys=capsys)
     assert "\nnoise=rain: Rain on the window.\n  noise.drops=3" in printed

@@ -253,7 +253,14 @@ def test_the_elbo_tells_outliers_too() -> None:
 
 
 def usual(name: str, **settings: Any) -> Dataset:
-    shared = {"validation_fraction": 0.1, "split_seed": 0, "limit": 5, "shuffle": True, "binarization": "static"}
+    shared = {
+        "validation_fraction": 0.1,
+        "split_seed": 0,
+        "limit": 9,
+        "test_limit": 5,
+        "shuffle": True,
+        "binarization": "static",
+    }
     return DATASETS.parse({"name": name, **shared, **settings})
 
 
@@ -269,7 +276,7 @@ def test_the_other_data_set_has_the_shape_and_the_settings_of_the_run_s(monkeypa
     found = outlier_images(usual("mnist"), choice="auto", image_shape=(3, 14, 20), data_dir=Path())
     assert found is not None
     assert found.name == built[0].name == "fashion_mnist"
-    assert (built[0].limit, built[0].binarization) == (5, "static")
+    assert (built[0].test_limit, built[0].binarization) == (5, "static")
     assert found.test.images.shape == (5, 3, 14, 20)
     assert found.test.images.dtype == torch.uint8
 
@@ -312,7 +319,14 @@ def test_a_run_is_measured_in_full(
 
 
 def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:
-    settings = ("dataset.limit=40", "bottleneck=gaussian", "loss=gaussian", "evaluation=full", f"data_dir={tmp_path}")
+    settings = (
+        "dataset.limit=40",
+        "dataset.test_limit=40",
+        "bottleneck=gaussian",
+        "loss=gaussian",
+        "evaluation=full",
+        f"data_dir={tmp_path}",
+    )
     prepared = prepare(parse(composed_values(*settings, "device=cpu", "device.threads=1")))
     with torch.no_grad():
         for parameter in prepared.model.parameters():
@@ -323,7 +337,7 @@ def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:
 
 def test_few_images_are_measured_in_full_as_far_as_they_go(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_classifier, "STEPS", 5)
-    settings = ("bottleneck=gaussian", "loss=gaussian", "evaluation=full", "dataset.limit=10")
+    settings = ("bottleneck=gaussian", "loss=gaussian", "evaluation=full", "dataset.limit=10", "dataset.test_limit=10")
     summary = json.loads((train(*settings) / "summary.json").read_text())
     assert set(SAMPLES) <= set(summary["test"])
     assert "knn_accuracy" in summary["validation"]  # of 1 image

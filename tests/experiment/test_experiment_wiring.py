@@ -16,16 +16,22 @@ from torch import Tensor
 
 import autoenc
 from autoenc.command_line import main
+from autoenc.config import parse
 from autoenc.data.datasets import Splits, shown_indices
 from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator, inputs
 from autoenc.evaluation.health.examination import examine
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.probes import probe_indices
 from autoenc.evaluation.scores import Measured, measure
+from autoenc.experiment import run as story
+from autoenc.experiment.preparation import prepare
+from autoenc.experiment.run_scores import units_of
 from autoenc.runs import RunDirectory
 from autoenc.training import loop
 from autoenc.training.checkpoints import load_last
 from autoenc.training.step import TrainingStep
+from tests.composed import composed_values
 from tests.conftest import TINY, Train
 from tests.devices import cpu
 
@@ -287,3 +293,34 @@ def test_of_the_training_split_a_frozen_draw_is_scored_and_the_others_whole(trai
     for split, images in {"train": drawn, "validation": splits.validation.images, "test": splits.test.images}.items():
         assert summary[split]["mse"] == pytest.approx(trained.errors(images).mean().item(), rel=1e-5)
     assert len(splits.train) > 20
+
+
+@pytest.mark.parametrize(
+    ("binarization", "end"),
+    [("none", ""), ("static", "; of statically binarized pixels"), ("dynamic", "; of dynamically binarized pixels")],
+)
+def test_the_units_of_errors_name_binarized_pixels(binarization: str, end: str) -> None:
+    prepared = prepare(parse(composed_values(f"dataset.binarization={binarization}", "device=cpu")))
+    units = units_of(prepared)
+    assert units["mse"] == METRICS["mse"].unit + end
+    assert units["denoising_mae"] == METRICS["mae"].denoising().unit + end
+    assert units["pca_mse"] == METRICS["pca_mse"].unit  # it names the mse
+
+
+def test_status_names_the_phase(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, Any] = {}
+
+    def noting(name: str, original: Any) -> Any:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            (folder,) = [path.parent for path in Path().rglob("status.json")]
+            found[name] = RunDirectory(folder).status()["phase"]
+            return original(*arguments, **named)
+
+        return noted
+
+    monkeypatch.setattr(loop.Trainer, "train", noting("train", loop.Trainer.train))
+    for name in ("evaluate", "draw_finished_run"):
+        monkeypatch.setattr(story, name, noting(name, getattr(story, name)))
+    folder = train(*TINY)
+    assert found == {"train": "training", "evaluate": "evaluating", "draw_finished_run": "drawing"}
+    assert RunDirectory(folder).status()["phase"] is None

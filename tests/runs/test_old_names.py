@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from autoenc.runs import RunDirectory, read_runs
 
@@ -18,3 +21,14 @@ def test_noisy_errors_of_old_folders_are_denoising_errors(tmp_path: Path) -> Non
     assert record.unit("test.denoising_mse") == "squared"
     assert record.history[0]["validation/denoising_mse"] == 0.3
     assert json.loads((run.path / "summary.json").read_text())["test"]["noisy_mse"] == 0.2  # the file stays as it is
+
+
+@pytest.mark.parametrize(
+    ("dataset", "test_limit"), [({"limit": 50}, 50), ({"limit": None}, None), ({"limit": 50, "test_limit": None}, None)]
+)
+def test_the_limit_of_old_folders_limits_the_test_split_too(
+    dataset: dict[str, Any], test_limit: int | None, tmp_path: Path
+) -> None:
+    run = RunDirectory.begin(tmp_path / "run", config={"seed": 0, "dataset": dataset})
+    (record,) = read_runs([tmp_path])
+    assert run.config()["dataset"] == record.config["dataset"] == {**dataset, "test_limit": test_limit}

@@ -23,6 +23,7 @@ from autoenc.comparison.report import report_data
 from autoenc.comparison.report.code_maps import code_maps
 from autoenc.comparison.report.curves import curves
 from autoenc.comparison.report.reconstructions import reconstructions
+from autoenc.palette import CLASS_COLORS
 from autoenc.runs import RunRecord, printable
 
 SCRIPTS = (
@@ -44,18 +45,19 @@ def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric
 def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> str:
     """The page as text."""
     title = printable(title)
-    style = _asset("report.css")
-    scripts = "\n".join(_asset(name) for name in SCRIPTS)
+    colors = "".join(f"--color-{number}: {color};" for number, color in enumerate(CLASS_COLORS))
+    style = f":root {{{colors}}}\n{asset('report.css')}"
+    scripts = "\n".join(asset(name) for name in SCRIPTS)
     program = f'(() => {{\n"use strict";\n{scripts}\n}})();\n'  # one scope of its own
     parts = {
-        "policy": _policy(style=style, program=program),
+        "policy": content_policy(style=style, program=program),
         "title": html.escape(title),
         "style": style,
         "data": as_json_in_html(contents(records, title=title, metric=metric)),
         "program": program,
     }
     # One pass: placeholders inside the inserted parts stay as they are.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found.group(1)], _asset("report.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found.group(1)], asset("report.html"))
 
 
 def contents(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> dict[str, Any]:
@@ -97,11 +99,11 @@ def as_json_in_html(values: Mapping[str, Any]) -> str:
     return written.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _policy(*, style: str, program: str) -> str:
-    """Content-Security-Policy: only this program, this style, and images inside the page."""
+def content_policy(*, style: str, program: str | None = None) -> str:
+    """Content-Security-Policy: only this style, this program if there is one, and images inside the page."""
     allowed = {
         "default-src": "'none'",
-        "script-src": f"'{_hash(program)}'",
+        "script-src": "'none'" if program is None else f"'{_hash(program)}'",
         "style-src": f"'{_hash(style)}'",
         "img-src": "data:",
         "base-uri": "'none'",
@@ -116,5 +118,6 @@ def _hash(content: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode("ascii")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file of the report."""
     return (resources.files("autoenc.comparison.report") / "assets" / name).read_text("utf-8")

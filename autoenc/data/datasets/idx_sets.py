@@ -40,7 +40,7 @@ class IdxDataset(Dataset):
         idx_set = self.published()
         folder = verified_folder(idx_set, data_dir=data_dir)
         (train, *size), (test, *_) = idx_set.train[0].shape, idx_set.test[0].shape
-        require_memory(images_held([train, test], settings=self) * math.prod(size), dataset=idx_set.name)
+        require_memory(images_held(train=train, test=test, settings=self) * math.prod(size), dataset=idx_set.name)
         pools = Pools(
             train=_read_pool(idx_set, *idx_set.train, folder=folder),
             test=_read_pool(idx_set, *idx_set.test, folder=folder),

@@ -20,7 +20,14 @@ from torch import Tensor
 from autoenc.data.datasets.folder_layout import CLASSLESS, Picture, drawn, one_line, read_layout, refused, some
 from autoenc.data.datasets.image_files import ReadPicture, Resize, UnreadablePicture, count_pages, read_picture
 from autoenc.data.datasets.memory import require_memory
-from autoenc.data.datasets.picture_facts import PictureFacts, ignored_pages, white_problems
+from autoenc.data.datasets.picture_facts import (
+    PictureFacts,
+    ignored_pages,
+    resizing,
+    sizes_of,
+    unnecessary_changes,
+    white_problems,
+)
 from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, copies_held, make_splits
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt
 
@@ -51,7 +58,8 @@ class ImageFolder(Dataset):
       only on their names.
 
     Two folders for one split, folders of splits without `train`, and `train` next to class folders are refused. `limit`
-    is the most images of each of these folders, drawn, so that every class may have some.
+    is the most images of `train`, and of `val` if it is the validation split; `test_limit` is the most for the test.
+    They are drawn, so that every class may have some.
 
     With `pages=all` each page of a file is an image, called `name.tif#2` for example. All pages of a file are in one
     split. `white` is the number that becomes white in every file; `max` is the brightest number in the files for
@@ -85,7 +93,10 @@ class ImageFolder(Dataset):
         with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
             # Before the threads start: about damaged EXIF data and the like; the pixels are intact.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-            pictures = {name: self._images(files, threads=threads) for name, files in layout.pools.items()}
+            pictures = {
+                name: self._images(files, limit=self.test_limit if name == "test" else self.limit, threads=threads)
+                for name, files in layout.pools.items()
+            }
             count = sum(map(len, pictures.values()))
             require_memory(
                 count * self.channels * math.prod(self.size) * copies_held(self),
@@ -99,12 +110,12 @@ class ImageFolder(Dataset):
         _log_splits(splits, folders=layout.folders)
         return splits
 
-    def _images(self, files: list[Picture], *, threads: ThreadPoolExecutor) -> list[Picture]:
+    def _images(self, files: list[Picture], *, limit: int | None, threads: ThreadPoolExecutor) -> list[Picture]:
         """The images to read from some files: each file or each of its pages, at most `limit`."""
         if self.pages == "all":
             counts = _mapped(count_pages, [file.path for file in files], task="counting pages", threads=threads)
             files = [image for file, count in zip(files, counts, strict=True) for image in file.paged(count)]
-        return files if self.limit is None else drawn(files, count=self.limit, purpose="limit")
+        return files if limit is None else drawn(files, count=limit, purpose="limit")
 
     def _brightest(self, pictures: Mapping[str, Sequence[Picture]], *, threads: ThreadPoolExecutor) -> float:
         """The brightest number in the files for training and validation."""
@@ -140,7 +151,9 @@ class ImageFolder(Dataset):
         for name, pool in pools.items():
             if not pool.kept:
                 raise refused(folder, f"no picture for {_PURPOSES[name]} can be read")
-        self._warn(sum((pool.facts for pool in pools.values()), Counter()), white=white)
+        facts = sum((pool.facts for pool in pools.values()), Counter[PictureFacts]())
+        self._warn(facts, white=white)
+        self._log_changes(sizes_of(facts), grey=all(pool.grey for pool in pools.values()))
         splits = {name: pool.split(class_names) for name, pool in pools.items()}
         files = _numbers([picture.path for picture in pools["train"].kept])
         return Pools(splits["train"], splits["test"], class_names, validation=splits.get("validation"), files=files)
@@ -151,6 +164,15 @@ class ImageFolder(Dataset):
             logger.warning(problem)
         if self.pages == "first" and (ignored := ignored_pages(facts)):
             logger.warning("%s; dataset.pages=all reads each page as an image", ignored)
+
+    def _log_changes(self, sizes: Counter[tuple[int, int]], *, grey: bool) -> None:
+        """Log how pictures of these (width, height) change to become images, and which settings avoid it."""
+        lines = (
+            resizing(sizes, size=self.size, resize=self.resize, option="dataset.resize="),
+            unnecessary_changes(sizes, grey=grey, channels=self.channels, size=self.size),
+        )
+        for line in filter(None, lines):
+            logger.info("%s", line)
 
     def _report(self, unreadable: Sequence[str], *, count: int, folder: Path) -> None:
         """Warn about the pictures that cannot be read, or raise an error that lists some of them."""
@@ -171,6 +193,8 @@ class _Pool:
     images: Tensor
     kept: list[Picture] = field(default_factory=list)
     facts: Counter[PictureFacts] = field(default_factory=Counter)
+    grey: bool = True
+    """Whether every picture has equal channels."""
     unreadable: list[str] = field(default_factory=list)
     """The names of pictures that cannot be read, with the reasons."""
 
@@ -181,6 +205,7 @@ class _Pool:
         self.images[len(self.kept)] = result.image
         self.kept.append(picture)
         self.facts[result.facts] += 1
+        self.grey = self.grey and bool((result.image == result.image[:1]).all())
 
     def split(self, class_names: Sequence[str]) -> Split:
         numbers = {name: number for number, name in enumerate(class_names)}

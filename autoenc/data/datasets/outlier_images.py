@@ -33,6 +33,6 @@ def outlier_images(
     name = USUAL.get(own.name) if choice == "auto" else choice
     if name is None or name == own.name:
         return None
-    shared = {key: getattr(own, key) for key in ("split_seed", "limit", "shuffle", "binarization")}
+    shared = {key: getattr(own, key) for key in ("split_seed", "limit", "test_limit", "shuffle", "binarization")}
     test = DATASETS.parse({"name": name, "validation_fraction": 0.0, **shared}).build(data_dir=data_dir).test
     return OutlierImages(name, Split(shaped(test.images, image_shape=image_shape, resize="stretch"), test.labels))

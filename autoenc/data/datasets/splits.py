@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,14 +23,16 @@ class Dataset(Choice):
     """The settings of a dataset.
 
     `validation_fraction` of the training images, drawn with `split_seed`, become the validation split. `limit` is the
-    most images used of the training pool (training and validation together), and the most of the test pool. `shuffle`
-    is for the training loop, which draws a new order of the training split each epoch. `binarization` is explained in
-    `autoenc.data.datasets.binarization`; what is drawn once is drawn with `split_seed`.
+    most images used of the training pool (training and validation together), `test_limit` the most of the test pool.
+    `shuffle` is for the training loop, which draws a new order of the training split each epoch. `binarization` is
+    explained in `autoenc.data.datasets.binarization`; what is drawn once is drawn with `split_seed`.
     """
 
     validation_fraction: ProperFraction
     split_seed: NonNegativeInt
     limit: PositiveInt | None
+    test_limit: PositiveInt | None = None
+    """The default is for plugins from before this setting existed. Old runs: see `autoenc.runs.old_names`."""
     shuffle: bool
     binarization: Binarization
 
@@ -142,7 +144,7 @@ def make_splits(pools: Pools, *, settings: Dataset) -> Splits:
     splits = Splits(
         train=train,
         validation=_first(validation, limit=settings.limit),
-        test=_first(pools.test, limit=settings.limit),
+        test=_first(pools.test, limit=settings.test_limit),
         class_names=pools.class_names,
     )
     return _identified(splits, settings=settings)
@@ -153,14 +155,14 @@ def copies_held(settings: Dataset) -> int:
     return 1 + (settings.validation_fraction > 0) + (settings.binarization != "none")
 
 
-def images_held(counts: Sequence[int], *, settings: Dataset) -> int:
+def images_held(*, train: int, test: int, settings: Dataset) -> int:
     """How many images are in memory, at most, while pools of these sizes are read and split."""
     splitting = 0
-    for count in counts:
-        used = count if settings.limit is None else min(count, settings.limit)
+    for count, limit in ((train, settings.limit), (test, settings.test_limit)):
+        used = count if limit is None else min(count, limit)
         whole = count if used < count else 0  # stays in memory during `make_splits`
         splitting += whole + used * copies_held(settings)
-    reading = 2 * sum(counts)  # the file's content, and its tensor
+    reading = 2 * (train + test)  # the file's content, and its tensor
     return max(reading, splitting)
 
 

@@ -13,9 +13,11 @@ from autoenc.models.architectures.architecture import Architecture, EncoderDecod
 from autoenc.models.architectures.upsampling import SubPixelConv2d
 from autoenc.models.layers import TiedLinear, WeightedLayer
 
-Initialization = Literal["torch_default", "xavier", "kaiming"]
+Initialization = Literal["auto", "torch_default", "xavier", "kaiming"]
 """The distribution of the initial weights, for n inputs of each output and m outputs of each input:
 
+- `auto`: normal with variance gain^2 / n, biases 0. The gain is that of the units that follow the layer: see `GAINS`.
+  Codes and pixels then begin about as large as the image, for every kind of units.
 - `torch_default`: weights and biases uniform within 1 / sqrt(n), as in torch's own layers. The n of a transposed
   convolution is that of the convolution that it transposes.
 - `xavier`: uniform within gain * sqrt(6 / (n + m)), biases 0 (Glorot and Bengio 2010, AISTATS, equation 16).
@@ -24,6 +26,13 @@ Initialization = Literal["torch_default", "xavier", "kaiming"]
 Batch normalisation starts as the identity. The four kernels of a sub-pixel convolution start equal, so that it starts
 as a nearest-neighbour upsampling, without checkerboards (Aitken et al. 2017, arXiv:1707.02937, section 3).
 """
+
+GAINS: dict[type[nn.Module], float] = {
+    **dict.fromkeys((nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU), math.sqrt(2)),
+    nn.Sigmoid: 4.0,
+}
+"""The factors of `auto`; 1 for other units and for none. Rectifiers lose half of the variance (He et al. 2015, equation
+10). For a sigmoid it is the inverse slope at 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,20 +55,33 @@ class InitializedArchitecture(Architecture):
 
     @property
     def gain(self) -> float:
-        """The factor of `xavier`: the inverse slope of the units at 0."""
+        """The factor of `xavier`, the same for all layers: the inverse slope of the units at 0."""
         return 1.0
 
 
 def initialise(parts: EncoderDecoder, law: Initialization, *, gain: float = 1.0) -> None:
     """Draw all weights from torch's generator, the encoder's first, in the order of the layers."""
+    gains = {**_gains(parts.encoder), **_gains(parts.decoder)}
     for layer in (*parts.encoder.modules(), *parts.decoder.modules()):
         if isinstance(layer, WeightedLayer):
-            _draw(layer, law, gain=gain)
+            _draw(layer, law, gain=gains[layer] if law == "auto" else gain)
         elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
             nn.init.ones_(layer.weight)
             nn.init.zeros_(layer.bias)
         else:
             assert not list(layer.parameters(recurse=False)), f"no initialization for {layer}"
+
+
+def _gains(half: nn.Module) -> dict[nn.Module, float]:
+    """The gain of each layer with weights, from the units that follow it."""
+    found: dict[nn.Module, float] = {}
+    gain = 1.0
+    for module in reversed(list(half.modules())):
+        if isinstance(module, WeightedLayer):
+            found[module], gain = gain, 1.0
+        else:
+            gain = GAINS.get(type(module), gain)
+    return found
 
 
 def _draw(layer: WeightedLayer, law: Initialization, *, gain: float) -> None:
@@ -82,8 +104,10 @@ def _draw_weights(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, law: Initia
     elif law == "xavier":
         bound = gain * math.sqrt(6 / (inputs + outputs))
         nn.init.uniform_(layer.weight, -bound, bound)
-    else:
+    elif law == "kaiming":
         nn.init.normal_(layer.weight, std=math.sqrt(2 / inputs))
+    else:
+        nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
 
 
 def _fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, float]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autoenc.models.architectures.architecture import EncoderDecoder, ImageShape
@@ -81,12 +80,13 @@ class ResidualLayer(nn.Module):
         super().__init__()
         convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=not batch_norm)
         self.change = nn.Sequential(convolution, *([BatchNorm2d(channels)] if batch_norm else []))
+        self.units = nn.ReLU()
         self.residual = residual
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, H, W), same shape."""
         changed = self.change(maps)
-        return F.relu(changed + maps if self.residual else changed)
+        return self.units(changed + maps if self.residual else changed)  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         """For `print`."""

@@ -56,7 +56,7 @@ def test_the_test_split_depends_on_no_setting() -> None:
     for other in (build(split_seed=5), build(validation_fraction=0), build(validation_fraction=0.5)):
         assert torch.equal(other.test.images, first.images)
         assert torch.equal(other.test.labels, first.labels)
-    assert torch.equal(build(limit=100).test.images, first.images[:100])
+    assert torch.equal(build(limit=100).test.images, first.images)
     assert torch.bincount(first.labels).min() > 20  # every class has its share
 
 
@@ -75,13 +75,14 @@ assert not loaded, loaded
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "kmnist", "cifar10", "emnist"])
 def test_the_registry_makes_settings_from_values(name: str) -> None:
-    values = {"validation_fraction": 0.1, "split_seed": 0, "limit": None, "shuffle": True, "binarization": "none"}
-    values |= {"split": "letters"} if name == "emnist" else {}
+    values = {"validation_fraction": 0.1, "split_seed": 0, "limit": None, "test_limit": 9, "shuffle": True}
+    values |= {"binarization": "none"} | ({"split": "letters"} if name == "emnist" else {})
     settings = DATASETS.parse({"name": name, **values})
     assert vars(settings) == {"name": name, **values}
     for field, value, problem in (
         ("validation_fraction", 1, "it must be a number of at least 0 and below 1"),
         ("limit", 0, "it must be a whole number of at least 1 or null"),
+        ("test_limit", 0, "it must be a whole number of at least 1 or null"),
         ("binarization", "on", "it must be one of none, static, dynamic"),
     ):
         with pytest.raises(ValueError, match=f"dataset.{field}={value}: {problem}"):

@@ -218,7 +218,7 @@ def test_the_classes_and_the_size_of_each_split_are_logged(tmp_path: Path, caplo
     caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
     paint(tmp_path, *(f"train/{name}/{number}.png" for name in ("ants", "bees") for number in range(4)))
     paint(tmp_path, "val/ants/1.png", "val/wasps/1.png")
-    build(tmp_path, validation_fraction=0.25)
+    build(tmp_path, validation_fraction=0.25, channels=1)
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path} has no folder test, so val is the test split",
         f"reading 10 pictures from {tmp_path}",
@@ -260,7 +260,7 @@ def test_other_files_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     for name in ("notes.txt", "list.txt", "photo.heic"):
         (tmp_path / name).write_bytes(b"something")
     caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
-    assert brightness(build(tmp_path)) == painted
+    assert brightness(build(tmp_path, channels=1)) == painted
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path} has 3 other files, which are skipped: 2 .txt, 1 .heic",
         f"reading 4 pictures from {tmp_path}",
@@ -288,16 +288,16 @@ def test_the_test_split_depends_only_on_the_names(tmp_path: Path) -> None:
 def test_a_limit_is_drawn_from_all_classes_and_no_more_is_read(tmp_path: Path) -> None:
     names = [f"{folder}/{number}.png" for folder in "abcd" for number in range(20)]
     painted = paint(tmp_path, *names)
-    splits = build(tmp_path, limit=20)
-    assert [len(part) for part in (splits.train, splits.test)] == [20, 20]
+    splits = build(tmp_path, limit=20, test_limit=15)
+    assert [len(part) for part in (splits.train, splits.test)] == [20, 15]
     assert len(set(splits.train.labels.tolist())) == 4
     assert brightness(splits).items() <= painted.items()
     assert list(splits.train.names or ()) == sorted(splits.train.names or ())
-    fewer = build(tmp_path, limit=10)
+    fewer = build(tmp_path, limit=10, test_limit=15)
     assert set(fewer.train.names or ()) < set(splits.train.names or ())
     for name in set(names) - set(brightness(splits)):
         (tmp_path / name).write_bytes(b"damaged")
-    assert brightness(build(tmp_path, limit=20)) == brightness(splits)
+    assert brightness(build(tmp_path, limit=20, test_limit=15)) == brightness(splits)
 
 
 @pytest.mark.parametrize(("count", "fraction", "shares"), [(1, 0.5, "0 would be"), (3, 0.1, "0 "), (3, 0.9, "3 ")])
@@ -341,8 +341,8 @@ def test_all_pages_of_a_file_are_in_one_split(tmp_path: Path, caplog: pytest.Log
 
 def test_a_limit_counts_pages(tmp_path: Path) -> None:
     stacks(tmp_path, files=4, pages=5)
-    splits = build(tmp_path, pages="all", limit=4)
-    assert [len(splits.train), len(splits.test)] == [4, 4]
+    splits = build(tmp_path, pages="all", limit=4, test_limit=3)
+    assert [len(splits.train), len(splits.test)] == [4, 3]
     assert list(splits.train.names or ()) == sorted(splits.train.names or ())
 
 
@@ -619,3 +619,65 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
     assert splits.train.names is not None
     assert splits.train.names[0] == "train/caf\\xe9/0\\xff.png"
     assert splits.test.labels.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("resize", "line"),
+    [
+        # 40x32 to a square: 32/40 of the width is left; 16x64: a quarter of the height.
+        (
+            "crop",
+            "crop cuts off a part of 4 of 6 pictures (34 % on average, 75 % at most); dataset.resize=pad keeps all of",
+        ),
+        (
+            "pad",
+            "pad adds black bars to 4 of 6 pictures (34 % on average, 75 % at most of the image); dataset.resize=crop",
+        ),
+        ("stretch", "stretch changes the proportions of 4 of 6 pictures (by a factor of 4 at most)"),
+    ],
+)
+def test_the_log_says_once_how_pictures_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, resize: str, line: str
+) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    for number, size in enumerate([(40, 32), (40, 32), (40, 32), (16, 64), (64, 64), (301, 300)]):
+        Image.new("RGB", size, (9, 200, 9)).save(tmp_path / f"{number}.png")
+    build(tmp_path, resize=resize, size=[32, 32])
+    assert caplog.text.count(f"dataset.resize={line}") == 1
+
+
+@pytest.mark.parametrize(
+    ("picture", "changes", "hint"),
+    [
+        (
+            ("L", (28, 28)),
+            {},
+            'all 4 pictures are grey and 28x28 pixels; dataset.channels=1 "dataset.size=[28,28]" keeps them so',
+        ),
+        (("L", (40, 28)), {"channels": 1}, 'all 4 pictures are 40x28 pixels; "dataset.size=[28,40]" keeps them so'),
+        (("RGB", (80, 80)), {}, "all 4 pictures are grey; dataset.channels=1 keeps them so"),
+        (("L", (80, 28)), {"channels": 1}, None),
+        (("L", (64, 64)), {"channels": 1}, None),
+    ],
+)
+def test_a_hint_names_the_settings_that_keep_pictures_as_they_are(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    picture: tuple[str, tuple[int, int]],
+    changes: dict[str, object],
+    hint: str | None,
+) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    for number in range(4):
+        Image.new("L", picture[1], 50 * number + 90).convert(picture[0]).save(tmp_path / f"{number}.png")
+    build(tmp_path, size=[64, 64], resize="stretch", **changes)
+    found = [record.getMessage() for record in caplog.records if "keeps them so" in record.getMessage()]
+    assert found == ([] if hint is None else [hint])
+
+
+def test_one_picture_with_colour_needs_three_channels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    paint(tmp_path, *loose(5))
+    Image.new("RGB", (12, 8), (200, 200, 201)).save(tmp_path / "picture 002.png")
+    build(tmp_path)
+    assert "grey" not in caplog.text

@@ -52,14 +52,20 @@ def test_the_splits_are_disjoint_and_their_union_is_the_pool(fraction: float) ->
     assert splits.image_shape == (2, 3, 4)
 
 
-@pytest.mark.parametrize(
-    ("limit", "train", "validation", "test"), [(30, 24, 6, 20), (10, 8, 2, 10), (1000, 40, 10, 20)]
-)
-def test_the_limit_takes_the_first_images_of_each_pool(limit: int, train: int, validation: int, test: int) -> None:
+@pytest.mark.parametrize(("limit", "train", "validation"), [(30, 24, 6), (10, 8, 2), (1000, 40, 10)])
+def test_the_limit_takes_the_first_images_for_training_and_none_from_the_test(
+    limit: int, train: int, validation: int
+) -> None:
     splits = split(limit=limit)
-    assert [len(part) for part in parts(splits)] == [train, validation, test]
+    assert [len(part) for part in parts(splits)] == [train, validation, 20]
     assert sorted([*numbers(splits.train), *numbers(splits.validation)]) == list(range(min(limit, 50)))
+
+
+@pytest.mark.parametrize(("limit", "test"), [(3, 3), (1000, 20)])
+def test_the_test_limit_takes_the_first_images_for_the_test_only(limit: int, test: int) -> None:
+    splits = split(test_limit=limit)
     assert numbers(splits.test) == list(range(100, 100 + test))
+    assert [len(part) for part in parts(splits)] == [40, 10, test]
 
 
 def test_the_draw_of_the_validation_images_is_pinned() -> None:
@@ -74,7 +80,7 @@ def test_published_validation_images_replace_the_draw() -> None:
     train, validation, test = (numbers(part) for part in parts(split(pools)))
     assert (train, validation, test) == (list(range(50)), list(range(70, 79)), list(range(100, 120)))
     train, validation, test = (numbers(part) for part in parts(split(pools, limit=5)))
-    assert (train, validation, test) == (list(range(5)), list(range(70, 75)), list(range(100, 105)))
+    assert (train, validation, test) == (list(range(5)), list(range(70, 75)), list(range(100, 120)))
 
 
 @pytest.mark.parametrize("limit", [None, 31])
@@ -99,7 +105,7 @@ def test_one_file_cannot_be_divided() -> None:
 
 def test_images_are_copied_only_if_necessary() -> None:
     assert split(validation_fraction=0).train.images.data_ptr() == POOLS.train.images.data_ptr()
-    splits = split(limit=5, validation_fraction=0)
+    splits = split(limit=5, test_limit=5, validation_fraction=0)
     for part in (splits.train, splits.test):  # a view would keep the whole pool in memory
         assert part.images.untyped_storage().nbytes() == 5 * 2 * 3 * 4
 
@@ -119,19 +125,21 @@ def test_a_fraction_that_leaves_a_split_empty_is_refused(fraction: float, limit:
 
 
 @pytest.mark.parametrize(
-    ("fraction", "binarization", "limit", "held"),
+    ("fraction", "binarization", "limit", "test_limit", "held"),
     [
-        (0, "none", None, 2 * 70),  # the files' contents and their tensors
-        (0.1, "static", None, 3 * 70),
-        (0.1, "dynamic", 30, 50 + 3 * 30 + 3 * 20),
-        (0.1, "static", 15, 50 + 3 * 15 + 20 + 3 * 15),
-        (0.1, "static", 1, 2 * 70),
+        (0, "none", None, None, 2 * 70),  # the files' contents and their tensors
+        (0.1, "static", None, None, 3 * 70),
+        (0.1, "dynamic", 30, None, 50 + 3 * 30 + 3 * 20),
+        (0.1, "static", 15, 15, 50 + 3 * 15 + 20 + 3 * 15),
+        (0.1, "static", 1, 1, 2 * 70),
     ],
 )
-def test_how_many_images_are_in_memory(fraction: float, binarization: str, limit: int | None, held: int) -> None:
+def test_how_many_images_are_in_memory(
+    fraction: float, binarization: str, limit: int | None, test_limit: int | None, held: int
+) -> None:
     """Of pools of 50 and 20: a pool stays in memory while a part of it is copied."""
-    chosen = settings(validation_fraction=fraction, limit=limit, binarization=binarization)
-    assert images_held([50, 20], settings=chosen) == held
+    chosen = settings(validation_fraction=fraction, limit=limit, test_limit=test_limit, binarization=binarization)
+    assert images_held(train=50, test=20, settings=chosen) == held
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""The test scores of a run as text, each next to its baselines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from autoenc.evaluation.metrics import DENOISING, find_metric
+
+MAIN_SCORES = ("denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy")
+"""Those that a person should see first."""
+
+
+class ScoreRow(NamedTuple):
+    """A test score and its baselines."""
+
+    name: str
+    value: str
+    """With its standard error over the test images: `0.0430 ± 0.0009`."""
+    baselines: tuple[tuple[str, str], ...]
+    """The short name and the value of each, the best first."""
+    unit: str
+    """Without its details."""
+    beats_all: bool | None
+    """Whether the score is better than every baseline; None without baselines."""
+
+
+def score_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
+    """A row for each test score of a `summary.json` that is not a baseline, the main ones first."""
+    test: Mapping[str, float] = summary.get("test") or {}
+    errors = (summary.get("standard_errors") or {}).get("test") or {}
+    units = summary.get("units") or {}
+    names = [name for name in test if not is_baseline(name)]
+    baselines: dict[str, list[str]] = {name: [] for name in names}
+    for name in test:
+        if is_baseline(name) and (of := _baseline_of(name, names)) is not None:
+            baselines[of].append(name)
+    names.sort(key=lambda name: MAIN_SCORES.index(name) if name in MAIN_SCORES else len(MAIN_SCORES))
+    return [_row(name, test, baselines[name], error=errors.get(name), unit=units.get(name) or "") for name in names]
+
+
+def is_baseline(name: str) -> bool:
+    """Whether a score depends on no trained model."""
+    known = find_metric(name)
+    return known is not None and bool(known.short_name)
+
+
+def _baseline_of(name: str, scores: list[str]) -> str | None:
+    """The score that a baseline is compared with: `mse` of `pca_mse`, `denoising_mse` of `noise_mse`."""
+    known = find_metric(name)
+    noisy = known is not None and known.input == "noisy"
+    ends = {score: f"_{score.removeprefix(DENOISING) if noisy else score}" for score in scores}
+    return max((score for score, end in ends.items() if name.endswith(end)), key=len, default=None)
+
+
+def _row(name: str, test: Mapping[str, float], baselines: list[str], *, error: float | None, unit: str) -> ScoreRow:
+    known = find_metric(name)
+    higher = known is not None and known.better == "higher"
+    ordered = sorted(baselines, key=lambda baseline: test[baseline], reverse=higher)
+    best = test[ordered[0]] if ordered else None
+    return ScoreRow(
+        name,
+        _with_error(test[name], error),
+        tuple((_short_name(baseline), f"{test[baseline]:.4g}") for baseline in ordered),
+        _without_details(unit),
+        None if best is None else test[name] > best if higher else test[name] < best,
+    )
+
+
+def _short_name(baseline: str) -> str:
+    known = find_metric(baseline)
+    return known.short_name if known is not None else baseline
+
+
+def _with_error(value: float, standard_error: float | None) -> str:
+    if standard_error is None or standard_error <= 0:
+        return f"{value:.5g}"
+    decimals = max(0, 1 - math.floor(math.log10(standard_error)))
+    return f"{value:.{decimals}f} ± {standard_error:.{decimals}f}"
+
+
+def _without_details(unit: str) -> str:
+    """Details follow a colon in each part of a unit."""
+    return "; ".join(part.partition(":")[0].strip() for part in unit.split(";"))

@@ -1,0 +1,69 @@
+"""The comparison of a model's test error with the baselines for its task, as a sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+ALIKE = 0.01
+"""Two errors are called equal if they differ by less than this share: a linear autoencoder comes so close to PCA."""
+
+
+class Verdict(NamedTuple):
+    """How a model compares with its baselines."""
+
+    sentence: str
+    loses: bool
+    """Whether its error is above that of the best baseline."""
+    level: int
+    """Of `logging`: a warning if a model of its kind should not lose."""
+
+
+def verdict(summary: Mapping[str, Any]) -> Verdict | None:
+    """Compare a model's test error with the baselines for its task.
+
+    `summary` is the content of `summary.json`. None if it lacks the error or every baseline.
+    """
+    test, code_size = summary.get("test") or {}, summary.get("code_size") or 0
+    what, name = ("denoising error", "denoising_mse") if "denoising_mse" in test else ("error", "mse")
+    known = _known_baselines(test, numbers=f"{code_size:g} number{'' if code_size == 1 else 's'}")
+    if name not in test or not known:
+        return None
+    error = test[name]
+    best, nothing = min(known, key=lambda words: known[words]), next(iter(known))
+    start = f"The {what}, {error:.4g}, is"
+    if abs(error - known[best]) <= ALIKE * known[best]:
+        return Verdict(f"{start} that of {best} ({known[best]:.4g}).", False, logging.INFO)
+    if error < known[best]:
+        return Verdict(f"{start} below that of the best baseline, {best} ({known[best]:.4g}).", False, logging.INFO)
+    if error > known[nothing]:
+        other = "" if best == nothing else f" The best baseline is {best} ({known[best]:.4g})."
+        sentence = f"{start} {_above(error, known[nothing])} that of {nothing} ({known[nothing]:.4g}).{other}"
+        return Verdict(sentence, True, logging.WARNING)
+    # A variational code is not meant to hold as much as PCA's.
+    level = logging.INFO if "elbo_nats" in test else logging.WARNING
+    return Verdict(f"{start} {_above(error, known[best])} that of {best} ({known[best]:.4g}).", True, level)
+
+
+def _known_baselines(test: Mapping[str, float], *, numbers: str) -> dict[str, float]:
+    """The baselines for a model's task by their description, the first without any model."""
+    mean_image = {"the mean image": "mean_image_mse"}
+    if "denoising_mse" in test:
+        found = {"doing nothing": "noise_mse", "a 3x3 median filter": "median_mse", **mean_image}
+        linear = {
+            f"the PCA of clean images with {numbers}": "pca_denoising_mse",
+            f"the best linear denoiser with {numbers}": "linear_denoising_mse",
+        }
+    else:
+        found, linear = mean_image, {f"PCA with {numbers}": "pca_mse"}
+    if "rate_bits" not in test:  # a quantized code has bits, which are fewer
+        found |= linear
+    return {words: test[name] for words, name in found.items() if name in test}
+
+
+def _above(error: float, baseline: float) -> str:
+    if not error > 2 * baseline > 0:
+        return "above"
+    ratio = error / baseline
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times"
