@@ -45,7 +45,7 @@ def test_a_mistake_is_one_line(arguments: str, elsewhere: Path, capsys: pytest.C
     RunDirectory.begin(Path("run"), config=composed_values())
     script, *words = arguments.split()
     try:
-        code = SCRIPTS[script](words)
+        code: object = SCRIPTS[script](words)
     except SystemExit as error:
         code = error.code
     printed = capsys.readouterr()

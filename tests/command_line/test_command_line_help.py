@@ -52,6 +52,11 @@ def test_the_help_of_an_experiment_says_what_it_shows_and_how_long_it_takes(caps
     assert first.endswith("\nVaries architecture: fully_connected,conv\nVaries device: ${devices_here:}")
 
 
+@pytest.mark.parametrize("choice", sorted(path.stem for path in (REPOSITORY / "conf" / "experiment").glob("*.yaml")))
+def test_every_experiment_has_a_help(choice: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert help_for(f"experiment={choice}", capsys=capsys).startswith(f"experiment={choice}: ")
+
+
 def test_the_help_explains_a_user_s_own_choice(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (elsewhere / "own" / "noise").mkdir(parents=True)
     text = "# Rain on\n# the window.\nname: rain\ndrops: 3   # of water,\n           # at least 1\n"
