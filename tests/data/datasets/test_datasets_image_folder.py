@@ -609,6 +609,18 @@ def test_pictures_are_read_as_the_settings_say(tmp_path: Path) -> None:
     assert padded[0, 0, 8, 0] == 255
 
 
+def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
+    """Such names come from old archives. Every file of a run could not record them."""
+    for name in ("caf\udce9", "the"):
+        for split, count in (("train", 3), ("test", 2)):
+            paint(tmp_path / split / name, *(f"{number}\udcff.png" for number in range(count)))
+    splits = build(tmp_path)
+    assert splits.class_names == ("caf\\xe9", "the")
+    assert splits.train.names is not None
+    assert splits.train.names[0] == "train/caf\\xe9/0\\xff.png"
+    assert splits.test.labels.tolist() == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("resize", "line"),
     [
