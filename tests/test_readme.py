@@ -120,7 +120,7 @@ def test_the_python_code_runs(elsewhere: Path) -> None:
     (code,) = (block for block in blocks("python") if 'load_run("outputs/first")' in block)
     names: dict[str, Any] = {"images": np.zeros((2, 1, 8, 8), dtype=np.uint8)}
     exec(code, names)
-    assert names["codes"].shape == (2, 3)
+    assert names["codes"].shape == (2, 16)
     assert names["pictures"].shape == (2, 1, 8, 8)
     assert len(names["train"].indices) == len(names["train"].labels) == len(names["train"].images)
 
