@@ -6,17 +6,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autoenc.command_line.train_in_python import train
+    from autoenc.comparison.compare_runs import Comparison, compare
     from autoenc.models.autoencoder import AutoEncoder
     from autoenc.trained_model import TrainedModel, load_run
 
 __version__ = "0.1.0"
-__all__ = ["AutoEncoder", "TrainedModel", "__version__", "load_run"]
+__all__ = ["AutoEncoder", "Comparison", "TrainedModel", "__version__", "compare", "load_run", "train"]
 
 # Imported lazily, because torch takes seconds to import and `--help` must not wait for it.
 _MODULES = {
     "AutoEncoder": "autoenc.models.autoencoder",
+    "Comparison": "autoenc.comparison.compare_runs",
     "TrainedModel": "autoenc.trained_model",
+    "compare": "autoenc.comparison.compare_runs",
     "load_run": "autoenc.trained_model",
+    "train": "autoenc.command_line.train_in_python",
 }
 
 

@@ -18,10 +18,11 @@ from autoenc.models.architectures import ARCHITECTURES, Architecture
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS, BottleneckSettings
 from autoenc.models.losses import LOSSES, LossSettings
-from autoenc.pictures import PICTURES
+from autoenc.models.shape_check import check_shapes
+from autoenc.pictures import PICTURES, FigureFormat
 from autoenc.registry import Registry
 from autoenc.seeds import derived_seed
-from autoenc.settings import ConfigError, NonNegativeInt, check_keys, checked, field_names, listed
+from autoenc.settings import ConfigError, NonNegativeInt, check_keys, check_utf8, checked, field_names, listed
 from autoenc.trackers import TRACKERS, TrackerSettings
 from autoenc.trackers.choices import with_absolute_file
 from autoenc.training.optimizers import OPTIMIZERS, OptimizerSettings
@@ -61,7 +62,13 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
     nodes = {name: checked(settings, _node(values, name), key=name) for name, settings in _NODES.items()}
     top = checked(_TopLevel, {key: values[key] for key in field_names(_TopLevel) if key in values}, key="")
     config = ExperimentConfig(
-        **groups, **nodes, figures=top.figures, seed=top.seed, data_dir=Path(top.data_dir), values=values
+        **groups,
+        **nodes,
+        figures=top.figures,
+        figure_format=top.figure_format,
+        seed=top.seed,
+        data_dir=Path(top.data_dir),
+        values=values,
     )
     _check_combinations(config)
     return config
@@ -84,6 +91,7 @@ class ExperimentConfig:
     evaluation: EvaluationSettings
     figures: tuple[PictureName, ...] | None
     """The pictures to draw besides the loss curves and reconstructions; None for all that apply to the model."""
+    figure_format: FigureFormat
     seed: int
     data_dir: Path
     values: Mapping[str, Any]
@@ -124,13 +132,20 @@ class ExperimentConfig:
             raise ConfigError("dataset", f"{problem}, and {found}; {consequence}", value=self.dataset.name)
 
     def build_model(self, *, image_shape: tuple[int, int, int]) -> AutoEncoder:
-        """The untrained model for images (C, H, W), on the CPU, so that its weights are the same on every device."""
+        """The untrained model for images (C, H, W), on the CPU, so that its weights are the same on every device.
+
+        Raises:
+            ConfigError: the parts do not fit together.
+        """
         torch.manual_seed(derived_seed(self.seed, "initialisation"))
         code_size, output = self.architecture.code_size, self.architecture.output
         bottleneck = self.bottleneck.build(code_size=code_size)
         loss = self.loss.build(output=output, image_shape=image_shape)
         encoder, decoder = self.architecture.build(image_shape, feature_size=bottleneck.feature_size)
-        return AutoEncoder(encoder, decoder, bottleneck=bottleneck, loss=loss, output=output)
+        model = AutoEncoder(encoder, decoder, bottleneck=bottleneck, loss=loss, output=output)
+        names = (self.architecture.name, self.loss.name)
+        check_shapes(model, image_shape=image_shape, code_size=code_size, architecture=names[0], loss=names[1])
+        return model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +155,7 @@ class _TopLevel:
     seed: NonNegativeInt
     data_dir: str
     figures: tuple[PictureName, ...] | None
+    figure_format: FigureFormat = "png"  # of earlier runs, whose config.yaml does not have it
 
 
 _NODES: dict[str, type[Any]] = {"training": TrainingSettings}
@@ -215,6 +231,8 @@ def _absolute(folder: object, *, key: str) -> object:
         hint = "; is AUTOENC_DATA empty?" if key == "data_dir" else ""
         raise ConfigError(key, f"it names no folder{hint}", value="")
     try:
-        return str(Path(folder).expanduser().absolute())
+        absolute = str(Path(folder).expanduser().absolute())
     except RuntimeError as error:  # ~name of an unknown user
         raise ConfigError(key, str(error), value=folder) from None
+    check_utf8(absolute, key=key)
+    return absolute

@@ -95,6 +95,13 @@ def setting_label(key: str, value: str) -> str:
     return f"{key.rpartition('.')[2].replace('_', ' ')} {value.replace('_', ' ')}"
 
 
+def value_label(key: str, value: str) -> str:
+    """The value of a setting next to its key: a choice in words, such as `ReLU`; any other value as it is typed."""
+    if key in _SETTINGS:
+        return _SETTINGS[key](value.strip("'\""))
+    return choice_label(key, value) if key in CHOICES else value
+
+
 def run_label(config: Mapping[str, Any]) -> str:
     """A run in words: `convolutional VAE, code size 16, on MNIST, salt-and-pepper noise (probability 0.2)`.
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
 from typing import Any, Generic, TypeVar, cast
 
 from autoenc.settings import ConfigError, checked, listed, nearest
@@ -27,7 +31,8 @@ class Registry(Generic[T]):
 
     A class is a frozen dataclass: its fields are the keys of the group's YAML, and its `build` makes the object. An
     installed package adds a choice by an entry point `<group>.<name>` in the entry-point group `autoenc.plugins`. Its
-    value is such a class. It is imported only when the choice is used.
+    value is such a class. It is imported only when the choice is used. The YAML of its defaults is in the folder `conf`
+    of that package.
     """
 
     def __init__(self, group: str, entries: Mapping[str, type[T]]) -> None:
@@ -49,7 +54,8 @@ class Registry(Generic[T]):
         if name in (found := plugins(self.group)):
             return self._loaded(found[name])
         problem = f"there is no such choice{nearest(name, self.names())}; the choices are {listed(self.names())}"
-        raise ConfigError(f"{self.group}.name", problem, value=name)
+        plugin = f"no installed package has the plugin '{self.group}.{name}'"
+        raise ConfigError(f"{self.group}.name", f"{problem}; {plugin}", value=name)
 
     def parse(self, values: Mapping[str, Any], *, key: str | None = None) -> T:
         """The settings of a group's YAML: `name` picks the class, the other keys are its fields.
@@ -88,6 +94,40 @@ def plugins(group: str) -> dict[str, EntryPoint]:
     prefix = f"{group}."
     found = entry_points(group=PLUGINS)
     return {point.name.removeprefix(prefix): point for point in found if point.name.startswith(prefix)}
+
+
+def plugin_config_folders() -> list[Path]:
+    """The folders `conf` in the packages of plugins, sorted. The packages are not imported."""
+    specs = [find_spec(package) for package in sorted(_packages())]
+    parents = [Path(parent) for spec in specs if spec is not None for parent in spec.submodule_search_locations or ()]
+    return [parent / "conf" for parent in parents if (parent / "conf").is_dir()]
+
+
+def blamed_plugin(error: BaseException) -> str:
+    """`in the plugin my_package (models.py, line 12), TypeError: ` if the code of a plugin raised an error, else empty.
+
+    The innermost call of a plugin's function, or of a method of its object, counts if no other code of autoenc is
+    further inside. A `ConfigError` is about a setting, whoever raises it.
+    """
+    ours = {"autoenc", *(packages := _packages())}
+    calls = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _package(frame) in ours]
+    if isinstance(error, ConfigError) or not calls:
+        return ""
+    frame, line = calls[-1]
+    package = type(frame.f_locals.get("self")).__module__.partition(".")[0]
+    package = package if package in packages else _package(frame)
+    if package not in packages:
+        return ""
+    return f"in the plugin {package} ({Path(frame.f_code.co_filename).name}, line {line}), {type(error).__name__}: "
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def _packages() -> set[str]:
+    """The top-level packages that have plugins."""
+    return {point.module.partition(".")[0] for point in entry_points(group=PLUGINS)}
 
 
 def load_plugin(plugin: EntryPoint) -> Any:

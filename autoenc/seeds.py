@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 
 
 def derived_seed(seed: int, purpose: str) -> int:
@@ -16,3 +18,12 @@ def derived_seed(seed: int, purpose: str) -> int:
     """
     digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+@contextlib.contextmanager
+def restored_random_state() -> Iterator[None]:
+    """Restore torch's random state afterwards: what the caller draws later does not depend on the code inside."""
+    import torch
+
+    with torch.random.fork_rng():
+        yield

@@ -9,11 +9,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt
+
+from autoenc.synonyms import MEANT
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -80,15 +83,74 @@ def check_keys(values: Mapping[str, Any], *, allowed: Iterable[str], key: str) -
             raise ConfigError(join(key, name), problem, value=values[name])
 
 
+def as_utf8(name: str) -> str:
+    r"""The name of a file, with an escape such as `\xe9` for each byte that is not UTF-8."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def check_utf8(name: str, *, key: str) -> None:
+    """Refuse the name of a folder that a config file cannot store, because its bytes are not UTF-8."""
+    if name != as_utf8(name):
+        raise ConfigError(key, f"'{as_utf8(name)}' is not UTF-8, so no file can record it; rename the folder")
+
+
 def field_names(settings: type[Any]) -> list[str]:
     """The names of a dataclass's fields, in their order."""
     return [field.name for field in dataclasses.fields(settings)]
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """`" (did you mean 'conv'?)"`, or an empty text if no choice is similar to `word`."""
-    found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
-    return f" (did you mean '{found[0]}'?)" if found else ""
+def nearest(word: str, choices: Iterable[str], *, others: Iterable[str] = ()) -> str:
+    """`" (did you mean 'conv'?)"`, or an empty text if no choice is similar to `word`.
+
+    Other names for the same (`vae`), and the last part of a choice (`epochs` of `training.epochs`) are similar, too.
+    `others` are what the word may mean instead, for which it has to be more similar.
+    """
+    choices, others = list(choices), list(others)
+    found = (
+        _same(word, choices)
+        or _same(word, others)
+        or _similar(word, choices, cutoff=0.75)
+        or _similar(word, others, cutoff=0.75)
+        or _similar(word, choices, cutoff=0.5)
+    )
+    return f" (did you mean {' or '.join(map(repr, found))}?)" if 0 < len(found) <= MOST_HINTS else ""
+
+
+MOST_HINTS = 3
+"""If a word may mean more, there is no hint."""
+
+
+def _same(word: str, choices: Sequence[str]) -> list[str]:
+    """The choices that a word means: the same, their last part, or another name for one."""
+    for meant in (word, *MEANT.get(_simple(word), ())):
+        if found := [choice for choice in choices if _simple(choice) == _simple(meant)]:
+            return found
+    found = []
+    for meant in (word, *MEANT.get(_simple(word), ())):
+        found += [choice for choice in choices if _simple(_last_part(choice)) == _simple(_last_part(meant))]
+    return list(dict.fromkeys(found))
+
+
+def _similar(word: str, choices: Sequence[str], *, cutoff: float) -> list[str]:
+    """The choices that begin with a word, or else the one that is spelt most like it."""
+    if len(word) >= SHORTEST_BEGINNING:
+        found = [choice for choice in choices if _simple(_last_part(choice)).startswith(_simple(word))]
+        if found:
+            return found
+    names = {_simple(_last_part(choice)): choice for choice in reversed(choices)}
+    names |= {_simple(choice): choice for choice in reversed(choices)}
+    return [names[name] for name in difflib.get_close_matches(_simple(word), names, n=1, cutoff=cutoff)]
+
+
+SHORTEST_BEGINNING = 3
+
+
+def _simple(text: str) -> str:
+    return re.sub(r"[-_. ]", "", text.lower()) or text
+
+
+def _last_part(text: str) -> str:
+    return re.split(r"[.=]", text)[-1]
 
 
 def listed(choices: Iterable[str]) -> str:
@@ -132,8 +194,15 @@ def _as_config_error(
 
 
 def _wrong_value(adapter: TypeAdapter[Any], name: str, *, values: Mapping[str, Any], key: str) -> ConfigError:
-    field = adapter.json_schema()["properties"][name]
-    return ConfigError(join(key, name), f"it must be {_described(field)}", value=values[name])
+    field, value = adapter.json_schema()["properties"][name], values[name]
+    hint = nearest(value, _named(field)) if isinstance(value, str) else ""
+    return ConfigError(join(key, name), f"it must be {_described(field)}{hint}", value=value)
+
+
+def _named(schema: Mapping[str, Any]) -> list[str]:
+    """The texts among which a JSON schema lets choose."""
+    options = [schema, *schema.get("anyOf", ())]
+    return [str(choice) for option in options for choice in option.get("enum", ())]
 
 
 def _described(schema: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,9 @@ from autoenc.data.datasets.splits import SPLITS
 from autoenc.evaluation.batches import BATCH_SIZE
 from autoenc.evaluation.metrics import mean_squared_error
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.runs import RunDirectory
+from autoenc.runs import RunDirectory, RunRecord, read_runs
+from autoenc.runs.record_html import as_html
+from autoenc.seeds import restored_random_state
 from autoenc.settings import ConfigError, listed
 from autoenc.training.checkpoints import CheckpointError, digests_in, load_model, load_trained
 
@@ -69,17 +71,20 @@ def load_run(
         raise CheckpointError(f"{path}: the run has no checkpoint yet")
     image_shape = _image_shape(checkpoint.values.get("image_shape"), path=path)
     white = _white(checkpoint.values.get("white"), path=path)
-    with torch.random.fork_rng():  # the initial weights must not change the caller's random state
+    with restored_random_state():  # the model draws initial weights
         model = config.build_model(image_shape=image_shape)
     load_model(model, checkpoint.model)
     digests = digests_in(checkpoint.values)
-    return TrainedModel(model.to(device), config=config, image_shape=image_shape, digests=digests, white=white)
+    return TrainedModel(
+        model.to(device), path=run_directory.path, config=config, image_shape=image_shape, digests=digests, white=white
+    )
 
 
 class TrainedModel:
-    """A trained model and its config.
+    """A trained model, its config, and the numbers in its folder. A notebook displays it as its scores and a picture.
 
-    The methods take a tensor or an array and return the same: a tensor on the device of the input, or an array.
+    `encode`, `decode`, `reconstruct` and `errors` return the type that they are given: for a torch tensor a tensor on
+    the same device, for a NumPy array an array. No gradients are kept; `model` is the torch module, which keeps them.
     Images are (N, C, H, W), or a single one (C, H, W): floats in [0, 1], or uint8 from 0 to 255. Noise may take some
     pixels out of [0, 1]; images on another scale raise ValueError, see `scale_problem`. `white` is the number
     in the files of the training pictures that became white; None if it was that of the files' formats.
@@ -89,12 +94,15 @@ class TrainedModel:
         self,
         model: AutoEncoder,
         *,
+        path: Path,
         config: ExperimentConfig,
         image_shape: tuple[int, int, int],
         digests: Mapping[str, str],
         white: float | None = None,
     ) -> None:
         self.model = model.eval()
+        self.path = path
+        """The folder of the run."""
         self.config = config
         self.image_shape = image_shape
         self.digests = digests
@@ -106,6 +114,28 @@ class TrainedModel:
         names = (f"{group}={getattr(config, group).name}" for group in ("architecture", "bottleneck", "dataset"))
         code_size = config.architecture.code_size
         return f"TrainedModel({', '.join(names)}, code_size={code_size}, image_shape={self.image_shape})"
+
+    def __fspath__(self) -> str:
+        """The run's folder, so that `autoenc.compare` and `pathlib.Path` take a run as its folder."""
+        return str(self.path)
+
+    def _repr_html_(self) -> str:
+        return as_html(self.record)
+
+    @property
+    def record(self) -> RunRecord:
+        """What the folder holds now: the state, the settings by dotted key, the summary, and the units."""
+        return read_runs([self.path])[0]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores of the test split and their baselines, such as `mse` and `pca_mse`; empty before the run ends."""
+        return {name: value for name, value in (self.record.summary.get("test") or {}).items() if value is not None}
+
+    @property
+    def history(self) -> Sequence[Mapping[str, float | None]]:
+        """A row of numbers for each epoch: `epoch`, `train/loss`, `validation/loss`, `learning_rate`, `seconds`, ..."""
+        return self.record.history
 
     @cached_property
     def pixel_limits(self) -> PixelLimits:
@@ -147,11 +177,15 @@ class TrainedModel:
         return split
 
     def encode(self, images: ArrayOrTensor) -> ArrayOrTensor:
-        """Codes (N, code_size), or (code_size,) for a single image."""
+        """Codes (N, code_size), or (code_size,) for a single image: a tensor from a tensor, an array from an array."""
         return self._apply(lambda batch: self.model.encode(self._as_pixels(batch)), images, item_shape=self.image_shape)
 
     def decode(self, codes: ArrayOrTensor) -> ArrayOrTensor:
-        """Images (N, C, H, W) in [0, 1] scale from codes (N, code_size); (C, H, W) from (code_size,)."""
+        """Images (N, C, H, W) in [0, 1] scale from codes (N, code_size); (C, H, W) from (code_size,).
+
+        Returns:
+            a tensor from a tensor, a NumPy array from a NumPy array.
+        """
         code_size = self.config.architecture.code_size
         return self._apply(lambda batch: self.model.decode(batch.float()), codes, item_shape=(code_size,))
 

@@ -53,7 +53,7 @@ class Task:
 
 TASKS = (
     Task("denoising, 64 codes", "denoising_conv", ("mnist",), noise="salt_and_pepper", pythae=0.0184),
-    Task("mlp, 32 codes", "mlp", ("fashion_mnist",), pythae=0.0171),
+    Task("mlp, 32 codes", "mlp", ("fashion_mnist",), {"code_size": 32}, pythae=0.0171),
     Task("mlp, 8 codes", "mlp", ("fashion_mnist",), {"code_size": 8}, pythae=0.0188),
     Task("VAE, 2 codes, ELBO", "mlp", ("mnist",), {"code_size": 2}, bottleneck="gaussian", loss="bce", pythae=-168.9),
     *(Task(name, name) for name in ("linear", "fully_connected", "mlp", "wide", "deep")),

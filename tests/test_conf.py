@@ -6,16 +6,19 @@ import functools
 import itertools
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from autoenc.command_line.yaml_comments import read_comments
+from autoenc.comparison.charts import CHARTS
 from autoenc.comparison.page import ComparisonSettings
 from autoenc.config import GROUPS, ExperimentConfig, parse
+from autoenc.pictures import PICTURES
 from autoenc.registry import Registry
-from autoenc.settings import checked, field_names
+from autoenc.settings import ConfigError, checked, field_names
 from autoenc.sweeps.launchers import LAUNCHERS
 from autoenc.sweeps.plan import SweepSettings
 from autoenc.sweeps.sweepers import SWEEPERS
@@ -54,7 +57,7 @@ def test_the_defaults_are_those_of_the_issue() -> None:
     config = composed()
     names = {group: config[group]["name"] for group in GROUPS}
     assert names == {
-        "architecture": "fully_connected",
+        "architecture": "mlp",
         "bottleneck": "plain",
         "loss": "mse",
         "dataset": "digits",
@@ -104,7 +107,16 @@ def test_a_node_has_the_fields_of_its_class_and_no_others(node: str) -> None:
 
 
 def test_the_top_level_has_nothing_that_is_not_known() -> None:
-    assert set(contents("config.yaml")) == {"defaults", *NODES, "figures", "seed", "data_dir", "resume", "rerun"}
+    assert set(contents("config.yaml")) == {
+        "defaults",
+        *NODES,
+        "figures",
+        "figure_format",
+        "seed",
+        "data_dir",
+        "resume",
+        "rerun",
+    }
 
 
 @pytest.mark.parametrize("preset", [name for group, name in PRESETS if group == "experiment"])
@@ -124,13 +136,7 @@ def test_what_a_preset_compares_is_what_its_runs_draw(preset: str) -> None:
     drawn = values.get("figures")
     if "comparison" in values:
         assert values["hydra"]["mode"] == "MULTIRUN"
-        needed = set(settings.pictures) - {
-            "loss_curves",
-            "final_losses",
-            "error_against",
-            "reconstructions",
-            "progress",
-        }
+        needed = set(settings.pictures) - {*CHARTS, *(name for name, entry in PICTURES.items() if entry.always)}
         assert drawn is None or needed <= set(drawn)
 
 
@@ -158,17 +164,39 @@ def test_every_file_begins_by_saying_what_it_is_about(path: str) -> None:
     assert lines[0].endswith((".", ":", "?")) or lines[1].startswith("# ")  # a sentence, which may go on
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_choices_that_a_comment_lists_are_those_there_are(group: str, choice: str) -> None:
-    text = (CONF / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
-    for name, allowed in literal_fields(GROUPS[group].settings_class(choice)).items():
-        (line,) = [line for line in text if line.startswith(f"{name}:")]
-        assert " | ".join(allowed) in line
+def in_words(settings: type[Any], name: str) -> list[str]:
+    """What a comment says of a field's values, in the words of the error message: "at least 1", "relu", "null"."""
+    with pytest.raises(ConfigError) as caught:
+        checked(settings, {name: float("nan")}, key="")
+    allowed = str(caught.value).partition("it must be ")[2]
+    bounds = re.findall(r"(?:at least|above|from) [\d.e-]+(?: and below [\d.e-]+| to [\d.e-]+)?", allowed)
+    choices = [choice for found in re.findall(r"one of ([\w, ]+?)(?: or |$)", allowed) for choice in found.split(", ")]
+    return bounds + choices + ["null"] * ("null" in allowed)
 
 
-def literal_fields(settings: type[Any]) -> dict[str, tuple[str, ...]]:
-    hints = get_type_hints(settings)
-    return {name: get_args(hints[name]) for name in field_names(settings) if get_origin(hints[name]) is Literal}
+SETTINGS = {
+    **{f"{group}/{choice}": (GROUPS[group].settings_class(choice), "") for group, choice in CHOICES},
+    **{f"hydra/launcher/{name}": (LAUNCHERS.settings_class(name), "") for name in LAUNCHERS.names()},
+    **{f"hydra/sweeper/{name}": (SWEEPERS.settings_class(name), "") for name in SWEEPERS.names()},
+    **{f"config {name}": (settings, f"{name}.") for name, settings in NODES.items()},
+}
+
+
+@pytest.mark.parametrize("place", SETTINGS)
+def test_the_comment_of_each_key_has_its_meaning_and_its_range(place: str) -> None:
+    settings, prefix = SETTINGS[place]
+    comments = read_comments(CONF / f"{place.partition(' ')[0]}.yaml").keys
+    for name in set(field_names(settings)) - {"sampler"}:  # a group of its own
+        comment = comments[f"{prefix}{name}"]
+        assert len(comment) > 5, name
+        assert [word for word in in_words(settings, name) if word not in comment] == [], name
+
+
+@pytest.mark.parametrize("name", [name for group, name in PRESETS if group == "experiment"])
+def test_an_experiment_says_what_to_look_for_and_how_long_it_takes(name: str) -> None:
+    head = read_comments(CONF / "experiment" / f"{name}.yaml").head
+    assert re.search(r"^Look for: ", head, re.MULTILINE)
+    assert re.search(r"^Takes: about \d+ minutes? on two cores", head, re.MULTILINE)
 
 
 # --- no option that nothing reads ---
@@ -195,9 +223,23 @@ def test_every_setting_is_read_somewhere() -> None:
         ("conv", {"code_size": 64, "channels": [16, 32], "upsampling": "transposed"}),
     ],
 )
-def test_the_architectures_of_system_a_are_the_defaults(choice: str, fields: dict[str, object]) -> None:
+def test_the_architectures_of_system_a(choice: str, fields: dict[str, object]) -> None:
     common = {"name": choice, "code_activation": "identity", "output": "sigmoid", "initialization": "torch_default"}
-    assert contents(f"architecture/{choice}.yaml") == {**common, **fields}
+    found = composed("experiment=linear_vs_conv", "hydra.mode=RUN", f"architecture={choice}")
+    assert found["architecture"] == {**common, **fields}
+
+
+OWN_PRESETS = ("architectures", "search_learning_rate", "search_vae")
+"""They compare or search with the defaults of today. The others reproduce a published system."""
+
+
+@pytest.mark.parametrize("preset", sorted({name for group, name in PRESETS if group == "experiment"} - {*OWN_PRESETS}))
+def test_a_preset_of_a_published_system_does_not_follow_the_defaults(preset: str) -> None:
+    values = composed(f"experiment={preset}", "hydra.mode=RUN")
+    assert values["optimizer"]["learning_rate"] == 1e-3
+    assert values["architecture"]["initialization"] == ("xavier" if preset == "deep" else "torch_default")
+    if values["architecture"].get("hidden") and preset != "relu_vs_sigmoid":  # its variants set it
+        assert values["architecture"]["activation"] in {"relu", "sigmoid"}
 
 
 def test_the_experiment_of_system_a() -> None:
@@ -212,7 +254,11 @@ def test_the_experiment_of_system_a() -> None:
 
 def test_a_variant_goes_on_top_of_an_experiment() -> None:
     values = composed("experiment=linear_vs_conv", "variant=quick")
-    assert (values["training"]["epochs"], values["dataset"]["limit"], values["dataset"]["test_limit"]) == (2, 1000, 1000)
+    assert (values["training"]["epochs"], values["dataset"]["limit"], values["dataset"]["test_limit"]) == (
+        2,
+        1000,
+        1000,
+    )
     assert values["dataset"]["name"] == "fashion_mnist"
 
 

@@ -87,7 +87,7 @@ def test_every_group_becomes_its_settings() -> None:
 
 def test_every_registry_has_its_field() -> None:
     fields = {field.name for field in dataclasses.fields(ExperimentConfig)}
-    assert fields == {*GROUPS, "training", "evaluation", "figures", "seed", "data_dir", "values"}
+    assert fields == {*GROUPS, "training", "evaluation", "figures", "figure_format", "seed", "data_dir", "values"}
 
 
 def test_the_config_is_frozen_and_the_given_values_stay() -> None:
@@ -262,6 +262,12 @@ def test_the_path_of_a_dataset_becomes_absolute(tmp_path: Path) -> None:
         config = parse(changed({"dataset": folder}))
     assert config.values["dataset"]["path"] == str(tmp_path / "pictures")
     assert config.dataset.path == str(tmp_path / "pictures")  # type: ignore[attr-defined]
+
+
+def test_a_run_from_before_there_were_other_formats_has_png() -> None:
+    assert parse({key: value for key, value in VALUES.items() if key != "figure_format"}).figure_format == "png"
+    assert parse(changed({"figure_format": "pdf"})).figure_format == "pdf"
+    assert "figure_format=jpg: it must be one of png, svg, pdf" in message_of(changed({"figure_format": "jpg"}))
 
 
 def test_an_unknown_picture_is_answered_with_the_choices() -> None:

@@ -78,6 +78,19 @@ def test_a_pipe_gets_a_plain_line_an_epoch(printed: io.StringIO, monkeypatch: py
     ]
 
 
+@pytest.mark.parametrize("printed", [True], indirect=True)
+def test_a_bar_names_the_item_that_is_worked_on(printed: io.StringIO) -> None:
+    for item in progress.steps(["codes", "kernels"], name="Drawing pictures", item_name=str):
+        assert f"Drawing pictures: {item}" in printed.getvalue()
+        assert list(progress.steps([1, 2], name="inside")) == [1, 2]
+
+
+@pytest.mark.parametrize("printed", [False], indirect=True)
+def test_a_pipe_gets_no_bar(printed: io.StringIO) -> None:
+    assert list(progress.steps(["codes"], name="Drawing pictures", item_name=str)) == ["codes"]
+    assert printed.getvalue() == ""
+
+
 class Failing(io.StringIO):
     """A terminal that does not take what is written, as long as there is an error."""
 

@@ -47,9 +47,14 @@ def test_the_name_picks_the_class_and_the_rest_are_its_fields() -> None:
     [
         (
             {"name": "squre", "side": 1},
-            "shape.name=squre: there is no such choice (did you mean 'square'?); the choices are round, square",
+            "shape.name=squre: there is no such choice (did you mean 'square'?); the choices are round, square; "
+            "no installed package has the plugin 'shape.squre'",
         ),
-        ({"name": "x"}, "shape.name=x: there is no such choice; the choices are round, square"),
+        (
+            {"name": "x"},
+            "shape.name=x: there is no such choice; the choices are round, square; "
+            "no installed package has the plugin 'shape.x'",
+        ),
         ({"side": 1}, "shape.name=null: it must be one of round, square"),
         ({"name": None}, "shape.name=null: it must be one of round, square"),
         ({"name": 3}, "shape.name=3: it must be one of round, square"),
@@ -161,7 +166,11 @@ def piles() -> Registry[Any]:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"name": "cube"}, "room.left.name=cube: there is no such choice; the choices are pile, round"),
+        (
+            {"name": "cube"},
+            "room.left.name=cube: there is no such choice; the choices are pile, round; "
+            "no installed package has the plugin 'shape.cube'",
+        ),
         ({}, "room.left.name=null: it must be one of pile, round"),
         ({"name": "round", "side": 1}, "room.left.side=1: there is no such key; the keys are radius"),
         ({"name": "round", "radius": 0}, "room.left.radius=0: it must be a whole number of at least 1"),

@@ -92,7 +92,8 @@ def message_of(values: dict[str, Any], *, settings: type[Any] = Everything, key:
         ({"text": 3}, "group.text=3: it must be a text"),
         ({"count": {"a": 1}}, 'group.count={"a": 1}: it must be a whole number of at least 1'),
         # choices
-        ({"choice": "gelu"}, "group.choice=gelu: it must be one of relu, tanh"),
+        ({"choice": "gelu"}, "group.choice=gelu: it must be one of relu, tanh (did you mean 'relu'?)"),
+        ({"choice": "TANH"}, "group.choice=TANH: it must be one of relu, tanh (did you mean 'tanh'?)"),
         ({"only": "two"}, "group.only=two: it must be one"),
         # optional values
         ({"limit": 0}, "group.limit=0: it must be a whole number of at least 1 or null"),

@@ -263,7 +263,9 @@ def test_a_split_has_images_labels_and_positions(train: Train) -> None:
 
 def test_a_linear_probe_on_codes_joins_labels_by_position(train: Train) -> None:
     """At chance when positions are taken for those within the split."""
-    run = autoenc.load_run(train("architecture.code_size=16", "dataset.limit=null", "dataset.test_limit=null", "noise=none"))
+    run = autoenc.load_run(
+        train("architecture.code_size=16", "dataset.limit=null", "dataset.test_limit=null", "noise=none")
+    )
     split, labels = run.split("train"), load_digits().target
     codes = run.encode(split.images)
     right, wrong = (

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -100,6 +101,7 @@ def array_images(path: Path, *, key: str, fitting: Fitting, limit: int | None) -
     if problem := _shape_problem(array.shape) or _type_problem(array.dtype):
         raise ConfigError(key, problem, value=str(path))
     names = numbered(range(len(array)))[:limit]
+    fitting.log_resizing(Counter({(array.shape[-1], array.shape[-2]): len(names)}), description=str(path))
     checked = partial(_checked_batches, array[:limit], names, key=key, path=path, limits=fitting.pixel_limits)
 
     def batches(size: int) -> Generator[Batch, None, None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +18,11 @@ from torch import Tensor
 from autoenc import progress
 from autoenc.data.datasets.image_files import ReadPicture, Resize, read_picture
 from autoenc.data.datasets.image_shapes import shaped
+from autoenc.data.datasets.picture_facts import resizing
+from autoenc.runs import printable
 from autoenc.trained_model import PixelLimits
+
+log = logging.getLogger(__name__)
 
 
 class Batch(NamedTuple):
@@ -68,6 +74,11 @@ class Fitting:
         channels, height, width = self.image_shape
         read = read_picture(path, channels=channels, size=(height, width), resize=self.resize, white=self.white)
         return read._replace(image=255 - read.image) if self.invert else read
+
+    def log_resizing(self, sizes: Counter[tuple[int, int]], *, description: str) -> None:
+        """Log how many pictures, counted by (width, height), are cropped, padded or stretched."""
+        if line := resizing(sizes, size=self.image_shape[1:], resize=self.resize, option="--resize "):
+            log.info("%s: %s", printable(description), line)
 
     def fit(self, images: Tensor) -> Tensor:
         """Images (B, 1 or 3, H', W'), uint8 or floats in [0, 1], as (B, C, H, W) of the same type."""

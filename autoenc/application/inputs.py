@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,6 +87,7 @@ def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets,
         raise ConfigError(key, "this split has no images", value=text)
     images = split.images[:limit]  # uint8 (N, C, H, W)
     names = (numbered(split.indices.tolist()) if split.names is None else split.names)[:limit]
+    fitting.log_resizing(Counter({(images.shape[3], images.shape[2]): len(images)}), description=text)
     facts = {
         "split": np.array(split_name),
         "labels": split.labels[:limit].numpy(),

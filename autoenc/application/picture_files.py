@@ -18,7 +18,7 @@ from torch import Tensor
 
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, counting_bar
 from autoenc.data.datasets.image_files import ReadPicture, UnreadablePicture, read_picture
-from autoenc.data.datasets.picture_facts import PictureFacts, ignored_pages, white_problems
+from autoenc.data.datasets.picture_facts import PictureFacts, ignored_pages, sizes_of, white_problems
 from autoenc.runs import printable
 from autoenc.settings import ConfigError
 
@@ -80,6 +80,7 @@ class PictureFiles:
             log.warning("%s: %s", self._description, problem)
         if (ignored := ignored_pages(facts)) is not None:
             log.warning("%s: %s", self._description, ignored)
+        self.fitting.log_resizing(sizes_of(facts), description=self._description)
         self._report(problems)
 
     def _check(self, size: int) -> None:  # noqa: ARG002
@@ -106,7 +107,7 @@ class PictureFiles:
         more = f" and {len(listed) - MOST_LISTED:,} more" if len(listed) > MOST_LISTED else ""
         advice = "" if self.unreadable == "skip" else "; --unreadable skip leaves them out"
         problem = f"{share} cannot be read: {', '.join(listed[:MOST_LISTED])}{more}{advice}"
-        raise ConfigError(self.key, problem, value=str(self.root))
+        raise ConfigError(self.key, problem, value=self._description)
 
 
 def _stacked(read: Sequence[tuple[str, Tensor]]) -> Batch:

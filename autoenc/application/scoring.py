@@ -63,7 +63,7 @@ def score(run: TrainedModel, source: ImageSource, table: Path, *, baseline: Imag
     _write_facts(run, yours, ordinary, auroc=auroc, path=facts)
     _write_table(yours, shares, path=table)
     log.info("%s", headline)
-    _log_errors(yours, ordinary, shares)
+    _log_errors(yours, ordinary)
 
 
 def shares_below(errors: NDArray[np.float64], ordinary: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,14 +137,15 @@ def _hint_at_inversion(yours: _Measured, ordinary: _Measured) -> None:
         )
 
 
-def _log_errors(yours: _Measured, ordinary: _Measured, shares: NDArray[np.float64]) -> None:
+def _log_errors(yours: _Measured, ordinary: _Measured) -> None:
     means = [f"{one.errors.mean():.4g} (mean of {len(one.errors):,})" for one in (yours, ordinary)]
     log.info("Mean squared error: %s.", " against ".join(means))
-    oddest = [
-        f"{printable(yours.names[at])} ({yours.errors[at]:.4g}, above {100 * shares[at]:.1f} %)"
-        for at in _order(yours)[:LOGGED]
-    ]
-    log.info("Oddest, with the error and the share of ordinary errors below it: %s.", ", ".join(oddest))
+    count = len(ordinary.errors)
+    for at in _order(yours)[:LOGGED]:
+        smaller = int((ordinary.errors < yours.errors[at]).sum())
+        compared = f"all {count:,}" if smaller == count else f"{smaller:,} of {count:,}"
+        name = printable(yours.names[at])
+        log.info("Oddest: %s, error %.4g, larger than %s ordinary errors.", name, yours.errors[at], compared)
 
 
 def _order(measured: _Measured) -> list[int]:

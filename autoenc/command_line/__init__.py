@@ -8,26 +8,35 @@ Nothing on the path of `--help`, `--cfg` and tab completion imports torch.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from autoenc.command_line.exit_code import exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line asks; returns the exit code (see `exit_code`)."""
-    from hydra.core.global_hydra import GlobalHydra
-
     from autoenc.command_line.train import train
 
-    root = logging.getLogger()
-    before = list(root.handlers)
-    try:
+    with restored_process():
         return exit_code(lambda: train(sys.argv[1:] if arguments is None else arguments))
+
+
+@contextlib.contextmanager
+def restored_process() -> Iterator[None]:
+    """Restore the logging and the Hydra of the process afterwards: neither belongs to a run that has ended."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    root, ours, hydra = logging.getLogger(), logging.getLogger("autoenc"), GlobalHydra.instance()
+    handlers, levels, composing = list(root.handlers), (root.level, ours.level), hydra.hydra
+    try:
+        yield
     finally:
-        # The next command in this process must not write into this run's log.
-        for handler in [handler for handler in root.handlers if handler not in before]:
-            root.removeHandler(handler)
-            handler.close()
-        GlobalHydra.instance().clear()
+        for handler in root.handlers:
+            if handler not in handlers:  # the next run in this process must not write into this run's log
+                handler.close()
+        root.handlers[:] = handlers
+        root.level, ours.level = levels
+        hydra.hydra = composing

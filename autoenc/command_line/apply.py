@@ -14,7 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.compose import usual_settings
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, above_zero, positive, take_dataset_path
+from autoenc.command_line.shared_arguments import (
+    DATASET_PATH_HELP,
+    Parser,
+    above_zero,
+    positive,
+    take_dataset_path,
+)
 from autoenc.progress import TerminalHandler
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -78,9 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_code(lambda: _apply(options))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     as_written = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="apply.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=as_written, allow_abbrev=False
     )
     add = parser.add_argument

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import folders_among, folders_parser, positive
@@ -16,6 +17,7 @@ from autoenc.comparison.grouping import Group, group_metrics, groups_by_seed, gr
 from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.ranking import Ranking, SortOrder, rank
 from autoenc.comparison.rendering import as_markdown, print_tables
+from autoenc.comparison.sweep_results import draw_slides
 from autoenc.comparison.tables import (
     Line,
     Table,
@@ -24,6 +26,7 @@ from autoenc.comparison.tables import (
     shown_keys,
 )
 from autoenc.comparison.where import parse_where
+from autoenc.pictures import FigureFormat
 from autoenc.progress import console, insist_on_output
 from autoenc.runs import RunRecord, read_runs
 from autoenc.settings import ConfigError, listed
@@ -31,7 +34,8 @@ from autoenc.settings import ConfigError, listed
 DESCRIPTION = """\
 Compare the runs in some folders, finished or not: the settings that differ and the metrics, the best first. Only
 comparable numbers are ranked together: of images with the same content and the same unit, and for an error from a noisy
-input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval.
+input of the same noise. Runs that differ only in their seed are one result: the mean, with half of its 95 % interval
+and the standard deviation.
 The best setting is compared with the others, paired by seed. Two runs are also compared key by key, and image by image.
 Nothing in the folders is changed or executed.
 """
@@ -75,16 +79,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--metric", metavar="KEY", help=f"what to rank by (default: {default})")
     parser.add_argument("--sort", metavar="[-]KEY", help="the order; - for descending (default: the best first)")
     rows = parser.add_mutually_exclusive_group()
-    rows.add_argument("--top", type=positive, metavar="N", help="only the first N of each ranking")
+    rows.add_argument("--top", type=positive, metavar="N", help="only the first N rows, of all rankings together")
     rows.add_argument("--all", action="store_true", help="every row on the terminal, however many there are")
     parser.add_argument("--columns", metavar="KEY,...", help="the columns; test.* stands for several keys")
-    means = "combine runs with the same values of these: means, and half of their 95 %% intervals by Student's t "
-    means += f"(default: '{SETTINGS}', all settings that differ except the seed, if there are several seeds)"
+    means = "combine runs with the same values of these: means, half of their 95 %% intervals by Student's t, and "
+    means += f"standard deviations (default: '{SETTINGS}', all settings that differ except the seed, if there are "
+    means += "several seeds)"
     grouping = parser.add_mutually_exclusive_group()
     grouping.add_argument("--group-by", metavar="KEY,...", help=means)
     grouping.add_argument("--each-run", action="store_true", help="a row for each run, not for each setting")
     for name, what in (("csv", "a table"), ("json", "an object"), ("markdown", "what the terminal shows")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}; - for standard output")
+    what = "write a slide for each picture that compares these finished runs, those of the sweep if they are its jobs"
+    parser.add_argument("--slides", type=Path, metavar="FOLDER", help=what)
+    parser.add_argument(
+        "--figure-format", choices=get_args(FigureFormat), default="png", help="of the slides (default: png)"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report of all these runs for a browser")
     return parser
 
@@ -102,7 +112,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 def _compare(options: argparse.Namespace) -> int:
     options.folders = folders_among(options.folders)
-    records = read_runs(options.folders, history=options.html is not None)
+    records = read_runs(options.folders, history=options.html is not None or options.slides is not None)
     if not records:
         raise ConfigError("FOLDER", f"there is no run in {listed(str(folder) for folder in options.folders)}")
     _check_destinations(options, records)
@@ -116,6 +126,9 @@ def _compare(options: argparse.Namespace) -> int:
 
         title = ", ".join(folder.name or str(folder) for folder in options.folders)
         write_report(ranking.records, options.html.expanduser().absolute(), title=title, metric=shown.metric)
+    if options.slides is not None:
+        metric = None if options.metric is None else shown.metric
+        draw_slides(ranking.records, options.slides.expanduser(), metric=metric, figure_format=options.figure_format)
     insist_on_output()
     return 0
 
@@ -218,7 +231,7 @@ def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) 
     metrics: list[str] = []
     rows = ranking if shown.top is None or options.group_by is not None else ranking.first(shown.top)
     if shown.groups is not None:
-        groups = [group for each in shown.groups for group in each[: shown.top]]
+        groups = [group for each in shown.groups for group in each][: shown.top]
         keys = shown_keys(ranking, shown) if shown.columns is not None else all_columns(ranking.records)
         metrics = group_metrics(groups, keys) if groups else []
     if options.csv is not None:

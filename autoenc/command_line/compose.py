@@ -22,8 +22,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
+from autoenc.command_line.text_values import TEXT_KEYS, with_text
+from autoenc.command_line.yaml_comments import Comments, read_comments
+from autoenc.registry import plugin_config_folders
 from autoenc.runs import RunDirectory, printable
-from autoenc.settings import ConfigError, checked
+from autoenc.settings import ConfigError, check_utf8, checked, flattened
 
 SettingsType = TypeVar("SettingsType")
 
@@ -46,7 +49,9 @@ def config_directory() -> Path:
 
 
 class _ConfigFolders(SearchPathPlugin):
-    """Adds our groups, also to a user's own main config (`--config-path`), and the folder of `--config-dir`."""
+    """Adds our groups, also to a user's own main config (`--config-path`), the folder of `--config-dir`, and those of
+    plugins. The first folder that has a file wins.
+    """
 
     config_dir: ClassVar[str | None] = None
 
@@ -56,6 +61,8 @@ class _ConfigFolders(SearchPathPlugin):
             search_path.append("autoenc", f"file://{ours}")
         if self.config_dir is not None:
             search_path.append("command-line", f"file://{self.config_dir}")
+        for folder in plugin_config_folders():
+            search_path.append("plugin", f"file://{folder}")
 
 
 def _devices_here() -> str:
@@ -78,7 +85,11 @@ class Composer:
     """Composes the config of one command line. Its methods raise `ConfigError` for a mistake in it."""
 
     def __init__(self, flags: argparse.Namespace) -> None:
-        self.overrides: list[str] = list(flags.overrides)
+        for text in flags.overrides:
+            key, _, value = text.partition("=")
+            check_utf8(value, key=key)
+        check_utf8(str(Path.cwd()), key="the current folder")
+        self.overrides = [with_text(text) for text in flags.overrides]
         self.config_name: str = flags.config_name or "config"
         self.resume = self._take("resume")
         self.rerun = self._take("rerun")
@@ -106,7 +117,7 @@ class Composer:
         """
         for text in self.overrides:
             group, _, choice = text.lstrip("+").partition(".name=")
-            if choice and choice in self._open_choices(group):
+            if choice and choice in self.choices(group):
                 raise ConfigError(f"{group}.name", f"a choice is made by {group}={choice}", value=choice)
         config = self._explaining(self._load, self.overrides)
         if multirun is None:
@@ -129,14 +140,36 @@ class Composer:
         return list(OverridesParser.create(config_loader=self._loader).parse_overrides(list(overrides)))
 
     def choices(self, group: str) -> list[str]:
-        """The choices of a group; none for a key that is not a group. The groups, without Hydra's own, for ""."""
+        """The choices of a group that the command line can make; none for a key that is not a group.
+
+        For "", the groups without Hydra's own. An earlier run has made its choices, all but the tracker.
+        """
         if not group:
             return sorted(name for name in self._loader.get_group_options("", ObjectType.GROUP) if name != "hydra")
-        return [] if group == "hydra" or "." in group else sorted(self._loader.get_group_options(group))
+        if group == "hydra" or "." in group:
+            return []
+        is_open = self.config_name != RUN_CONFIG or group == "tracker" or group.startswith("hydra/")
+        return sorted(self._loader.get_group_options(group)) if is_open else []
 
-    def _open_choices(self, group: str) -> list[str]:
-        """The choices that the command line can make: those of an earlier run are made."""
-        return [] if self.config_name == RUN_CONFIG and group not in {"", "tracker"} else self.choices(group)
+    def all_choices(self) -> list[str]:
+        """The choices of all groups: `noise=blur`."""
+        groups = (*self.choices(""), "hydra/launcher", "hydra/sweeper")
+        return [f"{group}={choice}" for group in groups for choice in self.choices(group)]
+
+    def keys(self) -> list[str]:
+        """The groups and all keys of a run, also those of other choices: `training.epochs`, `noise.probability`."""
+        config = task_values(self._load([]))
+        found = {*self.choices(""), *TEXT_KEYS, *(key for key in flattened(config) if key.count(".") < 2)}
+        for group, choice in (text.split("=") for text in self.all_choices()):
+            if group in config:
+                found |= {f"{group}.{key}" for key in self.comments(f"{group}/{choice}").keys if "." not in key}
+        return sorted(found - {f"{group}.name" for group in config})
+
+    def comments(self, name: str) -> Comments:
+        """The comments of a config, such as `architecture/conv`; none if Hydra finds no such file."""
+        folders = [element.path for element in self._loader.get_search_path().get_path()]
+        files = [Path(folder.removeprefix("file://")) / f"{name}.yaml" for folder in folders]
+        return next((read_comments(file) for file in files if file.is_file()), Comments("", {}))
 
     def _load(self, overrides: list[str]) -> DictConfig:
         return self._loader.load_configuration(
@@ -147,7 +180,7 @@ class Composer:
         try:
             config = compose(list(overrides))
         except (ValueError, HydraException, OmegaConfBaseException) as error:
-            raise explained(error, overrides=overrides, compose=compose, choices=self._open_choices) from error
+            raise explained(error, overrides=overrides, compose=compose, known=self) from error
         refuse_untrusted(config)
         return config
 
@@ -203,9 +236,11 @@ def task_values(config: DictConfig) -> dict[str, Any]:
 
 
 def usual_settings(group: str, choice: str) -> dict[str, Any]:
-    """The values of our YAML of a choice, without a command line; empty if there is none."""
-    path = config_directory() / group / f"{choice}.yaml"
-    return plain(cast("DictConfig", OmegaConf.load(path))) if path.is_file() else {}
+    """The values of the YAML of a choice, ours or a plugin's, without a command line; empty if there is none."""
+    for folder in (config_directory(), *plugin_config_folders()):
+        if (path := folder / group / f"{choice}.yaml").is_file():
+            return plain(cast("DictConfig", OmegaConf.load(path)))
+    return {}
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
@@ -232,16 +267,13 @@ def _check_sweep_override(override: Override, *, multirun: bool) -> None:
 
 
 def _folder(override: str, *, key: str) -> Path | None:
-    given = override.partition("=")[2]
-    try:
-        parsed = OverridesParser.create().parse_override(override)
-    except HydraException:  # a path may have characters that Hydra's grammar does not allow
-        return Path(given).expanduser()
+    parsed = OverridesParser.create().parse_override(override)
     if parsed.is_sweep_override():
-        raise ConfigError(key, "one folder at a time", value=given)
-    if parsed.value() == "":
+        raise ConfigError(key, "one folder at a time", value=override.partition("=")[2])
+    folder = OmegaConf.create({key: parsed.value()})[key]  # without the backslashes of a `${` that is a name's part
+    if folder == "":
         raise ConfigError(key, "it names no folder", value="")
-    return None if parsed.value() is None else Path(str(parsed.value())).expanduser()
+    return None if folder is None else Path(str(folder)).expanduser()
 
 
 def _absolute_folder(folder: str | None, *, flag: str) -> str | None:

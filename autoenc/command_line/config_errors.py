@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
@@ -13,57 +13,97 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.exit_code import in_one_line
+from autoenc.overrides import as_value
+from autoenc.registry import plugins
 from autoenc.settings import ConfigError, listed, nearest
 
 Compose = Callable[[list[str]], DictConfig]
-Choices = Callable[[str], list[str]]
+
+OPTIONS = ("--help", "--multirun", "--cfg", "--version", "--hydra-help", "--info", "--config-dir", "--config-path")
+"""The options of `train.py`, for hints."""
+
+
+class KnownWords(Protocol):
+    """What a command line may say."""
+
+    def choices(self, group: str) -> list[str]:
+        """The choices of a group; none for a key that is not a group. The groups for ""."""
+
+    def keys(self) -> list[str]:
+        """The groups and all keys of a run, also those of other choices: `training.epochs`, `noise.probability`."""
+
+    def all_choices(self) -> list[str]:
+        """The choices of all groups: `noise=blur`."""
+
 
 _TRUSTED_CODE = ("hydra.", "logging.", "autoenc.")
 _CALLS_OTHER_CODE = ("hydra.utils.", "logging.config.")
 
 
-def explained(error: Exception, *, overrides: Sequence[str], compose: Compose, choices: Choices) -> Exception:
+def explained(error: Exception, *, overrides: Sequence[str], compose: Compose, known: KnownWords) -> Exception:
     """Hydra's error about `overrides` as a `ConfigError`, or the error itself if there is nothing to add.
 
-    `compose` composes without the faulty overrides, to find the known keys. `choices` has the choices of a group, and
-    none for a key that is not a group.
+    `compose` composes without the faulty overrides, to find the known keys.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        return _unknown_choice(group, choice, choices=sorted(error.options))
+        return _unknown_choice(group, choice, choices=sorted(error.options), known=known)
     if isinstance(error, OverrideParseException):
-        return _unreadable_override(error.override)
+        return _unreadable_override(error, known=known)
     if unknown := re.match(r"Could not override '([^']+)'", str(error)):
-        return _unknown_key(unknown[1], overrides=overrides, compose=compose, choices=choices) or error
+        return _unknown_key(unknown[1], overrides=overrides, compose=compose, known=known) or error
     if str(error).startswith("Config group override must be"):  # `group=null` or `group=3`
-        return _no_choice(overrides, choices=choices) or error
+        return _no_choice(overrides, known=known) or error
     if isinstance(cause := error.__cause__, OmegaConfBaseException):
         return ConfigError(cause.full_key or str(error) or "config", in_one_line(cause))
     return error
 
 
-def _unreadable_override(override: str) -> ConfigError:
-    key, equals, value = override.partition("=")
+def unknown_option(option: str, *, known: KnownWords) -> ConfigError:
+    """The error about an option that Hydra does not have, such as `--epochs` for `training.epochs`."""
+    name = option.partition("=")[0].lstrip("-")
+    hint = nearest(name, OPTIONS, others=[*known.keys(), *known.all_choices()])
+    problem = f"there is no such option{hint}; a setting is written key=value, without dashes"
+    return ConfigError(option, problem)
+
+
+def _unreadable_override(error: OverrideParseException, *, known: KnownWords) -> ConfigError:
+    key, equals, value = error.override.partition("=")
     if not equals:
-        return ConfigError(key, "a setting is written key=value, without spaces")
-    problem = f"it cannot be read; special characters need two pairs of quotes: \"{key}='{value}'\""
-    return ConfigError(key, problem, value=value)
+        hint = nearest(key, [*OPTIONS, *known.keys(), *known.all_choices()])
+        return ConfigError(key, f"a setting is written key=value, without spaces{hint}")
+    first, *others = str(error).splitlines()
+    if first.startswith("LexerNoViableAltException"):
+        problem = "a text with special characters needs quotes that the shell keeps"
+        return ConfigError(key, f"{problem}: {key}={as_value(value)}", value=value)
+    reason = others[0] if first.startswith("Error parsing override") else first
+    return ConfigError(key, f"Hydra cannot read it: {reason}", value=value)
 
 
-def _unknown_choice(group: str, choice: str, *, choices: list[str]) -> ConfigError:
-    problem = f"there is no such choice{nearest(choice, choices)}; the choices are {listed(choices)}"
+def _unknown_choice(group: str, choice: str, *, choices: list[str], known: KnownWords) -> ConfigError:
+    others = [other for other in known.all_choices() if not other.startswith(f"{group}=")]
+    problem = f"there is no such choice{nearest(choice, choices, others=others)}"
+    if choice in plugins(group):
+        problem = (
+            f"this plugin has no file {group}/{choice}.yaml in a folder of configs; name its folder by --config-dir"
+        )
+    problem += f"; the choices are {listed(choices)}"
+    if group == "device":
+        from autoenc.devices import kinds_here
+
+        problem += f"; this machine has {listed(kinds_here())}"
     return ConfigError(group, problem, value=yaml.safe_load(choice))
 
 
-def _no_choice(overrides: Sequence[str], *, choices: Choices) -> ConfigError | None:
+def _no_choice(overrides: Sequence[str], *, known: KnownWords) -> ConfigError | None:
     for override in overrides:
         group, _, value = override.partition("=")
-        if (known := choices(group)) and value not in known:
-            return _unknown_choice(group, value, choices=known)
+        if (choices := known.choices(group)) and value not in choices:
+            return _unknown_choice(group, value, choices=choices, known=known)
     return None
 
 
-def _unknown_key(key: str, *, overrides: Sequence[str], compose: Compose, choices: Choices) -> ConfigError | None:
+def _unknown_key(key: str, *, overrides: Sequence[str], compose: Compose, known: KnownWords) -> ConfigError | None:
     path = key.partition("@")[0]
     faulty = [override for override in overrides if override.lstrip("+~").partition("=")[0] == key]
     try:
@@ -73,30 +113,34 @@ def _unknown_key(key: str, *, overrides: Sequence[str], compose: Compose, choice
     parent, _, name = path.rpartition(".")
     node = OmegaConf.select(config, parent) if parent else config
     value = yaml.safe_load(faulty[0].partition("=")[2]) if faulty else ""
+    top = [str(key) for key in config if key != "hydra"]
     if not isinstance(node, DictConfig):
         problem = f"'{parent}' has no keys" if node is not None else f"there is no '{parent}'"
-        top = [str(known) for known in config if known != "hydra"]
-        hint = f"{nearest(path.partition('.')[0], top)}; at the top there are {listed(top)}"
-        return ConfigError(path, problem + hint, value=value)
+        hint = nearest(name, [], others=known.keys()) or nearest(path.partition(".")[0], top)
+        return ConfigError(path, f"{problem}{hint}; at the top there are {listed(top)}", value=value)
     if name in node:  # a group of this name, without an entry in the defaults list
         return ConfigError(path, "only single values can be changed here, not a whole group", value=value)
     if not parent:
-        keys = sorted({*(str(key) for key in node if key != "hydra"), *choices("")})
-        return ConfigError(name, f"there is no such key{nearest(name, keys)}; the keys are {listed(keys)}", value=value)
-    problem = _no_such_key(name, parent=parent, node=node, compose=compose, choices=choices)
+        keys = sorted({*top, *known.choices("")})
+        hint = nearest(name, keys, others=known.keys())
+        return ConfigError(name, f"there is no such key{hint}; the keys are {listed(keys)}", value=value)
+    problem = _no_such_key(name, parent=parent, node=node, compose=compose, known=known)
     return ConfigError(f"{parent}.{name}", problem, value=value)
 
 
-def _no_such_key(name: str, *, parent: str, node: DictConfig, compose: Compose, choices: Choices) -> str:
+def _no_such_key(name: str, *, parent: str, node: DictConfig, compose: Compose, known: KnownWords) -> str:
     """The problem with a key below `parent`: the choices of the group that have it, or a similar key, and all keys."""
     group = parent.replace(".", "/") if parent.startswith("hydra.") else parent
-    offered = choices(group)
+    offered = known.choices(group)
     nodes = {choice: OmegaConf.select(compose([f"{group}={choice}"]), group.replace("/", ".")) for choice in offered}
     others = [choice for choice, other in nodes.items() if name in other]
     keys = [str(key) for key in node if not (key == "name" and offered)]
-    hint = f" (it is one of {group}={'|'.join(others)})" if others else nearest(name, keys)
-    there_are = f"the keys are {listed(keys)}" if keys else "nor any other"
-    return f"{_labelled(parent, node)} has no such key{hint}; {there_are}"
+    label = _labelled(parent, node)
+    if not keys:
+        having = others or [choice for choice, other in nodes.items() if len(other) > 1]
+        return f"{label} has no settings; choose one of {group}={'|'.join(having)}"
+    hint = f" (it is one of {group}={'|'.join(others)})" if others else nearest(name, keys, others=known.keys())
+    return f"{label} has no such key{hint}; the keys are {listed(keys)}"
 
 
 def _labelled(parent: str, node: DictConfig) -> str:

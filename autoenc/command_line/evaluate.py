@@ -15,7 +15,7 @@ from typing import Any
 from autoenc.command_line.compose import Composer, config_directory, plain, usual_settings
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.hydra_internals import parse_flags
-from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, folders_among, take_dataset_path
+from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, Parser, folders_among, take_dataset_path
 from autoenc.comparison.denoising_tables import denoising_tables
 from autoenc.comparison.exports import check_destination
 from autoenc.comparison.reasons import why_not_finished
@@ -74,12 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_code(lambda: _evaluate(options))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     as_written = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="evaluate.py", description=DESCRIPTION, formatter_class=as_written, allow_abbrev=False
-    )
+    parser = Parser(prog="evaluate.py", description=DESCRIPTION, formatter_class=as_written, allow_abbrev=False)
     files = sorted((config_directory() / "evaluation").glob("*.yaml"))
+    parser.settings = SETTINGS
     parser.epilog = EXAMPLES + textwrap.indent("\n".join(file.read_text(encoding="utf-8") for file in files), "  ")
     words = "a folder with runs, or a setting: evaluation=CHOICE, evaluation.KEY=VALUE"
     parser.add_argument("words", nargs="+", metavar="FOLDER | KEY=VALUE", help=words)
@@ -121,12 +120,16 @@ def _divided(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     folders, overrides = [], []
     for word in words:
         key, equals, value = word.lstrip("+~").partition("=")
-        if Path(word).exists() or not (equals or word.startswith("~")):
+        if Path(word).exists():
             folders.append(Path(word))
         elif key == "evaluation" or key.startswith("evaluation."):
             overrides.append(word)
+        elif equals:
+            hint = nearest(key, ("--device", "--output", *SETTINGS))
+            raise ConfigError(key, f"it is neither a folder nor a setting of an evaluation{hint}", value=value)
         else:
-            raise ConfigError(key, f"it is neither a folder nor a setting{nearest(key, SETTINGS)}", value=value)
+            choices = [f"evaluation={file.stem}" for file in (config_directory() / "evaluation").glob("*.yaml")]
+            raise ConfigError("FOLDER", f"there is no such folder{nearest(word, (), others=choices)}", value=word)
     if not folders:
         raise ConfigError("FOLDER", "name at least one folder with a finished run")
     return folders, overrides

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from autoenc.progress import LastingStream
+from autoenc.registry import blamed_plugin
 
 log = logging.getLogger("autoenc")
 
@@ -34,7 +35,7 @@ def exit_code(work: Callable[[], int]) -> int:
         except Exception as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 traceback.print_exception(error)
-            sys.stderr.write(f"error: {in_one_line(error)}\n")
+            sys.stderr.write(f"error: {blamed_plugin(error)}{in_one_line(error)}\n")
             # Hydra's and OmegaConf's errors are recognised by their modules, to import neither here.
             if isinstance(error, ValueError) or type(error).__module__.partition(".")[0] in {"hydra", "omegaconf"}:
                 return WRONG_INPUT

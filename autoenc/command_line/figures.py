@@ -10,27 +10,31 @@ from pathlib import Path
 from typing import Literal
 
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, take_dataset_path
+from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, Parser, take_dataset_path
 from autoenc.progress import TerminalHandler, console
 from autoenc.settings import ConfigError
 
 DESCRIPTION = """\
 Draw the pictures of a finished run into its folder of figures: all that apply to its model, or those that are named.
-The numbers of each picture are stored next to it, as NAME.npz. For a sweep, draw the page that compares its runs again,
-after drawing the named pictures for each run.
+The numbers of each picture, except for loss_curves, are stored next to it, as NAME.npz. For a sweep, draw the page that
+compares its runs again, after drawing the named pictures for each run.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw what the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="figures.py", description=DESCRIPTION, epilog=DATASET_PATH_HELP)
+    parser = Parser(prog="figures.py", description=DESCRIPTION, epilog=DATASET_PATH_HELP)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or of a sweep")
-    parser.add_argument("picture", nargs="*", metavar="PICTURE", help="codes, kernels, ... (default: all)")
+    parser.add_argument(
+        "picture", nargs="*", default=[], metavar="PICTURE", help="loss_curves, codes, ... (default: all)"
+    )
     parser.add_argument("--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA")
+    formats = ("png", "svg", "pdf")
+    parser.add_argument("--format", choices=formats, help="of the pictures' files (default: the run's figure_format)")
     devices = ("auto", "cpu", "cuda", "mps")
     parser.add_argument("--device", choices=devices, default="auto", help="where to compute (default: auto)")
     others, dataset_path = take_dataset_path(sys.argv[1:] if arguments is None else arguments)
-    options = parser.parse_args(others)
+    options = parser.parse_intermixed_args(others)  # RUN --format pdf PICTURE
     return exit_code(lambda: _draw(options, dataset_path=dataset_path))
 
 
@@ -49,9 +53,17 @@ def _draw(options: argparse.Namespace, *, dataset_path: str | None) -> int:
     if is_sweep:
         runs = finished_runs(options.run) if names else []
     for run in runs:
-        drawn = redraw_run(run, names=names, projection=projection, device=options.device, dataset_path=dataset_path)
+        drawn = redraw_run(
+            run,
+            names=names,
+            projection=projection,
+            device=options.device,
+            dataset_path=dataset_path,
+            file_format=options.format,
+        )
         for path in drawn:
             console.print(str(path), soft_wrap=True)
     if is_sweep:
-        console.print(str(compare_sweep(options.run) or "no run of this sweep has finished"), soft_wrap=True)
+        page = compare_sweep(options.run, figure_format=options.format)
+        console.print(str(page or "no run of this sweep has finished"), soft_wrap=True)
     return 0

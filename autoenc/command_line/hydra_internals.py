@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra import initialize_config_dir
@@ -15,12 +15,31 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import env_override
 from omegaconf import OmegaConf
 
+from autoenc import __version__
+from autoenc.settings import ConfigError
+
 _IS_1_3 = hydra.__version__.startswith("1.3.")
 
 
 def parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
-    """Hydra's flags and the overrides, in any order. Hydra has no public parser of its flags."""
-    return get_args_parser().parse_intermixed_args(arguments)
+    """Hydra's flags, the `overrides`, and the `unknown_options` that Hydra does not have, in any order.
+
+    `--version` prints our version, too. Hydra has no public parser of its flags.
+
+    Raises:
+        ConfigError: a flag lacks its value, for example.
+    """
+    parser = get_args_parser()
+    for action in parser._actions:
+        if action.dest == "version":
+            action.version = f"autoenc {__version__} (Hydra {hydra.__version__})"  # type: ignore[attr-defined]
+    parser.error = _refuse  # type: ignore[method-assign]
+    flags, flags.unknown_options = parser.parse_known_intermixed_args(arguments)
+    return flags
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise ConfigError("the command line", f"{problem}; settings are written key=value")
 
 
 def initialize(config_path: str) -> ConfigLoader:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.runs import printable
+from autoenc.settings import listed, nearest
 
 DATASET_PATH = "dataset.path="
 DATASET_PATH_HELP = """\
@@ -18,9 +20,37 @@ If a run's folder of pictures has been moved, add dataset.path=FOLDER. The pictu
 """
 
 
-def folders_parser(**options: Any) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser that reports a mistake in one line, with the nearest option or choice."""
+
+    settings: Sequence[str] = (DATASET_PATH.rstrip("="),)
+    """What the command takes as KEY=VALUE."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and exit with code 2."""
+        if unknown := re.match(r"unrecognized arguments: (.+)", message):
+            message = self._too_many(unknown[1].split()[0])
+        self.exit(2, f"error: {message} (--help explains the command)\n")
+
+    def _too_many(self, word: str) -> str:
+        name, equals, _ = word.partition("=")
+        options = [option for option in self._option_string_actions if option.startswith("--")]
+        if not (equals or name.startswith("-")):
+            return f"{word}: one argument too many"
+        return (
+            f"{name}: there is no such option{nearest(name, [*options, *self.settings])}; there are {listed(options)}"
+        )
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            problem = f"'{value}' is not a choice{nearest(str(value), action.choices)}"
+            raise argparse.ArgumentError(action, f"{problem}; the choices are {listed(action.choices)}")
+
+
+def folders_parser(**options: Any) -> Parser:
     """A parser with these options of argparse that takes folders and prints its texts as they are."""
-    parser = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+    parser = Parser(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+    parser.settings = ()
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="a run, a sweep, or a folder that contains some"
     )

@@ -21,12 +21,15 @@ from autoenc.runs import Watch
 from autoenc.settings import ConfigError
 
 DESCRIPTION = """\
-Show the state, the epoch, the losses, the time taken and the time left of the runs in some folders. Nothing in the
+Show the state, the epoch, the losses, the time taken and the time left of the runs in some folders. The time left is
+estimated from a run's own epochs and, for evaluation and pictures, from the finished runs among them. Nothing in the
 folders is written or locked, so this works at any time and from any machine that sees them.
 """
 STATES = """\
 states:
-  running      its process is running; on another machine this cannot be checked: see when it last changed a file
+  running      its process starts or trains; on another machine this cannot be checked: see when it last changed a file
+  evaluating, drawing pictures
+               it is running, and the training is over
   finished     trained and tested; scripts/compare.py compares it
   failed       with the kind of error and its message; train.log has the details
   interrupted  it was stopped and has saved everything; `train.py resume=FOLDER` continues it

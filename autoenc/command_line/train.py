@@ -7,18 +7,19 @@ import contextlib
 import logging
 import shlex
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from autoenc.command_line.compose import Composer, node_settings, task_values
+from autoenc.command_line.config_errors import unknown_option
 from autoenc.command_line.hydra_internals import parse_flags, show_text
 from autoenc.command_line.output_folder import claimed_folder, configure_logging, open_log, write_hydra_files
 from autoenc.comparison.page import ComparisonSettings
 from autoenc.display_names import run_label
+from autoenc.overrides import as_value
 from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -29,34 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HELP = """\
-Train an autoencoder on images, evaluate it, and leave numbers and pictures in a folder.
-
-Examples
-
-  python scripts/train.py
-      a fully connected autoencoder on the 8x8 digits, within seconds
-  python scripts/train.py architecture=conv dataset=fashion_mnist training.epochs=10
-      a convolutional one on Fashion-MNIST
-  python scripts/train.py architecture=conv dataset=mnist noise=salt_and_pepper noise.probability=0.3
-      a denoising one
-  python scripts/train.py --multirun architecture=linear,fully_connected architecture.code_size=2,8,32
-      all six combinations
-  python scripts/train.py resume=outputs/2026-01-31/12-00-00-000000
-      continue an interrupted run
-
-Groups and their choices (group=choice)
-
-{groups}
-
-Settings (key=value)
-
-{settings}
-
-More: --cfg job shows the config alone, --multirun tries all combinations of values, and both together list the jobs of
-the sweep. --hydra-help shows Hydra's flags, -sc install=bash sets up tab completion (see the README).
-"""
-
 
 def train(arguments: Sequence[str]) -> int:
     """Do what the command line asks for; returns the exit code."""
@@ -64,6 +37,8 @@ def train(arguments: Sequence[str]) -> int:
     if flags.experimental_rerun is not None:
         raise ConfigError("--experimental-rerun", "it would unpickle a file, which can run code; use rerun=")
     composer = Composer(flags)
+    if flags.unknown_options:
+        raise unknown_option(flags.unknown_options[0], known=composer)
     if flags.help or flags.hydra_help or flags.cfg or flags.info or flags.shell_completion or flags.resolve:
         _show(flags, composer)
         insist_on_output()
@@ -73,10 +48,17 @@ def train(arguments: Sequence[str]) -> int:
         from autoenc.command_line.sweep import sweep
 
         return sweep(composer, config)
-    return _run(composer, config)
+    run_once(composer, config)
+    return 0
 
 
-def _run(composer: Composer, config: DictConfig) -> int:
+def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
+    """Train one run in a new folder, or in that of the run to resume; returns the folder.
+
+    Raises:
+        ValueError: the run cannot begin; the message is one line.
+        SystemExit: a signal interrupted it; everything is saved.
+    """
     _check_command(composer, config)
     configure_logging(config, node="hydra_logging")  # for what is logged before there is a folder
     if (earlier := composer.recorded_tracker) != "none" and not composer.tracker_overrides:
@@ -87,7 +69,7 @@ def _run(composer: Composer, config: DictConfig) -> int:
     log.info("%s %s %s.", verb, article, label)
     # The first import of torch, which takes seconds: all earlier errors and the line above do not wait for it.
     from autoenc.config import parse
-    from autoenc.experiment.closing_report import as_value, command
+    from autoenc.experiment.closing_report import command
     from autoenc.experiment.preparation import prepare
     from autoenc.experiment.run import run_experiment
 
@@ -102,7 +84,7 @@ def _run(composer: Composer, config: DictConfig) -> int:
         again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
         raise
-    return 0
+    return run_directory
 
 
 def _with_recorded_path(prepared: Prepared, run_directory: RunDirectory) -> Prepared:
@@ -139,7 +121,9 @@ def _open_folder(composer: Composer, config: DictConfig, *, values: Mapping[str,
 def _show(flags: argparse.Namespace, composer: Composer) -> None:
     """`--help` and the jobs of a sweep are ours; `--cfg`, `--info`, completion and `--hydra-help` are Hydra's."""
     if flags.help:
-        sys.stdout.write(_help(composer))
+        from autoenc.command_line.help_text import help_text
+
+        sys.stdout.write(help_text(composer))
     elif flags.cfg and flags.multirun:
         from autoenc.command_line.sweep import preview
 
@@ -150,11 +134,3 @@ def _show(flags: argparse.Namespace, composer: Composer) -> None:
             flags.overrides, flags.config_name = composer.overrides, composer.config_name
         flags.config_path, flags.config_dir = composer.config_path, None  # which `register_configs` has added
         show_text(flags, config_path=composer.config_path)
-
-
-def _help(composer: Composer) -> str:
-    config = composer.compose(multirun=False)
-    settings = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
-    groups = [*composer.choices(""), "hydra/launcher", "hydra/sweeper"]
-    choices = "\n".join(f"{group}: {', '.join(composer.choices(group))}" for group in groups)
-    return HELP.format(groups=textwrap.indent(choices, "  "), settings=textwrap.indent(settings.rstrip(), "  "))

@@ -11,15 +11,16 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from autoenc.comparison.formatting import as_typed, format_numbers, is_number
-from autoenc.comparison.keys import FIELDS, differing_settings, split_of, value_of
+from autoenc.comparison.keys import FIELDS, differing_settings, split_of, value_of, without_split
 from autoenc.comparison.ranking import (
     baseline_of,
     better_direction,
     comparable_sections,
     is_baseline,
+    loss_metric_of,
     objective_of,
 )
-from autoenc.display_names import setting_label
+from autoenc.display_names import setting_label, value_label
 from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
@@ -62,7 +63,7 @@ def column(records: Sequence[RunRecord], key: str) -> Column:
         # Values that look alike are all bold: marking only one of equal values would mislead.
         alike = (number for number, record in enumerate(records) if record.finished and texts[number] in shown)
         return Column(key, texts, best=frozenset(alike))
-    texts = ["" if value is None else as_typed(value) for value in values]
+    texts = ["" if value is None else value_label(key, as_typed(value)) for value in values]
     return Column(key, texts, right=numeric, is_setting=key not in FIELDS)
 
 
@@ -98,7 +99,8 @@ def usual_columns(records: Sequence[RunRecord], metric: str) -> list[str]:
     likelihoods = [known.name for known in metrics().values() if "loss" in known.depends_on]
     clean = "mse" if name in likelihoods else name.removeprefix(DENOISING)
     both = [f"{DENOISING}{clean}", clean]
-    names = [name, *likelihoods, *both] if name in likelihoods else [name, *both, *likelihoods]
+    losses = sorted({found for record in finished if (found := loss_metric_of(record)) is not None})
+    names = [name, *likelihoods, *both, *losses] if name in likelihoods else [name, *both, *losses, *likelihoods]
     scores = [f"{split}.{each}" for each in names for split in SPLITS]
     errors = [clean if name in likelihoods else name, f"{DENOISING}{clean}"]
     baselines = _baselines(errors, split=split_of(metric) or "test", measured=measured)
@@ -149,7 +151,7 @@ def units(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
     """The units of metrics by name without split, if known."""
     found: dict[str, dict[str, None]] = {}
     for key in keys:
-        name = key.partition(".")[2] if split_of(key) else key
+        name = without_split(key)
         for record in records:
             if key in record.metrics and record.unit(key):
                 found.setdefault(name, {})[record.unit(key)] = None
@@ -173,12 +175,14 @@ def least_important_first(columns: Sequence[Column], *, metric: str) -> list[str
         *settings,  # those that are left: choices, such as the architecture
         *reversed(keys),
     ]
-    return [key for key in dict.fromkeys(order) if key in keys and key not in {metric, "run", "state", "why", "n"}]
+    return [
+        key for key in dict.fromkeys(order) if key in keys and key not in {metric, "run", "runs", "state", "why", "n"}
+    ]
 
 
 def _is_in_names(one: Column, names: Sequence[str]) -> bool:
     """Whether the names of the runs already contain the values of a setting."""
     return all(
-        not cell or f", {setting_label(one.key, cell)}, " in f", {name}, "
+        not cell or any(f", {text}, " in f", {name}, " for text in (cell, setting_label(one.key, cell)))
         for cell, name in zip(one.cells, names, strict=True)
     )

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from autoenc.comparison.formatting import listed_in_words
+from autoenc.comparison.formatting import as_typed, listed_in_words
 from autoenc.comparison.grouping import SEED, Group, has_mean
 from autoenc.comparison.keys import differing_settings, split_of
 from autoenc.comparison.ranking import (
+    LOSS_METRICS,
     TRAINED,
     Ranking,
     Section,
     baseline_of,
     better_direction,
+    loss_metric_of,
     objective_of,
 )
-from autoenc.evaluation.metrics import find_metric
+from autoenc.display_names import choice_label, value_label
+from autoenc.evaluation.metrics import DENOISING, find_metric
 from autoenc.runs import RunRecord
 
 TEST_NOTE = (
@@ -69,17 +72,31 @@ def ranking_warnings(sections: Sequence[Section], metric: str | None) -> list[st
 
 
 def _other_objectives(sections: Sequence[Section], metric: str) -> list[str]:
-    """That runs were trained to improve something else, and how to rank them by that."""
+    """That runs were trained to improve something else, and which metric measures that."""
     split, known = split_of(metric), find_metric(metric)
     if split is None or known is None or known.better is None:
         return []
     served = {"denoising_mse"} if known.input == "noisy" else {"elbo_nats"} if "loss" in known.depends_on else set()
     records = [record for section in sections for record in section.records]
     counts = Counter(objective_of(record) for record in records)
-    return [
-        f"{_so_many(counts[name], len(records))} trained {purpose}: --metric {split}.{name} ranks by that."
+    objectives = [
+        f"{_so_many(counts[name], len(records))} trained {purpose}, which {split}.{name} measures."
         for name, purpose in TRAINED.items()
         if counts[name] and name not in served and known.name != "loss"
+    ]
+    return [*objectives, *_other_losses(records, split=split, name=known.name)]
+
+
+def _other_losses(records: Sequence[RunRecord], *, split: str, name: str) -> list[str]:
+    """That runs were trained with another loss than the one that the ranking metric equals."""
+    if name.removeprefix(DENOISING) not in LOSS_METRICS.values():
+        return []
+    counts = Counter((as_typed(record.settings.get("loss")), loss_metric_of(record)) for record in records)
+    return [
+        f"{_so_many(count, len(records))} trained with the loss {choice_label('loss', loss)}, which {split}.{own} "
+        "measures."
+        for (loss, own), count in counts.items()
+        if own is not None and own.removeprefix(DENOISING) != name.removeprefix(DENOISING)
     ]
 
 
@@ -102,7 +119,7 @@ def differences_between(sections: Iterable[Section]) -> str:
     values: dict[str, dict[str, None]] = {}
     for section in sections:
         for name, value in section.apart.items():
-            values.setdefault(name, {})[value] = None
+            values.setdefault(name, {})[value_label(name, value)] = None
     return listed_in_words(f"{name} ({listed_in_words(found)})" for name, found in values.items())
 
 

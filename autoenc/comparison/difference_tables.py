@@ -16,11 +16,14 @@ from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.ranking import better_direction
 from autoenc.comparison.reasons import why_not_finished
 from autoenc.comparison.tables import Line, Table
+from autoenc.display_names import value_label
 from autoenc.runs import RunRecord
 
 FIRST, SECOND = "first", "second"
 """The runs are named in the order in which they were given: which one is older is not known."""
 MISSING = "-"
+LOGARITHMIC = ("decibels", "nats")
+"""The first words of units in which a ratio means nothing: 20 dB is not twice 10 dB."""
 SINGLE_SEEDS = "These are single runs. To tell a difference from chance, train both with several seeds (seed=0,1,2)."
 
 
@@ -57,10 +60,13 @@ def _difference_table(title: str, columns: Sequence[Column]) -> Iterator[Line | 
 
 
 def value_columns(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Column]:
-    """The keys whose values differ, with both values."""
-    rows = [(key, *(as_typed(each[key]) if key in each else MISSING for each in (old, new))) for key in {**old, **new}]
-    rows = [row for row in rows if row[1] != row[2]]
-    return [Column(key, [row[at] for row in rows], right=False) for at, key in enumerate(("key", FIRST, SECOND))]
+    """The keys whose values differ, with both values; choices are in words."""
+    typed = [{key: as_typed(value) for key, value in each.items()} for each in (old, new)]
+    keys = [key for key in {**old, **new} if typed[0].get(key) != typed[1].get(key)]
+    cells = [[value_label(key, each[key]) if key in each else MISSING for key in keys] for each in typed]
+    return [
+        Column(name, texts, right=False) for name, texts in zip(("key", FIRST, SECOND), (keys, *cells), strict=True)
+    ]
 
 
 def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,9 +89,9 @@ def metric_columns(old: RunRecord, new: RunRecord) -> list[Column]:
             name,
             [cells[at] for cells, _ in rows],
             best=frozenset(number for number, (_, better) in enumerate(rows) if better == name),
-            right=name not in {"metric", "not_comparable_in"},
+            right=name not in {"metric", "they differ in"},
         )
-        for at, name in enumerate(("metric", FIRST, SECOND, "change", "relative", "not_comparable_in"))
+        for at, name in enumerate(("metric", FIRST, SECOND, "change", "relative", "they differ in"))
     ]
     return columns if any(columns[-1].cells) else columns[:-1]
 
@@ -102,4 +108,6 @@ def _metric_row(old: RunRecord, new: RunRecord, key: str) -> tuple[list[str], st
         return [*shown, "", "", apart], ""
     direction = better_direction(key, unit=new.unit(key))
     better = "" if direction is None else SECOND if (change > 0) == (direction == "higher") else FIRST
-    return [*shown, f"{change:+.4g}", f"{change / abs(before):+.1%}" if before else "", ""], better
+    has_ratio = before != 0 and not new.unit(key).startswith(LOGARITHMIC)
+    written = f"{change:+,.0f}" if float(change).is_integer() else f"{change:+.4g}"
+    return [*shown, written, f"{change / abs(before):+.1%}" if has_ratio else "", ""], better

@@ -6,12 +6,12 @@ and `units`. A text that a spreadsheet would run as a formula starts with an apo
     {"runs": [{"run": ..., "folder": ..., "state": ..., "error": ..., "settings": {key: value},
                "metrics": {key: number}, "units": {name: text}}],
      "groups": null | [{"apart": {name: value}, "settings": {key: value}, "runs": [run], "left_out": n,
-                        "metrics": {key: {"mean": x, "half_width": x | null, "runs": n}}}],
+                        "metrics": {key: {"mean": x, "half_width": x | null, "sd": x | null, "runs": n}}}],
      "rankings": [{"metric": key, "apart": {name: value}, "runs": [run]}],
      "warnings": [text]}
 
 `run` is the path below the folder that was asked for. `runs` are in the order that was asked for; a ranking always has
-the best run first. With `--top`, both have only the first runs of each section. If the table shows means over seeds,
+the best run first. With `--top`, both have only the first runs. If the table shows means over seeds,
 JSON has them in `groups`, and both formats still have each run. With `--group-by`, CSV has a row per group instead.
 """
 
@@ -106,7 +106,9 @@ def as_csv(records: Sequence[RunRecord], *, columns: Sequence[str] | None = None
 
 
 def groups_as_csv(groups: Sequence[Group], *, metrics: Sequence[str]) -> str:
-    """A row per group: its keys, and for each metric the mean, half the interval's width, and the number of runs."""
+    """A row per group: its keys, and for each metric the mean, half the interval's width, the
+    standard deviation, and the number of runs.
+    """
     apart = dict.fromkeys(name for group in groups for name in group.apart if name not in group.values)
     keys = dict.fromkeys(key for group in groups for key in group.values)
     estimates = [f"{metric}.{part}" for metric in metrics for part in _parts(None)]
@@ -183,7 +185,7 @@ def _group(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
 
 
 def _parts(found: Estimate | None) -> dict[str, float | None]:
-    """A mean and its interval by the names that the files use."""
+    """A mean, its interval and the deviation by the names that the files use."""
     if found is None:
-        return {"mean": None, "half_width": None, "runs": 0}
-    return {"mean": found.mean, "half_width": found.half_width, "runs": found.count}
+        return {"mean": None, "half_width": None, "sd": None, "runs": 0}
+    return {"mean": found.mean, "half_width": found.half_width, "sd": found.deviation, "runs": found.count}

@@ -11,7 +11,7 @@ from typing import Any
 
 from autoenc.comparison.columns import Column
 from autoenc.comparison.comparability import digest_names, not_comparable_in
-from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers
+from autoenc.comparison.formatting import LARGEST, as_typed, format_numbers, is_number
 from autoenc.comparison.keys import differing_settings, split_of, value_of
 from autoenc.comparison.ranking import (
     Ranking,
@@ -21,11 +21,13 @@ from autoenc.comparison.ranking import (
     is_baseline,
     sorted_by,
 )
-from autoenc.display_names import setting_label
+from autoenc.display_names import setting_label, value_label
 from autoenc.evaluation.estimates import MOST_DECIMALS, PLUS_MINUS, Estimate, estimate
 from autoenc.runs import RunRecord
 
 SEED, CODE_SIZE = "seed", "architecture.code_size"
+MOST_IN_NAMES = 4
+"""Settings that all stand in a name; the table has a column for each."""
 MIXED = "mixed"
 """Shown instead of a mean of numbers that are not comparable."""
 
@@ -121,7 +123,7 @@ def groups_by_seed(ranking: Ranking, *, also_by: Sequence[str] = ()) -> list[lis
 
 
 def group_names(groups: Sequence[Group]) -> list[str]:
-    """A name for each of several groups: the label of its runs without the seed, else the settings that differ.
+    """A name for each of several groups: the label of its runs without the seed, else settings that differ.
 
     The labels of several sweeps do not name what differs between the sweeps.
     """
@@ -130,13 +132,29 @@ def group_names(groups: Sequence[Group]) -> list[str]:
     sweeps = {record.sweep for group in groups for record in group.records}
     if all(names) and len(set(names)) == len(groups) and len(sweeps) == 1:
         return names
-    differing = [key for key in groups[0].values if len({as_typed(group.values[key]) for group in groups}) > 1]
+    differing = _telling_apart(groups)
     known = [[key for key in differing if group.values[key] is not None] for group in groups]
     parts = [
         [setting_label(key, as_typed(group.values[key])) for key in keys]
         for group, keys in zip(groups, known, strict=True)
     ]
     return [", ".join(each) or "the runs" for each in parts]
+
+
+def _telling_apart(groups: Sequence[Group]) -> list[str]:
+    """The keys whose values differ; of many, choices first, those that tell groups apart that the others do not."""
+    typed = [{key: as_typed(value) for key, value in group.values.items()} for group in groups]
+    differing = [key for key in groups[0].values if len({each[key] for each in typed}) > 1]
+    if len(differing) <= MOST_IN_NAMES:
+        return differing
+    kept: list[str] = []
+    count = 1
+    for key in sorted(differing, key=lambda key: "." in key):
+        apart = len({tuple(each[name] for name in (*kept, key)) for each in typed})
+        if apart > count:
+            kept.append(key)
+            count = apart
+    return kept
 
 
 def _without_seed(record: RunRecord) -> str:
@@ -178,14 +196,36 @@ def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:
     return sorted_by(groups, value, descending=descending)
 
 
-def group_columns(groups: Sequence[Group], *, metrics: Sequence[str]) -> list[Column]:
-    """The keys that define the groups, the number of draws, and the means."""
-    return [
-        *(Column(key, [as_typed(group.values[key]) for group in groups], right=False) for key in groups[0].values),
+def group_columns(groups: Sequence[Group], *, metrics: Sequence[str], metric: str) -> list[Column]:
+    """The names of groups that differ in several keys, all keys, the number of draws, the means, and the standard
+    deviation of `metric`.
+    """
+    keys = [_key_column(groups, key) for key in groups[0].values]
+    differing = [one for one in keys if len(set(one.cells)) > 1]
+    columns = [
+        *([Column("runs", group_names(groups), right=False)] if len(differing) > 1 else []),
+        *keys,
         Column("n", [str(len(group.draws)) for group in groups]),
         Column("left_out", [str(group.left_out or "") for group in groups]),
-        *(_metric_column(groups, key) for key in metrics),
     ]
+    for key in metrics:
+        columns.append(_metric_column(groups, key))
+        if key == metric:
+            columns.append(_deviation_column(groups, key))
+    return columns
+
+
+def _key_column(groups: Sequence[Group], key: str) -> Column:
+    values = [group.values[key] for group in groups]
+    cells = [value_label(key, as_typed(value)) for value in values]
+    return Column(key, cells, right=all(value is None or is_number(value) for value in values), is_setting=True)
+
+
+def _deviation_column(groups: Sequence[Group], key: str) -> Column:
+    found = [group.estimate(key) for group in groups]
+    deviations = [None if each is None else each.deviation for each in found]
+    style = _style([each for each in deviations if each])
+    return Column(f"{key}.sd", ["" if each is None else f"{each:{style}}" for each in deviations])
 
 
 def group_metrics(groups: Sequence[Group], keys: Sequence[str]) -> list[str]:
@@ -237,12 +277,16 @@ def _mean_cells(estimates: Sequence[Estimate | None]) -> list[str]:
     if not halves:
         return format_numbers([None if found is None else found.mean for found in estimates])
     means = [abs(found.mean) for found in estimates if found is not None and found.mean]
-    decimals = 1 - math.floor(math.log10(min(halves)))
-    if means:
-        decimals = max(decimals, 2 - math.floor(math.log10(min(means))))
-    decimals = min(MOST_DECIMALS, max(0, decimals))
-    style = f",.{decimals}f" if max([*means, *halves]) < LARGEST else ".4g"
+    style = _style(halves, means=means)
     return ["" if found is None else found.text(style) for found in estimates]
+
+
+def _style(spreads: Sequence[float], *, means: Sequence[float] = ()) -> str:
+    """A format with two digits of the median spread, and three of the smallest mean."""
+    digits = [1 - math.floor(math.log10(statistics.median_low(spreads)))] if spreads else []
+    digits += [2 - math.floor(math.log10(min(means)))] if means else []
+    decimals = min(MOST_DECIMALS, max(0, *digits, 0))
+    return f",.{decimals}f" if max([*means, *spreads], default=0) < LARGEST else ".4g"
 
 
 def _range(values: Sequence[float | None]) -> str:

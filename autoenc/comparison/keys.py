@@ -22,7 +22,18 @@ FIELDS: dict[str, Callable[[RunRecord], Any]] = {
 }
 """They take precedence over a setting of the same name."""
 
-IRRELEVANT = ("data_dir", "resume", "rerun", "figures", "comparison", "evaluation", "tracker", "sweep", "hydra")
+IRRELEVANT = (
+    "data_dir",
+    "resume",
+    "rerun",
+    "figures",
+    "figure_format",
+    "comparison",
+    "evaluation",
+    "tracker",
+    "sweep",
+    "hydra",
+)
 IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every")
 """Settings that no training depends on: where things are, and what a run keeps, draws, measures and reports.
 
@@ -92,6 +103,11 @@ def split_of(metric: str) -> str | None:
     """`test` of `test.mse`; None of a metric without a split."""
     first, _, name = metric.partition(".")
     return first if name and first in SPLITS else None
+
+
+def without_split(metric: str) -> str:
+    """`mse` of `test.mse`; a metric without a split as it is."""
+    return metric if split_of(metric) is None else metric.partition(".")[2]
 
 
 def is_pattern(text: str) -> bool:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autoenc.comparison.formatting import is_number
+from autoenc.display_names import run_label
 from autoenc.runs import RecordState, RunRecord, moment, printable
 
 STYLES: dict[RecordState, str] = {
@@ -27,10 +28,12 @@ STYLES: dict[RecordState, str] = {
     "finished": "green",
 }
 """The style of each state; if there is no room for all runs, the first states are shown."""
+PHASES = {"evaluating": "evaluating", "drawing": "drawing pictures"}
+"""The states that are shown of a running run after its training."""
 ENDED: frozenset[RecordState] = frozenset({"failed", "dead", "unreadable", "interrupted", "finished"})
 OTHER_LINES = 7
 """Lines of a terminal that are not rows: heading, caption, and the cursor's line."""
-SHORTEST_NAME, LONGEST_NAME, LONGEST_NOTE = 12, 60, 300
+SHORTEST_NAME, LONGEST_NAME, LONGEST_NOTE = 12, 100, 300
 """Characters."""
 GAP = 3
 """Characters between columns."""
@@ -52,10 +55,11 @@ def live_table(
     shown = records
     if most_rows is not None and len(records) > most_rows:
         shown = sorted(records, key=lambda record: list(STYLES).index(record.state))[:most_rows]
-    rows = [_row(record, now) for record in shown]
+    after_training = _usual_seconds_after_training(records)
+    rows = [_row(record, now, after_training) for record in shown]
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
     columns = {name: cells for name, cells in columns.items() if name in ALWAYS or any(cells)}
-    if len(set(columns.get("device", ()))) < 2:
+    if len({*columns.get("device", ())} - {""}) < 2:
         columns.pop("device", None)
     if width is not None:
         columns = _fit(columns, width=width)
@@ -104,7 +108,7 @@ def _caption(records: Sequence[RunRecord], shown: Sequence[RunRecord]) -> str:
     sentences = [f"{len(records)} run{'s' if len(records) > 1 else ''}: {_counted(all_runs)}"]
     if len(shown) < len(records):
         sentences.append(f"not shown: {_counted(all_runs - shown_runs)}")
-    if any(record.state == "running" and _may_stop_early(record) for record in shown):
+    if any(record.state == "running" and _phase(record) not in PHASES and _may_stop_early(record) for record in shown):
         sentences.append("≤: it may stop early")
     return "; ".join(sentences)
 
@@ -113,21 +117,33 @@ def _counted(counts: Mapping[RecordState, int]) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in STYLES if counts.get(state))
 
 
-def _row(record: RunRecord, now: datetime) -> dict[str, str]:
-    state: str = record.state
+def _row(record: RunRecord, now: datetime, after_training: float) -> dict[str, str]:
+    state: str = PHASES.get(_phase(record) or "", record.state)
     if state == "failed" and record.error_kind:
         state = f"failed: {record.error_kind.replace('_', ' ')}"
     losses = {f"{split} loss": _last(record, f"{split}/loss") for split in ("train", "validation")}
     return {
-        "run": record.label[:LONGEST_NAME],
+        "run": _without_middle(_name(record), LONGEST_NAME),
         "state": state,
         "epoch": _epoch(record),
         **{name: "" if loss is None else f"{loss:.4g}" for name, loss in losses.items()},
         "taken": _elapsed(record, now),
-        "left": _left(record, now),
+        "left": _left(record, now, after_training),
         "device": record.device or "",
         "": _note(record, now),
     }
+
+
+def _name(record: RunRecord) -> str:
+    """The label of a sweep's job; of another run, what it trains and its folder, which is named by the time."""
+    if record.sweep is not None or not record.config:
+        return record.label
+    return f"{run_label(record.config)} ({record.label})"
+
+
+def _phase(record: RunRecord) -> str | None:
+    phase: str | None = record.status.get("phase")
+    return phase if record.state == "running" else None
 
 
 def _epoch(record: RunRecord) -> str:
@@ -138,26 +154,46 @@ def _epoch(record: RunRecord) -> str:
 
 
 def _elapsed(record: RunRecord, now: datetime) -> str:
-    """Since the run started or was resumed; the process may be older than its run."""
+    """Since the run started or was resumed; of a run that has ended, at least its training and evaluation."""
     if record.state in ("waiting", "unreadable"):
         return ""
-    if "seconds.total" in record.metrics:
-        return _duration(record.metrics["seconds.total"])
-    starts = [start for key in ("started_at", "process_started_at") if (start := moment(record.status.get(key)))]
+    start = _start(record)
     end = now if record.state == "running" else moment(record.status.get("finished_at")) or record.changed_at
-    return _duration((end - max(starts)).total_seconds()) if starts and end is not None else ""
+    since = 0.0 if start is None or end is None else (end - start).total_seconds()
+    before = 0.0 if record.state == "running" else record.metrics.get("seconds.total", 0.0)  # without the pictures
+    return _duration(max(since, before)) if start is not None or before else ""
 
 
-def _left(record: RunRecord, now: datetime) -> str:
-    """By the median time of an epoch; the evaluation after the last epoch is not counted."""
+def _start(record: RunRecord) -> datetime | None:
+    starts = [start for key in ("started_at", "process_started_at") if (start := moment(record.status.get(key)))]
+    return max(starts, default=None)
+
+
+def _usual_seconds_after_training(records: Sequence[RunRecord]) -> float:
+    """The median over finished runs of the time for all but the training: mostly evaluation and pictures; 0 if none."""
+    found = []
+    for record in records:
+        start, end = _start(record), moment(record.status.get("finished_at"))
+        trained = record.metrics.get("seconds.training")
+        if record.finished and start is not None and end is not None and trained is not None:
+            found.append((end - start).total_seconds() - trained)
+    return max(0.0, statistics.median(found)) if found else 0.0
+
+
+def _left(record: RunRecord, now: datetime, after_training: float) -> str:
+    """By the median time of an epoch, and what finished runs took after their training; empty if it is not known."""
     total = record.settings.get("training.epochs")
     took = [seconds for row in record.history if (seconds := row.get("seconds")) is not None]
     if record.state != "running" or not is_number(total) or not took:
         return ""
-    epoch = min(statistics.median(took), LONGEST)
-    since = (now - record.changed_at).total_seconds() if record.changed_at is not None else 0.0
-    seconds = max(total - (_last(record, "epoch") or 0), 0) * epoch - min(max(since, 0.0), epoch)
-    return ("≤ " if _may_stop_early(record) else "") + _duration(seconds)
+    since = max(0.0, (now - record.changed_at).total_seconds()) if record.changed_at is not None else 0.0
+    if _phase(record) in PHASES:
+        seconds = after_training - since - record.metrics.get("seconds.evaluation", 0.0)
+    else:
+        epoch = min(statistics.median(took), LONGEST)
+        seconds = max(total - (_last(record, "epoch") or 0), 0) * epoch - min(since, epoch) + after_training
+    bound = "≤ " if _phase(record) not in PHASES and _may_stop_early(record) else ""
+    return bound + _duration(seconds) if seconds >= 1 else ""
 
 
 def _may_stop_early(record: RunRecord) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.comparison.grouping import SEED, Group, group_names
-from autoenc.comparison.ranking import better_direction
+from autoenc.comparison.ranking import better_direction, in_words
 from autoenc.comparison.verdicts import verdict
 from autoenc.evaluation.estimates import Estimate, estimate
 
@@ -20,9 +20,14 @@ MOST_PAIRS = 5
 
 def paired_difference(one: Group, other: Group, key: str) -> Estimate | None:
     """The mean of a metric's difference, `one` minus `other`, over their shared seeds; None if there are none."""
-    values, others = one.by_draw(key), other.by_draw(key)
-    differences = [value - others[draw] for draw, value in values.items() if draw in others]
+    differences = paired_values(one, other, key)
     return estimate(differences) if differences else None
+
+
+def paired_values(one: Group, other: Group, key: str) -> list[float]:
+    """A metric's differences, `one` minus `other`, for each seed that both have."""
+    values, others = one.by_draw(key), other.by_draw(key)
+    return [value - others[draw] for draw, value in values.items() if draw in others]
 
 
 def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
@@ -38,7 +43,7 @@ def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
     best = (max if better == "higher" else min)(means, key=means.__getitem__)
     names = group_names(groups)
     others = [number for number in means if number != best]
-    where = f" ({', '.join(f'{name} {value}' for name, value in groups[0].apart.items())})" if groups[0].apart else ""
+    where = f" ({in_words(groups[0].apart)})" if groups[0].apart else ""
     lines = [f"By {key}{where}, paired by seed (± half of the 95 % interval of the mean difference, by Student's t):"]
     differences = {number: paired_difference(groups[best], groups[number], key) for number in others}
     known = {number: each for number, each in differences.items() if each is not None and each.half_width is not None}

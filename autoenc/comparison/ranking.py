@@ -22,6 +22,7 @@ from autoenc.comparison.comparability import (
 )
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.keys import differing_keys, differing_settings, split_of, value_of
+from autoenc.display_names import value_label
 from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunRecord
 
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 TRAINED = {"denoising_mse": "to denoise", "elbo_nats": "to raise the ELBO"}
 """Metrics other than mse that runs are trained to improve, and how to say so."""
+LOSS_METRICS = {"mse": "mse", "l1": "mae", "bce": "bce"}
+"""The metrics that equal a loss."""
 DIGEST_CHARACTERS = 8
 """In headings."""
 
@@ -50,8 +53,14 @@ class Section(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The heading of its table: `dataset mnist, noise.std 0.3`."""
-        return ", ".join(f"{name} {value}" for name, value in self.apart.items())
+        """The heading of its table."""
+        return in_words(self.apart)
+
+
+def in_words(apart: Mapping[str, str]) -> str:
+    """What distinguishes a section: `dataset MNIST, Gaussian noise, noise.std 0.3`."""
+    labels = {key: value_label(key, text) for key, text in apart.items()}
+    return ", ".join(label if key in label else f"{key} {label}" for key, label in labels.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +92,13 @@ class Ranking:
         return self.sections[0].records[0].unit(self.metric) if self.sections and self.metric else ""
 
     def first(self, count: int) -> Ranking:
-        """Only the first runs of each section."""
-        sections = tuple(section._replace(records=section.records[:count]) for section in self.sections)
-        shown = replace(self, sections=sections, unranked=())
+        """Only the first runs, in the order of the sections."""
+        sections = []
+        for section in self.sections:
+            if count > 0:
+                sections.append(section._replace(records=section.records[:count]))
+                count -= len(section.records)
+        shown = replace(self, sections=tuple(sections), unranked=())
         return replace(shown, records=tuple(shown.rows))
 
 
@@ -186,6 +199,15 @@ def objective_of(record: RunRecord) -> str:
     """
     measured = {key.partition(".")[2] for key in record.metrics if split_of(key)}
     return next((name for name in TRAINED if name in measured), "mse")
+
+
+def loss_metric_of(record: RunRecord) -> str | None:
+    """The metric that equals the loss of a run: `mae` of `loss=l1`, `denoising_mae` of a denoiser.
+
+    None for other losses, and for a variational model, whose loss has a second term.
+    """
+    objective, name = objective_of(record), LOSS_METRICS.get(as_typed(record.settings.get("loss")))
+    return None if name is None or not objective.endswith("mse") else objective.removesuffix("mse") + name
 
 
 def baseline_of(metric: str, *, measured: Collection[str]) -> str | None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from autoenc.comparison.columns import Column, least_important_first
 from autoenc.comparison.formatting import listed_in_words
+from autoenc.comparison.keys import without_split
 from autoenc.comparison.tables import Line, Table
 
 STYLES = {"plain": "", "heading": "bold", "warning": "yellow", "note": "dim"}
@@ -30,12 +31,16 @@ LONGEST_WORD = 13
 def print_tables(parts: Iterable[Line | Table], *, metric: str | None, all_columns: bool, to: Console) -> None:
     """Print a comparison; on a terminal with the columns that fit, and a line that names the others.
 
-    The column of the metric is always shown. With `all_columns` all are, in lines as long as they need.
+    The column of the metric is always shown. With `all_columns` all are, in lines as long as they need. The units of
+    columns that are left out are too.
     """
     left_out: dict[str, None] = {}
+    shown: set[str] = set()
     after_line = True  # there is nothing above the first line
     for part in parts:
         if isinstance(part, Line):
+            if part.explains in set(map(without_split, left_out)) - set(map(without_split, shown)):
+                continue
             if part.kind == "heading" or not after_line:
                 to.print()
             to.print(Text(part.text, style=STYLES[part.kind]), soft_wrap=not to.is_terminal)
@@ -45,6 +50,7 @@ def print_tables(parts: Iterable[Line | Table], *, metric: str | None, all_colum
             if to.is_terminal and not all_columns:
                 columns = fit(part, metric=metric or "", into=to.width)
                 left_out |= {one.key: None for one in part if one not in columns}
+            shown |= {one.key for one in columns}
             if to.is_terminal and table_width(columns) <= to.width:
                 to.print(as_rich_table(columns, widest_name=WIDEST_NAME))
             else:
@@ -63,15 +69,25 @@ def as_rich_table(columns: Sequence[Column], *, widest_name: int | None = None) 
     for one, lines in zip(columns, headings, strict=True):
         folded = widest_name is not None and not one.right
         table.add_column(
-            Text("\n".join([*[""] * (deepest - len(lines)), *lines])),
-            justify="right" if one.right else "left",
+            Text("\n".join([*[""] * (deepest - len(lines)), *lines]), justify="right" if one.right else "left"),
             no_wrap=not folded,
             overflow="fold",
             max_width=widest_name if folded else None,
         )
-    for number in range(len(columns[0].cells)):
-        table.add_row(*(Text(one.cells[number], style="bold" if number in one.best else "") for one in columns))
+    cells = [[cell.rjust(_width(one)) for cell in _aligned(one)] if one.right else one.cells for one in columns]
+    for number, row in enumerate(zip(*cells, strict=True)):
+        styles = ("bold" if number in one.best else "" for one in columns)
+        table.add_row(*(Text(cell, style=style) for cell, style in zip(row, styles, strict=True)))
     return table
+
+
+def _aligned(one: Column) -> Sequence[str]:
+    """The cells of a column; numbers line up, whatever follows them, such as half of an interval."""
+    if not one.right:
+        return one.cells
+    parts = [cell.partition(" ") for cell in one.cells]
+    widest = max((cell_len(space + rest) for _, space, rest in parts), default=0)
+    return [number + (space + rest).ljust(widest) for number, space, rest in parts]
 
 
 def heading_lines(key: str) -> list[str]:
@@ -88,7 +104,7 @@ def table_width(columns: Sequence[Column]) -> int:
 
 
 def _width(one: Column) -> int:
-    widest = max((cell_len(cell) for cell in one.cells), default=0)
+    widest = max((cell_len(cell) for cell in _aligned(one)), default=0)
     heading = max(cell_len(line) for line in heading_lines(one.key))
     return max(heading, widest if one.right else min(widest, WIDEST_NAME))
 

@@ -1,10 +1,11 @@
-"""The results at the end of a sweep: a table, `comparison.csv`, `comparison.png` and `report.html`."""
+"""The results at the end of a sweep: a table, `comparison.csv`, `comparison.png`, `slides/` and `report.html`."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import as_csv, write_text
@@ -14,13 +15,19 @@ from autoenc.comparison.ranking import rank
 from autoenc.comparison.rendering import print_tables
 from autoenc.comparison.report import write_report
 from autoenc.comparison.tables import TableOptions, comparison_tables
+from autoenc.pictures import FigureFormat
 from autoenc.progress import console
 from autoenc.runs import RunRecord, read_runs, read_sweep
-from autoenc.settings import checked
+from autoenc.settings import ConfigError, checked
 
 log = logging.getLogger(__name__)
 
-TABLE, PAGE, REPORT = "comparison.csv", "comparison.png", "report.html"
+TABLE, PAGE, SLIDES, REPORT = "comparison.csv", "comparison.png", "slides", "report.html"
+
+USUAL = ComparisonSettings(
+    title=None, pictures=("loss_curves", "final_losses", "reconstructions"), metric=None, against=None, epochs=None
+)
+"""For runs of several sweeps or of none."""
 
 
 def finished_runs(folder: Path) -> list[Path]:
@@ -48,8 +55,10 @@ def jobs_of(folder: Path) -> list[RunRecord]:
     return sorted(jobs, key=lambda record: order[record.path.name])
 
 
-def compare_sweep(folder: Path) -> Path | None:
-    """Write the table, the page of pictures and the report of a sweep's jobs, and print the table.
+def compare_sweep(folder: Path, *, figure_format: FigureFormat | None = None) -> Path | None:
+    """Write the table, the page of pictures, the slides and the report of a sweep's jobs, and print the table.
+
+    Slides are in the `figure_format`; None for that of the runs.
 
     Returns:
         the page of pictures; None if no job has finished or there is nothing to draw.
@@ -58,17 +67,22 @@ def compare_sweep(folder: Path) -> Path | None:
         ConfigError: the jobs cannot be compared as `sweep.json` says.
         OSError: a file cannot be read or written.
     """
-    settings = checked(ComparisonSettings, read_sweep(folder).comparison, key="comparison")
     jobs = jobs_of(folder)
     finished = [record for record in jobs if record.finished]
+    settings, name = comparison_of(folder, finished)
     count = f"{len(finished)}" if len(finished) == len(jobs) else f"{len(finished)} of {len(jobs)}"
     title = settings.title or f"{count} runs compared"
     metric = _metric(finished, settings)
-    name = settings.metric or (metric or "").partition(".")[2]
     try:
         write_text(folder / TABLE, as_csv(jobs))
         drawn = bool(finished) and draw_comparison(
-            finished, settings=settings, metric=name, title=title, path=folder / PAGE
+            finished,
+            settings=settings,
+            metric=name,
+            title=title,
+            path=folder / PAGE,
+            slides=folder / SLIDES,
+            figure_format=figure_format or _format_of(finished[0]),
         )
         write_report(jobs, folder / REPORT, title=settings.title or folder.name, metric=metric)
     finally:  # print the table even if, say, the disk is full
@@ -79,6 +93,50 @@ def compare_sweep(folder: Path) -> Path | None:
         tables = comparison_tables(ranking, shown)
         print_tables(tables, metric=metric, all_columns=False, to=console)
     return folder / PAGE if drawn else None
+
+
+def comparison_of(sweep: Path | None, finished: Sequence[RunRecord]) -> tuple[ComparisonSettings, str]:
+    """How a sweep compares its finished runs, and the metric of its charts without the split.
+
+    Raises:
+        ConfigError: `sweep.json` cannot be read.
+    """
+    settings = USUAL if sweep is None else checked(ComparisonSettings, read_sweep(sweep).comparison, key="comparison")
+    return settings, settings.metric or (_metric(finished, settings) or "").partition(".")[2]
+
+
+def draw_slides(records: Sequence[RunRecord], folder: Path, *, metric: str | None, figure_format: FigureFormat) -> None:
+    """Draw slides of the finished runs among some: as their sweep compares them if they are jobs of one.
+
+    Args:
+        records: the runs.
+        folder: made if it does not exist.
+        metric: a key such as `test.mse`; None for the usual one.
+        figure_format: of the slides.
+
+    Raises:
+        ConfigError: no run has finished, or none measured the metric.
+        OSError: a file cannot be read or written.
+    """
+    finished = [record for record in records if record.finished]
+    if not finished:
+        raise ConfigError("--slides", "no run has finished", value=str(folder))
+    sweeps = {record.sweep for record in finished}
+    settings, usual = comparison_of(sweeps.pop() if len(sweeps) == 1 else None, finished)
+    draw_comparison(
+        finished,
+        settings=settings,
+        metric=usual if metric is None else metric.partition(".")[2],
+        title=settings.title or f"{len(finished)} runs compared",
+        path=None,
+        slides=folder,
+        figure_format=figure_format,
+    )
+
+
+def _format_of(record: RunRecord) -> FigureFormat:
+    found = record.config.get("figure_format")
+    return found if found in get_args(FigureFormat) else "png"
 
 
 def _metric(finished: Sequence[RunRecord], settings: ComparisonSettings) -> str | None:

@@ -37,6 +37,8 @@ class Line(NamedTuple):
 
     text: str
     kind: Literal["plain", "heading", "warning", "note"] = "plain"
+    explains: str = ""
+    """The metric, without its split, whose unit it names."""
 
 
 Table = list[Column]
@@ -50,7 +52,7 @@ class TableOptions:
     metric: str | None
     """Its columns are shown; None if nothing was measured."""
     top: int | None = None
-    """Rows of each section; None for as many as a person can read."""
+    """Rows in total, in the order of the sections; None for as many as a person can read."""
     all_rows: bool = False
     columns: tuple[str, ...] | None = None
     """Keys; None for the default columns."""
@@ -78,14 +80,16 @@ def comparison_tables(ranking: Ranking, options: TableOptions) -> Iterator[Line 
     if same:
         yield Line(f"The same for all ranked runs: {', '.join(f'{key} {value}' for key, value in same.items())}.")
     for name, unit in units(ranked, [*keys, ranking.metric or ""]).items():
-        yield Line(f"{name}: {unit}", "note")
+        yield Line(f"{name}: {unit}", "note", explains=name)
     if options.groups is not None:
         yield Line(_explained_intervals([group for section in options.groups for group in section]), "note")
 
 
 def _explained_intervals(groups: Sequence[Group]) -> str:
     over = "seeds" if all(group.varying == (SEED,) for group in groups) else "runs"
-    note = f"±: half of the 95 % interval of the mean, by Student's t; n: the number of {over}"
+    note = (
+        f"±: half of the 95 % interval of the mean, by Student's t; sd: the standard deviation; n: the number of {over}"
+    )
     return f"{note} (compare.py --each-run lists the runs)"
 
 
@@ -100,15 +104,23 @@ def _sections(ranking: Ranking, options: TableOptions, keys: Sequence[str]) -> I
     shown = ranking.sections if options.all_rows else ranking.sections[:MOST_SECTIONS]
     most = None if options.all_rows else options.top or max(FEWEST_ROWS, MOST_ROWS // max(1, len(shown)))
     for number, section in enumerate(shown):
+        if most == 0:  # the tables above have all the rows that were asked for
+            shown = shown[:number]
+            break
         if section.apart:
             yield Line(section.name, "heading")
         if options.groups is None:
             yield from _run_table(section, options, keys, most)
+            rows = len(section.records)
         else:
             yield from _group_table(options.groups[number], options, keys, most, metric=ranking.metric or "")
+            rows = len(options.groups[number])
+        if options.top is not None and most is not None:
+            most = max(0, most - rows)
     left = len(ranking.sections) - len(shown)
     if left:
-        yield Line(f"... and {left} more such tables: --all shows them, --where selects some.")
+        tables = "1 more such table" if left == 1 else f"{left} more such tables"
+        yield Line(f"... and {tables}: --all shows everything, --where selects runs.")
 
 
 def _group_table(
@@ -116,7 +128,7 @@ def _group_table(
 ) -> Iterator[Line | Table]:
     metrics = group_metrics(groups, keys)
     hidden = {*groups[0].apart, *list(groups[0].values)[MOST_SETTINGS:]}
-    columns = [one for one in group_columns(groups, metrics=metrics) if one.key not in hidden]
+    columns = [one for one in group_columns(groups, metrics=metrics, metric=metric) if one.key not in hidden]
     yield from _cut(columns, most, options)
     for warning in group_warnings(groups, metrics=metrics):
         yield Line(f"Note: {warning}", "warning")

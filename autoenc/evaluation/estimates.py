@@ -25,6 +25,8 @@ class Estimate:
     """Of the mean's 95 % interval; None if there is a single number or the interval is larger than any float."""
     count: int
     """How many numbers it is the mean of: one for each run or image."""
+    deviation: float | None = None
+    """The standard deviation of the numbers, of which `half_width` is a multiple; None as there."""
 
     def text(self, style: str) -> str:
         """Both numbers in a format's style."""
@@ -47,12 +49,15 @@ def estimate(values: Sequence[float]) -> Estimate:
     if count < 2:
         return Estimate(mean, None, count)
     try:
-        half_width = student_t(count - 1) * statistics.stdev(values) / math.sqrt(count)
+        deviation = statistics.stdev(values)
     except OverflowError:
-        half_width = math.inf
+        deviation = math.inf
+    half_width = student_t(count - 1) * deviation / math.sqrt(count)
+    if half_width == math.inf:
+        return Estimate(mean, None, count)
     if half_width < ROUNDING * abs(mean):
-        half_width = 0.0
-    return Estimate(mean, half_width if half_width < math.inf else None, count)
+        half_width = deviation = 0.0
+    return Estimate(mean, half_width, count, deviation)
 
 
 @cache

@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autoenc.evaluation.metrics import DENOISING
 from autoenc.experiment.findings import Importance, findings
-from autoenc.experiment.score_rows import ScoreRow, score_rows
+from autoenc.experiment.score_rows import MAIN_SCORES, ScoreRow, score_rows
 from autoenc.experiment.verdict import verdict
+from autoenc.overrides import as_value
 from autoenc.progress import shown_path
 from autoenc.runs import RunRecord
 
 log = logging.getLogger(__name__)
-
-MAIN_SCORES = ("denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy")
-"""The scores at the end of a run; the page has all of them."""
 
 MOST_FINDINGS = 3
 
@@ -49,16 +48,18 @@ def report_scores(summary: Mapping[str, Any]) -> None:
 
 
 def _report_rows(rows: list[ScoreRow], *, units: bool = False) -> None:
-    """Log a line for each score: the value, its baselines and perhaps its unit."""
+    """Log a line for each score: the value and the two best baselines; with `units`, all of them and the unit."""
     log.info("Test scores (± standard error over images), with baselines in brackets:")
-    cells = [
-        (row.name, row.value, f"({', '.join(map(' '.join, row.baselines))})" if row.baselines else "", row.unit)
-        for row in rows
-    ]
-    widths = [max(map(len, column), default=0) for column in zip(*cells, strict=True)]
+    cells = []
+    for row in rows:
+        baselines = ", ".join(map(" ".join, row.baselines if units else row.baselines[:2]))
+        # Of a denoising error, what tells it from the error on clean images.
+        unit = row.unit.rpartition("; ")[2] if row.name.startswith(DENOISING) else row.unit
+        cells.append([row.name, row.value, *([unit] if units else []), f"({baselines})" if baselines else ""])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
-        shown = [f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)]
-        log.info("  %s", "  ".join(shown if units else shown[:-1]).rstrip())
+        padded = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        log.info("  %s", "  ".join(padded).rstrip())
 
 
 def _report_verdict(summary: Mapping[str, Any]) -> None:
@@ -71,7 +72,7 @@ def compare_command(run: Path) -> str:
     """The command that compares a run with those next to it: for `outputs/<date>/<time>`, all below `outputs`."""
     shown = Path(shown_path(run))
     folder = run.parent if shown.is_absolute() or len(shown.parts) == 1 else Path.cwd() / shown.parts[0]
-    return f"{command('compare')} {shlex.quote(shown_path(folder))}"
+    return f"{command('compare')} {shlex.quote('.' if folder == Path.cwd() else shown_path(folder))}"
 
 
 def rerun_command(run: Path) -> str:
@@ -83,10 +84,7 @@ def command(name: str = "train") -> str:
     """How one of our programs is called, without its arguments: as the running one was, if that is ours."""
     called = Path(sys.argv[0])
     ours = re.fullmatch(r"(autoenc-|)(?:train|figures|evaluate)(\.py|)", called.name)
-    called = called.with_name(f"{ours[1]}{name}{ours[2]}") if ours else Path("scripts") / f"{name}.py"
+    if ours is None:  # a notebook, or a program of someone else
+        return f"autoenc-{name}"
+    called = called.with_name(f"{ours[1]}{name}{ours[2]}")
     return f"python {shlex.quote(shown_path(called))}" if called.suffix == ".py" else called.name
-
-
-def as_value(text: str) -> str:
-    """A path as an override that both Hydra and a shell can read."""
-    return text if re.fullmatch(r"[\w./-]+", text) else shlex.quote(f"'{text}'")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from autoenc.comparison.exports import rows_as_csv, write_text
 from autoenc.devices import Device
-from autoenc.display_names import run_label
+from autoenc.display_names import choice_label, run_label
 from autoenc.evaluation.denoising_matrix import (
     DenoisingErrors,
     MeanGain,
@@ -122,12 +122,14 @@ def write_matrices(tested: DenoisedRuns, *, settings: Denoising, device: Device,
     for row, (record, model) in enumerate(zip(tested.records, tested.models, strict=True)):
         run_directory = RunDirectory(record.path)
         run_directory.figures.mkdir(exist_ok=True)
-        paths.append(tested.picture([row]).draw(run_directory.figures, title=run_label(model.config.values)))
+        title, file_format = f"Denoising gains: {run_label(model.config.values)}", model.config.figure_format
+        paths.append(tested.picture([row]).draw(run_directory.figures, title=title, file_format=file_format))
         add_to_summary(run_directory, _scores(tested, row), by="denoising", settings=settings, device=device)
     if output is not None:
         output.mkdir(exist_ok=True)
         write_text(output / TABLE, rows_as_csv(list(_rows(tested))))
-        title = f"Denoising {tested.models[0].config.dataset.name} with {len(tested.models)} models".replace("_", " ")
+        dataset = choice_label("dataset", tested.models[0].config.dataset.name)
+        title = f"Denoising gains of {len(tested.models)} models on {dataset}"
         paths += [output / TABLE, tested.picture(range(len(tested.models))).draw(output, title=title)]
     return paths
 

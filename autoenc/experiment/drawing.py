@@ -15,7 +15,7 @@ from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.run_page import write_run_page
 from autoenc.experiment.run_scores import units_of
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.pictures import PICTURES, draw_pictures
+from autoenc.pictures import PICTURES, FigureFormat, draw_pictures
 from autoenc.pictures.loss_curves import Loss, draw_loss_curves
 from autoenc.pictures.subject import Subject
 from autoenc.progress import console
@@ -25,24 +25,23 @@ from autoenc.trained_model import load_run
 from autoenc.training.checkpoints import load_last
 from autoenc.training.state import Snapshot, TrainingState, stored_snapshots
 
+LOSS_CURVES = "loss_curves"
+"""The picture that is drawn from the run's history and not from the model."""
+
 
 def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory: RunDirectory) -> None:
     """Draw the loss curves and the pictures that the config names, of the trained model."""
     config, position = prepared.config, state.position
-    run_directory.figures.mkdir(exist_ok=True)
-    with console.status("Drawing pictures: loss_curves"):
-        draw_loss_curves(
-            run_directory.metrics(),
-            path=run_directory.figures / "loss_curves.png",
-            loss=Loss(units_of(prepared)["loss"], denoising=config.noise.corrupts),
-            best_epoch=position.best_epoch,
-            title=run_label(config.values),
-        )
-    always = [name for name, entry in PICTURES.items() if entry.always]
-    names = None if config.figures is None else [*always, *config.figures]
-    subject = _subject(prepared.model, config, prepared.splits, device=prepared.device, snapshots=state.snapshots)
-    epoch = position.best_epoch or position.epoch
-    draw_pictures(subject, folder=run_directory.figures, names=names, title=run_label(config.values), epoch=epoch)
+    always = [LOSS_CURVES, *(name for name, entry in PICTURES.items() if entry.always)]
+    _draw(
+        _subject(prepared.model, config, prepared.splits, device=prepared.device, snapshots=state.snapshots),
+        config,
+        run_directory,
+        names=None if config.figures is None else [*always, *config.figures],
+        unit=units_of(prepared)["loss"],
+        epochs=(position.best_epoch, position.epoch),
+        file_format=config.figure_format,
+    )
 
 
 def redraw_run(
@@ -52,12 +51,14 @@ def redraw_run(
     projection: Literal["pca", "tsne"],
     device: str,
     dataset_path: str | None = None,
+    file_format: FigureFormat | None = None,
 ) -> list[Path]:
     """Draw pictures of a finished run into its `figures` folder, and write its page again; returns the pictures' paths.
 
-    They are computed on the device `device`. `names` are from `PICTURES`; None draws every picture that applies to the
-    model. One that does not apply is left out, with a warning. `projection` is how codes of more than two numbers are
-    projected to a plane. `dataset_path` is where the run's folder of pictures is now, if it was moved.
+    They are computed on the device `device`. `names` are `loss_curves` and those in `PICTURES`; None draws every
+    picture that applies to the model. One that does not apply is left out, with a warning. `projection` is how codes of
+    more than two numbers are projected to a plane. `dataset_path` is where the run's folder of pictures is now, if it
+    was moved. Without a `file_format`, the pictures have the run's `figure_format`.
 
     Raises:
         ValueError: the run or a picture does not exist, its figures are a link, or its images are not available, or are
@@ -70,12 +71,17 @@ def redraw_run(
     trained = load_run(run, device=used.torch_device, dataset_path=dataset_path)
     config = trained.config
     checkpoint = load_last(run_directory.checkpoints)
+    position = {} if checkpoint is None else checkpoint.values
     snapshots = {} if checkpoint is None else stored_snapshots(checkpoint)
-    epoch = None if checkpoint is None else checkpoint.values["best_epoch"] or checkpoint.values["epoch"]
     splits = config.build_splits(trained_on=trained.digests).to(used.torch_device)
-    subject = _subject(trained.model, config, splits, device=used, snapshots=snapshots, projection=projection)
-    paths = draw_pictures(
-        subject, folder=run_directory.figures, names=names, title=run_label(config.values), epoch=epoch
+    paths = _draw(
+        _subject(trained.model, config, splits, device=used, snapshots=snapshots, projection=projection),
+        config,
+        run_directory,
+        names=names,
+        unit=((run_directory.summary() or {}).get("units") or {}).get("loss", "loss"),
+        epochs=(position.get("best_epoch"), position.get("epoch")),
+        file_format=file_format or config.figure_format,
     )
     write_run_page(run_directory)
     return paths
@@ -84,10 +90,41 @@ def redraw_run(
 def _check_names(names: Sequence[str] | None, *, projection: str) -> None:
     if projection == "tsne" and names is not None and "codes" not in names:
         raise ConfigError("--tsne", "it applies to the picture codes, which is not among those named")
+    known = [LOSS_CURVES, *PICTURES]
     for name in names or ():
-        if name not in PICTURES:
-            problem = f"there is no such picture{nearest(name, PICTURES)}; there are {listed(PICTURES)}"
+        if name not in known:
+            problem = f"there is no such picture{nearest(name, known)}; there are {listed(known)}"
             raise ConfigError("PICTURE", problem, value=name)
+
+
+def _draw(
+    subject: Subject,
+    config: ExperimentConfig,
+    run_directory: RunDirectory,
+    *,
+    names: Sequence[str] | None,
+    unit: str,
+    epochs: tuple[int | None, int | None],
+    file_format: FigureFormat,
+) -> list[Path]:
+    """Draw pictures of a model with the weights of the best epoch, or of the last: `epochs`. `unit` is the loss's."""
+    folder, label, best_epoch = run_directory.figures, run_label(config.values), epochs[0]
+    folder.mkdir(exist_ok=True)
+    paths = []
+    if names is None or LOSS_CURVES in names:
+        paths.append(folder / f"{LOSS_CURVES}.{file_format}")
+        with console.status(f"Drawing pictures: {LOSS_CURVES}"):
+            draw_loss_curves(
+                run_directory.metrics(),
+                path=paths[0],
+                loss=Loss(unit, denoising=config.noise.corrupts),
+                best_epoch=best_epoch,
+                title=f"Loss by epoch: {label}",
+            )
+    others = None if names is None else [name for name in names if name != LOSS_CURVES]
+    epoch = best_epoch or epochs[1]
+    drawn = draw_pictures(subject, folder=folder, names=others, label=label, epoch=epoch, file_format=file_format)
+    return [*paths, *drawn]
 
 
 def _subject(

@@ -58,7 +58,7 @@ class _Unhealthy(NamedTuple):
     @property
     def sentence(self) -> str:
         verb = "is" if self.count == 1 else "are"
-        return f"{self.count} of {self.total} {self.subject} {verb} {self.state}: {self.why}."
+        return f"{self.count:,} of {self.total:,} {self.subject} {verb} {self.state}: {self.why}."
 
 
 _SENTENCE = re.compile(r"(\d+) of (\d+) (.+) (?:is|are) (dead|saturated|collapsed|repeated|unused): (.+)")

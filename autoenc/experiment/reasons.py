@@ -35,18 +35,18 @@ class Reason(NamedTuple):
 
 def reasons(record: RunRecord, *, loses: bool) -> Iterator[Reason]:
     """The reasons, the most telling first; of a model that does not lose, what would make it better still."""
-    overfitting = [*_narrow_layer(record), *_overfitting(record)]
     if not loses:
-        yield from overfitting
+        yield from (*_narrow_layer(record), *_overfitting(record))
         return
+    too_short = [*_few_steps(record)] or [*_unfinished_training(record)]
     found = [
         *_divergence(record),
+        *_narrow_layer(record),
+        *too_short,
         *_poor_reconstructions(record),
-        *_few_steps(record),
-        *overfitting,
+        *_overfitting(record),
         *_linear_model(record),
         *_variational_model(record),
-        *_unfinished_training(record),
     ]
     yield from found or _levelled_off(record)
 

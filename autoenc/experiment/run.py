@@ -54,7 +54,9 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         announce(prepared)
         seconds_before = trainer.state.restore().position.seconds
         tracker.begin(run_directory.metrics())
+        run_directory.set_state("running", phase="training")
         trainer.train()
+        run_directory.set_state("running", phase="evaluating")
         trainer.state.use_best()
         begun = time.perf_counter()
         evaluation = evaluate(prepared)
@@ -63,6 +65,7 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         summary = summarize(prepared, trainer.state, evaluation, seconds=seconds)
         run_directory.write_test_errors(evaluation.test_errors, digest=prepared.splits.digests["test"])
         run_directory.write_summary(summary)
+        run_directory.set_state("running", phase="drawing")
         draw_finished_run(prepared, trainer.state, run_directory=run_directory)
         write_run_page(run_directory)
     report(read_run(run_directory.path))

@@ -88,20 +88,20 @@ def _header(record: RunRecord, title: str) -> Markup:
 
 
 def summary_sentence(record: RunRecord) -> str:
-    """What was trained, how long, and which weights were tested."""
-    summary = record.summary
-    size, epochs, best = (summary.get(key) for key in ("code_size", "epochs", "best_epoch"))
-    seconds = (summary.get("seconds") or {}).get("training")
-    task = "clean images from noisy ones" if "denoising_mse" in (summary.get("test") or {}) else "images"
+    """What was trained, for how long, and which weights were tested."""
+    facts = record.metrics
+    size, epochs, best, seconds = (facts.get(key) for key in ("code_size", "epochs", "best_epoch", "seconds.training"))
+    task = "clean images from noisy ones" if "test.denoising_mse" in facts else "images"
     parts = [
-        f"A model that rebuilds {task}, from a code of {size} number{'' if size == 1 else 's'}",
-        f"trained for {epochs} epoch{'' if epochs == 1 else 's'}",
-        ""
-        if seconds is None
-        else f"in {seconds:,.1f} seconds" + (f" on {choice_label('device', record.device)}" if record.device else ""),
+        f"A model that rebuilds {task}",
+        "" if size is None else f"from a code of {size:g} number{'' if size == 1 else 's'}",
+        "" if epochs is None else f"trained for {epochs:g} epoch{'' if epochs == 1 else 's'}",
     ]
-    tested = "last epoch" if best is None else f"best epoch, {best}"
-    return f"{', '.join(filter(None, parts))}. The scores and pictures are of the weights of the {tested}."
+    took = "" if seconds is None else f" in {seconds:,.1f} seconds"
+    device = f" on {choice_label('device', record.device)}" if record.device else ""
+    tested = "last epoch" if best is None else f"best epoch, {best:g}"
+    sentence = ", ".join(filter(None, parts))
+    return f"{sentence}{took}{device}. The scores and pictures are of the weights of the {tested}."
 
 
 def _section(heading: str, content: Markup) -> Markup:
@@ -116,7 +116,7 @@ def _findings(found: list[Finding]) -> Markup:
             "li",
             element("strong", finding.sentence),
             finding.explanation,
-            class_="reason" if finding.importance == Importance.REASON else "common",
+            class_="why" if finding.importance == Importance.REASON else "common",
         )
         for finding in found
     ]
@@ -147,9 +147,10 @@ def _pictures(run: Path) -> Iterator[Markup]:
     if (run / "figures").is_symlink():  # in a stranger's run, it may lead anywhere
         return
     for name, (title, look_for) in CAPTIONS.items():
-        files = [path for path in (run / "figures").glob(f"{name}.*") if path.suffix in {*IMAGE_TYPES, ".pdf"}]
-        if files:
-            newest = max(files, key=lambda path: path.lstat().st_mtime)
+        paths = [run / "figures" / f"{name}{suffix}" for suffix in (*IMAGE_TYPES, ".pdf")]
+        found = [path for path in paths if path.is_file()]
+        if found:
+            newest = max(found, key=lambda path: path.stat().st_mtime)  # of several formats
             caption = element("figcaption", element("h3", title), look_for)
             yield element("figure", caption, _picture(newest, title), class_="picture")
 
@@ -164,7 +165,7 @@ def _picture(path: Path, title: str) -> Markup:
     if content is None:
         return element("p", element("a", f"Open {path.name}", href=link))
     data = f"data:{IMAGE_TYPES[path.suffix]};base64,{base64.b64encode(content).decode('ascii')}"
-    return element("a", element("img", src=data, alt=title, loading="lazy"), href=link)
+    return element("a", element("img", src=data, alt=title), href=link)
 
 
 def _settings(record: RunRecord) -> Markup:

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from autoenc.evaluation.metrics import DENOISING, find_metric
 
+MAIN_SCORES = ("denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy")
+"""Those that a person should see first."""
+
 
 class ScoreRow(NamedTuple):
     """A test score and its baselines."""
@@ -24,7 +27,7 @@ class ScoreRow(NamedTuple):
 
 
 def score_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
-    """A row for each test score of a `summary.json` that is not a baseline."""
+    """A row for each test score of a `summary.json` that is not a baseline, the main ones first."""
     test: Mapping[str, float] = summary.get("test") or {}
     errors = (summary.get("standard_errors") or {}).get("test") or {}
     units = summary.get("units") or {}
@@ -33,6 +36,7 @@ def score_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
     for name in test:
         if is_baseline(name) and (of := _baseline_of(name, names)) is not None:
             baselines[of].append(name)
+    names.sort(key=lambda name: MAIN_SCORES.index(name) if name in MAIN_SCORES else len(MAIN_SCORES))
     return [_row(name, test, baselines[name], error=errors.get(name), unit=units.get(name) or "") for name in names]
 
 
@@ -59,7 +63,7 @@ def _row(name: str, test: Mapping[str, float], baselines: list[str], *, error: f
         name,
         _with_error(test[name], error),
         tuple((_short_name(baseline), f"{test[baseline]:.4g}") for baseline in ordered),
-        _short(unit, name=name),
+        _without_details(unit),
         None if best is None else test[name] > best if higher else test[name] < best,
     )
 
@@ -76,7 +80,6 @@ def _with_error(value: float, standard_error: float | None) -> str:
     return f"{value:.{decimals}f} ± {standard_error:.{decimals}f}"
 
 
-def _short(unit: str, *, name: str) -> str:
-    """The unit without explanations, which follow colons; of a denoising score, what tells it from the clean one."""
-    parts = [part.partition(":")[0].strip() for part in unit.split(";")]
-    return parts[-1] if name.startswith(DENOISING) else "; ".join(parts)
+def _without_details(unit: str) -> str:
+    """Details follow a colon in each part of a unit."""
+    return "; ".join(part.partition(":")[0].strip() for part in unit.split(";"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
+from autoenc.registry import blamed_plugin
 from autoenc.runs import ErrorKind, RunDirectory
 from autoenc.trackers import Tracking, tracked
 from autoenc.training.interruption import Interruption
@@ -40,7 +41,7 @@ def recorded(run_directory: RunDirectory) -> Iterator[tuple[Interruption, Tracki
 
 def _record_failure(run_directory: RunDirectory, error: Exception) -> None:
     log.debug("The run failed.", exc_info=error)
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = blamed_plugin(error) + (" ".join(str(error).split()) or type(error).__name__)
     try:
         run_directory.set_state("failed", error={"kind": _kind(error), "message": message})
     except OSError as full:  # a full disk may be why the run failed: report the first error, not this one

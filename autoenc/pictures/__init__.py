@@ -10,15 +10,19 @@ import importlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 if TYPE_CHECKING:
     from autoenc.pictures.picture import Picture
     from autoenc.pictures.subject import Subject
 
-__all__ = ["PICTURES", "PictureEntry", "draw_pictures", "picture_class"]
+__all__ = ["PICTURES", "FigureFormat", "PictureEntry", "draw_pictures", "picture_class"]
 
 log = logging.getLogger(__name__)
+
+
+FigureFormat = Literal["png", "svg", "pdf"]
+"""Of the files that pictures are drawn to."""
 
 
 class PictureEntry(NamedTuple):
@@ -26,7 +30,7 @@ class PictureEntry(NamedTuple):
 
     class_name: str
     title: str
-    """Its heading where several runs are compared."""
+    """What it shows: its heading where several runs are compared, and the beginning of a single run's title."""
     look_for: str
     """The caption that says what to look for, in one or two sentences."""
     always: bool = False
@@ -40,14 +44,14 @@ class PictureEntry(NamedTuple):
 PICTURES = {
     "reconstructions": PictureEntry(
         "Reconstructions",
-        "The same test images, reconstructed",
+        "Test images and their reconstructions",
         "Compare each image with its reconstruction: what a small code cannot hold is blurred or missing. The darker "
         "the red, the larger the error of a pixel.",
         always=True,
     ),
     "progress": PictureEntry(
         "Progress",
-        "Reconstructions as training went on",
+        "Reconstructions during training",
         "The model usually learns an average image first, then the shapes, then the details. Rows that no longer "
         "change show that training has settled.",
         always=True,
@@ -55,7 +59,7 @@ PICTURES = {
     ),
     "worst": PictureEntry(
         "Worst",
-        "The largest errors",
+        "Test images with the largest errors",
         "What do these images have in common? Often they are unusual, wrongly labelled, or replaced by a more common "
         "shape.",
         compared=False,
@@ -73,7 +77,7 @@ PICTURES = {
     ),
     "codes_over_epochs": PictureEntry(
         "CodesOverEpochs",
-        "Codes as training went on",
+        "Codes during training",
         "Before training, the codes are usually crowded together. Watch the classes move apart, and see whether they "
         "still move at the end.",
         over_epochs=True,
@@ -101,9 +105,9 @@ PICTURES = {
     ),
     "samples": PictureEntry(
         "Samples",
-        "Samples",
-        "Do images from N(0, I) look real, and do they vary? Only variational models are trained for this prior. The "
-        "mixture that is fitted to the training codes shows what the decoder can draw.",
+        "Images decoded from random codes",
+        "Do images from N(0, I) look real, and do they vary? Only some models, such as VAEs, are trained for this "
+        "prior. The mixture that is fitted to the training codes shows what the decoder can draw.",
     ),
     "codebook": PictureEntry(
         "Codebook",
@@ -164,12 +168,19 @@ def picture_class(name: str) -> type[Picture]:
 
 
 def draw_pictures(
-    subject: Subject, *, folder: Path, names: Sequence[str] | None, title: str, epoch: int | None
+    subject: Subject,
+    *,
+    folder: Path,
+    names: Sequence[str] | None,
+    label: str,
+    epoch: int | None,
+    file_format: FigureFormat = "png",
 ) -> list[Path]:
     """Measure and draw pictures into a folder, which is made if it does not exist, and return their paths.
 
     `names` are from `PICTURES`; None draws every picture. One that does not apply to the model is left out, with a
-    warning if it was named. The heading is the title and the epoch whose weights the model has, if that is known.
+    warning if it was named. A title has what the picture shows, the run's `label`, and after how many epochs of
+    training, if that is known.
 
     Raises:
         OSError: a picture cannot be written.
@@ -182,8 +193,9 @@ def draw_pictures(
     for name in steps(chosen, name="Drawing pictures", item_name=str):
         picture = picture_class(name).measure(subject)
         if picture is not None:
-            of_one_epoch = epoch is not None and not PICTURES[name].over_epochs
-            paths.append(picture.draw(folder, title=f"{title}, epoch {epoch}" if of_one_epoch else title))
+            title, over_epochs = PICTURES[name].title, PICTURES[name].over_epochs
+            when = "" if epoch is None or over_epochs else f", after {epoch} epoch{'' if epoch == 1 else 's'}"
+            paths.append(picture.draw(folder, title=f"{title}: {label}{when}", file_format=file_format))
         elif names is not None:
             log.warning("The picture '%s' does not apply to this model and is not drawn.", name)
     return paths

@@ -110,7 +110,7 @@ def _draw_histograms(page: Page, errors: Errors, ordinary: Errors, *, names: tup
     share, ordinary_share = (100 * np.histogram(values, bins=edges)[0] / len(values) for values in (errors, ordinary))
     highest = max(ordinary_share.max(), 0 if few else share.max())
     upright = replace(value_axis(np.array([0, highest]), unit="", scale="linear"), low=0)
-    label = f"error of a picture: mean over pixels of the squared error, pixels in [0, 1] {scale.note}".strip()
+    label = "error of a picture: mean over pixels of the squared error, pixels in [0, 1]"
     legend = line_height(LABEL) + SPACE
     below = Corner(corner.left, corner.top + legend)
     size: dict[str, Any] = {"width": WIDTH, "height": HEIGHT - legend}

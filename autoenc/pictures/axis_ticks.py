@@ -23,12 +23,16 @@ HEADROOM, FOOTROOM = 0.05, 0.14  # of the curves' span; the foot has room for a 
 SETTING_ROOM = 0.05  # at both ends of the axis of a setting
 APART = 12  # pixels between the labels of a horizontal axis
 
+LOG_SCALE = "log scale"
 LOGARITHMIC_UNITS = ("decibel", "nats")  # logarithms already: their ratios mean nothing
 
 
 @dataclass(frozen=True)
 class ValueAxis:
-    """The scale (`log` or `linear`), limits and ticks of an axis, and why it is not logarithmic if it is not."""
+    """The scale (`log` or `linear`), limits and ticks of an axis, and a note for its label.
+
+    The note says that the axis is logarithmic, or why it is not if that is unusual.
+    """
 
     name: str
     low: float
@@ -99,7 +103,7 @@ def value_axis(
     bottom, top = _widened(math.log10(low), math.log10(high), least=math.log10(1 + NARROWEST))
     low, high = 10**bottom, 10**top
     minor = _multiples(range(2, 10), low, high) if 1 <= top - bottom <= MOST else []
-    return ValueAxis("log", low, high, _log_ticks(low, high), minor)
+    return ValueAxis("log", low, high, _log_ticks(low, high), minor, note=LOG_SCALE)
 
 
 def setting_axis(values: Sequence[float], *, logarithmic: bool, ticks: Sequence[float] | None = None) -> ValueAxis:
@@ -109,7 +113,7 @@ def setting_axis(values: Sequence[float], *, logarithmic: bool, ticks: Sequence[
     low, high = first - room, last + room
     if logarithmic:
         low, high = 10**low, 10**high
-        return ValueAxis("log", low, high, _log_ticks(low, high) if ticks is None else ticks)
+        return ValueAxis("log", low, high, _log_ticks(low, high) if ticks is None else ticks, note=LOG_SCALE)
     if ticks is None:
         ticks = _even_ticks(low, high, most=6, integer=all(value == round(value) for value in values))
     return ValueAxis("linear", low, high, ticks)

@@ -12,6 +12,10 @@ from autoenc.pictures.axis_ticks import ValueAxis
 from autoenc.pictures.page import DPI, LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, Corner
 
+TRAINING_LINE, VALIDATION_LINE, BASELINE_LINE = "--", "-", ":"
+BASELINE_COLOR = "#6b6b6b"
+"""The lines in every picture. Test errors, which are drawn instead of validation errors, are solid like these."""
+
 FOOT = line_height(SMALL) + line_height(LABEL) + SPACE
 """Pixels of a chart's height below its axes, for the ticks and the label of the horizontal axis."""
 
@@ -27,6 +31,7 @@ class LineLabel(NamedTuple):
     value: float
     color: str
     """Of the line; the text itself is dark and readable."""
+    dashes: str = "-"
 
 
 def chart_axes(
@@ -44,12 +49,15 @@ def chart_axes(
 
     The names stay within the axes' height if `height` is at least `names_height`.
     """
-    label = "\n".join(filter(None, (labels[0], upright.note)))
+    label, label_across = (
+        f"{text} ({axis.note})" if text and axis.note else text
+        for text, axis in zip(labels, (upright, across), strict=True)
+    )
     label = wrapped(label, width=height - FOOT, size=LABEL)
     left = block_height(label, LABEL) + max(text_width(tick, SMALL) for tick in upright.labels) + SPACE
     right = LEADER + max(text_width(name.text, SMALL) for name in names) if names else 0
     place = page.rectangle(left=corner.left + left, top=corner.top, width=width - left - right, height=height - FOOT)
-    axes = page.figure.add_axes(place, xlabel=labels[1], ylabel=label)
+    axes = page.figure.add_axes(place, xlabel=label_across, ylabel=label)
     upright.put_on(axes)
     across.put_across(axes)
     label_lines(axes, names, scale=upright)
@@ -91,6 +99,7 @@ def label_lines(axes: Axes, labels: Sequence[LineLabel], *, scale: ValueAxis) ->
                 "patchA": None,
                 "shrinkA": 5,
                 "color": label.color,
+                "linestyle": label.dashes,
                 "linewidth": 1.6,
             },
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autoenc.pictures.page import LABEL, SMALL, Page, line_height, text_width, wrapped
+from autoenc.palette import CLASS_COLORS
+from autoenc.pictures.page import FRAME, LABEL, SMALL, Page, line_height, text_width, wrapped
 from autoenc.pictures.panels import Corner
 
-# Ten colours that the colour-blind can tell apart: M. A. Petroff, Accessible Color Sequences for Data Visualization,
-# arXiv:2107.02270, table 1. Reordered: the three greys are far apart, and neighbours differ in lightness.
-_COLORS = ("#3f90da", "#bd1f01", "#ffa90e", "#832db6", "#94a4a2", "#a96b59", "#e76300", "#717581", "#92dadd", "#b9ac70")
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+MOST_CLASSES = len(CLASS_COLORS) * len(_MARKERS)
+"""As many differ in colour or marker; further ones are grey."""
 
 MAX_NAME = 190  # pixels of a name in the legend, then it is wrapped
 MARK = 26  # pixels of a legend's marker and the space after it
@@ -26,8 +26,17 @@ class Look(NamedTuple):
 
 
 def look(index: int) -> Look:
-    """The look of a class: ten colours, then the same colours with another marker; after 70 it starts again."""
-    return Look(_COLORS[index % len(_COLORS)], _MARKERS[index // len(_COLORS) % len(_MARKERS)])
+    """The look of a class: 70 pairs of a colour and a marker, of which neighbours differ in both; then grey."""
+    if index >= MOST_CLASSES:
+        return Look(FRAME, "o")
+    turn, color = divmod(index, len(CLASS_COLORS))
+    return Look(CLASS_COLORS[color], _MARKERS[(color + turn) % len(_MARKERS)])
+
+
+def shown_classes(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the classes that have a look of their own, and one for all others: class `MOST_CLASSES`."""
+    others = len(names) - MOST_CLASSES
+    return names if others <= 1 else (*names[:MOST_CLASSES], f"{others:,} other classes")
 
 
 class Legend(NamedTuple):

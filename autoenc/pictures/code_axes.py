@@ -18,6 +18,7 @@ TAIL = 0.5  # per cent of the codes on each side that may lie outside of the win
 ROOM = 0.06  # of the window, around the codes
 BINS = 100
 LARGE = 700  # axes so high have names in larger letters
+LAYERS = 20  # in which points of several markers are drawn, so that no class hides the others
 
 
 class Box(NamedTuple):
@@ -120,23 +121,20 @@ def ticks(low: float, high: float, *, pixels: int) -> tuple[list[float], list[st
 def _draw_points(axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], *, box: Box) -> None:
     """In a fixed random order: in the order of the classes, the last would hide the others."""
     order = np.random.default_rng(0).permutation(len(points))
-    points, looks = points[order], [look(int(label)) for label in labels[order]]
-    markers = np.array([found.marker for found in looks])
-    colors = np.array([found.color for found in looks])
     # The markers share a third of the axes' area, so that the cloud is neither thin nor a blot.
     pixels = float(np.clip(0.35 * box.width * box.height / max(len(points), 1), 5, 90))
     size = pixels * (72 / DPI) ** 2  # in square points
     style: dict[str, Any] = {"linewidths": 0, "alpha": 0.8, "clip_on": False}
-    for marker in dict.fromkeys(markers.tolist()):
-        chosen = markers == marker
-        (x, y), area = points[chosen].T, size if marker == "o" else 1.6 * size
-        axes.scatter(x, y, s=area, c=colors[chosen].tolist(), marker=marker, **style)
+    for layer in np.array_split(order, LAYERS):
+        for label in np.unique(labels[layer]):
+            (x, y), (color, marker) = points[layer[labels[layer] == label]].T, look(int(label))
+            axes.scatter(x, y, s=size if marker == "o" else 1.3 * size, color=color, marker=marker, **style)
 
 
 def _write_names(
     axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], *, names: Sequence[str], seen: Window, box: Box
 ) -> None:
-    """Each class's name at the median of its codes, or next to it if another name is there."""
+    """Each class's name at the median of its codes; if another name is there, next to it, with a line to the median."""
     present = np.unique(labels).tolist()
     size = LABEL if box.height >= LARGE else SMALL
     medians = np.array([np.median(points[labels == index], axis=0) for index in present])
@@ -144,10 +142,10 @@ def _write_names(
     scale = pixels / (seen.high - seen.low)
     sizes = np.array([[text_width(names[index], size) + 8, line_height(size)] for index in present], dtype=np.float64)
     places = apart((medians - seen.low) * scale, sizes=sizes, page=pixels)
-    for index, median, place in zip(present, medians, places, strict=True):
+    for index, median, place, room in zip(present, medians, places, sizes, strict=True):
         at = seen.low + place / scale
-        if np.hypot(*((at - median) * scale)) > line_height(size):
-            axes.plot([median[0], at[0]], [median[1], at[1]], color=INK, linewidth=0.8)
+        if (np.abs((at - median) * scale) > room / 2).any():
+            axes.plot([at[0], median[0]], [at[1], median[1]], color=INK, linewidth=0.8, marker="o", markevery=[1])
         halo = withStroke(linewidth=4, foreground="white")
         axes.text(at[0], at[1], names[index], size=size, weight="bold", ha="center", va="center", path_effects=[halo])
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.charts import write_in_middle
-from autoenc.pictures.class_colors import draw_legend, legend
+from autoenc.pictures.class_colors import MOST_CLASSES, draw_legend, legend, shown_classes
 from autoenc.pictures.code_axes import Box, Window, histograms, scatter, ticks
 from autoenc.pictures.page import LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, panel_page
@@ -19,6 +19,7 @@ from autoenc.pictures.picture import Picture
 
 MOST_ROW, LEAST_ROW = 80, line_height(SMALL) + 4  # the height of a class in a histogram
 MOST_COVERED = 0.15  # the share of the axes that names may cover
+MANY_EQUAL = 0.2  # the share of codes at one place from which the picture says so
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,6 +65,7 @@ def code_page(
     `house_style`.
     """
     drawn = [panel for panel in panels if panel]
+    names = shown_classes(names)
     scattered, classes = any(panel.seen.dimensions == 2 for panel in drawn), len(names) > 1
     if not scattered:
         height = len(names) * max(LEAST_ROW, min(MOST_ROW, height // len(names)))
@@ -108,6 +110,8 @@ def _label_height(label: str, *, room: int) -> int:
 def _draw(page: Page, panel: CodePanel, *, names: Sequence[str], named: bool, box: Box) -> None:
     kept = np.isfinite(panel.points).all(axis=1)
     points, labels, seen = panel.points[kept].astype(np.float64), panel.labels[kept], panel.seen
+    labels = np.minimum(labels, MOST_CLASSES)  # the others are one
+    collapsed = _most_frequent(points)[1] == len(points)
     axes = box.axes(page)
     axes.set_xlim(seen.low[0], seen.high[0])
     axes.set_xticks(*ticks(seen.low[0], seen.high[0], pixels=box.width))
@@ -115,11 +119,13 @@ def _draw(page: Page, panel: CodePanel, *, names: Sequence[str], named: bool, bo
     axes.set_axisbelow(True)
     if seen.dimensions == 2:
         axes.set_ylabel(wrapped(panel.axis_labels[1], width=box.height, size=LABEL))
-        scatter(axes, points, labels, names=names if named else (), seen=seen, box=box)
+        scatter(axes, points, labels, names=names if named and not collapsed else (), seen=seen, box=box)
     else:
         histograms(axes, points[:, 0], labels, names=names, seen=seen)
     if not len(points):
         write_in_middle(axes, "no finite code to draw")
+    elif collapsed and len(points) > 1:
+        axes.set_title("all codes are equal: the code has collapsed", y=0.6, size=LABEL)
 
 
 def shared_names(names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -132,11 +138,31 @@ def shared_names(names: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 def _explanation(*, scattered: bool, classes: bool, named: bool) -> str:
     if scattered:
         text = "A point is the code of a test image" + (", its colour the class" if classes else "")
-        text += "; a class's name stands at the median of its codes" if named else ""
+        text += "; a class's name stands at the median of its codes, or a line leads there" if named else ""
     else:
         text = "Codes of the test images" + (" by class" if classes else "")
         text += "; heights are shares of a class's images, on one scale"
     return text + "."
+
+
+def equal_codes(points: NDArray[Any]) -> str:
+    """A sentence on how many of the finite ones of points (N, D) are at one place; empty if they are few."""
+    points = points[np.isfinite(points).all(axis=1)].astype(np.float64)
+    place, count = _most_frequent(points)
+    if count < max(2, MANY_EQUAL * len(points)):
+        return ""
+    written = ", ".join(f"{value + 0.0:.3g}".replace("-", "\N{MINUS SIGN}") for value in place)
+    which = "All" if count == len(points) else f"{count:,} of"
+    return f"{which} {len(points):,} codes are at ({written})."
+
+
+def _most_frequent(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """The most frequent of points (N, D), to six digits, and its number; 0 if there are none."""
+    if not len(points):
+        return np.zeros(points.shape[1]), 0
+    unit = 1e-6 * (np.abs(points).max() or 1.0)
+    places, counts = np.unique(np.rint(points / unit), axis=0, return_counts=True)
+    return places[counts.argmax()] * unit, int(counts.max())
 
 
 def left_out(clouds: Sequence[NDArray[Any]], windows: Sequence[Window]) -> list[str]:

@@ -10,8 +10,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autoenc.pictures.code_axes import Window, window
-from autoenc.pictures.code_panels import CodePanel, PlacedCodesPicture, code_page, left_out, shared_names
-from autoenc.pictures.picture import Panel
+from autoenc.pictures.code_panels import (
+    CodePanel,
+    PlacedCodesPicture,
+    code_page,
+    equal_codes,
+    left_out,
+    shared_names,
+)
+from autoenc.pictures.picture import Panel, columns_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,10 +27,12 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 MOST, MOST_EMBEDDED = 10_000, 2000  # codes: projected, and by t-SNE, whose time grows faster than their number
+COLLAPSE = "the variance of their posterior means is at most 0.01, so they hardly depend on the image"
 FEWEST_EMBEDDED = 10  # t-SNE looks at the neighbours of each code
 PERPLEXITY = 30.0
-HEIGHTS = {1: 860, 2: 760, 3: 560}  # of the axes, by how many stand side by side
-LEAST_ASPECT, MOST_ASPECT = 1.0, 1.5  # of a single panel; several are square
+HEIGHTS = {1: 860, 2: 760, 3: 560}  # of the axes, by how many stand side by side in a single row
+SEVERAL_ROWS = 380  # the height of the axes in each of several rows
+LEAST_ASPECT, MOST_ASPECT = 1.0, 1.5  # of a single panel; several in a row are square
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,22 +63,24 @@ class Codes(PlacedCodesPicture):
             labels=test.labels[chosen].numpy(),
             class_names=tuple(subject.splits.class_names),
             axis_labels=placed.axis_labels,
-            notes=(f"{which} test images.", *placed.notes, *subject.code_notes),
+            notes=(f"{which} test images.", *placed.notes, *subject.code_notes, *_collapse(subject)),
         )
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw a scatter for each panel, or histograms by class of single numbers, each on its own axes."""
         pictures = [panel.picture for panel in panels]
-        columns = min(len(panels), max(HEIGHTS))
-        windows, height = [window(picture.points) for picture in pictures], HEIGHTS[columns]
-        width = round(height * _aspect(windows))
+        columns = columns_of(panels)
+        windows = [window(picture.points) for picture in pictures]
+        height = HEIGHTS[columns] if len(panels) <= columns else SEVERAL_ROWS
+        width = round(height * (_aspect(windows) if len(panels) <= columns else MOST_ASPECT))
         windows = [seen.shaped(width / height) for seen in windows]
         shared = [note for note in pictures[0].notes if all(note in picture.notes for picture in pictures)]
         own = ["Each panel has axes of its own."] if len(panels) > 1 else []
         code_panels = []
         for (label, picture), seen in zip(panels, windows, strict=True):
-            heading = "\n".join([label, *(note for note in picture.notes if note not in shared)]).strip()
+            own_notes = [note for note in picture.notes if note not in shared]
+            heading = "\n".join(filter(None, [label, *own_notes, equal_codes(picture.points)]))
             code_panels.append(CodePanel(heading, picture.points, picture.labels, picture.axis_labels, seen))
         return code_page(
             code_panels,
@@ -80,6 +91,13 @@ class Codes(PlacedCodesPicture):
             title=title,
             notes=[*own, *shared, *left_out([picture.points for picture in pictures], windows)],
         )
+
+
+def _collapse(subject: Subject) -> list[str]:
+    """A sentence on the collapsed entries of a variational model's code, if there are any."""
+    collapsed, size = int(subject.collapsed_entries.sum()), subject.model.bottleneck.code_size
+    which = f"All {size}" if collapsed == size else f"{collapsed} of {size}"
+    return [f"{which} entries of the code have collapsed: {COLLAPSE}."] if collapsed else []
 
 
 def _embedded(codes: Tensor, finite: Tensor) -> PlacedCodes:

@@ -22,6 +22,7 @@ from autoenc.pictures.picture import Panel, evenly_chosen, noted
 from autoenc.runs import write_atomically
 
 if TYPE_CHECKING:
+    from autoenc.pictures import FigureFormat
     from autoenc.pictures.subject import Subject
 
 MOST_FRAMES = 30
@@ -63,8 +64,11 @@ class CodesOverEpochs(PlacedCodesPicture):
             notes=(f"The first {count:,} test images.", *notes, *subject.code_notes),
         )
 
-    def draw(self, folder: Path, *, title: str) -> Path:
-        """Write `codes_over_epochs.gif`, at most 30 frames of which the last stays longer, and the `.npz`."""
+    def draw(self, folder: Path, *, title: str, file_format: FigureFormat = "png") -> Path:  # noqa: ARG002
+        """Write `codes_over_epochs.gif`, at most 30 frames of which the last stays longer, and the `.npz`.
+
+        It is animated, so no other format is possible.
+        """
         with house_style():
             frames = [Image.fromarray(stacked([frame], title="")) for frame in self.frames(title=title)]
         path = folder / f"{self.kind}.gif"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autoenc.pictures.code_axes import Box, ticks
 from autoenc.pictures.image_pixels import as_pixels, remark
-from autoenc.pictures.page import LABEL, SMALL, Page, line_height, text_width
+from autoenc.pictures.page import LABEL, MARGIN, MOST_PAGE_WIDTH, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import GUTTER, SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture, noted
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 STEPS = 20
 MOST_PIXELS = 1600  # along a side of the grid: of large images there are fewer
 
-MAX_WIDTH, MAX_HEIGHT = 2100, 1150  # of all maps side by side, and of one; exceeded where a pixel would be lost
+# Of all maps side by side, and of one; exceeded where a pixel would be lost.
+MAX_WIDTH, MAX_HEIGHT = MOST_PAGE_WIDTH - 2 * MARGIN, 1150
 MOST_COLUMNS = 3
 LEFT_ABOUT = 110  # what the axis left of a map takes, about: it is measured once the scale is known
 FOOT = 2 * SPACE + line_height(SMALL) + line_height(LABEL)  # below a map: ticks and the axis's name

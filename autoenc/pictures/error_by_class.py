@@ -26,6 +26,7 @@ WIDTH = 1300  # of the axes
 MAX_NAME = 260  # pixels of a class's name, then it is wrapped
 THICKEST, THINNEST = 34, 16  # of a box: of a single run, of one among many
 BETWEEN = 16  # classes
+MOST_ROWS = 30  # classes: of more, half as many of the hardest and of the easiest
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SINGLE = "#7da7d0"  # the boxes of a single run
 
@@ -57,9 +58,16 @@ class ErrorByClass(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Draw a row for all images and for each class, in it a box for each panel, all on one axis from zero."""
+        """Draw a row for all images and for each class, in it a box for each panel, all on one axis from zero.
+
+        The classes with the largest errors stand first. Of very many, the hardest and the easiest are shown.
+        """
         pictures = [panel.picture for panel in panels]
-        rows = _rows(pictures)
+        together, *classes = _rows(pictures)
+        left_out = max(0, len(classes) - MOST_ROWS)
+        if left_out:
+            classes = [*classes[: MOST_ROWS // 2], *classes[-(MOST_ROWS // 2) :]]
+        rows = [together, *classes]
         labels = [panel.label for panel in panels]
         shown = legend(labels, height=10_000, most_name=MAX_NAME) if len(panels) > 1 else None
         left = max(text_width(name, SMALL) for name, _ in rows) + SPACE
@@ -71,11 +79,13 @@ class ErrorByClass(Picture):
             width=left + WIDTH,
             height=height + line_height(SMALL) + line_height(LABEL) + 2 * SPACE,
             title=title,
-            line=_line(pictures),
+            line=_line(pictures, left_out=left_out),
             side=shown.width if shown else 0,
         )
         axes = Box(corners[0].left + left, corners[0].top, WIDTH, height).axes(page)
         _prepare(axes, rows, noisy=all(picture.noisy for picture in pictures))
+        if left_out:
+            axes.axhline(MOST_ROWS // 2 + 0.5, color=INK, linewidth=0.8, linestyle=(0, (6, 6)))
         _draw_boxes(axes, rows, thickness=thickness / row_height)
         if shown:
             draw_legend(page, shown, corner=side)
@@ -87,14 +97,15 @@ Row = tuple[str, list[NDArray[np.float64]]]
 
 
 def _rows(pictures: Sequence[ErrorByClass]) -> list[Row]:
-    """All images, then class after class, without classes that have no images."""
+    """All images, then the classes by falling median, averaged over the panels; without those that have no images."""
     names = shared_names([picture.class_names for picture in pictures])
-    rows = [_row("all", [picture.errors for picture in pictures])]
+    rows = []
     for index, name in enumerate(names):
         errors = [picture.errors[picture.labels == index] for picture in pictures]
         if any(len(part) for part in errors):
             rows.append(_row(name, errors))
-    return rows
+    rows.sort(key=lambda row: -np.nan_to_num(np.array(row[1])[:, 2], nan=np.inf).mean())
+    return [_row("all", [picture.errors for picture in pictures]), *rows]
 
 
 def _row(name: str, errors: Sequence[NDArray[Any]]) -> Row:
@@ -143,14 +154,20 @@ def _draw_box(axes: Axes, quantiles: NDArray[np.float64], *, middle: float, thic
     axes.vlines(median, middle - thickness / 2, middle + thickness / 2, color=INK, linewidth=3)
 
 
-def _line(pictures: Sequence[ErrorByClass]) -> str:
+def _line(pictures: Sequence[ErrorByClass], *, left_out: int) -> str:
     noisy = [picture.noisy for picture in pictures]
     error = "Denoising error of the test images" if all(noisy) else "Test error"
     explained = "" if all(noisy) else " Errors of runs with noise are denoising errors."
     explained = f"{explained} {DENOISING_ERROR}" if any(noisy) else ""
     odd = sum(int((~np.isfinite(picture.errors)).sum()) for picture in pictures)
+    order = "by median, the hardest class first" + (", averaged over the runs" if len(pictures) > 1 else "")
+    if left_out:
+        order += (
+            f"; the {MOST_ROWS // 2} hardest and, below the dashed line, the {MOST_ROWS // 2} easiest classes: "
+            f"{left_out:,} between them are left out"
+        )
     said = f" {odd:,} errors are not finite and left out." if odd else ""
     return (
         f"{error}: a box reaches from the lower to the upper quartile of a class's images, the thick line is the "
-        f"median, the thin lines reach from 5 % to 95 %.{explained}{said}"
+        f"median, the thin lines reach from 5 % to 95 %. Sorted {order}.{explained}{said}"
     )

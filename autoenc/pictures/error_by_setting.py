@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,17 +15,21 @@ from autoenc.evaluation.estimates import Estimate, estimate
 from autoenc.pictures.axis_ticks import number, setting_axis, value_axis
 from autoenc.pictures.charts import LineLabel, chart_axes, names_height
 from autoenc.pictures.class_colors import look
-from autoenc.pictures.page import INK, MARGIN, SMALL, wrapped
+from autoenc.pictures.page import FRAME, MARGIN, SMALL, wrapped
 from autoenc.pictures.panels import panel_page
 
-WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800  # the least height: the chart grows with the names of the series
+WIDTH, HEIGHT = 1400 - 2 * MARGIN, 640  # the least height: the chart grows with the names of the series
 MOST_NAME = 420  # pixels of a series' name beside its line, then it is wrapped
 WIDE = 8  # times the smallest: settings with such a range are drawn on a logarithmic axis
 LINE = "Solid: test; dashed: training. Each mark is a run."
 SEEDS = (
-    "Solid: test; dashed: training. Marks: means over {} seeds, the test error with its 95 % interval by Student's t. "
-    "Faint: the single seeds."
+    "Solid: test; dashed: training. Marks: means over {} seeds. Band: from the lowest to the highest test error of the "
+    "seeds."
 )
+BASELINES = " Dotted: baselines on test."
+DOTS = (":", (0, (1, 3)), (0, (1, 1, 4, 1)), (0, (1, 1, 1, 1, 4, 1)))
+"""The dots of several baselines."""
+MOST_SERIES = 20
 
 
 class Point(NamedTuple):
@@ -42,28 +47,29 @@ def error_by_setting(
     x_label: str,
     metric_label: str,
     title: str,
-    baseline: Sequence[tuple[float, float]],
-    baseline_name: str,
+    baselines: Mapping[str, Sequence[tuple[float, float]]],
     note: str = "",
     scale: str = "log",
 ) -> Figure:
-    """Test and training errors by series against a number, with a baseline on test; call it inside `house_style`.
+    """Test and training errors by series against a number, with baselines on test; call it inside `house_style`.
 
     The setting's axis is logarithmic if its numbers are above zero and have a wide range. The errors' axis is as in
-    `value_axis`, of the metric's `scale`. Errors that are missing or not finite are left out.
+    `value_axis`, of the metric's `scale`. Errors that are missing or not finite are left out. Of very many series,
+    those with the lowest last errors are drawn.
 
     Raises:
         ValueError: there is no point with a finite error.
     """
-    series = _series(points)
-    explained = f"{_line(series)} {note}".strip()
-    if baseline:
-        series.append(_Series(f"{baseline_name}, test", _finite(baseline), np.zeros((0, 2)), INK, ""))
+    every = _series(points)
+    series = sorted(every, key=lambda line: line.label.value)[:MOST_SERIES]
+    left_out = f"The {MOST_SERIES} lowest of {len(every)} lines." if len(every) > MOST_SERIES else ""
+    explained = " ".join(filter(None, [_line(series) + (BASELINES if baselines else ""), left_out, note]))
+    for dots, (name, errors) in zip(itertools.cycle(DOTS), baselines.items(), strict=False):
+        series.append(_Series(name, _finite(errors), np.zeros((0, 2)), FRAME, "", dots))
     names = [line.label for line in series]
     found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
     settings = np.unique(found[:, 0]).tolist()
-    ends = [end for line in series for _, *both in line.intervals for end in both]
-    upright = value_axis(found[:, 1], unit=metric_label, scale=scale, intervals=ends)
+    upright = value_axis(found[:, 1], unit=metric_label, scale=scale)
     across = setting_axis(settings, logarithmic=settings[-1] >= WIDE * settings[0] > 0, ticks=settings)
     size: dict[str, Any] = {"width": WIDTH, "height": max(HEIGHT, names_height(names))}
     page, (corner,), _ = panel_page([""], **size, title=title, line=explained)
@@ -100,6 +106,8 @@ class _Series(NamedTuple):
     train: NDArray[np.float64]
     color: str
     marker: str
+    dots: Any = ":"
+    """Of a baseline."""
 
     @property
     def label(self) -> LineLabel:
@@ -108,15 +116,9 @@ class _Series(NamedTuple):
         text = wrapped(f"{self.name} {number(last)}".strip(), width=MOST_NAME, size=SMALL)
         return LineLabel(text, last, self.color)
 
-    @property
-    def intervals(self) -> list[tuple[float, float, float]]:
-        """x, and both ends of the test error's interval, where there are several seeds."""
-        found = [(x, each.mean, each.half_width) for x, each in _estimates(self.test)]
-        return [(x, mean - half, mean + half) for x, mean, half in found if half is not None]
-
     def draw(self, axes: Axes) -> None:
         if not self.marker:
-            axes.plot(*self.test.T, color=self.color, linestyle=(0, (6, 3)), linewidth=2, label=self.name)
+            axes.plot(*self.test.T, color=self.color, linestyle=self.dots, linewidth=3, label=self.name)
             return
         splits = (("train", self.train, "--", 0.7, "white"), ("test", self.test, "-", 1.0, self.color))
         for split, points, dashes, alpha, face in splits:
@@ -125,13 +127,9 @@ class _Series(NamedTuple):
             places = ([x for x, _ in means], [found.mean for _, found in means])
             axes.plot(*places, color=self.color, linestyle=dashes, linewidth=2.2 * alpha, alpha=alpha)
             axes.plot(*places, self.marker, label=f"{self.name} {split}".strip(), **style)
-            if len(points) > len(means):
-                axes.plot(*points.T, self.marker, **style | {"markersize": 5, "alpha": 0.35})
-        for x, found in _estimates(self.test):
-            if found.half_width is not None:
-                axes.vlines(
-                    x, found.mean - found.half_width, found.mean + found.half_width, color=self.color, linewidth=2
-                )
+        places = np.unique(self.test[:, 0])
+        ends = np.array([[errors.min(), errors.max()] for errors in _by_place(self.test, places)]).reshape(-1, 2)
+        axes.fill_between(places, *ends.T, color=self.color, alpha=0.2, linewidth=0)
 
 
 def _finite(pairs: Iterable[tuple[float, float | None]]) -> NDArray[np.float64]:
@@ -142,4 +140,10 @@ def _finite(pairs: Iterable[tuple[float, float | None]]) -> NDArray[np.float64]:
 
 def _estimates(points: NDArray[np.float64]) -> list[tuple[float, Estimate]]:
     """The mean of the runs at each x."""
-    return [(float(x), estimate(points[points[:, 0] == x, 1].tolist())) for x in np.unique(points[:, 0])]
+    places = np.unique(points[:, 0])
+    return [(float(x), estimate(errors.tolist())) for x, errors in zip(places, _by_place(points, places), strict=True)]
+
+
+def _by_place(points: NDArray[np.float64], places: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """The errors of the runs at each x."""
+    return [points[points[:, 0] == x, 1] for x in places]

@@ -77,7 +77,7 @@ class Gradients(Picture):
         layout = row_layout(
             [panel.picture.layers for panel in panels],
             width=width,
-            most_name=width // 4,
+            most_name=width // 3,
             least_height=head + 18,
             columns_width=2 * column,
             label="norm of the gradient",

@@ -14,10 +14,21 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import BAR_WIDTH, ColorScale, draw_color_bar
-from autoenc.pictures.page import LABEL, MARGIN, SMALL, Page, block_height, line_height, pieces, text_width, wrapped
+from autoenc.pictures.page import (
+    LABEL,
+    MARGIN,
+    MOST_PAGE_WIDTH,
+    SMALL,
+    Page,
+    block_height,
+    line_height,
+    pieces,
+    text_width,
+    wrapped,
+)
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 
-MAX_WIDTH, MAX_HEIGHT = 2100, 1500  # of the page; it gets higher if images would fall below MIN_SIDE
+MAX_WIDTH, MAX_HEIGHT = MOST_PAGE_WIDTH, 1500  # of the page; it gets higher if images would fall below MIN_SIDE
 MIN_SIDE, MAX_SIDE = 64, 300  # of an image, its longer side
 MAX_WORD = 150  # a column is widened for words up to this; longer ones are broken
 MAX_LABEL = 300  # of a class name to the left of its images

@@ -13,11 +13,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.pictures.page import LABEL, SMALL, Page, block_height, text_width
+from autoenc.pictures.page import LABEL, MARGIN, MOST_PAGE_WIDTH, SMALL, Page, block_height, text_width
 from autoenc.pictures.panels import GUTTER, SPACE, Corner, panel_page
 
-MAX_WIDTH, MAX_HEIGHT = 2100, 1200  # of the page and of all blocks, unless images would fall below MIN_SIDE
-MOST_WIDTH = 2400  # of a page; blocks that would make it wider move below the others
+MAX_WIDTH, MAX_HEIGHT = MOST_PAGE_WIDTH - 2 * MARGIN, 1000  # of all blocks, unless images would fall below MIN_SIDE
+MOST_WIDTH = MAX_WIDTH  # blocks that would be wider move below the others
 MIN_SIDE, MAX_SIDE = 28, 128  # of an image, its longer side, but no less than its pixels
 GAP = 3  # between images
 APART = 18  # between groups

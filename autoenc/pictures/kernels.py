@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import LEAST_HEIGHT, SIDE, ColorScale, draw_color_bar
-from autoenc.pictures.page import INK, Page
-from autoenc.pictures.panels import Corner, panel_page
+from autoenc.pictures.page import INK, MARGIN, MOST_PAGE_WIDTH, Page
+from autoenc.pictures.panels import GUTTER, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of, evenly_chosen
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 64
 QUANTILE = 0.995
 GAP = 6  # between kernels
-ROOM = 1800  # pixels: the width of all panels in a row
+ROOM = MOST_PAGE_WIDTH - 2 * MARGIN - GUTTER - SIDE  # the width of all panels in a row
 ROOM_HEIGHT = 1000  # of a single row of panels
 MOST_SIDE = 150  # of a kernel
 

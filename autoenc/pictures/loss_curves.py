@@ -13,15 +13,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from autoenc.evaluation.overfitting import overfitting_onset
 from autoenc.pictures.axis_ticks import integer_axis, number, value_axis
-from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring, names_height, write_in_middle
+from autoenc.pictures.charts import (
+    TRAINING_LINE,
+    VALIDATION_LINE,
+    LineLabel,
+    chart_axes,
+    draw_ring,
+    names_height,
+    write_in_middle,
+)
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.image_pixels import DENOISING_ERROR
-from autoenc.pictures.page import FRAME, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
+from autoenc.pictures.page import FRAME, GRID, INK, LABEL, MARGIN, SMALL, house_style, save, wrapped
 from autoenc.pictures.panels import SPACE, Corner, PanelPage, panel_page
 
-WIDTH, LEAST_WIDTH = 1600 - 2 * MARGIN, 1000 - 2 * MARGIN  # of a single chart, and of one of several
-HEIGHT, MOST_HEIGHT = 800, 1900  # a chart grows with the names beside it; at the most, it names the best runs only
+WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800
+RUNS_WIDTH, LEAST_WIDTH = 1400 - 2 * MARGIN, 1000 - 2 * MARGIN  # of several runs: of the only chart, of one of several
+RUNS_HEIGHT, MOST_HEIGHT = 680, 820  # a chart grows with the names beside it; at the most, it names the best runs only
 MOST_NAME = 420  # pixels of a run's name beside its curve, then it is wrapped
 MARKS = 8  # on a curve, about
 TRAIN, VALIDATION = "#12355b", "#d55e00"
@@ -29,8 +39,16 @@ LINE = (
     "Solid: validation loss, with its last value; dashed: training loss. A run without a validation split has its "
     "training loss solid."
 )
+OVERFITTING = (
+    "Grey: overfitting, which begins after epoch {}. The validation loss rises while the training loss still falls."
+)
+NAME_BELOW = 0.85  # of the axes' height: higher curves would cross the name
 DENOISING_LOSS = "Denoising loss: the input is noisy, the target is the clean image."
-SEEDS = "Bold: the mean over seeds, to the last epoch that all of them have. Faint: the validation loss of each seed."
+SEEDS = (
+    "Lines: means over seeds, to the last epoch that all of them have. Band: from the lowest to the highest validation "
+    "loss of the seeds."
+)
+ONSET = "Ring: overfitting begins; from here on the validation loss rises while the training loss falls."
 
 Row = Mapping[str, float | int | None]
 
@@ -69,22 +87,29 @@ class Loss(NamedTuple):
 
 
 def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epoch: int | None, title: str) -> None:
-    """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`, and mark the best epoch.
+    """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`; mark the best epoch and overfitting.
 
     `history` are the rows of metrics.jsonl. Values that are not finite leave a gap.
 
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
     """
-    train = _Curve.of("train/loss", history, name="train", color=TRAIN, marker="o")
-    validation = _Curve.of("validation/loss", history, name="validation", color=VALIDATION, marker="s", dashes="--")
+    style = {"name": "training", "color": TRAIN, "marker": "o", "dashes": TRAINING_LINE}
+    train = _Curve.of("train/loss", history, **style)
+    style = {"name": "validation", "color": VALIDATION, "marker": "s", "dashes": VALIDATION_LINE}
+    validation = _Curve.of("validation/loss", history, **style)
     curves = [curve for curve in (train, validation) if math.isfinite(curve.last)]
+    place = overfitting_onset(train.losses.tolist(), validation.losses.tolist())
+    onset = None if place is None else int(train.epochs[place - 1])
+    line = " ".join(filter(None, [loss.explanation, "" if onset is None else OVERFITTING.format(onset)]))
     with house_style():
-        page = panel_page([""], width=WIDTH, height=HEIGHT, title=title, line=loss.explanation)
+        page = panel_page([""], width=WIDTH, height=HEIGHT, title=title, line=line)
         chart = _Chart(loss, curves or [train], [curve.label for curve in curves])
         axes = _draw_chart(page, chart, corner=page.corners[0], width=WIDTH, height=HEIGHT)
         if best_epoch is not None:
             _mark_best(axes, curves, best_epoch=best_epoch)
+        if onset is not None:
+            _mark_overfitting(axes, curves, onset=onset)
         save(page.page.figure, path)
 
 
@@ -94,7 +119,7 @@ def loss_curves_by_run(
     """The losses of several settings by epoch, in one chart for each kind of loss; call it inside `house_style`.
 
     Of each setting there is a name, for each of its seeds the rows of metrics.jsonl, and what its loss is. Several
-    seeds have a line through their mean, as far as all of them go, and faint lines. Of very many settings, those with
+    seeds have a line through their mean, as far as all of them go, and a band. Of very many settings, those with
     the lowest last loss are named. Values that are missing or not finite leave a gap.
 
     Raises:
@@ -107,10 +132,11 @@ def loss_curves_by_run(
         _chart([run for run, other in zip(runs, losses, strict=True) if other == loss], loss=loss)
         for loss in dict.fromkeys(losses)
     ]
-    width = WIDTH if len(charts) == 1 else LEAST_WIDTH
-    height = max(HEIGHT, *(names_height(chart.names) for chart in charts))
+    width = RUNS_WIDTH if len(charts) == 1 else LEAST_WIDTH
+    height = max(RUNS_HEIGHT, *(names_height(chart.names) for chart in charts))
     seeds = SEEDS if any(len(seeds) > 1 for _, seeds in histories) else ""
-    line = " ".join(filter(None, [LINE, seeds, *(chart.remark for chart in charts)]))
+    onset = ONSET if any(curve.onset is not None for chart in charts for curve in chart.curves) else ""
+    line = " ".join(filter(None, [LINE, seeds, onset, *(chart.remark for chart in charts)]))
     headings = [chart.loss.explanation for chart in charts]
     page = panel_page(headings, width=width, height=height, columns=2, title=title, line=line)
     for chart, corner in zip(charts, page.corners, strict=True):
@@ -129,9 +155,12 @@ class _Curve:
     marker: str
     dashes: str = "-"
     thin: bool = False
-    faint: bool = False
     shift: int = 0
     """Of the first marker: where curves run together, their markers stand side by side."""
+    band: NDArray[np.float64] | None = None
+    """The lowest and the highest loss of the seeds, (2, E)."""
+    onset: int | None = None
+    """The epoch at which overfitting begins."""
 
     @classmethod
     def of(cls, key: str, rows: Sequence[Row], **style: Any) -> Self:
@@ -149,7 +178,7 @@ class _Curve:
     def label(self) -> LineLabel:
         """Its name with the last value."""
         text = wrapped(f"{self.name} {number(self.last)}", width=MOST_NAME, size=SMALL)
-        return LineLabel(text, self.last, self.color)
+        return LineLabel(text, self.last, self.color, self.dashes)
 
     def draw(self, axes: Axes) -> None:
         finite = np.isfinite(self.losses)
@@ -160,13 +189,17 @@ class _Curve:
             self.losses,
             color=self.color,
             linestyle=self.dashes,
-            linewidth=1.4 if self.thin or self.faint else 2.2,
-            alpha=0.3 if self.faint else 0.7 if self.thin else 1,
+            linewidth=1.4 if self.thin else 2.2,
+            alpha=0.7 if self.thin else 1,
             marker=self.marker,
             markersize=7,
             markevery=finite & (marked | alone),
             label=self.name,
         )
+        if self.band is not None:
+            axes.fill_between(self.epochs, *self.band, color=self.color, alpha=0.2, linewidth=0)
+        if self.onset is not None:
+            draw_ring(axes, self.onset, float(self.losses[self.epochs == self.onset][0]), color=INK)
 
 
 class _Chart(NamedTuple):
@@ -180,12 +213,17 @@ class _Chart(NamedTuple):
 
 
 def _curves_of_setting(name: str, seeds: Sequence[Sequence[Row]], *, index: int) -> list[_Curve]:
-    """The curves of its only run; or those of the mean of its runs, and behind them the main curve of each run."""
-    if len(seeds) == 1:
-        return _curves_of_run(name, seeds[0], index=index)
-    singles = [_curves_of_run("_seed", rows, index=index)[0] for rows in seeds]
-    faint = [replace(curve, marker="", faint=True) for curve in singles]
-    return [*_curves_of_run(name, _mean_rows(seeds), index=index), *faint]
+    """The curves of its only run; or those of the mean of its runs, the main one with a band of its seeds."""
+    rows = seeds[0] if len(seeds) == 1 else _mean_rows(seeds)
+    main, *others = _curves_of_run(name, rows, index=index)
+    if len(seeds) > 1:
+        every = [_curves_of_run("_seed", rows, index=index)[0] for rows in seeds]
+        losses = np.array([curve.losses[np.isin(curve.epochs, main.epochs)] for curve in every])  # (seeds, E)
+        main = replace(main, band=np.array([losses.min(0), losses.max(0)]))
+    onset = overfitting_onset([row.get("train/loss") for row in rows], [row.get("validation/loss") for row in rows])
+    if onset is not None:
+        main = replace(main, onset=int(main.epochs[onset - 1]))
+    return [main, *others]
 
 
 def _mean_rows(seeds: Sequence[Sequence[Row]]) -> list[Row]:
@@ -226,7 +264,8 @@ def _chart(runs: Sequence[list[_Curve]], *, loss: Loss) -> _Chart:
 
 
 def _draw_chart(page: PanelPage, chart: _Chart, *, corner: Corner, width: int, height: int) -> Axes:
-    values = np.concatenate([curve.losses for curve in chart.curves])
+    bands = [curve.band.ravel() for curve in chart.curves if curve.band is not None]
+    values = np.concatenate([*(curve.losses for curve in chart.curves), *bands])
     epochs = np.concatenate([curve.epochs for curve in chart.curves])
     axes = chart_axes(
         page.page,
@@ -257,3 +296,14 @@ def _mark_best(axes: Axes, curves: Sequence[_Curve], *, best_epoch: int) -> None
     box = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # hides the grid line behind it
     place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset pixels", "ha": side}
     axes.annotate(label, (best_epoch, 0), (offset, SPACE), **place, va="bottom", size=LABEL, bbox=box)
+
+
+def _mark_overfitting(axes: Axes, curves: Sequence[_Curve], *, onset: int) -> None:
+    """Grey from the onset to the last epoch, with a name at the upper edge unless a curve is there."""
+    last = axes.get_xlim()[1]
+    axes.axvspan(onset, last, color=GRID, alpha=0.5, linewidth=0, zorder=0)
+    points = np.concatenate([np.column_stack([curve.epochs, curve.losses]) for curve in curves])  # (N, 2)
+    heights = (axes.transData - axes.transAxes).transform(points[points[:, 0] >= onset])[:, 1]
+    if np.nanmax(heights) < NAME_BELOW:
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset pixels", "ha": "right"}
+        axes.annotate("overfitting", (1, 1), (-SPACE, -SPACE), **place, va="top", size=LABEL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,9 @@ DPI = 128
 # Points. No text is smaller than SMALL: long text is wrapped, or the page grows.
 TITLE, LABEL, SMALL = 17, 14, 12
 
+MOST_PAGE_WIDTH = 1860
+"""Pixels: shown 1,400 pixels wide, such a page has text of at least 16 pixels."""
+
 INK, FRAME, GRID = "#1a1a1a", "#8c8c8c", "#d9d9d9"
 MARGIN = 24  # pixels around everything
 BASELINE = 0.76  # the share of a line's height above the baseline
@@ -41,6 +45,8 @@ _STYLE = {
     "axes.labelsize": LABEL,
     "xtick.labelsize": SMALL,
     "ytick.labelsize": SMALL,
+    "svg.hashsalt": "autoenc",  # instead of a random one
+    "pdf.fonttype": 42,  # text stays text, for search and for later edits
     "text.parse_math": False,  # a title or a class name may contain a dollar sign
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -69,10 +75,13 @@ def house_style() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as a PNG, whole or not at all; OSError leaves an older file as it was."""
+    """Write the figure as `.png`, `.svg` or `.pdf`, whole or not at all; OSError leaves an older file as it was."""
     content = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(content, format="png", dpi=DPI)
+    kind = path.suffix.removeprefix(".")
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph of a PDF
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # the same figure is the same file
+    figure.savefig(content, format=kind, dpi=DPI, metadata=undated.get(kind))
     write_atomically(path, content.getvalue())
 
 
@@ -83,7 +92,8 @@ class Page:
         self.width = width
         self.height = height
         self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-        self._pixels = Affine2D().scale(1, -1).translate(0, height)
+        # Through inches: vector formats have 72 dots in one, whatever the figure has.
+        self._pixels = Affine2D().scale(1 / DPI, -1 / DPI).translate(0, height / DPI) + self.figure.dpi_scale_trans
 
     def text(
         self, text: str, *, x: float, y: float, size: float, horizontal: str = "left", vertical: str = "top"

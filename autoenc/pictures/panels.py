@@ -88,17 +88,18 @@ def save_stacked(figures: Sequence[Figure], path: Path, *, title: str) -> None:
 def stacked(figures: Sequence[Figure], *, title: str) -> NDArray[np.uint8]:
     """The pixels (H, W, 3) of the figures under one another, without resampling, left-aligned on white."""
     with house_style():
-        pages = [_pixels(figure) for figure in figures]
+        pages = [pixels_of(figure) for figure in figures]
         width = max(page.shape[1] for page in pages)
         text = wrapped(title, width=width - 2 * MARGIN, size=HEADING)
         head = Page(width=width, height=MARGIN + block_height(text, HEADING))
         head.text(text, x=MARGIN, y=MARGIN, size=HEADING)
-        pages.insert(0, _pixels(head.figure))
+        pages.insert(0, pixels_of(head.figure))
     padded = [np.pad(page, ((0, 0), (0, width - page.shape[1]), (0, 0)), constant_values=255) for page in pages]
     return np.concatenate(padded)
 
 
-def _pixels(figure: Figure) -> NDArray[np.uint8]:
+def pixels_of(figure: Figure) -> NDArray[np.uint8]:
+    """The pixels (H, W, 3) of a figure."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     drawn = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]

@@ -16,6 +16,7 @@ from autoenc.pictures.page import house_style, save
 from autoenc.runs import read_arrays, write_atomically
 
 if TYPE_CHECKING:
+    from autoenc.pictures import FigureFormat
     from autoenc.pictures.subject import Subject
 
 _VALUES = "<values>"  # not the name of a field
@@ -32,7 +33,7 @@ class Picture:
     """
 
     kind: ClassVar[str]
-    """The picture's name, that of its module: it is drawn to `figures/<kind>.png`."""
+    """The picture's name, that of its module: it is drawn to `figures/<kind>.png`, `.svg` or `.pdf`."""
 
     def __init_subclass__(cls) -> None:
         cls.kind = cls.__module__.rpartition(".")[2]
@@ -61,13 +62,17 @@ class Picture:
         return type(self).figure([Panel("", self)], title=title)
 
     def write_figure(self, path: Path, *, title: str) -> None:
-        """Write the drawing as a PNG, completely or not at all; OSError if that fails."""
+        """Write the drawing in the format of the path's suffix, completely or not at all; OSError if that fails."""
         with house_style():
             save(self.own_figure(title=title), path)
 
-    def draw(self, folder: Path, *, title: str) -> Path:
-        """Write `<kind>.png` and `<kind>.npz` into the folder and return the drawing's path; OSError if that fails."""
-        path = folder / f"{self.kind}.png"
+    def draw(self, folder: Path, *, title: str, file_format: FigureFormat = "png") -> Path:
+        """Write `<kind>.<file_format>` and `<kind>.npz` into the folder and return the drawing's path.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        path = folder / f"{self.kind}.{file_format}"
         self.write_figure(path, title=title)
         self.save(path.with_suffix(".npz"))
         return path
@@ -128,7 +133,7 @@ def columns_of(panels: Sequence[Panel[Any]]) -> int:
 
 def chart_width(columns: int) -> int:
     """The width of a panel with a chart, in pixels, if so many stand side by side."""
-    return {1: 1400, 2: 960, 3: 660}[columns]
+    return {1: 1400, 2: 880, 3: 580}[columns]
 
 
 def evenly_chosen(count: int, *, most: int) -> list[int]:

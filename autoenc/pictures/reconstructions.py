@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -32,6 +33,8 @@ class Reconstructions(Picture):
     """(K, C, H, W) in [0, 1] scale."""
     captions: tuple[str, ...]
     """The images' classes, (K,)."""
+    test_error: float = math.nan
+    """The mean error of all test images; NaN in the numbers of earlier runs."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self:
@@ -49,6 +52,7 @@ class Reconstructions(Picture):
             given=given.cpu().numpy(),
             final=final.cpu().numpy(),
             captions=subject.shown_names,
+            test_error=float(torch.cat([batch.errors for batch in subject.scored_test_batches()]).double().mean()),
         )
 
     @property
@@ -78,8 +82,15 @@ class Reconstructions(Picture):
         errors = _error_texts(self.final, self.clean)
         name = "denoising error" if self.noisy else "error"
         rows.append(ImageRow(name, pixels, notes=errors, notes_label=self.error_name))
-        line = DENOISING_ERROR if self.noisy else ""
+        line = f"Mean {self.error_name}: {', '.join(self.mean_errors)}."
+        line += f" {DENOISING_ERROR}" if self.noisy else ""
         return image_grid(rows, title=title, captions=self.captions, color_scale=scale, line=line)
+
+    @property
+    def mean_errors(self) -> list[str]:
+        """The mean errors of the shown images and of all test images, in words."""
+        shown = _mean_of_these(squared_errors(self.final, self.clean))
+        return [shown] if math.isnan(self.test_error) else [shown, f"{error_text(self.test_error)} of all test images"]
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
@@ -113,10 +124,19 @@ def _by_input(panels: Sequence[Panel[Reconstructions]]) -> list[list[Panel[Recon
 def _group_rows(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> list[ImageRow]:
     """The input, if it is noisy, and below it what each model made of it, each with its errors."""
     first = members[0].picture
-    rows = [_scored_row(label, f"mean {picture.error_name}", picture.final, picture) for label, picture in members]
+    rows = [
+        image_row(
+            "\n".join([label or "reconstruction", f"mean {picture.error_name}", *picture.mean_errors]),
+            picture.final,
+            notes=_error_texts(picture.final, picture.clean),
+        )
+        for label, picture in members
+    ]
     if not first.noisy:
         return rows
-    return [_scored_row(_input_label(members, groups), "mean MSE of the noise", first.given, first), *rows]
+    noise = f"mean MSE of the noise\n{_mean_of_these(squared_errors(first.given, first.clean))}"
+    label, notes = _input_label(members, groups), _error_texts(first.given, first.clean)
+    return [image_row(f"{label}\n{noise}", first.given, notes=notes), *rows]
 
 
 def _input_label(members: Sequence[Panel[Reconstructions]], groups: Sequence[object]) -> str:
@@ -127,11 +147,8 @@ def _input_label(members: Sequence[Panel[Reconstructions]], groups: Sequence[obj
     return f"noisy input \N{MIDDLE DOT} {members[0].label}{more}"
 
 
-def _scored_row(label: str, error_name: str, images: NDArray[Any], picture: Reconstructions) -> ImageRow:
-    """Images with the MSE of each, (K,), below them, and the mean in the label."""
-    mean = error_text(float(squared_errors(images, picture.clean).mean()))
-    name = f"{label or 'reconstruction'}\n{error_name} {mean}"
-    return image_row(name, images, notes=_error_texts(images, picture.clean))
+def _mean_of_these(errors: NDArray[np.float64]) -> str:
+    return f"{error_text(float(errors.mean()))} of these {len(errors)} images"
 
 
 def _error_texts(made: NDArray[Any], clean: NDArray[Any]) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
-    from torch import Tensor
 
     from autoenc.pictures.subject import Subject
 
@@ -88,7 +87,8 @@ class Samples(Picture):
         varying = deviations > LEAST_DEVIATION * deviations.amax()
         if not varying.any():
             return None
-        collapsed = _collapsed(subject) if subject.model.bottleneck.variational else torch.zeros_like(varying)
+        variational = subject.model.bottleneck.variational
+        collapsed = subject.collapsed_entries if variational else torch.zeros_like(varying)
         counted = varying if collapsed.all() else varying & ~collapsed
         mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[counted]
         mixture = _fitted(((fitted_on.double() - mean)[:, counted] / scale).numpy())
@@ -127,17 +127,6 @@ class Samples(Picture):
         line += f" {remark(*images)}"
         columns = len(panels) if above else 2 * min(len(panels), 3)
         return image_strips(blocks, columns=columns, title=title, line=line.strip())
-
-
-def _collapsed(subject: Subject) -> Tensor:
-    """Which entries of a variational model's code are collapsed, bool (code_size,)."""
-    import torch
-
-    from autoenc.models.bottlenecks.variational import active_units
-    from autoenc.pictures.subject import finite
-
-    means = finite(torch.cat([output.code.float().cpu() for output in subject.test_outputs()]))
-    return ~active_units(means)
 
 
 def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,16 +14,38 @@ from matplotlib.figure import Figure
 from autoenc.evaluation.estimates import estimate
 from autoenc.pictures.axis_ticks import number, plain, value_axis
 from autoenc.pictures.charts import row_axes, row_layout, write_column
-from autoenc.pictures.page import GRID, SMALL, line_height, text_width
+from autoenc.pictures.page import FRAME, GRID, MARGIN, SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 
-WIDTH = 1550
-MOST_NAME = 520  # pixels of a run's name, then it is wrapped
+WIDTH = 1400 - 2 * MARGIN
+MOST_NAME = 420  # pixels of a run's name, then it is wrapped
+ROOM, MOST_ROW = 440, 110  # pixels for the rows, which they fill if they are few
 
 APART = 0.27  # of a row's height, between the splits where intervals would hide each other
-SEEDS = "Marks: means over seeds, with their 95 % intervals by Student's t. Faint: the single seeds."
+SEEDS = (
+    "Marks: means over seeds. Faint: the single seeds, with a bar from the lowest to the highest. Numbers: mean ± "
+    "standard deviation."
+)
+BASELINES = (
+    ("\N{BLACK DIAMOND}", "D"),
+    ("\N{BLACK STAR}", "*"),
+    ("\N{MULTIPLICATION X}", "x"),
+    ("\N{BLACK DOWN-POINTING TRIANGLE}", "v"),
+)
+"""Of each baseline the marker as a letter, and the marker."""
 
 Scores = Mapping[str, float | None]
+
+
+class ScoreRow(NamedTuple):
+    """A setting."""
+
+    name: str
+    seeds: Sequence[Scores]
+    """Of each seed, the scores for some of `train`, `validation` and `test`."""
+    baselines: Mapping[str, float] = {}
+    """What the test score is compared with, by name."""
+
 
 LOOKS = {
     "train": ("\N{WHITE UP-POINTING TRIANGLE}", "^", "#d55e00"),
@@ -32,7 +56,7 @@ LOOKS = {
 
 
 def scores_by_run(
-    rows: Sequence[tuple[str, Sequence[Scores]]],
+    rows: Sequence[ScoreRow],
     *,
     metric_label: str,
     title: str,
@@ -41,45 +65,41 @@ def scores_by_run(
 ) -> Figure:
     """A row for each setting, in the order given, with a mark and a number for each split; call it in `house_style`.
 
-    Of each setting there is a name, and for each of its seeds the scores for some of `train`, `validation` and `test`.
     `metric_label` is the metric and its unit, `scale` its scale (see `value_axis`). The `note` stands below the title.
     """
-    found = {split: [_finite(seeds, split) for _, seeds in rows] for split in LOOKS}
+    found = {split: [_finite(row.seeds, split) for row in rows] for split in LOOKS}
     splits = [split for split in LOOKS if any(found[split])]
-    texts = {split: [_written(seeds, split) for _, seeds in rows] for split in splits}
+    texts = {split: [_written(row.seeds, split) for row in rows] for split in splits}
     heads = {split: f"{LOOKS[split][0]} {split}" for split in splits}
     widths = [max(text_width(text, SMALL) for text in (heads[split], *texts[split])) + 2 * SPACE for split in splits]
-    several = any(len(seeds) > 1 for _, seeds in rows)
+    several = any(len(row.seeds) > 1 for row in rows)
     layout = row_layout(
-        [[name for name, _ in rows]],
+        [[row.name for row in rows]],
         width=WIDTH,
         most_name=MOST_NAME,
-        least_height=line_height(SMALL) + (48 if several else 16),
+        least_height=max(line_height(SMALL) + (48 if several else 16), min(MOST_ROW, ROOM // len(rows))),
         columns_width=sum(widths),
         label=metric_label,
     )
     height = line_height(SMALL) + layout.height
-    line = f"{SEEDS if several else ''} {note}".strip()
+    baselines = dict(zip(dict.fromkeys(name for row in rows for name in row.baselines), BASELINES, strict=False))
+    legend = "Grey, on the test split: " + ", ".join(f"{letter} {name}" for name, (letter, _) in baselines.items())
+    line = " ".join(filter(None, [f"{legend}." if baselines else "", SEEDS if several else "", note]))
     page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title, line=line)
     top += line_height(SMALL)
     everything = [values for split in splits for values in found[split]]
-    ends = [end for values in everything for end in _interval(values)]
+    ends = [value for row in rows for value in row.baselines.values() if np.isfinite(value)]
     axis = value_axis(np.concatenate([[], *everything]), unit=metric_label, scale=scale, intervals=ends)
     axes = row_axes(page, layout, panel=0, corner=Corner(left, top), scale=axis)
     axes.hlines(range(len(rows)), *axes.get_xlim(), color=GRID, linewidth=0.8)
+    for place, row in enumerate(rows):
+        for name, value in row.baselines.items():
+            axes.plot(value, place, baselines[name][1], color=FRAME, markersize=11, markeredgewidth=3)
     for index, split in enumerate(splits):
         _plot(axes, found[split], split=split, lower=APART * (index - (len(splits) - 1) / 2) if several else 0.0)
         right = left + WIDTH - sum(widths[index + 1 :])
         write_column(page, layout, heads[split], texts[split], right=right, top=top)
     return page.figure
-
-
-def _interval(values: Sequence[float]) -> tuple[float, ...]:
-    """The ends of the mean's interval; empty without several seeds."""
-    if len(values) < 2:
-        return ()
-    found = estimate(values)
-    return () if found.half_width is None else (found.mean - found.half_width, found.mean + found.half_width)
 
 
 def _plot(axes: Axes, rows: Sequence[Sequence[float]], *, split: str, lower: float) -> None:
@@ -90,7 +110,7 @@ def _plot(axes: Axes, rows: Sequence[Sequence[float]], *, split: str, lower: flo
     places = np.arange(len(rows)) + lower
     for place, values in zip(places, rows, strict=True):
         if len(values) > 1:
-            axes.plot(_interval(values), [place] * len(_interval(values)), color=color, linewidth=2)
+            axes.plot([min(values), max(values)], [place, place], color=color, linewidth=2, alpha=0.5)
             faint: dict[str, Any] = {"markersize": 6, "alpha": 0.35, "markerfacecolor": face}
             axes.plot(values, [place] * len(values), marker, color=color, **faint)
     axes.plot(means, places, marker, color=color, markerfacecolor=face, label=split, **style)
@@ -106,4 +126,6 @@ def _written(seeds: Sequence[Scores], split: str) -> str:
     values = _finite(seeds, split)
     if not values:
         return "not finite"
-    return number(values[0]) if len(values) == 1 else plain(estimate(values).rounded)
+    if len(values) == 1:
+        return number(values[0])
+    return plain(replace(estimate(values), half_width=statistics.stdev(values)).rounded)

@@ -18,6 +18,7 @@ from autoenc.devices import Device
 from autoenc.evaluation.batches import as_floats, batches
 from autoenc.evaluation.frozen_noise import Inputs, frozen_generator, inputs
 from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
+from autoenc.models.bottlenecks.variational import active_units
 
 MOST_FOLLOWED = 1000  # test images whose codes are kept during training
 
@@ -80,6 +81,16 @@ class Subject:
     def finite_test_codes(self) -> Tensor:
         """The finite codes of all clean test images, (N, code_size), on the CPU."""
         return finite(self.codes(self.splits.test.images))
+
+    @cached_property
+    def collapsed_entries(self) -> Tensor:
+        """Which entries of a variational model's code have collapsed, as the health report counts them.
+
+        Bool (code_size,), on the CPU; False for other models.
+        """
+        if not self.model.bottleneck.variational:
+            return torch.zeros(self.model.bottleneck.code_size, dtype=torch.bool)
+        return ~active_units(finite(torch.cat([output.code.float().cpu() for output in self.test_outputs()])))
 
     @property
     def code_notes(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from autoenc.runs.plain_values import UnreadableError, as_yaml, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.reading import config_as_json, parse_row, read_table
-from autoenc.runs.record import State
+from autoenc.runs.record import Phase, State
 from autoenc.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class RunDirectory:
         state: State | None = self.status().get("state")
         return state
 
-    def set_state(self, state: State, *, error: Mapping[str, str] | None = None) -> None:
+    def set_state(self, state: State, *, phase: Phase | None = None, error: Mapping[str, str] | None = None) -> None:
         """Record the state of the run, of this process; `error` has a `kind` and a `message`."""
         import psutil
 
@@ -114,6 +114,7 @@ class RunDirectory:
         process = psutil.Process()
         status = {
             "state": state,
+            "phase": phase,
             "started_at": self.status().get("started_at") or now,
             "finished_at": None if state == "running" else now,
             "host": socket.gethostname(),
@@ -131,7 +132,9 @@ class RunDirectory:
         """Record that the run failed, on behalf of its process, which is gone and stays named in `status.json`."""
         now = datetime.now(UTC).isoformat()
         before = {"started_at": now, "host": None, "pid": None, "process_started_at": None, **self.status()}
-        self._write_json("status.json", {**before, "state": "failed", "finished_at": now, "error": dict(error)})
+        self._write_json(
+            "status.json", {**before, "state": "failed", "phase": None, "finished_at": now, "error": dict(error)}
+        )
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write `environment.json`."""

@@ -160,18 +160,16 @@ def _named_apart(records: list[RunRecord]) -> list[RunRecord]:
 
 
 def _labelled_apart(records: list[RunRecord]) -> list[RunRecord]:
-    """If jobs of several sweeps have the same label, put the sweep's name before the labels of these sweeps' jobs.
+    """Unless all runs are jobs of one sweep, put the sweep's name before the labels of jobs: `rates: seed 0`.
 
-    A label that is still used twice becomes the run's name.
+    A label that is used twice becomes the run's name.
     """
-    used = Counter(record.label for record in records)
-    unclear = {record.sweep for record in records if record.sweep is not None and used[record.label] > 1}
-    if unclear and len({record.sweep for record in records}) > 1:
+    if len({record.sweep for record in records}) > 1:
         records = [
-            replace(record, label=f"{_shown(record.sweep.name)}: {record.label}") if record.sweep in unclear else record
+            record if record.sweep is None else replace(record, label=f"{_shown(record.sweep.name)}: {record.label}")
             for record in records
         ]
-        used = Counter(record.label for record in records)
+    used = Counter(record.label for record in records)
     return [replace(record, label=record.name) if used[record.label] > 1 else record for record in records]
 
 

@@ -42,7 +42,7 @@ MOST_ROWS = 20_000
 _NUMBER, _TEXT = (int, float), (str,)
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "status.json": {
-        **dict.fromkeys(("state", "started_at", "finished_at", "process_started_at", "host"), _TEXT),
+        **dict.fromkeys(("state", "phase", "started_at", "finished_at", "process_started_at", "host"), _TEXT),
         "pid": (int,),
         "error": {"kind": _TEXT, "message": _TEXT},
     },
@@ -54,6 +54,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "digests": {"*": _TEXT},
         "duplicates": {"*": (int,)},
         "device": _TEXT,
+        "health": {"dead_units": {"*": (int,)}},
         "evaluation": {"scores": {"settings": {}}},
     },
     "environment.json": {"device": _TEXT},

@@ -14,6 +14,8 @@ State = Literal["running", "finished", "failed", "interrupted"]
 RecordState = Literal[State, "dead", "waiting", "unreadable"]
 """`dead`: the run is recorded as running, but its process is gone. `waiting`: a job of a sweep that has not started.
 `unreadable`: `problems` says why."""
+Phase = Literal["training", "evaluating", "drawing"]
+"""What a running run is doing, as in its `status.json`; it has no phase while it starts."""
 ErrorKind = Literal["raised", "not_finite", "out_of_memory", "killed", "timed_out"]
 
 SPLITS = ("test", "validation", "train")
@@ -44,7 +46,7 @@ class RunRecord:
     history: Sequence[Mapping[str, float | None]] = ()
     """Rows of `metrics.jsonl`, one per epoch."""
     status: Mapping[str, Any] = field(default_factory=dict)
-    """`status.json`. The times and `host` are text, `pid` a number, `error` None or a `kind` and a `message`."""
+    """`status.json`. Times, `phase` and `host` are text, `pid` a number, `error` None or a `kind` and a `message`."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     """`environment.json`. `device` is text."""
     problems: tuple[str, ...] = ()

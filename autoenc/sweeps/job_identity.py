@@ -17,7 +17,10 @@ IDENTITY_LENGTH = 10
 LONGEST_NAME = 80
 """Characters of a folder's readable part; file systems take 255 bytes."""
 
-IGNORED_SETTINGS = ("data_dir", "figures", "tracker", "training.checkpoint_every", "training.snapshot_every")
+IGNORED_SETTINGS = (
+    *("data_dir", "figures", "figure_format", "tracker"),
+    *("training.checkpoint_every", "training.snapshot_every"),
+)
 """Settings that change no number. `dataset.path` is not among them: it says which images are used."""
 
 
@@ -70,7 +73,7 @@ def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
     return _slug(", ".join(words) or "sweep")
 
 
-_NOT_IN_NAMES = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|tracker|device)")
+_NOT_IN_NAMES = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker|device)")
 
 
 def _computing(value: Any, *, key: str, swept: Collection[str]) -> Any:

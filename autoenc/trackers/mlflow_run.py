@@ -78,8 +78,9 @@ class MlflowRun:
             self._client.set_tag(self._run_id, "error", ending.error[:VALUE_LENGTH])
         self._client.set_terminated(self._run_id, _STATUS[ending.state], end_time=_milliseconds(ending.time))
         if ending.state == "finished":
-            for path in sorted(self._run.directory.figures.glob("*.png")):
-                self._client.log_artifact(self._run_id, str(path), "figures")
+            for path in sorted(self._run.directory.figures.iterdir()):
+                if path.suffix in {".png", ".svg", ".pdf"}:
+                    self._client.log_artifact(self._run_id, str(path), "figures")
 
     def _resumed(self) -> Run | None:
         """The run that `tracker.json` names, if it is one of this tracker's: a folder may come from a stranger."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,29 @@ def test_inverted_is_what_the_model_sees(finished: Path, given: Given) -> None:
     np.testing.assert_array_equal(np.load("codes.npz")["codes"], expected)
     np.testing.assert_allclose(np.load("files.npz")["codes"], expected[given.order], rtol=1e-5, atol=1e-6)
     assert "--resize=pad" in told(finished, "pictures", "out", invert=True, resize="pad")
+
+
+@pytest.mark.parametrize(
+    ("resize", "line"),
+    [
+        (
+            "crop",
+            "--resize crop cuts off a part of 10 of 10 pictures (20 % on average, 20 % at most); --resize pad keeps",
+        ),
+        ("pad", "--resize pad adds black bars to 10 of 10 pictures (20 % on average, 20 % at most of the image)"),
+        ("stretch", "--resize stretch changes the proportions of 10 of 10 pictures (by a factor of 1.2 at most)"),
+    ],
+)
+def test_the_log_says_how_pictures_of_another_shape_change(
+    finished: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture, resize: str, line: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    Path("pictures").mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 10), dtype=np.uint8)
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(f"pictures/{number}.png")
+    np.save("images.npy", images)
+    for given in ("pictures", "images.npy"):
+        caplog.clear()
+        do(finished, given, f"{given}.npz", "encode", resize=resize)
+        assert caplog.text.count(f"{given}: {line}") == 1

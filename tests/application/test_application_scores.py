@@ -96,3 +96,22 @@ def test_pictures_that_look_inverted_get_a_hint(
     do(finished, "dark_on_light.npy", "scores.csv", "score", invert=invert)
     assert ("add --invert" in caplog.text) != invert
     assert (json.loads(Path("scores.json").read_text())["auroc"] == pytest.approx(0.5)) == invert
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_log_counts_the_ordinary_errors_below_the_largest_ones(
+    finished: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run = autoenc.load_run(finished)
+    test = run.config.dataset.build(data_dir=run.config.data_dir).test.images
+    errors = run.errors(test).sort(descending=True)
+    checkered = (torch.arange(64).view(1, 1, 8, 8) + torch.arange(8).view(8, 1)).remainder(2) * 255
+    np.save("images.npy", torch.cat([checkered.byte(), test[errors.indices[[0, 2]]]]).numpy())
+    do(finished, "images.npy", "scores.csv", "score")
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Oddest: ")]
+    count, largest = len(test), errors.values
+    # The run's own largest error is not larger than itself.
+    assert lines[0].endswith(f", larger than all {count:,} ordinary errors.")
+    assert lines[1] == f"Oddest: 1, error {largest[0]:.4g}, larger than {count - 1:,} of {count:,} ordinary errors."
+    assert lines[2] == f"Oddest: 2, error {largest[2]:.4g}, larger than {count - 3:,} of {count:,} ordinary errors."

@@ -72,24 +72,28 @@ def test_runs_and_columns_are_selected_and_sorted(folder: Path, capsys: pytest.C
 
 
 def cells(text: str) -> list[list[str]]:
-    return [line.split() for line in text.splitlines() if line.startswith(("conv ", "linear ")) and "(" not in line]
+    return [
+        line.split() for line in text.splitlines() if line.startswith(("convolutional ", "linear ")) and "(" not in line
+    ]
 
 
 def test_means_over_seeds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = compare(capsys, "runs", "--metric", "test.mse")
     assert [row[:6] for row in cells(text)] == [
-        ["conv", "2", "0.110", "±", "0.127", "0.220"],
+        ["convolutional", "2", "0.110", "±", "0.127", "0.014"],
         ["linear", "2", "1", "0.290", "±", "0.127"],
     ]
-    assert "\nconv and linear show no significant difference (0.18 ± 0.25, 2 seeds).\n" in text
+    assert "\nconvolutional and linear show no significant difference (0.18 ± 0.25, 2 seeds).\n" in text
     assert "n: the number of seeds (compare.py --each-run lists the runs)" in text
     assert compare(capsys, "runs", "--group-by", "settings", "--metric", "test.mse") == text
     assert compare(capsys, "runs", "--group-by", "architecture", "--metric", "test.mse") == text
     assert main(["runs", "--group-by", "seed,settings"]) == 2
     assert "'settings' means all settings that differ, except the seed, and stands alone" in capsys.readouterr().err
     sorted_by_name = compare(capsys, "runs", "--sort", "-architecture")
-    assert sorted_by_name.index("\nlinear") < sorted_by_name.index("\nconv")
-    assert "\n| conv | 2 |  | **0.110 ± 0.127** |" in compare(capsys, "runs", "--metric=test.mse", "--markdown", "-")
+    assert sorted_by_name.index("\nlinear") < sorted_by_name.index("\nconvolutional")
+    assert "\n| convolutional | 2 |  | **0.110 ± 0.127** |" in compare(
+        capsys, "runs", "--metric=test.mse", "--markdown", "-"
+    )
 
 
 def test_a_table_without_several_seeds_is_one_of_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +108,7 @@ def test_a_table_without_several_seeds_is_one_of_runs(folder: Path, capsys: pyte
     ]
     assert order(compare(capsys, "runs", "--sort", "name"))[:2] == ["conv_0", "conv_1"]
     shown = compare(capsys, "runs", "--columns", "loss,test.psnr")
-    assert [row[:3] for row in cells(shown)] == [["conv", "mse", "2"], ["linear", "mse", "2"]]
+    assert [row[:3] for row in cells(shown)] == [["convolutional", "MSE", "2"], ["linear", "MSE", "2"]]
 
 
 def test_data_for_other_programs_has_every_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,14 +117,16 @@ def test_data_for_other_programs_has_every_run(folder: Path, capsys: pytest.Capt
         assert len(list(csv.DictReader(file))) == 5
     found = json.loads(Path("a.json").read_text())
     assert len(found["runs"]) == 5
-    assert [group["metrics"]["test.mse"]["runs"] for group in found["groups"]] == [2, 2]
+    means = [group["metrics"]["test.mse"] for group in found["groups"]]
+    assert [mean["runs"] for mean in means] == [2, 2]
+    assert means[0]["sd"] == pytest.approx(0.02 / 2**0.5)
     compare(capsys, "runs", "--json", "a.json", "--each-run")
     assert json.loads(Path("a.json").read_text())["groups"] is None
 
 
 def test_two_runs_are_compared_key_by_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = compare(capsys, "runs/conv_1", "runs/linear_1")
-    assert ["architecture", "conv", "linear"] in [line.split() for line in text.splitlines()]
+    assert ["architecture", "convolutional", "linear"] in [line.split() for line in text.splitlines()]
     assert ["test.mse", "0.1200", "0.2800", "+0.16", "+133.3%"] in [line.split() for line in text.splitlines()]
     of_a_folder = compare(capsys, "runs", "--where", "seed=1")
     assert of_a_folder.endswith(text)
@@ -134,7 +140,7 @@ def test_two_runs_are_compared_key_by_key(folder: Path, capsys: pytest.CaptureFi
         np.savez_compressed(folder / name / "test_errors.npz", mse=np.array([0.1, 0.3]) * factor, digest="0" * 64)
     assert "Image by image\nmse: " in compare(capsys, "runs/conv_1", "runs/linear_1")
     turned = compare(capsys, "runs/linear_1", "runs/conv_1")
-    assert ["architecture", "linear", "conv"] in [line.split() for line in turned.splitlines()]
+    assert ["architecture", "linear", "convolutional"] in [line.split() for line in turned.splitlines()]
 
 
 def test_files_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

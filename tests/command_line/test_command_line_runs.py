@@ -41,6 +41,7 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
                 "config.yaml",
                 "config.json",
                 "environment.json",
+                "index.html",
                 "metrics.jsonl",
                 "status.json",
                 "summary.json",
@@ -116,7 +117,7 @@ def test_a_finished_run_prints_the_command_that_repeats_it(train: Train, capsys:
     printed = capsys.readouterr().out
     assert [line[:7] for line in printed.splitlines() if line.startswith("epoch ")] == ["epoch 1", "epoch 2", "epoch 3"]
     assert "mse" in printed
-    assert "Folder:    run\n" in printed
+    assert printed.splitlines()[-3] == "Open: run/index.html"
     assert "rerun=run\n" in printed.partition("Run again:")[2]
     before = (run / "train.log").read_bytes()
     assert main(["rerun=run", "hydra.run.dir=again"]) == 0
@@ -178,7 +179,9 @@ def test_config_path_replaces_the_main_config(elsewhere: Path) -> None:
     own = elsewhere / "own"
     own.mkdir()
     text = (REPOSITORY / "conf" / "config.yaml").read_text()
-    (own / "config.yaml").write_text(text.replace("epochs: 50", "epochs: 1").replace("fully_connected", "linear"))
+    (own / "config.yaml").write_text(
+        text.replace("epochs: 20", "epochs: 1").replace("architecture: mlp", "architecture: linear")
+    )
     small = ["dataset.limit=50", "device.threads=1", "figures=[]"]
     assert main(["--config-path", "own", *small, "hydra.run.dir=run"]) == 0
     assert RunDirectory(Path("run")).summary()["epochs"] == 1
@@ -202,6 +205,36 @@ def test_commands_that_only_print_do_not_import_torch(arguments: list[str], else
         there = sorted(path.stem for path in (REPOSITORY / "conf" / "architecture").glob("*.yaml"))
         assert done.stdout.split() == [f"architecture={name}" for name in there]
     assert list(elsewhere.iterdir()) == []
+
+
+def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process that cannot import torch."""
+    program = (
+        "import sys; sys.modules['torch'] = None; sys.argv = ['train.py', *sys.argv[1:]]\n"
+        "from autoenc.command_line import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_first_line_says_what_is_trained_before_torch_is_imported(elsewhere: Path) -> None:
+    done = without_torch("architecture=mlp", "bottleneck=gaussian", "noise=masking")
+    assert done.stdout.startswith("Training an MLP VAE, code size 32, on 8x8 digits, masking noise")
+    assert "torch" in done.stderr
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("mistake", ["architecture=nothing", "sweep.rerun=never", "sweep.name=a", "resume=nowhere"])
+def test_the_first_line_follows_the_checks_that_need_no_torch(elsewhere: Path, mistake: str) -> None:
+    done = without_torch(mistake)
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: {mistake}")
+
+
+def test_the_first_line_is_printed_once_and_is_in_the_log(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    log = (train() / "train.log").read_text()
+    line = "Training a linear autoencoder, code size 3, on 8x8 digits"
+    assert capsys.readouterr().out.count(line) == log.count(line) == 1
 
 
 def test_the_help_has_groups_and_examples_and_cfg_has_the_config(capsys: pytest.CaptureFixture[str]) -> None:

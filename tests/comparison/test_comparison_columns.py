@@ -52,7 +52,9 @@ def test_only_differing_settings_are_shown() -> None:
     assert differing_settings(runs) == ["architecture", "architecture.channels", "seed"]
     assert differing_settings([record("a"), record("b", training__patience=3)]) == ["training.patience"]
     assert differing_settings([record("a"), record("b", config={})]) == []
-    elsewhere = record("b", dataset__path="/b", data_dir="/b", figures=["codes"], training__snapshot_every=1)
+    elsewhere = record(
+        "b", dataset__path="/b", data_dir="/b", figures=["codes"], figure_format="svg", training__snapshot_every=1
+    )
     assert differing_settings([record("a"), elsewhere]) == ["dataset.path"]
 
 
@@ -144,10 +146,14 @@ def test_the_default_columns() -> None:
     scores = ["validation.mse", "test.mse", "train.mse", "test.pca_mse"]
     assert usual_columns(runs, "validation.mse") == ["seed", *scores, *facts]
     assert usual_columns(runs, "test.psnr")[1:4] == ["test.psnr", "validation.psnr", "train.psnr"]
+    absolute = [record(name, {"mse": 0.1, "mae": 0.2}, loss={"name": name}) for name in ("mse", "l1")]
+    assert usual_columns(absolute, "test.mse")[1:7] == [
+        f"{split}.{name}" for name in ("mse", "mae") for split in ("test", "validation", "train")
+    ]
     likelihoods = [record("a", {"mse": 0.1, "denoising_mse": 0.2, "elbo_nats": -9.0, "nll_nats": 8.0})]
     assert usual_columns(likelihoods, "test.mse")[3:9:3] == ["test.denoising_mse", "test.elbo_nats"]
     assert same_for_all(runs, usual_columns(runs, "test.mse")) == {
-        "dataset": "mnist",
+        "dataset": "MNIST",
         "code_size": "3",
         "parameters": "1,234",
         "epochs": "5 (best 4)",
@@ -203,16 +209,16 @@ def test_the_width_is_that_of_the_printed_table_with_the_best_value_in_bold() ->
 
 def test_a_narrow_terminal_keeps_the_most_important_columns() -> None:
     runs = [
-        record("conv, seed 1", {"mse": 0.25, "pca_mse": 0.5}, seed=1, architecture__name="conv", code_size=4),
+        record("convolutional, seed 1", {"mse": 0.25, "pca_mse": 0.5}, seed=1, architecture__name="conv", code_size=4),
         record("linear, seed 2", {"mse": 0.5, "pca_mse": 0.5}, seed=2, code_size=8, parameters=5),
     ]
     columns = table_of(runs, "validation.mse")
     order = least_important_first(columns, metric="validation.mse")
     assert order[0] == "images_per_second"
     assert set(order) == {one.key for one in columns} - {"run", "validation.mse"}
-    left = fit(columns, metric="validation.mse", into=60)
+    left = fit(columns, metric="validation.mse", into=55)
     keys = [one.key for one in left]
-    assert table_width(left) <= 60
+    assert table_width(left) <= 55
     assert keys[0] == "run"
     assert {"validation.mse", "test.mse", "code_size"} <= set(keys)
     assert "seed" not in keys  # the runs' names have it

@@ -45,7 +45,7 @@ def mean_of(group: Group, key: str) -> tuple[float, float | None, int]:
 
 
 def columns(runs: Sequence[RunRecord], *metrics: str) -> dict[str, Column]:
-    return {one.key: one for one in group_columns(groups(runs, "architecture"), metrics=metrics)}
+    return {one.key: one for one in group_columns(groups(runs, "architecture"), metrics=metrics, metric="test.mse")}
 
 
 def cells(runs: Sequence[RunRecord], *metrics: str) -> dict[str, list[str]]:
@@ -80,10 +80,11 @@ def test_the_table_of_groups() -> None:
     found = columns(RUNS, "test.mse", "test.pca_mse", "parameters", "test.psnr")
     table = {key: list(one.cells) for key, one in found.items()}
     assert table == {
-        "architecture": ["conv", "linear"],
+        "architecture": ["convolutional", "linear"],
         "n": ["3", "2"],
         "left_out": ["", "1"],
         "test.mse": ["0.120 ± 0.050", "0.310 ± 0.127"],
+        "test.mse.sd": ["0.020", "0.014"],
         "test.pca_mse": ["0.2000", ""],
         "parameters": ["1,234", "1,234"],
         "test.psnr": ["", ""],

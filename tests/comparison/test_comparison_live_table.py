@@ -30,6 +30,7 @@ def record(state: str = "running", *, label: str = "linear", **changes: Any) -> 
         "history": (row(1), row(2)),
         "status": status(state, **began) if state != "waiting" else {},
         "changed_at": NOW - timedelta(seconds=4),
+        "sweep": Path("/sweep"),
     }
     return RunRecord(**{**values, **changes})
 
@@ -66,7 +67,45 @@ def test_early_stopping_makes_the_time_left_an_upper_bound() -> None:
 def test_the_time_left_is_by_the_median_epoch() -> None:
     slow_start = (row(1, seconds=500.0), *(row(epoch, seconds=1.0) for epoch in (2, 3)), row(4, seconds=None))
     assert cells(record(history=slow_start, changed_at=NOW))["left"] == "0:01"
-    assert cells(record(history=[row(5, seconds=1.7e308)] * 2))["left"] == "0:00"
+    assert "left" not in cells(record(history=[row(5, seconds=1.7e308)] * 2))  # its last epoch is over
+
+
+def finished(*, seconds: float, training: float, **changes: Any) -> RunRecord:
+    """A run that took `seconds`, `training` of them for its training."""
+    end = NOW - timedelta(minutes=1)
+    began = (end - timedelta(seconds=seconds)).isoformat()
+    times = {"started_at": began, "process_started_at": began, "finished_at": end.isoformat()}
+    summary = {**SUMMARY, "seconds": {"training": training, "total": seconds - 5.0}}
+    return record("finished", summary=summary, status=status("finished", **times), **changes)
+
+
+def in_phase(phase: str, **changes: Any) -> RunRecord:
+    began = {"started_at": "2026-01-31T12:05:00+00:00", "process_started_at": "2026-01-31T12:04:00+00:00"}
+    return record(status=status("running", phase=phase, **began), **changes)
+
+
+def test_evaluation_and_drawing_are_states_with_a_time_left() -> None:
+    done = [finished(seconds=100.0 + more, training=70.0) for more in (-5.0, 0.0, 40.0)]  # 30 s after the training
+    assert cells(in_phase("training"))["state"] == "running"
+    assert cells(in_phase("training"), *done)["left"] == "0:56"  # 26 s of epochs, and 30 s
+    history = tuple(row(epoch) for epoch in range(1, 6))
+    evaluating = cells(in_phase("evaluating", history=history), *done)
+    assert (evaluating["state"], evaluating["left"]) == ("evaluating", "0:26")
+    scored = in_phase("drawing", history=history, summary={**SUMMARY, "seconds": {"evaluation": 12.0, "total": 82.0}})
+    drawing = cells(scored, *done)
+    assert (drawing["state"], drawing["left"]) == ("drawing pictures", "0:14")
+    assert drawing["taken"] == "5:00"  # and not the total of the summary, which is written before the pictures
+    assert "left" not in cells(scored)  # not known, and not 0:00
+    late = cells(replace(scored, changed_at=NOW - timedelta(minutes=5)), *done)
+    assert "left" not in late
+    assert cells(replace(scored, state="dead"))["state"] == "dead"
+    assert cells(done[1])["taken"] == "1:40"  # with the pictures, which the total of the summary leaves out
+
+
+def test_a_run_that_is_in_no_sweep_says_what_it_trains() -> None:
+    single = record(label="2026-01-31/12-00-00", sweep=None)
+    assert cells(single)["run"] == "linear autoencoder, code size 3, on 8x8 digits (2026-01-31/12-00-00)"
+    assert cells(replace(single, config={}))["run"] == "2026-01-31/12-00-00"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +142,7 @@ def test_the_device_is_shown_if_it_differs() -> None:
     on_cpu = record("finished", summary=SUMMARY)
     on_gpu = record(environment={"device": "cuda (NVIDIA H200)"})
     assert "device" not in cells(on_cpu, on_cpu)
+    assert "device" not in cells(on_cpu, record("waiting", environment={}))
     assert cells(on_gpu, on_cpu)["device"] == "cuda (NVIDIA H200)"
 
 

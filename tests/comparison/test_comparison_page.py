@@ -4,6 +4,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -12,13 +13,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from autoenc.command_line import main
+from autoenc.command_line.compare import main as compare_main
 from autoenc.command_line.figures import main as figures_main
-from autoenc.comparison.page import (
-    ComparisonSettings,
-    _figure_or_warning,
-    check_comparison,
-    draw_comparison,
-)
+from autoenc.comparison.charts import chart
+from autoenc.comparison.page import ComparisonSettings, check_comparison, draw_comparison
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
 from autoenc.pictures import loss_curves
 from autoenc.pictures.codebook import Codebook
@@ -110,24 +108,23 @@ def test_a_sweep_is_ranked_by_what_its_runs_were_trained_for(tmp_path: Path) -> 
 def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable() -> None:
     scores = {"denoising_mse": 0.02, "pca_mse": 0.01, "linear_denoising_mse": 0.03}
     units = {"denoising_mse": "mean over pixels of the squared error, pixels in [0, 1]; from the noisy input"}
-    settings = dataclasses.replace(SETTINGS, against="architecture.code_size")
     runs = [record(str(size), scores, architecture__code_size=size, units=units) for size in (2, 4)]
     noisier = record("6", scores, noise={"name": "gaussian", "std": 1}, units=units)
 
-    def chart(name: str, *records: RunRecord) -> Figure:
+    def figure(name: str, *records: RunRecord) -> Figure:
+        drawing = chart(name, records, metric="denoising_mse", against="architecture.code_size")
         with house_style():
-            figure = _figure_or_warning(name, records, settings=settings, metric="denoising_mse")
-        assert figure is not None
-        return figure
+            return drawing.draw(drawing.items, drawing.title)
 
-    lines = {line.get_label(): line for line in chart("error_against", *runs).axes[0].get_lines()}
-    assert list(np.asarray(lines["best linear denoiser, test"].get_ydata())) == [0.03, 0.03]
+    lines = {line.get_label(): line for line in figure("error_against", *runs).axes[0].get_lines()}
+    assert list(np.asarray(lines["best linear denoiser"].get_ydata())) == [0.03, 0.03]
+    assert "PCA" not in lines  # it does not denoise
     label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error"
-    assert " ".join(chart("final_losses", *runs).axes[0].get_xlabel().split()) == label
+    assert " ".join(figure("final_losses", *runs).axes[0].get_xlabel().split()) == label
     for name in ("error_against", "final_losses"):
         for records, remarked in ((runs, False), ([*runs, noisier], True)):
-            texts = " ".join(text.get_text() for text in chart(name, *records).texts)
-            assert ("Not all are comparable: they differ in noise (none and gaussian)." in texts) == remarked
+            texts = " ".join(text.get_text() for text in figure(name, *records).texts)
+            assert ("Not all are comparable: they differ in noise (no noise and Gaussian noise)." in texts) == remarked
 
 
 def test_a_sweep_file_is_read_as_written_and_names_no_folder_outside(tmp_path: Path) -> None:
@@ -188,7 +185,7 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")])
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
-    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: .*run did not measure it; it has mse, loss"):
+    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: no run measured it; they have mse, loss"):
         draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")
 
 
@@ -229,8 +226,68 @@ def test_seeds_are_drawn_as_one_setting(
     drawn = {name: spy.call_args.args[0] for name, spy in spies.items()}
     names = ["conv, code size 2 (3 seeds)", "conv, code size 4 (3 seeds)", "mlp, code size 2 (1 seed)"]
     assert {name: len(seeds) for name, seeds in drawn["loss_curves_by_run"]} == dict(zip(names, (3, 3, 1), strict=True))
-    found = {name: tuple(seed["test"] for seed in seeds) for name, seeds in drawn["scores_by_run"]}
+    found = {row.name: tuple(seed["test"] for seed in row.seeds) for row in drawn["scores_by_run"]}
     assert found == dict(zip(names, errors.values(), strict=True))
     assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}
     assert "conv, code size 2, seed 2 (median of 3 by test.mse) has no numbers of the picture 'codebook'" in caplog.text
     assert "mlp, code size 2 has no numbers" in caplog.text
+
+
+def test_slides_hold_few_panels_each_whatever_the_number_of_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autoenc.pictures import codebook
+
+    counts: list[int] = []
+    draw = Codebook.figure
+
+    def counted(panels: Any, *, title: str) -> Figure:
+        counts.append(len(panels))
+        return draw(panels, title=title)
+
+    monkeypatch.setattr(codebook.Codebook, "figure", counted)
+    for number in range(30):
+        config = {**CONFIG, "training": {"epochs": number}}
+        folder = make_run(tmp_path / f"{number:02}", config=config, summary={**SUMMARY, "test": {"mse": 1 + number}})
+        (folder / "figures").mkdir()
+        Codebook(uses=np.ones(3, dtype=np.int64)).save(folder / "figures" / "codebook.npz")
+    settings = dataclasses.replace(SETTINGS, pictures=("codebook", "final_losses"))
+    page, slides = tmp_path / "page.png", tmp_path / "slides"
+    records = read_runs([tmp_path])
+    assert draw_comparison(records, settings=settings, metric="mse", title="", path=page, slides=slides)
+    assert max(counts) == 12  # of 30: the best
+    sizes = [size_of(path) for path in slides.iterdir()]
+    assert set(sizes) == {(1920, 1080)}
+    assert 2 < len(sizes) < 15
+    assert max(size_of(page)) < 6000
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_compare_writes_slides_of_any_runs_and_of_a_sweep_what_it_compares(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {**dataclasses.asdict(SETTINGS), "pictures": ["final_losses"]}
+    make_run(tmp_path / "sweep" / "a")
+    write_sweep(tmp_path / "sweep", Sweep({"a": SweepJob("a", "a", (), "")}, settings))
+    make_run(tmp_path / "b")
+    make_run(tmp_path / "c", state="failed")
+    assert compare_main([str(tmp_path / "b"), str(tmp_path / "sweep"), "--slides", "both"]) == 0
+    assert {path.name for path in Path("both").iterdir()} == {"final_losses.png", "loss_curves.png"}
+    assert compare_main([str(tmp_path / "sweep"), "--slides", "one", "--figure-format", "svg"]) == 0
+    assert [path.name for path in Path("one").iterdir()] == ["final_losses.svg"]
+    assert compare_main([str(tmp_path / "c"), "--slides", "none"]) == 2
+    assert "error: --slides=none: no run has finished" in capsys.readouterr().err
+    assert not Path("none").exists()
+
+
+def test_a_sweep_draws_slides_in_the_format_of_its_runs(tmp_path: Path) -> None:
+    settings = {**dataclasses.asdict(SETTINGS), "pictures": ["final_losses"]}
+    for figure_format, written in (("pdf", "pdf"), ("exe", "png")):
+        make_run(tmp_path / "a", config={**CONFIG, "figure_format": figure_format})
+        write_sweep(tmp_path, Sweep({"a": SweepJob("a", "a", (), "")}, settings))
+        compare_sweep(tmp_path)
+        assert (tmp_path / "slides" / f"final_losses.{written}").exists()

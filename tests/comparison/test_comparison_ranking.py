@@ -138,13 +138,13 @@ def test_sections_are_named_without_settings_that_a_choice_implies() -> None:
     scores = {"denoising_mse": 0.1}
     runs = [record("a", scores), record("b", scores, **gaussian), record("c", scores, **stronger)]
     assert [each.name for each in comparable_sections(runs[:2], "test.denoising_mse")] == [
-        "noise none",
-        "noise gaussian",
+        "no noise",
+        "Gaussian noise",
     ]
     assert [section.name for section in comparable_sections(runs, "test.denoising_mse")] == [
-        "noise none",
-        "noise gaussian, noise.std 0.3",
-        "noise gaussian, noise.std 0.5",
+        "no noise",
+        "Gaussian noise, noise.std 0.3",
+        "Gaussian noise, noise.std 0.5",
     ]
 
 
@@ -193,9 +193,9 @@ def test_a_heading_has_the_settings_that_explain_it_or_else_a_digest() -> None:
     assert "differ in test images (10000000 and 20000000)" in warnings(replaced, "test.mse")[0]
     faded = record("c", {"mse": 0.1}, dataset__name="fashion_mnist", digests=digests("3000"))
     assert list(headings([*replaced, faded])) == [
-        "dataset mnist, test images 10000000",
-        "dataset mnist, test images 20000000",
-        "dataset fashion_mnist, test images 30000000",
+        "dataset MNIST, test images 10000000",
+        "dataset MNIST, test images 20000000",
+        "dataset Fashion-MNIST, test images 30000000",
     ]
 
 
@@ -286,13 +286,31 @@ def test_a_warning_says_which_runs_were_trained_for_something_else() -> None:
     runs += [record(name, {"mse": 0.1, "psnr": 9.0, "denoising_mse": 0.2}) for name in ("a", "b")]
     runs += [record("vae", {"mse": 0.1, "psnr": 9.0, "elbo_nats": -9.0})]
     assert warnings(runs, "validation.mse") == [
-        "2 of these 4 runs were trained to denoise: --metric validation.denoising_mse ranks by that.",
-        "1 of these 4 runs was trained to raise the ELBO: --metric validation.elbo_nats ranks by that.",
+        "2 of these 4 runs were trained to denoise, which validation.denoising_mse measures.",
+        "1 of these 4 runs was trained to raise the ELBO, which validation.elbo_nats measures.",
     ]
     assert len(warnings(runs, "test.psnr")) == 2
-    assert warnings(runs[1:3], "test.mse")[0].startswith("These runs were trained to denoise: --metric test.denoising")
+    assert warnings(runs[1:3], "test.mse")[0].startswith("These runs were trained to denoise, which test.denoising_mse")
     for metric in ("test.denoising_mse", "test.elbo_nats", "seconds.training", "parameters"):
         assert warnings(runs, metric) == []
+
+
+def test_a_warning_says_which_runs_have_a_loss_that_another_metric_equals() -> None:
+    scores = {"mse": 0.1, "mae": 0.2, "bce": 0.3, "psnr": 9.0}
+    runs = [
+        record(f"{loss} {seed}", scores, loss={"name": loss}, seed=seed) for loss in ("mse", "l1") for seed in (0, 1)
+    ]
+    measured = "2 of these 4 runs were trained with the loss"
+    assert warnings(runs, "validation.mse") == [f"{measured} L1, which validation.mae measures."]
+    assert warnings(runs, "validation.mae") == [f"{measured} MSE, which validation.mse measures."]
+    assert warnings(runs, "validation.psnr") == []
+    assert warnings(runs[:2], "validation.mse") == []
+    denoisers = [record("a", {**scores, "denoising_mse": 0.2, "denoising_mae": 0.3}, loss={"name": "l1"})]
+    assert warnings(denoisers, "test.denoising_mse") == [
+        "This run was trained with the loss L1, which test.denoising_mae measures."
+    ]
+    likelihoods = [record("a", scores, loss={"name": "bernoulli"})]
+    assert warnings(likelihoods, "test.mse") == []
 
 
 def test_the_note_says_that_runs_were_trained_for_the_metric() -> None:

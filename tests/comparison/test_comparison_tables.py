@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from rich.cells import cell_len
 
-from autoenc.comparison.columns import MOST_SETTINGS, usual_metric
+from autoenc.comparison.columns import MOST_SETTINGS, Column, usual_metric
 from autoenc.comparison.grouping import groups_by_seed
 from autoenc.comparison.ranking import rank
-from autoenc.comparison.rendering import as_markdown, escape_markdown
+from autoenc.comparison.rendering import as_markdown, as_rich_table, escape_markdown
 from autoenc.comparison.tables import (
     MOST_ROWS,
     Line,
@@ -20,7 +21,7 @@ from autoenc.comparison.tables import (
 )
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import CONFIG, record
-from tests.comparison.printed import tables_printed
+from tests.comparison.printed import printed, tables_printed
 
 
 def tables(runs: Sequence[RunRecord], **changes: Any) -> list[Line | Table]:
@@ -53,7 +54,7 @@ def test_a_comparison_reads_from_top_to_bottom() -> None:
     ]
     assert rows(text, "lost") == [["lost", "failed", "killed:", "by", "signal", "9", "0.3"]]
     assert (
-        "The same for all ranked runs: dataset mnist, test.pca_mse 0.5000, code_size 3, parameters 1,234, "
+        "The same for all ranked runs: dataset MNIST, test.pca_mse 0.5000, code_size 3, parameters 1,234, "
         "epochs 5 (best 4), machine cpu."
     ) in text
     assert "mse: squares" in text
@@ -68,11 +69,57 @@ def test_each_section_has_a_table() -> None:
         record("d", {"mse": 0.1}, dataset__name="fashion_mnist", seed=2),
     ]
     text = shown(runs)
-    assert text.index("cannot rank all 4 runs together") < text.index("\ndataset mnist\n")
-    places = [text.index(f"\n{start}") for start in ("dataset mnist", "c ", "a ", "dataset fashion_mnist", "b ", "d ")]
+    assert text.index("cannot rank all 4 runs together") < text.index("\ndataset MNIST\n")
+    places = [text.index(f"\n{start}") for start in ("dataset MNIST", "c ", "a ", "dataset Fashion-MNIST", "b ", "d ")]
     assert places == sorted(places)
     assert "All of these: seed 1" in text
     assert "dataset" not in [one.key for part in tables(runs) if isinstance(part, list) for one in part]
+
+
+@pytest.mark.parametrize(("top", "expected"), [(1, ["c"]), (2, ["c", "a"]), (3, ["c", "a", "b"])])
+def test_the_first_rows_are_counted_over_all_tables(top: int, expected: list[str]) -> None:
+    runs = [record(name, {"mse": mse}) for name, mse in {"a": 0.3, "c": 0.2}.items()]
+    runs += [record(name, {"mse": 0.1}, dataset__name="fashion_mnist") for name in ("b", "d")]
+    runs += [record("e", {"mse": 0.1}, dataset__name="kmnist")]
+    text = shown(runs, top=top)
+    assert [row[0] for row in rows(text, *(f"{name} " for name in "abcde"))] == expected
+    assert ("... and 1 more such table: --all" if top == 3 else "... and 2 more such tables: --all") in text
+    assert [record.name for record in rank(runs, metric="validation.mse").first(top).records] == expected
+
+
+def test_numbers_line_up_whatever_follows_them() -> None:
+    column = Column("test.mse", ["0.120 ± 0.050", "0.310", "0.125 ± 0.1 (2)"])
+    printed_rows = printed(as_rich_table([Column("run", ["a", "b", "c"], right=False), column])).splitlines()[-3:]
+    assert [line.index("0.") for line in printed_rows] == [printed_rows[0].index("0.120")] * 3
+
+
+def test_units_are_named_of_the_columns_that_there_is_room_for() -> None:
+    scores = {"mse": 0.1, "denoising_mse": 0.2, "elbo_nats": -9.0}
+    known = {"mse": "squares", "denoising_mse": "noisy squares", "elbo_nats": "nats an image"}
+    runs = [record(name, scores, units=known, seed=seed) for seed, name in enumerate(("a", "b"))]
+    assert "elbo_nats: nats an image" in shown(runs, metric="validation.mse")
+    narrow = shown(runs, metric="validation.mse", terminal=50)
+    assert "elbo_nats: nats an image" not in narrow
+    assert "mse: squares" in narrow
+
+
+def test_80_characters_show_the_names_of_groups_and_the_metric() -> None:
+    settings = {f"architecture__{key}": key for key in "abcdefgh"}
+    config = {**CONFIG, "architecture": {"name": "mlp", "code_size": 3, **dict.fromkeys("abcdefgh", 0)}}
+    runs = [
+        record(
+            f"{name} {seed}", {"mse": 0.1 + seed / 100}, config=config, seed=seed, **(settings if name == "b" else {})
+        )
+        for name in "ab"
+        for seed in range(3)
+    ]
+    ranking = rank(runs, metric="test.mse")
+    parts = comparison_tables(ranking, TableOptions(metric="test.mse", groups=groups_by_seed(ranking)))
+    text = tables_printed(parts, metric="test.mse", terminal=80)
+    assert "runs" in text
+    assert {row[1] for row in rows(text, "a ") if "0.110" in row} == {"0", "a"}
+    assert text.count("0.110 ± 0.025") >= 2
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_as_many_rows_as_can_be_read() -> None:
@@ -177,7 +224,7 @@ def test_means_over_seeds_say_what_all_runs_share_and_show_few_of_many_settings(
     runs += [record("other", {"mse": 0.3}, loss={"name": "mse", **dict.fromkeys(settings, -1)}, seed=0)]
     ranking = rank(runs, metric="test.mse")
     text = tables_printed(comparison_tables(ranking, TableOptions(metric="test.mse", groups=groups_by_seed(ranking))))
-    assert "The same for all ranked runs: dataset mnist, code_size 3, parameters 1,234" in text
+    assert "The same for all ranked runs: dataset MNIST, code_size 3, parameters 1,234" in text
     assert "machine cpu" in text
     assert "12 more settings differ" in text
     assert len(next(line for line in text.splitlines() if "key0" in line).split()) < MOST_SETTINGS + 10

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from autoenc.comparison.report import write_report
+from autoenc.palette import CLASS_COLORS
 from autoenc.runs import RunRecord
 from tests.comparison.report_browser import Page
 from tests.comparison.report_examples import VARIATIONAL, record, save_map, save_reconstructions, smooth_images, summary
@@ -125,7 +126,7 @@ def test_the_best_of_comparable_values_is_bold(page: Page) -> None:
         ".map(r => r.querySelector('.run-name').textContent)"
     )
     assert best == ["size 32"]  # the other dataset has but one run, and a ranking of its own
-    assert "kmnist" in page.one("#warnings").text
+    assert "KMNIST" in page.one("#warnings").text
     assert page.header("test.mse").find_element("css selector", ".unit").text.startswith("mean over pixels")
     assert "lower is better" in str(page.header("test.mse").get_attribute("title"))
 
@@ -157,7 +158,7 @@ def test_sections_are_ranked_separately(page: Page) -> None:
     def order() -> list[str]:
         return page.texts(".runs tbody .run-name, .runs tbody .section")
 
-    mnist, kmnist, without = "dataset mnist", "dataset kmnist", "not ranked"
+    mnist, kmnist, without = "dataset MNIST", "dataset KMNIST", "not ranked"
     red = "red [31m]"
     rest = [kmnist, IMAGE, without, "broken", "nothing"]
     assert order() == [mnist, "size 32", "size 8", "size 2", red, *rest]
@@ -174,10 +175,13 @@ def test_sections_are_ranked_separately(page: Page) -> None:
 
 
 def test_the_ranking_columns_are_first(page: Page) -> None:
-    assert page.texts(".runs thead .groups th")[:2] == ["settings", "validation"]
+    assert page.texts(".runs thead .groups th") == ["validation", "test", "seconds", "settings"]
+    assert page.run("return document.querySelector('.runs thead th[data-key]').dataset.key") == "validation.mse"
     assert page.header("test.mse").find_element("css selector", ".unit").text == "mean over pixels\u2026"
     page.go_to("points")
-    assert page.texts("#points .axis-label")[-1] == "architecture.code_size"  # of numbers, before `architecture`
+    assert (
+        page.texts("#points .axis-label")[-1] == "architecture.code_size (log scale)"
+    )  # of numbers, before `architecture`
 
 
 def test_columns_are_chosen(page: Page) -> None:
@@ -215,8 +219,9 @@ def test_seeds_are_one_row_that_opens_to_its_runs(seeds: Page) -> None:
     assert "0.010 ± 0.013 (2)" not in seeds.texts(".runs td.best")  # a mean over some of the seeds may be too good
     assert "conv and mlp show no significant difference (" in seeds.one("#runs .comparisons").text
     half = stats.t.ppf(0.975, 2) * 0.001 / 3**0.5
-    assert cell(2, "test.mse") == f"0.0110 ± {half:.4f}"
-    assert cell(1, "test.mse") == "0.010 ± 0.013 (2)"  # of three seeds: it may be too good
+    assert cell(2, "test.mse") == f"0.0110 ± {half:.4f}sd 0.0010"
+    assert cell(1, "test.mse") == "0.010 ± 0.013 (2)sd 0.0014"  # of three seeds: it may be too good
+    assert cell(1, "architecture") == "convolutional"
     assert cell(3, "test.mse") == "0.01110"
     assert cell(2, "seed") == "0, 1, 2"
     assert cell(2, "test.pca_mse") == "0.05000"
@@ -252,6 +257,115 @@ def test_seeds_are_selected_together_and_drawn_with_their_mean(seeds: Page) -> N
     halves = [stats.t.ppf(0.975, 2) * 0.001 / 3**0.5, stats.t.ppf(0.975, 1) * 0.001]
     assert lengths[0] / lengths[1] == pytest.approx(halves[0] / halves[1], rel=0.01)
     assert seeds.complaints() == []
+
+
+def heights(path: str) -> list[float]:
+    return [float(point.split()[1]) for point in path.replace("L", "M").split("M")[1:]]
+
+
+def test_curves_of_several_seeds_have_their_mean(seeds: Page) -> None:
+    seeds.go_to("curves")
+    seeds.select("mlp")
+    seeds.tick("curves", "log scale")
+    seeds.tick("curves", "training")
+    paths = {
+        selector: [heights(str(each.get_attribute("d"))) for each in seeds.all(f"#curves {selector}")]
+        for selector in (".curve.seed", ".curve:not(.seed)")
+    }
+    ((mean,), by_seed) = paths[".curve:not(.seed)"], paths[".curve.seed"]
+    assert len(by_seed) == 3
+    assert mean == pytest.approx(np.mean(by_seed, axis=0).tolist(), abs=0.2)
+    assert "Strong lines: means over the seeds" in seeds.one("#curves .note").text
+    options = seeds.one("#runs .select select")
+    seeds.run("arguments[0].value = 'run'; arguments[0].dispatchEvent(new Event('change'))", options)
+    seeds.settle()
+    assert len(seeds.all("#curves .curve")) == 3
+
+
+def test_training_is_dashed_everywhere_and_log_axes_are_labelled(chrome: Chrome, tmp_path: Path) -> None:
+    rows = [{"epoch": epoch, "train/loss": 0.3 / epoch**2, "seconds": 1.0} for epoch in range(1, 6)]
+    write_report([record(tmp_path, "a", history=rows)], tmp_path / "r.html", title="Runs")
+    page = Page(chrome, tmp_path / "r.html")
+    page.go_to("curves")
+    assert len(page.all("#curves .curve.dashed")) == 1
+    assert page.one("#curves .note").text == "Dashed: training."
+    assert page.texts("#curves .axis-label")[0] == "loss, mean squared error per pixel (log scale)"
+    assert len(page.texts("#curves .axis:first-child text")) >= 1 + 4
+
+
+def many_runs(folder: Path) -> Sequence[RunRecord]:
+    """60 runs, 20 settings with three seeds, that differ in ten keys."""
+    runs = []
+    for number in range(60):
+        settings = {f"setting_{key}": (number // 3) * (key + 1) for key in range(9)}
+        error = 0.02 + 0.001 * (number // 3) + 0.0001 * (number % 3)
+        runs.append(record(folder, f"run {number}", mse=error, settings={"seed": number % 3}, history=[]))
+        runs[-1].config["architecture"].update(settings)
+    return runs
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_60_runs_show_their_scores_next_to_their_names(chrome: Chrome, tmp_path: Path, width: int) -> None:
+    write_report(many_runs(tmp_path), tmp_path / "r.html", title="Runs")
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 700}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        page = Page(chrome, tmp_path / "r.html")
+        assert len(page.rows) == 20
+        right = "return arguments[0].getBoundingClientRect().right"
+        assert page.run(right, page.header("validation.mse")) <= width
+        assert page.run(right, page.one(".runs tbody td")) <= width
+        assert page.run("return document.querySelector('.runs tbody td').textContent").startswith("0.02")
+        assert page.run(right, page.header("architecture.setting_1")) > width / 2
+        page.tick("runs", "settings")
+        assert not page.header("architecture.setting_1").is_displayed()
+        assert page.header("test.psnr").is_displayed()
+    finally:
+        chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_everything_is_on_paper(page: Page) -> None:
+    """Before it prints, the page takes the width of the paper, and nothing goes beyond it."""
+    page.run("window.dispatchEvent(new Event('beforeprint'))")
+    beyond = page.run(
+        "return [...document.querySelectorAll('.chart, .chart *, table, table *')]"
+        ".filter(e => e.getBoundingClientRect().right > document.body.getBoundingClientRect().right + 1)"
+        ".map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert page.run("return document.body.clientWidth") == 980
+    assert beyond == []
+    charts = page.run("return [...document.querySelectorAll('#curves .chart')].map(e => e.getAttribute('width'))")
+    assert charts == ["980", "980"]
+    assert len(page.all("#points .chart")) >= 1
+    assert len(page.all("#map .chart")) == 1
+    assert not page.one("#runs .tools").is_displayed()
+    page.run("window.dispatchEvent(new Event('afterprint'))")
+    assert page.one("#runs .tools").is_displayed()
+    assert page.run("return document.body.clientWidth") > 980
+    assert page.complaints() == []
+
+
+def test_classes_have_their_names_and_colours_on_the_map(page: Page) -> None:
+    page.go_to("map")
+    page.wait("return document.querySelector('.codes') !== null")
+    assert sorted(page.texts("#map .class-name")) == list("0123456789")
+    boxes = page.run(
+        "return [...document.querySelectorAll('#map .class-name')].map(e => e.getBBox()).map(b => [b.x, b.y, b.width])"
+    )
+    pairs = [(one, other) for one in boxes for other in boxes if one is not other]
+    assert all(abs(one[0] - other[0]) > one[2] or abs(one[1] - other[1]) > 12 for one, other in pairs)
+    strokes = [each.value_of_css_property("stroke") for each in page.all("#map .codes:not(.edge)")]
+    wanted = [tuple(int(color[place : place + 2], 16) for place in (1, 3, 5)) for color in CLASS_COLORS]
+    assert strokes == [f"rgb({red}, {green}, {blue})" for red, green, blue in wanted]
+
+
+def test_choices_have_their_display_names_and_no_option_of_a_command_is_named(page: Page) -> None:
+    page.go_to("differences")
+    page.select("size 2", "red [31m]")
+    assert {"vanilla", "VAE"} <= set(page.texts("#differences td"))
+    assert {"MNIST", "KMNIST"} <= set(page.texts(".runs td"))
+    assert len(page.filter("bottleneck=gaussian")) == 1  # conditions take the names of the config
+    assert "--" not in page.one("body").text
 
 
 def test_selected_runs_are_compared_key_by_key(page: Page) -> None:
@@ -303,8 +417,8 @@ def test_denoisers_are_drawn_by_their_denoising_error(chrome: Chrome, tmp_path: 
     page = Page(chrome, tmp_path / "report.html")
     page.go_to("points")
     page.press("Denoising error against code size, with the best linear denoiser")
-    label = "test.denoising_mse, from the noisy input to the clean image"
-    assert page.texts("#points .axis-label") == [label, "code_size"]
+    label = "test.denoising_mse, from the noisy input to the clean image (log scale)"
+    assert page.texts("#points .axis-label") == [label, "code_size (log scale)"]
     assert page.texts("#points .baseline-name") == ["best linear denoiser"]
     assert len(page.all("#points .point")) == 2
 
@@ -314,7 +428,10 @@ def test_anything_is_drawn_against_anything(page: Page) -> None:
     page.press("Error against code size, with PCA")
     assert len(page.all("#points .point")) == 5
     assert len(page.all("#points .baseline")) >= 1
-    assert page.texts("#points .axis-label") == ["test.mse, mean over pixels of the squared error", "code_size"]
+    assert page.texts("#points .axis-label") == [
+        "test.mse, mean over pixels of the squared error (log scale)",
+        "code_size (log scale)",
+    ]
     assert page.texts("#points .baseline-name")[0].startswith("PCA")
     page.press("Rate against distortion")
     assert len(page.all("#points .point")) == 1
@@ -323,7 +440,7 @@ def test_anything_is_drawn_against_anything(page: Page) -> None:
     for select, value in ((up, "test.mse"), (across, "dataset")):
         page.run("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))", select, value)
     page.settle()
-    assert {"kmnist", "mnist"} <= set(page.texts("#points .axis text"))
+    assert {"KMNIST", "MNIST"} <= set(page.texts("#points .axis text"))
 
 
 def test_the_matrix_has_images_and_errors(page: Page) -> None:

@@ -81,7 +81,7 @@ def test_metrics_have_units_directions_and_sections(tmp_path: Path) -> None:
     assert mse["unitOf"] is None
     assert (mse["better"], mse["scale"]) == ("lower", "log")
     assert mse["sectionOf"] == [0, 0, 1, -1]
-    assert "kmnist" in mse["sections"][1]
+    assert "KMNIST" in mse["sections"][1]
     loss = found["test.loss"]
     assert loss["units"] == [UNITS["loss"], VARIATIONAL["loss"]]
     assert loss["unitOf"] == [0, 1, 0, -1]

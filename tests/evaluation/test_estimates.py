@@ -17,11 +17,12 @@ def test_the_interval_is_that_of_scipy(count: int) -> None:
     assert found.mean == pytest.approx((low + high) / 2)
     assert found.half_width == pytest.approx((high - low) / 2)
     assert found.count == count
+    assert found.deviation == pytest.approx(stats.tstd(values))
 
 
 def test_single_and_huge_numbers_have_a_mean() -> None:
     assert estimate([0.5]) == Estimate(0.5, None, 1)
-    assert estimate([sys.float_info.max] * 3) == Estimate(sys.float_info.max, 0.0, 3)
+    assert estimate([sys.float_info.max] * 3) == Estimate(sys.float_info.max, 0.0, 3, 0.0)
     assert estimate([1.7e308, -1.7e308]) == Estimate(0.0, None, 2)  # no float is large enough for the interval
 
 

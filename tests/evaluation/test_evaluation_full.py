@@ -253,7 +253,14 @@ def test_the_elbo_tells_outliers_too() -> None:
 
 
 def usual(name: str, **settings: Any) -> Dataset:
-    shared = {"validation_fraction": 0.1, "split_seed": 0, "limit": 9, "test_limit": 5, "shuffle": True, "binarization": "static"}
+    shared = {
+        "validation_fraction": 0.1,
+        "split_seed": 0,
+        "limit": 9,
+        "test_limit": 5,
+        "shuffle": True,
+        "binarization": "static",
+    }
     return DATASETS.parse({"name": name, **shared, **settings})
 
 
@@ -312,7 +319,14 @@ def test_a_run_is_measured_in_full(
 
 
 def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:
-    settings = ("dataset.limit=40", "dataset.test_limit=40", "bottleneck=gaussian", "loss=gaussian", "evaluation=full", f"data_dir={tmp_path}")
+    settings = (
+        "dataset.limit=40",
+        "dataset.test_limit=40",
+        "bottleneck=gaussian",
+        "loss=gaussian",
+        "evaluation=full",
+        f"data_dir={tmp_path}",
+    )
     prepared = prepare(parse(composed_values(*settings, "device=cpu", "device.threads=1")))
     with torch.no_grad():
         for parameter in prepared.model.parameters():

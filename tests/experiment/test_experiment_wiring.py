@@ -24,6 +24,7 @@ from autoenc.evaluation.health.examination import examine
 from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.probes import probe_indices
 from autoenc.evaluation.scores import Measured, measure
+from autoenc.experiment import run as story
 from autoenc.experiment.preparation import prepare
 from autoenc.experiment.run_scores import units_of
 from autoenc.runs import RunDirectory
@@ -304,3 +305,22 @@ def test_the_units_of_errors_name_binarized_pixels(binarization: str, end: str) 
     assert units["mse"] == METRICS["mse"].unit + end
     assert units["denoising_mae"] == METRICS["mae"].denoising().unit + end
     assert units["pca_mse"] == METRICS["pca_mse"].unit  # it names the mse
+
+
+def test_status_names_the_phase(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, Any] = {}
+
+    def noting(name: str, original: Any) -> Any:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            (folder,) = [path.parent for path in Path().rglob("status.json")]
+            found[name] = RunDirectory(folder).status()["phase"]
+            return original(*arguments, **named)
+
+        return noted
+
+    monkeypatch.setattr(loop.Trainer, "train", noting("train", loop.Trainer.train))
+    for name in ("evaluate", "draw_finished_run"):
+        monkeypatch.setattr(story, name, noting(name, getattr(story, name)))
+    folder = train(*TINY)
+    assert found == {"train": "training", "evaluate": "evaluating", "draw_finished_run": "drawing"}
+    assert RunDirectory(folder).status()["phase"] is None

@@ -201,7 +201,7 @@ def test_the_initialization_reaches_every_layer() -> None:
     for name in ("fully_connected", "linear", "mlp", "conv", "conv_linear", "denoising_conv", "residual"):
         models = {
             law: model_of(architecture={"name": name, "initialization": law})
-            for law in ("torch_default", "xavier", "kaiming")
+            for law in ("torch_default", "xavier", "kaiming", "auto")
         }
         for law, model in models.items():
             for half in (model.encoder, model.decoder):
@@ -211,3 +211,4 @@ def test_the_initialization_reaches_every_layer() -> None:
         weights = [weighted_layers(model.encoder)[0][1].weight for model in models.values()]
         assert not weights[0].equal(weights[1])
         assert not weights[1].equal(weights[2])
+        assert not weights[2].equal(weights[3])

@@ -60,7 +60,7 @@ def test_minor_ticks_are_not_labelled() -> None:
 )
 def test_only_errors_are_logarithmic(values: list[float], unit: str, scale: str, name: str) -> None:
     axis = value_axis(np.array(values), unit=unit, scale=scale)
-    assert (axis.name, axis.note) == (name, "")
+    assert (axis.name, axis.note) == (name, "log scale" if name == "log" else "")
 
 
 @pytest.mark.parametrize("values", [[10.0, -3.0], [0.0]])

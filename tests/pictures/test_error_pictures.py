@@ -103,11 +103,31 @@ def test_errors_that_are_not_finite_are_left_out_and_counted() -> None:
     assert "no finite error" in all_of(draw(errors(errors=np.full(202, np.nan))))
 
 
-def test_sixty_two_classes_and_names_have_room() -> None:
-    labels = np.arange(620) % 62
-    picture = errors(errors=labels / 1000, labels=labels, class_names=tuple(f"a long name {i}" for i in range(62)))
+def test_the_hardest_class_stands_first() -> None:
+    picture = errors(errors=errors().errors[::-1].copy())  # now the dog has the larger errors
+    (axes,) = draw(picture).axes
+    assert [text.get_text().split("\n")[0] for text in axes.get_yticklabels()] == ["all", "dog", "cat"]
+    assert bars(axes)[1] == pytest.approx((0.25, 0.75, 1), abs=1e-6)
+    much_harder = errors(errors=np.concatenate([errors().errors[:101] * 5, errors().errors[101:]]))
+    (axes,) = draw(Panel("a", picture), Panel("b", much_harder)).axes
+    assert [text.get_text().split("\n")[0] for text in axes.get_yticklabels()] == ["all", "cat", "dog"]
+
+
+def test_of_a_thousand_classes_the_hardest_and_the_easiest_are_shown() -> None:
+    labels = np.arange(2000) % 1000
+    names = tuple(f"class {index}" for index in range(1000))
+    figure = draw(errors(errors=labels / 1000, labels=labels, class_names=names))
+    shown = [text.get_text().split("\n")[0] for text in figure.axes[0].get_yticklabels()]
+    assert shown == ["all", *(f"class {index}" for index in [*range(999, 984, -1), *range(14, -1, -1)])]
+    assert "970 between them are left out" in all_of(figure)
+    assert figure.bbox.height < 2500
+
+
+def test_many_classes_and_names_have_room() -> None:
+    labels = np.arange(300) % 30
+    picture = errors(errors=labels / 1000, labels=labels, class_names=tuple(f"a long name {i}" for i in range(30)))
     ticks = [text.get_window_extent() for text in draw(picture).axes[0].get_yticklabels()]
-    assert len(ticks) == 63
+    assert len(ticks) == 31
     assert not any(box.padded(-1).overlaps(other.padded(-1)) for box, other in itertools.pairwise(ticks))
     assert all(box.x0 >= 0 for box in ticks)
 

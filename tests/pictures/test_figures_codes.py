@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from PIL import Image
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.codes import Codes
 from autoenc.pictures.codes_over_epochs import CodesOverEpochs
-from autoenc.pictures.page import house_style
+from autoenc.pictures.page import FRAME, house_style
 from autoenc.pictures.picture import Panel
 from tests.pictures.pages import all_of, draw, written
 
@@ -56,23 +57,29 @@ def clouds(figure: Figure) -> list[PathCollection]:
     return [found for axes in figure.axes for found in axes.collections if isinstance(found, PathCollection)]
 
 
+def points_of(figure: Figure) -> NDArray[np.float64]:
+    return np.concatenate([np.asarray(cloud.get_offsets()) for cloud in clouds(figure)])
+
+
 def test_every_code_stands_where_it_is_in_the_colour_of_its_class() -> None:
     picture = scatter()
-    (cloud,) = clouds(draw(picture))
-    offsets, colors = np.asarray(cloud.get_offsets()), cloud.get_facecolors()  # type: ignore[attr-defined]
-    drawn = {(*np.round(place, 4).tolist(), to_hex(color)) for place, color in zip(offsets, colors, strict=True)}
+    drawn = {
+        (*np.round(place, 4).tolist(), to_hex(cloud.get_facecolors()[0]))  # type: ignore[attr-defined]
+        for cloud in clouds(draw(picture))
+        for place in np.asarray(cloud.get_offsets())
+    }
     points = zip(picture.points.astype(float), picture.labels, strict=True)
     assert drawn == {(*np.round(point, 4).tolist(), look(int(label)).color) for point, label in points}
 
 
 def test_a_unit_is_as_long_across_as_it_is_up() -> None:
     wide, tall = (scatter(points=scatter().points * np.array(factors)) for factors in ([5, 1], [1, 5]))
-    for figure in (draw(wide), draw(tall), draw(Panel("a", wide), Panel("b", tall))):
+    for figure in (draw(wide), draw(tall)):
         for axes in figure.axes:
             box = axes.get_window_extent()
             across, up = (np.ptp(limits) for limits in (axes.get_xlim(), axes.get_ylim()))
             assert box.width / across == pytest.approx(box.height / up)
-            offsets = np.asarray(axes.collections[0].get_offsets())
+            offsets = points_of(figure)
             assert (offsets > [axes.get_xlim()[0], axes.get_ylim()[0]]).all()
             assert (offsets < [axes.get_xlim()[1], axes.get_ylim()[1]]).all()
 
@@ -107,11 +114,53 @@ def test_there_is_one_legend_and_it_covers_no_axes() -> None:
     assert {"a", "b", "c"} <= {text.get_text() for text in figure.texts}
 
 
+def test_no_class_is_hidden_by_those_that_are_drawn_after_it() -> None:
+    labels = np.arange(300) // 100
+    colors = [to_hex(cloud.get_facecolors()[0]) for cloud in clouds(draw(scatter(labels=labels)))]  # type: ignore[attr-defined]
+    for index in range(3):
+        assert np.mean(np.flatnonzero(np.array(colors) == look(index).color)) == pytest.approx(len(colors) / 2, rel=0.1)
+
+
+def test_a_name_away_from_its_class_has_a_line_to_the_median() -> None:
+    points, labels = blobs(10, spread=0.1)
+    (axes,) = draw(scatter(10, points=points, labels=labels, class_names=FASHION)).axes
+    ends = [line.get_xydata()[-1] for line in axes.lines]  # type: ignore[index]
+    for index, name in enumerate(FASHION):
+        median = np.median(points[labels == index], axis=0)
+        (text,) = (text for text in axes.texts if text.get_text() == name)
+        at_class = text.get_window_extent().contains(*axes.transData.transform(median))
+        assert at_class or any(np.allclose(end, median, atol=1e-4) for end in ends), name
+
+
+def test_equal_codes_are_called_collapsed_instead_of_naming_classes() -> None:
+    points = np.zeros((300, 2), dtype=np.float32)
+    figure = draw(scatter(10, points=points, class_names=FASHION))
+    assert "all codes are equal: the code has collapsed" in all_of(figure)
+    assert "All 300 codes are at (0, 0)." in all_of(figure)
+    assert not figure.axes[0].texts
+
+
+def test_many_equal_codes_are_counted_and_few_are_not() -> None:
+    points, _ = blobs(3)
+    points[:90] = [0, -1.5]
+    assert "90 of 300 codes are at (0, \N{MINUS SIGN}1.5)." in all_of(draw(scatter(points=points)))
+    assert "codes are at" not in all_of(draw(scatter()))
+
+
 def test_many_classes_differ_by_colour_or_marker() -> None:
-    assert len({look(index) for index in range(62)}) == 62
     figure = draw(scatter(62))
-    assert len(clouds(figure)) == 7  # one for each marker
     assert all(f"class {index}" in all_of(figure) for index in range(62))
+
+
+@pytest.mark.parametrize("make", [scatter, strip])
+def test_of_a_thousand_classes_seventy_are_named_and_the_others_are_one(make: Callable[[int], Codes]) -> None:
+    figure = draw(make(1000))
+    assert "class 69" in all_of(figure)
+    assert "class 70" not in all_of(figure)
+    assert "930 other classes" in all_of(figure)
+    assert max(figure.bbox.width, figure.bbox.height) < 2500
+    grey = [cloud for cloud in clouds(figure) if to_hex(cloud.get_facecolors()[0]) == FRAME]  # type: ignore[attr-defined]
+    assert sum(len(np.asarray(cloud.get_offsets())) for cloud in grey) == (230 if clouds(figure) else 0)
 
 
 def test_a_few_codes_far_out_do_not_shrink_the_rest() -> None:
@@ -216,7 +265,7 @@ def test_each_frame_says_its_epoch_and_has_the_same_axes() -> None:
     assert len({tuple(frame.get_size_inches()) for frame in frames}) == 1
     picture = moving()
     for frame, points in zip(frames, picture.points, strict=True):
-        drawn = np.asarray(frame.axes[0].collections[0].get_offsets())
+        drawn = points_of(frame)
         assert np.allclose(np.sort(drawn, axis=0), np.sort(points, axis=0), atol=1e-6)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from autoenc.pictures.picture import Panel
 from autoenc.pictures.progress import Progress
 from autoenc.pictures.reconstructions import Reconstructions
 from tests.pictures.pages import all_of, check_layout, draw, drawn, written
+from tests.pictures.subjects import measured, pixel_subject
 
 
 def flat(*levels: int) -> NDArray[np.float32]:
@@ -84,7 +88,8 @@ def test_reconstructions_say_what_they_show() -> None:
     said = written(figure)
     labels = ["original", "noisy input", "(clipped to 0…1)", "reconstruction", "denoising error", "cat", "dog", "eel"]
     errors = ["MSE of the noise", "0.3600", "denoising error (MSE)", "0.0100", "1e-4", "0.0000"]
-    assert {r"$\no$ digit", *labels, *errors, DENOISING_ERROR} <= set(said)
+    assert {r"$\no$ digit", *labels, *errors} <= set(said)
+    assert DENOISING_ERROR in all_of(figure)
     assert said.count("(clipped to 0…1)") == 1
     assert said.count("0.3600") == 3  # below each noisy input, the error of leaving the noise in
     clean_input = written(alone(final(1, 2, 3)))
@@ -111,8 +116,9 @@ def test_several_runs_have_a_row_each_with_their_errors() -> None:
     assert rows(figure) == [[0, 1, 2], [0, 1, 2], [0, 1, 104]]
     said = written(figure)
     assert {"original", "conv", "linear", "cat", "dog", "eel"} <= set(said)
-    assert "mean MSE 0.0000" in said
-    assert "mean MSE 0.0533" in said  # (102 / 255) ** 2 / 3
+    assert said.count("mean MSE") == 2
+    assert "0.0000 of these 3 images" in said
+    assert "0.0533 of these 3 images" in said  # (102 / 255) ** 2 / 3
     assert said.count("0.0000") == 5
     assert said.count("0.1600") == 1
 
@@ -122,7 +128,8 @@ def test_the_same_noisy_input_is_shown_once() -> None:
     figure = draw(Panel("conv", final(1, 1, 1, given=given)), Panel("linear", final(2, 2, 2, given=given)))
     assert rows(figure) == [[0, 1, 2], [9, 9, 9], [1, 1, 1], [2, 2, 2]]
     said = written(figure)
-    assert {"noisy input", "mean MSE of the noise 1e-3", DENOISING_ERROR} <= set(said)  # (81 + 64 + 49) / 3 / 255^2
+    assert {"noisy input", "mean MSE of the noise", DENOISING_ERROR} <= set(said)
+    assert "1e-3 of these 3 images" in said  # (81 + 64 + 49) / 3 / 255^2
     assert [text.split(" (MSE)")[0] for text in said].count("mean denoising error") == 2
 
 
@@ -231,3 +238,24 @@ def test_only_some_epochs() -> None:
 def test_what_cannot_stand_beside_one_another(panels: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         draw(*(Panel(str(index), panel) for index, panel in enumerate(panels)))
+
+
+def test_the_mean_of_the_shown_images_stands_next_to_that_of_all_test_images() -> None:
+    line = "Mean MSE: 0.0533 of these 3 images, 0.0210 of all test images."
+    assert line in all_of(alone(final(0, 1, 104, test_error=0.021)))
+    assert "of all test images" not in all_of(alone(final(0, 1, 104)))  # the numbers of an earlier run
+    said = all_of(draw(Panel("conv", final(0, 1, 104, test_error=0.021)), Panel("linear", final(0, 1, 2))))
+    assert "conv mean MSE 0.0533 of these 3 images 0.0210 of all test images" in said
+
+
+def test_the_test_error_is_of_the_noisy_inputs_and_numbers_without_it_still_load(tmp_path: Path) -> None:
+    subject = pixel_subject()
+    picture = measured(Reconstructions, subject)
+    errors = [float(batch.errors.mean()) for batch in subject.scored_test_batches()]
+    assert picture.test_error == pytest.approx(errors[0], rel=1e-6)
+    picture.save(tmp_path / "now.npz")
+    stored = dict(np.load(tmp_path / "now.npz"))
+    values = json.loads(str(stored["<values>"]))
+    del values["test_error"]
+    np.savez(tmp_path / "earlier.npz", **{**stored, "<values>": np.array(json.dumps(values))})
+    assert math.isnan(Reconstructions.load(tmp_path / "earlier.npz").test_error)

@@ -76,12 +76,12 @@ def test_curves_pass_through_the_history_on_a_log_axis(of_run: Draw) -> None:
     figure = of_run(rows(0.5, 0.1, 0.05, validation=[0.6, 0.2, 0.1]))
     (axes,) = figure.axes
     assert axes.get_yscale() == "log"
-    assert lines(figure)["train"].tolist() == [[1, 0.5], [2, 0.1], [3, 0.05]]
+    assert lines(figure)["training"].tolist() == [[1, 0.5], [2, 0.1], [3, 0.05]]
     assert lines(figure)["validation"].tolist() == [[1, 0.6], [2, 0.2], [3, 0.1]]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", UNIT)
-    assert {"a title", "train 0.05000", "validation 0.1000"} <= set(written(figure))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", f"{UNIT} (log scale)")
+    assert {"a title", "training 0.05000", "validation 0.1000"} <= set(written(figure))
     train, validation = axes.lines[:2]
-    assert train.get_linestyle() != validation.get_linestyle()
+    assert (train.get_linestyle(), validation.get_linestyle()) == ("--", "-")
     assert train.get_marker() != validation.get_marker()
     check_layout(figure)
 
@@ -98,9 +98,24 @@ def test_the_best_epoch_is_marked_on_the_validation_curve(of_run: Draw, best: in
     assert box.y1 < axes.transData.transform((1, 0.08))[1]  # below every curve
 
 
+def test_overfitting_is_grey_from_its_onset_to_the_last_epoch(of_run: Draw) -> None:
+    training = [0.5, 0.2, 0.1, 0.09, 0.08, 0.07]
+    figure = of_run(rows(*training, validation=[0.6, 0.3, 0.21, 0.25, 0.28, 0.3]), best_epoch=3)
+    (grey,) = figure.axes[0].patches
+    assert grey.get_extents().transformed(figure.axes[0].transData.inverted()).x0 == pytest.approx(3)
+    assert "Grey: overfitting, which begins after epoch 3." in all_of(figure)
+    assert "overfitting" in written(figure)
+    check_layout(figure)
+    above_all = of_run(rows(*training, validation=[0.6, 0.3, 0.21, 0.25, 0.28, 0.9]), best_epoch=3)
+    assert "overfitting" not in written(above_all)  # it would hide the curve
+    fitting = of_run(rows(*training, validation=[0.6, 0.3, 0.21, 0.2, 0.19, 0.18]), best_epoch=6)
+    assert not fitting.axes[0].patches
+    assert "overfitting" not in all_of(fitting)
+
+
 def test_without_validation_there_is_one_curve_and_no_mark(of_run: Draw) -> None:
     figure = of_run(rows(0.5, 0.2, validation=[None, None]))
-    assert list(lines(figure)) == ["train"]
+    assert list(lines(figure)) == ["training"]
     assert not any("validation" in text or "best" in text for text in written(figure))
 
 
@@ -119,7 +134,7 @@ def test_a_gap_is_left_and_a_lone_point_is_seen(of_run: Draw) -> None:
     losses: list[float | None] = [0.5] * 40
     losses[11], losses[13], losses[20] = float("nan"), None, float("inf")
     figure = of_run(rows(*losses))
-    assert np.flatnonzero(np.isnan(lines(figure)["train"][:, 1])).tolist() == [11, 13, 20]
+    assert np.flatnonzero(np.isnan(lines(figure)["training"][:, 1])).tolist() == [11, 13, 20]
     marked = np.flatnonzero(np.asarray(figure.axes[0].lines[0].get_markevery())).tolist()
     assert marked == [0, 5, 10, 12, 15, 25, 30, 35]
 
@@ -135,7 +150,7 @@ def test_the_names_of_both_curves_do_not_overlap_and_keep_their_order(
 ) -> None:
     figure = of_run(rows(0.9, train, validation=[0.9, validation]))
     check_layout(figure)
-    first, second = (extent(named(figure, name)) for name in ("train", "validation"))
+    first, second = (extent(named(figure, name)) for name in ("training", "validation"))
     assert (first.y0 > second.y0) == (train > validation)
 
 
@@ -156,7 +171,7 @@ VAE = "nats an image, Bernoulli likelihood, plus the divergence from N(0, I) in 
 )
 def test_the_axis_has_the_unit_and_the_line_the_rest(of_run: Draw, loss: Loss, label: str, explanation: str) -> None:
     figure = of_run(rows(300, 200), loss=loss)
-    assert figure.axes[0].get_ylabel() == label
+    assert figure.axes[0].get_ylabel().replace("\n", " ").removesuffix(" (log scale)") == label
     assert "\n" not in label
     assert explanation in all_of(figure)
     check_layout(figure)
@@ -175,7 +190,7 @@ def test_each_run_has_its_validation_loss_solid_and_its_training_loss_dashed() -
     assert dashed.get_color() == solid["conv"].get_color() != solid["mlp"].get_color()
     assert {"conv 0.3000", "mlp 0.01000"} <= set(written(figure))
     assert figure.axes[0].get_yscale() == "log"
-    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("epoch", UNIT)
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("epoch", f"{UNIT} (log scale)")
 
 
 def long_name(index: int, *, parts: int) -> str:
@@ -183,7 +198,7 @@ def long_name(index: int, *, parts: int) -> str:
     return ", ".join([*words[:parts], f"seed {index}"])
 
 
-@pytest.mark.parametrize(("count", "parts"), [(2, 4), (24, 2), (60, 0), (60, 4)])
+@pytest.mark.parametrize(("count", "parts"), [(2, 4), (12, 2), (60, 0), (60, 4)])
 def test_names_stay_beside_their_axes_and_apart_however_many_there_are(count: int, parts: int) -> None:
     histories = [(long_name(index, parts=parts), falling(0.01 + 1e-5 * (count - index))) for index in range(count)]
     figure = by_run(*histories)
@@ -196,11 +211,11 @@ def test_names_stay_beside_their_axes_and_apart_however_many_there_are(count: in
         place = extent(name)
         assert box.y0 - 1 <= place.y0 < place.y1 <= box.y1 + 1
         assert place.x0 > box.x1
-    if count <= 24:
+    if count <= 12:
         assert len(names) == count
     else:
         best = [name for name, _ in histories[::-1]][: len(names)]  # the last is the lowest
-        assert 20 <= len(names) < count or parts == 0
+        assert 8 <= len(names) < count
         assert all(any(" ".join(text.get_text().split()).startswith(f"{name} ") for text in names) for name in best)
         grey = {line.get_label() for line in axes.lines if line.get_color() == FRAME}
         assert grey == {name for name, _ in histories} - set(best)
@@ -221,7 +236,7 @@ def test_other_units_have_charts_of_their_own() -> None:
     runs = [("conv", falling(0.02)), ("vae", falling(100)), ("mlp", falling(0.03))]
     figure = by_run(*runs, units=[UNIT, "nats an image", UNIT])
     check_layout(figure)
-    assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, "nats an image"]
+    assert [axes.get_ylabel() for axes in figure.axes] == [f"{UNIT} (log scale)", "nats an image"]
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "linear"]
     assert [list(lines(figure, index)) for index in (0, 1)] == [["conv", "mlp"], ["vae"]]
 
@@ -230,7 +245,8 @@ def test_losses_of_denoisers_have_a_chart_of_their_own() -> None:
     losses = [PLAIN, Loss(UNIT, denoising=True)]
     histories = [("plain", [falling(0.02)]), ("denoiser", [falling(0.03)])]
     figure = drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
-    assert [axes.get_ylabel() for axes in figure.axes] == [UNIT, f"denoising error: {UNIT}"]
+    labels = [" ".join(axes.get_ylabel().split()) for axes in figure.axes]
+    assert labels == [f"{UNIT} (log scale)", f"denoising error: {UNIT} (log scale)"]
     assert DENOISING_ERROR in all_of(figure)
 
 
@@ -248,13 +264,23 @@ def test_runs_without_a_history_are_refused() -> None:
         by_run(("a", rows(1.0)), ("b", []))
 
 
-def test_seeds_have_a_mean_and_faint_lines() -> None:
+def test_seeds_have_a_mean_and_a_band() -> None:
     seeds = [rows(0.4, 0.2, 0.1, validation=[0.5, 0.3, 0.2]), rows(0.6, 0.4, validation=[0.7, 0.5])]
     histories = [("conv (2 seeds)", seeds), ("mlp (1 seed)", [rows(0.9, 0.8)])]
     figure = drawn(lambda: loss_curves_by_run(histories, losses=[Loss(UNIT)] * 2, title="a title"))
     assert lines(figure)["conv (2 seeds)"] == pytest.approx(np.array([[1, 0.6], [2, 0.4]]))  # the epochs of both
-    faint = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines if (line.get_alpha() or 1) < 0.5]
-    assert faint == [[[1, 0.5], [2, 0.3], [3, 0.2]], [[1, 0.7], [2, 0.5]]]
-    assert len({line.get_color() for line in figure.axes[0].lines}) == 2
-    assert "mean over seeds" in all_of(figure).replace("\n", " ")
+    (band,) = figure.axes[0].collections
+    corners = np.asarray(band.get_paths()[0].vertices).tolist()
+    assert all(corner in corners for corner in ([1, 0.5], [1, 0.7], [2, 0.3], [2, 0.5]))
+    assert max(x for x, _ in corners) == 2
+    assert len(figure.axes[0].lines) == 3  # two means on validation and training, and the run without a validation loss
+    assert "means over seeds" in all_of(figure).replace("\n", " ")
     check_layout(figure)
+
+
+def test_the_onset_of_overfitting_of_each_setting_has_a_ring() -> None:
+    overfits = rows(0.5, 0.4, 0.3, 0.2, 0.1, validation=[0.6, 0.5, 0.6, 0.7, 0.8])
+    figure = by_run(("small", overfits), ("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45])))
+    assert [points.tolist() for name, points in lines(figure).items() if name == "best"] == [[[2, 0.5]]]
+    assert "Ring: overfitting begins" in all_of(figure)
+    assert "Ring" not in all_of(by_run(("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45]))))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ from PIL import Image
 
 import autoenc
 from autoenc.pictures.loss_curves import Loss, draw_loss_curves
-from autoenc.pictures.page import Page, house_style, text_width, wrapped
+from autoenc.pictures.page import Page, house_style, save, text_width, wrapped
 from autoenc.pictures.panels import save_stacked, stacked
 
 
@@ -87,6 +89,35 @@ def test_texts_are_wrapped_between_words_and_inside_long_ones() -> None:
         broken = wrapped("abcdefghij" * 3, width=90, size=12)
         assert broken.replace("\n", "") == "abcdefghij" * 3
         assert text_width(broken, 12) <= 90
+
+
+@pytest.mark.parametrize("suffix", ["svg", "pdf"])
+def test_vector_formats_have_the_size_and_the_places_of_the_page(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    path = tmp_path / f"x.{suffix}"
+    with house_style(), mpl.rc_context({"pdf.compression": 0}):
+        page = Page(width=1280, height=640)
+        page.line([(0, 0), (1280, 640)], color="red", width=1)
+        page.text("a title", x=640, y=20, size=12)
+        page.image(np.zeros((2, 3, 3), dtype=np.uint8), left=128, top=256, scale=64)
+        save(page.figure, path)
+        first = path.read_bytes()
+        save(page.figure, path)
+    assert path.read_bytes() == first
+    found = first.decode("latin-1")  # 72 units an inch, and 128 pixels
+    for text in SVG_PLACES if suffix == "svg" else PDF_PLACES:
+        assert re.search(text, found), text
+    assert not caplog.messages
+
+
+SVG_PLACES = (
+    r'width="720pt" height="360pt"',
+    r'd="M 0 0 \s*L 720 360',
+    r'x="72" y="-144"[^>]* width="108" height="72"',
+)
+PDF_PLACES = (r"MediaBox \[ 0 0 720 360 \]", r"0 360 m\s+720 0 l", r"108 0 0 72 72 144 cm")
 
 
 def test_figures_stand_under_one_another_as_they_are() -> None:

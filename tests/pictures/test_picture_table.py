@@ -94,7 +94,7 @@ def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Moc
 def test_pictures_drawn_again_are_of_the_same_numbers(run: tuple[Path, Mock]) -> None:
     first, again = (call.kwargs for call in run[1].call_args_list)
     assert again["names"] is None
-    assert (again["epoch"], again["title"]) == (first["epoch"], first["title"])
+    assert (again["epoch"], again["label"]) == (first["epoch"], first["label"])
     for name in PICTURES:
         one, other = (picture_class(name).measure(call.args[0]) for call in run[1].call_args_list)
         assert (one is None) == (other is None)
@@ -126,7 +126,7 @@ def test_every_picture_is_drawn_and_stored_under_its_name(
         shown_snapshots={0: torch.rand(10, 1, 28, 28)},
     )
     names = [name for name in PICTURES if name in {"codebook", *missing} or "architecture=conv" in overrides]
-    paths = draw_pictures(subject, folder=tmp_path / "figures", names=names, title="t", epoch=1)
+    paths = draw_pictures(subject, folder=tmp_path / "figures", names=names, label="t", epoch=1)
     drawn = [name for name in names if name not in missing]
     assert [path.name for path in paths] == [f"{n}.{'gif' if n == 'codes_over_epochs' else 'png'}" for n in drawn]
     assert {record.message for record in caplog.records if record.levelname == "WARNING"} == {
@@ -157,17 +157,24 @@ def test_pictures_that_do_not_apply_are_not_measured(name: str, subject: dict[st
     assert picture_class(name).measure(pixel_subject(**subject)) is None
 
 
-def test_the_title_names_the_epoch_except_over_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    titles: dict[str, str] = {}
+def test_a_title_says_what_is_shown_of_which_run_after_how_many_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
     for name in ("reconstructions", "progress"):
         kind = picture_class(name)
         monkeypatch.setattr(kind, "measure", lambda subject, kind=kind: kind.__new__(kind))
-        monkeypatch.setattr(
-            kind, "draw", lambda self, folder, *, title: titles.setdefault(self.kind, title) and folder / self.kind
-        )
+        monkeypatch.setattr(kind, "draw", lambda self, folder, *, title, file_format: titles.append(title))
     subject: Any = None
-    draw_pictures(subject, folder=tmp_path, names=["reconstructions", "progress"], title="t", epoch=7)
-    assert titles == {"reconstructions": "t, epoch 7", "progress": "t"}
+    for epoch in (7, 1, None):
+        draw_pictures(subject, folder=tmp_path, names=["reconstructions"], label="VAE, on MNIST", epoch=epoch)
+    draw_pictures(subject, folder=tmp_path, names=["progress"], label="VAE, on MNIST", epoch=7)
+    assert titles == [
+        "Test images and their reconstructions: VAE, on MNIST, after 7 epochs",
+        "Test images and their reconstructions: VAE, on MNIST, after 1 epoch",
+        "Test images and their reconstructions: VAE, on MNIST",
+        "Reconstructions during training: VAE, on MNIST",
+    ]
 
 
 @pytest.mark.parametrize(("figures", "count"), [(None, MOST_FOLLOWED), (["codes_over_epochs"], MOST_FOLLOWED), ([], 0)])

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from scipy import stats
 
 from autoenc.pictures.charts import spread
 from autoenc.pictures.error_by_setting import Point, error_by_setting
-from autoenc.pictures.scores_by_run import scores_by_run
+from autoenc.pictures.scores_by_run import ScoreRow, scores_by_run
 from tests.pictures.pages import all_of, check_layout, drawn, written
 
 
@@ -39,11 +37,9 @@ def test_names_are_moved_as_little_as_possible(places: list[float], apart: float
     assert spread(places, apart=apart) == pytest.approx(moved, abs=1e-4)
 
 
-def against(*points: Point, baseline: Sequence[tuple[float, float]] = ()) -> Figure:
+def against(*points: Point, **baselines: Sequence[tuple[float, float]]) -> Figure:
     return drawn(
-        lambda: error_by_setting(
-            points, x_label="code size", metric_label="mse", title="a title", baseline=baseline, baseline_name="PCA"
-        )
+        lambda: error_by_setting(points, x_label="code size", metric_label="mse", title="a title", baselines=baselines)
     )
 
 
@@ -53,21 +49,21 @@ def test_points_by_series_and_means_of_runs_with_the_same_setting() -> None:
         Point("conv", 16, 0.1, 0.05),
         Point("conv", 2, 0.2, None),
         Point("mlp", 2, 0.5, None),
-        baseline=[(16, 0.15), (2, 0.6)],
+        PCA=[(16, 0.15), (2, 0.6)],
+        median=[(2, 0.7), (16, 0.7)],
     )
     found = lines(figure)
     assert found["conv test"] == [[2, pytest.approx(0.3)], [16, 0.1]]
     assert found["conv train"] == [[2, 0.3], [16, 0.05]]
-    assert found["PCA, test"] == [[2, 0.6], [16, 0.15]]
-    single = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines if (line.get_alpha() or 1) < 0.5]
-    assert [[2, 0.2], [2, 0.4], [16, 0.1]] in single
-    half = stats.t.ppf(0.975, 1) * 0.1
-    (interval,) = (bars for bars in figure.axes[0].collections if isinstance(bars, LineCollection))
-    assert interval.get_segments()[0].tolist() == [[2, pytest.approx(0.3 - half)], [2, pytest.approx(0.3 + half)]]
+    assert found["PCA"] == [[2, 0.6], [16, 0.15]]
+    corners = np.asarray(figure.axes[0].collections[0].get_paths()[0].vertices).tolist()
+    assert all(corner in corners for corner in ([2, 0.2], [2, 0.4], [16, 0.1]))
     assert "means over 1 to 2 seeds" in all_of(figure).replace("\n", " ")
-    assert {"conv 0.1000", "mlp 0.5000", "PCA, test 0.1500"} <= set(written(figure))
+    assert {"conv 0.1000", "mlp 0.5000", "PCA 0.1500"} <= set(written(figure))
     styles = {str(line.get_label()): line.get_linestyle() for line in figure.axes[0].lines}
-    assert styles["PCA, test"] == "--"
+    assert styles["PCA"] == ":"
+    assert styles["median"] != styles["PCA"]  # two baselines can be told apart
+    assert "Dotted: baselines" in all_of(figure)
     assert figure.axes[0].get_yscale() == "log"
     check_layout(figure)
 
@@ -95,12 +91,14 @@ def test_settings_that_have_no_room_are_not_named() -> None:
     assert 5 < len(figure.axes[0].get_xticks()) < 30
 
 
-def test_a_chart_grows_with_the_names_of_its_series() -> None:
+def test_a_chart_grows_with_the_names_of_its_series_up_to_a_number() -> None:
     name = "architecture fully connected, code activation sigmoid, learning rate 0.001, noise probability 0.25, seed"
-    points = [Point(f"{name} {index}", x, 0.1 + 1e-4 * index, 0.1) for index in range(24) for x in (1, 10)]
-    figure = against(*points, baseline=[(1, 0.1), (10, 0.01)])
+    points = [Point(f"{name} {index}", x, 0.1 + 1e-4 * index, 0.1) for index in range(60) for x in (1, 10)]
+    figure = against(*points, PCA=[(1, 0.1), (10, 0.01)])
     check_layout(figure)
-    assert figure.axes[0].get_window_extent().height > 1000
+    assert 1000 < figure.axes[0].get_window_extent().height < 3000
+    assert "The 20 lowest of 60 lines." in all_of(figure)
+    assert {f"{name} {index} test" for index in range(20)} < set(lines(figure))
 
 
 def test_errors_that_are_missing_are_left_out() -> None:
@@ -108,11 +106,11 @@ def test_errors_that_are_missing_are_left_out() -> None:
     assert lines(figure) == {"a test": [[2, 0.2]]}
     for points in ([], [Point("a", 1, None, None)]):
         with pytest.raises(ValueError, match="at least one with a finite error"):
-            against(*points, baseline=[(1, 0.1)])
+            against(*points, PCA=[(1, 0.1)])
 
 
 def scores(*rows: tuple[str, dict[str, float | None]], scale: str = "log") -> Figure:
-    single = [(name, [each]) for name, each in rows]
+    single = [ScoreRow(name, [each]) for name, each in rows]
     return drawn(lambda: scores_by_run(single, metric_label="mean squared error", title="a title", scale=scale))
 
 
@@ -141,21 +139,22 @@ def test_a_split_that_no_run_has_is_left_out() -> None:
     assert figure.axes[0].get_xscale() == "linear"
 
 
-def test_seeds_are_a_row_with_their_mean_and_interval() -> None:
+def test_seeds_are_a_row_with_their_mean_and_range() -> None:
     seeds: list[dict[str, float | None]] = [{"test": 0.02}, {"test": 0.03}, {"test": 0.04}]
     other: list[dict[str, float | None]] = [{"test": 0.05}]
-    rows = [("conv (3 seeds)", seeds), ("mlp (1 seed)", other)]
+    rows = [ScoreRow("conv (3 seeds)", seeds, {"PCA": 0.06}), ScoreRow("mlp (1 seed)", other)]
     figure = drawn(lambda: scores_by_run(rows, metric_label="mse", title="a title"))
     assert lines(figure)["test"] == [[pytest.approx(0.03), 0], [0.05, 1]]
     everything = [np.asarray(line.get_xydata()).tolist() for line in figure.axes[0].lines]
-    half = stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3)
-    assert [[pytest.approx(0.03 - half), 0], [pytest.approx(0.03 + half), 0]] in everything
+    assert [[0.02, 0], [0.04, 0]] in everything
+    assert [[0.06, 0]] in everything
     assert [[0.02, 0], [0.03, 0], [0.04, 0]] in everything
-    assert {"0.030 ± 0.025", "0.05000", "conv (3 seeds)"} <= set(written(figure))
-    both = [(name, [{"train": value, "test": value} for value in (0.02, 0.03)]) for name in ("conv", "mlp")]
+    assert {"0.030 ± 0.010", "0.05000", "conv (3 seeds)"} <= set(written(figure))
+    both = [ScoreRow(name, [{"train": value, "test": value} for value in (0.02, 0.03)]) for name in ("conv", "mlp")]
     found = lines(drawn(lambda: scores_by_run(both, metric_label="mse", title="a title")))
     assert all(low[1] < high[1] for low, high in zip(found["train"], found["test"], strict=True))  # side by side
-    assert "95 % intervals" in all_of(figure).replace("\N{NO-BREAK SPACE}", " ")
+    assert "mean ± standard deviation" in all_of(figure).replace("\n", " ")
+    assert "\N{BLACK DIAMOND} PCA" in all_of(figure)
     check_layout(figure)
 
 

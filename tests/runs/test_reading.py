@@ -41,10 +41,12 @@ def test_what_the_run_directory_writes_is_read(tmp_path: Path) -> None:
     run = RunDirectory.begin(tmp_path / "run", config=config)
     run.append_metrics({"epoch": 1, "train/loss": 1e-9})
     assert one(run.path).state == "running"  # this process lives
+    run.set_state("running", phase="drawing")
+    assert (one(run.path).state, one(run.path).status["phase"]) == ("running", "drawing")
     run.write_summary(SUMMARY)
     run.set_state("finished")
     record = one(run.path)
-    assert record.state == "finished"
+    assert (record.state, record.status["phase"]) == ("finished", None)
     assert record.config == run.config() == config
     assert list(record.history) == run.metrics()
     run.set_state("failed", error={"kind": "out_of_memory", "message": "too large"})

@@ -49,7 +49,7 @@ def test_a_job_reports_once_and_names_the_command_of_the_sweep(
     attempt.start()
     wait_until(attempt.poll)
     lines = (tmp_path / "job" / "train.log").read_text().splitlines()
-    for expected in ("  mse     ", "Nothing dead", f"Run again: python {COMMAND_LINE[0]} rerun="):
+    for expected in ("  mse     ", "Open: ", f"Run again: python {COMMAND_LINE[0]} rerun="):
         assert [expected in line for line in lines].count(True) == 1, expected
     assert json.loads((tmp_path / "job" / "environment.json").read_text())["command_line"] == list(COMMAND_LINE)
     assert capfd.readouterr() == ("", "")

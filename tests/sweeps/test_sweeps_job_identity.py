@@ -38,7 +38,7 @@ def test_saving_intervals_do_not_matter_unless_they_are_swept(key: str) -> None:
     assert identity(longer, swept=["seed"]) != identity(values(), swept=["seed"])
 
 
-@pytest.mark.parametrize("key", ["data_dir", "figures", "tracker"])
+@pytest.mark.parametrize("key", ["data_dir", "figures", "figure_format", "tracker"])
 def test_places_and_pictures_do_not_matter(key: str) -> None:
     assert identity(values(**{key: "other"}), swept=[]) == identity(values(), swept=[])
 

@@ -23,6 +23,7 @@ from autoenc.comparison.report import report_data
 from autoenc.comparison.report.code_maps import code_maps
 from autoenc.comparison.report.curves import curves
 from autoenc.comparison.report.reconstructions import reconstructions
+from autoenc.palette import CLASS_COLORS
 from autoenc.runs import RunRecord, printable
 
 SCRIPTS = (
@@ -44,7 +45,8 @@ def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric
 def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> str:
     """The page as text."""
     title = printable(title)
-    style = asset("report.css")
+    colors = "".join(f"--color-{number}: {color};" for number, color in enumerate(CLASS_COLORS))
+    style = f":root {{{colors}}}\n{asset('report.css')}"
     scripts = "\n".join(asset(name) for name in SCRIPTS)
     program = f'(() => {{\n"use strict";\n{scripts}\n}})();\n'  # one scope of its own
     parts = {

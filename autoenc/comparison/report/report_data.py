@@ -11,6 +11,7 @@ from autoenc.comparison.grouping import group_names, grouped_by_setting, have_se
 from autoenc.comparison.keys import differing_settings, split_of
 from autoenc.comparison.ranking import baseline_name, baseline_of, better_direction, comparable_sections
 from autoenc.comparison.reasons import reasons
+from autoenc.display_names import value_label
 from autoenc.evaluation.estimates import student_t
 from autoenc.evaluation.metrics import find_metric, metric_names
 from autoenc.runs import SPLITS, RunRecord, printable
@@ -22,7 +23,7 @@ MOST_SEEDS = 200
 MOST_REASONS = 5
 LONGEST_VALUE, LONGEST_SENTENCE = 160, 600
 """Characters."""
-LAST_SETTINGS = ("data_dir", "resume", "rerun", "device", "figures")
+LAST_SETTINGS = ("data_dir", "resume", "rerun", "device", "figures", "figure_format")
 """They differ between machines, not between experiments."""
 LARGEST_EXACT = 2**53
 """From here on, the whole numbers of JavaScript have gaps."""
@@ -88,8 +89,8 @@ def _reasons(record: RunRecord) -> list[str]:
 def settings(records: Sequence[RunRecord]) -> Part:
     """The settings that differ, with the values of each key and the index of each run's value, and the shared ones.
 
-    -1 stands for a key that a run's config lacks. `main` marks the settings in the tables of runs. If there are too
-    many, differing settings are kept before shared ones.
+    -1 stands for a key that a run's config lacks. `labels` has the display names of values by key. `main` marks the
+    settings in the tables of runs. If there are too many, differing settings are kept before shared ones.
     """
     main = set(differing_settings(records))
     keys = list(dict.fromkeys(key for record in records for key in record.settings))
@@ -105,9 +106,16 @@ def settings(records: Sequence[RunRecord]) -> Part:
         "differing": [found[key] | {"main": key in main} for key in placed if key in differing],
         "shared": [[key, found[key]["values"][0]] for key in placed if key not in differing],
     }
+    document["labels"] = {key: labels for key in in_order if (labels := _labels(key, found[key]["values"]))}
     differ = len(differing.intersection(left_out))
     remark = f" (the runs differ in {f'{differ:,}' if differ else 'none'} of them)"
     return Part(document, _left_out("setting", left_out, remark=remark))
+
+
+def _labels(key: str, values: Sequence[Any]) -> dict[str, str]:
+    """The values of a setting that have a display name, as they are typed, and this name."""
+    labels = {text: value_label(key, text) for text in map(as_typed, values)}
+    return {text: label for text, label in labels.items() if label != text}
 
 
 def _setting(key: str, records: Sequence[RunRecord]) -> dict[str, Any]:

@@ -32,7 +32,9 @@ class Cifar10(Dataset):
     def build(self, *, data_dir: Path) -> Splits:
         """Images (N, 3, 32, 32), from the files below `data_dir`; missing files are downloaded."""
         folder = verified_folder(CIFAR10, data_dir=data_dir)
-        train_count, test_count = (sum(file.size for file in files) // RECORD for files in (CIFAR10.train, CIFAR10.test))
+        train_count, test_count = (
+            sum(file.size for file in files) // RECORD for files in (CIFAR10.train, CIFAR10.test)
+        )
         held = images_held(train=train_count, test=test_count, settings=self)
         require_memory(held * RECORD, dataset=CIFAR10.name)
         train, test = (_read(files, folder=folder) for files in (CIFAR10.train, CIFAR10.test))

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from autoenc.data.datasets.image_files import SUFFIXES, Found, find_pictures
 from autoenc.data.datasets.published_sets import brief_reason
+from autoenc.overrides import as_value
 from autoenc.seeds import derived_seed
-from autoenc.settings import ConfigError, listed
+from autoenc.settings import ConfigError, as_utf8, listed
 
 CLASSLESS = "images"
 SPLIT_FOLDERS = {
@@ -160,7 +161,7 @@ def _split_folders(folder: Path, *, others: Iterable[str]) -> dict[str, str]:
         raise refused(
             folder,
             f"it has {given}, but no folder train; add one, rename {given} if it is a class, or set "
-            f"dataset.path={folder / next(iter(folders.values()))} to divide these pictures",
+            f"dataset.path={as_value(str(folder / next(iter(folders.values()))))} to divide these pictures",
         )
     others = sorted(set(others) - set(folders.values()))
     if len(folders) == 1 and others:
@@ -169,7 +170,7 @@ def _split_folders(folder: Path, *, others: Iterable[str]) -> dict[str, str]:
         raise refused(
             folder,
             f"it has the folder {name} next to {listing}; rename {name} if it is a class, or set "
-            f"dataset.path={folder / name} to read only this folder",
+            f"dataset.path={as_value(str(folder / name))} to read only this folder",
         )
     if "test" not in folders and "validation" in folders:
         folders["test"] = folders.pop("validation")
@@ -217,7 +218,7 @@ def _with_classes(paths: Sequence[Path], *, folder: Path, root: Path) -> list[Pi
         problem = f"{folder} has {loose} pictures outside of its folders of pictures ({folders}), which are classes"
         raise refused(root, f"{problem}; move these pictures into a folder, or out of {folder}")
     return [
-        Picture(path, 0, path.relative_to(root).as_posix(), CLASSLESS if loose else parts[0])
+        Picture(path, 0, as_utf8(path.relative_to(root).as_posix()), CLASSLESS if loose else as_utf8(parts[0]))
         for path, parts in zip(paths, inside, strict=True)
     ]
 

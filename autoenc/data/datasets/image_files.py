@@ -167,13 +167,15 @@ def _decoded(
     with path.open("rb") as file, _opened(file) as image:
         if page:
             image.seek(page)
+        own_size = image.size
         # A large JPEG is decoded at 1/2, 1/4 or 1/8 of its size, but at least at twice `size`, in any rotation.
         image.draft(None, (2 * max(size), 2 * max(size)))
         kind = _PIXEL_KINDS.get(image.mode, "8 bits")
         upright = ImageOps.exif_transpose(image)
         convert = _from_eight_bits if kind == "8 bits" else _from_numbers
         flat, (darkest, brightest) = convert(upright, white=white)
-        facts = PictureFacts(kind, darkest, brightest, _page_count(image))
+        width, height = own_size if upright.size == image.size else reversed(own_size)
+        facts = PictureFacts(kind, darkest, brightest, _page_count(image), (width, height))
         return flat.convert("L" if channels == 1 else "RGB"), facts
 
 

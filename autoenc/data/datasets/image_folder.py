@@ -20,7 +20,14 @@ from torch import Tensor
 from autoenc.data.datasets.folder_layout import CLASSLESS, Picture, drawn, one_line, read_layout, refused, some
 from autoenc.data.datasets.image_files import ReadPicture, Resize, UnreadablePicture, count_pages, read_picture
 from autoenc.data.datasets.memory import require_memory
-from autoenc.data.datasets.picture_facts import PictureFacts, ignored_pages, white_problems
+from autoenc.data.datasets.picture_facts import (
+    PictureFacts,
+    ignored_pages,
+    resizing,
+    sizes_of,
+    unnecessary_changes,
+    white_problems,
+)
 from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, copies_held, make_splits
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt
 
@@ -144,7 +151,9 @@ class ImageFolder(Dataset):
         for name, pool in pools.items():
             if not pool.kept:
                 raise refused(folder, f"no picture for {_PURPOSES[name]} can be read")
-        self._warn(sum((pool.facts for pool in pools.values()), Counter()), white=white)
+        facts = sum((pool.facts for pool in pools.values()), Counter[PictureFacts]())
+        self._warn(facts, white=white)
+        self._log_changes(sizes_of(facts), grey=all(pool.grey for pool in pools.values()))
         splits = {name: pool.split(class_names) for name, pool in pools.items()}
         files = _numbers([picture.path for picture in pools["train"].kept])
         return Pools(splits["train"], splits["test"], class_names, validation=splits.get("validation"), files=files)
@@ -155,6 +164,15 @@ class ImageFolder(Dataset):
             logger.warning(problem)
         if self.pages == "first" and (ignored := ignored_pages(facts)):
             logger.warning("%s; dataset.pages=all reads each page as an image", ignored)
+
+    def _log_changes(self, sizes: Counter[tuple[int, int]], *, grey: bool) -> None:
+        """Log how pictures of these (width, height) change to become images, and which settings avoid it."""
+        lines = (
+            resizing(sizes, size=self.size, resize=self.resize, option="dataset.resize="),
+            unnecessary_changes(sizes, grey=grey, channels=self.channels, size=self.size),
+        )
+        for line in filter(None, lines):
+            logger.info("%s", line)
 
     def _report(self, unreadable: Sequence[str], *, count: int, folder: Path) -> None:
         """Warn about the pictures that cannot be read, or raise an error that lists some of them."""
@@ -175,6 +193,8 @@ class _Pool:
     images: Tensor
     kept: list[Picture] = field(default_factory=list)
     facts: Counter[PictureFacts] = field(default_factory=Counter)
+    grey: bool = True
+    """Whether every picture has equal channels."""
     unreadable: list[str] = field(default_factory=list)
     """The names of pictures that cannot be read, with the reasons."""
 
@@ -185,6 +205,7 @@ class _Pool:
         self.images[len(self.kept)] = result.image
         self.kept.append(picture)
         self.facts[result.facts] += 1
+        self.grey = self.grey and bool((result.image == result.image[:1]).all())
 
     def split(self, class_names: Sequence[str]) -> Split:
         numbers = {name: number for number, name in enumerate(class_names)}

@@ -1,4 +1,4 @@
-"""Facts about the files of pictures: the range of their pixels, and their pages."""
+"""Facts about the files of pictures: the range of their pixels, their pages and sizes. Lines about them for a log."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 PixelKind = Literal["8 bits", "integers of more than 8 bits", "floating-point numbers"]
 
 SIXTEEN_BIT_WHITE = 65_535
+_NOTICEABLE = 0.01
+"""The smallest share of a picture that is worth a line: sizes are whole pixels, so shapes are seldom equal."""
 _DARK = 0.5  # of white; files of 15, 14 or 12 bits in 16 are below
 
 
@@ -19,6 +21,62 @@ class PictureFacts(NamedTuple):
     darkest: float
     brightest: float
     pages: int
+    size: tuple[int, int]
+    """Width and height, upright."""
+
+
+def sizes_of(facts: Counter[PictureFacts]) -> Counter[tuple[int, int]]:
+    """The number of pictures of each (width, height)."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    for fact, count in facts.items():
+        sizes[fact.size] += count
+    return sizes
+
+
+def resizing(
+    sizes: Counter[tuple[int, int]], *, size: tuple[int, int], resize: Literal["stretch", "crop", "pad"], option: str
+) -> str | None:
+    """How many pictures of these (width, height) are cropped, padded or stretched, and how much, for a log.
+
+    `size` is the (height, width) of the images, and `option` the start of the setting: `dataset.resize=`. None if no
+    picture changes noticeably.
+    """
+    target = size[1] / size[0]
+    # The shorter of the two shapes, as a share of the longer: what a crop keeps, and what a picture with bars covers.
+    kept = {one: min(one[0] / one[1], target) / max(one[0] / one[1], target) for one in sizes}
+    changed = {one: 1 - share for one, share in kept.items() if 1 - share >= _NOTICEABLE}
+    count = sum(sizes[one] for one in changed)
+    if not count:
+        return None
+    pictures = f"{count:,} of {sizes.total():,} pictures"
+    average = 100 * sum(sizes[one] * lost for one, lost in changed.items()) / count
+    shares = f"{average:.0f} % on average, {100 * max(changed.values()):.0f} % at most"
+    if resize == "crop":
+        return f"{option}crop cuts off a part of {pictures} ({shares}); {option}pad keeps all of it"
+    if resize == "pad":
+        return f"{option}pad adds black bars to {pictures} ({shares} of the image); {option}crop adds none"
+    factor = 1 / (1 - max(changed.values()))
+    return f"{option}stretch changes the proportions of {pictures} (by a factor of {factor:.2g} at most)"
+
+
+def unnecessary_changes(
+    sizes: Counter[tuple[int, int]], *, grey: bool, channels: int, size: tuple[int, int]
+) -> str | None:
+    """A hint if all pictures are grey and are read as colours, or are all smaller than `size`; None otherwise.
+
+    `sizes` counts the pictures by (width, height); `size` is the (height, width) of the images.
+    """
+    found, overrides = [], []
+    if grey and channels > 1:
+        found.append("grey")
+        overrides.append("dataset.channels=1")
+    (width, height), *others = sizes
+    if not others and (height, width) != size and height <= size[0] and width <= size[1]:
+        found.append(f"{width}x{height} pixels")
+        overrides.append(f'"dataset.size=[{height},{width}]"')
+    if not found:
+        return None
+    return f"all {sizes.total():,} pictures are {' and '.join(found)}; {' '.join(overrides)} keeps them so"
 
 
 def white_problems(facts: Counter[PictureFacts], *, white: float | None, key: str) -> Iterator[str]:

@@ -88,8 +88,14 @@ class Loss(nn.Module):
         """The loss of each image, (B,), in the unit `unit`.
 
         `corrupted`, bool and broadcastable to (B, C, H, W), marks where the noise changed the input; None: nowhere.
+
+        Raises:
+            ValueError: `per_pixel` has the wrong shape.
         """
         losses = self.per_pixel(raw, reconstruction, target)
+        if losses.shape != target.shape:
+            shapes = f"shape {tuple(losses.shape)}, but has to give {tuple(target.shape)}"
+            raise ValueError(f"per_pixel of {type(self).__name__} gives {shapes}, a number for each pixel")
         if not self.emphasis.even:
             alpha, beta = self.emphasis
             losses = losses * (beta if corrupted is None else torch.where(corrupted, alpha, beta))

@@ -196,7 +196,7 @@ def test_white_is_what_the_setting_says(tmp_path: Path, dtype: type) -> None:
     found = whole(tmp_path / "picture.tif", channels=1, size=(8, 8), white=100)
     assert found.image[0, 0].tolist() == [0, 3, 5, 128, 252, 255, 255, 255]  # round(255 * value / 100), to the even
     kinds = {np.uint8: "8 bits", np.float32: "floating-point numbers"}
-    assert found.facts == PictureFacts(kinds.get(dtype, "integers of more than 8 bits"), 0, 250, 1)  # type: ignore[arg-type]
+    assert found.facts == PictureFacts(kinds.get(dtype, "integers of more than 8 bits"), 0, 250, 1, (8, 8))  # type: ignore[arg-type]
 
 
 def test_white_applies_to_each_colour_and_leaves_transparent_pixels_white(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_numbers_below_black_are_clipped(tmp_path: Path) -> None:
     Image.fromarray(np.array([[-1.0, 0.0, 0.25, 1.0]] * 4, dtype=np.float32)).save(tmp_path / "picture.tif")
     found = whole(tmp_path / "picture.tif", channels=1, size=(4, 4), white=1)
     assert found.image[0, 0].tolist() == [0, 0, 64, 255]
-    assert found.facts == PictureFacts("floating-point numbers", -1, 1, 1)
+    assert found.facts == PictureFacts("floating-point numbers", -1, 1, 1, (4, 4))
 
 
 def test_the_range_is_that_of_the_file_and_not_of_the_small_image(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_the_range_is_that_of_the_file_and_not_of_the_small_image(tmp_path: Path
     image.putpixel((5, 5), 200)
     image.save(tmp_path / "star.png")
     Image.new("RGB", (16, 8), BLUE).save(tmp_path / "blue.png")
-    assert whole(tmp_path / "star.png", size=(2, 2)).facts == PictureFacts("8 bits", 3, 200, 1)
+    assert whole(tmp_path / "star.png", size=(2, 2)).facts == PictureFacts("8 bits", 3, 200, 1, (64, 64))
     found = whole(tmp_path / "blue.png", channels=1)
     assert found.image.max() == 29
     assert found.facts.brightest == 255
@@ -242,6 +242,10 @@ def test_a_picture_is_rotated_by_its_exif_orientation(
     exif = Image.Exif()
     exif[0x0112] = orientation
     quarters().resize((64, 32), Image.Resampling.NEAREST).save(tmp_path / name, exif=exif, quality=95)
+    turned = orientation in {5, 6, 7, 8}
+    assert whole(tmp_path / name, size=(2, 2)).facts.size == (
+        (32, 64) if turned else (64, 32)
+    )  # a JPEG is read smaller
     size = (64, 32) if orientation > 4 else (32, 64)
     assert near(corners(read(tmp_path / name, size=size)), expected, tolerance=12)
 

@@ -218,7 +218,7 @@ def test_the_classes_and_the_size_of_each_split_are_logged(tmp_path: Path, caplo
     caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
     paint(tmp_path, *(f"train/{name}/{number}.png" for name in ("ants", "bees") for number in range(4)))
     paint(tmp_path, "val/ants/1.png", "val/wasps/1.png")
-    build(tmp_path, validation_fraction=0.25)
+    build(tmp_path, validation_fraction=0.25, channels=1)
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path} has no folder test, so val is the test split",
         f"reading 10 pictures from {tmp_path}",
@@ -260,7 +260,7 @@ def test_other_files_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     for name in ("notes.txt", "list.txt", "photo.heic"):
         (tmp_path / name).write_bytes(b"something")
     caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
-    assert brightness(build(tmp_path)) == painted
+    assert brightness(build(tmp_path, channels=1)) == painted
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path} has 3 other files, which are skipped: 2 .txt, 1 .heic",
         f"reading 4 pictures from {tmp_path}",
@@ -607,3 +607,65 @@ def test_pictures_are_read_as_the_settings_say(tmp_path: Path) -> None:
     assert torch.equal(cropped[0, :, 0, 0], torch.tensor([0, 255, 0], dtype=torch.uint8))
     assert padded[0, :, 3].max() == 0
     assert padded[0, 0, 8, 0] == 255
+
+
+@pytest.mark.parametrize(
+    ("resize", "line"),
+    [
+        # 40x32 to a square: 32/40 of the width is left; 16x64: a quarter of the height.
+        (
+            "crop",
+            "crop cuts off a part of 4 of 6 pictures (34 % on average, 75 % at most); dataset.resize=pad keeps all of",
+        ),
+        (
+            "pad",
+            "pad adds black bars to 4 of 6 pictures (34 % on average, 75 % at most of the image); dataset.resize=crop",
+        ),
+        ("stretch", "stretch changes the proportions of 4 of 6 pictures (by a factor of 4 at most)"),
+    ],
+)
+def test_the_log_says_once_how_pictures_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, resize: str, line: str
+) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    for number, size in enumerate([(40, 32), (40, 32), (40, 32), (16, 64), (64, 64), (301, 300)]):
+        Image.new("RGB", size, (9, 200, 9)).save(tmp_path / f"{number}.png")
+    build(tmp_path, resize=resize, size=[32, 32])
+    assert caplog.text.count(f"dataset.resize={line}") == 1
+
+
+@pytest.mark.parametrize(
+    ("picture", "changes", "hint"),
+    [
+        (
+            ("L", (28, 28)),
+            {},
+            'all 4 pictures are grey and 28x28 pixels; dataset.channels=1 "dataset.size=[28,28]" keeps them so',
+        ),
+        (("L", (40, 28)), {"channels": 1}, 'all 4 pictures are 40x28 pixels; "dataset.size=[28,40]" keeps them so'),
+        (("RGB", (80, 80)), {}, "all 4 pictures are grey; dataset.channels=1 keeps them so"),
+        (("L", (80, 28)), {"channels": 1}, None),
+        (("L", (64, 64)), {"channels": 1}, None),
+    ],
+)
+def test_a_hint_names_the_settings_that_keep_pictures_as_they_are(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    picture: tuple[str, tuple[int, int]],
+    changes: dict[str, object],
+    hint: str | None,
+) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    for number in range(4):
+        Image.new("L", picture[1], 50 * number + 90).convert(picture[0]).save(tmp_path / f"{number}.png")
+    build(tmp_path, size=[64, 64], resize="stretch", **changes)
+    found = [record.getMessage() for record in caplog.records if "keeps them so" in record.getMessage()]
+    assert found == ([] if hint is None else [hint])
+
+
+def test_one_picture_with_colour_needs_three_channels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    paint(tmp_path, *loose(5))
+    Image.new("RGB", (12, 8), (200, 200, 201)).save(tmp_path / "picture 002.png")
+    build(tmp_path)
+    assert "grey" not in caplog.text

@@ -114,7 +114,7 @@ NUMBER, CHOICE = "it must be a whole number of at least 1", "it must be one of"
         ("linear", "code_size", 0, NUMBER),
         ("linear", "output", "softmax", f"{CHOICE} identity, sigmoid, tanh"),
         ("linear", "code_activation", "gelu", f"{CHOICE} identity, relu, sigmoid, tanh"),
-        ("linear", "initialization", "zeros", f"{CHOICE} torch_default, xavier, kaiming"),
+        ("linear", "initialization", "zeros", f"{CHOICE} auto, torch_default, xavier, kaiming"),
         ("residual", "upsampling", "cubic", f"{CHOICE} transposed, nearest, bilinear, pixel_shuffle"),
         ("residual", "layers_per_block", 0, NUMBER),
         ("mlp", "dropout", 1.0, "it must be a number of at least 0 and below 1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from autoenc.models.architectures.architecture import EncoderDecoder
 from autoenc.models.architectures.initialization import Initialization, initialise
 from autoenc.models.architectures.upsampling import SubPixelConv2d
 from autoenc.models.layers import TiedLinear, weighted_layers
-from tests.models.architectures.architecture_cases import CASES, Case, architecture, build
+from tests.models.architectures.architecture_cases import CASES, CONVOLUTIONAL, Case, architecture, build
 
 LAWS: tuple[Initialization, ...] = get_args(Initialization)
 
@@ -79,6 +79,8 @@ def test_the_laws(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, inputs: flo
         bound = gain * math.sqrt(6 / (inputs + outputs))
         assert layer.weight.abs().max().item() == pytest.approx(bound, rel=0.01)
         assert layer.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+    drawn(layer, "auto")
+    assert layer.weight.std().item() == pytest.approx(math.sqrt(1 / inputs), rel=0.05)
     drawn(layer, "kaiming")
     assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / inputs), rel=0.05)
     assert layer.weight.mean().item() == pytest.approx(0, abs=0.01)
@@ -109,6 +111,36 @@ def test_xavier_is_wider_for_logistic_units(activation: str, gain: float) -> Non
     model = build(architecture("mlp", hidden=[90], activation=activation, initialization="xavier"), (1, 20, 20))
     (_, first), *_ = weighted_layers(model.encoder)
     assert first.weight.abs().max().item() == pytest.approx(gain * math.sqrt(6 / (400 + 90)), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("settings", "inner", "code"),
+    [
+        ({"activation": "relu"}, math.sqrt(2), 1),
+        ({"activation": "gelu", "code_activation": "sigmoid"}, math.sqrt(2), 4),
+        ({"activation": "sigmoid", "code_activation": "relu"}, 4, math.sqrt(2)),
+        ({"activation": "relu", "batch_norm": True, "dropout": 0.5}, math.sqrt(2), 1),
+        ({"activation": "tanh"}, 1, 1),
+    ],
+)
+def test_auto_scales_each_layer_for_the_units_that_follow_it(
+    settings: dict[str, Any], inner: float, code: float
+) -> None:
+    chosen = architecture("mlp", hidden=[500, 400], **{"code_size": 300, "initialization": "auto", **settings})
+    model = build(chosen, (1, 20, 20))
+    found = [layer for half in (model.encoder, model.decoder) for _, layer in weighted_layers(half)]
+    gains = [layer.weight.std().item() * math.sqrt(layer.weight.shape[1]) for layer in found]
+    assert gains == pytest.approx([inner, inner, code, inner, inner, 1], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["conv", "residual", "fully_connected", "mlp", "conv_linear", "linear"])
+def test_auto_keeps_the_size_of_what_it_is_given(name: str) -> None:
+    """The outputs before the last activation are neither vanishing nor far into a sigmoid's flat part."""
+    sizes = {"fully_connected": {"hidden_sizes": [200, 100]}, "mlp": {"hidden": [200, 100]}}
+    wide = {"channels": [64, 128]} if name in CONVOLUTIONAL else sizes.get(name, {})
+    model = build(architecture(name, code_size=50, initialization="auto", **wide), (1, 16, 16))
+    raw = model(torch.randn(64, 1, 16, 16)).raw
+    assert 0.3 < raw.std().item() < 3
 
 
 def test_a_layer_without_an_initialization_is_refused() -> None:

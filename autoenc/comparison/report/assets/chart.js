@@ -24,9 +24,9 @@ function numberAxis(values, { log, label, zero = false }) {
   first -= touchesZero ? 0 : padding;
   last += padding;
   [low, high] = [back(first), back(last)];
+  const scale = useLog ? " (log scale)" : log && finite.length > 0 ? " (linear: not all values are above zero)" : "";
   return {
-    label, log: useLog, low, high,
-    refusedLog: log && !positive && finite.length > 0,
+    label: label + scale, low, high,
     place: (value) => (forward(value) - first) / (last - first),
     value: (place) => back(first + place * (last - first)),
     ticks: (count) => (useLog ? logTicks(low, high, count) : linearTicks(low, high, count, least)).map((value) => [value, onAxis(value)]),
@@ -35,7 +35,7 @@ function numberAxis(values, { log, label, zero = false }) {
 
 function categoryAxis(names, { label }) {
   return {
-    label, log: false, categories: names,
+    label, categories: names,
     place: (name) => (names.indexOf(name) + 0.5) / names.length,
     value: (place) => names[Math.max(0, Math.min(names.length - 1, Math.floor(place * names.length)))],
     ticks: () => names.map((name) => [name, name]),
@@ -53,19 +53,23 @@ function linearTicks(low, high, count, least = 0) {
   return ticks;
 }
 
-/** Powers of ten; between few of them also twos and fives; in less than half a decade, even steps. */
+const LOG_STEPS = [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]]; // in a decade
+
+/** Places in each decade, as many as there is room for; of many decades, only some. */
 function logTicks(low, high, count) {
-  const decades = Math.log10(high / low);
-  if (decades < 0.5) return linearTicks(low, high, count);
-  const factors = decades <= count / 3 ? [1, 2, 5] : [1];
-  const every = Math.max(1, Math.ceil(decades / count));
-  const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
-    if (power % every) continue;
-    ticks.push(...factors.map((factor) => Number((factor * 10 ** power).toPrecision(3))));
+  const most = Math.max(count, 5);
+  for (const steps of LOG_STEPS) {
+    const ticks = powersBetween(low, high).flatMap((power) => steps.map((step) => Number((step * 10 ** power).toPrecision(3))));
+    const inside = ticks.filter((value) => value >= low * 0.999 && value <= high * 1.001);
+    if (inside.length <= most) return inside.length > 2 ? inside : linearTicks(low, high, count);
   }
-  const inside = ticks.filter((value) => value >= low * 0.999 && value <= high * 1.001);
-  return inside.length > 1 ? inside : linearTicks(low, high, count);
+  const every = Math.ceil(powersBetween(low, high).length / most);
+  return powersBetween(low, high).filter((power) => power % every === 0).map((power) => 10 ** power).filter((value) => value >= low && value <= high);
+}
+
+function powersBetween(low, high) {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  return Array.from({ length: last - first + 1 }, (_, place) => first + place);
 }
 
 /**
@@ -74,7 +78,7 @@ function logTicks(low, high, count) {
  * @param {{width: number, height: number, x: object, y: object, name: string}} plan
  */
 function chartFrame({ width, height, x, y, name }) {
-  const yTicks = y.ticks(Math.max(3, Math.floor(height / 60)));
+  const yTicks = y.ticks(Math.max(3, Math.floor(height / 50)));
   const longest = Math.max(...yTicks.map(([, text]) => text.length), 1);
   const box = { left: Math.min(width * 0.4, 16 + longest * CHARACTER), top: 30, right: 12, bottom: 50 };
   box.width = Math.max(60, width - box.left - box.right);

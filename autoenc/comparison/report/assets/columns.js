@@ -2,7 +2,7 @@
 
 const MOST_SETTINGS_AT_FIRST = 8;
 const METRICS_AT_FIRST = [
-  "test.mse", "test.denoising_mse", "test.loss", "test.elbo_nats", "test.nll_nats", "test.kl_nats", "test.psnr", "test.ssim",
+  "test.mse", "test.mae", "test.denoising_mse", "test.denoising_mae", "test.loss", "test.elbo_nats", "test.nll_nats", "test.kl_nats", "test.psnr", "test.ssim",
   "test.pca_mse", "test.linear_denoising_mse", "test.noise_mse", "validation.mse", "validation.denoising_mse", "validation.elbo_nats",
   "parameters", "code_size", "best_epoch", "seconds.training",
 ];
@@ -12,7 +12,7 @@ function tableColumns() {
   const ofSettings = [...settings.values()].map((setting) => ({
     key: setting.key, title: setting.key, short: setting.key.split(".").at(-1), prefix: setting.key.split(".").slice(0, -1).join("."),
     group: "settings", shown: first.has(setting.key), metric: null,
-    value: setting.of, text: (run) => asSet(setting.of(run)), numeric: runs.every((run) => isNumberOrMissing(setting.of(run))),
+    value: setting.of, text: (run) => settingText(setting.key, setting.of(run)), numeric: runs.every((run) => isNumberOrMissing(setting.of(run))),
   }));
   const ofMetrics = [...metrics.values()].map((metric) => {
     const [split, ...rest] = metric.key.split(".");
@@ -22,8 +22,9 @@ function tableColumns() {
     };
   });
   const main = ofMetrics.find((column) => column.key === data.mainMetric);
-  const isBeside = (column) => column.group === main?.group;
-  return [...ofSettings, ...ofMetrics.filter(isBeside), ...ofMetrics.filter((column) => !isBeside(column))]; // the ranking columns are first
+  const place = (column) => (column === main ? 0 : column.group === main?.group ? 1 : column.metric.key.includes(".") ? 2 : 4);
+  const placed = [...ofMetrics.map((column) => [place(column), column]), ...ofSettings.map((column) => [3, column])];
+  return placed.sort(([a], [b]) => a - b).map(([, column]) => column); // the ranking metric is first, the other scores follow
 }
 
 function isNumberOrMissing(value) {

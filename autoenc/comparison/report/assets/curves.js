@@ -28,8 +28,8 @@ function buildCurves() {
   place.append(
     element(
       "div", { class: "tools" },
-      names.length > 1 ? selectBox("Of", { options: names.map((name) => [name, name]), value: names[0], change: choose }) : null,
-      withSeconds ? choice("By", { options: [["epoch", "epoch"], ["seconds", "seconds"]], value: "epoch", change: set("x") }) : null,
+      names.length > 1 ? selectBox("Metric", { options: names.map((name) => [name, name]), value: names[0], change: choose }) : null,
+      withSeconds ? choice("Against", { options: [["epoch", "epoch"], ["seconds", "seconds"]], value: "epoch", change: set("x") }) : null,
       checkbox("training", { checked: true, change: set("train") }),
       checkbox("validation", { checked: true, change: set("validation") }),
       log,
@@ -40,7 +40,7 @@ function buildCurves() {
 }
 
 function curveCharts() {
-  const lines = store.chosen.flatMap(linesOf);
+  const lines = linesWithMeans(store.chosen);
   if (!lines.length) return [element("p", { class: "note" }, store.selected.size ? "None of the selected runs has such a curve." : "Select runs in the table.")];
   const byUnit = groupBy(lines, (line) => line.unit);
   const several = byUnit.size > 1;
@@ -51,10 +51,45 @@ function curveCharts() {
 }
 
 function curvesNote(lines) {
-  const dashed = lines.some((line) => line.dashed);
-  const solid = lines.some((line) => !line.dashed);
-  if (dashed && solid) return "Solid: validation; dashed: training. A run without a validation split has its training curve solid.";
-  return lines.some((line) => line.split === "validation") ? "Validation." : "Training.";
+  const splits = ["validation", "train"].filter((split) => lines.some((line) => line.split === split));
+  const words = { validation: "Solid: validation", train: "dashed: training" };
+  const means = lines.some((line) => line.isMean) ? " Strong lines: means over the seeds of a setting; faint lines: its runs." : "";
+  return `${capitalized(splits.map((split) => words[split]).join("; "))}${splits.length ? "." : ""}${means}`;
+}
+
+function capitalized(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** The lines of runs and, for the settings with several seeds, of their means. */
+function linesWithMeans(chosen) {
+  const lines = chosen.flatMap(linesOf);
+  if (!groups || store.colorBy === "run") return lines;
+  const found = [...groupBy(lines, (line) => `${groupOf(line.run).index} ${line.split} ${line.unit}`).values()];
+  const means = found.filter((some) => haveSeveralSeeds(some.map((line) => line.run))).map(meanOf);
+  const averaged = new Set(means.flatMap((mean) => mean.of));
+  return [...lines.map((line) => ({ ...line, isSeed: averaged.has(line) })), ...means];
+}
+
+/** The mean of lines where all of them are known, at the places of the first; between its points, a line is straight. */
+function meanOf(some) {
+  const [first] = some;
+  const known = some.map((line) => line.points.filter(([x, y]) => x !== null && y !== null));
+  const points = known[0].map(([x]) => {
+    const values = known.map((points) => valueAt(points, x));
+    return [x, values.includes(null) ? null : average(values)];
+  });
+  return { ...first, of: some, points, isMean: true };
+}
+
+function valueAt(points, x) {
+  const right = points.findIndex((point) => point[0] >= x);
+  if (right < 0) return null;
+  const [end, height] = points[right];
+  if (end === x) return height;
+  if (right === 0) return null;
+  const [start, low] = points[right - 1];
+  return low + ((height - low) * (x - start)) / (end - start);
 }
 
 /** The lines of a run: points of x and y, with null where a value is missing. */
@@ -65,14 +100,13 @@ function linesOf(run) {
   if (!xs) return [];
   const unit = curve.units[data.curves.names.indexOf(name)] ?? "";
   const series = new Map(Object.entries(curve.series)); // a run may call one "constructor"
-  const both = series.has(`validation/${name}`) && series.has(`train/${name}`);
   const found = [];
   for (const [split, key] of [["validation", `validation/${name}`], ["train", `train/${name}`], ["", name]]) {
     const values = series.get(key);
     if (!values || (split && !curveView[split])) continue;
     const points = values.map((value, place) => [xs[place], value]);
     if (!points.some(([, value]) => value !== null)) continue;
-    found.push({ run, split, unit, points, dashed: split === "train" && both, look: looks.of(run) });
+    found.push({ run, split, unit, points, dashed: split === "train", look: looks.of(run) });
   }
   return found;
 }
@@ -82,14 +116,13 @@ function drawCurves(lines, { unit, width }) {
   const ys = lines.flatMap((line) => line.points.map(([, y]) => y));
   const x = numberAxis(xs, { log: false, zero: curveView.x === "seconds", label: curveView.x === "epoch" ? "epoch" : "seconds of training" });
   const y = numberAxis(ys, { log: curveView.log, label: labelled(curveView.name, unit) });
-  if (y.refusedLog) y.label += " (linear: not all values are above zero)";
   const height = Math.round(Math.max(260, Math.min(460, width * 0.5)));
   const frame = chartFrame({ width, height, x, y, name: `${curveView.name} by ${curveView.x}, ${plural(lines.length, "curve")}` });
   const many = lines.length > 30;
   for (const line of lines) {
     line.pixels = line.points.map(([a, b]) => (a === null || b === null ? null : [frame.px(a), frame.py(b)]));
-    line.node = paint(shape("path", { class: `curve${line.dashed ? " dashed" : ""}${many ? " thin" : ""}`, d: pathThrough(line.pixels) }), line.look);
-    line.end = line.dashed ? null : endMark(line);
+    line.node = paint(shape("path", { class: `curve${line.dashed ? " dashed" : ""}${many ? " thin" : ""}${line.isSeed ? " seed" : ""}`, d: pathThrough(line.pixels) }), line.look);
+    line.end = line.isSeed ? null : endMark(line);
   }
   frame.plot.append(...lines.map((line) => line.node), ...lines.map((line) => line.end).filter(Boolean));
   const highlight = (indices) => {
@@ -134,10 +167,10 @@ function followCurves(frame, lines, highlight) {
       leave();
       return;
     }
-    highlight(new Set([found.line.run.index]));
+    highlight(new Set((found.line.of ?? [found.line]).map((line) => line.run.index)));
     const [a, b] = found.line.points[found.place];
     const split = { train: "training", validation: "validation" }[found.line.split] ?? "";
-    tip.show(event, found.line.run.label, `${split} ${curveView.name} ${measured(b)}`.trim(), `${curveView.x} ${measured(a)}`);
+    tip.show(event, found.line.isMean ? `mean of ${groupLabel(found.line.of.map((line) => line.run))}` : found.line.run.label, `${split} ${curveView.name} ${measured(b)}`.trim(), `${curveView.x} ${measured(a)}`);
   };
   const leave = () => {
     highlight(null);

@@ -48,7 +48,7 @@ function differencesTable(compared, rows, name) {
       "tr", {}, element("th", { scope: "row" }, setting.key),
       ...compared.map((run) => {
         const value = setting.of(run);
-        return element("td", { class: keyOf(value) === most ? "usual" : "odd", title: value === undefined ? "this run has no such setting" : null }, asSet(value));
+        return element("td", { class: keyOf(value) === most ? "usual" : "odd", title: value === undefined ? "this run has no such setting" : null }, settingText(setting.key, value));
       }),
     );
   });
@@ -83,6 +83,6 @@ function sharedTable(compared, differing) {
   if (!pairs.length) return null;
   return element(
     "details", {}, element("summary", {}, `${plural(pairs.length, "setting")} that they share`),
-    element("dl", { class: "shared" }, ...pairs.map(([key, value]) => element("div", {}, element("dt", {}, key), element("dd", {}, asSet(value))))),
+    element("dl", { class: "shared" }, ...pairs.map(([key, value]) => element("div", {}, element("dt", {}, key), element("dd", {}, settingText(key, value))))),
   );
 }

@@ -155,16 +155,36 @@ function drawPanels() {
   });
 }
 
-window.addEventListener("beforeprint", () => panels.forEach((entry) => entry.now()));
-
 /** Calls back with the width of an element, at once and whenever it changes. */
 function withWidth(node, draw) {
   let last = 0;
-  new ResizeObserver(() => {
+  node.fit = () => {
     const width = Math.floor(node.clientWidth);
     if (width > 0 && width !== last) {
       last = width;
       draw(width);
     }
-  }).observe(node);
+  };
+  new ResizeObserver(node.fit).observe(node);
+}
+
+// Printing: everything is drawn in the width of a page, and wide tables are made smaller until they fit.
+
+window.addEventListener("beforeprint", () => {
+  panels.forEach((entry) => entry.now());
+  document.documentElement.classList.add("printing");
+  fitCharts();
+  for (const table of document.querySelectorAll("table")) {
+    table.style.setProperty("zoom", Math.min(1, table.parentElement.clientWidth / table.scrollWidth));
+  }
+});
+
+window.addEventListener("afterprint", () => {
+  document.documentElement.classList.remove("printing");
+  for (const table of document.querySelectorAll("table")) table.style.removeProperty("zoom");
+  fitCharts();
+});
+
+function fitCharts() {
+  for (const node of document.querySelectorAll(".chart-box")) node.fit?.();
 }

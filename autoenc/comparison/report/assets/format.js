@@ -33,6 +33,11 @@ function measured(value) {
   return value.toPrecision(4).replace("-", MINUS);
 }
 
+/** Two digits of a very small or large number. */
+function exponential(value) {
+  return value.toExponential(1).replace("e+", "e").replaceAll("-", MINUS);
+}
+
 /** A number on an axis, as short as possible. */
 function onAxis(value) {
   if (value === 0) return "0";

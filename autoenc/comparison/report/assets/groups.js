@@ -27,18 +27,21 @@ function estimateOf(metric, some) {
   const [mean, n] = [average(values), values.length];
   const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1));
   const half = n > 1 ? (data.groups.t[Math.min(n, data.groups.t.length + 1) - 2] * spread) / Math.sqrt(n) : null;
-  return { mean, half, n, partial: n < new Set(some.map(seedOf)).size };
+  return { mean, half, n, sd: n > 1 ? spread : null, partial: n < new Set(some.map(seedOf)).size };
 }
 
 function average(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+const MOST_DIGITS = 6;
+
 /** `0.0506 ± 0.0011`: two digits of the interval. */
 function withInterval({ mean, half }) {
   if (!(half > 1e-12 * Math.abs(mean))) return measured(mean); // a single seed, or a number that no seed changes
   const decimals = 1 - Math.floor(Math.log10(half));
-  if (decimals > 9 || half >= 1e7) return `${measured(mean)} \u00b1 ${measured(half)}`;
+  const digits = decimals + Math.ceil(Math.log10(Math.abs(mean) || half)); // of the mean
+  if (digits > MOST_DIGITS || half >= 1e7) return `${measured(mean)} \u00b1 ${exponential(half)}`;
   const written = (value) => value.toLocaleString("en-US", { minimumFractionDigits: Math.max(0, decimals), maximumFractionDigits: Math.max(0, decimals) });
   return `${written(mean)} \u00b1 ${written(half)}`.replaceAll("-", MINUS);
 }
@@ -58,6 +61,6 @@ function groupText(metric, some) {
 
 /** The value of a setting that all runs of a group share, else its first values. */
 function groupSetting(setting, some) {
-  const values = [...new Set(some.map((run) => asSet(setting.value(run))))];
+  const values = [...new Set(some.map((run) => settingText(setting.key, setting.value(run))))];
   return values.length > 4 ? `${values.slice(0, 3).join(", ")}, \u2026` : values.join(", ");
 }

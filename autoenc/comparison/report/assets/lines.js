@@ -30,7 +30,7 @@ function baselinePoints(points) {
   if (!baseline) return [];
   const known = points.filter((point) => isFiniteNumber(baseline.of(point.run)));
   const dataset = settings.get("dataset");
-  const kind = (run) => (error.sections.length > 1 ? (dataset ? asSet(dataset.of(run)) : error.sectionOf(run)) : "");
+  const kind = (run) => (error.sections.length > 1 ? (dataset ? settingText(dataset.key, dataset.of(run)) : error.sectionOf(run)) : "");
   return [...groupBy(known, (point) => kind(point.run))].flatMap(([series, group]) =>
     meansByX(group.map((point) => ({ x: point.x, y: baseline.of(point.run) }))).map((mean) => ({ ...mean, series })),
   );

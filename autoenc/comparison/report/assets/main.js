@@ -6,7 +6,7 @@ function buildHeader() {
   byId("title").textContent = data.title;
   const made = new Date(data.made);
   const when = made.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
-  byId("made").append("Made ", element("time", { datetime: data.made }, when), `; ${plural(runs.length, "run")}, in the state of that time.`);
+  byId("made").append("Made ", element("time", { datetime: data.made }, when), `; ${plural(runs.length, "run")}, as of that time.`);
   const count = groupBy(runs, (run) => run.state);
   for (const state of STATES.filter((name) => count.has(name))) {
     byId("states").append(element("li", { class: `badge ${state}` }, `${count.get(state).length} ${state}`));

@@ -2,6 +2,7 @@
 
 const mapView = { run: null, blend: true, behind: "both", at: null };
 const NARROW = 700; // as in the style
+const NAME_HEIGHT = 17; // pixels
 const MAP_STEP = 1 / 60; // of a side, for an arrow key; with shift, eight times as far
 
 function buildMap() {
@@ -32,15 +33,16 @@ function buildMap() {
 
 function drawMap(holder) {
   const map = data.maps.find((found) => found.run === mapView.run);
-  holder.classList.toggle("on-images", mapView.behind === "both" && Boolean(map.points));
   const side = element("div", { class: "map-side" });
   const chart = element("div", { class: "map-chart chart-box" });
   const view = decodedView(map);
   side.append(view.node, classLegend(map), element("p", { class: "note" }, mapNote(map)));
   holder.replaceChildren(chart, side);
+  const draw = (width) => drawPlane(chart, { map, width: Math.min(width, 640), view });
+  withWidth(chart, draw);
   spritePixels(map.sprite).then((pixels) => {
     view.pixels = pixels;
-    withWidth(chart, (width) => drawPlane(chart, { map, width: Math.min(width, 640), view }));
+    view.again();
   });
 }
 
@@ -121,7 +123,9 @@ function decodedView(map) {
   canvas.id = "decoded";
   const words = element("output", { class: "code", id: "code", "aria-live": "polite" });
   const view = { pixels: null, node: element("div", { class: "decoded" }, canvas, words) };
+  view.again = () => {};
   view.show = (across, up, [right, top]) => {
+    view.again = () => view.show(across, up, [right, top]);
     words.textContent = `code (${measured(across)}, ${measured(up)})`;
     if (!view.pixels) return;
     const column = right * map.columns - 0.5;
@@ -183,14 +187,46 @@ function codeMarks(map, box) {
     const y = box.top + (1 - places.getUint16(4 * point + 2, true) / 65535) * box.height;
     paths[label] += `M${x.toFixed(1)} ${y.toFixed(1)}h0`;
   });
-  return paths.map((path, label) => paint(shape("path", { class: "codes", d: path }), { color: `color-${label % COLORS}` })).filter((node) => node.getAttribute("d"));
+  const drawn = paths.map((path, label) => ({ path, label })).filter(({ path }) => path);
+  const dots = drawn.flatMap(({ path, label }) => [
+    shape("path", { class: "codes edge", d: path }),
+    paint(shape("path", { class: "codes", d: path }), classLook(label)),
+  ]);
+  return [...dots, ...classNames(map, labels, places, box)];
+}
+
+function classLook(label) {
+  return { color: `color-${label % COLORS}`, mark: 0 };
+}
+
+/** The name of each class at the median of its codes; a name that would cover another moves down. */
+function classNames(map, labels, places, box) {
+  const names = map.classes.flatMap((name, label) => {
+    const of = [...labels.keys()].filter((point) => labels[point] === label);
+    if (!of.length) return [];
+    const [across, up] = [0, 2].map((offset) => median(of.map((point) => places.getUint16(4 * point + offset, true) / 65535)));
+    return [{ name: clipped(name, 90), x: box.left + across * box.width, y: box.top + (1 - up) * box.height }];
+  });
+  const placed = [];
+  for (const each of names.sort((a, b) => a.y - b.y)) {
+    const half = (other) => ((each.name.length + other.name.length) * CHARACTER) / 2 + 4;
+    for (const other of placed) {
+      if (Math.abs(other.x - each.x) < half(other) && each.y - other.y < NAME_HEIGHT) each.y = other.y + NAME_HEIGHT;
+    }
+    placed.push(each);
+  }
+  return placed.map(({ name, x, y }) => shape("text", { class: "class-name", x, y, dy: "0.35em", "text-anchor": "middle" }, name));
+}
+
+function median(values) {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 function classLegend(map) {
   if (!map.points) return null;
   return element(
     "ul", { class: "legend classes", "aria-label": "Classes" },
-    ...map.classes.map((name, label) => element("li", {}, element("span", { class: "legend-entry" }, swatch({ color: `color-${label % COLORS}`, mark: 0 }), element("span", {}, name)))),
+    ...map.classes.map((name, label) => element("li", {}, element("span", { class: "legend-entry" }, swatch(classLook(label)), element("span", {}, name)))),
   );
 }
 

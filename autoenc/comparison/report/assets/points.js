@@ -95,10 +95,10 @@ function pointTools(keys, changed) {
   };
   const across = [...[...settings.keys()].map((key) => [key, key, "settings"]), ...keys.map((key) => [key, key, "metrics"])];
   const controls = {
-    y: selectBox("Up", { options: keys.map((key) => [key, key]), value: pointView.y, change: set("y") }),
-    x: selectBox("Across", { options: across, value: pointView.x, change: set("x") }),
-    logY: checkbox("log up", { checked: pointView.logY, change: set("logY") }),
-    logX: checkbox("log across", { checked: pointView.logX, change: set("logX") }),
+    y: selectBox("Vertical", { options: keys.map((key) => [key, key]), value: pointView.y, change: set("y") }),
+    x: selectBox("Horizontal", { options: across, value: pointView.x, change: set("x") }),
+    logY: checkbox("log vertical", { checked: pointView.logY, change: set("logY") }),
+    logX: checkbox("log horizontal", { checked: pointView.logX, change: set("logX") }),
     lines: checkbox("lines", { checked: pointView.lines, change: set("lines") }),
   };
   const showView = () => {
@@ -151,7 +151,7 @@ function drawPoints(points, { unit, width }) {
   });
   const height = Math.round(Math.max(280, Math.min(480, width * 0.52)));
   const frame = chartFrame({ width, height, x, y, name: `${pointView.y} against ${pointView.x}, ${plural(points.length, "run")}` });
-  const along = (value) => frame.px(x.categories ? asSet(value) : value);
+  const along = (value) => frame.px(x.categories ? settingText(pointView.x, value) : value);
   if (pointView.bounds) frame.plot.append(...boundLines(frame, x, y));
   if (pointView.lines && !x.categories) frame.plot.append(...seriesLines(points, frame));
   if (baseline.length) frame.plot.append(...baselineMarks(baseline, frame));
@@ -207,10 +207,9 @@ function acrossAxis(points, baseline) {
   const values = points.map((point) => point.x);
   if (values.every((value) => typeof value === "number")) {
     const axis = numberAxis([...values, ...baseline.map((point) => point.x)], { log: pointView.logX, label });
-    if (axis.refusedLog) axis.label += " (linear: not all values are above zero)";
     return axis;
   }
-  const names = [...new Set(values)].sort((a, b) => inOrder(a, b, false)).map(asSet);
+  const names = [...new Set(values)].sort((a, b) => inOrder(a, b, false)).map((value) => settingText(pointView.x, value));
   return categoryAxis([...new Set(names)], { label });
 }
 
@@ -230,7 +229,7 @@ function followPoints(frame, points, highlight) {
       return;
     }
     highlight(new Set([nearest.run.index]));
-    const value = settings.has(pointView.x) ? asSet(nearest.x) : measured(nearest.x);
+    const value = settings.has(pointView.x) ? settingText(pointView.x, nearest.x) : measured(nearest.x);
     tip.show(event, nearest.run.label, `${pointView.y} ${measured(nearest.y)}`, `${pointView.x} ${value}`);
   };
   const leave = () => {

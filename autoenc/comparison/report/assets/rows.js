@@ -11,8 +11,20 @@ function rowOf(run, columns) {
     "th", { class: "run", scope: "row", title: run.name },
     element("label", {}, box, mark, element("span", { class: "run-text" }, name, badge, reason)),
   );
-  const cells = columns.map((column) => element("td", { class: column.numeric ? "number" : "text" }, column.text(run)));
+  const cells = columns.map((column) => element("td", { class: cellClass(column) }, column.text(run)));
   return { node: element("tr", { class: `state-${run.state}` }, head, ...cells), box, mark, cells };
+}
+
+function cellClass(column) {
+  return `${column.numeric ? "number" : "text"}${column.metric ? "" : " setting"}`;
+}
+
+/** The standard deviation over seeds, below a mean with an interval. */
+function deviationOf(metric, some) {
+  const found = metric.key.includes(".") ? estimateOf(metric, some) : null;
+  if (!(found?.sd > 1e-12 * Math.abs(found?.mean))) return null;
+  const decimals = Math.max(0, 1 - Math.floor(Math.log10(found.sd)));
+  return element("span", { class: "sd" }, `sd ${decimals > MOST_DIGITS ? exponential(found.sd) : found.sd.toFixed(decimals)}`);
 }
 
 /** The row of a setting with several seeds, and a button that shows its runs. */
@@ -27,14 +39,14 @@ function groupRowOf(some) {
     table.body.querySelector(`[data-group="${index}"] .open`).focus();
   }, { class: "open", "aria-expanded": String(open) });
   const unfinished = some.filter((run) => run.state !== "finished").length;
-  const name = element("span", { class: label.length <= SHORT_NAME ? "run-name short" : "run-name" }, element("bdi", {}, label));
+  const name = element("span", { class: label.length <= SHORT_NAME ? "run-name short" : "run-name", title: label }, element("bdi", {}, label));
   const badge = unfinished ? element("span", { class: "badge" }, `${unfinished} not finished`) : null;
   const head = element(
     "th", { class: "run", scope: "row" },
     element("label", {}, box, mark, element("span", { class: "run-text" }, name, badge)), seeds,
   );
   const cells = table.cells.map((column) =>
-    element("td", { class: column.numeric ? "number" : "text" }, column.metric ? groupText(column.metric, some) : groupSetting(column, some)),
+    element("td", { class: cellClass(column) }, ...(column.metric ? [groupText(column.metric, some), deviationOf(column.metric, some)] : [groupSetting(column, some)])),
   );
   return { node: element("tr", { class: "group", "data-group": index }, head, ...cells), box, mark, cells };
 }

@@ -14,6 +14,14 @@ const settings = new Map(
     return [key, { key, main, of: (run) => read[of[run.index]] }];
   }),
 );
+const labels = new Map(Object.entries(data.settings.labels).map(([key, texts]) => [key, new Map(Object.entries(texts))]));
+
+/** The value of a setting in words: `ReLU`, `VAE`. */
+function settingText(key, value) {
+  const text = asSet(value);
+  return labels.get(key)?.get(text) ?? text;
+}
+
 const mainSettings = [...settings.values()].filter((setting) => setting.main);
 const sharedSettings = new Map(data.settings.shared.map(([key, value]) => [key, settingOf(value)]));
 
@@ -122,7 +130,7 @@ function newLooks() {
   const bySetting = store.colorBy === "setting";
   const found = groupBy(chosen, (run) => (setting ? asSet(setting.of(run)) : bySetting ? groupOf(run) : run.index));
   const entries = [...found.values()].map((group) => ({
-    label: setting ? asSet(setting.of(group[0])) : bySetting ? groupLabel(group) : group[0].label,
+    label: setting ? settingText(setting.key, setting.of(group[0])) : bySetting ? groupLabel(group) : group[0].label,
     value: setting ? setting.of(group[0]) : null,
     runs: group,
   }));

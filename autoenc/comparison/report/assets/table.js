@@ -61,6 +61,7 @@ function tableTools() {
     "div", { class: "tools" },
     element("label", { class: "control grow" }, element("span", {}, "Filter"), box),
     stateFilter(),
+    settings.size ? checkbox("settings", { checked: true, change: (on) => table.node.classList.toggle("without-settings", !on) }) : null,
     groups ? checkbox("each run", { checked: false, change: (on) => { table.eachRun = on; drawRows(); } }) : null,
     element(
       "div", { class: "buttons", role: "group", "aria-label": "Select runs" },
@@ -110,7 +111,7 @@ function columnChooser() {
 /** A note on the order, with a warning if it ranks by the test split. */
 function rankingNote() {
   const { key } = table.sort;
-  const means = table.eachRun ? "" : "\u00b1: half of the 95 % interval of the mean over seeds, by Student's t.";
+  const means = table.eachRun ? "" : "\u00b1: half of the 95 % interval of the mean over seeds, by Student's t; sd: the standard deviation over seeds.";
   if (key === null) return ["Bold: the best of the runs shown.", means].join(" ");
   const split = [...metrics.values()].some((metric) => metric.sections.length > 1);
   const tests = metrics.get(key)?.better && key.startsWith("test.");
@@ -137,7 +138,7 @@ function drawTable() {
     element(
       "tr", { class: "groups" },
       element("td", { class: "run" }),
-      ...groups.map((group) => element("th", { colspan: group.span, scope: "colgroup" }, group.name)),
+      ...groups.map((group) => element("th", { colspan: group.span, scope: "colgroup", class: group.name === "settings" ? "setting" : null }, group.name)),
     ),
     element(
       "tr", {},
@@ -155,7 +156,7 @@ function headOf(column) {
   const unit = units.length > 1 ? "units differ" : units.length ? narrowUnit(units[0]) : "";
   const title = [column.key, ...units, ...(column.metric?.better ? [`${column.metric.better} is better`] : [])].join("\n");
   return element(
-    "th", { scope: "col", class: column.numeric ? "number" : "text", "aria-sort": ariaSort(column.key), title, "data-key": column.key },
+    "th", { scope: "col", class: cellClass(column), "aria-sort": ariaSort(column.key), title, "data-key": column.key },
     column.prefix ? element("span", { class: "prefix" }, column.prefix) : null,
     sortButton(column.key, column.short),
     unit ? element("span", { class: "unit" }, unit) : null,

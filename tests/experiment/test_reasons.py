@@ -1,0 +1,151 @@
+"""Why a model is worse than its baseline: hand-made histories, settings and reconstructions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoenc.experiment.reasons import reasons
+from autoenc.runs import RunRecord
+from tests.comparison.made_records import record
+from tests.conftest import Train
+
+LOSES = {"mse": 0.03, "pca_mse": 0.02}
+FLAT = [0.5, 0.2, 0.1, 0.1, 0.1]
+
+
+def curves(train: Sequence[float | None], validation: Sequence[float | None] | None = None) -> list[dict[str, Any]]:
+    held_out = train if validation is None else validation
+    pairs = enumerate(zip(train, held_out, strict=True), start=1)
+    return [{"epoch": epoch, "train/loss": one, "validation/loss": other} for epoch, (one, other) in pairs]
+
+
+def made(history: list[dict[str, Any]], *, config: dict[str, Any] | None = None, **changes: Any) -> RunRecord:
+    """A run of 5 epochs of a thousand batches."""
+    found = record(
+        "a", LOSES, history=history, epochs=5, images_per_second=12800.0, seconds={"training": 25.0}, **changes
+    )
+    defaults = {"architecture": {"name": "fully_connected", "code_size": 3}, "training": {"batch_size": 64}}
+    return dataclasses.replace(found, config={**found.config, **defaults, **(config or {})})
+
+
+def sentences(found: RunRecord, *, loses: bool = True) -> list[str]:
+    return [reason.sentence for reason in reasons(found, loses=loses)]
+
+
+def test_training_that_still_improves_is_too_short() -> None:
+    (found,) = reasons(made(curves([0.5, 0.4, 0.3, 0.25, 0.2])), loses=True)
+    assert found.sentence == "Training was still improving: the validation loss fell by 20 % in the last epoch."
+    assert "training.epochs=10" in found.explanation
+    long = [1 / (10 + epoch) for epoch in range(40)]
+    (found,) = reasons(made(curves(long, [None] * 40)), loses=True)
+    assert (
+        found.sentence == "Training was still improving: the training loss fell by 8.2 % over the last 4 of 40 epochs."
+    )
+
+
+def test_a_negative_log_likelihood_improves_too() -> None:
+    (found,) = sentences(made(curves([1.0, -1.0, -2.0, -2.5, -3.0])))
+    assert found == "Training was still improving: the validation loss fell by 20 % in the last epoch."
+
+
+def test_a_loss_that_has_levelled_off_is_the_last_resort() -> None:
+    (found,) = sentences(made(curves(FLAT)))
+    assert found == "Training has levelled off: the validation loss fell by 0 % in the last epoch."
+
+
+def test_divergence_needs_both_losses() -> None:
+    rising = [0.5, 0.1, 0.2, 0.4, 0.8]
+    (found,) = sentences(made(curves(rising)))
+    assert found == "Training diverged: the training loss rose from 0.1 in epoch 2 to 0.8 at the end."
+    assert "diverged" not in " ".join(sentences(made(curves(rising, FLAT))))  # a penalty that warms up
+
+
+def test_few_steps_are_counted() -> None:
+    few = dataclasses.replace(made(curves(FLAT)), summary={**made([]).summary, "seconds": {"training": 0.0703125}})
+    found, *_ = sentences(few)
+    assert found == "Training took only 15 steps: 5 epochs of 3 batches, for 180 images."
+    assert not any("steps" in sentence for sentence in sentences(made(curves(FLAT))))
+
+
+@pytest.mark.parametrize("key", ["hidden_sizes", "hidden"])
+@pytest.mark.parametrize("loses", [True, False])
+def test_a_code_that_is_larger_than_a_layer_is_found(key: str, loses: bool) -> None:
+    config = {"architecture": {"name": "mlp", "code_size": 32, key: [128, 12, 64]}}
+    found, *_ = sentences(made(curves(FLAT), config=config, code_size=32), loses=loses)
+    assert found == "A hidden layer is narrower than the code: 12 units, for a code of 32 numbers."
+    assert not any("narrower" in each for each in sentences(made(curves(FLAT), config=config, code_size=12)))
+
+
+@pytest.mark.parametrize("loses", [True, False])
+def test_overfitting_is_found_with_its_onset(loses: bool) -> None:
+    history = curves([0.5, 0.4, 0.3, 0.2, 0.1], [0.5, 0.45, 0.46, 0.5, 0.6])
+    (found,) = sentences(made(history), loses=loses)
+    assert found == "The model overfits after epoch 2: the validation loss rises while the training loss falls."
+
+
+def test_a_model_that_wins_needs_no_reason() -> None:
+    assert sentences(made(curves([0.5, 0.4, 0.3, 0.25, 0.2])), loses=False) == []
+
+
+def test_a_linear_model_cannot_win() -> None:
+    (found,) = sentences(made(curves(FLAT), config={"architecture": {"name": "linear", "code_size": 3}}))
+    assert found.startswith("The model is linear")
+
+
+def test_a_variational_model_trades_error_for_samples() -> None:
+    config = {"bottleneck": {"name": "gaussian"}}
+    variational = made(curves(FLAT), config=config)
+    variational = dataclasses.replace(
+        variational, summary={**variational.summary, "test": {**LOSES, "elbo_nats": -9.0}}
+    )
+    (found,) = sentences(variational)
+    assert found.startswith("A VAE gives up some accuracy on purpose")
+
+
+def with_reconstructions(folder: Path, clean: Any, final: Any) -> RunRecord:
+    (folder / "figures").mkdir()
+    values = np.array(json.dumps({"captions": []}))
+    np.savez(folder / "figures" / "reconstructions.npz", clean=clean, final=final, **{"<values>": values})
+    return made(curves(FLAT), path=folder)
+
+
+def test_reconstructions_that_are_all_alike_ignore_the_code(tmp_path: Path) -> None:
+    clean = np.random.default_rng(0).random((10, 1, 4, 4)).astype(np.float16)
+    alike = clean.mean(0, keepdims=True) + 0.05 * (clean - 0.5)
+    (found,) = sentences(with_reconstructions(tmp_path, clean, alike))
+    assert found == "The reconstructions are nearly all alike: the decoder ignores the code."
+
+
+def test_reconstructions_without_colour_are_grey(tmp_path: Path) -> None:
+    clean = np.random.default_rng(0).random((10, 3, 4, 4)).astype(np.float16)
+    grey = clean.mean(1, keepdims=True) + 0.05 * (clean - 0.5)
+    (found,) = sentences(with_reconstructions(tmp_path, clean, grey))
+    assert found == "The reconstructions are nearly grey, although the images have colours."
+
+
+def test_good_reconstructions_and_damaged_ones_are_no_reason(tmp_path: Path) -> None:
+    clean = np.random.default_rng(0).random((10, 3, 4, 4)).astype(np.float16)
+    good = with_reconstructions(tmp_path, clean, 0.5 * clean)
+    assert len(sentences(good)) == 1
+    (tmp_path / "figures" / "reconstructions.npz").write_bytes(b"damaged")
+    assert sentences(good) == sentences(made(curves(FLAT)))
+
+
+@pytest.mark.parametrize("config", [{}, {"architecture": None}, {"training": {"batch_size": "many"}}])
+def test_a_stranger_s_settings_are_no_reason(config: dict[str, Any]) -> None:
+    stranger = dataclasses.replace(record("a", LOSES), config=config, summary={"test": LOSES, "code_size": None})
+    assert sentences(stranger) == []
+
+
+def test_a_run_of_a_few_steps_says_so(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    train("dataset.limit=40", "training.epochs=1", "architecture=fully_connected")
+    printed = capsys.readouterr().out
+    assert "Training took only 3 steps: 1 epoch of 3 batches, for 36 images." in printed
+    assert "The reconstructions are nearly all alike" in printed
