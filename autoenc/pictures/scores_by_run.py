@@ -28,8 +28,8 @@ SEEDS = (
 )
 BASELINES = (
     ("\N{BLACK DIAMOND}", "D"),
-    ("\N{BLACK STAR}", "*"),
-    ("\N{MULTIPLICATION X}", "x"),
+    ("\N{BLACK SQUARE}", "s"),
+    ("\N{BLACK UP-POINTING TRIANGLE}", "^"),
     ("\N{BLACK DOWN-POINTING TRIANGLE}", "v"),
 )
 """Of each baseline the marker as a letter, and the marker."""
@@ -94,7 +94,7 @@ def scores_by_run(
     axes.hlines(range(len(rows)), *axes.get_xlim(), color=GRID, linewidth=0.8)
     for place, row in enumerate(rows):
         for name, value in row.baselines.items():
-            axes.plot(value, place, baselines[name][1], color=FRAME, markersize=11, markeredgewidth=3)
+            axes.plot(value, place, baselines[name][1], color=FRAME, markersize=13)
     for index, split in enumerate(splits):
         _plot(axes, found[split], split=split, lower=APART * (index - (len(splits) - 1) / 2) if several else 0.0)
         right = left + WIDTH - sum(widths[index + 1 :])
