@@ -54,8 +54,11 @@ FEWER_JOBS = {
     "experiment=depth": ["architecture.hidden=[],[256]"],
     "experiment=linear_vs_conv_matched": ["variant=fully_connected_3_codes,conv_64_codes"],
     "experiment=noise_severity": ["noise.std=0,1.6"],
-    "experiment=relu_vs_sigmoid": ["architecture.hidden=[128]"],
+    "experiment=collapse": ["seed=0", "architecture.code_activation=relu,identity"],
+    "experiment=overfitting": ["seed=0"],
+    "experiment=relu_vs_sigmoid": ["seed=0"],
     "experiment=residual_vs_plain": ["seed=0"],
+    "experiment=vae_vs_vanilla": ["seed=0"],
 }
 """Overrides that leave two or three jobs of the sweeps whose command has these words."""
 
