@@ -43,8 +43,7 @@ COMMANDS = [*map(shlex.split, MADE), *commands("train")]
 FEWER_JOBS = {
     "seed=0,1,2": ["seed=0", "architecture.code_size=2"],
     "seed=range(5)": ["seed=0", "optimizer.learning_rate=1e-3,1e-2"],
-    "seed=range(2)": ["seed=0", "architecture.code_size=2"],
-    "architecture.code_size=2,8,32": ["architecture.code_size=2,8"],
+    "seed=range(3)": ["seed=0", "architecture.code_size=2,8"],
     "optuna": ["hydra.sweeper.n_trials=2"],
     "experiment=search_": ["hydra.sweeper.n_trials=2"],
     "experiment=architectures": ["architecture=linear,conv"],
