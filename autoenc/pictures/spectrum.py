@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
-from autoenc.pictures.charts import LEADER, LineLabel, label_lines
+from autoenc.pictures.charts import BASELINE_COLOR, BASELINE_LINE, LEADER, LineLabel, label_lines
 from autoenc.pictures.code_axes import Box
 from autoenc.pictures.image_pixels import SIDE, ColorScale, as_pixels, draw_color_bar
 from autoenc.pictures.kernel_overlap import draw_overlap, overlap_counts, overlap_words
@@ -37,8 +37,8 @@ CHART = 430  # pixels that the profile is wide
 GAP = 64  # between spectra, for the ticks at their ends
 SHOWN_SIDE = 200  # pixels that a spectrum is wide, about
 NAMES = ("originals", "reconstructions", "untrained decoder")
-COLORS = ("#6b6b6b", "#12355b", "#d55e00")
-DASHES = (":", "-", "-.")
+COLORS = (BASELINE_COLOR, "#12355b", "#d55e00")
+DASHES = (BASELINE_LINE, "-", "-.")
 LINE = (
     "Mean power of each frequency in clean test images, in their reconstructions, and in random codes that the "
     "untrained decoder decodes, each relative to its own mean. Right: the mean over the other direction. Overlaps that "
