@@ -221,7 +221,7 @@ def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_first_line_says_what_is_trained_before_torch_is_imported(elsewhere: Path) -> None:
     done = without_torch("architecture=mlp", "bottleneck=gaussian", "noise=masking")
-    assert done.stdout.startswith("Training an MLP VAE, code size 32, on 8x8 digits, masking noise")
+    assert done.stdout.startswith("Training an MLP VAE, code size 16, on 8x8 digits, masking noise")
     assert "torch" in done.stderr
     assert list(elsewhere.iterdir()) == []
 

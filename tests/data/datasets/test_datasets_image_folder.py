@@ -627,11 +627,11 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
         # 40x32 to a square: 32/40 of the width is left; 16x64: a quarter of the height.
         (
             "crop",
-            "crop cuts off a part of 4 of 6 pictures (34 % on average, 75 % at most); dataset.resize=pad keeps all of",
+            "crop cuts off a part of 4 of 6 pictures (34 % of the area on average, 75 % at most); dataset.resize=pad",
         ),
         (
             "pad",
-            "pad adds black bars to 4 of 6 pictures (34 % on average, 75 % at most of the image); dataset.resize=crop",
+            "pad adds black bars to 4 of 6 pictures (34 % of the area on average, 75 % at most); dataset.resize=crop",
         ),
         ("stretch", "stretch changes the proportions of 4 of 6 pictures (by a factor of 4 at most)"),
     ],
