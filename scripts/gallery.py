@@ -57,7 +57,7 @@ RUNS: Mapping[str, tuple[Sequence[str], Mapping[str, str]]] = {
     "deep": (("experiment=deep",), {"reconstructions": "gallery/deep.png"}),
     "salt_and_pepper": (("experiment=salt_and_pepper",), {"reconstructions": "gallery/salt_and_pepper.png"}),
     "reconstructions": (
-        ("architecture=conv", "dataset=fashion_mnist", "noise=salt_and_pepper"),
+        ("architecture=conv", "dataset=fashion_mnist", "noise=salt_and_pepper", "training.epochs=5"),
         {"reconstructions": "reconstructions.png"},
     ),
 }

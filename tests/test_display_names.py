@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from autoenc.display_names import CHOICES, run_label
+from autoenc.display_names import CHOICES, run_label, value_label
 from tests.composed import composed_values
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -57,3 +57,17 @@ def test_a_run_is_described_in_words(overrides: str, expected: str) -> None:
 )
 def test_a_config_that_is_not_checked_yet_is_described_as_far_as_it_goes(config: dict[str, Any], expected: str) -> None:
     assert run_label(config) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("bottleneck", "gaussian", "VAE"),
+        ("architecture.activation", "relu", "ReLU"),
+        ("architecture.code_size", "3", "3"),
+        ("data_dir", "/data_1/my_images", "/data_1/my_images"),
+        ("dataset", "a_plugin", "a plugin"),
+    ],
+)
+def test_a_value_next_to_its_key_is_in_words_if_it_is_a_choice(key: str, value: str, expected: str) -> None:
+    assert value_label(key, value) == expected

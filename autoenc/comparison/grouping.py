@@ -197,13 +197,15 @@ def _sorted(groups: Sequence[Group], ranking: Ranking) -> list[Group]:
 
 
 def group_columns(groups: Sequence[Group], *, metrics: Sequence[str], metric: str) -> list[Column]:
-    """The names of groups that differ in several keys, all keys, the number of draws, the means, and the standard
-    deviation of `metric`.
+    """The keys of the groups, the number of draws, the means, and the standard deviation of `metric`.
+
+    Groups that differ in several keys have names, which stay if a narrow terminal has no room for the keys.
     """
     keys = [_key_column(groups, key) for key in groups[0].values]
-    differing = [one for one in keys if len(set(one.cells)) > 1]
+    if len([one for one in keys if len(set(one.cells)) > 1]) > 1:
+        names = Column("runs", group_names(groups), right=False)
+        keys = [names, *(one._replace(is_setting=True) for one in keys)]
     columns = [
-        *([Column("runs", group_names(groups), right=False)] if len(differing) > 1 else []),
         *keys,
         Column("n", [str(len(group.draws)) for group in groups]),
         Column("left_out", [str(group.left_out or "") for group in groups]),
@@ -218,7 +220,7 @@ def group_columns(groups: Sequence[Group], *, metrics: Sequence[str], metric: st
 def _key_column(groups: Sequence[Group], key: str) -> Column:
     values = [group.values[key] for group in groups]
     cells = [value_label(key, as_typed(value)) for value in values]
-    return Column(key, cells, right=all(value is None or is_number(value) for value in values), is_setting=True)
+    return Column(key, cells, right=all(value is None or is_number(value) for value in values))
 
 
 def _deviation_column(groups: Sequence[Group], key: str) -> Column:

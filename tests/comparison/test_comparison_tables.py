@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from autoenc.comparison.columns import MOST_SETTINGS, Column, usual_metric
-from autoenc.comparison.grouping import groups_by_seed
+from autoenc.comparison.grouping import groups_by_seed, groups_of
 from autoenc.comparison.ranking import rank
 from autoenc.comparison.rendering import as_markdown, as_rich_table, escape_markdown
 from autoenc.comparison.tables import (
@@ -120,6 +120,9 @@ def test_80_characters_show_the_names_of_groups_and_the_metric() -> None:
     assert {row[1] for row in rows(text, "a ") if "0.110" in row} == {"0", "a"}
     assert text.count("0.110 ± 0.025") >= 2
     assert max(map(len, text.splitlines())) <= 80
+    groups = [groups_of(section, ranking=ranking, keys=("architecture.a", "loss")) for section in ranking.sections]
+    one_key = comparison_tables(ranking, TableOptions(metric="test.mse", groups=groups))
+    assert rows(tables_printed(one_key, metric="test.mse", terminal=40), "0 ")[0][-3:] == ["0.110", "±", "0.025"]
 
 
 def test_as_many_rows_as_can_be_read() -> None:

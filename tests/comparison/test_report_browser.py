@@ -326,7 +326,10 @@ def test_60_runs_show_their_scores_next_to_their_names(chrome: Chrome, tmp_path:
 
 def test_everything_is_on_paper(page: Page) -> None:
     """Before it prints, the page takes the width of the paper, and nothing goes beyond it."""
-    page.run("window.dispatchEvent(new Event('beforeprint'))")
+    charts = page.run(  # at once: the browser prints when the event is over
+        "window.dispatchEvent(new Event('beforeprint'));"
+        "return [...document.querySelectorAll('#curves .chart')].map(e => e.getAttribute('width'))"
+    )
     beyond = page.run(
         "return [...document.querySelectorAll('.chart, .chart *, table, table *')]"
         ".filter(e => e.getBoundingClientRect().right > document.body.getBoundingClientRect().right + 1)"
@@ -334,7 +337,6 @@ def test_everything_is_on_paper(page: Page) -> None:
     )
     assert page.run("return document.body.clientWidth") == 980
     assert beyond == []
-    charts = page.run("return [...document.querySelectorAll('#curves .chart')].map(e => e.getAttribute('width'))")
     assert charts == ["980", "980"]
     assert len(page.all("#points .chart")) >= 1
     assert len(page.all("#map .chart")) == 1
