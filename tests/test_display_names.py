@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from autoenc.display_names import CHOICES, run_label
+from autoenc.display_names import CHOICES, run_label, value_label
 from tests.composed import composed_values
 
 CONF = Path(__file__).parents[1] / "conf"
