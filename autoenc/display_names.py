@@ -166,6 +166,10 @@ def _residual_label(value: str) -> str:
     return f"{'with' if value.lower() == 'true' else 'without'} residual connections"
 
 
+def _limit_label(value: str) -> str:
+    return f"{int(value):,} images" if value.isdecimal() else "all images"
+
+
 _SETTINGS: Mapping[str, Callable[[str], str]] = {
     "architecture.activation": lambda value: _ACTIVATIONS.get(value, value),
     "architecture.code_activation": lambda value: f"{_ACTIVATIONS.get(value, value)} on the code",
@@ -173,4 +177,5 @@ _SETTINGS: Mapping[str, Callable[[str], str]] = {
     "architecture.hidden_sizes": _hidden_label,
     "architecture.residual": _residual_label,
     "architecture.upsampling": lambda value: _UPSAMPLING.get(value, value),
+    "dataset.limit": _limit_label,
 }

@@ -71,8 +71,9 @@ class LastingStream:
                 os.close(null)
 
 
-console = Console(highlight=False)
-"""The terminal. All output goes through it, so that lines appear above a live bar and not inside it."""
+console = Console(highlight=False, force_jupyter=False)
+"""The terminal. All output goes through it, so that lines appear above a live bar and not inside it. In a notebook it
+prints plain text: rich would make every line an output of its own."""
 
 
 def lost_output() -> OSError | ValueError | None:

@@ -54,7 +54,7 @@ class Registry(Generic[T]):
         if name in (found := plugins(self.group)):
             return self._loaded(found[name])
         problem = f"there is no such choice{nearest(name, self.names())}; the choices are {listed(self.names())}"
-        plugin = f"no installed package has the plugin '{self.group}.{name}'"
+        plugin = f"no installed package has the plugin {self.group}.{name}"
         raise ConfigError(f"{self.group}.name", f"{problem}; {plugin}", value=name)
 
     def parse(self, values: Mapping[str, Any], *, key: str | None = None) -> T:

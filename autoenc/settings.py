@@ -127,7 +127,8 @@ def _same(word: str, choices: Sequence[str]) -> list[str]:
             return found
     found = []
     for meant in (word, *MEANT.get(_simple(word), ())):
-        found += [choice for choice in choices if _simple(_last_part(choice)) == _simple(_last_part(meant))]
+        name = _simple(meant.rpartition("=")[2])
+        found += [choice for choice in choices if _simple(_last_part(choice)) == name]
     return list(dict.fromkeys(found))
 
 

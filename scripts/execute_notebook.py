@@ -39,10 +39,12 @@ def execute(notebook: dict[str, Any]) -> dict[str, Any]:
 def _outputs(source: str, names: dict[str, Any], *, number: int) -> list[dict[str, Any]]:
     """Run the source of a cell in a namespace; returns its outputs in the format of notebooks."""
     tree = ast.parse(source)
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1]
+    statements = tree.body[:-1] if isinstance(last, ast.Expr) else tree.body
+    result = ast.Expression(last.value if isinstance(last, ast.Expr) else ast.Constant(None))
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(tree, f"cell {number}", "exec"), names)  # noqa: S102
-        value = None if last is None else eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names)  # noqa: S307
+        exec(compile(ast.Module(statements, tree.type_ignores), f"cell {number}", "exec"), names)  # noqa: S102
+        value = eval(compile(ast.fix_missing_locations(result), f"cell {number}", "eval"), names)  # noqa: S307
     outputs: list[dict[str, Any]] = []
     if printed.getvalue():
         outputs.append({"output_type": "stream", "name": "stdout", "text": _lines(printed.getvalue())})
@@ -50,8 +52,7 @@ def _outputs(source: str, names: dict[str, Any], *, number: int) -> list[dict[st
         data = {"text/plain": _lines(repr(value))}
         if hasattr(value, "_repr_html_"):
             data["text/html"] = _lines(value._repr_html_())
-        result = {"output_type": "execute_result", "execution_count": number, "data": data, "metadata": {}}
-        outputs.append(result)
+        outputs.append({"output_type": "execute_result", "execution_count": number, "data": data, "metadata": {}})
     return [*outputs, *_figures()]
 
 

@@ -26,7 +26,7 @@ DOCS = ROOT / "docs"
 LARGEST = 400_000
 """Bytes of a picture, so that the page loads quickly."""
 WIDTHS = (1600, 1400, 1200, 1000, 850, 700)
-"""Pixels; the first that makes the file small enough."""
+"""Pixels; the first that makes the file small enough, if need be with a palette of 256 colours."""
 
 SWEEPS: Mapping[str, Sequence[str]] = {
     "linear_vs_conv": ("loss_curves", "progress"),
@@ -57,7 +57,7 @@ RUNS: Mapping[str, tuple[Sequence[str], Mapping[str, str]]] = {
     "deep": (("experiment=deep",), {"reconstructions": "gallery/deep.png"}),
     "salt_and_pepper": (("experiment=salt_and_pepper",), {"reconstructions": "gallery/salt_and_pepper.png"}),
     "reconstructions": (
-        ("architecture=conv", "dataset=fashion_mnist", "noise=salt_and_pepper"),
+        ("architecture=conv", "dataset=fashion_mnist", "noise=salt_and_pepper", "training.epochs=5"),
         {"reconstructions": "reconstructions.png"},
     ),
 }
@@ -133,9 +133,11 @@ def save(image: Image.Image, path: Path) -> Path:
     for width in WIDTHS:
         scale = min(1.0, width / image.width)
         size = (round(scale * image.width), round(scale * image.height))
-        image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(path, optimize=True)
-        if path.stat().st_size <= LARGEST:
-            break
+        resized = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        for version in (resized, resized.quantize(256, dither=Image.Dither.NONE)):
+            version.save(path, optimize=True)
+            if path.stat().st_size <= LARGEST:
+                return path
     return path
 
 

@@ -24,7 +24,11 @@ from autoenc.training.training_settings import TrainingSettings
 from tests.test_family import DEFAULTS, choice, nodes
 
 VALUES: dict[str, Any] = {**nodes(), **{group: choice(group, name) for group, name in DEFAULTS.items()}}
-VALUES["architecture"] = {**choice("architecture", "fully_connected"), "hidden_sizes": [8]}
+VALUES["architecture"] = {
+    **choice("architecture", "fully_connected"),
+    "hidden_sizes": [8],
+    "initialization": "torch_default",  # with biases
+}
 
 EVEN_WEIGHTS = {"corrupted_weight": 1.0, "kept_weight": 1.0}
 

@@ -41,7 +41,7 @@ def test_the_notebook_runs_and_its_outputs_are_true(elsewhere: Path) -> None:
     names = execute(fresh)
     # What the text says.
     run, comparison = names["run"], names["comparison"]
-    assert run.scores["mse"] < run.scores["pca_mse"]
+    assert run.scores["mse"] < 0.6 * run.scores["pca_mse"]
     assert names["accuracy"] > 0.8
     assert [row["code_size"] for row in comparison.rows] == [8, 4, 2]
     assert float(names["again"].errors(names["test"].images).mean()) == pytest.approx(run.scores["mse"], rel=1e-5)

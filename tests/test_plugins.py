@@ -102,14 +102,14 @@ def test_a_plugin_without_yaml_is_told_from_one_that_is_not_installed(
 ) -> None:
     neither = error_of(capsys, "architecture=tiny")
     assert neither.startswith(
-        "architecture=tiny: there is no such choice, and no installed package has the plugin 'architecture.tiny'; "
+        "architecture=tiny: there is no such choice, and no installed package has the plugin architecture.tiny; "
     )
     group = elsewhere / "mine" / "architecture"
     group.mkdir(parents=True)
     (group / "tiny.yaml").write_text(YAML)
     only_yaml = error_of(capsys, "--config-dir", "mine", "architecture=tiny")
     assert only_yaml.startswith("architecture.name=tiny: there is no such choice")
-    assert only_yaml.endswith("no installed package has the plugin 'architecture.tiny'")
+    assert only_yaml.endswith("no installed package has the plugin architecture.tiny")
     (install() / "conf" / "architecture" / "tiny.yaml").unlink()
     assert error_of(capsys, "architecture=tiny") == (
         "architecture=tiny: the plugin tiny_plugin:Tiny is installed, but there is no YAML file with its defaults: "

@@ -48,12 +48,12 @@ def test_the_name_picks_the_class_and_the_rest_are_its_fields() -> None:
         (
             {"name": "squre", "side": 1},
             "shape.name=squre: there is no such choice (did you mean 'square'?); the choices are round, square; "
-            "no installed package has the plugin 'shape.squre'",
+            "no installed package has the plugin shape.squre",
         ),
         (
             {"name": "x"},
             "shape.name=x: there is no such choice; the choices are round, square; "
-            "no installed package has the plugin 'shape.x'",
+            "no installed package has the plugin shape.x",
         ),
         ({"side": 1}, "shape.name=null: it must be one of round, square"),
         ({"name": None}, "shape.name=null: it must be one of round, square"),
@@ -169,7 +169,7 @@ def piles() -> Registry[Any]:
         (
             {"name": "cube"},
             "room.left.name=cube: there is no such choice; the choices are pile, round; "
-            "no installed package has the plugin 'shape.cube'",
+            "no installed package has the plugin shape.cube",
         ),
         ({}, "room.left.name=null: it must be one of pile, round"),
         ({"name": "round", "side": 1}, "room.left.side=1: there is no such key; the keys are radius"),

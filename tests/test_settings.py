@@ -206,6 +206,14 @@ def test_check_keys_lets_what_is_allowed_through() -> None:
 def test_the_words_of_a_message() -> None:
     assert nearest("cnn", ["conv", "linear"]) == " (did you mean 'conv'?)"
     assert nearest("zzz", ["conv", "linear"]) == ""
+    assert nearest("Code-Size", ["code_size"]) == " (did you mean 'code_size'?)"
+    assert nearest("epochs", ["training.epochs", "b.warmup_epochs"]) == " (did you mean 'training.epochs'?)"
+    assert nearest("vae", ["conv"], others=["bottleneck=gaussian", "noise=gaussian"]) == (
+        " (did you mean 'bottleneck=gaussian'?)"
+    )
+    assert nearest("hid", ["hidden", "hidden_sizes"]) == " (did you mean 'hidden' or 'hidden_sizes'?)"
+    assert nearest("wide", ["conv"], others=["wired"]) == ""  # other words have to be more similar
+    assert nearest("none", ["conv"], others=["a=none", "b=none", "c=none", "d=none"]) == ""
     assert listed(["a", "b"]) == "a, b"
     assert listed([]) == "none"
     assert join("", "a", 1) == "a.1"

@@ -81,18 +81,20 @@ def _unreadable_override(error: OverrideParseException, *, known: KnownWords) ->
 
 
 def _unknown_choice(group: str, choice: str, *, choices: list[str], known: KnownWords) -> ConfigError:
+    value = yaml.safe_load(choice)
+    if (plugin := plugins(group).get(choice)) is not None:
+        place = f"{plugin.module.partition('.')[0]}/conf/{group}/{choice}.yaml"
+        problem = f"the plugin {plugin.value} is installed, but there is no YAML file with its defaults: {place}"
+        return ConfigError(group, problem, value=value)
     others = [other for other in known.all_choices() if not other.startswith(f"{group}=")]
-    problem = f"there is no such choice{nearest(choice, choices, others=others)}"
-    if choice in plugins(group):
-        problem = (
-            f"this plugin has no file {group}/{choice}.yaml in a folder of configs; name its folder by --config-dir"
-        )
+    hint = nearest(choice, choices, others=others)
+    problem = f"there is no such choice{hint or f', and no installed package has the plugin {group}.{choice}'}"
     problem += f"; the choices are {listed(choices)}"
     if group == "device":
         from autoenc.devices import kinds_here
 
         problem += f"; this machine has {listed(kinds_here())}"
-    return ConfigError(group, problem, value=yaml.safe_load(choice))
+    return ConfigError(group, problem, value=value)
 
 
 def _no_choice(overrides: Sequence[str], *, known: KnownWords) -> ConfigError | None:

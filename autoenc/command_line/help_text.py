@@ -68,7 +68,7 @@ def _preset(group: str, composer: Composer, config: DictConfig, *, width: int) -
     if choice is None:
         return
     yield from _wrapped(composer.comments(f"{group}/{choice}").head, start=f"{group}={choice}: ", width=width)
-    for key, values in (config.hydra.sweeper.get("params") or {}).items_ex(resolve=False):
+    for key, values in (_plain(config.hydra.sweeper, resolve=False).get("params") or {}).items():
         yield from _wrapped(str(values), start=f"Varies {key}: ", width=width)
     yield ""
 

@@ -33,8 +33,9 @@ def parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
     for action in parser._actions:
         if action.dest == "version":
             action.version = f"autoenc {__version__} (Hydra {hydra.__version__})"  # type: ignore[attr-defined]
-    parser.error = _refuse  # type: ignore[method-assign]
-    flags, flags.unknown_options = parser.parse_known_intermixed_args(arguments)
+    parser.error = _refuse  # type: ignore[method-assign, assignment]
+    flags, unknown = parser.parse_known_intermixed_args(arguments)
+    flags.unknown_options = unknown
     return flags
 
 

@@ -147,7 +147,7 @@ def _begin(plan: SweepPlan, *, code: str, view: SweepDisplay) -> SweepDriver:
 
 def _compare(folder: Path, source: Source) -> bool:
     """Write the table, the pictures and the report; returns whether that worked. A failure here loses no run."""
-    from autoenc.comparison.sweep_results import REPORT, compare_sweep
+    from autoenc.comparison.sweep_results import REPORT, SLIDES, compare_sweep
 
     try:
         page = compare_sweep(folder)
@@ -159,6 +159,7 @@ def _compare(folder: Path, source: Source) -> bool:
         log.info("%s", line)
     if page is not None:
         log.info("Side by side: %s, and for a browser: %s", shown_path(page), shown_path(folder / REPORT))
+        log.info("Slides: %s", shown_path(folder / SLIDES))
     return True
 
 

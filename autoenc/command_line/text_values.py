@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ValueType
+from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 
 from autoenc.overrides import quoted
@@ -30,9 +30,8 @@ def with_text(override: str) -> str:
 def _is_read_as_text(value: str) -> bool:
     """Whether Hydra reads texts, null, or what `parse` refuses for a text with a clear message."""
     try:
-        override = OverridesParser.create().parse_override(f"key={value}")
+        read = OverridesParser.create().parse_override(f"key={value}").value()
     except HydraException:
         return False
-    if override.value_type == ValueType.SIMPLE_CHOICE_SWEEP:
-        return all(not isinstance(item, int | float) for item in override.value().list)
-    return not isinstance(override.value(), int | float)
+    values = read.list if isinstance(read, ChoiceSweep) and read.simple_form else [read]
+    return not any(isinstance(item, int | float) for item in values)

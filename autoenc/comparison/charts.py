@@ -17,7 +17,7 @@ from autoenc.comparison.grouping import SEED, Group
 from autoenc.comparison.labels import metric_label, setting
 from autoenc.comparison.paired import paired_values
 from autoenc.comparison.ranking import baseline_name, better_direction, comparable_sections
-from autoenc.display_names import setting_label
+from autoenc.display_names import choice_label, setting_label
 from autoenc.evaluation.estimates import estimate
 from autoenc.evaluation.metrics import DENOISING, find_metric
 from autoenc.runs import SPLITS, RunRecord
@@ -90,12 +90,12 @@ def _error_against(records: Sequence[RunRecord], *, metric: str, against: str | 
     baselines: dict[str, dict[float, float]] = {}
     for name, run in ((name, run) for name, group in named_groups(records) for run, *_ in group.draws.values()):
         place = float(setting(run.config, key))
-        series = _series(name, key=key, value=setting(run.config, key))
+        series = _series(name, run, key=key)
         points.append(Point(series, place, run.metrics.get(f"test.{metric}"), run.metrics.get(f"train.{metric}")))
         for baseline, value in _baseline_values(run, _baselines([run], metric=metric)).items():
             baselines.setdefault(baseline, {})[place] = value
     label, scale = _axis(records, metric)
-    note = _comparability(records, metric)
+    note = _comparability(records, metric, shown=key)
     lines = {name: sorted(values.items()) for name, values in baselines.items() if len(values) > 1}
 
     def draw(_: Sequence[Any], title: str) -> Figure:
@@ -244,9 +244,14 @@ def _baseline_values(record: RunRecord, names: Sequence[str]) -> dict[str, float
     return {baseline_name(name): value for name, value in values.items() if value is not None}
 
 
-def _comparability(records: Sequence[RunRecord], metric: str) -> str:
-    """A note if the metric does not measure the same thing in all runs; else empty."""
+def _comparability(records: Sequence[RunRecord], metric: str, *, shown: str = "") -> str:
+    """A note if the metric does not measure the same thing in all runs; else empty.
+
+    None if they differ in the setting `shown` alone, which is on an axis.
+    """
     sections = comparable_sections(records, f"test.{metric}")
+    if {name for section in sections for name in section.apart} <= {shown}:
+        return ""
     return f"Not all are comparable: they differ in {differences_between(sections)}." if len(sections) > 1 else ""
 
 
@@ -257,11 +262,12 @@ def _axis(records: Sequence[RunRecord], metric: str) -> tuple[str, str]:
 
 
 def _words(key: str) -> str:
-    return key.rpartition(".")[2].replace("_", " ")
+    """`code size`, `noise std`."""
+    return key.removeprefix("architecture.").replace(".", " ").replace("_", " ")
 
 
-def _series(name: str, *, key: str, value: object) -> str:
-    """The name of a setting without its value of a key."""
-    own = setting_label(key, as_typed(value))
+def _series(name: str, run: RunRecord, *, key: str) -> str:
+    """The name of a setting without its value of a key; if nothing is left, its architecture."""
+    own = setting_label(key, as_typed(setting(run.config, key)))
     rest = [part for part in name.split(", ") if part != own]
-    return ", ".join(rest)
+    return ", ".join(rest) or choice_label("architecture", as_typed(run.settings.get("architecture")))

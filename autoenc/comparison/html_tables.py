@@ -31,4 +31,6 @@ def _table(columns: Sequence[Column]) -> str:
 def _cell(column: Column, row: int) -> str:
     text = escape(column.cells[row])
     side = "right" if column.right else "left"
-    return f"<td style='text-align: {side}'>{f'<b>{text}</b>' if row in column.best else text}</td>"
+    return (
+        f"<td style='text-align: {side}; white-space: nowrap'>{f'<b>{text}</b>' if row in column.best else text}</td>"
+    )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from autoenc.comparison.charts import CHARTS, Drawing, chart
+from autoenc.comparison.charts import CHARTS, chart
+from autoenc.comparison.drawing import Drawing
 from autoenc.comparison.formatting import as_typed, is_number
 from autoenc.comparison.labels import setting
 from autoenc.comparison.stored_pictures import stored_picture

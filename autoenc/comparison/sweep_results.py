@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import as_csv, write_text
@@ -136,7 +136,7 @@ def draw_slides(records: Sequence[RunRecord], folder: Path, *, metric: str | Non
 
 def _format_of(record: RunRecord) -> FigureFormat:
     found = record.config.get("figure_format")
-    return found if found in get_args(FigureFormat) else "png"
+    return cast(FigureFormat, found) if found in get_args(FigureFormat) else "png"
 
 
 def _metric(finished: Sequence[RunRecord], settings: ComparisonSettings) -> str | None:

@@ -45,7 +45,7 @@ def findings(record: RunRecord) -> list[Finding]:
 class _Unhealthy(NamedTuple):
     """Units, kernels or entries that do nothing: a sentence of `autoenc.evaluation.health` in its parts."""
 
-    count: int
+    number: int
     total: int
     subject: str
     """`units of encoder layer 1 (ReLU)`, `first-layer kernels`, ..."""
@@ -57,8 +57,8 @@ class _Unhealthy(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        verb = "is" if self.count == 1 else "are"
-        return f"{self.count:,} of {self.total:,} {self.subject} {verb} {self.state}: {self.why}."
+        verb = "is" if self.number == 1 else "are"
+        return f"{self.number:,} of {self.total:,} {self.subject} {verb} {self.state}: {self.why}."
 
 
 _SENTENCE = re.compile(r"(\d+) of (\d+) (.+) (?:is|are) (dead|saturated|collapsed|repeated|unused): (.+)")
@@ -72,9 +72,9 @@ def _health(record: RunRecord) -> Iterator[Finding]:
     groups: dict[tuple[str, str], list[_Unhealthy]] = {}
     for part in parts:
         if part is not None:
-            count, total, subject, state, why = part.groups()
+            number, total, subject, state, why = part.groups()
             layer = re.fullmatch(r"units of (?:en|de)coder layer \d+ \((\w+)\)", subject)
-            found = _Unhealthy(int(count), int(total), subject, state, why, layer[1] if layer else "")
+            found = _Unhealthy(int(number), int(total), subject, state, why, layer[1] if layer else "")
             groups.setdefault((found.activation or found.subject, found.state), []).append(found)
     for group in groups.values():
         yield _finding(_merged(group), record)
@@ -84,9 +84,9 @@ def _merged(group: list[_Unhealthy]) -> _Unhealthy:
     first, *others = group
     if not others:
         return first
-    count, total = (sum(numbers) for numbers in zip(*((each.count, each.total) for each in group), strict=True))
+    number, total = (sum(numbers) for numbers in zip(*((each.number, each.total) for each in group), strict=True))
     subject = f"{first.activation} units in {len(group)} hidden layers"
-    return first._replace(count=count, total=total, subject=subject)
+    return first._replace(number=number, total=total, subject=subject)
 
 
 def _finding(found: _Unhealthy, record: RunRecord) -> Finding:
@@ -99,7 +99,7 @@ def _finding(found: _Unhealthy, record: RunRecord) -> Finding:
             rate = record.settings.get("optimizer.learning_rate")
             at = f" at a learning rate of {rate:g}" if is_number(rate) else ""
             explanation = f"This is common with ReLU{at}. It costs capacity, not correctness."
-    mostly = 2 * found.count > found.total
+    mostly = 2 * found.number > found.total
     return Finding(Importance.COMMON if usual and not mostly else Importance.NOTE, found.sentence, explanation)
 
 
@@ -115,10 +115,10 @@ _EXPLANATIONS = {
 def _collapse(found: _Unhealthy, record: RunRecord) -> Finding:
     """Code units of a variational model that carry no information."""
     name = choice_label("bottleneck", str(record.settings.get("bottleneck")))
-    if found.count < found.total:
+    if found.number < found.total:
         explanation = (
             f"This is common: a {name} switches off the units whose information costs more nats than it saves. The "
-            f"remaining {found.total - found.count} hold the code."
+            f"remaining {found.total - found.number} hold the code."
         )
         return Finding(Importance.COMMON, found.sentence, explanation)
     ways = {"beta": "a lower bottleneck.beta", "warmup_epochs": "bottleneck.warmup_epochs", "free_bits": "free_bits"}

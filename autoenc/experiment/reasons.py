@@ -108,8 +108,8 @@ def _poor_reconstructions(record: RunRecord) -> Iterator[Reason]:
     if len(clean) > 1 and made.var(axis=0).mean() < LEAST_VARIANCE * clean.var(axis=0).mean():
         yield Reason(
             "The reconstructions are nearly all alike: the decoder ignores the code.",
-            "The model has learned little more than the average image. Train for more steps, with a higher "
-            "optimizer.learning_rate, or with architecture.initialization=kaiming.",
+            "The model has learned little more than the average image. Train for more steps, or with a higher "
+            f"optimizer.learning_rate.{_initialization_advice(record)}",
         )
     elif clean.shape[1] == 3 and made.std(axis=1).mean() < LEAST_COLOUR * clean.std(axis=1).mean():
         yield Reason(
@@ -190,6 +190,11 @@ def _levelled_off(record: RunRecord) -> Iterator[Reason]:
     if fall is not None:
         yield Reason(
             f"Training has levelled off: {fall.words}.",
-            "More epochs alone will not help. Try another optimizer.learning_rate, wider layers, or "
-            "architecture.initialization=kaiming.",
+            "More epochs alone will not help. Try another optimizer.learning_rate, or wider layers."
+            f"{_initialization_advice(record)}",
         )
+
+
+def _initialization_advice(record: RunRecord) -> str:
+    used = record.settings.get("architecture.initialization")
+    return "" if used in (None, "auto") else " architecture.initialization=auto often trains faster."

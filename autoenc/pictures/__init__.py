@@ -141,9 +141,9 @@ PICTURES = {
     ),
     "spectrum": PictureEntry(
         "Spectrum",
-        "Spectrum of the reconstructions",
-        "Where the reconstructions lie below the originals, detail is lost, mostly at high frequencies. Peaks that the "
-        "originals do not have are artifacts, such as a checkerboard.",
+        "Checkerboards, in the spectrum and in the pixels",
+        "Peaks that the originals do not have are artifacts: checkerboards at 1/2. They come from kernels that overlap "
+        "unevenly, and training evens them out. Where reconstructions lie below the originals, detail is lost.",
     ),
 }
 """Every picture whose numbers are stored next to it, by name, in the order in which they are drawn."""

@@ -51,6 +51,10 @@ class ValueAxis:
             written = [f"{tick:.{decimals}f}" for tick in self.ticks]
         return [plain(text) for text in written]
 
+    def labelled(self, text: str) -> str:
+        """A label of the axis with the note in brackets; empty without a text."""
+        return f"{text} ({self.note})" if text and self.note else text
+
     def share(self, value: float) -> float:
         """The place of a value on the axis, from 0 to 1."""
         low, high, at = (math.log(x) if self.name == "log" else x for x in (self.low, self.high, value))

@@ -49,15 +49,11 @@ def chart_axes(
 
     The names stay within the axes' height if `height` is at least `names_height`.
     """
-    label, label_across = (
-        f"{text} ({axis.note})" if text and axis.note else text
-        for text, axis in zip(labels, (upright, across), strict=True)
-    )
-    label = wrapped(label, width=height - FOOT, size=LABEL)
+    label = wrapped(upright.labelled(labels[0]), width=height - FOOT, size=LABEL)
     left = block_height(label, LABEL) + max(text_width(tick, SMALL) for tick in upright.labels) + SPACE
     right = LEADER + max(text_width(name.text, SMALL) for name in names) if names else 0
     place = page.rectangle(left=corner.left + left, top=corner.top, width=width - left - right, height=height - FOOT)
-    axes = page.figure.add_axes(place, xlabel=label_across, ylabel=label)
+    axes = page.figure.add_axes(place, xlabel=across.labelled(labels[1]), ylabel=label)
     upright.put_on(axes)
     across.put_across(axes)
     label_lines(axes, names, scale=upright)

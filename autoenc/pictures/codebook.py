@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, integer_ticks, value_axis
-from autoenc.pictures.charts import chart_axes
-from autoenc.pictures.page import INK
+from autoenc.pictures.charts import BASELINE_COLOR, BASELINE_LINE, chart_axes
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture, chart_width, columns_of
 
@@ -24,7 +23,7 @@ BAR = "#12355b"
 FEW = 64  # entries: up to so many, bars have gaps between them
 LINE = (
     "How much each entry of the codebook is used by all test images together (with noise if the run has noise), the "
-    "most used first. Dashed: if all were used equally. Perplexity: the number of equally used entries with the same "
+    "most used first. Dotted: if all were used equally. Perplexity: the number of equally used entries with the same "
     "entropy. Unused: by no test image."
 )
 
@@ -96,4 +95,4 @@ def _draw(axes: Axes, shares: NDArray[np.float64]) -> None:
         axes.bar(places, shares, width=0.8, color=BAR)
     else:
         axes.stairs(shares, np.append(places, len(shares) + 1) - 0.5, fill=True, color=BAR)
-    axes.axhline(100 / len(shares), color=INK, linestyle="--", linewidth=1.4)
+    axes.axhline(100 / len(shares), color=BASELINE_COLOR, linestyle=BASELINE_LINE, linewidth=2.2)

@@ -14,7 +14,7 @@ from autoenc.pictures.code_axes import Box, ticks
 from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.page import LABEL, MARGIN, MOST_PAGE_WIDTH, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import GUTTER, SPACE, panel_page
-from autoenc.pictures.picture import Panel, Picture, noted
+from autoenc.pictures.picture import Panel, Picture, columns_of, noted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,6 @@ MOST_PIXELS = 1600  # along a side of the grid: of large images there are fewer
 
 # Of all maps side by side, and of one; exceeded where a pixel would be lost.
 MAX_WIDTH, MAX_HEIGHT = MOST_PAGE_WIDTH - 2 * MARGIN, 1150
-MOST_COLUMNS = 3
 LEFT_ABOUT = 110  # what the axis left of a map takes, about: it is measured once the scale is known
 FOOT = 2 * SPACE + line_height(SMALL) + line_height(LABEL)  # below a map: ticks and the axis's name
 
@@ -81,7 +80,7 @@ class DecoderGrid(Picture):
         pictures = [panel.picture for panel in panels]
         mosaics = [_mosaic(picture.images) for picture in pictures]
         height, width = (max(mosaic.shape[axis] for mosaic in mosaics) for axis in (0, 1))
-        columns = 1 if all(picture.code_size == 1 for picture in pictures) else min(len(panels), MOST_COLUMNS)
+        columns = 1 if all(picture.code_size == 1 for picture in pictures) else columns_of(panels)
         columns = max(1, min(columns, (MAX_WIDTH + GUTTER) // (width + LEFT_ABOUT + GUTTER)))
         room = (MAX_WIDTH - (columns - 1) * GUTTER) // columns - LEFT_ABOUT
         scale = max(1, min(room // width, MAX_HEIGHT // height))

@@ -127,9 +127,9 @@ class _Series(NamedTuple):
             places = ([x for x, _ in means], [found.mean for _, found in means])
             axes.plot(*places, color=self.color, linestyle=dashes, linewidth=2.2 * alpha, alpha=alpha)
             axes.plot(*places, self.marker, label=f"{self.name} {split}".strip(), **style)
-        places = np.unique(self.test[:, 0])
-        ends = np.array([[errors.min(), errors.max()] for errors in _by_place(self.test, places)]).reshape(-1, 2)
-        axes.fill_between(places, *ends.T, color=self.color, alpha=0.2, linewidth=0)
+        settings = np.unique(self.test[:, 0])
+        ends = np.array([[errors.min(), errors.max()] for errors in _by_place(self.test, settings)]).reshape(-1, 2)
+        axes.fill_between(settings, *ends.T, color=self.color, alpha=0.2, linewidth=0)
 
 
 def _finite(pairs: Iterable[tuple[float, float | None]]) -> NDArray[np.float64]:

@@ -72,6 +72,8 @@ class Gradients(Picture):
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
         """Draw a row for each layer, with two dots on an axis that all panels share."""
+        norms = np.concatenate([norms for _, picture in panels for norms in (picture.before, picture.after)])
+        scale = value_axis(norms[norms > 0], unit="a share")
         columns = columns_of(panels)
         width, column, head = chart_width(columns), text_width(HEADS[0], SMALL) + SPACE, line_height(SMALL)
         layout = row_layout(
@@ -80,7 +82,7 @@ class Gradients(Picture):
             most_name=width // 3,
             least_height=head + 18,
             columns_width=2 * column,
-            label="norm of the gradient",
+            label=scale.labelled("norm of the gradient"),
         )
         page, corners, _ = panel_page(
             [panel.label for panel in panels],
@@ -90,8 +92,6 @@ class Gradients(Picture):
             title=title,
             line=LINE.format(images=panels[0].picture.images),
         )
-        norms = np.concatenate([norms for _, picture in panels for norms in (picture.before, picture.after)])
-        scale = value_axis(norms[norms > 0], unit="a share")
         for index, (panel, (left, top)) in enumerate(zip(panels, corners, strict=True)):
             axes = row_axes(page, layout, panel=index, corner=Corner(left, top + head), scale=scale)
             _draw(axes, panel.picture)

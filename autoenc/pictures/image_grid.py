@@ -70,7 +70,7 @@ def image_grid(
     """
     layout = _layout(*_arranged(rows, captions))
     height = layout.bands * layout.band_height - SPACE
-    foot = BAR_WIDTH + 3 * SPACE + 2 * line_height(SMALL) if color_scale else 0
+    foot = BAR_WIDTH + 3 * SPACE + 3 * line_height(SMALL) if color_scale else 0
     page, (corner,), _ = panel_page([""], width=layout.width, height=height + foot, title=title, line=line)
     for band in range(layout.bands):
         _draw_band(page, layout, band=band, corner=Corner(corner.left, corner.top + band * layout.band_height))

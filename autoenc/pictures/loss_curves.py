@@ -176,8 +176,9 @@ class _Curve:
 
     @property
     def label(self) -> LineLabel:
-        """Its name with the last value."""
-        text = wrapped(f"{self.name} {number(self.last)}", width=MOST_NAME, size=SMALL)
+        """Its name with the last value, and where overfitting begins."""
+        overfits = "" if self.onset is None else f", overfits from epoch {self.onset}"
+        text = wrapped(f"{self.name} {number(self.last)}{overfits}", width=MOST_NAME, size=SMALL)
         return LineLabel(text, self.last, self.color, self.dashes)
 
     def draw(self, axes: Axes) -> None:

@@ -20,6 +20,7 @@ from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
+    from torch import Tensor
 
     from autoenc.pictures.subject import Subject
 
@@ -32,6 +33,9 @@ MOST_FULL = 64  # numbers in the longest code whose mixture has full covariances
 LEAST_DEVIATION = 1e-6  # of a number that varies, relative to the one that varies most
 LEAST_VARIANCE = 1e-4  # added to each component's variances, relative to the number's own, which may be constant in it
 
+MOST_COMPARED = 1000  # test images whose distances are measured
+MOST_PIXELS = 2**25  # in all of them
+
 MOST_ABOVE = 5  # panels: up to so many have one of their two blocks above the other, more have both side by side
 ACROSS = 8  # images in a row
 
@@ -39,6 +43,16 @@ OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)  # nats: the mean log-density 
 COLLAPSED_ENTRIES = (
     "Collapsed entries of a code (the variance of the posterior mean over the test images is at most 0.01) are N(0, 1) "
     "whatever the image. They are drawn from N(0, 1), and the numbers leave them out, unless all are collapsed."
+)
+
+
+LINE = (
+    "Variety: the mean distance of two samples, relative to that of two test images; 0 if all samples are alike. "
+    "Nearest: the distance of a sample to the nearest test image, relative to that of a test image to the nearest "
+    "other one. Well above 1, samples are unlike any test image; blurred ones are near to many. Likelihood: mean "
+    "log-likelihood of the test images' codes, in nats per dimension. Codes that are distributed as N(0, I) have "
+    f"{number(OF_ITSELF)} under N(0, I). A higher number means that they crowd near the origin, a lower one that they "
+    "lie elsewhere. Codes of variational models are sampled from their posteriors."
 )
 
 
@@ -63,6 +77,12 @@ class Samples(Picture):
     code_size: int
     collapsed: int
     """How many entries of a variational model's code are collapsed, as the health report counts them; else 0."""
+    prior_variety: float = math.nan
+    """See `variety`; NaN in the numbers of earlier runs."""
+    prior_nearest: float = math.nan
+    """See `nearest`."""
+    mixture_variety: float = math.nan
+    mixture_nearest: float = math.nan
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -99,9 +119,15 @@ class Samples(Picture):
         drawn[:, counted] = torch.from_numpy(np.random.default_rng(SEED).permutation(values)) * scale + mean[counted]
         standardized = ((held_out.double() - mean)[:, counted] / scale).numpy()
         mean_square = held_out[:, counted].double().square().mean()
+        images = test[random_indices(len(test), most=min(MOST_COMPARED, max(2, MOST_PIXELS // test[0].numel())))]
+        reals, from_prior, from_mixture = images.cpu() / 255, subject.decode(prior), subject.decode(drawn.float())
         return cls(
-            prior_images=stored(subject.decode(prior)),
-            mixture_images=stored(subject.decode(drawn.float())),
+            prior_images=stored(from_prior),
+            mixture_images=stored(from_mixture),
+            prior_variety=variety(from_prior, reals=reals),
+            prior_nearest=nearest(from_prior, reals=reals),
+            mixture_variety=variety(from_mixture, reals=reals),
+            mixture_nearest=nearest(from_mixture, reals=reals),
             prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
             mixture_log_likelihood=float((mixture.score(standardized) - scale.log().sum()) / len(scale)),
             mixture=f"{_described(mixture)}, fitted to {len(fitted_on):,} training codes",
@@ -116,17 +142,10 @@ class Samples(Picture):
         above = 1 < len(panels) <= MOST_ABOVE
         blocks = [block for group in (zip(*pairs, strict=True) if above else pairs) for block in group]
         images = [part for panel in panels for part in (panel.picture.prior_images, panel.picture.mixture_images)]
-        line = (
-            "Images decoded from random codes. The numbers are mean log-likelihoods of the test images' codes, in nats "
-            "per dimension. Codes of variational models are sampled from their posteriors. Codes that are distributed "
-            f"as N(0, I) have {number(OF_ITSELF)} under N(0, I). A higher number means that they crowd near the "
-            "origin, a lower one that they lie elsewhere."
-        )
-        if any(panel.picture.collapsed for panel in panels):
-            line += f" {COLLAPSED_ENTRIES}"
-        line += f" {remark(*images)}"
+        collapsed = COLLAPSED_ENTRIES if any(panel.picture.collapsed for panel in panels) else ""
+        line = " ".join(filter(None, [LINE, collapsed, remark(*images)]))
         columns = len(panels) if above else 2 * min(len(panels), 3)
-        return image_strips(blocks, columns=columns, title=title, line=line.strip())
+        return image_strips(blocks, columns=columns, title=title, line=line)
 
 
 def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:
@@ -154,20 +173,50 @@ def _described(mixture: GaussianMixture) -> str:
     return f"a mixture of {mixture.n_components} Gaussians with {shape} covariances"
 
 
+def variety(samples: Tensor, *, reals: Tensor) -> float:
+    """The mean distance of two samples (M, C, H, W), relative to that of two real images (N, C, H, W).
+
+    Distances are Euclidean, between pixels. NaN if the real images are all the same, or fewer than two.
+    """
+    own, others = (float(_distances(images, images).nanmean()) for images in (samples, reals))
+    return own / others if others > 0 else math.nan
+
+
+def nearest(samples: Tensor, *, reals: Tensor) -> float:
+    """The mean distance from a sample to the nearest real image, relative to that from a real image to another one."""
+    own, others = (float(_distances(images, reals).nan_to_num(math.inf).amin(1).mean()) for images in (samples, reals))
+    return own / others if 0 < others < math.inf else math.nan
+
+
+def _distances(images: Tensor, others: Tensor) -> Tensor:
+    """From each of the images (M, C, H, W) to each of the others, (M, N); NaN from an image to itself."""
+    import torch
+
+    distances = torch.cdist(images.flatten(1), others.flatten(1))
+    return distances.fill_diagonal_(math.nan) if images is others else distances
+
+
 def _pair(label: str, picture: Samples) -> tuple[Block, Block]:
-    start = f"{label}\n" if label else ""
-    collapsed = f", {picture.collapsed} of {picture.code_size} entries collapsed" if picture.collapsed else ""
-    prior, mixture = _nats(picture.prior_log_likelihood), _nats(picture.mixture_log_likelihood)
-    return (
-        _block(f"{start}from N(0, I): {prior}{collapsed}", picture.prior_images),
-        _block(f"{start}from {picture.mixture}: {mixture}{collapsed}", picture.mixture_images),
+    collapsed = f"{picture.collapsed} of {picture.code_size} entries collapsed" if picture.collapsed else ""
+    prior = _likeness(picture.prior_variety, picture.prior_nearest)
+    mixture = _likeness(picture.mixture_variety, picture.mixture_nearest)
+    likelihoods = _nats(picture.prior_log_likelihood), _nats(picture.mixture_log_likelihood)
+    heads = [label, "from N(0, I)", prior, likelihoods[0], collapsed]
+    others = [label, f"from {picture.mixture}", mixture, likelihoods[1], collapsed]
+    return _block(heads, picture.prior_images), _block(others, picture.mixture_images)
+
+
+def _likeness(variety: float, nearest: float) -> str:
+    return f"variety {variety:.2f}, nearest {nearest:.2f}" if math.isfinite(variety + nearest) else ""
+
+
+def _block(heads: Sequence[str], images: NDArray[Any]) -> Block:
+    pixels = as_pixels(images)
+    return Block(
+        "\n".join(filter(None, heads)),
+        tuple(Strip((pixels[start : start + ACROSS],)) for start in range(0, len(pixels), ACROSS)),
     )
 
 
-def _block(heading: str, images: NDArray[Any]) -> Block:
-    pixels = as_pixels(images)
-    return Block(heading, tuple(Strip((pixels[start : start + ACROSS],)) for start in range(0, len(pixels), ACROSS)))
-
-
 def _nats(log_likelihood: float) -> str:
-    return f"{number(log_likelihood)} nats" if math.isfinite(log_likelihood) else "not finite"
+    return f"likelihood {number(log_likelihood) if math.isfinite(log_likelihood) else 'not finite'}"

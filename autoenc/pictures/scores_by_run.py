@@ -28,8 +28,8 @@ SEEDS = (
 )
 BASELINES = (
     ("\N{BLACK DIAMOND}", "D"),
-    ("\N{BLACK STAR}", "*"),
-    ("\N{MULTIPLICATION X}", "x"),
+    ("\N{BLACK SQUARE}", "s"),
+    ("\N{BLACK UP-POINTING TRIANGLE}", "^"),
     ("\N{BLACK DOWN-POINTING TRIANGLE}", "v"),
 )
 """Of each baseline the marker as a letter, and the marker."""
@@ -73,13 +73,16 @@ def scores_by_run(
     heads = {split: f"{LOOKS[split][0]} {split}" for split in splits}
     widths = [max(text_width(text, SMALL) for text in (heads[split], *texts[split])) + 2 * SPACE for split in splits]
     several = any(len(row.seeds) > 1 for row in rows)
+    everything = [values for split in splits for values in found[split]]
+    ends = [value for row in rows for value in row.baselines.values() if np.isfinite(value)]
+    axis = value_axis(np.concatenate([[], *everything]), unit=metric_label, scale=scale, intervals=ends)
     layout = row_layout(
         [[row.name for row in rows]],
         width=WIDTH,
         most_name=MOST_NAME,
         least_height=max(line_height(SMALL) + (48 if several else 16), min(MOST_ROW, ROOM // len(rows))),
         columns_width=sum(widths),
-        label=metric_label,
+        label=axis.labelled(metric_label),
     )
     height = line_height(SMALL) + layout.height
     baselines = dict(zip(dict.fromkeys(name for row in rows for name in row.baselines), BASELINES, strict=False))
@@ -87,14 +90,11 @@ def scores_by_run(
     line = " ".join(filter(None, [f"{legend}." if baselines else "", SEEDS if several else "", note]))
     page, ((left, top),), _ = panel_page([""], width=WIDTH, height=height, title=title, line=line)
     top += line_height(SMALL)
-    everything = [values for split in splits for values in found[split]]
-    ends = [value for row in rows for value in row.baselines.values() if np.isfinite(value)]
-    axis = value_axis(np.concatenate([[], *everything]), unit=metric_label, scale=scale, intervals=ends)
     axes = row_axes(page, layout, panel=0, corner=Corner(left, top), scale=axis)
     axes.hlines(range(len(rows)), *axes.get_xlim(), color=GRID, linewidth=0.8)
     for place, row in enumerate(rows):
         for name, value in row.baselines.items():
-            axes.plot(value, place, baselines[name][1], color=FRAME, markersize=11, markeredgewidth=3)
+            axes.plot(value, place, baselines[name][1], color=FRAME, markersize=13)
     for index, split in enumerate(splits):
         _plot(axes, found[split], split=split, lower=APART * (index - (len(splits) - 1) / 2) if several else 0.0)
         right = left + WIDTH - sum(widths[index + 1 :])

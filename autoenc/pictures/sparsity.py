@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 ZEROS, HOYER = "#8fb8de", "#12355b"
+LEAST_RANGE = 1e-6  # over the images, of the largest code: an entry that varies less is not alive
 THICKNESS = 0.36  # of a bar, in rows
 
 LINE = (
     "Mean over the clean test images, layer by layer from the image to the code. Light: the share of activations that "
     "are exactly 0. Dark: Hoyer's sparsity of the activations: 0 if all are equally large, 1 if only one is not 0; "
-    "normal random numbers have 0.2."
+    "normal random numbers have 0.2. An entry of the code is alive if it is not the same for all images."
 )
 
 
@@ -42,6 +43,14 @@ class Sparsity(Picture):
     """The share of activations that are exactly zero, (L,)."""
     hoyer: NDArray[np.float64]
     """Hoyer's sparsity, (L,); NaN if undefined."""
+    code_size: int = 0
+    """0 in the numbers of earlier runs, like the following."""
+    alive: int = 0
+    """How many entries of the code vary over the test images and, of a variational model, have not collapsed."""
+    codes: int = 0
+    """The number of test images."""
+    zero_codes: int = 0
+    """How many of them have a code of zeros only."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self:
@@ -56,8 +65,29 @@ class Sparsity(Picture):
             layers = tuple(activation.name.removeprefix("encoder ") for activation in observation.activations)
             totals = totals + np.array([_sums(activation.values.flatten(1)) for activation in observation.activations])
         zeros, entries, sparsities, defined = totals.T
+        codes = subject.codes(subject.splits.test.images)  # (N, code_size)
+        varying = codes.amax(0) - codes.amin(0) > LEAST_RANGE * codes.abs().amax()
         with np.errstate(invalid="ignore"):
-            return cls(layers=layers, zeros=zeros / entries, hoyer=sparsities / defined)
+            return cls(
+                layers=layers,
+                zeros=zeros / entries,
+                hoyer=sparsities / defined,
+                code_size=codes.shape[1],
+                alive=int((varying & ~subject.collapsed_entries).sum()),
+                codes=len(codes),
+                zero_codes=int((codes == 0).all(1).sum()),
+            )
+
+    @property
+    def remark(self) -> str:
+        """How much of the code is alive, in words."""
+        if not self.code_size:
+            return ""
+        if not self.alive:
+            return "the code has collapsed: none of its entries depends on the image"
+        entries = f"{self.alive} of {self.code_size} entries of the code are alive"
+        zeros = f"{self.zero_codes:,}" if self.zero_codes else "none"
+        return f"{entries}; {zeros} of {self.codes:,} codes {'is' if self.zero_codes == 1 else 'are'} 0"
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
@@ -72,7 +102,7 @@ class Sparsity(Picture):
             columns_width=text_width("Hoyer 0.123", SMALL) + SPACE,
             label="share of zeros, Hoyer's sparsity",
         )
-        names = [panel.label for panel in panels]
+        names = [panel.heading for panel in panels]
         page, corners, _ = panel_page(names, width=width, height=layout.height, columns=columns, title=title, line=LINE)
         scale = ValueAxis("linear", 0, 1, [0, 0.25, 0.5, 0.75, 1], minor_ticks=[], note="")
         for index, (panel, corner) in enumerate(zip(panels, corners, strict=True)):

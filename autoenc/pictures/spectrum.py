@@ -1,9 +1,9 @@
-"""The spectrum of a decoder's images, where checkerboards show as peaks."""
+"""Checkerboards: the spectrum of a decoder's images, where they show as peaks, their pixels, and their reason."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -11,15 +11,18 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
-from autoenc.pictures.charts import LEADER, LineLabel, label_lines
+from autoenc.pictures.charts import BASELINE_COLOR, BASELINE_LINE, LEADER, LineLabel, label_lines
 from autoenc.pictures.code_axes import Box
-from autoenc.pictures.image_pixels import SIDE, ColorScale, draw_color_bar
+from autoenc.pictures.image_pixels import SIDE, ColorScale, as_pixels, draw_color_bar
+from autoenc.pictures.kernel_overlap import draw_overlap, overlap_counts, overlap_words
 from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture
 from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from autoenc.pictures.subject import Subject
 
 LEAST_SIDE = 24  # of an image: in a smaller one, the window's spectrum is wider than the distance to the neighbours
@@ -30,18 +33,24 @@ MOST = 2000  # test images
 RANDOM_CODES = 500
 
 DECIBELS_SHOWN = 70
-CHART = 520  # pixels that the profile is wide
+CHART = 430  # pixels that the profile is wide
 GAP = 64  # between spectra, for the ticks at their ends
-SHOWN_SIDE = 260  # pixels that a spectrum is wide, about
+SHOWN_SIDE = 200  # pixels that a spectrum is wide, about
 NAMES = ("originals", "reconstructions", "untrained decoder")
-COLORS = ("#6b6b6b", "#12355b", "#d55e00")
-DASHES = ("--", "-", ":")
+COLORS = (BASELINE_COLOR, "#12355b", "#d55e00")
+DASHES = (BASELINE_LINE, "-", "-.")
 LINE = (
-    "Mean power of each frequency, horizontal and vertical, in clean test images, in the reconstructions of these, and "
-    "in random codes decoded by the untrained decoder, each relative to its own mean. Overlaps that repeat every "
-    "second pixel leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), (0, 1/2) and "
-    "(1/2, 1/2) is above that of the neighbours, 1/16 away; 0 where the spectrum is smooth. Right: the mean over the "
-    "other direction."
+    "Mean power of each frequency in clean test images, in their reconstructions, and in random codes that the "
+    "untrained decoder decodes, each relative to its own mean. Right: the mean over the other direction. Overlaps that "
+    "repeat every second pixel leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), "
+    "(0, 1/2) and (1/2, 1/2) is above that of the neighbours, 1/16 away; 0 where the spectrum is smooth."
+)
+CROP = 16  # pixels each way
+CROPS = ("a test image", "reconstruction", "untrained decoder")
+PIXELS = (
+    f"Second row: {CROP} x {CROP} pixels from the middle of an image, enlarged, those of the untrained decoder with "
+    "stretched contrast; and how many kernel weights reach each pixel in the decoder's last upsampling. Where the "
+    "numbers differ, so does the brightness, until training has evened it out."
 )
 
 
@@ -53,6 +62,13 @@ class Spectrum(Picture):
     reconstructions: NDArray[np.float64]
     untrained: NDArray[np.float64]
     """Of random codes, decoded before training."""
+    crops: NDArray[np.float16] = field(default_factory=lambda: np.zeros(0, dtype=np.float16))
+    """(3, C, 16, 16): of a test image, its reconstruction, and an image of the untrained decoder, stretched to [0, 1].
+
+    Empty in the numbers of earlier runs, like `overlap`.
+    """
+    overlap: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    """See `overlap_counts`."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
@@ -63,6 +79,8 @@ class Spectrum(Picture):
         """
         import torch
 
+        from autoenc.pictures.subject import stored
+
         if not subject.has_upsampling or min(subject.splits.image_shape[1:]) < LEAST_SIDE:
             return None
         generator = torch.Generator().manual_seed(derived_seed(0, "random codes of the spectrum"))
@@ -70,10 +88,15 @@ class Spectrum(Picture):
         with torch.no_grad():
             made = subject.untrained().decode(codes.to(subject.device.torch_device)).float().cpu()
         images = subject.splits.test.images[:MOST]
+        shown = subject.splits.test.images[subject.shown_indices[:1]]
+        crops = [_crop(part)[0] for part in (shown.cpu() / 255, subject.reconstructions(shown), made[:1])]
+        crops[2] = (crops[2] - crops[2].min()) / (crops[2].max() - crops[2].min()).clamp_min(1e-6)
         return cls(
             originals=power_spectrum(images.cpu().numpy() / 255),
             reconstructions=power_spectrum(subject.reconstructions(images).numpy()),
             untrained=power_spectrum(made.numpy()),
+            crops=stored(torch.stack(crops)),
+            overlap=overlap_counts(subject.model.decoder),
         )
 
     @property
@@ -86,7 +109,7 @@ class Spectrum(Picture):
         """Draw a row for each panel: the three spectra, and their profiles in a chart; all on one scale."""
         spectra = [[_decibels(power, mean=power.mean()) for power in panel.picture.powers] for panel in panels]
         scale = _color_scale(np.concatenate(spectra, axis=None))
-        layout = _layout(panels[0].picture)
+        layout = _layout(panels[0].picture, with_pixels=any(len(panel.picture.crops) for panel in panels))
         profiles = [[_profile(power) for power in panel.picture.powers] for panel in panels]
         values = value_axis(np.concatenate(profiles, axis=None), unit="decibels")
         page, corners, side = panel_page(
@@ -94,7 +117,7 @@ class Spectrum(Picture):
             width=layout.width,
             height=layout.height,
             title=title,
-            line=LINE,
+            line=f"{LINE} {PIXELS}" if layout.below else LINE,
             side=SIDE,
         )
         for corner, decibels, lines in zip(corners, spectra, profiles, strict=True):
@@ -102,6 +125,9 @@ class Spectrum(Picture):
                 left = corner.left + layout.lefts[index]
                 _draw_spectrum(page, power, name=name, corner=Corner(left, corner.top), layout=layout, scale=scale)
             _draw_profiles(page, lines, corner=corner, layout=layout, values=values)
+        for panel, corner in zip(panels, corners, strict=True):
+            if len(panel.picture.crops):
+                _draw_pixels(page, panel.picture, corner=Corner(corner.left, corner.top + layout.below), layout=layout)
         draw_color_bar(page, scale, left=side.left, top=corners[0].top + layout.head, height=layout.side)
         return page.figure
 
@@ -119,11 +145,12 @@ class _Layout(NamedTuple):
     side: int  # of a spectrum
     lefts: list[int]  # of the spectra, and of the chart
     head: int
+    below: int  # where the second row begins; 0 without one
     width: int
     height: int
 
 
-def _layout(picture: Spectrum) -> _Layout:
+def _layout(picture: Spectrum, *, with_pixels: bool) -> _Layout:
     points = len(picture.originals) + 1  # both ends of the axis, which are one frequency
     scale = max(1, SHOWN_SIDE // points)
     side = scale * points
@@ -132,13 +159,16 @@ def _layout(picture: Spectrum) -> _Layout:
     chart_left = lefts[-1] + side + GAP + line_height(LABEL) + text_width("\N{MINUS SIGN}60", SMALL)
     names = LEADER + max(text_width(name, SMALL) for name in NAMES)
     head = line_height(SMALL) + SPACE // 2
+    height = head + side + line_height(SMALL) + line_height(LABEL) + SPACE
+    below = height + SPACE if with_pixels else 0
     return _Layout(
         scale=scale,
         side=side,
         lefts=[*lefts, chart_left],
         head=head,
+        below=below,
         width=chart_left + CHART + names,
-        height=head + side + line_height(SMALL) + line_height(LABEL) + SPACE,
+        height=below + head + side if with_pixels else height,
     )
 
 
@@ -180,9 +210,9 @@ def _draw_spectrum(
     labels = ["\N{MINUS SIGN}1/2", "0", "1/2"]
     axes.set_xticks([-0.5, 0, 0.5], labels)
     axes.set_yticks([-0.5, 0, 0.5], labels if name == NAMES[0] else [])
-    axes.set_xlabel("horizontal, cycles a pixel", size=SMALL)
+    axes.set_xlabel("horizontal, 1/pixel", size=SMALL)
     if name == NAMES[0]:
-        axes.set_ylabel("vertical", size=SMALL, labelpad=0)
+        axes.set_ylabel("vertical, 1/pixel", size=SMALL, labelpad=0)
 
 
 def _draw_profiles(
@@ -193,7 +223,7 @@ def _draw_profiles(
     axes.set_ylabel("power, dB")
     axes.set_xlim(0, 0.5)
     axes.set_xticks([0, 0.125, 0.25, 0.375, 0.5], ["0", "1/8", "1/4", "3/8", "1/2"])
-    axes.set_xlabel("frequency, cycles a pixel")
+    axes.set_xlabel("frequency, 1/pixel")
     for frequency in (0.25, 0.5):
         axes.axvline(frequency, color=GRID, linewidth=3, zorder=0)
     labels = []
@@ -202,6 +232,24 @@ def _draw_profiles(
         axes.plot(frequencies, profile, color=color, linestyle=dashes, linewidth=2.2, label=name, clip_on=False)
         labels.append(LineLabel(name, float(profile[-1]), color))
     label_lines(axes, [label for label in labels if np.isfinite(label.value)], scale=values)
+
+
+def _draw_pixels(page: Page, picture: Spectrum, *, corner: Corner, layout: _Layout) -> None:
+    """The second row of a panel: three crops, and the overlap of the kernels."""
+    scale = layout.side // CROP
+    for name, crop, left in zip(CROPS, as_pixels(picture.crops), layout.lefts, strict=False):
+        place = corner.left + left
+        page.text(name, x=place + layout.side / 2, y=corner.top, size=SMALL, horizontal="center")
+        page.image(crop, left=place + (layout.side - scale * CROP) // 2, top=corner.top + layout.head, scale=scale)
+    left = corner.left + layout.lefts[-1]
+    page.text(f"weights that reach a pixel: {overlap_words(picture.overlap)}", x=left, y=corner.top, size=SMALL)
+    draw_overlap(page, picture.overlap, box=Box(left, corner.top + layout.head, layout.side, layout.side))
+
+
+def _crop(images: Tensor) -> Tensor:
+    """The middle of images (N, C, H, W), (N, C, 16, 16)."""
+    top, left = ((size - CROP) // 2 for size in images.shape[2:])
+    return images[:, :, top : top + CROP, left : left + CROP]
 
 
 def _signed(number: float) -> str:

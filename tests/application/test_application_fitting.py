@@ -58,10 +58,10 @@ def test_inverted_is_what_the_model_sees(finished: Path, given: Given) -> None:
     [
         (
             "crop",
-            "--resize crop cuts off a part of 10 of 10 pictures (20 % on average, 20 % at most); --resize pad keeps",
+            "--resize crop cuts off a part of all 10 pictures (20 % of the area); --resize pad keeps",
         ),
-        ("pad", "--resize pad adds black bars to 10 of 10 pictures (20 % on average, 20 % at most of the image)"),
-        ("stretch", "--resize stretch changes the proportions of 10 of 10 pictures (by a factor of 1.2 at most)"),
+        ("pad", "--resize pad adds black bars to all 10 pictures (20 % of the area)"),
+        ("stretch", "--resize stretch changes the proportions of all 10 pictures (by a factor of 1.25 at most)"),
     ],
 )
 def test_the_log_says_how_pictures_of_another_shape_change(

@@ -8,7 +8,6 @@ import pytest
 
 from autoenc import __version__
 from autoenc.command_line import main
-from tests.conftest import AddPlugin
 
 HINTS = {
     # keys
@@ -45,7 +44,7 @@ HINTS = {
     "loss=l2": "did you mean 'mse'?",
     "loss=mae": "did you mean 'l1'?",
     "optimizer=Adam": "did you mean 'adam'?",
-    "optimizer=none": "there is no such choice; the choices are",
+    "optimizer=none": "there is no such choice, and no installed package has the plugin optimizer.none; the choices",
     "variant=sigmoid": "did you mean 'sigmoid_throughout'?",
     "hydra/launcher=slrum": "did you mean 'slurm'?",
     "architecture.output=Sigmoid": "it must be one of identity, sigmoid, tanh (did you mean 'sigmoid'?)",
@@ -69,14 +68,6 @@ def test_a_mistake_leads_to_our_words(arguments: str, elsewhere: Path, capsys: p
     assert HINTS[arguments] in printed.err
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert list(elsewhere.iterdir()) == []
-
-
-def test_a_plugin_without_its_yaml_is_told_from_a_typing_error(
-    add_plugin: AddPlugin, capsys: pytest.CaptureFixture[str]
-) -> None:
-    add_plugin("blobs", source=None, entries="architecture.blobs = blobs:Blobs")
-    assert main(["architecture=blobs"]) == 2
-    assert "architecture=blobs: this plugin has no file architecture/blobs.yaml" in capsys.readouterr().err
 
 
 def test_the_version_is_ours(capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,7 +187,9 @@ def test_config_path_replaces_the_main_config(elsewhere: Path) -> None:
     assert RunDirectory(Path("run")).summary()["epochs"] == 1
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["-sc", "query=bash"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["experiment=cpu_vs_gpu", "--help"], ["--cfg", "job"], ["-sc", "query=bash"]]
+)
 def test_commands_that_only_print_do_not_import_torch(arguments: list[str], elsewhere: Path) -> None:
     program = (
         "import sys; sys.argv = ['train.py', *sys.argv[1:]]\n"
@@ -219,7 +221,7 @@ def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_first_line_says_what_is_trained_before_torch_is_imported(elsewhere: Path) -> None:
     done = without_torch("architecture=mlp", "bottleneck=gaussian", "noise=masking")
-    assert done.stdout.startswith("Training an MLP VAE, code size 32, on 8x8 digits, masking noise")
+    assert done.stdout.startswith("Training an MLP VAE, code size 16, on 8x8 digits, masking noise")
     assert "torch" in done.stderr
     assert list(elsewhere.iterdir()) == []
 
@@ -237,14 +239,7 @@ def test_the_first_line_is_printed_once_and_is_in_the_log(train: Train, capsys: 
     assert capsys.readouterr().out.count(line) == log.count(line) == 1
 
 
-def test_the_help_has_groups_and_examples_and_cfg_has_the_config(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    printed = capsys.readouterr().out
-    for group in (REPOSITORY / "conf").iterdir():
-        if group.is_dir() and group.name != "hydra":
-            choices = ", ".join(sorted(path.stem for path in group.glob("*.yaml")))
-            assert f"{group.name}: {choices}\n" in printed
-    assert printed.count("python scripts/train.py") >= 5
+def test_cfg_shows_the_config(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--cfg", "job", "architecture=conv", "seed=7"]) == 0
     shown = yaml.safe_load(capsys.readouterr().out)
     assert (shown["architecture"]["name"], shown["seed"]) == ("conv", 7)

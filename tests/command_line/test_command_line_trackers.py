@@ -164,8 +164,11 @@ def test_a_rerun_has_the_tracker_of_the_command(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["tracker=wandb"], "tracker=wandb: there is no such choice; the choices are mlflow, none, tensorboard"),
-        (["tracker.experiment=a"], "tracker.experiment=a: tracker=none has no such key"),
+        (
+            ["tracker=wandb"],
+            "tracker=wandb: there is no such choice (did you mean 'mlflow'?); the choices are mlflow, none,",
+        ),
+        (["tracker.experiment=a"], "tracker.experiment=a: tracker=none has no settings; choose one of tracker=mlflow"),
         (["tracker.name=mlflow"], "tracker.name=mlflow: a choice is made by tracker=mlflow"),
         (["++tracker.name=none"], "tracker.name=none: a choice is made by tracker=none"),
         (

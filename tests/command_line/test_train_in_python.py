@@ -14,12 +14,16 @@ import pytest
 import torch
 import yaml
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict
 from torch import Tensor
 
 import autoenc
+from autoenc.command_line.output_folder import configure_logging
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.training.step import NotFiniteError, TrainingStep
+from tests.composed import composed
 from tests.conftest import TINY, Train
 
 
@@ -131,3 +135,17 @@ def test_a_preset_s_settings_are_in_the_config(elsewhere: Path) -> None:
     run = autoenc.train("experiment=salt_and_pepper", *TINY, "noise=salt_and_pepper", "dataset=digits")
     assert yaml.safe_load((run.path / "config.yaml").read_text())["noise"]["name"] == "salt_and_pepper"
     assert run.config.noise.name == "salt_and_pepper"
+
+
+@pytest.mark.parametrize("node", ["hydra_logging", "job_logging"])
+def test_messages_of_matplotlib_are_not_shown_as_ours(
+    node: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = composed()
+    with open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = str(tmp_path)
+    HydraConfig.instance().set_config(config)
+    configure_logging(config, node=node)
+    logging.getLogger("matplotlib.font_manager").info("generated new fontManager")
+    logging.getLogger("autoenc").info("ours")
+    assert capsys.readouterr().out == "ours\n"

@@ -116,5 +116,24 @@ def test_of_very_many_settings_the_best_are_shown() -> None:
     assert drawing.title == "Final mse, the 40 best of 100 by test.mse"
 
 
+def test_an_axis_that_shows_the_noise_needs_no_note_that_the_noise_differs() -> None:
+    scores = {"denoising_mse": 0.02, "noise_mse": 0.1}
+    runs = [
+        record(f"std {std}", scores, architecture__name="mlp", noise={"name": "gaussian", "std": std})
+        for std in (0.1, 0.2)
+    ]
+    drawing = made("error_against", runs, metric="denoising_mse", against="noise.std")
+    assert drawing.title == "denoising_mse against noise std"
+    (points,) = drawing.items
+    assert [(point.series, point.x) for point in points] == [("MLP", 0.1), ("MLP", 0.2)]
+    drawn = figure(drawing)
+    assert "comparable" not in all_of(drawn)
+    assert "doing nothing 0.1000" in all_of(drawn)
+    dropout = record("dropout", scores, noise={"name": "dropout", "std": 0.3})
+    assert "comparable" in all_of(
+        figure(made("error_against", [*runs, dropout], metric="denoising_mse", against="noise.std"))
+    )
+
+
 def test_every_chart_has_a_function() -> None:
     assert {"loss_curves", "final_losses", "error_against"} < set(CHARTS)

@@ -31,6 +31,7 @@ from autoenc.comparison.labels import labels, metric_label
         ([["architecture=conv", "training.epochs=2"]], ["convolutional, epochs 2"]),
         ([[]], ["the run"]),
         ([["architecture.hidden=[]"], ["architecture.hidden=[256,64]"]], ["no hidden layer", "256-64 units"]),
+        ([["dataset.limit=1000"], ["dataset.limit=null"]], ["1,000 images", "all images"]),
         ([["+a.b=1"], ["+a.b=2"]], ["b 1", "b 2"]),
     ],
 )

@@ -69,6 +69,8 @@ def test_a_sweep_ends_with_a_table_and_a_page(elsewhere: Path, capsys: pytest.Ca
     assert main([*SWEEP, "architecture.code_size=2,3", pictures, *against]) == 0
     printed = capsys.readouterr().out
     assert "Two codes" in printed
+    assert "Slides: sweep/slides" in printed
+    assert size_of(Path("sweep") / "slides" / "final_losses.png") == (1920, 1080)
     assert "code size 2" in printed
     page = Path("sweep") / "comparison.png"
     with Image.open(page) as image:

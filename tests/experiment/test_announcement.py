@@ -24,7 +24,13 @@ from tests.composed import composed_values
 def test_duplicates_are_counted_in_the_singular_and_the_plural(
     counts: tuple[int, int], expected: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = ("dataset=digits", "dataset.limit=20", "dataset.validation_fraction=0", "device=cpu")
+    settings = (
+        "dataset=digits",
+        "dataset.limit=20",
+        "dataset.test_limit=20",
+        "dataset.validation_fraction=0",
+        "device=cpu",
+    )
     prepared = prepare(parse(composed_values(*settings, f"data_dir={tmp_path}")))
     duplicates = dict(zip(("train", "test_in_train"), counts, strict=True))
     with caplog.at_level(logging.INFO):

@@ -14,6 +14,11 @@ from tests.comparison.made_records import record
 TEST = {"mse": 0.01, "mae": 0.2, "pca_mse": 0.02, "linear_probe_accuracy": 0.9, "pixels_linear_probe_accuracy": 0.95}
 
 
+@pytest.fixture(autouse=True)
+def _called_as_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["scripts/train.py"])
+
+
 def test_the_ending_is_short_and_ends_with_what_to_do_next(caplog: pytest.LogCaptureFixture) -> None:
     words = [f"{count} of 9 units of encoder layer 1 ({kind}) are dead: x" for count, kind in
              ((2, "ReLU"), (3, "Tanh"), (4, "ELU"), (5, "GELU"))]  # fmt: skip
@@ -56,7 +61,7 @@ def test_reasons_for_a_loss_are_warnings(caplog: pytest.LogCaptureFixture) -> No
         ("scripts/train.py", "python scripts/compare.py", "python scripts/train.py"),
         ("/usr/bin/autoenc-train", "autoenc-compare", "autoenc-train"),
         ("scripts/evaluate.py", "python scripts/compare.py", "python scripts/train.py"),
-        ("/usr/lib/ipykernel_launcher.py", "python scripts/compare.py", "python scripts/train.py"),
+        ("/usr/lib/ipykernel_launcher.py", "autoenc-compare", "autoenc-train"),
     ],
 )
 def test_commands_are_called_as_this_one_was(

@@ -60,6 +60,13 @@ def test_a_loss_that_has_levelled_off_is_the_last_resort() -> None:
     assert found == "Training has levelled off: the validation loss fell by 0 % in the last epoch."
 
 
+@pytest.mark.parametrize(("used", "advised"), [("torch_default", True), ("auto", False)])
+def test_other_initial_weights_are_advised_unless_they_are_used(used: str, advised: bool) -> None:
+    config = {"architecture": {"name": "mlp", "code_size": 3, "initialization": used}}
+    (found,) = reasons(made(curves(FLAT), config=config), loses=True)
+    assert ("architecture.initialization=auto" in found.explanation) == advised
+
+
 def test_divergence_needs_both_losses() -> None:
     rising = [0.5, 0.1, 0.2, 0.4, 0.8]
     (found,) = sentences(made(curves(rising)))
@@ -111,8 +118,8 @@ def test_a_variational_model_trades_error_for_samples() -> None:
 
 def with_reconstructions(folder: Path, clean: Any, final: Any) -> RunRecord:
     (folder / "figures").mkdir()
-    values = np.array(json.dumps({"captions": []}))
-    np.savez(folder / "figures" / "reconstructions.npz", clean=clean, final=final, **{"<values>": values})
+    arrays: dict[str, Any] = {"clean": clean, "final": final, "<values>": np.array(json.dumps({"captions": []}))}
+    np.savez(folder / "figures" / "reconstructions.npz", **arrays)
     return made(curves(FLAT), path=folder)
 
 

@@ -43,7 +43,7 @@ def test_the_page_has_the_verdict_findings_scores_pictures_settings_and_commands
         "<span>PCA</span><span>0.02</span>",
         "<dt>optimizer.learning_rate</dt><dd>0.001</dd>",
         f"rerun={run.path}</pre>",
-        "compare.py",
+        "autoenc-compare",
     ):
         assert part in text
     assert [name for name in CAPTIONS if CAPTIONS[name][1] in text] == ["reconstructions", "codes_over_epochs"]

@@ -208,7 +208,7 @@ def test_the_initialization_reaches_every_layer() -> None:
                 _, last = weighted_layers(half)[-1]
                 assert last.bias is not None
                 assert bool(last.bias.any()) == (law == "torch_default"), (name, law)
-        weights = [weighted_layers(model.encoder)[0][1].weight for model in models.values()]
+        weights = [weighted_layers(model.decoder)[-1][1].weight for model in models.values()]
         assert not weights[0].equal(weights[1])
         assert not weights[1].equal(weights[2])
         assert not weights[2].equal(weights[3])

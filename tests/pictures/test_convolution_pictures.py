@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks.bottleneck import Plain
+from autoenc.pictures.kernel_overlap import overlap_counts
 from autoenc.pictures.matrix import Matrix
+from autoenc.pictures.page import MOST_PAGE_WIDTH
 from autoenc.pictures.spectrum import Spectrum, checkerboard, power_spectrum
 from tests.pictures.pages import all_of, check_layout, draw
 from tests.pictures.subjects import images_of, measured, subject_from, subject_of
@@ -97,7 +99,7 @@ def test_zero_is_in_the_middle_and_the_numbers_are_told() -> None:
     check_layout(draw(*(picture(seed) for seed in range(3))))
     shown = picture()
     found = draw(shown)
-    drawn = [np.asarray(image.get_array())[::4, ::4].sum(axis=2, dtype=int) for image in found.findobj(FigureImage)]
+    drawn = [np.asarray(image.get_array())[::3, ::3].sum(axis=2, dtype=int) for image in found.findobj(FigureImage)]
     original, reconstruction, untrained = drawn
     assert untrained[0, 0] == untrained[0, 64] == untrained[64, 0] == untrained[64, 64] == untrained.max()
     assert original[32, 28] > original[32, 2]
@@ -109,7 +111,7 @@ def test_zero_is_in_the_middle_and_the_numbers_are_told() -> None:
 def test_the_vertical_axis_points_up() -> None:
     tall = power_spectrum(noise(5) + 3 * np.cos(2 * np.pi * np.add.outer(np.arange(SIDE), np.arange(SIDE)) / 8))
     shown = Spectrum(originals=tall, reconstructions=tall, untrained=tall)
-    pixels = np.asarray(draw(shown).findobj(FigureImage)[0].get_array())[::4, ::4].sum(axis=2, dtype=int)
+    pixels = np.asarray(draw(shown).findobj(FigureImage)[0].get_array())[::3, ::3].sum(axis=2, dtype=int)
     assert pixels[32 - 8, 32 + 8] == pixels.max()  # (1/8, 1/8) is at the upper right
     assert pixels[32 - 8, 32 - 8] < pixels.max()
 
@@ -130,6 +132,42 @@ def test_spectra_that_are_zero_or_not_finite_stop_nothing() -> None:
     found = draw(Spectrum(originals=ones, reconstructions=none, untrained=zeros))
     assert "reconstructions undefined dB" in all_of(found)
     draw(Spectrum(originals=none, reconstructions=none, untrained=none))
+
+
+UNEVEN = [[1, 2] * 3, [2, 4] * 3] * 3
+
+
+@pytest.mark.parametrize(
+    ("upsampling", "expected"),
+    [("transposed", UNEVEN), *((name, [[9] * 6] * 6) for name in ("nearest", "bilinear", "pixel_shuffle"))],
+)
+def test_only_transposed_convolutions_overlap_unevenly(upsampling: str, expected: list[list[int]]) -> None:
+    overrides = ("architecture=conv", "architecture.channels=[4,4]", f"architecture.upsampling={upsampling}")
+    subject = subject_from(*overrides, train=LARGE, test=LARGE)
+    assert overlap_counts(subject.model.decoder).tolist() == expected
+
+
+def test_the_overlap_is_that_of_the_transposed_convolution_itself() -> None:
+    """Of a convolution whose weights are all 1, applied to ones."""
+    layer = nn.ConvTranspose2d(1, 1, 4, stride=2, padding=1, bias=False)
+    nn.init.ones_(layer.weight)
+    assert overlap_counts(layer).tolist() == layer(torch.ones(1, 1, 9, 9))[0, 0, 5:11, 5:11].tolist() == [[4] * 6] * 6
+    assert overlap_counts(nn.Linear(2, 2)).shape == (0, 0)
+
+
+def test_pixels_before_and_after_training_and_the_overlap_are_shown() -> None:
+    subject = subject_from("architecture=conv", "architecture.channels=[4,4]", train=LARGE, test=LARGE)
+    shown = measured(Spectrum, subject)
+    original, _, untrained = shown.crops
+    middle = LARGE[subject.shown_indices[0], :, 6:22, 6:22].numpy() / 255
+    np.testing.assert_allclose(original, middle, atol=1e-3)
+    assert (untrained.min(), untrained.max()) == (0, 1)  # stretched
+    found = draw(shown)
+    check_layout(found)
+    assert len(found.findobj(FigureImage)) == 6
+    assert "weights that reach a pixel: uneven, 1 to 4" in all_of(found)
+    assert found.bbox.width <= MOST_PAGE_WIDTH
+    assert len(draw(picture()).findobj(FigureImage)) == 3  # the numbers of an earlier run
 
 
 SMALL = images_of(20, 1, 8, 8)

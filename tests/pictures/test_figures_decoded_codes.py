@@ -199,16 +199,24 @@ def test_the_two_kinds_stand_beside_one_another_with_what_they_are() -> None:
     assert len(found) == 32
     assert max(image.ox for image in found[:16]) < min(image.ox for image in found[16:])
     text = all_of(figure)
-    assert "from N(0, I): \N{MINUS SIGN}12.50 nats" in text
-    assert f"from {MIXTURE}: \N{MINUS SIGN}0.7500 nats" in text
+    assert "from N(0, I) likelihood \N{MINUS SIGN}12.50" in text
+    assert f"from {MIXTURE} likelihood \N{MINUS SIGN}0.7500" in text
     assert "\N{MINUS SIGN}1.419" in text  # of N(0, I) under itself
+
+
+def test_variety_stands_above_the_samples_if_it_was_measured() -> None:
+    measured = replace(SAMPLES, prior_variety=0.5, prior_nearest=2.25, mixture_variety=1.0, mixture_nearest=1.25)
+    text = all_of(draw(measured))
+    assert "from N(0, I) variety 0.50, nearest 2.25 likelihood" in text
+    assert f"from {MIXTURE} variety 1.00, nearest 1.25 likelihood" in text
+    assert "variety nan" not in all_of(draw(SAMPLES))
 
 
 def test_collapsed_entries_are_named_and_explained() -> None:
     assert "collapsed" not in all_of(draw(SAMPLES))
     text = all_of(draw(replace(SAMPLES, collapsed=10)))
-    assert "from N(0, I): \N{MINUS SIGN}12.50 nats, 10 of 16 entries collapsed" in text
-    assert f"from {MIXTURE}: \N{MINUS SIGN}0.7500 nats, 10 of 16 entries collapsed" in text
+    assert "likelihood \N{MINUS SIGN}12.50 10 of 16 entries collapsed" in text
+    assert "likelihood \N{MINUS SIGN}0.7500 10 of 16 entries collapsed" in text
     assert "the numbers leave them out, unless all are collapsed" in text
 
 
@@ -228,7 +236,7 @@ def test_what_is_not_finite_is_said() -> None:
     broken[0, 0, 0, 0] = np.nan
     text = all_of(draw(replace(SAMPLES, prior_images=broken, mixture_log_likelihood=float("nan"))))
     assert "(not a number: white)" in text
-    assert "training codes: not finite" in text
+    assert "training codes likelihood not finite" in text
     assert "(clipped to 0…1)" in all_of(draw(replace(SAMPLES, prior_images=2 * random_images(16))))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.image import FigureImage
@@ -11,7 +13,7 @@ from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.matrix import Matrix
 from autoenc.pictures.page import MOST_PAGE_WIDTH
-from autoenc.pictures.picture import Picture
+from autoenc.pictures.picture import Panel, Picture
 from autoenc.pictures.sparsity import Sparsity
 from tests.pictures.pages import all_of, check_layout, draw, written
 
@@ -26,6 +28,12 @@ def sparsity(count: int = 3) -> Sparsity:
 def gradients(count: int = 4) -> Gradients:
     layers = tuple(f"encoder {number}: 100{ARROW}{number}, 3 by 3 transposed" for number in range(count))
     return Gradients(layers=layers, before=np.logspace(0, 1 - count, count), after=np.full(count, 0.02), images=1024)
+
+
+def test_a_collapsed_code_is_called_so_and_the_numbers_of_an_earlier_run_say_nothing() -> None:
+    collapsed = replace(sparsity(), code_size=2, alive=0, codes=10, zero_codes=10)
+    assert "b the code has collapsed" in all_of(draw(Panel("a", sparsity()), Panel("b", collapsed)))
+    assert "entries of the code are alive" not in all_of(draw(sparsity()))
 
 
 def test_bars_are_as_long_as_the_numbers_and_carry_them() -> None:

@@ -283,4 +283,5 @@ def test_the_onset_of_overfitting_of_each_setting_has_a_ring() -> None:
     figure = by_run(("small", overfits), ("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45])))
     assert [points.tolist() for name, points in lines(figure).items() if name == "best"] == [[[2, 0.5]]]
     assert "Ring: overfitting begins" in all_of(figure)
+    assert "small 0.8000, overfits from epoch 2" in all_of(figure)
     assert "Ring" not in all_of(by_run(("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45]))))

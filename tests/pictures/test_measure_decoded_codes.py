@@ -16,7 +16,7 @@ from autoenc.pictures.codes import Codes
 from autoenc.pictures.decoder_grid import DecoderGrid
 from autoenc.pictures.interpolations import Interpolations
 from autoenc.pictures.picture import Picture
-from autoenc.pictures.samples import OF_ITSELF, Samples
+from autoenc.pictures.samples import OF_ITSELF, Samples, nearest, variety
 from autoenc.pictures.subject import Subject
 from autoenc.pictures.traversals import Traversals
 from tests.pictures.pages import all_of, draw
@@ -278,3 +278,17 @@ def test_sampled_codes_are_frozen_and_differ_between_splits() -> None:
 def test_without_codes_that_vary_there_are_no_samples(coded: Coded, value: float) -> None:
     coded(torch.full((100, 2), value), normal(20, 2))
     assert Samples.measure(pixel_subject()) is None
+
+
+def test_variety_is_relative_to_real_images() -> None:
+    """Corners of a square of side 1, two pixels; the distances between them are 1 and its diagonal."""
+    square = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]]).reshape(4, 1, 1, 2)
+    assert variety(0.25 * square, reals=square) == pytest.approx(0.25)
+    assert nearest(square, reals=square.clone()) == 0
+    assert nearest(square + 2, reals=square) == pytest.approx((math.sqrt(8) + 2 * math.sqrt(5) + math.sqrt(2)) / 4)
+    alike = torch.zeros(4, 1, 1, 2)
+    assert variety(alike, reals=square) == 0
+    assert math.isnan(variety(square, reals=alike))
+    assert math.isnan(nearest(square, reals=alike))
+    assert math.isnan(variety(square, reals=square[:1]))
+    assert math.isnan(nearest(square, reals=square[:1]))

@@ -22,7 +22,7 @@ from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.kernels import Kernels
 from autoenc.pictures.sparsity import Sparsity, hoyer
 from tests.conftest import REPOSITORY
-from tests.pictures.subjects import CPU, images_of, measured, subject_from, subject_of
+from tests.pictures.subjects import CPU, gaussian_subject, images_of, measured, pixel_subject, subject_from, subject_of
 
 SIDE = 4
 PIXELS = SIDE * SIDE
@@ -271,3 +271,23 @@ def test_the_use_of_a_codebook_is_that_of_the_summary() -> None:
     found = measured(Codebook, subject)
     assert 1 < found.perplexity == pytest.approx(float(scores["perplexity"]), rel=1e-5)
     assert 0 < found.unused == int(scores["unused_entries"])
+
+
+def test_entries_of_the_code_that_are_alive_and_codes_of_zeros_are_counted() -> None:
+    subject = pixel_subject()  # codes are the first two of 16 pixels
+    black = int((subject.splits.test.images.flatten(1)[:, :2] == 0).all(1).sum())
+    assert black == 0
+    assert measured(Sparsity, subject).remark == "2 of 2 entries of the code are alive; none of 60 codes are 0"
+    weights = next(iter(subject.model.encoder.parameters()))
+    with torch.no_grad():
+        weights[0] = 0
+    assert measured(Sparsity, subject).remark.startswith("1 of 2 entries of the code are alive")
+    nn.init.zeros_(weights)
+    collapsed = measured(Sparsity, subject)
+    assert (collapsed.alive, collapsed.zero_codes) == (0, 60)
+    assert collapsed.remark == "the code has collapsed: none of its entries depends on the image"
+
+
+def test_collapsed_entries_of_a_variational_code_are_not_alive() -> None:
+    shown = measured(Sparsity, gaussian_subject(spread=0.8, deviation=0.6, collapsed=3))
+    assert (shown.alive, shown.code_size) == (2, 5)

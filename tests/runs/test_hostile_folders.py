@@ -228,7 +228,7 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     (inside / "up").symlink_to("..")
     problem, linked, found = read_runs([sweep])
     assert problem.problems == ("sweep.json names 3 folder(s) outside the sweep, which are left out.",)
-    assert (linked.label, linked.state, linked.config) == ("linked", "unreadable", {})
+    assert (linked.label, linked.state, linked.config) == ("in: linked", "unreadable", {})
     assert linked.problems == ("The folder is a link, which is not followed.",)
     assert (found.name, found.state) == ("run", "finished")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,9 +101,9 @@ def test_a_sweep_gives_labels_and_the_jobs_that_have_not_begun(tmp_path: Path, a
     (sweep / "nothing" / ".hydra").mkdir(parents=True)
     records = read(tmp_path)
     assert [(record.label, record.state) for record in records] == [
-        ("ten", "finished"),
-        ("two", "finished"),
-        ("three", "waiting"),
+        ("sweep: ten", "finished"),
+        ("sweep: two", "finished"),
+        ("sweep: three", "waiting"),
         ("sweep/stranger", "finished"),
     ]
     assert [record.sweep for record in records] == [sweep, sweep, sweep, None]
@@ -111,13 +112,21 @@ def test_a_sweep_gives_labels_and_the_jobs_that_have_not_begun(tmp_path: Path, a
     assert [record.label for record in read(sweep / "10-b")] == ["ten"]  # a job alone, and not those that wait
 
 
-def test_jobs_of_several_sweeps_that_are_called_the_same_are_called_by_their_sweep(tmp_path: Path) -> None:
+def test_jobs_are_called_by_their_sweep_unless_all_runs_are_of_one(tmp_path: Path) -> None:
     for name in ("rates", "sizes", "kinds"):
-        sweep = make_sweep(tmp_path / name, {"0": "plain", "1": f"other of {name}"} if name != "kinds" else {"0": "x"})
+        sweep = make_sweep(tmp_path / "sweeps" / name, {"0": "plain"} if name != "kinds" else {"0": "x"})
         make_run(sweep / "0")
         make_run(sweep / "1")
-    labels = [record.label for record in read(tmp_path)]
-    assert labels == ["x", "kinds/1", "rates: plain", "rates: other of rates", "sizes: plain", "sizes: other of sizes"]
+    labels = [record.label for record in read(tmp_path / "sweeps")]
+    assert labels == ["kinds: x", "kinds/1", "rates: plain", "rates/1", "sizes: plain", "sizes/1"]
+    shutil.rmtree(tmp_path / "sweeps" / "kinds" / "1")
+    assert [record.label for record in read(tmp_path / "sweeps" / "kinds")] == ["x"]
+    make_run(tmp_path / "alone")
+    assert [record.label for record in read(tmp_path)][:2] == ["alone", "kinds: x"]
+    assert [record.label for record in read(tmp_path / "alone", tmp_path / "sweeps" / "rates" / "0")] == [
+        "alone",
+        "rates: plain",
+    ]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"jobs": [1]}', '{"jobs": {"../x": "a", "/etc": "b", "..": 1}}'])

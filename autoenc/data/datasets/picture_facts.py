@@ -48,15 +48,17 @@ def resizing(
     count = sum(sizes[one] for one in changed)
     if not count:
         return None
-    pictures = f"{count:,} of {sizes.total():,} pictures"
-    average = 100 * sum(sizes[one] * lost for one, lost in changed.items()) / count
-    shares = f"{average:.0f} % on average, {100 * max(changed.values()):.0f} % at most"
+    most = max(changed.values())
+    average = sum(sizes[one] * lost for one, lost in changed.items()) / count
+    pictures = f"all {count:,} pictures" if count == sizes.total() else f"{count:,} of {sizes.total():,} pictures"
+    if resize == "stretch":
+        return f"{option}stretch changes the proportions of {pictures} (by a factor of {1 / (1 - most):.3g} at most)"
+    share = f"{100 * average:.0f} % of the area" + (
+        "" if len(changed) == 1 else f" on average, {100 * most:.0f} % at most"
+    )
     if resize == "crop":
-        return f"{option}crop cuts off a part of {pictures} ({shares}); {option}pad keeps all of it"
-    if resize == "pad":
-        return f"{option}pad adds black bars to {pictures} ({shares} of the image); {option}crop adds none"
-    factor = 1 / (1 - max(changed.values()))
-    return f"{option}stretch changes the proportions of {pictures} (by a factor of {factor:.2g} at most)"
+        return f"{option}crop cuts off a part of {pictures} ({share}); {option}pad keeps all of it"
+    return f"{option}pad adds black bars to {pictures} ({share}); {option}crop adds none"
 
 
 def unnecessary_changes(

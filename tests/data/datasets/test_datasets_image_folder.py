@@ -609,17 +609,29 @@ def test_pictures_are_read_as_the_settings_say(tmp_path: Path) -> None:
     assert padded[0, 0, 8, 0] == 255
 
 
+def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
+    """Such names come from old archives. Every file of a run could not record them."""
+    for name in ("caf\udce9", "the"):
+        for split, count in (("train", 3), ("test", 2)):
+            paint(tmp_path / split / name, *(f"{number}\udcff.png" for number in range(count)))
+    splits = build(tmp_path)
+    assert splits.class_names == ("caf\\xe9", "the")
+    assert splits.train.names is not None
+    assert splits.train.names[0] == "train/caf\\xe9/0\\xff.png"
+    assert splits.test.labels.tolist() == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("resize", "line"),
     [
         # 40x32 to a square: 32/40 of the width is left; 16x64: a quarter of the height.
         (
             "crop",
-            "crop cuts off a part of 4 of 6 pictures (34 % on average, 75 % at most); dataset.resize=pad keeps all of",
+            "crop cuts off a part of 4 of 6 pictures (34 % of the area on average, 75 % at most); dataset.resize=pad",
         ),
         (
             "pad",
-            "pad adds black bars to 4 of 6 pictures (34 % on average, 75 % at most of the image); dataset.resize=crop",
+            "pad adds black bars to 4 of 6 pictures (34 % of the area on average, 75 % at most); dataset.resize=crop",
         ),
         ("stretch", "stretch changes the proportions of 4 of 6 pictures (by a factor of 4 at most)"),
     ],

@@ -1,0 +1,82 @@
+"""docs/python.md and docs/your_own_images.md: their code and their commands run, and print what they show."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import autoenc
+from autoenc.command_line import main
+from autoenc.command_line.apply import main as apply_main
+from tests.conftest import REPOSITORY
+
+PYTHON = (REPOSITORY / "docs" / "python.md").read_text()
+IMAGES = (REPOSITORY / "docs" / "your_own_images.md").read_text()
+SMALL = ["training.epochs=1", "architecture=linear", "device=cpu", "device.threads=1", "figures=[]"]
+
+
+@pytest.mark.slow
+def test_the_python_code_runs(elsewhere: Path) -> None:
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"^( *)```python\n(.*?)^\1```$", PYTHON, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 4
+    for _, text in blocks:
+        exec(textwrap.dedent(text), names)
+    assert names["pictures"].shape == names["same_size"].shape == names["test"].images.shape
+    assert float(names["errors"].mean()) == pytest.approx(names["run"].scores["mse"], rel=1e-5)
+    assert len(names["comparison"].rows) == 3
+    # The table of what a run has.
+    run, table = names["run"], PYTHON.split("| of the run | |")[1].split("\n\n")[0]
+    assert run.history[-1]["validation/loss"] > 0
+    attributes = set(re.findall(r"^\| `(\w+)", table, re.MULTILINE))
+    assert attributes == {"encode", "split", "scores", "history", "record", "path", "config", "model"}
+    assert all(hasattr(run, name) for name in attributes)
+
+
+def pictures(folder: str, *, size: tuple[int, int], mode: str, count: int = 600) -> None:
+    Path(folder).mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)
+        Image.fromarray(generator.integers(0, 256, shape, dtype=np.uint8)).save(f"{folder}/{number:03}.png")
+
+
+@pytest.mark.slow
+def test_the_commands_for_images_run_and_log_what_is_shown(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    pictures("photos", size=(80, 64), mode="RGB")
+    pictures("grey", size=(28, 28), mode="L")
+    pictures("scans", size=(80, 64), mode="RGB", count=3)
+    (command,) = re.findall(r"^python scripts/train.py (.*)$", IMAGES, re.MULTILINE)
+    words = [word for word in shlex.split(command) if not word.startswith("architecture=")]
+    assert main([*words, *SMALL, "hydra.run.dir=outputs/first"]) == 0
+    log = capsys.readouterr().out
+    for line in re.findall(r"^(?:dataset.resize=crop|images:) .*$", IMAGES, re.MULTILINE):
+        assert line in log
+    assert main(["dataset=image_folder", "dataset.path=grey", *SMALL, "hydra.run.dir=outputs/grey"]) == 0
+    (hint,) = re.findall(r"^all 600 pictures are .*$", IMAGES, re.MULTILINE)
+    assert hint in capsys.readouterr().out
+    applied = re.findall(r"^python scripts/apply.py (.*)$", IMAGES, re.MULTILINE)
+    assert len(applied) == 5
+    caplog.set_level(logging.INFO)
+    for arguments in applied:
+        assert apply_main(shlex.split(arguments)) == 0, arguments
+    assert re.search(r"Oddest: \d+\.png, error [\d.]+, larger than .* ordinary errors\.\n", caplog.text)
+
+
+def test_a_model_gives_the_type_that_it_is_given(elsewhere: Path) -> None:
+    run = autoenc.train(*SMALL, "dataset.limit=64", "hydra.run.dir=run")
+    tensors = run.split("test").images[:2]
+    given: Any
+    for given in (tensors, tensors.numpy()):
+        codes = run.encode(given)
+        assert type(codes) is type(run.decode(codes)) is type(run.reconstruct(given)) is type(given)
