@@ -168,7 +168,8 @@ def _script(task: Task, train: Tensor, test: Tensor, *, seed: int, epochs: list[
         mean, log_variance = encoder(images).chunk(2, dim=1)
         reconstruction = decoder(mean + torch.exp(log_variance / 2) * torch.randn_like(mean))
         entropy = F.binary_cross_entropy(reconstruction, images, reduction="none").flatten(1).sum(1)
-        return -entropy - 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(1)
+        bound: Tensor = -entropy - 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(1)
+        return bound
 
     def score(given: Tensor, clean: Tensor) -> Tensor:
         return elbo(clean) if variational else _squared(decoder(encoder(given)), clean)
@@ -199,7 +200,7 @@ def _layers(settings: Mapping[str, Any], shape: torch.Size, *, features: int) ->
         return nn.Sequential(*encoder), nn.Sequential(
             *_perceptron([code_size, *widths[::-1]], unit), output, nn.Unflatten(1, shape)
         )
-    unit = nn.Identity if linear else nn.ReLU
+    unit = nn.Identity if linear else nn.ReLU  # type: ignore[assignment]
     (first, second), (channels, height, width) = settings["channels"], shape
     smallest = (second, height // 4, width // 4)
     flat = smallest[0] * smallest[1] * smallest[2]

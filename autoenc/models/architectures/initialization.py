@@ -16,8 +16,9 @@ from autoenc.models.layers import TiedLinear, WeightedLayer
 Initialization = Literal["auto", "torch_default", "xavier", "kaiming"]
 """The distribution of the initial weights, for n inputs of each output and m outputs of each input:
 
-- `auto`: normal with variance gain^2 * 2 / (n + m), biases 0 (Glorot and Bengio 2010, equation 12, times gain^2). The
-  gain is that of the units that follow the layer: see `GAINS`.
+- `auto`: normal with variance gain^2 / n for linear layers and gain^2 * 2 / (n + m) for convolutions, biases 0. The
+  gain is that of the units that follow the layer: see `GAINS`. A transposed convolution from the code to a whole map
+  has few inputs and thousands of outputs; with 1 / n it would lose the colours of small data sets.
 - `torch_default`: weights and biases uniform within 1 / sqrt(n), as in torch's own layers. The n of a transposed
   convolution is that of the convolution that it transposes.
 - `xavier`: uniform within gain * sqrt(6 / (n + m)), biases 0 (Glorot and Bengio 2010, AISTATS, equation 16).
@@ -107,7 +108,8 @@ def _draw_weights(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, law: Initia
     elif law == "kaiming":
         nn.init.normal_(layer.weight, std=math.sqrt(2 / inputs))
     else:
-        nn.init.normal_(layer.weight, std=gain * math.sqrt(2 / (inputs + outputs)))
+        fan = inputs if isinstance(layer, nn.Linear) else (inputs + outputs) / 2
+        nn.init.normal_(layer.weight, std=gain / math.sqrt(fan))
 
 
 def _fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, float]:

@@ -75,7 +75,13 @@ assert not loaded, loaded
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "kmnist", "cifar10", "emnist"])
 def test_the_registry_makes_settings_from_values(name: str) -> None:
-    values = {"validation_fraction": 0.1, "split_seed": 0, "limit": None, "test_limit": 9, "shuffle": True}
+    values: dict[str, object] = {
+        "validation_fraction": 0.1,
+        "split_seed": 0,
+        "limit": None,
+        "test_limit": 9,
+        "shuffle": True,
+    }
     values |= {"binarization": "none"} | ({"split": "letters"} if name == "emnist" else {})
     settings = DATASETS.parse({"name": name, **values})
     assert vars(settings) == {"name": name, **values}

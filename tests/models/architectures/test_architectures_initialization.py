@@ -80,7 +80,8 @@ def test_the_laws(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, inputs: flo
         assert layer.weight.abs().max().item() == pytest.approx(bound, rel=0.01)
         assert layer.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
     drawn(layer, "auto")
-    assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / (inputs + outputs)), rel=0.05)
+    fan = inputs if isinstance(layer, nn.Linear) else (inputs + outputs) / 2
+    assert layer.weight.std().item() == pytest.approx(math.sqrt(1 / fan), rel=0.05)
     drawn(layer, "kaiming")
     assert layer.weight.std().item() == pytest.approx(math.sqrt(2 / inputs), rel=0.05)
     assert layer.weight.mean().item() == pytest.approx(0, abs=0.01)
@@ -129,7 +130,7 @@ def test_auto_scales_each_layer_for_the_units_that_follow_it(
     chosen = architecture("mlp", hidden=[500, 400], **{"code_size": 300, "initialization": "auto", **settings})
     model = build(chosen, (1, 20, 20))
     found = [layer for half in (model.encoder, model.decoder) for _, layer in weighted_layers(half)]
-    gains = [layer.weight.std().item() * math.sqrt(sum(layer.weight.shape) / 2) for layer in found]
+    gains = [layer.weight.std().item() * math.sqrt(layer.weight.shape[1]) for layer in found]
     assert gains == pytest.approx([inner, inner, code, inner, inner, 1], rel=0.05)
 
 
