@@ -126,7 +126,7 @@ def _divided(words: Sequence[str]) -> tuple[list[Path], list[str]]:
             overrides.append(word)
         elif equals:
             hint = nearest(key, ("--device", "--output", *SETTINGS))
-            raise ConfigError(key, f"it is neither a folder nor a setting of an evaluation{hint}", value=value)
+            raise ConfigError(key, f"it is neither a folder nor a setting{hint}", value=value)
         else:
             choices = [f"evaluation={file.stem}" for file in (config_directory() / "evaluation").glob("*.yaml")]
             raise ConfigError("FOLDER", f"there is no such folder{nearest(word, (), others=choices)}", value=word)

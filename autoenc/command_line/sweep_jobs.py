@@ -21,7 +21,7 @@ from autoenc.evaluation.metrics import metric_names
 from autoenc.progress import steps
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
-from autoenc.sweeps.job_identity import check_identity, folder_name, identity, known_folders, sweep_name
+from autoenc.sweeps.job_identity import check_identity, folder_name, folder_word, identity, known_folders, sweep_name
 from autoenc.sweeps.launchers import LAUNCHERS
 from autoenc.sweeps.plan import Action, Job, JobTask, Proposal, Source, SweepSettings, action
 from autoenc.sweeps.sweep_folder import SweepFolder, of_the_run
@@ -85,7 +85,7 @@ class SweepPlan:
         """The job of a proposal, added to the sweep's folder; None if it duplicates another job."""
         if self.sweeper.knows_all_jobs:
             return next((job for job in self.jobs if job.overrides == proposal.overrides), None)
-        (label,) = labels([self.varying(proposal.overrides)])
+        (label,) = labels([self.varying(proposal.overrides)], word=folder_word)
         job = self._job(proposal.overrides, number=proposal.number, label=label)
         self.folder.add([job], code=code)
         return job
@@ -97,7 +97,9 @@ class SweepPlan:
     def _checked_examples(self) -> list[Job]:
         """The sweep's jobs, without duplicates, or some that a search may propose."""
         examples = self.sweeper.examples(self.overrides)
-        named = list(zip(examples, labels([of_the_run(overrides) for overrides in examples]), strict=True))
+        named = list(
+            zip(examples, labels([of_the_run(overrides) for overrides in examples], word=folder_word), strict=True)
+        )
         jobs = [
             self._job(overrides, number=number, label=label)
             for number, (overrides, label) in enumerate(steps(named, name="Checking the jobs"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autoenc.display_names import setting_label
@@ -31,15 +31,15 @@ def setting(config: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def labels(overrides: Sequence[Sequence[str]]) -> list[str]:
+def labels(overrides: Sequence[Sequence[str]], *, word: Callable[[str, str], str] = setting_label) -> list[str]:
     """A label for each job of a sweep: the overrides that differ, as short as is clear.
 
-    Choices and values have their display names: `VAE, code size 3`.
+    `word` is a setting with its value in words; by default with their display names: `VAE, code size 3`.
     """
     jobs = [{key_of(text): text.partition("=")[2] for text in texts} for texts in overrides]
     keys = list(dict.fromkeys(key for job in jobs for key in job))
     varying = [key for key in keys if len({job.get(key) for job in jobs}) > 1] or keys
-    return [", ".join(setting_label(key, job[key]) for key in varying if key in job) or "the run" for job in jobs]
+    return [", ".join(word(key, job[key]) for key in varying if key in job) or "the run" for job in jobs]
 
 
 def key_of(override: str) -> str:

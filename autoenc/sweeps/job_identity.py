@@ -68,7 +68,7 @@ def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
     """
     named = [(key_of(text), text.partition("=")[2]) for text in fixed if not _NOT_IN_NAMES.match(text)]
     settings = {key: value for key, value in named if key not in swept}  # the last value of a key counts
-    words = [_word(key, value) for key, value in settings.items()]
+    words = [folder_word(key, value) for key, value in settings.items()]
     words += [key.rpartition(".")[2] for key in swept]
     return _slug(", ".join(words) or "sweep")
 
@@ -90,7 +90,8 @@ def is_ignored(key: str) -> bool:
     return of_device or key in IGNORED_SETTINGS or key.partition(".")[0] in IGNORED_SETTINGS
 
 
-def _word(key: str, value: str) -> str:
+def folder_word(key: str, value: str) -> str:
+    """A setting with its value in the name of a folder, as the config calls them."""
     return f"{key.rpartition('.')[2]} {value}" if "." in key or key == "seed" else value
 
 

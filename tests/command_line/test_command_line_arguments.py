@@ -33,7 +33,7 @@ MISTAKES = {
     "apply run a out --do decod": "'decod' is not a choice (did you mean 'decode'?)",
     "evaluate run full": "FOLDER=full: there is no such folder (did you mean 'evaluation=full'?)",
     "evaluate run --evaluation full": "--evaluation: there is no such option (did you mean 'evaluation'?)",
-    "evaluate run device=cpu": "it is neither a folder nor a setting of an evaluation (did you mean '--device'?)",
+    "evaluate run device=cpu": "it is neither a folder nor a setting (did you mean '--device'?)",
     "evaluate run evaluation=ful": "evaluation=ful: there is no such choice (did you mean 'full'?)",
     "status": "the following arguments are required: FOLDER",
     "status run --folow": "did you mean '--follow'?",

@@ -76,7 +76,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert captured.err.count("\n") == 1
     for part in MISTAKES[arguments]:
         assert part in captured.err
-    assert captured.out == ""
+    assert captured.out.count("\n") <= 1  # the line that says what is trained, if only torch's side finds the mistake
     assert list(elsewhere.iterdir()) == []
 
 

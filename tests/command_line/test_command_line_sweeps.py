@@ -80,6 +80,12 @@ def test_a_sweep_runs_what_is_missing_and_keeps_the_rest(elsewhere: Path, capsys
     assert "its config.yaml has been changed" in capsys.readouterr().err
 
 
+def test_folders_are_named_as_in_the_config_and_jobs_in_words(elsewhere: Path) -> None:
+    assert main([*QUICK, "architecture=fully_connected,mlp"]) == 0
+    names = {label: folder.name.rpartition("-")[0] for label, folder in jobs().items()}
+    assert names == {"fully connected": "fully_connected", "MLP": "mlp"}
+
+
 def test_a_list_of_jobs_takes_no_other_flags(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*QUICK, "--cfg", "job", "seed=0,1", "architecture=nothing"]) == 2
     assert "there is no such choice" in capsys.readouterr().err

@@ -121,7 +121,7 @@ def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable(
     lines = {line.get_label(): line for line in figure("error_against", *runs).axes[0].get_lines()}
     assert list(np.asarray(lines["best linear denoiser"].get_ydata())) == [0.03, 0.03]
     assert "PCA" not in lines  # it does not denoise
-    label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error"
+    label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error (log scale)"
     assert " ".join(figure("final_losses", *runs).axes[0].get_xlabel().split()) == label
     for name in ("error_against", "final_losses"):
         for records, remarked in ((runs, False), ([*runs, noisier], True)):

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoenc.command_line import main
+from autoenc.command_line.figures import main as draw_figures
 from autoenc.data.datasets import shown_indices
 from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.experiment import drawing
@@ -40,6 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mock]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(drawing, "draw_pictures", drawn)
         overrides = ["figures=[codes,codes_over_epochs]", "optimizer.learning_rate=0.3", "training.epochs=4"]
+        overrides.append("figure_format=svg")
         assert main([*TINY, *overrides, f"hydra.run.dir={folder}"]) == 0
         drawing.redraw_run(folder, names=None, projection="pca", device="cpu")
     return folder, drawn
@@ -72,6 +74,15 @@ def test_pictures_are_of_the_best_weights_the_test_images_and_the_frozen_noise(r
     np.testing.assert_array_equal(measured(Progress, subject).snapshots[summary["best_epoch"]], picture.final)
     errors = measured(ErrorByClass, subject).errors
     assert errors.mean() == pytest.approx(summary["test"]["denoising_mse"], rel=1e-5)
+
+
+def test_pictures_have_the_format_of_the_run_or_of_the_command(run: tuple[Path, Mock]) -> None:
+    folder, drawn = run
+    assert [call.kwargs["file_format"] for call in drawn.call_args_list[:2]] == ["svg", "svg"]
+    assert (folder / "figures" / "loss_curves.svg").read_text("utf-8").startswith("<?xml")
+    assert draw_figures([str(folder), "--format", "pdf", "loss_curves", "--device", "cpu"]) == 0
+    assert (folder / "figures" / "loss_curves.pdf").read_bytes().startswith(b"%PDF")
+    assert not (folder / "figures" / "reconstructions.pdf").exists()
 
 
 def test_codes_samples_and_gradients_are_of_the_right_split(run: tuple[Path, Mock]) -> None:
