@@ -63,6 +63,19 @@ def page(chrome: Chrome, report: Path) -> Page:
     return Page(chrome, report)
 
 
+def test_the_images_are_drawn_when_the_page_has_loaded(chrome: Chrome, report: Path) -> None:
+    blank = (
+        "addEventListener('load', () => { window.blankAtLoad = [...document.querySelectorAll('#matrix canvas.image')]"
+        ".map(canvas => canvas.getContext('2d').getImageData(0, 0, 1, 1).data[3] === 0) })"
+    )
+    added = chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": blank})
+    try:
+        page = Page(chrome, report)
+        assert page.run("return window.blankAtLoad") == [False] * (10 * 5 + 5 * 2)
+    finally:
+        chrome.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
 def test_the_table_is_sorted_by_mouse_and_keyboard(page: Page) -> None:
     from selenium.webdriver.common.keys import Keys
 

@@ -107,8 +107,8 @@ function guarded(id, work) {
   }
 }
 
-// Panels: sections that are redrawn when their data changes. Visible ones are redrawn at once, the others when the browser
-// is idle, so that links to sections lead to the right place.
+// Panels: sections that are drawn while the page loads, and redrawn when their data changes. Visible ones are redrawn at
+// once, the others when the browser is idle.
 
 const panels = [];
 let panelsAsked = false;

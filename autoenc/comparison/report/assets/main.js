@@ -43,6 +43,7 @@ guarded("curves", buildCurves);
 guarded("points", buildPoints);
 guarded("matrix", buildMatrices);
 guarded("map", buildMap);
+panels.forEach((entry) => entry.now());
 buildNotes();
 buildSections();
 

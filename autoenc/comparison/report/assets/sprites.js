@@ -6,8 +6,13 @@ const spriteCache = new Map();
 function spriteImage(base64) {
   if (!spriteCache.has(base64)) {
     const image = new Image();
+    // Not `decode()`: the page's own load event waits for these, so that the first images are drawn when it comes.
+    const loaded = new Promise((resolve, reject) => {
+      image.addEventListener("load", () => resolve(image));
+      image.addEventListener("error", () => reject(new Error("an image cannot be read")));
+    });
     image.src = `data:image/png;base64,${base64}`;
-    spriteCache.set(base64, image.decode().then(() => image));
+    spriteCache.set(base64, loaded);
   }
   return spriteCache.get(base64);
 }
