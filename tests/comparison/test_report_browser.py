@@ -76,6 +76,16 @@ def test_the_images_are_drawn_when_the_page_has_loaded(chrome: Chrome, report: P
         chrome.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
+def test_the_pages_of_the_runs_and_the_pictures_of_the_sweep_are_linked(chrome: Chrome, tmp_path: Path) -> None:
+    run = record(tmp_path, "a: b")
+    run.path.joinpath("index.html").touch()
+    (tmp_path / "comparison.png").touch()
+    write_report([run], tmp_path / "report.html", title="Runs")
+    page = Page(chrome, tmp_path / "report.html")
+    found = page.run("return [...document.querySelectorAll('#made a, .runs .page')].map(link => link.href)")
+    assert found == [(tmp_path / "comparison.png").as_uri(), (run.path / "index.html").as_uri().replace(":%20", "%3A%20")]
+
+
 def test_the_table_is_sorted_by_mouse_and_keyboard(page: Page) -> None:
     from selenium.webdriver.common.keys import Keys
 

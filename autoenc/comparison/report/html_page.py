@@ -22,6 +22,7 @@ from autoenc.comparison.ranking import comparable_sections, rank
 from autoenc.comparison.report import report_data
 from autoenc.comparison.report.code_maps import code_maps
 from autoenc.comparison.report.curves import curves
+from autoenc.comparison.report.links import run_links, sweep_links
 from autoenc.comparison.report.reconstructions import reconstructions
 from autoenc.palette import CLASS_COLORS
 from autoenc.runs import RunRecord, printable
@@ -36,14 +37,16 @@ SCRIPTS = (
 def write_report(records: Sequence[RunRecord], path: Path, *, title: str, metric: str | None = None) -> None:
     """Write the page of runs in any state, whole or not at all; ranked by `metric`, or by the tables' default metric.
 
+    It links to the pages of runs and the pictures of a sweep that lie in its folder by then.
+
     Raises:
         OSError: it cannot be written.
     """
-    write_text(path, page(records, title=title, metric=metric))
+    write_text(path, page(records, title=title, metric=metric, folder=path.parent))
 
 
-def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> str:
-    """The page as text."""
+def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None, folder: Path | None = None) -> str:
+    """The page as text, with links to what lies in the folder."""
     title = printable(title)
     colors = "".join(f"--color-{number}: {color};" for number, color in enumerate(CLASS_COLORS))
     style = f":root {{{colors}}}\n{asset('report.css')}"
@@ -53,14 +56,16 @@ def page(records: Sequence[RunRecord], *, title: str, metric: str | None = None)
         "policy": content_policy(style=style, program=program),
         "title": html.escape(title),
         "style": style,
-        "data": as_json_in_html(contents(records, title=title, metric=metric)),
+        "data": as_json_in_html(contents(records, title=title, metric=metric, folder=folder)),
         "program": program,
     }
     # One pass: placeholders inside the inserted parts stay as they are.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found.group(1)], asset("report.html"))
 
 
-def contents(records: Sequence[RunRecord], *, title: str, metric: str | None = None) -> dict[str, Any]:
+def contents(
+    records: Sequence[RunRecord], *, title: str, metric: str | None = None, folder: Path | None = None
+) -> dict[str, Any]:
     """What the page shows, as plain values."""
     shown = list(records[: report_data.MOST_RUNS])
     main = usual_metric(shown) if metric is None else metric
@@ -79,7 +84,9 @@ def contents(records: Sequence[RunRecord], *, title: str, metric: str | None = N
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "mainMetric": main,
         "warnings": [] if main is None else ranking_warnings(comparable_sections(shown, main), main),
+        "links": [] if folder is None else sweep_links(shown, folder),
         "runs": report_data.runs(shown),
+        "pages": [] if folder is None else run_links(shown, folder),
         "groups": report_data.groups(shown),
         "comparisons": _comparisons(shown, main),
         **{name: part.document for name, part in parts.items()},

@@ -7,6 +7,10 @@ function buildHeader() {
   const made = new Date(data.made);
   const when = made.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
   byId("made").append("Made ", element("time", { datetime: data.made }, when), `; ${plural(runs.length, "run")}, as of that time.`);
+  if (data.links.length) {
+    const links = data.links.map(([name, address]) => element("a", { href: address }, name));
+    byId("made").append(" Next to this page: ", ...links.flatMap((link, at) => (at ? [", ", link] : [link])), ".");
+  }
   const count = groupBy(runs, (run) => run.state);
   for (const state of STATES.filter((name) => count.has(name))) {
     byId("states").append(element("li", { class: `badge ${state}` }, `${count.get(state).length} ${state}`));

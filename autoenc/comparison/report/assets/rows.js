@@ -10,6 +10,7 @@ function rowOf(run, columns) {
   const head = element(
     "th", { class: "run", scope: "row", title: run.name },
     element("label", {}, box, mark, element("span", { class: "run-text" }, name, badge, reason)),
+    data.pages[run.index] ? element("a", { class: "page", href: data.pages[run.index] }, "index.html") : null,
   );
   const cells = columns.map((column) => element("td", { class: cellClass(column) }, column.text(run)));
   return { node: element("tr", { class: `state-${run.state}` }, head, ...cells), box, mark, cells };
