@@ -105,7 +105,8 @@ def usual_columns(records: Sequence[RunRecord], metric: str) -> list[str]:
     errors = [clean if name in likelihoods else name, f"{DENOISING}{clean}"]
     baselines = _baselines(errors, split=split_of(metric) or "test", measured=measured)
     facts = ["code_size", "parameters", "epochs", "seconds.training", "images_per_second"]
-    chosen = [key for key in dict.fromkeys([metric, *scores, *baselines, *facts]) if key in measured]
+    first = [] if metric in scores else [metric]
+    chosen = [key for key in dict.fromkeys([*first, *scores, *baselines, *facts]) if key in measured]
     settings = differing_settings(records)
     size = "architecture.code_size"
     if size in settings and all(record.settings.get(size) == record.metrics.get("code_size") for record in finished):
@@ -148,12 +149,12 @@ def same_for_all(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str,
 
 
 def units(records: Sequence[RunRecord], keys: Sequence[str]) -> dict[str, str]:
-    """The units of metrics by name without split, if known."""
+    """The units of metrics by name without split, if known and not in the name, as in `seconds.training`."""
     found: dict[str, dict[str, None]] = {}
     for key in keys:
         name = without_split(key)
         for record in records:
-            if key in record.metrics and record.unit(key):
+            if key in record.metrics and record.unit(key) not in {"", *name.split(".")}:
                 found.setdefault(name, {})[record.unit(key)] = None
     return {name: " | ".join(each) for name, each in found.items()}
 

@@ -13,6 +13,7 @@ from autoenc.comparison.ranking import (
     TRAINED,
     Ranking,
     Section,
+    baseline_name,
     baseline_of,
     better_direction,
     loss_metric_of,
@@ -25,6 +26,13 @@ from autoenc.runs import RunRecord
 TEST_NOTE = (
     "To choose among runs, rank them on the validation split: a test score that was used to choose is no longer a test."
 )
+ALIKE = 0.01
+"""Two errors are called equal if they differ by less than this share, as in `autoenc.experiment.verdict`."""
+LINEAR = {
+    "pca_mse": "PCA with the same code size",
+    "linear_denoising_mse": "the best linear denoiser with the same code size",
+}
+"""The baselines that are linear models with as many numbers as the code, by metric."""
 
 
 def ranking_note(ranking: Ranking) -> str:
@@ -69,6 +77,34 @@ def ranking_warnings(sections: Sequence[Section], metric: str | None) -> list[st
                 within = f" (in {section.name})" if section.apart else ""
                 lines.append(f"{metric} is ranked{within} across {sizes}. Compare runs of one code size.")
     return lines
+
+
+def baseline_findings(records: Sequence[RunRecord], metric: str | None) -> list[str]:
+    """How many runs are worse than each baseline of the metric on the test split, a sentence for each baseline.
+
+    Errors that are called equal on a run's page are equal here too; a run with a quantized code is not compared with a
+    linear baseline, whose code has more bits.
+    """
+    known = None if metric is None else find_metric(metric)
+    if known is None or known.baseline is None:
+        return []
+    baselines = [known.baseline, *(["noise_mse"] if known.name == f"{DENOISING}mse" else [])]
+    sentences = []
+    for baseline in baselines:
+        own, key = f"test.{known.name}", f"test.{baseline}"
+        compared = [record for record in records if record.finished and {own, key} <= record.metrics.keys()]
+        if baseline in LINEAR:
+            compared = [record for record in compared if "test.rate_bits" not in record.metrics]
+        worse = [record for record in compared if record.metrics[own] > (1 + ALIKE) * record.metrics[key]]
+        if worse:
+            name = LINEAR.get(baseline, baseline_name(key))
+            explained = all((record.path / "index.html").is_file() for record in worse)
+            sentences.append(
+                f"{len(worse)} of {len(compared)} run{'' if len(compared) == 1 else 's'} "
+                f"{'is' if len(worse) == 1 else 'are'} worse than {name} (test {known.name.replace('_', ' ')})"
+                f"{': index.html of each run says why' if explained else ''}."
+            )
+    return sentences
 
 
 def _other_objectives(sections: Sequence[Section], metric: str) -> list[str]:

@@ -21,7 +21,7 @@ from autoenc.comparison.ranking import (
     is_baseline,
     sorted_by,
 )
-from autoenc.display_names import setting_label, value_label
+from autoenc.display_names import run_label, setting_label, value_label
 from autoenc.evaluation.estimates import MOST_DECIMALS, PLUS_MINUS, Estimate, estimate
 from autoenc.runs import RunRecord
 
@@ -123,7 +123,7 @@ def groups_by_seed(ranking: Ranking, *, also_by: Sequence[str] = ()) -> list[lis
 
 
 def group_names(groups: Sequence[Group]) -> list[str]:
-    """A name for each of several groups: the label of its runs without the seed, else settings that differ.
+    """A name for each group: the label of its runs without the seed, settings that differ, or what its first run is.
 
     The labels of several sweeps do not name what differs between the sweeps.
     """
@@ -138,7 +138,7 @@ def group_names(groups: Sequence[Group]) -> list[str]:
         [setting_label(key, as_typed(group.values[key])) for key in keys]
         for group, keys in zip(groups, known, strict=True)
     ]
-    return [", ".join(each) or "the runs" for each in parts]
+    return [", ".join(each) or run_label(group.records[0].config) for each, group in zip(parts, groups, strict=True)]
 
 
 def _telling_apart(groups: Sequence[Group]) -> list[str]:

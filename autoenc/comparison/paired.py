@@ -31,7 +31,7 @@ def paired_values(one: Group, other: Group, key: str) -> list[float]:
 
 
 def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
-    """The setting with the best mean against each of the others, in sentences.
+    """The setting with the best mean against each of the others: a heading, and sentences.
 
     Empty if there is a single setting, if groups have more than seeds in them, or if no value is better than another.
     """
@@ -44,7 +44,8 @@ def paired_lines(groups: Sequence[Group], key: str) -> list[str]:
     names = group_names(groups)
     others = [number for number in means if number != best]
     where = f" ({in_words(groups[0].apart)})" if groups[0].apart else ""
-    lines = [f"By {key}{where}, paired by seed (± half of the 95 % interval of the mean difference, by Student's t):"]
+    interval = "± half of the 95 % interval of the mean difference over seeds (Student's t)"
+    lines = [f"By {key}{where}, paired by seed, {interval}:"]
     differences = {number: paired_difference(groups[best], groups[number], key) for number in others}
     known = {number: each for number, each in differences.items() if each is not None and each.half_width is not None}
     for number, difference in [*known.items()][:MOST_PAIRS]:

@@ -16,8 +16,8 @@ from autoenc.comparison.columns import (
     units,
     usual_columns,
 )
-from autoenc.comparison.comparison_warnings import group_warnings, ranking_note, ranking_warnings
-from autoenc.comparison.grouping import SEED, Group, group_columns, group_metrics
+from autoenc.comparison.comparison_warnings import baseline_findings, group_warnings, ranking_note, ranking_warnings
+from autoenc.comparison.grouping import SEED, Group, group_columns, group_metrics, group_names
 from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.paired import paired_lines
 from autoenc.comparison.ranking import Ranking, Section
@@ -72,6 +72,8 @@ def comparison_tables(ranking: Ranking, options: TableOptions) -> Iterator[Line 
     for warning in ranking_warnings(ranking.sections, ranking.metric):
         yield Line(f"Note: {warning}", "warning")
     yield from _sections(ranking, options, [key for key in keys if key not in same or options.columns is not None])
+    for sentence in baseline_findings(ranked, ranking.metric):
+        yield Line(sentence, "warning")
     if ranking.unranked:
         yield from _unranked(ranking, options)
     hidden = len(differing_settings(ranking.records)) - MOST_SETTINGS
@@ -81,16 +83,14 @@ def comparison_tables(ranking: Ranking, options: TableOptions) -> Iterator[Line 
         yield Line(f"The same for all ranked runs: {', '.join(f'{key} {value}' for key, value in same.items())}.")
     for name, unit in units(ranked, [*keys, ranking.metric or ""]).items():
         yield Line(f"{name}: {unit}", "note", explains=name)
-    if options.groups is not None:
-        yield Line(_explained_intervals([group for section in options.groups for group in section]), "note")
 
 
 def _explained_intervals(groups: Sequence[Group]) -> str:
     over = "seeds" if all(group.varying == (SEED,) for group in groups) else "runs"
-    note = (
-        f"±: half of the 95 % interval of the mean, by Student's t; sd: the standard deviation; n: the number of {over}"
+    return (
+        f"± half of the 95 % interval of the mean over {over} (Student's t). sd: the standard deviation over {over}. "
+        f"n: the number of {over} (compare.py --each-run lists the runs)."
     )
-    return f"{note} (compare.py --each-run lists the runs)"
 
 
 def shown_keys(ranking: Ranking, options: TableOptions) -> Sequence[str]:
@@ -129,7 +129,10 @@ def _group_table(
     metrics = group_metrics(groups, keys)
     hidden = {*groups[0].apart, *list(groups[0].values)[MOST_SETTINGS:]}
     columns = [one for one in group_columns(groups, metrics=metrics, metric=metric) if one.key not in hidden]
+    if not set(groups[0].values) - hidden:
+        columns.insert(0, Column("runs", group_names(groups), right=False))
     yield from _cut(columns, most, options)
+    yield Line(_explained_intervals(groups), "note")
     for warning in group_warnings(groups, metrics=metrics):
         yield Line(f"Note: {warning}", "warning")
     for line in paired_lines(groups, metric):
@@ -147,6 +150,8 @@ def _run_table(
         if any(same.values()):
             yield Line(f"All of these: {', '.join(f'{key} {value}' for key, value in same.items() if value)}", "note")
     runs = Column("run", run_names(section.records), right=False)
+    if options.columns is None:
+        columns = [one for one in columns if list(one.cells) != runs.cells]
     yield from _cut([runs, *columns], most, options)
 
 

@@ -22,10 +22,12 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from autoenc.comparison.formatting import as_typed, is_number, listed_in_words
 from autoenc.comparison.keys import Keys, is_pattern, matches_pattern, value_of
+from autoenc.display_names import value_label
 from autoenc.runs import RunRecord
 from autoenc.settings import ConfigError, nearest
 
 OPTION = "--where"
+MOST_HINTS = 2
 DEEPEST = 50
 """Nested parentheses and nots."""
 KEYWORDS = ("and", "or", "not", "in")
@@ -45,12 +47,19 @@ class Where:
 
     def explain_no_match(self, records: Sequence[RunRecord]) -> str:
         """That no run matches, and which values the runs have instead of those asked for."""
-        hints = [f"no run of these {len(records)} matches"]
+        hints = []
         for key, text in self.asked:
             values = list(dict.fromkeys(as_typed(value_of(record, key)) for record in records))
-            if text not in values and len(hints) < 3:
-                hints.append(f"{key} is {listed_in_words(values, last='or')}{nearest(text, values)}")
-        return "; ".join(hints)
+            if text not in values:
+                named = listed_in_words(_with_label(key, value) for value in values)
+                hints.append(f"no run has {key}={text}; the values are {named}{nearest(text, values)}")
+        return "; ".join(hints[:MOST_HINTS]) or f"no run of these {len(records)} matches"
+
+
+def _with_label(key: str, value: str) -> str:
+    """A value as the condition takes it, and its display name in brackets."""
+    label = value_label(key, value)
+    return value if label == value else f"{value} ({label})"
 
 
 def parse_where(text: str, keys: Keys) -> Where:

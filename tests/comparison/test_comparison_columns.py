@@ -126,8 +126,7 @@ def test_denoising_errors_stand_next_to_their_baselines() -> None:
     scores = {"mse": 0.1, "denoising_mse": 0.2, "noise_mse": 0.4, "linear_denoising_mse": 0.3, "pca_mse": 0.05}
     runs = [record("a", scores), record("b", scores, seed=1)]
     errors = [f"{split}.{name}" for name in ("denoising_mse", "mse") for split in ("test", "validation", "train")]
-    errors.remove("validation.denoising_mse")
-    expected = ["validation.denoising_mse", *errors, "validation.linear_denoising_mse", "validation.noise_mse"]
+    expected = [*errors, "validation.linear_denoising_mse", "validation.noise_mse"]
     keys = usual_columns(runs, "validation.denoising_mse")
     assert keys[1 : keys.index("code_size")] == expected
     assert same_for_all(runs, keys)["validation.noise_mse"] == "0.8000"
@@ -143,7 +142,7 @@ def test_variational_models_show_bound_likelihood_and_error() -> None:
 def test_the_default_columns() -> None:
     runs = [record("a", {"mse": 0.1, "psnr": 9.0, "pca_mse": 0.2}), record("b", {"mse": 0.2}, seed=1)]
     facts = ["code_size", "parameters", "epochs", "seconds.training", "images_per_second", "machine"]
-    scores = ["validation.mse", "test.mse", "train.mse", "test.pca_mse"]
+    scores = ["test.mse", "validation.mse", "train.mse", "test.pca_mse"]
     assert usual_columns(runs, "validation.mse") == ["seed", *scores, *facts]
     assert usual_columns(runs, "test.psnr")[1:4] == ["test.psnr", "validation.psnr", "train.psnr"]
     absolute = [record(name, {"mse": 0.1, "mae": 0.2}, loss={"name": name}) for name in ("mse", "l1")]
@@ -181,6 +180,13 @@ def test_epochs_are_those_of_the_weights_or_the_last_one() -> None:
 def test_runs_are_named_by_label_unless_several_have_it() -> None:
     runs = [record("x/0", label="a"), record("y/0", label="a"), record("z", label="b")]
     assert run_names(runs) == ["x/0", "y/0", "b"]
+
+
+def test_a_unit_in_the_name_is_not_repeated() -> None:
+    runs = [record("a", {"mse": 0.1})]
+    assert "seconds.training" in runs[0].metrics
+    assert runs[0].unit("seconds.training") == "seconds"
+    assert units(runs, ["test.mse", "seconds.training"]) == {"mse": "squares"}
 
 
 def test_each_unit_is_shown_once() -> None:

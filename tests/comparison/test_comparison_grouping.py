@@ -192,7 +192,7 @@ def test_groups_are_named_by_labels_without_seeds_or_by_settings() -> None:
         for number, each in enumerate([*RUNS[:2], *RUNS[3:5]])
     ]
     assert group_names(groups(two_sweeps, "architecture")) == ["convolutional", "linear"]
-    assert group_names(groups(RUNS[:3], "architecture")) == ["the runs"]
+    assert group_names(groups(RUNS[:3], "architecture")) == ["convolutional autoencoder, code size 3, on MNIST"]
 
 
 def test_numbers_that_are_not_comparable_have_no_mean_and_facts_a_range() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,8 +50,8 @@ def test_a_comparison_reads_from_top_to_bottom() -> None:
     assert lines[0] == "3 runs: 2 finished, 1 failed."
     assert lines[1] == "By validation.mse, lower is better: on the validation split."
     assert rows(text, "fast", "slow") == [
-        ["fast", "0.2", "0.2500", "0.1250", "0.06250", "61.25", "4,321"],
-        ["slow", "0.1", "0.5000", "0.2500", "0.12500", "61.25", "4,321"],
+        ["fast", "0.2", "0.1250", "0.2500", "0.06250", "61.25", "4,321"],
+        ["slow", "0.1", "0.2500", "0.5000", "0.12500", "61.25", "4,321"],
     ]
     assert rows(text, "lost") == [["lost", "failed", "killed:", "by", "signal", "9", "0.3"]]
     assert (
@@ -59,6 +60,48 @@ def test_a_comparison_reads_from_top_to_bottom() -> None:
     ) in text
     assert "mse: squares" in text
     assert not any(line.endswith(" ") for line in lines)
+
+
+def test_runs_that_are_worse_than_their_baselines_are_counted(tmp_path: Path) -> None:
+    scores = [{"mse": mse, "pca_mse": 0.1} for mse in (0.05, 0.1009, 0.102, 0.3)]
+    runs = [record(str(number), each, path=tmp_path / str(number), seed=number) for number, each in enumerate(scores)]
+    assert "2 of 4 runs are worse than PCA with the same code size (test mse).\n" in shown(runs)
+    for number in (2, 3):
+        runs[number].path.mkdir()
+        (runs[number].path / "index.html").touch()
+    sentence = "2 of 4 runs are worse than PCA with the same code size (test mse): index.html of each run says why."
+    text = shown(runs)
+    assert text.index(f"\n{sentence}\n") > text.index("\n0 ")
+    assert "worse than" not in shown(runs[:2])
+    assert "worse than" not in shown([record("codes", {"mse": 0.3, "pca_mse": 0.1, "rate_bits": 9.0})])
+    scores = {"denoising_mse": 0.3, "noise_mse": 0.2, "linear_denoising_mse": 0.1, "mse": 0.1, "pca_mse": 0.5}
+    text = shown([record("a", scores), record("b", scores | {"denoising_mse": 0.15})])
+    assert "2 of 2 runs are worse than the best linear denoiser with the same code size (test denoising mse)." in text
+    assert "1 of 2 runs is worse than doing nothing (test denoising mse)." in text
+    assert "than PCA" not in text
+
+
+def test_a_setting_that_names_the_runs_is_not_shown_twice() -> None:
+    runs = [
+        record(name, {"mse": 0.1}, label=label, architecture__name=name, optimizer__learning_rate=rate)
+        for name, label, rate in (("mlp", "MLP", 0.1), ("conv", "convolutional", 0.2))
+    ]
+    keys = [one.key for part in tables(runs) if isinstance(part, list) for one in part]
+    assert keys[:2] == ["run", "optimizer.learning_rate"]
+    asked = [one.key for part in tables(runs, columns=("architecture",)) if isinstance(part, list) for one in part]
+    assert asked == ["run", "architecture"]
+
+
+def test_seeds_alone_have_a_name_and_the_meaning_of_their_interval() -> None:
+    runs = [record(str(seed), {"mse": 0.1 + seed}, seed=seed, label=f"seed {seed}") for seed in range(3)]
+    ranking = rank(runs, metric="test.mse")
+    parts = list(comparison_tables(ranking, TableOptions(metric="test.mse", groups=groups_by_seed(ranking))))
+    place = next(number for number, part in enumerate(parts) if isinstance(part, list))
+    table, note = parts[place], parts[place + 1]
+    assert isinstance(table, list)
+    assert (table[0].key, list(table[0].cells)) == ("runs", ["linear autoencoder, code size 3, on MNIST"])
+    assert isinstance(note, Line)
+    assert note.text.startswith("± half of the 95 % interval of the mean over seeds (Student's t). sd:")
 
 
 def test_each_section_has_a_table() -> None:

@@ -112,8 +112,11 @@ def test_mistakes_are_reported_with_their_position(text: str, words: list[str]) 
 
 def test_if_nothing_matches_the_existing_values_are_listed() -> None:
     message = parse_where("architecture=cnv", Keys(RUNS)).explain_no_match(RUNS)
-    assert "architecture is conv or linear" in message
-    assert "did you mean 'conv'" in message
+    assert message == (
+        "no run has architecture=cnv; the values are conv (convolutional) and linear (did you mean 'conv'?)"
+    )
+    message = parse_where("architecture=conv and architecture=linear", Keys(RUNS)).explain_no_match(RUNS)
+    assert message == f"no run of these {len(RUNS)} matches"
 
 
 def test_patterns_match_whole_texts() -> None:

@@ -83,7 +83,35 @@ def test_the_pages_of_the_runs_and_the_pictures_of_the_sweep_are_linked(chrome: 
     write_report([run], tmp_path / "report.html", title="Runs")
     page = Page(chrome, tmp_path / "report.html")
     found = page.run("return [...document.querySelectorAll('#made a, .runs .page')].map(link => link.href)")
-    assert found == [(tmp_path / "comparison.png").as_uri(), (run.path / "index.html").as_uri().replace(":%20", "%3A%20")]
+    assert found == [f"{tmp_path.as_uri()}/comparison.png", f"{tmp_path.as_uri()}/a%3A%20b/index.html"]
+
+
+def test_a_table_that_is_cut_has_an_arrow_until_its_end(page: Page) -> None:
+    cut = "return document.querySelector('#runs .scrolling').classList.contains('more-right')"
+    page.wait(cut)
+    page.run("const box = document.querySelector('#runs .scroll'); box.scrollLeft = box.scrollWidth")
+    page.wait(cut.replace("return ", "return !"))
+
+
+def test_long_keys_and_units_are_neither_cut_nor_broken_inside_words(page: Page) -> None:
+    page.go_to("differences")
+    assert "architecture.\u200bcode_\u200bsize" in page.run(
+        "for (const end of document.querySelectorAll('.differences wbr')) end.replaceWith('\u200b');"
+        "return [...document.querySelectorAll('.differences tbody th')].map(head => head.textContent)"
+    )
+    assert "mean over pixels of the squared error" in page.texts(".runs .unit")
+
+
+def test_grey_is_explained_only_if_a_value_is_grey(page: Page) -> None:
+    page.select("size 2", "size 8")
+    assert "grey" not in page.one("#differences .note").text
+    page.select("size 2", "size 8", LABEL)
+    assert page.all("#differences .usual")
+    assert "a value that most of them have is grey" in page.one("#differences .note").text
+
+
+def test_runs_that_are_worse_than_pca_are_counted_below_the_table(page: Page) -> None:
+    assert page.texts("#runs .baselines") == ["2 of 5 runs are worse than PCA with the same code size (test mse)."]
 
 
 def test_the_table_is_sorted_by_mouse_and_keyboard(page: Page) -> None:
@@ -173,7 +201,7 @@ def test_values_that_look_alike_are_different(chrome: Chrome, tmp_path: Path) ->
     assert "9007199254740993" in page.texts(".runs td")
     page.go_to("differences")
     page.select("a", "b")
-    assert page.texts("#differences > .content > .scroll tbody th") == ["optimizer.learning_rate", "seed"]
+    assert page.texts("#differences > .content > .scrolling tbody th") == ["optimizer.learning_rate", "seed"]
     assert page.complaints() == []
 
 
@@ -200,7 +228,7 @@ def test_sections_are_ranked_separately(page: Page) -> None:
 def test_the_ranking_columns_are_first(page: Page) -> None:
     assert page.texts(".runs thead .groups th") == ["validation", "test", "seconds", "settings"]
     assert page.run("return document.querySelector('.runs thead th[data-key]').dataset.key") == "validation.mse"
-    assert page.header("test.mse").find_element("css selector", ".unit").text == "mean over pixels\u2026"
+    assert page.header("test.mse").find_element("css selector", ".unit").text == "mean over pixels of the squared error"
     page.go_to("points")
     assert (
         page.texts("#points .axis-label")[-1] == "architecture.code_size (log scale)"
@@ -240,7 +268,9 @@ def test_seeds_are_one_row_that_opens_to_its_runs(seeds: Page) -> None:
     seeds.header("test.mse").find_element("css selector", "button").click()
     assert seeds.rows == ["conv", "mlp", "linear, seed 0"]  # by the means: 0.0105, 0.011, 0.0111
     assert "0.010 ± 0.013 (2)" not in seeds.texts(".runs td.best")  # a mean over some of the seeds may be too good
-    assert "conv and mlp show no significant difference (" in seeds.one("#runs .comparisons").text
+    heading, *lines = seeds.texts("#runs .comparisons > p, #runs .comparisons li")
+    assert heading.startswith("By validation.mse, paired by seed, ± half of the 95 % interval")
+    assert lines[0].startswith("conv and mlp show no significant difference (")
     half = stats.t.ppf(0.975, 2) * 0.001 / 3**0.5
     assert cell(2, "test.mse") == f"0.0110 ± {half:.4f}sd 0.0010"
     assert cell(1, "test.mse") == "0.010 ± 0.013 (2)sd 0.0014"  # of three seeds: it may be too good
@@ -396,10 +426,10 @@ def test_choices_have_their_display_names_and_no_option_of_a_command_is_named(pa
 def test_selected_runs_are_compared_key_by_key(page: Page) -> None:
     page.go_to("differences")
     page.select("size 2", "size 8")
-    assert page.texts("#differences > .content > .scroll tbody th") == ["architecture.code_size"]
-    assert page.texts("#differences > .content > .scroll tbody td") == ["2", "8"]
+    assert page.texts("#differences > .content > .scrolling tbody th") == ["architecture.code_size"]
+    assert page.texts("#differences > .content > .scrolling tbody td") == ["2", "8"]
     page.select("size 2", "red [31m]")
-    assert set(page.texts("#differences > .content > .scroll tbody th")) == {
+    assert set(page.texts("#differences > .content > .scrolling tbody th")) == {
         "architecture.code_size",
         "bottleneck",
         "seed",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.comparison.columns import usual_metric
-from autoenc.comparison.comparison_warnings import ranking_warnings
+from autoenc.comparison.comparison_warnings import baseline_findings, ranking_warnings
 from autoenc.comparison.exports import write_text
 from autoenc.comparison.grouping import groups_by_seed
 from autoenc.comparison.paired import paired_lines
@@ -88,16 +88,17 @@ def contents(
         "runs": report_data.runs(shown),
         "pages": [] if folder is None else run_links(shown, folder),
         "groups": report_data.groups(shown),
+        "baselines": baseline_findings(shown, main),
         "comparisons": _comparisons(shown, main),
         **{name: part.document for name, part in parts.items()},
         "notes": notes,
     }
 
 
-def _comparisons(records: Sequence[RunRecord], metric: str | None) -> list[str]:
-    """The sentences that compare settings paired by seed, section by section."""
+def _comparisons(records: Sequence[RunRecord], metric: str | None) -> list[list[str]]:
+    """For each section, a heading and the sentences that compare settings paired by seed."""
     sections = groups_by_seed(rank(records, metric=metric)) or []
-    return [] if metric is None else [line for groups in sections for line in paired_lines(groups, metric)]
+    return [] if metric is None else [lines for groups in sections if (lines := paired_lines(groups, metric))]
 
 
 def as_json_in_html(values: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ function differences() {
   if (compared.length < 2) return [element("p", { class: "note" }, "Select two runs or more in the table.")];
   const differing = [...settings.values()].filter((setting) => new Set(compared.map((run) => keyOf(setting.of(run)))).size > 1);
   const rows = differing.filter((setting) => !comesWithItsGroup(setting, compared));
-  const note = element("p", { class: "note" }, differencesNote(compared, rows.length));
+  const note = element("p", { class: "note" }, differencesNote(compared, rows));
   const shared = sharedTable(compared, differing);
   if (!rows.length) return [note, shared];
   const others = differing.filter((setting) => !rows.includes(setting));
@@ -43,26 +43,25 @@ function differencesTable(compared, rows, name) {
     ...compared.map((run) => element("th", { scope: "col", class: "text" }, swatch(looks.of(run)), " ", element("bdi", {}, run.label))),
   );
   const body = rows.map((setting) => {
-    const most = commonest(compared.map((run) => keyOf(setting.of(run))));
+    const most = commonestOf(setting, compared);
     return element(
-      "tr", {}, element("th", { scope: "row" }, setting.key),
+      "tr", {}, element("th", { scope: "row" }, ...breakable(setting.key)),
       ...compared.map((run) => {
         const value = setting.of(run);
         return element("td", { class: keyOf(value) === most ? "usual" : "odd", title: value === undefined ? "this run has no such setting" : null }, settingText(setting.key, value));
       }),
     );
   });
-  return element(
-    "div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `${name}, a table that scrolls` },
-    element("table", { class: "differences" }, element("thead", {}, head), element("tbody", {}, ...body)),
-  );
+  return scrolling(name, element("table", { class: "differences" }, element("thead", {}, head), element("tbody", {}, ...body)));
 }
 
-function differencesNote(compared, count) {
+function differencesNote(compared, rows) {
+  const count = rows.length;
   const left = store.selected.size - compared.length;
   const more = left > 0 ? ` The first ${compared.length} of ${store.selected.size} selected runs are shown here.` : "";
   if (!count) return `The ${compared.length} selected runs differ in no setting.${more}`;
-  return `${plural(count, "setting")} in which the ${compared.length} selected runs differ; the most common value is grey.${more}`;
+  const grey = rows.some((setting) => commonestOf(setting, compared) !== null) ? "; a value that most of them have is grey" : "";
+  return `${plural(count, "setting")} in which the ${compared.length} selected runs differ${grey}.${more}`;
 }
 
 /** 1 and "1" are different. */
@@ -70,8 +69,9 @@ function keyOf(value) {
   return `${typeof value} ${String(value)}`;
 }
 
-/** The value that more than half of them have; else null. */
-function commonest(values) {
+/** The value of a setting that more than half of some runs have; else null. */
+function commonestOf(setting, some) {
+  const values = some.map((run) => keyOf(setting.of(run)));
   const [most, group] = [...groupBy(values, (value) => value)].reduce((a, b) => (b[1].length > a[1].length ? b : a));
   return group.length * 2 > values.length ? most : null;
 }
@@ -83,6 +83,6 @@ function sharedTable(compared, differing) {
   if (!pairs.length) return null;
   return element(
     "details", {}, element("summary", {}, `${plural(pairs.length, "setting")} that they share`),
-    element("dl", { class: "shared" }, ...pairs.map(([key, value]) => element("div", {}, element("dt", {}, key), element("dd", {}, settingText(key, value))))),
+    element("dl", { class: "shared" }, ...pairs.map(([key, value]) => element("div", {}, element("dt", {}, ...breakable(key)), element("dd", {}, settingText(key, value))))),
   );
 }

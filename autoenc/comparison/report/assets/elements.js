@@ -61,6 +61,18 @@ function selectBox(label, { options, value, change }) {
   return element("label", { class: "control select" }, element("span", {}, label), select);
 }
 
+/** A table that scrolls, with an arrow at its right edge as long as columns are hidden there. */
+function scrolling(name, table) {
+  const box = element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `${name}, a table that scrolls` }, table);
+  const frame = element("div", { class: "scrolling" }, box);
+  const check = () => frame.classList.toggle("more-right", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+  box.addEventListener("scroll", check);
+  const sizes = new ResizeObserver(check);
+  sizes.observe(box);
+  sizes.observe(table);
+  return frame;
+}
+
 let radioGroups = 0;
 
 /** Radio buttons for a few options. */

@@ -60,12 +60,9 @@ function briefUnit(unit) {
   return unit.split(/[,:;]/, 1)[0];
 }
 
-const [WHOLE_UNIT, CUT_UNIT] = [24, 18]; // characters
-
-/** The first words of a unit for the heading of a narrow column. */
-function narrowUnit(unit) {
-  const brief = briefUnit(unit);
-  return brief.length <= WHOLE_UNIT ? brief : `${brief.slice(0, CUT_UNIT).replace(/\s+\S*$/, "")}\u2026`;
+/** A dotted key that breaks into lines after its dots and underscores. */
+function breakable(key) {
+  return key.split(/(?<=[._])/).flatMap((part, at) => (at ? [element("wbr"), part] : [part]));
 }
 
 function plural(count, word) {

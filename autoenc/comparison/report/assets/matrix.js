@@ -62,7 +62,7 @@ function matrixFigure(matrix, all) {
   return element(
     "figure", { class: "matrix-figure" },
     element("figcaption", { class: "note" }, matrixNote(matrix, columns.length, all.length), matrixView.show === "error" ? errorScale(matrix) : null),
-    element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Reconstructions by run, a table that scrolls" }, table),
+    scrolling("Reconstructions by run", table),
   );
 }
 

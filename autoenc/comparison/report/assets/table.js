@@ -23,10 +23,13 @@ function buildTable() {
     tableTools(),
     columnChooser(),
     table.count,
-    element("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "All runs, a table that scrolls" }, table.node),
+    scrolling("All runs", table.node),
     table.more,
     table.note,
-    data.comparisons.length ? element("ul", { class: "notes comparisons" }, ...data.comparisons.map((text) => element("li", {}, text))) : "",
+    ...data.baselines.map((text) => element("p", { class: "notice baselines" }, text)),
+    ...data.comparisons.map(([heading, ...lines]) =>
+      element("div", { class: "comparisons" }, element("p", { class: "note" }, heading), element("ul", { class: "notes" }, ...lines.map((text) => element("li", {}, text)))),
+    ),
   );
   drawTable();
   store.listeners.push(showSelection);
@@ -111,7 +114,7 @@ function columnChooser() {
 /** A note on the order, with a warning if it ranks by the test split. */
 function rankingNote() {
   const { key } = table.sort;
-  const means = table.eachRun ? "" : "\u00b1: half of the 95 % interval of the mean over seeds, by Student's t; sd: the standard deviation over seeds.";
+  const means = table.eachRun ? "" : "\u00b1 half of the 95 % interval of the mean over seeds (Student's t). sd: the standard deviation over seeds.";
   if (key === null) return ["Bold: the best of the runs shown.", means].join(" ");
   const split = [...metrics.values()].some((metric) => metric.sections.length > 1);
   const tests = metrics.get(key)?.better && key.startsWith("test.");
@@ -153,7 +156,7 @@ function drawTable() {
 
 function headOf(column) {
   const units = column.metric ? column.metric.units.filter(Boolean) : [];
-  const unit = units.length > 1 ? "units differ" : units.length ? narrowUnit(units[0]) : "";
+  const unit = units.length > 1 ? "units differ" : units.length ? briefUnit(units[0]) : "";
   const title = [column.key, ...units, ...(column.metric?.better ? [`${column.metric.better} is better`] : [])].join("\n");
   return element(
     "th", { scope: "col", class: cellClass(column), "aria-sort": ariaSort(column.key), title, "data-key": column.key },
