@@ -209,7 +209,8 @@ def _named(schema: Mapping[str, Any]) -> list[str]:
 def _described(schema: Mapping[str, Any]) -> str:
     """A JSON schema in words: "a whole number of at least 1"."""
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_described(option) for option in schema["anyOf"]))
+        options = sorted(schema["anyOf"], key=lambda option: option.get("type") == "array")  # a list's items come last
+        return " or ".join(dict.fromkeys(_described(option) for option in options))
     if "enum" in schema:
         return "one of " + listed(str(choice) for choice in schema["enum"])
     if "const" in schema:
@@ -250,6 +251,8 @@ def _as_typed(value: object) -> str:
     if isinstance(value, str):
         odd = value in {"", "true", "false", "null"} or _NUMBER.fullmatch(value) or not value.isprintable()
         return repr(value) if odd else value
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_as_typed, value))}]"
     return json.dumps(value, default=str)
 
 

@@ -129,6 +129,7 @@ def test_the_config_is_frozen_and_the_given_values_stay() -> None:
         ),
         ({"architecture.hidden_sizes": 8}, "architecture.hidden_sizes=8: it must be a list, each item a whole number"),
         ({"seed": None}, "seed=null: it must be a whole number of at least 0"),
+        ({"figures": ["code"]}, "figures=[code]: it must be null or a list, each item one of codebook, codes, "),
         ({"data_dir": 3}, "data_dir=3: it must be a text"),
         # combinations
         (

@@ -208,8 +208,9 @@ class Composer:
         """
         forget_stored_config(f"{RUN_CONFIG}.yaml")  # of an earlier command in this process
         if self.resume is not None:
+            run_directory = RunDirectory.open(self.resume, key="resume")
             self._check_resume()
-            values = RunDirectory.open(self.resume, key="resume").config()
+            values = run_directory.config()
         elif self.rerun is not None:
             values = RunDirectory.open(self.rerun, key="rerun").config()
         else:

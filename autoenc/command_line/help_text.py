@@ -38,7 +38,8 @@ Groups and their choices (GROUP=CHOICE)
 CLOSING = """\
 
 More: --cfg job shows the config alone, --multirun tries all combinations of values, and both together list the jobs of
-the sweep. --hydra-help shows Hydra's flags, -sc install=bash sets up tab completion (see the README).
+the sweep. --hydra-help shows Hydra's flags, -sc install=bash sets up tab completion (see
+docs/settings.md).
 """
 
 PRESETS = ("experiment", "variant")

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from autoenc.command_line.compose import Composer, node_settings, task_values
 from autoenc.command_line.config_errors import unknown_option
 from autoenc.command_line.hydra_internals import parse_flags, show_text
 from autoenc.command_line.output_folder import claimed_folder, configure_logging, open_log, write_hydra_files
+from autoenc.comparison.labels import key_of
 from autoenc.comparison.page import ComparisonSettings
 from autoenc.display_names import run_label
 from autoenc.overrides import as_value
@@ -61,6 +62,7 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     """
     _check_command(composer, config)
     configure_logging(config, node="hydra_logging")  # for what is logged before there is a folder
+    _warn_of_single_values(composer, config)
     if (earlier := composer.recorded_tracker) != "none" and not composer.tracker_overrides:
         log.info("The earlier run had tracker=%s. This one has none unless the command sets it.", earlier)
     values = task_values(config)
@@ -104,6 +106,21 @@ def _check_command(composer: Composer, config: DictConfig) -> None:
     node_settings(config, "comparison", ComparisonSettings)
     if composer.resume is not None and RunDirectory(composer.resume).state == "finished":
         raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
+
+
+def _warn_of_single_values(composer: Composer, config: DictConfig) -> None:
+    """Warn that `hydra.mode=RUN` makes a single run of a sweep, which ignores the values of its jobs."""
+    if "hydra.mode=RUN" not in composer.overrides:
+        return
+    chosen = {key_of(text) for text in composer.overrides}
+    varied = OmegaConf.to_container(config.hydra.sweeper, resolve=False).get("params") or {}
+    left = [f"{key}={values}" for key, values in varied.items() if key not in chosen]
+    if left:
+        log.warning(
+            "This config is a sweep over %s. With hydra.mode=RUN it trains one run, which ignores these values: set each "
+            "key to one of them, or leave hydra.mode out.",
+            " ".join(left),
+        )
 
 
 def _open_folder(composer: Composer, config: DictConfig, *, values: Mapping[str, Any]) -> RunDirectory:

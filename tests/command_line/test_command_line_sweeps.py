@@ -165,6 +165,18 @@ def test_a_preset_s_sweep_is_named_by_its_settings(elsewhere: Path, capsys: pyte
     assert (single.hydra.mode.name, single.architecture.name) == ("RUN", "conv")
 
 
+def test_a_single_run_of_a_preset_that_is_a_sweep_is_warned_of(
+    elsewhere: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = ["dataset=digits", "dataset.validation_fraction=0", "dataset.limit=64", "training.epochs=1", "device=cpu"]
+    forced = ["experiment=linear_vs_conv", "hydra.mode=RUN", *small, "figures=[]"]
+    assert main([*forced, "hydra.run.dir=one"]) == 0
+    assert "This config is a sweep over architecture=fully_connected,conv. With hydra.mode=RUN" in caplog.text
+    caplog.clear()
+    assert main([*forced, "architecture=fully_connected", "hydra.run.dir=two"]) == 0
+    assert "is a sweep" not in caplog.text
+
+
 def test_a_sweep_may_start_from_a_run(elsewhere: Path) -> None:
     assert main([*TINY, "training.epochs=1", "hydra.run.dir=run"]) == 0
     assert main(["rerun=run", "-m", "sweep.name=s", "seed=1"]) == 0

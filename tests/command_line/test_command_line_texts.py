@@ -52,6 +52,13 @@ def begin(folder: Path, **settings: object) -> Path:
     return RunDirectory.begin(folder, config={**composed_values(), **settings}).path
 
 
+def test_a_folder_that_does_not_exist_is_named_before_other_mistakes(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["resume=MISSPELT", "device.threads=1"]) == 2
+    assert "resume=MISSPELT: there is no such folder" in capsys.readouterr().err
+
+
 def test_a_run_is_found_by_a_name_that_looks_like_a_number(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begin(Path("20240501"), seed=1)
     begin(Path("2024_05_01"), seed=2)
