@@ -117,8 +117,8 @@ def _warn_of_single_values(composer: Composer, config: DictConfig) -> None:
     left = [f"{key}={values}" for key, values in varied.items() if key not in chosen]
     if left:
         log.warning(
-            "This config is a sweep over %s. With hydra.mode=RUN it trains one run, which ignores these values: set each "
-            "key to one of them, or leave hydra.mode out.",
+            "This config is a sweep over %s. With hydra.mode=RUN it trains one run, which ignores these values: set "
+            "each key to one of them, or leave hydra.mode out.",
             " ".join(left),
         )
 
