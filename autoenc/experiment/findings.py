@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 def findings(record: RunRecord) -> list[Finding]:
     """The findings of a finished run, sorted by importance."""
-    found = verdict(record.summary)
+    found = verdict(record)
     importance = Importance.REASON if found and found.level == logging.WARNING else Importance.NOTE
     why = [Finding(importance, *reason) for reason in reasons(record, loses=found is not None and found.loses)]
     return sorted([*why, *_health(record)], key=lambda finding: -finding.importance)

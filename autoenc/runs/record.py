@@ -88,6 +88,11 @@ class RunRecord:
         found.update({name: self.summary.get(name) for name in FACTS})
         return {name: value for name, value in found.items() if value is not None}
 
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """The scores of the test split and their baselines by name, such as `mse` and `pca_mse`."""
+        return {name: value for name, value in (self.summary.get("test") or {}).items() if value is not None}
+
     @property
     def device(self) -> str | None:
         """The device it ran on; None if the folder does not say."""

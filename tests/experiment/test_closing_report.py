@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoenc.experiment.closing_report import compare_command, report, rerun_command
+from autoenc.experiment.closing_report import compare_command, report, report_scores, rerun_command
 from tests.comparison.made_records import record
 
 TEST = {"mse": 0.01, "mae": 0.2, "pca_mse": 0.02, "linear_probe_accuracy": 0.9, "pixels_linear_probe_accuracy": 0.95}
@@ -45,6 +45,13 @@ def test_a_denoiser_is_shown_next_to_its_two_best_baselines(caplog: pytest.LogCa
     test = {"denoising_mse": 0.01, "noise_mse": 0.05, "median_mse": 0.02, "linear_denoising_mse": 0.03}
     report(record("a", test))
     assert "  denoising_mse  0.01  (3x3 median filter 0.02, best linear denoiser 0.03)" in caplog.messages
+
+
+def test_the_unit_of_a_denoising_error_says_what_it_is_between(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    unit = "mean squared error; from the noisy input to the clean image; of statically binarized pixels"
+    report_scores(record("a", {"denoising_mse": 0.01}, units={"denoising_mse": unit}))
+    assert caplog.messages[1] == "  denoising_mse  0.01  from the noisy input to the clean image"
 
 
 def test_reasons_for_a_loss_are_warnings(caplog: pytest.LogCaptureFixture) -> None:
