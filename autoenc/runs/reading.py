@@ -40,6 +40,7 @@ RECENT = 16 * 1024
 MOST_ROWS = 20_000
 
 _NUMBER, _TEXT = (int, float), (str,)
+_TEXTS_OF_HEALTH = ("subject", "state", "why", "activation")
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "status.json": {
         **dict.fromkeys(("state", "phase", "started_at", "finished_at", "process_started_at", "host"), _TEXT),
@@ -54,13 +55,16 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "digests": {"*": _TEXT},
         "duplicates": {"*": (int,)},
         "device": _TEXT,
-        "health": {"dead_units": {"*": (int,)}},
+        "health": {
+            "dead_units": {"*": (int,)},
+            "findings": [dict.fromkeys(("number", "total"), (int,)) | dict.fromkeys(_TEXTS_OF_HEALTH, _TEXT)],
+        },
         "evaluation": {"scores": {"settings": {}}},
     },
     "environment.json": {"device": _TEXT},
     "metrics.jsonl": {"*": _NUMBER},
 }
-"""The types of the entries that other modules rely on; `*` is any other entry."""
+"""The types of the entries that other modules rely on; `*` is any other entry. A list holds tables of these types."""
 
 
 class Contents(NamedTuple):
@@ -244,6 +248,8 @@ def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any
         wanted = types.get(key, types.get("*"))
         if isinstance(wanted, dict) and isinstance(value, dict):
             kept[key] = _typed(value, wanted)
+        elif isinstance(wanted, list) and isinstance(value, list):
+            kept[key] = [_typed(item, wanted[0]) for item in value if isinstance(item, dict)]
         elif wanted is None or value is None or type(value) in wanted:
             kept[key] = value
     return kept
