@@ -53,7 +53,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "standard_errors": {"*": {"*": _NUMBER}},
         "units": {"*": _TEXT},
         "digests": {"*": _TEXT},
-        "duplicates": {"*": (int,)},
+        **{key: {"*": (int,)} for key in ("duplicates", "images")},
         "device": _TEXT,
         "health": {
             "dead_units": {"*": (int,)},

@@ -42,7 +42,10 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
     """Nested plain values; empty if it cannot be read."""
     summary: Mapping[str, Any] = field(default_factory=dict)
-    """`summary.json`. The splits and `seconds` hold numbers, `units` and `digests` text. Empty unless finished."""
+    """`summary.json`. The splits, `seconds` and `images` hold numbers, `units` and `digests` text.
+
+    Empty unless finished.
+    """
     history: Sequence[Mapping[str, float | None]] = ()
     """Rows of `metrics.jsonl`, one per epoch."""
     status: Mapping[str, Any] = field(default_factory=dict)
