@@ -36,8 +36,8 @@ MOST_NAME = 420  # pixels of a run's name beside its curve, then it is wrapped
 MARKS = 8  # on a curve, about
 TRAIN, VALIDATION = "#12355b", "#d55e00"
 LINE = (
-    "Solid: validation loss, with its last value; dashed: training loss. A run without a validation split has its "
-    "training loss solid."
+    "Solid: validation loss; dashed: training loss. The number is the last validation loss, or the last training loss "
+    "of a run without a validation split."
 )
 OVERFITTING = (
     "Grey: overfitting, which begins after epoch {}. The validation loss rises while the training loss still falls."
@@ -248,8 +248,11 @@ def _curves_of_run(name: str, rows: Sequence[Row], *, index: int) -> list[_Curve
     style = {"name": name, "color": color, "marker": marker, "shift": index}
     validation = _Curve.of("validation/loss", rows, **style)
     if math.isnan(validation.last):
-        return [_Curve.of("train/loss", rows, **style)]
-    return [validation, _Curve.of("train/loss", rows, name="_train", color=color, marker="", dashes="--", thin=True)]
+        return [_Curve.of("train/loss", rows, **style, dashes=TRAINING_LINE)]
+    return [
+        validation,
+        _Curve.of("train/loss", rows, name="_train", color=color, marker="", dashes=TRAINING_LINE, thin=True),
+    ]
 
 
 def _chart(runs: Sequence[list[_Curve]], *, loss: Loss) -> _Chart:

@@ -185,7 +185,8 @@ def test_each_run_has_its_validation_loss_solid_and_its_training_loss_dashed() -
     found = {name: points.tolist() for name, points in lines(figure).items()}
     assert found == {"conv": [[1, 0.6], [2, 0.3]], "mlp": [[1, 0.4], [2, 0.01]]}
     solid = {str(line.get_label()): line for line in figure.axes[0].lines}
-    (dashed,) = (line for line in figure.axes[0].lines if line.get_linestyle() == "--")
+    dashed, without_validation = (line for line in figure.axes[0].lines if line.get_linestyle() == "--")
+    assert without_validation is solid["mlp"]
     assert np.asarray(dashed.get_xydata()).tolist() == [[1, 0.5], [2, 0.2]]
     assert dashed.get_color() == solid["conv"].get_color() != solid["mlp"].get_color()
     assert {"conv 0.3000", "mlp 0.01000"} <= set(written(figure))
