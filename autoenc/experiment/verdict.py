@@ -9,6 +9,9 @@ from typing import NamedTuple
 from autoenc.evaluation.score_rows import alike
 from autoenc.runs import RunRecord
 
+LARGEST_RATIO = 1000
+"""Larger ratios are not written: the error of PCA with as many numbers as pixels is only rounding."""
+
 
 class Verdict(NamedTuple):
     """How a model compares with its baselines."""
@@ -63,4 +66,6 @@ def _above(error: float, baseline: float) -> str:
     if not error > 2 * baseline > 0:
         return "above"
     ratio = error / baseline
+    if ratio > LARGEST_RATIO:
+        return "above"
     return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times"
