@@ -29,4 +29,6 @@ def as_data_url(path: Path, *, most: int) -> str | None:
         content = read_file(str(path), most=most) if path.suffix in IMAGE_TYPES else None
     except (OSError, UnreadableError):
         return None
-    return content and f"data:{IMAGE_TYPES[path.suffix]};base64,{base64.b64encode(content).decode('ascii')}"
+    if content is None:
+        return None
+    return f"data:{IMAGE_TYPES[path.suffix]};base64,{base64.b64encode(content).decode('ascii')}"

@@ -243,7 +243,7 @@ def _table(value: Any, name: str, *, exact: bool = False) -> tuple[dict[str, Any
 
 def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
     """The entries that have their type, or that no other module relies on. None stands for a missing value."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, value in values.items():
         wanted = types.get(key, types.get("*"))
         if isinstance(wanted, dict) and isinstance(value, dict):
