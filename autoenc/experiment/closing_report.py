@@ -10,8 +10,8 @@ from pathlib import Path
 
 from autoenc.evaluation.metric import DENOISING, FROM_NOISY_TO_CLEAN
 from autoenc.evaluation.score_rows import MAIN_SCORES, ScoreRow, score_rows
+from autoenc.experiment.baseline_verdict import verdict
 from autoenc.experiment.findings import Importance, findings
-from autoenc.experiment.verdict import verdict
 from autoenc.overrides import as_value
 from autoenc.progress import shown_path
 from autoenc.runs import RunRecord

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from autoenc.comparison.formatting import is_number
 from autoenc.display_names import choice_label
 from autoenc.evaluation.health.unhealthy import Unhealthy
-from autoenc.experiment.reasons import reasons
-from autoenc.experiment.verdict import verdict
+from autoenc.experiment.baseline_verdict import verdict
+from autoenc.experiment.why_worse import reasons
 from autoenc.runs import RunRecord
 
 

@@ -15,9 +15,9 @@ from autoenc.comparison.formatting import as_typed
 from autoenc.comparison.report.html_page import asset, content_policy
 from autoenc.display_names import choice_label, run_label
 from autoenc.evaluation.score_rows import ALIKE, ScoreRow, score_rows
+from autoenc.experiment.baseline_verdict import verdict
 from autoenc.experiment.closing_report import command, compare_command, rerun_command
 from autoenc.experiment.findings import Finding, Importance, findings
-from autoenc.experiment.verdict import verdict
 from autoenc.markup import Markup, element, joined
 from autoenc.pictures import LOOK_FOR_IN_CURVES, LOOK_FOR_IN_HEAT_MAP, PICTURES
 from autoenc.progress import shown_path

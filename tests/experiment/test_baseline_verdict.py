@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from autoenc.experiment.verdict import verdict
+from autoenc.experiment.baseline_verdict import verdict
 from tests.comparison.made_records import record
 
 MASKED = {

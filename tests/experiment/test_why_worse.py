@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoenc.experiment.reasons import reasons
+from autoenc.experiment.why_worse import reasons
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import record
 from tests.conftest import Train
