@@ -73,8 +73,15 @@ def test_the_defaults_are_those_of_the_issue() -> None:
 
 
 CODE_SIZES = {
-    **{"conv": 64, "conv_linear": 64, "deep": 30, "denoising_conv": 64, "fully_connected": 3, "linear": 32},
-    **{"mlp": 16, "residual": 64, "wide": 32},
+    "conv": 64,
+    "conv_linear": 64,
+    "deep": 30,
+    "denoising_conv": 64,
+    "fully_connected": 3,
+    "linear": 32,
+    "mlp": 16,
+    "residual": 64,
+    "wide": 32,
 }
 
 
@@ -83,7 +90,9 @@ def test_the_default_sizes_and_training_are_those_that_were_measured() -> None:
     architectures = {name: contents(f"architecture/{name}.yaml") for name in GROUPS["architecture"].names()}
     assert {name: values["code_size"] for name, values in architectures.items()} == CODE_SIZES
     assert {values["initialization"] for values in architectures.values()} == {"auto"}
-    hidden = {name: (values["hidden"], values["activation"]) for name, values in architectures.items() if "hidden" in values}
+    hidden = {
+        name: (values["hidden"], values["activation"]) for name, values in architectures.items() if "hidden" in values
+    }
     assert hidden == {
         "deep": ([1000, 500, 250], "sigmoid"),
         "mlp": ([512, 256], "gelu"),
@@ -279,7 +288,10 @@ def swept_architectures(preset: str) -> list[dict[str, Any]]:
     groups = [group for group in ("architecture", "variant") if group in params]
     choices = itertools.product(*([f"{group}={choice}" for choice in params[group].split(",")] for group in groups))
     jobs = [composed(f"experiment={preset}", "hydra.mode=RUN", *chosen) for chosen in choices]
-    return [{**job["architecture"], "hidden": job["architecture"].get("hidden") or params.get("architecture.hidden")} for job in jobs]
+    return [
+        {**job["architecture"], "hidden": job["architecture"].get("hidden") or params.get("architecture.hidden")}
+        for job in jobs
+    ]
 
 
 @pytest.mark.parametrize("preset", [name for name in EXPERIMENTS if name not in FOLLOW_THE_DEFAULTS])
