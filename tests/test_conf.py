@@ -90,10 +90,8 @@ def test_the_default_sizes_and_training_are_those_that_were_measured() -> None:
     architectures = {name: contents(f"architecture/{name}.yaml") for name in GROUPS["architecture"].names()}
     assert {name: values["code_size"] for name, values in architectures.items()} == CODE_SIZES
     assert {values["initialization"] for values in architectures.values()} == {"auto"}
-    hidden = {
-        name: (values["hidden"], values["activation"]) for name, values in architectures.items() if "hidden" in values
-    }
-    assert hidden == {
+    with_hidden = {name: values for name, values in architectures.items() if "hidden" in values}
+    assert {name: (values["hidden"], values["activation"]) for name, values in with_hidden.items()} == {
         "deep": ([1000, 500, 250], "sigmoid"),
         "mlp": ([512, 256], "gelu"),
         "wide": ([1024], "sigmoid"),
@@ -274,9 +272,9 @@ def test_the_architectures_of_system_a(choice: str, fields: dict[str, object]) -
 
 FOLLOW_THE_DEFAULTS = ("search_learning_rate", "search_vae")
 INITIALIZATIONS = {
-    **dict.fromkeys(["code_size", "collapse", "depth", "noise_severity", "overfitting", "vae_vs_vanilla"], {"kaiming"}),
-    **dict.fromkeys(["deep", "denoising_kernels"], {"xavier"}),
-    "relu_vs_sigmoid": {"kaiming", "xavier"},
+    **{name: {"kaiming"} for name in ("code_size", "collapse", "depth", "noise_severity", "overfitting")},
+    **{"vae_vs_vanilla": {"kaiming"}, "relu_vs_sigmoid": {"kaiming", "xavier"}},
+    **{"deep": {"xavier"}, "denoising_kernels": {"xavier"}},
 }
 """Of the presets that do not use torch's."""
 EXPERIMENTS = [name for group, name in PRESETS if group == "experiment"]
@@ -288,10 +286,8 @@ def swept_architectures(preset: str) -> list[dict[str, Any]]:
     groups = [group for group in ("architecture", "variant") if group in params]
     choices = itertools.product(*([f"{group}={choice}" for choice in params[group].split(",")] for group in groups))
     jobs = [composed(f"experiment={preset}", "hydra.mode=RUN", *chosen) for chosen in choices]
-    return [
-        {**job["architecture"], "hidden": job["architecture"].get("hidden") or params.get("architecture.hidden")}
-        for job in jobs
-    ]
+    swept = {"hidden": params["architecture.hidden"]} if "architecture.hidden" in params else {}
+    return [{"hidden": [], **job["architecture"], **swept} for job in jobs]
 
 
 @pytest.mark.parametrize("preset", [name for name in EXPERIMENTS if name not in FOLLOW_THE_DEFAULTS])

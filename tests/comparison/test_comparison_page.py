@@ -289,17 +289,12 @@ def stored_numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the numbers of each picture of a run."""
     folder, images = tmp_path_factory.mktemp("numbers"), images_of(30, 1, 28, 28)
     codes = torch.rand(30, 2, generator=torch.Generator().manual_seed(0))
-    shown = {
-        "code_snapshots": {0: codes, 2: 2 * codes},
-        "shown_snapshots": {0: codes[:10, :1, None, None].expand(-1, -1, 28, 28)},
-    }
     convolutional = subject_from(
-        "architecture=conv",
-        "architecture.channels=[4,4]",
-        "architecture.code_size=2",
+        *("architecture=conv", "architecture.channels=[4,4]", "architecture.code_size=2"),
         train=images,
         test=images,
-        **shown,
+        code_snapshots={0: codes, 2: 2 * codes},
+        shown_snapshots={0: images[:10] / 255},
     )
     quantized = subject_from("bottleneck=vector_quantized", "architecture.code_size=8", train=images, test=images)
     for name in PICTURES:
