@@ -273,8 +273,10 @@ def test_the_architectures_of_system_a(choice: str, fields: dict[str, object]) -
 FOLLOW_THE_DEFAULTS = ("search_learning_rate", "search_vae")
 INITIALIZATIONS = {
     **{name: {"kaiming"} for name in ("code_size", "collapse", "depth", "noise_severity", "overfitting")},
-    **{"vae_vs_vanilla": {"kaiming"}, "relu_vs_sigmoid": {"kaiming", "xavier"}},
-    **{"deep": {"xavier"}, "denoising_kernels": {"xavier"}},
+    "vae_vs_vanilla": {"kaiming"},
+    "relu_vs_sigmoid": {"kaiming", "xavier"},
+    "deep": {"xavier"},
+    "denoising_kernels": {"xavier"},
 }
 """Of the presets that do not use torch's."""
 EXPERIMENTS = [name for group, name in PRESETS if group == "experiment"]
