@@ -302,10 +302,11 @@ def test_a_preset_does_not_follow_the_defaults(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", FOLLOW_THE_DEFAULTS)
-def test_a_search_follows_the_defaults(preset: str) -> None:
+def test_a_preset_follows_the_defaults(preset: str) -> None:
     values = composed(f"experiment={preset}", "hydra.mode=RUN")
     assert values["optimizer"]["learning_rate"] == 2e-3
-    assert (values["architecture"]["activation"], values["architecture"]["initialization"]) == ("gelu", "auto")
+    assert {each["initialization"] for each in swept_architectures(preset)} == {"auto"}
+    assert values["architecture"].get("activation", "gelu") == "gelu"
 
 
 def test_the_experiment_of_system_a() -> None:
