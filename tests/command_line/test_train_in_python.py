@@ -16,6 +16,7 @@ import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import Tensor
 
 import autoenc
@@ -42,6 +43,19 @@ def test_it_is_the_run_of_the_command(train: Train, elsewhere: Path) -> None:
     ]
     images = run.split("test").images
     assert float(run.errors(images).double().mean()) == pytest.approx(expected["test"]["mse"], rel=1e-5)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_caller_s_threads_are_restored() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with threadpool_limits(2, user_api="blas"):
+            autoenc.train(*TINY, "device.threads=1")
+            assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} <= {2, 3}
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_runs_in_one_process_have_folders_and_logs_of_their_own(
@@ -132,9 +146,11 @@ def test_the_package_imports_torch_and_hydra_only_when_they_are_needed(tmp_path:
 
 
 def test_a_preset_s_settings_are_in_the_config(elsewhere: Path) -> None:
-    run = autoenc.train("experiment=salt_and_pepper", *TINY, "noise=salt_and_pepper", "dataset=digits")
-    assert yaml.safe_load((run.path / "config.yaml").read_text())["noise"]["name"] == "salt_and_pepper"
-    assert run.config.noise.name == "salt_and_pepper"
+    others = [override for override in TINY if not override.startswith(("noise", "training.batch_size"))]
+    run = autoenc.train("experiment=salt_and_pepper", *others, "dataset=digits")
+    stored = yaml.safe_load((run.path / "config.yaml").read_text())
+    assert (stored["noise"]["name"], stored["training"]["batch_size"]) == ("salt_and_pepper", 128)
+    assert (run.config.noise.name, run.config.training.batch_size) == ("salt_and_pepper", 128)
 
 
 @pytest.mark.parametrize("node", ["hydra_logging", "job_logging"])

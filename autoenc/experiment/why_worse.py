@@ -18,8 +18,12 @@ STILL_IMPROVING = 0.01
 """The share by which the loss falls over the last tenth of the epochs, if training was stopped too early."""
 DIVERGED = 0.1
 """The share by which both losses end above their minima, if training diverged."""
+NO_BETTER = 0.9
+"""A model whose error is above this share of the mean image's is no better than the mean image."""
+SAME = 0.001
+"""The share by which losses differ that count as equal."""
 FEW_STEPS = 500
-"""Fewer steps seldom train an autoencoder."""
+"""If training was stopped too early after fewer steps, their number is the reason."""
 LEAST_VARIANCE = 0.05
 """Reconstructions are alike if they vary less than this share of the originals."""
 LEAST_COLOUR = 0.2
@@ -38,15 +42,15 @@ def reasons(record: RunRecord, *, loses: bool) -> Iterator[Reason]:
     if not loses:
         yield from (*_narrow_layer(record), *_overfitting(record))
         return
-    too_short = [*_few_steps(record)] or [*_unfinished_training(record)]
     found = [
-        *_divergence(record),
+        *([*_divergence(record)] or _no_progress(record)),
         *_narrow_layer(record),
-        *too_short,
+        *_weak_noise(record),
+        *_variational_model(record),
+        *_short_training(record),
         *_poor_reconstructions(record),
         *_overfitting(record),
         *_linear_model(record),
-        *_variational_model(record),
     ]
     yield from found or _levelled_off(record)
 
@@ -80,7 +84,17 @@ def _late_fall(record: RunRecord) -> _LateFall | None:
     before, after = min(losses[:-late]), min(losses)
     share = (before - after) / max(abs(before), 1e-12)
     over = f"over the last {late} of {len(losses)} epochs" if late > 1 else "in the last epoch"
-    return _LateFall(share, f"the {name} loss fell by {100 * share:.2g} % {over}")
+    return _LateFall(share, f"the {name} loss {_fall(before, after)} {over}")
+
+
+def _fall(before: float, after: float) -> str:
+    """In per cent, whole ones from 10 on; of a loss that may be negative, per cents mean nothing."""
+    if after == before:
+        return "did not fall"
+    if after <= 0:
+        return f"fell from {before:.5g} to {after:.5g}"
+    percent = 100 * (before - after) / before
+    return f"fell by {percent:.0f} %" if percent >= 10 else f"fell by {percent:.2g} %"
 
 
 def _divergence(record: RunRecord) -> Iterator[Reason]:
@@ -97,6 +111,33 @@ def _divergence(record: RunRecord) -> Iterator[Reason]:
     )
 
 
+def _no_progress(record: RunRecord) -> Iterator[Reason]:
+    """Of a model that is no better than the average image, and was best in the first half of its epochs."""
+    test, (name, losses) = record.scores, _main_curve(record)
+    error, average = test.get("mse"), test.get("mean_image_mse")
+    if error is None or average is None or error < NO_BETTER * average or len(losses) < 2:
+        return
+    best = next(epoch for epoch, loss in enumerate(losses, start=1) if loss - min(losses) <= SAME * abs(min(losses)))
+    rate = record.settings.get("optimizer.learning_rate")
+    if best <= len(losses) / 2:
+        used = f" than {rate:g}" if is_number(rate) else ""
+        yield Reason(
+            f"Training stopped making progress: the {name} loss did not fall after epoch {best} of {len(losses)}.",
+            f"The learning rate is probably too large. Use a smaller optimizer.learning_rate{used}.",
+        )
+
+
+def _weak_noise(record: RunRecord) -> Iterator[Reason]:
+    test = record.scores
+    noise, linear = test.get("noise_mse"), test.get("pca_mse")
+    if noise is not None and linear is not None and noise < linear:
+        yield Reason(
+            f"The noise is weak: its error, {noise:.4g}, is below what PCA with the same code size loses of clean "
+            f"images, {linear:.4g}.",
+            "Doing nothing is hard to beat then. Use stronger noise, or a larger architecture.code_size.",
+        )
+
+
 def _poor_reconstructions(record: RunRecord) -> Iterator[Reason]:
     if not has_picture(record, "reconstructions"):
         return
@@ -108,8 +149,7 @@ def _poor_reconstructions(record: RunRecord) -> Iterator[Reason]:
     if len(clean) > 1 and made.var(axis=0).mean() < LEAST_VARIANCE * clean.var(axis=0).mean():
         yield Reason(
             "The reconstructions are nearly all alike: the decoder ignores the code.",
-            "The model has learned little more than the average image. Train for more steps, or with a higher "
-            f"optimizer.learning_rate.{_initialization_advice(record)}",
+            f"The model has learned little more than the average image.{_initialization_advice(record)}",
         )
     elif clean.shape[1] == 3 and made.std(axis=1).mean() < LEAST_COLOUR * clean.std(axis=1).mean():
         yield Reason(
@@ -119,13 +159,17 @@ def _poor_reconstructions(record: RunRecord) -> Iterator[Reason]:
         )
 
 
+def _short_training(record: RunRecord) -> list[Reason]:
+    """Of a single epoch, no curve tells whether training was still improving."""
+    unfinished = [*_unfinished_training(record)]
+    return [*_few_steps(record)] or unfinished if unfinished or len(record.history) == 1 else []
+
+
 def _few_steps(record: RunRecord) -> Iterator[Reason]:
-    facts, size = record.metrics, record.settings.get("training.batch_size")
-    known = [facts.get(key) for key in ("images_per_second", "seconds.training", "epochs")]
-    if not is_number(size) or size <= 0 or not all(known):
+    epochs, size = record.metrics.get("epochs"), record.settings.get("training.batch_size")
+    images = (record.summary.get("images") or {}).get("train")
+    if not epochs or not images or not is_number(size) or size <= 0:
         return
-    speed, seconds, epochs = (float(value or 0) for value in known)
-    images = round(speed * seconds / epochs)
     batches = math.ceil(images / size)
     if epochs * batches < FEW_STEPS:
         yield Reason(
@@ -153,7 +197,7 @@ def _overfitting(record: RunRecord) -> Iterator[Reason]:
     if onset is not None:
         yield Reason(
             f"The model overfits after epoch {onset}: the validation loss rises while the training loss falls.",
-            "More epochs do not help. More training images, noise, or a smaller network do. The weights of the best "
+            "More epochs do not help. Use more training images, noise, or a smaller network. The weights of the best "
             "epoch were tested.",
         )
 
@@ -167,12 +211,18 @@ def _linear_model(record: RunRecord) -> Iterator[Reason]:
 
 
 def _variational_model(record: RunRecord) -> Iterator[Reason]:
-    if "elbo_nats" in (record.summary.get("test") or {}):
+    if "elbo_nats" in record.scores:
         name = choice_label("bottleneck", str(record.settings.get("bottleneck")))
         yield Reason(
             f"A {name} gives up some accuracy on purpose: it adds noise to its codes, so that they can be sampled.",
-            "Compare its elbo_nats with that of other models of its kind.",
+            f"Compare its elbo_nats with that of other models of its kind.{_likelihood_advice(record)}",
         )
+
+
+def _likelihood_advice(record: RunRecord) -> str:
+    if record.settings.get("loss") != "mse":
+        return ""
+    return " loss=mse is a likelihood with a variance of 1/2, which hides details: loss=gaussian learns the variance."
 
 
 def _unfinished_training(record: RunRecord) -> Iterator[Reason]:
