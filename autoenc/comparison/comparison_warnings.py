@@ -21,13 +21,12 @@ from autoenc.comparison.ranking import (
 )
 from autoenc.display_names import choice_label, value_label
 from autoenc.evaluation.metrics import DENOISING, find_metric
+from autoenc.evaluation.score_rows import ALIKE
 from autoenc.runs import RunRecord
 
 TEST_NOTE = (
     "To choose among runs, rank them on the validation split: a test score that was used to choose is no longer a test."
 )
-ALIKE = 0.01
-"""Two errors are called equal if they differ by less than this share, as in `autoenc.experiment.verdict`."""
 LINEAR = {
     "pca_mse": "PCA with the same code size",
     "linear_denoising_mse": "the best linear denoiser with the same code size",

@@ -173,7 +173,7 @@ def test_a_single_run_of_a_preset_that_is_a_sweep_is_warned_of(
     small = ["dataset=digits", "dataset.validation_fraction=0", "dataset.limit=64", "training.epochs=1", "device=cpu"]
     forced = ["experiment=linear_vs_conv", "hydra.mode=RUN", *small, "figures=[]"]
     assert main([*forced, "hydra.run.dir=one"]) == 0
-    assert "This config is a sweep over architecture=fully_connected,conv. With hydra.mode=RUN" in capsys.readouterr().out
+    assert "a sweep over architecture=fully_connected,conv. With hydra.mode=RUN" in capsys.readouterr().out
     assert main([*forced, "architecture=fully_connected", "hydra.run.dir=two"]) == 0
     assert "is a sweep" not in capsys.readouterr().out
 

@@ -74,8 +74,8 @@ def test_runs_that_are_worse_than_their_baselines_are_counted(tmp_path: Path) ->
     assert text.index(f"\n{sentence}\n") > text.index("\n0 ")
     assert "worse than" not in shown(runs[:2])
     assert "worse than" not in shown([record("codes", {"mse": 0.3, "pca_mse": 0.1, "rate_bits": 9.0})])
-    scores = {"denoising_mse": 0.3, "noise_mse": 0.2, "linear_denoising_mse": 0.1, "mse": 0.1, "pca_mse": 0.5}
-    text = shown([record("a", scores), record("b", scores | {"denoising_mse": 0.15})])
+    denoised = {"denoising_mse": 0.3, "noise_mse": 0.2, "linear_denoising_mse": 0.1, "mse": 0.1, "pca_mse": 0.5}
+    text = shown([record("a", denoised), record("b", denoised | {"denoising_mse": 0.15})])
     assert "2 of 2 runs are worse than the best linear denoiser with the same code size (test denoising mse)." in text
     assert "1 of 2 runs is worse than doing nothing (test denoising mse)." in text
     assert "than PCA" not in text
