@@ -111,7 +111,7 @@ def _warn_of_single_values(composer: Composer, config: DictConfig) -> None:
     if "hydra.mode=RUN" not in composer.overrides:
         return
     chosen = {key_of(text) for text in composer.overrides}
-    varied = OmegaConf.to_container(config.hydra.sweeper, resolve=False).get("params") or {}
+    varied = OmegaConf.select(config, "hydra.sweeper.params") or {}
     left = [f"{key}={values}" for key, values in varied.items() if key not in chosen]
     if left:
         log.warning(
