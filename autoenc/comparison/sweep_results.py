@@ -10,7 +10,8 @@ from typing import cast, get_args
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.exports import as_csv, write_text
 from autoenc.comparison.grouping import groups_by_seed
-from autoenc.comparison.page import ComparisonSettings, draw_comparison
+from autoenc.comparison.keys import without_split
+from autoenc.comparison.page import ComparisonSettings, check_measured, draw_comparison
 from autoenc.comparison.ranking import rank
 from autoenc.comparison.rendering import print_tables
 from autoenc.comparison.report import write_report
@@ -115,23 +116,29 @@ def draw_slides(records: Sequence[RunRecord], folder: Path, *, metric: str | Non
         figure_format: of the slides.
 
     Raises:
-        ConfigError: no run has finished, or none measured the metric.
+        ConfigError: no run has finished, none measured the metric on its test split, or there is nothing to draw.
         OSError: a file cannot be read or written.
     """
     finished = [record for record in records if record.finished]
     if not finished:
         raise ConfigError("--slides", "no run has finished", value=str(folder))
     sweeps = {record.sweep for record in finished}
-    settings, usual = comparison_of(sweeps.pop() if len(sweeps) == 1 else None, finished)
-    draw_comparison(
+    settings, name = comparison_of(sweeps.pop() if len(sweeps) == 1 else None, finished)
+    if metric is not None:
+        name = without_split(metric)
+        check_measured(finished, name, option="--metric")
+    drawn = draw_comparison(
         finished,
         settings=settings,
-        metric=usual if metric is None else metric.partition(".")[2],
+        metric=name,
         title=settings.title or f"{len(finished)} runs compared",
         path=None,
         slides=folder,
         figure_format=figure_format,
     )
+    if not drawn:
+        problem = f"these runs have no numbers for any of the pictures: {', '.join(settings.pictures)}"
+        raise ConfigError("--slides", problem, value=str(folder))
 
 
 def _format_of(record: RunRecord) -> FigureFormat:

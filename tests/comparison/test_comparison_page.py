@@ -187,7 +187,7 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")])
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
-    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: no run measured it; they have mse, loss"):
+    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: no run measured it on the test split; they have mse, loss"):
         draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")
 
 
@@ -281,9 +281,39 @@ def test_compare_writes_slides_of_any_runs_and_of_a_sweep_what_it_compares(
     assert {path.name for path in Path("both").iterdir()} == {"final_losses.png", "loss_curves.png"}
     assert compare_main([str(tmp_path / "sweep"), "--slides", "one", "--figure-format", "svg"]) == 0
     assert [path.name for path in Path("one").iterdir()] == ["final_losses.svg"]
+    assert "slides: one" in capsys.readouterr().out
     assert compare_main([str(tmp_path / "c"), "--slides", "none"]) == 2
     assert "error: --slides=none: no run has finished" in capsys.readouterr().err
     assert not Path("none").exists()
+
+
+@pytest.mark.parametrize("inside", ["run", "run/figures", "run/figures/new", "run/config.yaml"])
+def test_slides_do_not_go_into_a_run(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str], inside: str
+) -> None:
+    make_run(Path("run"))
+    Path("run", "figures").mkdir()
+    Path("run", "figures", "loss_curves.png").write_text("of the run")
+    assert compare_main(["run", "--slides", inside]) == 2
+    assert f"error: --slides={inside}: " in capsys.readouterr().err
+    assert [path.name for path in Path("run", "figures").iterdir()] == ["loss_curves.png"]
+
+
+def test_slides_of_a_metric_without_a_split_or_of_nothing_are_refused(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(Path("sweep") / "a")
+    write_sweep(
+        Path("sweep"),
+        Sweep({"a": SweepJob("a", "a", (), "")}, {**dataclasses.asdict(SETTINGS), "pictures": ["differences"]}),
+    )
+    assert compare_main(["sweep", "--slides", "slides", "--metric", "parameters"]) == 2
+    assert "error: --metric=parameters: no run measured it on the test split; they have " in capsys.readouterr().err
+    assert compare_main(["sweep", "--slides", "slides"]) == 2
+    assert "error: --slides=slides: these runs have no numbers for any of the pictures: differences" in (
+        capsys.readouterr().err
+    )
+    assert not Path("slides").exists()
 
 
 def test_a_sweep_draws_slides_in_the_format_of_its_runs(tmp_path: Path) -> None:
