@@ -12,7 +12,15 @@ from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import folders_among, folders_parser, positive
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.difference_tables import difference_tables
-from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, check_folder, groups_as_csv, write_text
+from autoenc.comparison.exports import (
+    all_columns,
+    as_csv,
+    as_json,
+    check_destination,
+    check_folder,
+    groups_as_csv,
+    write_text,
+)
 from autoenc.comparison.grouping import Group, group_metrics, groups_by_seed, groups_of, without_seed
 from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.ranking import Ranking, SortOrder, rank

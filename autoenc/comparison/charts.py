@@ -5,7 +5,6 @@ To add a chart, write its function here and add it to `CHARTS`.
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,9 @@ from autoenc.comparison.grouping import SEED, Group
 from autoenc.comparison.labels import metric_label, setting
 from autoenc.comparison.paired import paired_values
 from autoenc.comparison.ranking import baseline_name, better_direction, comparable_sections
-from autoenc.display_names import choice_label, setting_label
+from autoenc.display_names import choice_label, metric_words, setting_label
 from autoenc.evaluation.estimates import estimate
+from autoenc.evaluation.metric import is_logarithmic
 from autoenc.evaluation.metrics import DENOISING, find_metric
 from autoenc.runs import SPLITS, RunRecord
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 DENOISING_BASELINES = ("noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse")
 COLLAPSED = 0.9
-"""A run with an error of more than this share of the mean image's is shown next to it."""
+"""The error of the mean image is shown next to runs that have at least this share of it."""
 
 
 def chart(name: str, records: Sequence[RunRecord], *, metric: str, against: str | None) -> Drawing:
@@ -79,7 +79,7 @@ def _final_losses(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Dra
     def draw(some: Sequence[ScoreRow], title: str) -> Figure:
         return scores_by_run(some, metric_label=label, title=title, note=note, scale=scale)
 
-    return Drawing(title=f"Final {metric}{left_out}", items=rows, draw=draw)
+    return Drawing(title=f"Final {metric_words(metric)}{left_out}", items=rows, draw=draw)
 
 
 def _error_against(records: Sequence[RunRecord], *, metric: str, against: str | None) -> Drawing:
@@ -109,7 +109,7 @@ def _error_against(records: Sequence[RunRecord], *, metric: str, against: str | 
             scale=scale,
         )
 
-    return Drawing(title=f"{metric} against {_words(key)}", items=[points], draw=draw)
+    return Drawing(title=f"{_capitalized(metric_words(metric))} against {_words(key)}", items=[points], draw=draw)
 
 
 def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Drawing:
@@ -121,6 +121,7 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
     means = {name: found.mean for name, group in groups if (found := group.estimate(key)) is not None}
     if len(means) < 2 or any(group.varying != (SEED,) for _, group in groups):
         raise ValueError("it needs two settings whose runs differ only in their seed, with comparable scores")
+    unit = _unit(records, metric)
     best = (max if better_direction(metric) == "higher" else min)(means, key=means.__getitem__)
     reference = dict(groups)[best]
     rows = []
@@ -129,9 +130,10 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
         if len(values) > 1:
             found = estimate(values)
             half = found.half_width or 0.0
-            share = found.mean / means[best] if means[best] else math.nan
+            has_ratio = means[best] != 0 and not is_logarithmic(unit)
+            share = f"{found.mean / means[best]:+.1%}, " if has_ratio else ""
             chance = "more than chance" if abs(found.mean) > half else "may be chance"
-            text = f"{found.rounded}\n{share:+.1%}, {chance}"
+            text = f"{found.rounded}\n{share}{chance}"
             rows.append(SettingRow(name, found.mean, values, (found.mean - half, found.mean + half), text))
     if not rows:
         raise ValueError("it needs two seeds that two settings share")
@@ -144,7 +146,7 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
     def draw(some: Sequence[SettingRow], title: str) -> Figure:
         return rows_by_setting(some, label=f"difference in {label}", title=title, line=line, zero=True)
 
-    return Drawing(title=f"Difference in {metric} from {best}", items=rows, draw=draw)
+    return Drawing(title=f"Difference in {metric_words(metric)} from {best}", items=rows, draw=draw)
 
 
 def _seconds_per_epoch(records: Sequence[RunRecord], **_: Any) -> Drawing:
@@ -257,8 +259,15 @@ def _comparability(records: Sequence[RunRecord], metric: str, *, shown: str = ""
 
 def _axis(records: Sequence[RunRecord], metric: str) -> tuple[str, str]:
     found = find_metric(f"test.{metric}")
-    units = (record.unit(f"test.{metric}") for record in records)
-    return metric_label(metric, unit=next(filter(None, units), "")), found.scale if found else "log"
+    return metric_label(metric, unit=_unit(records, metric)), found.scale if found else "log"
+
+
+def _unit(records: Sequence[RunRecord], metric: str) -> str:
+    return next(filter(None, (record.unit(f"test.{metric}") for record in records)), "")
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _words(key: str) -> str:

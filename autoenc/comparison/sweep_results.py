@@ -16,6 +16,7 @@ from autoenc.comparison.ranking import rank
 from autoenc.comparison.rendering import print_tables
 from autoenc.comparison.report import write_report
 from autoenc.comparison.tables import TableOptions, comparison_tables
+from autoenc.display_names import shared_data_label
 from autoenc.pictures import FigureFormat
 from autoenc.progress import console
 from autoenc.runs import RunRecord, read_runs, read_sweep
@@ -72,7 +73,7 @@ def compare_sweep(folder: Path, *, figure_format: FigureFormat | None = None) ->
     finished = [record for record in jobs if record.finished]
     settings, name = comparison_of(folder, finished)
     count = f"{len(finished)}" if len(finished) == len(jobs) else f"{len(finished)} of {len(jobs)}"
-    title = settings.title or f"{count} runs compared"
+    title = settings.title or _title(count, finished)
     metric = _metric(finished, settings)
     try:
         write_text(folder / TABLE, as_csv(jobs))
@@ -131,7 +132,7 @@ def draw_slides(records: Sequence[RunRecord], folder: Path, *, metric: str | Non
         finished,
         settings=settings,
         metric=name,
-        title=settings.title or f"{len(finished)} runs compared",
+        title=settings.title or _title(f"{len(finished)}", finished),
         path=None,
         slides=folder,
         figure_format=figure_format,
@@ -139,6 +140,11 @@ def draw_slides(records: Sequence[RunRecord], folder: Path, *, metric: str | Non
     if not drawn:
         problem = f"these runs have no numbers for any of the pictures: {', '.join(settings.pictures)}"
         raise ConfigError("--slides", problem, value=str(folder))
+
+
+def _title(count: str, finished: Sequence[RunRecord]) -> str:
+    """`12 runs compared, on MNIST, Gaussian noise (std 0.3)`."""
+    return ", ".join(filter(None, [f"{count} runs compared", shared_data_label(run.config for run in finished)]))
 
 
 def _format_of(record: RunRecord) -> FigureFormat:

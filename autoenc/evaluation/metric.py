@@ -19,6 +19,13 @@ HELD_OUT = ("test", "validation")
 DENOISING = "denoising_"
 """The prefix of metrics that compare the reconstruction of the noisy image with the clean image."""
 
+LOGARITHMIC_UNITS = ("decibel", "nats")
+
+
+def is_logarithmic(unit: str) -> bool:
+    """Whether numbers of this unit are logarithms, whose ratios mean nothing: 20 dB is not twice 10 dB."""
+    return any(word in unit.lower() for word in LOGARITHMIC_UNITS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from autoenc.evaluation.overfitting import overfitting_onset
 from autoenc.pictures.axis_ticks import integer_axis, number, value_axis
 from autoenc.pictures.charts import (
+    TRAINING_COLOR,
     TRAINING_LINE,
+    VALIDATION_COLOR,
     VALIDATION_LINE,
     LineLabel,
     chart_axes,
@@ -34,7 +36,6 @@ RUNS_WIDTH, LEAST_WIDTH = 1400 - 2 * MARGIN, 1000 - 2 * MARGIN  # of several run
 RUNS_HEIGHT, MOST_HEIGHT = 680, 820  # a chart grows with the names beside it; at the most, it names the best runs only
 MOST_NAME = 420  # pixels of a run's name beside its curve, then it is wrapped
 MARKS = 8  # on a curve, about
-TRAIN, VALIDATION = "#12355b", "#d55e00"
 LINE = (
     "Solid: validation loss; dashed: training loss. The number is the last validation loss, or the last training loss "
     "of a run without a validation split."
@@ -48,7 +49,7 @@ SEEDS = (
     "Lines: means over seeds, to the last epoch that all of them have. Band: from the lowest to the highest validation "
     "loss of the seeds."
 )
-ONSET = "Ring: overfitting begins; from here on the validation loss rises while the training loss falls."
+ONSET = "Ring: overfitting begins after this epoch. The validation loss rises while the training loss still falls."
 
 Row = Mapping[str, float | int | None]
 
@@ -94,9 +95,9 @@ def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epo
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
     """
-    style = {"name": "training", "color": TRAIN, "marker": "o", "dashes": TRAINING_LINE}
+    style = {"name": "training", "color": TRAINING_COLOR, "marker": "o", "dashes": TRAINING_LINE}
     train = _Curve.of("train/loss", history, **style)
-    style = {"name": "validation", "color": VALIDATION, "marker": "s", "dashes": VALIDATION_LINE}
+    style = {"name": "validation", "color": VALIDATION_COLOR, "marker": "s", "dashes": VALIDATION_LINE}
     validation = _Curve.of("validation/loss", history, **style)
     curves = [curve for curve in (train, validation) if math.isfinite(curve.last)]
     place = overfitting_onset(train.losses.tolist(), validation.losses.tolist())
@@ -160,7 +161,7 @@ class _Curve:
     band: NDArray[np.float64] | None = None
     """The lowest and the highest loss of the seeds, (2, E)."""
     onset: int | None = None
-    """The epoch at which overfitting begins."""
+    """The epoch after which the model overfits."""
 
     @classmethod
     def of(cls, key: str, rows: Sequence[Row], **style: Any) -> Self:
@@ -177,7 +178,7 @@ class _Curve:
     @property
     def label(self) -> LineLabel:
         """Its name with the last value, and where overfitting begins."""
-        overfits = "" if self.onset is None else f", overfits from epoch {self.onset}"
+        overfits = "" if self.onset is None else f", overfits after epoch {self.onset}"
         text = wrapped(f"{self.name} {number(self.last)}{overfits}", width=MOST_NAME, size=SMALL)
         return LineLabel(text, self.last, self.color, self.dashes)
 
@@ -200,7 +201,8 @@ class _Curve:
         if self.band is not None:
             axes.fill_between(self.epochs, *self.band, color=self.color, alpha=0.2, linewidth=0)
         if self.onset is not None:
-            draw_ring(axes, self.onset, float(self.losses[self.epochs == self.onset][0]), color=INK)
+            height = float(self.losses[self.epochs == self.onset][0])
+            draw_ring(axes, self.onset, height, color=INK, label="overfitting")
 
 
 class _Chart(NamedTuple):
@@ -295,7 +297,7 @@ def _mark_best(axes: Axes, curves: Sequence[_Curve], *, best_epoch: int) -> None
     low, high = axes.get_ylim()
     axes.vlines(best_epoch, low, found[-1] if found else high, color=INK, linewidth=1, linestyle=":")
     if found:
-        draw_ring(axes, best_epoch, found[-1], color=INK)
+        draw_ring(axes, best_epoch, found[-1], color=INK, label="best")
     side, offset = ("right", -SPACE) if best_epoch > sum(axes.get_xlim()) / 2 else ("left", SPACE)
     box = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # hides the grid line behind it
     place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset pixels", "ha": side}

@@ -1,4 +1,4 @@
-"""Checkerboards: the spectrum of a decoder's images, where they show as peaks, their pixels, and their reason."""
+"""Checkerboards: the spectrum of a decoder's images, where they show as peaks, their pixels, and their cause."""
 
 from __future__ import annotations
 
@@ -40,18 +40,12 @@ NAMES = ("originals", "reconstructions", "untrained decoder")
 COLORS = (BASELINE_COLOR, "#12355b", "#d55e00")
 DASHES = (BASELINE_LINE, "-", "-.")
 LINE = (
-    "Mean power of each frequency in clean test images, in their reconstructions, and in random codes that the "
-    "untrained decoder decodes, each relative to its own mean. Right: the mean over the other direction. Overlaps that "
-    "repeat every second pixel leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), "
-    "(0, 1/2) and (1/2, 1/2) is above that of the neighbours, 1/16 away; 0 where the spectrum is smooth."
+    "Mean power of each frequency, relative to the picture's own mean; right: averaged over the other direction. "
+    "Checkerboard: how far the power at 1/2 is above that of its neighbours; 0 where the spectrum is smooth."
 )
 CROP = 16  # pixels each way
 CROPS = ("a test image", "reconstruction", "untrained decoder")
-PIXELS = (
-    f"Second row: {CROP} x {CROP} pixels from the middle of an image, enlarged, those of the untrained decoder with "
-    "stretched contrast; and how many kernel weights reach each pixel in the decoder's last upsampling. Where the "
-    "numbers differ, so does the brightness, until training has evened it out."
-)
+PIXELS = f"Second row: the {CROP} x {CROP} pixels in the middle; and how many kernel weights reach each pixel."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -235,12 +229,14 @@ def _draw_profiles(
 
 
 def _draw_pixels(page: Page, picture: Spectrum, *, corner: Corner, layout: _Layout) -> None:
-    """The second row of a panel: three crops, and the overlap of the kernels."""
+    """The second row of a panel: three crops and, of a decoder with convolutions, the overlap of the kernels."""
     scale = layout.side // CROP
     for name, crop, left in zip(CROPS, as_pixels(picture.crops), layout.lefts, strict=False):
         place = corner.left + left
         page.text(name, x=place + layout.side / 2, y=corner.top, size=SMALL, horizontal="center")
         page.image(crop, left=place + (layout.side - scale * CROP) // 2, top=corner.top + layout.head, scale=scale)
+    if not picture.overlap.size:
+        return
     left = corner.left + layout.lefts[-1]
     page.text(f"weights that reach a pixel: {overlap_words(picture.overlap)}", x=left, y=corner.top, size=SMALL)
     draw_overlap(page, picture.overlap, box=Box(left, corner.top + layout.head, layout.side, layout.side))

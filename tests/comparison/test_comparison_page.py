@@ -187,7 +187,9 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")])
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
-    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: no run measured it on the test split; they have mse, loss"):
+    with pytest.raises(
+        ConfigError, match=r"comparison.metric=psnr: no run measured it on the test split; they have mse, loss"
+    ):
         draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")
 
 
@@ -231,7 +233,8 @@ def test_seeds_are_drawn_as_one_setting(
     found = {row.name: tuple(seed["test"] for seed in row.seeds) for row in drawn["scores_by_run"]}
     assert found == dict(zip(names, errors.values(), strict=True))
     assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}
-    assert "conv, code size 2, seed 2 (median of 3 by test.mse) has no numbers of the picture 'codebook'" in caplog.text
+    chosen = "conv, code size 2, seed 2 (median of 3 by test reconstruction error (MSE))"
+    assert f"{chosen} has no numbers of the picture 'codebook'" in caplog.text
     assert "mlp, code size 2 has no numbers" in caplog.text
 
 

@@ -282,7 +282,7 @@ def test_seeds_have_a_mean_and_a_band() -> None:
 def test_the_onset_of_overfitting_of_each_setting_has_a_ring() -> None:
     overfits = rows(0.5, 0.4, 0.3, 0.2, 0.1, validation=[0.6, 0.5, 0.6, 0.7, 0.8])
     figure = by_run(("small", overfits), ("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45])))
-    assert [points.tolist() for name, points in lines(figure).items() if name == "best"] == [[[2, 0.5]]]
+    assert [points.tolist() for name, points in lines(figure).items() if name == "overfitting"] == [[[2, 0.5]]]
     assert "Ring: overfitting begins" in all_of(figure)
-    assert "small 0.8000, overfits from epoch 2" in all_of(figure)
+    assert "small 0.8000, overfits after epoch 2" in all_of(figure)
     assert "Ring" not in all_of(by_run(("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45]))))

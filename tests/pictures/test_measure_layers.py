@@ -282,6 +282,9 @@ def test_entries_of_the_code_that_are_alive_and_codes_of_zeros_are_counted() -> 
     with torch.no_grad():
         weights[0] = 0
     assert measured(Sparsity, subject).remark.startswith("1 of 2 entries of the code are alive")
+    with torch.no_grad():
+        weights[0] = 1e-4 * weights[1]  # dead by its variance, although not constant
+    assert measured(Sparsity, subject).remark.startswith("1 of 2 entries of the code are alive")
     nn.init.zeros_(weights)
     collapsed = measured(Sparsity, subject)
     assert (collapsed.alive, collapsed.zero_codes) == (0, 60)
