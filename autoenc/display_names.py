@@ -82,11 +82,12 @@ _METRICS = {
     "denoising_gain_db": "denoising gain",
     "denoising_gain_over_median_db": "denoising gain over a median filter",
     "denoising_gain_unseen_db": "denoising gain on other noises",
+    "denoising_mse": "denoising error",
     "elbo_nats": "ELBO",
     "knn_accuracy": "k-NN accuracy",
     "kmeans_accuracy": "k-means accuracy",
-    "mae": "reconstruction error (MAE)",
-    "mse": "reconstruction error (MSE)",
+    "mae": "mean absolute error",
+    "mse": "reconstruction error",
     "nll_nats": "negative log-likelihood",
     "psnr": "PSNR",
     "reconstruction": "reconstruction loss",
@@ -108,15 +109,11 @@ def choice_label(group: str, name: str) -> str:
 
 
 def metric_words(name: str) -> str:
-    """A metric, without its split, in words: `denoising error (MSE)`, `ELBO`, `linear probe accuracy`."""
-    if name in _METRICS:
-        return _METRICS[name]
+    """A metric, without its split, in words: `denoising error`, `ELBO`, `linear probe accuracy`."""
     clean = name.removeprefix("denoising_")
-    if clean in _METRICS and clean != name:
-        label = _METRICS[clean]
-        in_place = label.replace("reconstruction error", "denoising error")
-        return in_place if in_place != label else f"{label} of denoising"
-    return name.replace("_", " ")
+    if name not in _METRICS and clean in _METRICS:
+        return f"{_METRICS[clean]} of denoising"
+    return _METRICS.get(name, name.replace("_", " "))
 
 
 def setting_label(key: str, value: str) -> str:

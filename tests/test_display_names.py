@@ -77,8 +77,8 @@ def test_a_value_next_to_its_key_is_in_words_if_it_is_a_choice(key: str, value: 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("mse", "reconstruction error (MSE)"),
-        ("denoising_mse", "denoising error (MSE)"),
+        ("mse", "reconstruction error"),
+        ("denoising_mse", "denoising error"),
         ("denoising_psnr", "PSNR of denoising"),
         ("elbo_nats", "ELBO"),
         ("linear_probe_accuracy", "linear probe accuracy"),

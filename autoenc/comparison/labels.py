@@ -25,7 +25,7 @@ def metric_label(name: str, *, unit: str) -> str:
 
 
 def split_words(metric: str) -> str:
-    """A metric with its split in words: `test denoising error (MSE)`."""
+    """A metric with its split in words: `test denoising error`."""
     split, _, name = metric.partition(".")
     return f"{split} {metric_words(name)}"
 

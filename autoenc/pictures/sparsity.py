@@ -56,6 +56,7 @@ class Sparsity(Picture):
         """Measure each nonlinearity of the encoder, and the code, on the clean test images."""
         from autoenc.evaluation.batches import batches
         from autoenc.evaluation.health.activations import observed
+        from autoenc.pictures.subject import finite
 
         layers: tuple[str, ...] = ()
         totals: NDArray[np.float64] = np.zeros(4)
@@ -71,7 +72,7 @@ class Sparsity(Picture):
                 zeros=zeros / entries,
                 hoyer=sparsities / defined,
                 code_size=codes.shape[1],
-                alive=int((~_dead(subject.finite_test_codes) & ~subject.collapsed_entries).sum()),
+                alive=int((~_dead(finite(codes)) & ~subject.collapsed_entries).sum()),
                 codes=len(codes),
                 zero_codes=int((codes == 0).all(1).sum()),
             )

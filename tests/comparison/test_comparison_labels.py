@@ -47,11 +47,11 @@ def test_a_job_is_called_by_what_distinguishes_it(overrides: list[list[str]], ex
 @pytest.mark.parametrize(
     ("name", "unit", "label"),
     [
-        ("mse", "squares, pixels in [0, 1]", "reconstruction error (MSE): squares"),
+        ("mse", "squares, pixels in [0, 1]", "reconstruction error: squares"),
         (
             "denoising_mse",
             "squares, pixels",
-            "denoising error (MSE): from the noisy input to the clean image, squares",
+            "denoising error: from the noisy input to the clean image, squares",
         ),
         (
             "denoising_gain_db",

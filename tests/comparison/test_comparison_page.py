@@ -121,7 +121,8 @@ def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable(
     lines = {line.get_label(): line for line in figure("error_against", *runs).axes[0].get_lines()}
     assert list(np.asarray(lines["best linear denoiser"].get_ydata())) == [0.03, 0.03]
     assert "PCA" not in lines  # it does not denoise
-    label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error (log scale)"
+    label = "denoising error: from the noisy input to the clean image, "
+    label += "mean over pixels of the squared error (log scale)"
     assert " ".join(figure("final_losses", *runs).axes[0].get_xlabel().split()) == label
     for name in ("error_against", "final_losses"):
         for records, remarked in ((runs, False), ([*runs, noisier], True)):
@@ -233,7 +234,7 @@ def test_seeds_are_drawn_as_one_setting(
     found = {row.name: tuple(seed["test"] for seed in row.seeds) for row in drawn["scores_by_run"]}
     assert found == dict(zip(names, errors.values(), strict=True))
     assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}
-    chosen = "conv, code size 2, seed 2 (median of 3 by test reconstruction error (MSE))"
+    chosen = "conv, code size 2, seed 2 (median of 3 by test reconstruction error)"
     assert f"{chosen} has no numbers of the picture 'codebook'" in caplog.text
     assert "mlp, code size 2 has no numbers" in caplog.text
 
