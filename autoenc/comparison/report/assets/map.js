@@ -238,5 +238,5 @@ function mapNote(map) {
   const grid = `Decoded ahead of time at ${map.columns} \u00d7 ${map.rows} codes.`;
   if (!map.points) return grid;
   const drawn = map.pointsInside.toLocaleString("en-US");
-  return `${grid} Dots: the codes (of variational models, the posterior means) of ${drawn} test images by class, of ${map.pointsOf.toLocaleString("en-US")}; ${plural(map.pointsDrawn - map.pointsInside, "code")} of these lie outside this map.`;
+  return `${grid} Marks: the codes (of variational models, the posterior means) of ${drawn} test images by class, of ${map.pointsOf.toLocaleString("en-US")}; ${plural(map.pointsDrawn - map.pointsInside, "code")} of these lie outside this map.`;
 }
