@@ -58,7 +58,7 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
     pictures("scans", size=(80, 64), mode="RGB", count=3)
     (command,) = re.findall(r"^python scripts/train.py (.*)$", IMAGES, re.MULTILINE)
     words = [word for word in shlex.split(command) if not word.startswith("architecture=")]
-    assert main([*words, *SMALL, "hydra.run.dir=outputs/first"]) == 0
+    assert main([*words, *SMALL]) == 0
     log = capsys.readouterr().out
     for line in re.findall(r"^(?:dataset.resize=crop|images:) .*$", IMAGES, re.MULTILINE):
         assert line in log
