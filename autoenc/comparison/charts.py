@@ -49,7 +49,8 @@ def chart(name: str, records: Sequence[RunRecord], *, metric: str, against: str 
 
 
 def _loss_curves(records: Sequence[RunRecord], **_: Any) -> Drawing:
-    from autoenc.pictures.loss_curves import Loss, loss_curves_by_run
+    from autoenc.pictures.loss_charts import Loss
+    from autoenc.pictures.losses_by_run import losses_by_run
 
     groups = counted_groups(records)
     histories = [(label, [copies[0].history for copies in group.draws.values()]) for label, group in groups]
@@ -57,7 +58,7 @@ def _loss_curves(records: Sequence[RunRecord], **_: Any) -> Drawing:
     losses = [Loss(run.unit("test.loss") or "loss", denoising="test.denoising_mse" in run.metrics) for run in runs]
 
     def draw(_: Sequence[Any], title: str) -> Figure:
-        return loss_curves_by_run(histories, losses=losses, title=title)
+        return losses_by_run(histories, losses=losses, title=title)
 
     return Drawing(title="Loss by epoch", items=[histories], draw=draw)
 

@@ -18,9 +18,9 @@ from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.charts import chart
 from autoenc.comparison.page import ComparisonSettings, check_comparison, draw_comparison
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
-from autoenc.pictures import loss_curves
+from autoenc.pictures import losses_by_run
 from autoenc.pictures.codebook import Codebook
-from autoenc.pictures.loss_curves import Loss
+from autoenc.pictures.loss_charts import Loss
 from autoenc.pictures.page import house_style
 from autoenc.runs import RunRecord, Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
@@ -195,8 +195,8 @@ def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_loss_curves_know_which_runs_denoise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = Mock(wraps=loss_curves.loss_curves_by_run)
-    monkeypatch.setattr(loss_curves, "loss_curves_by_run", drawing)
+    drawing = Mock(wraps=losses_by_run.losses_by_run)
+    monkeypatch.setattr(losses_by_run, "losses_by_run", drawing)
     history = ({"epoch": 1, "train/loss": 0.5},)
     records = [
         record("plain", {"mse": 0.5}, history=history),
@@ -210,9 +210,9 @@ def test_loss_curves_know_which_runs_denoise(tmp_path: Path, monkeypatch: pytest
 def test_seeds_are_drawn_as_one_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from autoenc.pictures import error_by_setting, loss_curves, scores_by_run
+    from autoenc.pictures import error_by_setting, scores_by_run
 
-    charts = {"loss_curves_by_run": loss_curves, "scores_by_run": scores_by_run, "error_by_setting": error_by_setting}
+    charts = {"losses_by_run": losses_by_run, "scores_by_run": scores_by_run, "error_by_setting": error_by_setting}
     spies = {name: Mock(wraps=getattr(module, name)) for name, module in charts.items()}
     for name, module in charts.items():
         monkeypatch.setattr(module, name, spies[name])
@@ -230,7 +230,7 @@ def test_seeds_are_drawn_as_one_setting(
         assert compare_sweep(tmp_path) == tmp_path / "comparison.png"
     drawn = {name: spy.call_args.args[0] for name, spy in spies.items()}
     names = ["conv, code size 2 (3 seeds)", "conv, code size 4 (3 seeds)", "mlp, code size 2 (1 seed)"]
-    assert {name: len(seeds) for name, seeds in drawn["loss_curves_by_run"]} == dict(zip(names, (3, 3, 1), strict=True))
+    assert {name: len(seeds) for name, seeds in drawn["losses_by_run"]} == dict(zip(names, (3, 3, 1), strict=True))
     found = {row.name: tuple(seed["test"] for seed in row.seeds) for row in drawn["scores_by_run"]}
     assert found == dict(zip(names, errors.values(), strict=True))
     assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}

@@ -169,7 +169,9 @@ def test_pixels_before_and_after_training_and_the_overlap_are_shown() -> None:
     assert len(found.findobj(FigureImage)) == 6
     assert "weights that reach a pixel: uneven, 1 to 4" in all_of(found)
     assert found.bbox.width <= MOST_PAGE_WIDTH
-    assert "weights" not in all_of(draw(replace(shown, overlap=np.zeros((0, 0), dtype=np.int64))))  # no convolutions
+    assert "weights that reach" not in all_of(
+        draw(replace(shown, overlap=np.zeros((0, 0), dtype=np.int64)))
+    )  # no convolutions
     assert len(draw(picture()).findobj(FigureImage)) == 3  # the numbers of an earlier run
 
 
