@@ -5,7 +5,6 @@ To add a chart, write its function here and add it to `CHARTS`.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from autoenc.comparison.grouping import SEED, Group
 from autoenc.comparison.labels import metric_label, setting
 from autoenc.comparison.paired import paired_values
 from autoenc.comparison.ranking import baseline_name, better_direction, comparable_sections
+from autoenc.comparison.row_charts import MOST_ROWS, dead_units, seconds_per_epoch
 from autoenc.display_names import choice_label, metric_words, setting_label
 from autoenc.evaluation.estimates import estimate
 from autoenc.evaluation.metric import is_logarithmic
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from autoenc.pictures.rows_by_setting import SettingRow
 
-MOST_ROWS = 40
 DENOISING_BASELINES = ("noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse")
 COLLAPSED = 0.9
 """The error of the mean image is shown next to runs that have at least this share of it."""
@@ -150,72 +149,13 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
     return Drawing(title=f"Difference in {metric_words(metric)} from {best}", items=rows, draw=draw)
 
 
-def _seconds_per_epoch(records: Sequence[RunRecord], **_: Any) -> Drawing:
-    from autoenc.pictures.rows_by_setting import SettingRow, rows_by_setting
-
-    seconds = {name: _epoch_seconds(group) for name, group in counted_groups(records)}
-    medians = {name: statistics.median(values) for name, values in seconds.items() if values}
-    if not medians:
-        raise ValueError("no run recorded the seconds of its epochs")
-    fastest = min(medians.values())
-    rows = [
-        SettingRow(name, median, seconds[name], None, f"{median:.3g} s\n{median / fastest:.2f} times the fastest")
-        for name, median in medians.items()
-    ]
-    line = (
-        "Median over the epochs of all seeds: training and validation, without evaluation and pictures. Faint: single "
-        "epochs. Runs that were trained at the same time slow each other."
-    )
-
-    def draw(some: Sequence[SettingRow], title: str) -> Figure:
-        return rows_by_setting(some, label="seconds per epoch", title=title, line=line, zero=True)
-
-    return Drawing(title="Seconds per epoch", items=rows[:MOST_ROWS], draw=draw)
-
-
-def _epoch_seconds(group: Group) -> list[float]:
-    found = [row.get("seconds") for record in group.records for row in record.history]
-    return [value for value in found if value is not None]
-
-
-def _dead_units(records: Sequence[RunRecord], **_: Any) -> Drawing:
-    from autoenc.pictures.rows_by_setting import SettingRow, rows_by_setting
-
-    rows = []
-    for name, group in counted_groups(records):
-        shares = [share for run, *_ in group.draws.values() if (share := _dead_share(run)) is not None]
-        if shares:
-            all_dead = sum(share == 1 for share in shares)
-            text = f"{statistics.mean(shares):.0%}\nall dead in {all_dead} of {len(shares)} runs"
-            rows.append(SettingRow(name, statistics.mean(shares), shares, None, text))
-    if not rows:
-        raise ValueError("no run counted its dead units")
-    line = (
-        "The share of the code's units that are dead: constant on the test images, or nearly so. Mark: mean over the "
-        "seeds. Faint: the single seeds; several can lie on one point."
-    )
-
-    def draw(some: Sequence[SettingRow], title: str) -> Figure:
-        label = "share of dead units of the code"
-        return rows_by_setting(some, label=label, title=title, line=line, zero=True)
-
-    return Drawing(title="Dead units of the code", items=rows[:MOST_ROWS], draw=draw)
-
-
-def _dead_share(record: RunRecord) -> float | None:
-    dead = (record.summary.get("health") or {}).get("dead_units") or {}
-    of_code = [count for layer, count in dead.items() if layer.split(" ")[0] == "code" and count is not None]
-    size = record.metrics.get("code_size")
-    return min(1.0, of_code[0] / size) if of_code and size else None
-
-
 CHARTS: Mapping[str, Callable[..., Drawing]] = {
     "loss_curves": _loss_curves,
     "final_losses": _final_losses,
     "error_against": _error_against,
     "differences": _differences,
-    "seconds_per_epoch": _seconds_per_epoch,
-    "dead_units": _dead_units,
+    "seconds_per_epoch": seconds_per_epoch,
+    "dead_units": dead_units,
 }
 """By the name in `comparison.pictures`."""
 
