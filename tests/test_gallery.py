@@ -43,8 +43,13 @@ def test_the_list_has_the_time_of_each_preset(gallery: ModuleType, capsys: pytes
 
 
 def test_names_and_overrides_are_told_apart(gallery: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = []
-    monkeypatch.setattr(gallery, "draw", lambda name, **given: drawn.append((name, given["overrides"])) or [])
+    drawn: list[tuple[str, list[str]]] = []
+
+    def draw(name: str, *, overrides: list[str], **_: bool) -> list[Path]:
+        drawn.append((name, overrides))
+        return []
+
+    monkeypatch.setattr(gallery, "draw", draw)
     assert gallery.main(["--only", "code_size", "--only", "depth", "device.threads=1", "seed=1"]) == 0
     assert drawn == [(name, ["device.threads=1", "seed=1"]) for name in ("code_size", "depth")]
 
