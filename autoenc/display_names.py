@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
@@ -101,6 +100,8 @@ _SWITCHES = {
     "tied": "tied weights",
 }
 """What settings that are true or false switch on, if it is not their name."""
+_LIMITS = {"dataset.limit": "image", "dataset.test_limit": "test image"}
+"""What these settings limit the number of."""
 
 
 def choice_label(group: str, name: str) -> str:
@@ -124,6 +125,8 @@ def setting_label(key: str, value: str) -> str:
     value = value.strip("'\"")
     if key in _SETTINGS:
         return _SETTINGS[key](value)
+    if key in _LIMITS:
+        return _limit_label(value, images=_LIMITS[key])
     if value.lower() in _WITH:
         return _switch_label(key, value)
     if "." not in key and key != "seed":
@@ -228,7 +231,9 @@ def _switch_label(key: str, value: str) -> str:
 
 
 def _limit_label(value: str, *, images: str) -> str:
-    return f"{int(value):,} {images}" if value.isdecimal() else f"all {images}"
+    if not value.isdecimal():
+        return f"all {images}s"
+    return f"{int(value):,} {images}{'' if value == '1' else 's'}"
 
 
 _SETTINGS: Mapping[str, Callable[[str], str]] = {
@@ -237,6 +242,4 @@ _SETTINGS: Mapping[str, Callable[[str], str]] = {
     "architecture.hidden": _hidden_label,
     "architecture.hidden_sizes": _hidden_label,
     "architecture.upsampling": lambda value: _UPSAMPLING.get(value, value),
-    "dataset.limit": functools.partial(_limit_label, images="images"),
-    "dataset.test_limit": functools.partial(_limit_label, images="test images"),
 }
