@@ -84,7 +84,7 @@ def test_pictures_have_the_format_of_the_run_or_of_the_command(run: tuple[Path, 
     folder, drawn = run
     assert [call.kwargs["file_format"] for call in drawn.call_args_list[:2]] == ["svg", "svg"]
     assert (folder / "figures" / "loss_curves.svg").read_text("utf-8").startswith("<?xml")
-    assert draw_figures([str(folder), "--format", "pdf", "loss_curves", "--device", "cpu"]) == 0
+    assert draw_figures([str(folder), "--figure-format", "pdf", "loss_curves", "--device", "cpu"]) == 0
     assert (folder / "figures" / "loss_curves.pdf").read_bytes().startswith(b"%PDF")
     assert not (folder / "figures" / "reconstructions.pdf").exists()
 
