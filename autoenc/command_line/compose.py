@@ -84,7 +84,7 @@ def register_configs(config_dir: str | None = None) -> None:
 class Composer:
     """Composes the config of one command line. Its methods raise `ConfigError` for a mistake in it."""
 
-    def __init__(self, flags: argparse.Namespace) -> None:
+    def __init__(self, flags: argparse.Namespace, *, sweep_advice: str = "--multirun tries each") -> None:
         for text in flags.overrides:
             key, _, value = text.partition("=")
             check_utf8(value, key=key)
@@ -97,6 +97,7 @@ class Composer:
         """The tracker of the earlier run."""
         self._start_from_run()
         self._multirun: bool = flags.multirun
+        self._sweep_advice = sweep_advice
         config_path = _absolute_folder(flags.config_path, flag="--config-path")
         if config_path is not None:
             refuse_packages(Path(config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
@@ -125,7 +126,10 @@ class Composer:
         config.hydra.mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         for override in self.parsed(self.overrides):
             if override.is_sweep_override():
-                _check_sweep_override(override, multirun=multirun)
+                if not multirun:
+                    raise _override_error(override, f"these are several values; {self._sweep_advice}")
+                if override.is_hydra_override():
+                    raise _override_error(override, "a sweep cannot vary Hydra's own settings")
         return config
 
     def compose_job(self, config: DictConfig, overrides: Sequence[str], *, number: int) -> DictConfig:
@@ -258,12 +262,8 @@ def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) ->
     return checked(settings, plain(node), key=key)
 
 
-def _check_sweep_override(override: Override, *, multirun: bool) -> None:
-    key, value = override.key_or_group, (override.input_line or "").partition("=")[2]
-    if not multirun:
-        raise ConfigError(key, "these are several values; --multirun tries each", value=value)
-    if override.is_hydra_override():
-        raise ConfigError(key, "a sweep cannot vary Hydra's own settings", value=value)
+def _override_error(override: Override, problem: str) -> ConfigError:
+    return ConfigError(override.key_or_group, problem, value=(override.input_line or "").partition("=")[2])
 
 
 def _folder(override: str, *, key: str) -> Path | None:
