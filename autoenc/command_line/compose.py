@@ -24,6 +24,7 @@ from autoenc.command_line.config_errors import explained, refuse_packages, refus
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
 from autoenc.command_line.text_values import TEXT_KEYS, with_text
 from autoenc.command_line.yaml_comments import Comments, read_comments
+from autoenc.overrides import as_value
 from autoenc.registry import plugin_config_folders
 from autoenc.runs import RunDirectory, printable
 from autoenc.settings import ConfigError, check_utf8, checked, flattened
@@ -127,7 +128,8 @@ class Composer:
         for override in self.parsed(self.overrides):
             if override.is_sweep_override():
                 if not multirun:
-                    raise _override_error(override, f"these are several values; {self._sweep_advice}")
+                    problem = f"these are several values; {self._sweep_advice}"
+                    raise _override_error(override, f"{problem}{_comma_hint(override)}")
                 if override.is_hydra_override():
                     raise _override_error(override, "a sweep cannot vary Hydra's own settings")
         return config
@@ -262,6 +264,12 @@ def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) ->
     return checked(settings, plain(node), key=key)
 
 
+def _comma_hint(override: Override) -> str:
+    """How to quote a text, such as a folder's name, that has a comma; empty for settings that are not texts."""
+    key, _, value = (override.input_line or "").partition("=")
+    return f"; a text with a comma needs quotes: {key}={as_value(value)}" if key in TEXT_KEYS else ""
+
+
 def _override_error(override: Override, problem: str) -> ConfigError:
     return ConfigError(override.key_or_group, problem, value=(override.input_line or "").partition("=")[2])
 
@@ -269,7 +277,8 @@ def _override_error(override: Override, problem: str) -> ConfigError:
 def _folder(override: str, *, key: str) -> Path | None:
     parsed = OverridesParser.create().parse_override(override)
     if parsed.is_sweep_override():
-        raise ConfigError(key, "one folder at a time", value=override.partition("=")[2])
+        problem = f"one folder at a time{_comma_hint(parsed)}"
+        raise ConfigError(key, problem, value=override.partition("=")[2])
     folder = OmegaConf.create({key: parsed.value()})[key]  # without the backslashes of a `${` that is a name's part
     if folder == "":
         raise ConfigError(key, "it names no folder", value="")

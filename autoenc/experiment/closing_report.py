@@ -16,7 +16,7 @@ from autoenc.experiment.score_rows import MAIN_SCORES, ScoreRow, score_rows
 from autoenc.experiment.verdict import verdict
 from autoenc.overrides import as_value
 from autoenc.progress import shown_path
-from autoenc.runs import RunRecord
+from autoenc.runs import SWEEP_FILE, RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +69,13 @@ def _report_verdict(summary: Mapping[str, Any]) -> None:
 
 
 def compare_command(run: Path) -> str:
-    """The command that compares a run with those next to it: for `outputs/<date>/<time>`, all below `outputs`."""
+    """The command that compares a run with those next to it: for `outputs/<date>/<time>`, all below `outputs`.
+
+    For a job of a sweep, those of the sweep.
+    """
     shown = Path(shown_path(run))
-    folder = run.parent if shown.is_absolute() or len(shown.parts) == 1 else Path.cwd() / shown.parts[0]
+    next_to_it = shown.is_absolute() or len(shown.parts) == 1 or (run.parent / SWEEP_FILE).is_file()
+    folder = run.parent if next_to_it else Path.cwd() / shown.parts[0]
     return f"{command('compare')} {shlex.quote('.' if folder == Path.cwd() else shown_path(folder))}"
 
 
