@@ -12,6 +12,7 @@ from autoenc.command_line.text_values import with_text
 from autoenc.overrides import as_value
 from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory
+from autoenc.settings import ConfigError
 from tests.composed import composed, composed_values
 from tests.conftest import Train
 
@@ -45,6 +46,17 @@ def test_a_folder_is_called_what_was_typed(name: str) -> None:
     )
     assert config.hydra.run.dir == config.data_dir == config.sweep.name == config.hydra.sweep.dir == name
     assert composed("dataset=image_folder", f"dataset.path={name}").dataset.path == name
+
+
+def test_a_folder_with_a_comma_needs_quotes(elsewhere: Path) -> None:
+    hint = r"""; a text with a comma needs quotes: {}="'u/x,y'"$"""
+    with pytest.raises(ConfigError, match=r"^dataset.path=u/x,y: .*tries each" + hint.format("dataset.path")):
+        composed("dataset=image_folder", "dataset.path=u/x,y")
+    with pytest.raises(ConfigError, match=hint.format("resume")):
+        composed("resume=u/x,y")
+    assert composed("dataset=image_folder", "dataset.path='u/x,y'").dataset.path == "u/x,y"
+    with pytest.raises(ConfigError, match="tries each$"):
+        composed("seed=0,1")
 
 
 def begin(folder: Path, **settings: object) -> Path:
