@@ -246,7 +246,8 @@ def _available(device: str | torch.device) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (AssertionError, RuntimeError):  # torch without CUDA, no GPU, or no such name
-        raise ConfigError("device", f"there is none; this machine has {listed(kinds_here())}", value=str(device)) from None
+        problem = f"there is none; this machine has {listed(kinds_here())}"
+        raise ConfigError("device", problem, value=str(device)) from None
 
 
 def _image_shape(value: object, *, path: str | Path) -> tuple[int, int, int]:

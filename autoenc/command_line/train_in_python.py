@@ -15,7 +15,6 @@ from autoenc.seeds import restored_random_state
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
 
-
 SWEEP = "this is a sweep, and autoenc.train trains one run; use autoenc-train, or a loop in Python"
 
 

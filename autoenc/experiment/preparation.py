@@ -13,7 +13,6 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
 from autoenc.training.checkpoints import stored_digests
 
-
 log = logging.getLogger(__name__)
 
 

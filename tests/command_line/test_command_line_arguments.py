@@ -21,7 +21,7 @@ SCRIPTS: dict[str, Callable[[Sequence[str]], int]] = {
 }
 MISTAKES = {
     "compare": "the following arguments are required: FOLDER",
-    "compare run --topp 3": "--topp: there is no such option (did you mean '--top'?); there are --help, --version, --where",
+    "compare run --topp 3": "--topp: there is no such option (did you mean '--top'?); there are --help, --version",
     "compare run --top three": "argument --top: 'three' is not a whole number of at least 1",
     "compare run --csv": "argument --csv: expected one argument",
     "compare nowhere": "FOLDER=nowhere: there is no such folder",
@@ -43,7 +43,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_tells_its_version(script: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         SCRIPTS[script](["--version"])
     assert capsys.readouterr().out == f"autoenc {autoenc.__version__}\n"
 

@@ -55,7 +55,7 @@ def test_a_folder_with_a_comma_needs_quotes(elsewhere: Path) -> None:
     with pytest.raises(ConfigError, match=hint.format("resume")):
         composed("resume=u/x,y")
     assert composed("dataset=image_folder", "dataset.path='u/x,y'").dataset.path == "u/x,y"
-    with pytest.raises(ConfigError, match="tries each$"):
+    with pytest.raises(ConfigError, match=r"tries each$"):
         composed("seed=0,1")
 
 
