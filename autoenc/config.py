@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +104,14 @@ class ExperimentConfig:
         Raises:
             ConfigError: they are not available, do not fit the settings, or are others.
         """
+        path = getattr(self.dataset, "path", None)
+        if trained_on and path and not os.path.isdir(os.path.expanduser(path)):  # noqa: PTH111, PTH112 - never raises
+            problem = "the run's folder is not there; if it was moved, give its new place by dataset.path="
+            raise ConfigError("dataset.path", problem, value=path)
         splits = self.dataset.build(data_dir=self.data_dir)
         # The training pool differs only if train or validation do.
         others = [name for name in differing(splits.digests, trained_on) if name != "training_pool"]
         if others:
-            path = getattr(self.dataset, "path", None)
             key, value = ("data_dir", str(self.data_dir)) if path is None else ("dataset.path", path)
             problem = f"these are not the images of the run: it had others for {listed(others)}"
             advice = "restore its images" + (

@@ -189,7 +189,9 @@ def _dataset_label(dataset: Mapping[str, Any]) -> str:
     """`on binarized MNIST`, `on EMNIST letters`, `on the images in pets`."""
     if not dataset:
         return ""
-    if "path" in dataset:
+    if "path" in dataset and not dataset["path"]:
+        label = "an image folder"
+    elif "path" in dataset:
         folder = PurePath(str(dataset["path"])).name or str(dataset["path"])
         label = f"the images in {''.join(letter if letter.isprintable() else '?' for letter in folder)}"
     else:

@@ -17,6 +17,7 @@ from torch import Tensor
 from autoenc.config import ExperimentConfig, parse
 from autoenc.data.datasets import Split
 from autoenc.data.datasets.splits import SPLITS
+from autoenc.devices import kinds_here
 from autoenc.evaluation.batches import BATCH_SIZE
 from autoenc.evaluation.metrics import mean_squared_error
 from autoenc.models.autoencoder import AutoEncoder
@@ -56,9 +57,10 @@ def load_run(
     environment variable AUTOENC_DATA names, if it is set: a stranger's run does not decide where files are downloaded.
 
     Raises:
-        ValueError: the folder has no run, no usable checkpoint, or a config that this version does not support. The
-            message is one line.
+        ValueError: the folder has no run, no usable checkpoint, or a config that this version does not support; or
+            there is no such device. The message is one line.
     """
+    device = _available(device)
     run_directory = RunDirectory.open(Path(path), key="path")
     values = run_directory.config()
     if dataset_path is not None:
@@ -238,6 +240,14 @@ class TrainedModel:
         if isinstance(given, Tensor):
             return result.to(given.device)
         return result.cpu().numpy()
+
+
+def _available(device: str | torch.device) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (AssertionError, RuntimeError):  # torch without CUDA, no GPU, or no such name
+        problem = f"there is none; this machine has {listed(kinds_here())}"
+        raise ConfigError("device", problem, value=str(device)) from None
 
 
 def _image_shape(value: object, *, path: str | Path) -> tuple[int, int, int]:

@@ -25,7 +25,9 @@ PROGRAM = "import sys; sys.argv[0] = 'autoenc-train'; from autoenc.command_line 
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the package of the page, and with the packages of this one, but without a network."""
     folder = tmp_path_factory.mktemp("extending")
-    for name, text in re.findall(r"^```\w+\n# (my-package/\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+    code = re.findall(r"^```\w+\n# (my-package/\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    settings = re.findall(r"^`(my-package/\S+)`:\n\n```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for name, text in code + settings:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -73,6 +75,7 @@ def test_its_commands_are_accepted(installed: Path) -> None:
         assert (done.returncode, done.stderr) == (0, ""), command
         shown = "architecture.width=256 .* units of the hidden layer" if "--help" in words else "width: "
         assert re.search(shown, done.stdout), command
+        assert "my_package/conf" not in done.stdout  # the YAML's first line is the meaning
 
 
 @pytest.mark.slow

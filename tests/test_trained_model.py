@@ -225,6 +225,12 @@ def test_a_folder_without_a_run_or_a_checkpoint_is_refused(tmp_path: Path, finis
         autoenc.load_run(tmp_path / "run")
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "warp"])
+def test_a_device_that_is_not_here_is_refused_in_one_line(finished: Path, device: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^device={device}: there is none; this machine has [a-z, ]+$"):
+        autoenc.load_run(finished, device=device)
+
+
 def test_nothing_in_the_folder_is_executed(tmp_path: Path, finished: Path) -> None:
     config = RunDirectory(finished).config()
     config["architecture"] = {"name": "os.system", "_target_": "os.system"}

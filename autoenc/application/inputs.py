@@ -68,7 +68,9 @@ def open_input(
     if path.suffix.lower() in SUFFIXES:
         return array_images(path, key=key, fitting=fitting, limit=limit)
     files = PictureFiles(key=key, root=path.parent, paths=[path], fitting=fitting, unreadable=unreadable)
-    return files.source()
+    source = files.source()
+    source.check(1)  # it may be a file of another kind
+    return source
 
 
 def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets, limit: int | None) -> ImageSource:
@@ -98,7 +100,7 @@ def dataset_images(text: str, *, key: str, fitting: Fitting, datasets: Datasets,
         for start in range(0, len(names), size):
             yield Batch(names[start : start + size], fitting.fit(images[start : start + size]))
 
-    own = f"{datasets.own.name} (the run's {split_name} split)"
+    own = f"{Path(getattr(datasets.own, 'path', '')).name or datasets.own.name} (the run's {split_name} split)"
     description = own if name == OWN else f"{name} ({split_name} split)"
     if name == datasets.own.name and split_name != "test":
         log.info("This is the default %s split of %s. The run's own is run:%s.", split_name, name, split_name)

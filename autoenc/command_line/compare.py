@@ -136,12 +136,18 @@ def _compare(options: argparse.Namespace) -> int:
         write_report(ranking.records, options.html.expanduser().absolute(), title=title, metric=shown.metric)
     if options.slides is not None:
         metric = None if options.metric is None else shown.metric
-        folder = options.slides.expanduser()
-        draw_slides(ranking.records, folder, metric=metric, figure_format=options.figure_format)
-        if not _writes_to_standard_output(options):
-            console.print(f"slides: {folder}", soft_wrap=True, markup=False)
+        draw_slides(ranking.records, options.slides.expanduser(), metric=metric, figure_format=options.figure_format)
+    _report_written(options)
     insist_on_output()
     return 0
+
+
+def _report_written(options: argparse.Namespace) -> None:
+    """Print where the files are that were asked for, unless one of them is standard output."""
+    asked = [options.csv, options.json, options.markdown, options.html, options.slides]
+    if STANDARD_OUTPUT not in asked:
+        for path in filter(None, asked):
+            console.print(f"Written: {path}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _selected(records: Sequence[RunRecord], condition: str, keys: Keys) -> list[RunRecord]:

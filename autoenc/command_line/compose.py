@@ -24,6 +24,7 @@ from autoenc.command_line.config_errors import explained, refuse_packages, refus
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
 from autoenc.command_line.text_values import TEXT_KEYS, with_text
 from autoenc.command_line.yaml_comments import Comments, read_comments
+from autoenc.overrides import as_value
 from autoenc.registry import plugin_config_folders
 from autoenc.runs import RunDirectory, printable
 from autoenc.settings import ConfigError, check_utf8, checked, flattened
@@ -84,7 +85,7 @@ def register_configs(config_dir: str | None = None) -> None:
 class Composer:
     """Composes the config of one command line. Its methods raise `ConfigError` for a mistake in it."""
 
-    def __init__(self, flags: argparse.Namespace) -> None:
+    def __init__(self, flags: argparse.Namespace, *, sweep_advice: str = "--multirun tries each") -> None:
         for text in flags.overrides:
             key, _, value = text.partition("=")
             check_utf8(value, key=key)
@@ -97,6 +98,7 @@ class Composer:
         """The tracker of the earlier run."""
         self._start_from_run()
         self._multirun: bool = flags.multirun
+        self._sweep_advice = sweep_advice
         config_path = _absolute_folder(flags.config_path, flag="--config-path")
         if config_path is not None:
             refuse_packages(Path(config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
@@ -125,7 +127,11 @@ class Composer:
         config.hydra.mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         for override in self.parsed(self.overrides):
             if override.is_sweep_override():
-                _check_sweep_override(override, multirun=multirun)
+                if not multirun:
+                    problem = f"these are several values; {self._sweep_advice}"
+                    raise _override_error(override, f"{problem}{_comma_hint(override)}")
+                if override.is_hydra_override():
+                    raise _override_error(override, "a sweep cannot vary Hydra's own settings")
         return config
 
     def compose_job(self, config: DictConfig, overrides: Sequence[str], *, number: int) -> DictConfig:
@@ -259,18 +265,21 @@ def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) ->
     return checked(settings, plain(node), key=key)
 
 
-def _check_sweep_override(override: Override, *, multirun: bool) -> None:
-    key, value = override.key_or_group, (override.input_line or "").partition("=")[2]
-    if not multirun:
-        raise ConfigError(key, "these are several values; --multirun tries each", value=value)
-    if override.is_hydra_override():
-        raise ConfigError(key, "a sweep cannot vary Hydra's own settings", value=value)
+def _comma_hint(override: Override) -> str:
+    """How to quote a text, such as a folder's name, that has a comma; empty for settings that are not texts."""
+    key, _, value = (override.input_line or "").partition("=")
+    return f"; a text with a comma needs quotes: {key}={as_value(value)}" if key in TEXT_KEYS else ""
+
+
+def _override_error(override: Override, problem: str) -> ConfigError:
+    return ConfigError(override.key_or_group, problem, value=(override.input_line or "").partition("=")[2])
 
 
 def _folder(override: str, *, key: str) -> Path | None:
     parsed = OverridesParser.create().parse_override(override)
     if parsed.is_sweep_override():
-        raise ConfigError(key, "one folder at a time", value=override.partition("=")[2])
+        problem = f"one folder at a time{_comma_hint(parsed)}"
+        raise ConfigError(key, problem, value=override.partition("=")[2])
     folder = OmegaConf.create({key: parsed.value()})[key]  # without the backslashes of a `${` that is a name's part
     if folder == "":
         raise ConfigError(key, "it names no folder", value="")

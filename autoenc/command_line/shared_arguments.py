@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from autoenc import __version__
 from autoenc.comparison.formatting import listed_in_words
 from autoenc.runs import printable
 from autoenc.settings import listed, nearest
@@ -25,6 +26,10 @@ class Parser(argparse.ArgumentParser):
 
     settings: Sequence[str] = (DATASET_PATH.rstrip("="),)
     """What the command takes as KEY=VALUE."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.add_argument("--version", action="version", version=f"autoenc {__version__}")
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake and exit with code 2."""

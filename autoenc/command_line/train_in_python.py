@@ -16,6 +16,8 @@ from autoenc.seeds import restored_random_state
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
 
+SWEEP = "this is a sweep, and autoenc.train trains one run; use autoenc-train, or a loop in Python"
+
 
 def train(*overrides: str) -> TrainedModel:
     """Train one run as `autoenc-train` does, with the same config, folder, log and pictures, and return it.
@@ -29,19 +31,24 @@ def train(*overrides: str) -> TrainedModel:
         the trained model on the CPU, with the weights that were tested. `path` is the run's folder.
 
     Raises:
+        TypeError: an override is not a text.
         ConfigError: an override is wrong, or asks for several runs; nothing is written. The message is one line.
         NotFiniteError: the training diverged.
         KeyboardInterrupt: it was interrupted. Everything is saved, and `resume=FOLDER` continues.
     """
+    for override in overrides:
+        if not isinstance(override, str):
+            raise TypeError(f"overrides are texts such as 'architecture=mlp', each on its own, and not {override!r}")
+        if override in {"-m", "--multirun"}:
+            raise ConfigError(override, SWEEP)
     flags = parse_flags([])
     flags.overrides = list(overrides)
     with restored_process(), restored_random_state(), restored_threads():
         try:
-            composer = Composer(flags)
+            composer = Composer(flags, sweep_advice=SWEEP)
             config = composer.compose()
             if config.hydra.mode == RunMode.MULTIRUN:
-                problem = "this is a sweep, and autoenc.train trains one run; use autoenc-train, or a loop in Python"
-                raise ConfigError("hydra.mode", problem, value="MULTIRUN")
+                raise ConfigError("hydra.mode", SWEEP, value="MULTIRUN")
             run_directory = run_once(composer, config)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError("overrides", in_one_line(error)) from error

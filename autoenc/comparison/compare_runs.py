@@ -28,10 +28,12 @@ def compare(*folders: str | os.PathLike[str]) -> Comparison:
             stands for its folder.
 
     Raises:
-        ConfigError: there is no such folder, or no run in it. The message is one line.
+        ConfigError: no folder is given, there is no such folder, or no run in it. The message is one line.
     """
+    if not folders:
+        raise ConfigError("compare()", "it needs at least one folder or run")
     paths = [Path(folder) for folder in folders]
-    records = read_runs(paths)
+    records = read_runs(paths, key="folder")
     if not records:
         raise ConfigError("folders", f"there is no run in {listed(map(str, paths))}")
     return Comparison(rank(records, metric=usual_metric(records)))
@@ -53,13 +55,14 @@ class Comparison:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each run: `run`, `state`, the settings that differ, and all metrics such as `test.mse`.
+        """A row for each run: `run`, `folder`, `state`, the settings that differ, and all metrics such as `test.mse`.
 
         Values that a run does not have are None. `pandas.DataFrame(comparison.rows)` makes a table of them.
         """
         keys = all_columns(self.runs)
         return [
-            {"run": record.name, "state": record.state, **{key: value_of(record, key) for key in keys}}
+            {"run": record.name, "folder": str(record.path), "state": record.state}
+            | {key: value_of(record, key) for key in keys}
             for record in self.runs
         ]
 

@@ -14,7 +14,7 @@ from autoenc.experiment.baseline_verdict import verdict
 from autoenc.experiment.findings import Importance, findings
 from autoenc.overrides import as_value
 from autoenc.progress import shown_path
-from autoenc.runs import RunRecord
+from autoenc.runs import SWEEP_FILE, RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,13 @@ def _report_verdict(record: RunRecord) -> None:
 
 
 def compare_command(run: Path) -> str:
-    """The command that compares a run with those next to it: for `outputs/<date>/<time>`, all below `outputs`."""
+    """The command that compares a run with those next to it: for `outputs/<date>/<time>`, all below `outputs`.
+
+    For a job of a sweep, those of the sweep.
+    """
     shown = Path(shown_path(run))
-    folder = run.parent if shown.is_absolute() or len(shown.parts) == 1 else Path.cwd() / shown.parts[0]
+    next_to_it = shown.is_absolute() or len(shown.parts) == 1 or (run.parent / SWEEP_FILE).is_file()
+    folder = run.parent if next_to_it else Path.cwd() / shown.parts[0]
     return f"{command('compare')} {shlex.quote('.' if folder == Path.cwd() else shown_path(folder))}"
 
 

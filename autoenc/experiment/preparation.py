@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
 from autoenc.training.checkpoints import stored_digests
+
+log = logging.getLogger(__name__)
 
 
 class Prepared(NamedTuple):
@@ -41,6 +44,9 @@ def prepare(config: ExperimentConfig, *, continues: RunDirectory | None = None, 
     config.tracker.require()
     trained_on = {} if continues is None else stored_digests(continues.checkpoints)
     splits = config.build_splits(trained_on=trained_on).to(device.torch_device)
+    if continues is None:
+        for remark in splits.remarks:
+            log.info("%s", remark)
     config.check_batches(image_count=len(splits.train))
     model = config.build_model(image_shape=splits.image_shape)
     device.place(model)

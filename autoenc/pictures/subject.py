@@ -74,8 +74,9 @@ class Subject:
         return self.codes(self.splits.test.images[self.shown_indices])
 
     def names_of(self, labels: Tensor) -> tuple[str, ...]:
-        """The names of classes, (N,)."""
-        return tuple(self.splits.class_names[label] for label in labels.tolist())
+        """The names of classes, (N,); empty texts if there is only one class, which says nothing."""
+        names = self.splits.class_names if len(self.splits.class_names) > 1 else ("",)
+        return tuple(names[label] for label in labels.tolist())
 
     @cached_property
     def finite_test_codes(self) -> Tensor:

@@ -101,7 +101,8 @@ def _block(label: str, picture: Traversals, *, step: int) -> Block:
         Strip((images,), label=label, end_label=_range(values))
         for images, label, values in zip(pixels, labels, picture.code_values, strict=True)
     ]
-    return Block(f"{label}\n{_which(picture)}, image of class {picture.name}".strip(), (first, *rows))
+    of_class = f", image of class {picture.name}" if picture.name else ""
+    return Block(f"{label}\n{_which(picture)}{of_class}".strip(), (first, *rows))
 
 
 def _which(picture: Traversals) -> str:

@@ -32,7 +32,7 @@ SETTLED = 2.0
 """Seconds after which a change shows in a file's times; some file systems count whole seconds."""
 
 
-def read_runs(folders: Sequence[Path], *, history: bool = True) -> list[RunRecord]:
+def read_runs(folders: Sequence[Path], *, history: bool = True, key: str = "FOLDER") -> list[RunRecord]:
     """Every run at or below these folders, once and in any state, with the jobs of a sweep that have not started.
 
     A folder is a run if it has a `config.yaml`, `status.json` or `summary.json`. Other programs use these names too:
@@ -41,11 +41,12 @@ def read_runs(folders: Sequence[Path], *, history: bool = True) -> list[RunRecor
     Args:
         folders: runs, sweeps, or folders that contain some.
         history: read every row of the metrics, and not only about the last sixty.
+        key: what the caller's users know a folder as, for messages.
 
     Raises:
         ConfigError: there is no such folder.
     """
-    return _records_of(folders, read=read_contents, history=history)
+    return _records_of(folders, read=read_contents, history=history, key=key)
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -112,9 +113,11 @@ class Place(NamedTuple):
     """Its files are not read."""
 
 
-def _records_of(folders: Sequence[Path], *, read: Callable[..., Contents], history: bool) -> list[RunRecord]:
+def _records_of(
+    folders: Sequence[Path], *, read: Callable[..., Contents], history: bool, key: str = "FOLDER"
+) -> list[RunRecord]:
     problem = "The files in it are not those of a run."
-    roots = list(dict.fromkeys(_root(folder) for folder in folders))
+    roots = list(dict.fromkeys(_root(folder, key=key) for folder in folders))
     places = _find_places(roots)
     found = list(_read_places(places, read, history=history))
     found = found or [_unread(place, problem) for place in places if place.path in roots]
@@ -191,13 +194,13 @@ def _find_places(roots: Sequence[str]) -> list[Place]:
     return [place._replace(name=os.path.relpath(place.path, above)) for place in found]
 
 
-def _root(folder: Path) -> str:
+def _root(folder: Path, *, key: str = "FOLDER") -> str:
     try:
         path = os.path.realpath(folder, strict=True)
     except (OSError, ValueError):
-        raise ConfigError("FOLDER", "there is no such folder", value=str(folder)) from None
+        raise ConfigError(key, "there is no such folder", value=str(folder)) from None
     if not os.path.isdir(path):  # noqa: PTH112 - text is much faster than paths, here and below
-        raise ConfigError("FOLDER", "this is a file, and no folder with runs in it", value=str(folder))
+        raise ConfigError(key, "this is a file, and no folder with runs in it", value=str(folder))
     return path
 
 

@@ -14,8 +14,10 @@ from sklearn.metrics import roc_auc_score
 
 import autoenc
 from autoenc.application.scoring import shares_below
+from autoenc.command_line import main
 from autoenc.runs import RunDirectory
-from tests.application.application_cases import Given, do, table
+from tests.application.application_cases import Given, do, table, told
+from tests.conftest import TINY
 
 
 def test_the_auroc_of_a_ranking_by_hand() -> None:
@@ -46,6 +48,25 @@ def test_odd_pictures_come_first(finished: Path, given: Given, caplog: pytest.Lo
     assert sorted(path.name for path in Path("new").iterdir()) == [
         *("scores.csv", "scores.json", "scores.png", "scores_histogram.png"),
     ]
+
+
+def test_pictures_of_the_run_are_called_by_their_folder(
+    finished: Path, given: Given, undrawn: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = ["dataset=image_folder", f"dataset.path={given.pictures}", "dataset.size=[8,8]", "dataset.channels=1"]
+    for path in given.pictures.glob("*.png"):  # next to folders of classes
+        path.rename(given.pictures / "deep" / path.name)
+    assert main([*TINY, *folder, f"hydra.run.dir={tmp_path / 'own'}"]) == 0
+    caplog.set_level(logging.INFO)
+    do(tmp_path / "own", "images.npy", "scores.csv", "score")
+    assert "than a random one of pictures (the run's test split) in " in caplog.text
+
+
+def test_what_is_no_picture_is_not_counted(finished: Path, given: Given, caplog: pytest.LogCaptureFixture) -> None:
+    Path("scores.csv").write_text("rank,name\n")
+    caplog.set_level(logging.INFO)
+    assert "1 of 1 pictures cannot be read: scores.csv" in told(finished, "scores.csv", "out")
+    assert "1 picture of" not in caplog.text
 
 
 @pytest.mark.parametrize(("limit", "shown"), [(25, 10), (13, 6), (3, 3)])

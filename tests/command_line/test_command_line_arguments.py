@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import autoenc
 from autoenc.command_line import apply, compare, evaluate, figures, status
 from autoenc.runs import RunDirectory
 from tests.composed import composed_values
@@ -20,7 +21,7 @@ SCRIPTS: dict[str, Callable[[Sequence[str]], int]] = {
 }
 MISTAKES = {
     "compare": "the following arguments are required: FOLDER",
-    "compare run --topp 3": "--topp: there is no such option (did you mean '--top'?); there are --help, --where",
+    "compare run --topp 3": "--topp: there is no such option (did you mean '--top'?); there are --help, --version",
     "compare run --top three": "argument --top: 'three' is not a whole number of at least 1",
     "compare run --csv": "argument --csv: expected one argument",
     "compare nowhere": "FOLDER=nowhere: there is no such folder",
@@ -38,6 +39,13 @@ MISTAKES = {
     "status": "the following arguments are required: FOLDER",
     "status run --folow": "did you mean '--follow'?",
 }
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_tells_its_version(script: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        SCRIPTS[script](["--version"])
+    assert capsys.readouterr().out == f"autoenc {autoenc.__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", MISTAKES)

@@ -147,6 +147,7 @@ def test_files_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[st
     options = ["--csv", "a.csv", "--json", "a.json", "--markdown", "a.md"]
     text = compare(capsys, "runs", "--each-run", "--sort=-test.mse", *options)
     assert order(text)[0] == "linear_0"
+    assert text.endswith("\nWritten: a.csv\nWritten: a.json\nWritten: a.md\n")
     with Path("a.csv").open() as file:
         assert [row["run"] for row in csv.DictReader(file)] == ["linear_0", "linear_1", "conv_1", "conv_0", "lost"]
     assert json.loads(Path("a.json").read_text())["rankings"][0]["metric"] == "test.mse"
@@ -166,7 +167,9 @@ def test_files_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[st
 def test_a_file_on_standard_output_replaces_the_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(json.loads(compare(capsys, "runs", "--json", "-"))["runs"]) == 5
     assert compare(capsys, "runs", "--csv", "-").startswith("run,folder,state,error,")
-    assert compare(capsys, "runs", "--markdown", "-").startswith("5 runs")
+    text = compare(capsys, "runs", "--markdown", "-", "--csv", "a.csv")
+    assert text.startswith("5 runs")
+    assert "Written" not in text
 
 
 def test_the_report_ranks_as_the_terminal_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,21 @@ def run(elsewhere: Path) -> Path:
     return elsewhere / "run"
 
 
+def test_remarks_about_pictures_are_logged_only_where_a_run_begins(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paint(Path("pictures"))
+    assert main([*TINY, *FOLDER, "dataset.size=[8,8]", "dataset.path=pictures", "hydra.run.dir=run"]) == 0
+    remarks = ['all 40 pictures are 4x4 pixels; "dataset.size=[4,4]" keeps them so', "images: train "]
+    said = capsys.readouterr()
+    assert all(remark in said.out + said.err for remark in remarks)
+    autoenc.load_run("run").split("test")
+    RunDirectory(Path("run")).set_state("interrupted")
+    assert main(["resume=run"]) == 0
+    said = capsys.readouterr()
+    assert not any(remark in said.out + said.err for remark in remarks)
+
+
 def test_a_run_is_not_resumed_on_other_images(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paint(Path("pictures"), seed=1)
     before = contents(run)
@@ -56,7 +71,8 @@ def test_a_run_is_resumed_where_its_images_are_now(run: Path, capsys: pytest.Cap
     Path("pictures").rename("moved")
     before = contents(run)
     assert main(["resume=run"]) == 2
-    assert "if it was moved, give its new place by dataset.path=\n" in capsys.readouterr().err
+    expected = f"error: dataset.path={Path.cwd()}/pictures: the run's folder is not there; "
+    assert capsys.readouterr().err == f"{expected}if it was moved, give its new place by dataset.path=\n"
     paint(Path("other"), seed=1)
     assert main(["resume=run", "dataset.path=other"]) == 2
     assert OTHER_IMAGES in capsys.readouterr().err

@@ -14,6 +14,7 @@ from autoenc.overrides import as_value
 from autoenc.progress import shown_path
 from autoenc.registry import Registry
 from autoenc.runs import RunDirectory
+from autoenc.settings import ConfigError
 from autoenc.sweeps.launchers import LAUNCHERS
 from autoenc.sweeps.sweepers import SWEEPERS
 from autoenc.trackers import TRACKERS
@@ -57,6 +58,17 @@ def test_a_folder_is_called_what_was_typed(name: str) -> None:
     )
     assert config.hydra.run.dir == config.data_dir == config.sweep.name == config.hydra.sweep.dir == name
     assert composed("dataset=image_folder", f"dataset.path={name}").dataset.path == name
+
+
+def test_a_folder_with_a_comma_needs_quotes(elsewhere: Path) -> None:
+    hint = r"""; a text with a comma needs quotes: {}="'u/x,y'"$"""
+    with pytest.raises(ConfigError, match=r"^dataset.path=u/x,y: .*tries each" + hint.format("dataset.path")):
+        composed("dataset=image_folder", "dataset.path=u/x,y")
+    with pytest.raises(ConfigError, match=hint.format("resume")):
+        composed("resume=u/x,y")
+    assert composed("dataset=image_folder", "dataset.path='u/x,y'").dataset.path == "u/x,y"
+    with pytest.raises(ConfigError, match=r"tries each$"):
+        composed("seed=0,1")
 
 
 def begin(folder: Path, **settings: object) -> Path:

@@ -94,9 +94,10 @@ def test_logging_hydra_and_random_numbers_of_the_process_are_as_before(elsewhere
     [
         ("architecture=cnn", "architecture=cnn: there is no such choice (did you mean 'conv'?)"),
         ("architecture.code_size=0", "architecture.code_size=0: it must be a whole number of at least 1"),
-        ("seed=0,1", "seed=0,1: these are several values"),
+        ("seed=0,1", "seed=0,1: these are several values; this is a sweep, and autoenc.train trains one run; use "),
         ("experiment=code_size", "hydra.mode=MULTIRUN: this is a sweep, and autoenc.train trains one run"),
-        ("--multirun", "--multirun: a setting is written key=value, without spaces"),
+        ("--multirun", "--multirun: this is a sweep, and autoenc.train trains one run"),
+        ("-m", "-m: this is a sweep, and autoenc.train trains one run"),
         ("hydra.job.num=x", "hydra.job.num: "),
     ],
 )
@@ -107,6 +108,17 @@ def test_a_mistake_is_one_line_and_leaves_nothing(elsewhere: Path, override: str
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("override", [["architecture=mlp"], 3])
+def test_an_override_that_is_no_text_is_refused(elsewhere: Path, override: object) -> None:
+    with pytest.raises(TypeError, match=r"^overrides are texts such as 'architecture=mlp', each on its own, and not "):
+        autoenc.train(override)  # type: ignore[arg-type]
+    assert not list(elsewhere.iterdir())
+
+
+def test_tab_completion_offers_what_is_not_imported_yet() -> None:
+    assert {"train", "load_run", "compare"} <= set(dir(autoenc))
 
 
 def test_a_run_that_diverges_raises(elsewhere: Path) -> None:

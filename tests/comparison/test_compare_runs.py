@@ -26,6 +26,7 @@ def test_rows_are_the_runs_with_what_differs_and_the_metrics_the_best_first(else
     ]
     assert [row["test.mse"] for row in comparison.rows] == [run.scores["mse"] for run in reversed(runs)]
     assert [record.path for record in autoenc.compare(*runs).runs] == [run.path for run in reversed(runs)]
+    assert [row["folder"] for row in comparison.rows] == [str(run.path) for run in reversed(runs)]
     table = list(csv.DictReader(io.StringIO(comparison.to_csv())))
     assert [float(row["test.mse"]) for row in table] == [row["test.mse"] for row in comparison.rows]
 
@@ -43,12 +44,19 @@ def test_it_shows_the_tables_of_the_command(elsewhere: Path, capsys: pytest.Capt
     assert " ± " in html
 
 
-@pytest.mark.parametrize("folders", [["nothing"], ["empty"], []])
-def test_a_folder_without_runs_is_refused(elsewhere: Path, folders: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        (["nothing"], "folder=nothing: there is no such folder"),
+        (["empty"], "folders: there is no run in empty"),
+        ([], "compare(): it needs at least one folder or run"),
+    ],
+)
+def test_a_folder_without_runs_is_refused(elsewhere: Path, folders: list[str], message: str) -> None:
     (elsewhere / "empty").mkdir()
     with pytest.raises(ConfigError) as caught:
         autoenc.compare(*folders)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value) == message
 
 
 def test_html_is_escaped_and_marks_the_best() -> None:

@@ -87,3 +87,10 @@ def test_the_comparison_is_of_everything_below_the_first_folder(elsewhere: Path)
     assert compare_command(elsewhere / "outputs" / "2026-01-31" / "12-00-00").endswith("compare.py outputs")
     assert compare_command(elsewhere / "my runs" / "a").endswith("compare.py 'my runs'")
     assert compare_command(elsewhere / "a").endswith("compare.py .")
+
+
+def test_a_job_is_compared_with_the_others_of_its_sweep(elsewhere: Path) -> None:
+    sweep = elsewhere / "outputs" / "sweeps" / "rates"
+    sweep.mkdir(parents=True)
+    (sweep / "sweep.json").touch()
+    assert compare_command(sweep / "0").endswith("compare.py outputs/sweeps/rates")

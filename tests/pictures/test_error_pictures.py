@@ -20,6 +20,7 @@ from autoenc.pictures.error_by_class import ErrorByClass
 from autoenc.pictures.image_pixels import DENOISING_ERROR
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.subject import Subject
+from autoenc.pictures.traversals import Traversals
 from autoenc.pictures.worst import Worst
 from tests.pictures.pages import all_of, draw, levels
 from tests.pictures.subjects import measured, pixel_subject, spoil_codes
@@ -216,6 +217,12 @@ def test_the_worst_are_the_largest_errors_in_order() -> None:
     assert np.allclose(picture.reconstructions.reshape(20, 16)[:, :2], images.reshape(20, 16)[:, :2], atol=1e-3)
     assert picture.names == tuple(f"class {index % 3}" for index in order)
     assert (picture.noisy, picture.count) == (False, 60)
+
+
+def test_images_of_a_single_class_have_no_label() -> None:
+    subject = pixel_subject(classes=1)
+    assert set(measured(Worst, subject).names) == {""}
+    assert "class" not in " ".join(all_of(draw(Panel("", measured(Traversals, subject)))))
 
 
 def test_the_worst_of_several_batches_are_the_worst_of_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from autoenc.data.datasets.picture_facts import (
     unnecessary_changes,
     white_problems,
 )
-from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, copies_held, make_splits
+from autoenc.data.datasets.splits import SPLITS, Dataset, Pools, Split, Splits, copies_held, make_splits
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt
 
 THREADS = min(4, os.cpu_count() or 1)
@@ -105,10 +105,10 @@ class ImageFolder(Dataset):
             )
             logger.info("reading %d pictures from %s", count, folder)
             white = self._brightest(pictures, threads=threads) if self.white == "max" else self.white
-            pools = self._read(pictures, layout.class_names, folder=folder, white=white, threads=threads)
-        splits = replace(make_splits(pools, settings=self), white=white)
-        _log_splits(splits, folders=layout.folders)
-        return splits
+            pools, changes = self._read(pictures, layout.class_names, folder=folder, white=white, threads=threads)
+        splits = make_splits(pools, settings=self)
+        _warn_of_missing_classes(splits, folders=layout.folders)
+        return replace(splits, white=white, remarks=[*changes, _sizes(splits, folders=layout.folders)])
 
     def _images(self, files: list[Picture], *, limit: int | None, threads: ThreadPoolExecutor) -> list[Picture]:
         """The images to read from some files: each file or each of its pages, at most `limit`."""
@@ -137,7 +137,8 @@ class ImageFolder(Dataset):
         folder: Path,
         white: float | None,
         threads: ThreadPoolExecutor,
-    ) -> Pools:
+    ) -> tuple[Pools, list[str]]:
+        """The images, and how they were changed in a line or two."""
         read = _reader(channels=self.channels, size=self.size, resize=self.resize, white=white)
         pools = {
             name: _Pool(torch.empty((len(pool), self.channels, *self.size), dtype=torch.uint8))
@@ -153,10 +154,11 @@ class ImageFolder(Dataset):
                 raise refused(folder, f"no picture for {_PURPOSES[name]} can be read")
         facts = sum((pool.facts for pool in pools.values()), Counter[PictureFacts]())
         self._warn(facts, white=white)
-        self._log_changes(sizes_of(facts), grey=all(pool.grey for pool in pools.values()))
+        changes = self._changes(sizes_of(facts), grey=all(pool.grey for pool in pools.values()))
         splits = {name: pool.split(class_names) for name, pool in pools.items()}
         files = _numbers([picture.path for picture in pools["train"].kept])
-        return Pools(splits["train"], splits["test"], class_names, validation=splits.get("validation"), files=files)
+        validation = splits.get("validation")
+        return Pools(splits["train"], splits["test"], class_names, validation=validation, files=files), changes
 
     def _warn(self, facts: Counter[PictureFacts], *, white: float | None) -> None:
         """Warn about dark and clipped pictures, and about pages that are not read."""
@@ -165,14 +167,13 @@ class ImageFolder(Dataset):
         if self.pages == "first" and (ignored := ignored_pages(facts)):
             logger.warning("%s; dataset.pages=all reads each page as an image", ignored)
 
-    def _log_changes(self, sizes: Counter[tuple[int, int]], *, grey: bool) -> None:
-        """Log how pictures of these (width, height) change to become images, and which settings avoid it."""
+    def _changes(self, sizes: Counter[tuple[int, int]], *, grey: bool) -> list[str]:
+        """How pictures of these (width, height) change to become images, and which settings avoid it."""
         lines = (
             resizing(sizes, size=self.size, resize=self.resize, option="dataset.resize="),
             unnecessary_changes(sizes, grey=grey, channels=self.channels, size=self.size),
         )
-        for line in filter(None, lines):
-            logger.info("%s", line)
+        return [line for line in lines if line]
 
     def _report(self, unreadable: Sequence[str], *, count: int, folder: Path) -> None:
         """Warn about the pictures that cannot be read, or raise an error that lists some of them."""
@@ -241,22 +242,23 @@ def _mapped(
                 yield result
 
 
-def _log_splits(splits: Splits, *, folders: Mapping[str, str]) -> None:
-    """Log the size of each split and the names of the classes, and warn about classes that a split lacks."""
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    drawn_splits = {name for name in ("validation", "test") if name not in folders}
-    origins = dict.fromkeys(drawn_splits, " (drawn)") | {name: f" (folder {at})" for name, at in folders.items()}
+def _sizes(splits: Splits, *, folders: Mapping[str, str]) -> str:
+    """The size of each split, where it is from, and the names of the classes."""
+    origins = {"validation": " (drawn)", "test": " (drawn)"} | {name: f" (folder {at})" for name, at in folders.items()}
+    parts = {name: getattr(splits, name) for name in SPLITS}
     sizes = ", ".join(f"{name} {len(split):,}{origins.get(name, '')}" for name, split in parts.items() if len(split))
     names = splits.class_names
     if names == (CLASSLESS,):
-        logger.info("images: %s; no classes", sizes)
-        return
-    logger.info("images: %s; %s: %s", sizes, "1 class" if len(names) == 1 else f"{len(names):,} classes", some(names))
-    present = {name: set(split.labels.tolist()) for name, split in parts.items() if len(split)}
-    if "validation" in drawn_splits:
+        return f"images: {sizes}; no classes"
+    return f"images: {sizes}; {'1 class' if len(names) == 1 else f'{len(names):,} classes'}: {some(names)}"
+
+
+def _warn_of_missing_classes(splits: Splits, *, folders: Mapping[str, str]) -> None:
+    present = {name: set(getattr(splits, name).labels.tolist()) for name in SPLITS if len(getattr(splits, name))}
+    if "validation" not in folders:  # drawn from the images for training
         present["train"] |= present.pop("validation", set())
     for name, labels in present.items():
-        if missing := [class_name for label, class_name in enumerate(names) if label not in labels]:
+        if missing := [class_name for label, class_name in enumerate(splits.class_names) if label not in labels]:
             logger.warning("classes without an image for %s: %s", _PURPOSES[name], some(missing))
 
 
@@ -274,6 +276,6 @@ def _existing(path: str | None) -> Path:
     except RuntimeError as error:  # an unknown user's home
         raise refused(path, str(error)) from None
     if not os.path.isdir(folder):  # noqa: PTH112  (pathlib raises if a parent may not be read)
-        missing = f"there is no folder {folder}; if it was moved, give its new place by dataset.path="
+        missing = "there is no such folder" + ("" if folder == Path(path) else f" in {Path.cwd()}")
         raise refused(path, "it is a file" if os.path.isfile(folder) else missing)  # noqa: PTH113
     return folder

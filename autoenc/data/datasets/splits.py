@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -109,6 +109,7 @@ class Splits:
     `training_pool`, the images of train and validation together, before they are binarized, in any order.
     `duplicates` counts equal images, before they are binarized: see `count_duplicates`.
     `white` is the number in the files that became white, if the dataset has a setting for it.
+    `remarks` are lines about the images and how they were changed, for the log of a new run.
     """
 
     train: Split
@@ -119,6 +120,7 @@ class Splits:
     digests: Mapping[str, str] = field(default_factory=dict)
     duplicates: Mapping[str, int] = field(default_factory=dict)
     white: float | None = None
+    remarks: Sequence[str] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -46,6 +46,11 @@ def build(path: Path | str | None, **changes: object) -> Splits:
     return settings(path, **changes).build(data_dir=NOWHERE)
 
 
+def remarks(path: Path, **changes: object) -> str:
+    """The lines about the images for the log of a new run."""
+    return "\n".join(build(path, **changes).remarks)
+
+
 def paint(folder: Path, *names: str) -> dict[str, int]:
     """Grey pictures, each with its own brightness, which is returned. The first is white, the others are dark."""
     brightness = {name: 3 * number or 255 for number, name in enumerate(names)}
@@ -218,23 +223,21 @@ def test_the_classes_and_the_size_of_each_split_are_logged(tmp_path: Path, caplo
     caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
     paint(tmp_path, *(f"train/{name}/{number}.png" for name in ("ants", "bees") for number in range(4)))
     paint(tmp_path, "val/ants/1.png", "val/wasps/1.png")
-    build(tmp_path, validation_fraction=0.25, channels=1)
+    assert remarks(tmp_path, validation_fraction=0.25, channels=1).splitlines()[-1] == (
+        "images: train 6 (folder train), validation 2 (drawn), test 2 (folder val); 3 classes: ants, bees, wasps"
+    )
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path} has no folder test, so val is the test split",
         f"reading 10 pictures from {tmp_path}",
-        "images: train 6 (folder train), validation 2 (drawn), test 2 (folder val); 3 classes: ants, bees, wasps",
         "classes without an image for training: wasps",
         "classes without an image for the test: bees",
     ]
 
 
-def test_many_classes_are_abbreviated(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+def test_many_classes_are_abbreviated(tmp_path: Path) -> None:
     paint(tmp_path, *(f"{name:02}/{number}.png" for name in range(14) for number in range(2)))
-    build(tmp_path)
-    assert (
-        "images: train 21, test 7 (drawn); 14 classes: 00, 01, 02, 03, 04, 05, 06, 07, 08, 09 and 4 more" in caplog.text
-    )
+    expected = "images: train 21, test 7 (drawn); 14 classes: 00, 01, 02, 03, 04, 05, 06, 07, 08, 09 and 4 more"
+    assert expected in remarks(tmp_path)
 
 
 def test_several_names_of_a_folder_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -260,12 +263,13 @@ def test_other_files_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     for name in ("notes.txt", "list.txt", "photo.heic"):
         (tmp_path / name).write_bytes(b"something")
     caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
-    assert brightness(build(tmp_path, channels=1)) == painted
+    splits = build(tmp_path, channels=1)
+    assert brightness(splits) == painted
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path} has 3 other files, which are skipped: 2 .txt, 1 .heic",
         f"reading 4 pictures from {tmp_path}",
-        "images: train 3, test 1 (drawn); no classes",
     ]
+    assert splits.remarks[-1] == "images: train 3, test 1 (drawn); no classes"
 
 
 # --- splits ---
@@ -525,10 +529,11 @@ def test_pictures_that_do_not_fit_into_memory_are_refused_before_they_are_read(
     ("path", "problem"),
     [
         (None, "dataset.path=null: it must be a folder with pictures, as in dataset.path=pictures"),
-        ("none", "dataset.path=none: there is no folder "),
+        ("none", "dataset.path=none: there is no such folder in /"),
+        ("/none", "dataset.path=/none: there is no such folder"),
         ("a.png", "dataset.path=a.png: it is a file"),
         ("~nobody_at_all/pictures", "dataset.path=~nobody_at_all/pictures: Could not determine home"),
-        ("two\nlines", "there is no folder "),
+        ("two\nlines", "there is no such folder in "),
     ],
 )
 def test_a_path_that_is_not_a_folder_is_one_line(
@@ -636,14 +641,10 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
         ("stretch", "stretch changes the proportions of 4 of 6 pictures (by a factor of 4 at most)"),
     ],
 )
-def test_the_log_says_once_how_pictures_change(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, resize: str, line: str
-) -> None:
-    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+def test_a_remark_says_once_how_pictures_change(tmp_path: Path, resize: str, line: str) -> None:
     for number, size in enumerate([(40, 32), (40, 32), (40, 32), (16, 64), (64, 64), (301, 300)]):
         Image.new("RGB", size, (9, 200, 9)).save(tmp_path / f"{number}.png")
-    build(tmp_path, resize=resize, size=[32, 32])
-    assert caplog.text.count(f"dataset.resize={line}") == 1
+    assert remarks(tmp_path, resize=resize, size=[32, 32]).count(f"dataset.resize={line}") == 1
 
 
 @pytest.mark.parametrize(
@@ -661,23 +662,16 @@ def test_the_log_says_once_how_pictures_change(
     ],
 )
 def test_a_hint_names_the_settings_that_keep_pictures_as_they_are(
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    picture: tuple[str, tuple[int, int]],
-    changes: dict[str, object],
-    hint: str | None,
+    tmp_path: Path, picture: tuple[str, tuple[int, int]], changes: dict[str, object], hint: str | None
 ) -> None:
-    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
     for number in range(4):
         Image.new("L", picture[1], 50 * number + 90).convert(picture[0]).save(tmp_path / f"{number}.png")
-    build(tmp_path, size=[64, 64], resize="stretch", **changes)
-    found = [record.getMessage() for record in caplog.records if "keeps them so" in record.getMessage()]
+    lines = build(tmp_path, size=[64, 64], resize="stretch", **changes).remarks
+    found = [line for line in lines if "keeps them so" in line]
     assert found == ([] if hint is None else [hint])
 
 
-def test_one_picture_with_colour_needs_three_channels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+def test_one_picture_with_colour_needs_three_channels(tmp_path: Path) -> None:
     paint(tmp_path, *loose(5))
     Image.new("RGB", (12, 8), (200, 200, 201)).save(tmp_path / "picture 002.png")
-    build(tmp_path)
-    assert "grey" not in caplog.text
+    assert "grey" not in remarks(tmp_path)
