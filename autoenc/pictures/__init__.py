@@ -117,8 +117,8 @@ PICTURES = {
     "kernels": PictureEntry(
         "Kernels",
         "Kernels of the first layer",
-        "Look for structure: strokes, edges and spots are patterns that the layer has learned to detect. Kernels that "
-        "look like random noise have learned little. Dead ones are crossed out.",
+        "A kernel is a pattern that the first layer looks for. Smooth strokes are easy to read, but noisy kernels may "
+        "work as well: judge by the error. Dead kernels are crossed out.",
     ),
     "matrix": PictureEntry(
         "Matrix",
