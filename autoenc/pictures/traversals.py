@@ -84,8 +84,8 @@ class Traversals(Picture):
         said = remark(*(panel.picture.images for panel in panels))
         line = (
             "In each row one number of a test image's code (counted from 1) goes in even steps from its 2.5 % to its "
-            "97.5 % quantile over the test images, which are on the right; the others are fixed. Rows by falling "
-            "standard deviation (sd). Last row: the test image and its reconstruction."
+            "97.5 % quantile over the test images (both are on the right), the others fixed. Rows by falling standard "
+            "deviation (sd). Last row: the test image and its reconstruction."
         )
         line = " ".join([line, *noted(picture for _, picture in panels), said])
         step = 1 if len(panels) == 1 else 2  # several panels have room for every other image
