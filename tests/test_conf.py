@@ -72,6 +72,34 @@ def test_the_defaults_are_those_of_the_issue() -> None:
     parse(config)
 
 
+CODE_SIZES = {
+    "conv": 64,
+    "conv_linear": 64,
+    "deep": 30,
+    "denoising_conv": 64,
+    "fully_connected": 3,
+    "linear": 32,
+    "mlp": 16,
+    "residual": 64,
+    "wide": 32,
+}
+
+
+def test_the_default_sizes_and_training_are_those_that_were_measured() -> None:
+    """docs/defaults.md has the measurements. A change here changes every run without its own settings."""
+    architectures = {name: contents(f"architecture/{name}.yaml") for name in GROUPS["architecture"].names()}
+    assert {name: values["code_size"] for name, values in architectures.items()} == CODE_SIZES
+    assert {values["initialization"] for values in architectures.values()} == {"auto"}
+    with_hidden = {name: values for name, values in architectures.items() if "hidden" in values}
+    assert {name: (values["hidden"], values["activation"]) for name, values in with_hidden.items()} == {
+        "deep": ([1000, 500, 250], "sigmoid"),
+        "mlp": ([512, 256], "gelu"),
+        "wide": ([1024], "sigmoid"),
+    }
+    assert composed()["optimizer"]["learning_rate"] == 2e-3
+    assert composed()["training"]["epochs"] == 20
+
+
 @pytest.mark.parametrize(("group", "choice"), [each for each in CHOICES if each != OF_FINISHED_RUNS])
 def test_every_choice_of_every_group_is_parsed(group: str, choice: str) -> None:
     config = parsed(f"{group}={choice}")
@@ -189,7 +217,20 @@ def test_the_comment_of_each_key_has_its_meaning_and_its_range(place: str) -> No
     for name in set(field_names(settings)) - {"sampler"}:  # a group of its own
         comment = comments[f"{prefix}{name}"]
         assert len(comment) > 5, name
-        assert [word for word in in_words(settings, name) if word not in comment] == [], name
+        assert [words for words in in_words(settings, name) if not has_words(comment, words)] == [], name
+
+
+def has_words(comment: str, words: str) -> bool:
+    """Whether a comment has whole words or numbers: "at least 10" does not have "at least 1"."""
+    return re.search(rf"(?<![\w.-]){re.escape(words)}(?![\w-]|\.\d)", comment) is not None
+
+
+def test_words_of_a_comment_are_whole() -> None:
+    assert has_words("widths; at least 1", "at least 1")
+    assert has_words("at least 1.", "at least 1")
+    assert not has_words("at least 10", "at least 1")
+    assert not has_words("at least 1.5", "at least 1")
+    assert not has_words("leaky_relu | gelu", "relu")
 
 
 @pytest.mark.parametrize("name", [name for group, name in PRESETS if group == "experiment"])
@@ -229,21 +270,43 @@ def test_the_architectures_of_system_a(choice: str, fields: dict[str, object]) -
     assert found["architecture"] == {**common, **fields}
 
 
-OWN_PRESETS = (
-    *("architectures", "search_learning_rate", "search_vae"),
-    *("code_size", "collapse", "denoising_kernels", "depth", "noise_severity", "overfitting", "relu_vs_sigmoid"),
-    "vae_vs_vanilla",
-)
-"""They answer a question of their own. The others reproduce a published system."""
+FOLLOW_THE_DEFAULTS = ("architectures", "search_learning_rate", "search_vae")
+INITIALIZATIONS = {
+    **{name: {"kaiming"} for name in ("code_size", "collapse", "depth", "noise_severity", "overfitting")},
+    "vae_vs_vanilla": {"kaiming"},
+    "relu_vs_sigmoid": {"kaiming", "xavier"},
+    "deep": {"xavier"},
+    "denoising_kernels": {"xavier"},
+}
+"""Of the presets that do not use torch's."""
+EXPERIMENTS = [name for group, name in PRESETS if group == "experiment"]
 
 
-@pytest.mark.parametrize("preset", sorted({name for group, name in PRESETS if group == "experiment"} - {*OWN_PRESETS}))
-def test_a_preset_of_a_published_system_does_not_follow_the_defaults(preset: str) -> None:
+def swept_architectures(preset: str) -> list[dict[str, Any]]:
+    """The architecture of each job of a preset that sweeps architectures or variants; else the only one."""
+    params = contents(f"experiment/{preset}.yaml").get("hydra", {}).get("sweeper", {}).get("params", {})
+    groups = [group for group in ("architecture", "variant") if group in params]
+    choices = itertools.product(*([f"{group}={choice}" for choice in params[group].split(",")] for group in groups))
+    jobs = [composed(f"experiment={preset}", "hydra.mode=RUN", *chosen) for chosen in choices]
+    swept = {"hidden": params["architecture.hidden"]} if "architecture.hidden" in params else {}
+    return [{"hidden": [], **job["architecture"], **swept} for job in jobs]
+
+
+@pytest.mark.parametrize("preset", [name for name in EXPERIMENTS if name not in FOLLOW_THE_DEFAULTS])
+def test_a_preset_does_not_follow_the_defaults(preset: str) -> None:
     values = composed(f"experiment={preset}", "hydra.mode=RUN")
-    assert values["optimizer"]["learning_rate"] == 1e-3
-    assert values["architecture"]["initialization"] == ("xavier" if preset == "deep" else "torch_default")
-    if values["architecture"].get("hidden"):
-        assert values["architecture"]["activation"] in {"relu", "sigmoid"}
+    assert values["optimizer"]["learning_rate"] == (5e-3 if preset == "denoising_kernels" else 1e-3)
+    architectures = swept_architectures(preset)
+    assert {each["initialization"] for each in architectures} == INITIALIZATIONS.get(preset, {"torch_default"})
+    assert {each["activation"] for each in architectures if each["hidden"]} <= {"relu", "sigmoid"}
+
+
+@pytest.mark.parametrize("preset", FOLLOW_THE_DEFAULTS)
+def test_a_preset_follows_the_defaults(preset: str) -> None:
+    values = composed(f"experiment={preset}", "hydra.mode=RUN")
+    assert values["optimizer"]["learning_rate"] == 2e-3
+    assert {each["initialization"] for each in swept_architectures(preset)} == {"auto"}
+    assert values["architecture"].get("activation", "gelu") == "gelu"
 
 
 def test_the_experiment_of_system_a() -> None:

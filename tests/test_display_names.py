@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from autoenc.display_names import CHOICES, run_label, value_label
+from autoenc.display_names import CHOICES, choice_label, run_label, value_label
 from tests.composed import composed_values
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -14,6 +14,24 @@ CONF = Path(__file__).parents[1] / "conf"
 def test_every_display_name_is_of_a_choice() -> None:
     for group, names in CHOICES.items():
         assert not set(names) - {path.stem for path in (CONF / group).glob("*.yaml")}
+
+
+ONE_WORD = {
+    "bottleneck": {"contractive", "sparse"},
+    "dataset": set[str](),
+    "noise": set[str](),
+    "loss": set[str](),
+    "optimizer": set[str](),
+}
+"""The choices whose name in the config is already a display name, by group."""
+
+
+@pytest.mark.parametrize("group", ONE_WORD)
+def test_every_choice_has_a_display_name_or_is_one_in_words(group: str) -> None:
+    assert set(CHOICES[group]) | ONE_WORD[group] == {path.stem for path in (CONF / group).glob("*.yaml")}
+    assert not set(CHOICES[group]) & ONE_WORD[group]
+    for name in ONE_WORD[group]:
+        assert choice_label(group, name) == name
 
 
 def test_display_names_of_a_group_differ() -> None:

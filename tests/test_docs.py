@@ -16,7 +16,8 @@ from tests.conftest import REPOSITORY
 
 CONF, DOCS = REPOSITORY / "conf", REPOSITORY / "docs"
 PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(DOCS.glob("*.md"))]
-SETTINGS = (DOCS / "settings.md").read_text()
+SETTINGS, GALLERY = ((DOCS / name).read_text() for name in ("settings.md", "gallery.md"))
+PRESETS = sorted((CONF / "experiment").glob("*.yaml"))
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
 
 
@@ -59,6 +60,24 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_readme_links_to_every_page() -> None:
     readme = (REPOSITORY / "README.md").read_text()
     assert [page.name for page in DOCS.glob("*.md") if f"(docs/{page.name}" not in readme] == []
+
+
+def test_the_readme_lists_each_page_once() -> None:
+    table = (REPOSITORY / "README.md").read_text().split("## Documentation")[1]
+    listed = re.findall(r"\]\(docs/(\w+\.md)\)", table)
+    assert sorted(listed) == sorted(page.name for page in DOCS.glob("*.md"))
+
+
+def test_every_picture_of_the_gallery_is_shown() -> None:
+    shown = re.findall(r'<img alt="[^"]+" src="gallery/([^"]+)"', GALLERY)
+    assert sorted(shown) == sorted(path.name for path in (DOCS / "gallery").glob("*.png"))
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=[preset.stem for preset in PRESETS])
+def test_the_gallery_has_the_time_of_each_preset(preset: Path) -> None:
+    (takes,) = re.findall(r"^# Takes: (.*)$", preset.read_text(), re.MULTILINE)
+    (text,) = re.findall(rf"experiment={preset.stem}\n```\n\n(.*?)\n\n", GALLERY, re.DOTALL)
+    assert text.replace("\n", " ").startswith(f"Takes {takes}")
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -18,8 +18,12 @@ STILL_IMPROVING = 0.01
 """The share by which the loss falls over the last tenth of the epochs, if training was stopped too early."""
 DIVERGED = 0.1
 """The share by which both losses end above their minima, if training diverged."""
+NO_BETTER = 0.9
+"""A model whose error is above this share of the mean image's is no better than the mean image."""
+SAME = 0.001
+"""The share by which losses differ that count as equal."""
 FEW_STEPS = 500
-"""Fewer steps seldom train an autoencoder."""
+"""If training was stopped too early after fewer steps, their number is the reason."""
 LEAST_VARIANCE = 0.05
 """Reconstructions are alike if they vary less than this share of the originals."""
 LEAST_COLOUR = 0.2
@@ -38,15 +42,15 @@ def reasons(record: RunRecord, *, loses: bool) -> Iterator[Reason]:
     if not loses:
         yield from (*_narrow_layer(record), *_overfitting(record))
         return
-    too_short = [*_few_steps(record)] or [*_unfinished_training(record)]
     found = [
-        *_divergence(record),
+        *([*_divergence(record)] or _no_progress(record)),
         *_narrow_layer(record),
-        *too_short,
+        *_weak_noise(record),
+        *_variational_model(record),
+        *_short_training(record),
         *_poor_reconstructions(record),
         *_overfitting(record),
         *_linear_model(record),
-        *_variational_model(record),
     ]
     yield from found or _levelled_off(record)
 
@@ -97,6 +101,33 @@ def _divergence(record: RunRecord) -> Iterator[Reason]:
     )
 
 
+def _no_progress(record: RunRecord) -> Iterator[Reason]:
+    """Of a model that is no better than the average image, and was best in the first half of its epochs."""
+    test, (name, losses) = record.summary.get("test") or {}, _main_curve(record)
+    error, average = test.get("mse"), test.get("mean_image_mse")
+    if error is None or average is None or error < NO_BETTER * average or len(losses) < 2:
+        return
+    best = next(epoch for epoch, loss in enumerate(losses, start=1) if loss - min(losses) <= SAME * abs(min(losses)))
+    rate = record.settings.get("optimizer.learning_rate")
+    if best <= len(losses) / 2:
+        used = f" than {rate:g}" if is_number(rate) else ""
+        yield Reason(
+            f"Training stopped making progress: the {name} loss did not fall after epoch {best} of {len(losses)}.",
+            f"The learning rate is probably too large. Use a smaller optimizer.learning_rate{used}.",
+        )
+
+
+def _weak_noise(record: RunRecord) -> Iterator[Reason]:
+    test = record.summary.get("test") or {}
+    noise, linear = test.get("noise_mse"), test.get("pca_mse")
+    if noise is not None and linear is not None and noise < linear:
+        yield Reason(
+            f"The noise is weak: its error, {noise:.4g}, is below what PCA with the same code size loses of clean "
+            f"images, {linear:.4g}.",
+            "Doing nothing is hard to beat then. Use stronger noise, or a larger architecture.code_size.",
+        )
+
+
 def _poor_reconstructions(record: RunRecord) -> Iterator[Reason]:
     if not has_picture(record, "reconstructions"):
         return
@@ -108,8 +139,7 @@ def _poor_reconstructions(record: RunRecord) -> Iterator[Reason]:
     if len(clean) > 1 and made.var(axis=0).mean() < LEAST_VARIANCE * clean.var(axis=0).mean():
         yield Reason(
             "The reconstructions are nearly all alike: the decoder ignores the code.",
-            "The model has learned little more than the average image. Train for more steps, or with a higher "
-            f"optimizer.learning_rate.{_initialization_advice(record)}",
+            f"The model has learned little more than the average image.{_initialization_advice(record)}",
         )
     elif clean.shape[1] == 3 and made.std(axis=1).mean() < LEAST_COLOUR * clean.std(axis=1).mean():
         yield Reason(
@@ -117,6 +147,12 @@ def _poor_reconstructions(record: RunRecord) -> Iterator[Reason]:
             "A model learns brightness first, because it lowers the error most. Train for more steps, or with a larger "
             "architecture.code_size.",
         )
+
+
+def _short_training(record: RunRecord) -> list[Reason]:
+    """Of a single epoch, no curve tells whether training was still improving."""
+    unfinished = [*_unfinished_training(record)]
+    return [*_few_steps(record)] or unfinished if unfinished or len(record.history) == 1 else []
 
 
 def _few_steps(record: RunRecord) -> Iterator[Reason]:
@@ -171,8 +207,14 @@ def _variational_model(record: RunRecord) -> Iterator[Reason]:
         name = choice_label("bottleneck", str(record.settings.get("bottleneck")))
         yield Reason(
             f"A {name} gives up some accuracy on purpose: it adds noise to its codes, so that they can be sampled.",
-            "Compare its elbo_nats with that of other models of its kind.",
+            f"Compare its elbo_nats with that of other models of its kind.{_likelihood_advice(record)}",
         )
+
+
+def _likelihood_advice(record: RunRecord) -> str:
+    if record.settings.get("loss") != "mse":
+        return ""
+    return " loss=mse is a likelihood with a variance of 1/2, which hides details: loss=gaussian learns the variance."
 
 
 def _unfinished_training(record: RunRecord) -> Iterator[Reason]:

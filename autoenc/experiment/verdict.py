@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 ALIKE = 0.01
 """Two errors are called equal if they differ by less than this share: a linear autoencoder comes so close to PCA."""
+LARGEST_RATIO = 1000
+"""Larger ratios are not written: the error of PCA with as many numbers as pixels is only rounding."""
 
 
 class Verdict(NamedTuple):
@@ -66,4 +68,6 @@ def _above(error: float, baseline: float) -> str:
     if not error > 2 * baseline > 0:
         return "above"
     ratio = error / baseline
+    if ratio > LARGEST_RATIO:
+        return "above"
     return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times"

@@ -135,5 +135,13 @@ def test_an_axis_that_shows_the_noise_needs_no_note_that_the_noise_differs() -> 
     )
 
 
-def test_every_chart_has_a_function() -> None:
-    assert {"loss_curves", "final_losses", "error_against"} < set(CHARTS)
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_chart_is_drawn(name: str) -> None:
+    history = ({"epoch": 1, "train/loss": 0.2, "seconds": 1.0}, {"epoch": 2, "train/loss": 0.1, "seconds": 1.0})
+    recorded = {"history": history, "health": {"dead_units": {"code (ReLU)": 1}}}
+    runs = [run for size in (2, 4) for run in seeds("mlp", 0.2 / size, 0.3 / size, code_size=size, **recorded)]
+    for run in runs:
+        run.config["architecture"]["code_size"] = run.summary["code_size"]
+    drawing = made(name, runs, against="architecture.code_size")
+    assert drawing.items
+    assert figure(drawing).axes

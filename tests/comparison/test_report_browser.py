@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -324,8 +327,21 @@ def test_60_runs_show_their_scores_next_to_their_names(chrome: Chrome, tmp_path:
         chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_everything_is_on_paper(page: Page) -> None:
-    """Before it prints, the page takes the width of the paper, and nothing goes beyond it."""
+def test_the_printed_report_has_every_run_and_section(page: Page, tmp_path: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("no reader of PDF files: there is no pdftotext (Debian: poppler-utils) on the PATH")
+    (tmp_path / "report.pdf").write_bytes(base64.b64decode(page.chrome.print_page()))
+    done = subprocess.run(["pdftotext", "-layout", tmp_path / "report.pdf", "-"], capture_output=True, check=True)
+    printed = " ".join(done.stdout.decode().split())
+    headings = [heading.text for heading in page.all("main h2") if heading.is_displayed()]
+    assert len(headings) >= 5
+    assert [text for text in [*headings, *("size 2", "size 8", "size 32", "broken")] if text not in printed] == []
+    assert "0.001250" in printed
+    assert "Select none" in page.one("main").text
+    assert "Select none" not in printed
+
+
+def test_before_printing_the_page_takes_the_width_of_the_paper_and_nothing_goes_beyond_it(page: Page) -> None:
     charts = page.run(  # at once: the browser prints when the event is over
         "window.dispatchEvent(new Event('beforeprint'));"
         "return [...document.querySelectorAll('#curves .chart')].map(e => e.getAttribute('width'))"

@@ -74,11 +74,33 @@ def test_divergence_needs_both_losses() -> None:
     assert "diverged" not in " ".join(sentences(made(curves(rising, FLAT))))  # a penalty that warms up
 
 
-def test_few_steps_are_counted() -> None:
-    few = dataclasses.replace(made(curves(FLAT)), summary={**made([]).summary, "seconds": {"training": 0.0703125}})
-    found, *_ = sentences(few)
+def test_few_steps_are_counted_if_training_was_still_improving() -> None:
+    def short(losses: list[float]) -> RunRecord:
+        return dataclasses.replace(
+            made(curves(losses)), summary={**made([]).summary, "seconds": {"training": 0.0703125}}
+        )
+
+    (found,) = sentences(short([0.5, 0.4, 0.3, 0.25, 0.2]))
     assert found == "Training took only 15 steps: 5 epochs of 3 batches, for 180 images."
-    assert not any("steps" in sentence for sentence in sentences(made(curves(FLAT))))
+    assert not any("steps" in sentence for sentence in sentences(short(FLAT)))
+
+
+def test_a_learning_rate_that_is_too_large_stops_progress() -> None:
+    stuck = made(curves([0.16502, 0.165, 0.166, 0.16501, 0.16499]), config={"optimizer": {"learning_rate": 0.1}})
+    worse = dataclasses.replace(stuck, summary={**stuck.summary, "test": {"mse": 0.165, "mean_image_mse": 0.07}})
+    (found,) = reasons(worse, loses=True)
+    assert found.sentence == "Training stopped making progress: the validation loss did not fall after epoch 1 of 5."
+    assert "a smaller optimizer.learning_rate than 0.1" in found.explanation
+    better = dataclasses.replace(stuck, summary={**stuck.summary, "test": {"mse": 0.03, "mean_image_mse": 0.07}})
+    assert not any("progress" in sentence for sentence in sentences(better))
+
+
+def test_weak_noise_is_hard_to_beat() -> None:
+    denoiser = made(curves(FLAT))
+    for noise, found in ((0.0024, True), (0.04, False)):
+        test = {"denoising_mse": 0.01, "noise_mse": noise, "pca_mse": 0.0117}
+        weak = dataclasses.replace(denoiser, summary={**denoiser.summary, "test": test})
+        assert any("noise is weak" in sentence for sentence in sentences(weak)) == found
 
 
 @pytest.mark.parametrize("key", ["hidden_sizes", "hidden"])
@@ -106,14 +128,16 @@ def test_a_linear_model_cannot_win() -> None:
     assert found.startswith("The model is linear")
 
 
-def test_a_variational_model_trades_error_for_samples() -> None:
-    config = {"bottleneck": {"name": "gaussian"}}
+@pytest.mark.parametrize("loss", ["mse", "bernoulli"])
+def test_a_variational_model_trades_error_for_samples(loss: str) -> None:
+    config = {"bottleneck": {"name": "gaussian"}, "loss": {"name": loss}}
     variational = made(curves(FLAT), config=config)
     variational = dataclasses.replace(
         variational, summary={**variational.summary, "test": {**LOSES, "elbo_nats": -9.0}}
     )
-    (found,) = sentences(variational)
-    assert found.startswith("A VAE gives up some accuracy on purpose")
+    (found,) = reasons(variational, loses=True)
+    assert found.sentence.startswith("A VAE gives up some accuracy on purpose")
+    assert ("loss=gaussian" in found.explanation) == (loss == "mse")
 
 
 def with_reconstructions(folder: Path, clean: Any, final: Any) -> RunRecord:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -53,12 +54,13 @@ def strip(classes: int = 3, **changed: Any) -> Codes:
     return scatter(classes, **{"points": points, "labels": labels, "axis_labels": ("code 1",), **changed})
 
 
-def clouds(figure: Figure) -> list[PathCollection]:
-    return [found for axes in figure.axes for found in axes.collections if isinstance(found, PathCollection)]
+def clouds(place: Figure | Axes) -> list[PathCollection]:
+    all_axes = [place] if isinstance(place, Axes) else place.axes
+    return [found for axes in all_axes for found in axes.collections if isinstance(found, PathCollection)]
 
 
-def points_of(figure: Figure) -> NDArray[np.float64]:
-    return np.concatenate([np.asarray(cloud.get_offsets()) for cloud in clouds(figure)])
+def points_in(place: Figure | Axes) -> NDArray[np.float64]:
+    return np.concatenate([np.asarray(cloud.get_offsets()) for cloud in clouds(place)])
 
 
 def test_every_code_stands_where_it_is_in_the_colour_of_its_class() -> None:
@@ -74,12 +76,12 @@ def test_every_code_stands_where_it_is_in_the_colour_of_its_class() -> None:
 
 def test_a_unit_is_as_long_across_as_it_is_up() -> None:
     wide, tall = (scatter(points=scatter().points * np.array(factors)) for factors in ([5, 1], [1, 5]))
-    for figure in (draw(wide), draw(tall)):
+    for figure in (draw(wide), draw(tall), draw(Panel("a", wide), Panel("b", tall))):
         for axes in figure.axes:
             box = axes.get_window_extent()
             across, up = (np.ptp(limits) for limits in (axes.get_xlim(), axes.get_ylim()))
             assert box.width / across == pytest.approx(box.height / up)
-            offsets = points_of(figure)
+            offsets = points_in(axes)
             assert (offsets > [axes.get_xlim()[0], axes.get_ylim()[0]]).all()
             assert (offsets < [axes.get_xlim()[1], axes.get_ylim()[1]]).all()
 
@@ -265,7 +267,7 @@ def test_each_frame_says_its_epoch_and_has_the_same_axes() -> None:
     assert len({tuple(frame.get_size_inches()) for frame in frames}) == 1
     picture = moving()
     for frame, points in zip(frames, picture.points, strict=True):
-        drawn = points_of(frame)
+        drawn = points_in(frame)
         assert np.allclose(np.sort(drawn, axis=0), np.sort(points, axis=0), atol=1e-6)
 
 

@@ -12,7 +12,6 @@ from matplotlib.patches import StepPatch
 from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.matrix import Matrix
-from autoenc.pictures.page import MOST_PAGE_WIDTH
 from autoenc.pictures.picture import Panel, Picture
 from autoenc.pictures.sparsity import Sparsity
 from tests.pictures.pages import all_of, check_layout, draw, written
@@ -141,7 +140,7 @@ def test_many_codes_are_one_shape() -> None:
 def test_panels_fit_on_the_page(picture: Picture, count: int) -> None:
     found = draw(*[picture] * count)
     check_layout(found)
-    assert found.bbox.width <= MOST_PAGE_WIDTH
+    assert found.bbox.width <= 1860
     assert found.bbox.height <= 2300
 
 

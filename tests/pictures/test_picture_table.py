@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 
+from autoenc import progress
 from autoenc.command_line import main
 from autoenc.command_line.figures import main as draw_figures
 from autoenc.data.datasets import shown_indices
@@ -24,6 +27,7 @@ from autoenc.pictures.code_space import principal_plane
 from autoenc.pictures.codes import Codes
 from autoenc.pictures.error_by_class import ErrorByClass
 from autoenc.pictures.gradients import Gradients
+from autoenc.pictures.picture import Panel, columns_of
 from autoenc.pictures.progress import Progress
 from autoenc.pictures.reconstructions import Reconstructions
 from autoenc.pictures.samples import Samples
@@ -186,6 +190,22 @@ def test_a_title_says_what_is_shown_of_which_run_after_how_many_epochs(
         "Test images and their reconstructions: VAE, on MNIST",
         "Reconstructions during training: VAE, on MNIST",
     ]
+
+
+def test_a_terminal_names_the_picture_that_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(progress, "console", Console(file=terminal, force_terminal=True, width=110, highlight=False))
+    for name in ("reconstructions", "codes"):
+        monkeypatch.setattr(picture_class(name), "measure", lambda subject: None)
+    subject: Any = None
+    draw_pictures(subject, folder=tmp_path, names=["reconstructions", "codes"], label="", epoch=None)
+    for name in ("reconstructions", "codes"):
+        assert f"Drawing pictures: {name}" in terminal.getvalue()
+
+
+def test_up_to_three_panels_stand_side_by_side_and_four_stand_two_by_two() -> None:
+    panels = [Panel[Any](str(number), None) for number in range(7)]
+    assert [columns_of(panels[:count]) for count in range(1, 8)] == [1, 2, 3, 2, 3, 3, 3]
 
 
 @pytest.mark.parametrize(("figures", "count"), [(None, MOST_FOLLOWED), (["codes_over_epochs"], MOST_FOLLOWED), ([], 0)])

@@ -159,7 +159,9 @@ def check_that_each_job_has_a_gpu(launcher: Launcher, folder: Path, *, threads: 
     for name in ("a", "b"):
         launcher.submit(task(folder / name, "tell", seconds=0.2))
     ends(launcher, count=2)
-    told = {RunDirectory(folder / name).status()["error"]["message"] for name in ("a", "b")}
+    messages = [RunDirectory(folder / name).status()["error"]["message"] for name in ("a", "b")]
+    assert all(message.startswith("in the plugin autoenc_faulty (") for message in messages)
+    told = {message.partition("RuntimeError: ")[2] for message in messages}
     assert told == {f"GPUs {gpu}, {threads} threads" for gpu in (4, 7)}
 
 
