@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -138,6 +139,21 @@ def _available() -> list[str]:
     cuda = ["cuda:0"] if torch.cuda.device_count() else []
     mps = ["mps"] if torch.backends.mps.is_available() else []
     return [*cuda, *mps, "cpu"]
+
+
+@contextmanager
+def restored_threads() -> Iterator[None]:
+    """Restore the CPU threads of torch and the other numerical libraries afterwards.
+
+    Libraries that are loaded inside get as many as torch had.
+    """
+    before = torch.get_num_threads()
+    with threadpool_limits():  # restores those that are loaded already
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+            threadpool_limits(before)
 
 
 def plain_device(name: str) -> Device:

@@ -118,6 +118,11 @@ def run_label(config: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, parts))
 
 
+def training_line(config: Mapping[str, Any], *, continues: bool = False) -> str:
+    """The first line of a run: `Training: MLP autoencoder, code size 16, on 8x8 digits` and a full stop."""
+    return f"{'Continuing' if continues else 'Training'}: {run_label(config)}."
+
+
 def _kind_label(config: Mapping[str, Any]) -> str:
     """What the bottleneck makes of an autoencoder: `VAE`, `sparse autoencoder`."""
     name = str(_node(config, "bottleneck").get("name", "plain"))

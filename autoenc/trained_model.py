@@ -20,8 +20,8 @@ from autoenc.data.datasets.splits import SPLITS
 from autoenc.evaluation.batches import BATCH_SIZE
 from autoenc.evaluation.metrics import mean_squared_error
 from autoenc.models.autoencoder import AutoEncoder
+from autoenc.record_html import as_html
 from autoenc.runs import RunDirectory, RunRecord, read_runs
-from autoenc.runs.record_html import as_html
 from autoenc.seeds import restored_random_state
 from autoenc.settings import ConfigError, listed
 from autoenc.training.checkpoints import CheckpointError, digests_in, load_model, load_trained
@@ -130,7 +130,7 @@ class TrainedModel:
     @property
     def scores(self) -> dict[str, float]:
         """The scores of the test split and their baselines, such as `mse` and `pca_mse`; empty before the run ends."""
-        return {name: value for name, value in (self.record.summary.get("test") or {}).items() if value is not None}
+        return self.record.scores
 
     @property
     def history(self) -> Sequence[Mapping[str, float | None]]:

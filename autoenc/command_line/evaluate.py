@@ -21,7 +21,7 @@ from autoenc.comparison.exports import check_destination
 from autoenc.comparison.reasons import why_not_finished
 from autoenc.comparison.rendering import print_tables
 from autoenc.progress import TerminalHandler, console, insist_on_output, shown_path
-from autoenc.runs import RunRecord, read_runs
+from autoenc.runs import RunRecord, read_run, read_runs
 from autoenc.settings import ConfigError, listed, nearest
 
 DESCRIPTION = """\
@@ -157,9 +157,9 @@ def _rescore(
 
     for record in records:
         place = {"device": options.device, "dataset_path": options.dataset_path}
-        summary = rescore(record.path, evaluation=values, changed=changed, **place)
+        rescore(record.path, evaluation=values, changed=changed, **place)
         log.info("Test scores of %s:", record.name)
-        report_scores(summary)
+        report_scores(read_run(record.path))
 
 
 def _test_denoising(records: Sequence[RunRecord], values: Mapping[str, Any], options: argparse.Namespace) -> None:

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _draw(options: argparse.Namespace, *, dataset_path: str | None) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
     from autoenc.comparison.sweep_results import compare_sweep, finished_runs
-    from autoenc.experiment.drawing import redraw_run
+    from autoenc.experiment.run_pictures import redraw_run
     from autoenc.runs import SWEEP_FILE
 
     names = options.picture or None

@@ -18,7 +18,7 @@ from autoenc.command_line.config_errors import unknown_option
 from autoenc.command_line.hydra_internals import parse_flags, show_text
 from autoenc.command_line.output_folder import claimed_folder, configure_logging, open_log, write_hydra_files
 from autoenc.comparison.page import ComparisonSettings
-from autoenc.display_names import run_label
+from autoenc.display_names import training_line
 from autoenc.overrides import as_value
 from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import RunDirectory
@@ -64,9 +64,7 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     if (earlier := composer.recorded_tracker) != "none" and not composer.tracker_overrides:
         log.info("The earlier run had tracker=%s. This one has none unless the command sets it.", earlier)
     values = task_values(config)
-    label = run_label(values)
-    verb, article = "Training" if composer.resume is None else "Continuing", "an" if label[0] in "aeiouM" else "a"
-    log.info("%s %s %s.", verb, article, label)
+    log.info("%s", training_line(values, continues=composer.resume is not None))
     # The first import of torch, which takes seconds: all earlier errors and the line above do not wait for it.
     from autoenc.config import parse
     from autoenc.experiment.closing_report import command

@@ -11,6 +11,7 @@ from autoenc.command_line.compose import Composer
 from autoenc.command_line.exit_code import in_one_line
 from autoenc.command_line.hydra_internals import parse_flags
 from autoenc.command_line.train import run_once
+from autoenc.devices import restored_threads
 from autoenc.seeds import restored_random_state
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel, load_run
@@ -34,7 +35,7 @@ def train(*overrides: str) -> TrainedModel:
     """
     flags = parse_flags([])
     flags.overrides = list(overrides)
-    with restored_process(), restored_random_state():
+    with restored_process(), restored_random_state(), restored_threads():
         try:
             composer = Composer(flags)
             config = composer.compose()

@@ -8,6 +8,7 @@ are a section of their own.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from autoenc.comparison.formatting import as_typed
@@ -23,6 +24,8 @@ RELEVANT_DATASET_SETTINGS = ("dataset.validation_fraction", "dataset.binarizatio
 """They matter even if the images are the same."""
 FOLDER = "dataset.path"
 """The setting of a dataset whose files can change."""
+PIXELS = re.compile("; of (stat|dynam)ically binarized pixels$")
+"""The end of a unit that repeats `dataset.binarization`; the units of earlier runs do not have it."""
 TRAINING_POOL = "training_pool"
 """The digest of the images that training and validation are drawn from."""
 
@@ -55,7 +58,7 @@ def measurement_protocol(record: RunRecord, metric: str, *, by_digest: bool = Tr
     if "loss" in further:
         found["likelihood"] = unit.rpartition("; ")[2] or record.settings.get("loss") or ""
     else:
-        found["unit"] = unit
+        found["unit"] = PIXELS.sub("", unit)
     if known is None or known.input == "noisy":
         found |= groups.get("noise", {})
     return found | {key: record.settings.get(key) for key in further if key != "loss"}

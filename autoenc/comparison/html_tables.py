@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 from autoenc.comparison.columns import Column
 from autoenc.comparison.tables import Line, Table
+from autoenc.markup import Markup, element
 
 _TAGS = {"plain": "p", "heading": "h4", "warning": "p", "note": "small"}
 
@@ -16,21 +16,17 @@ def as_html(parts: Iterable[Line | Table]) -> str:
     return "\n".join(_line(part) if isinstance(part, Line) else _table(part) for part in parts)
 
 
-def _line(line: Line) -> str:
-    tag = _TAGS[line.kind]
-    return f"<{tag} style='display: block; margin: 0.3em 0'>{escape(line.text)}</{tag}>"
+def _line(line: Line) -> Markup:
+    return element(_TAGS[line.kind], line.text, style="display: block; margin: 0.3em 0")
 
 
-def _table(columns: Sequence[Column]) -> str:
-    heads = "".join(f"<th>{escape(one.key)}</th>" for one in columns)
+def _table(columns: Sequence[Column]) -> Markup:
+    heads = element("tr", *(element("th", one.key) for one in columns))
     rows = range(len(columns[0].cells)) if columns else ()
-    body = "\n".join(f"<tr>{''.join(_cell(one, row) for one in columns)}</tr>" for row in rows)
-    return f"<table>\n<tr>{heads}</tr>\n{body}\n</table>"
+    return element("table", heads, *(element("tr", *(_cell(one, row) for one in columns)) for row in rows))
 
 
-def _cell(column: Column, row: int) -> str:
-    text = escape(column.cells[row])
-    side = "right" if column.right else "left"
-    return (
-        f"<td style='text-align: {side}; white-space: nowrap'>{f'<b>{text}</b>' if row in column.best else text}</td>"
-    )
+def _cell(column: Column, row: int) -> Markup:
+    text, side = column.cells[row], "right" if column.right else "left"
+    style = f"text-align: {side}; white-space: nowrap"
+    return element("td", element("b", text) if row in column.best else text, style=style)

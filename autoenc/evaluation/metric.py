@@ -19,6 +19,9 @@ HELD_OUT = ("test", "validation")
 DENOISING = "denoising_"
 """The prefix of metrics that compare the reconstruction of the noisy image with the clean image."""
 
+FROM_NOISY_TO_CLEAN = "from the noisy input to the clean image"
+"""The part of their units that tells them from errors on clean images."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -64,7 +67,7 @@ class Metric:
 
     def denoising(self) -> Metric:
         """The same metric, from the noisy input to the clean image."""
-        unit = f"{self.unit}; from the noisy input to the clean image"
+        unit = f"{self.unit}; {FROM_NOISY_TO_CLEAN}"
         return replace(self, name=DENOISING + self.name, unit=unit, input="noisy", baseline=self.denoising_baseline)
 
     def unit_in(self, settings: EvaluationSettings) -> str:

@@ -6,7 +6,7 @@ import logging
 
 from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
-from autoenc.display_names import choice_label, run_label
+from autoenc.display_names import choice_label, training_line
 from autoenc.experiment.preparation import Prepared
 from autoenc.models.autoencoder import AutoEncoder
 
@@ -22,7 +22,7 @@ def announce(prepared: Prepared) -> None:
     sizes = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     counts = [f"{len(split):,} for {use}" for use, split in sizes.items() if len(split)]
     shape = "x".join(str(size) for size in splits.image_shape)
-    log.debug("Training a %s.", run_label(config.values))  # for the log: the terminal has it already
+    log.debug("%s", training_line(config.values))  # for the log: the terminal has it already
     images = f"images of {shape}: {', '.join(counts)}"
     log.info(
         "%s parameters, on %s; %s.",

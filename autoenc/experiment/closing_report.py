@@ -6,14 +6,12 @@ import logging
 import re
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from autoenc.evaluation.metrics import DENOISING
+from autoenc.evaluation.metric import DENOISING, FROM_NOISY_TO_CLEAN
+from autoenc.evaluation.score_rows import MAIN_SCORES, ScoreRow, score_rows
+from autoenc.experiment.baseline_verdict import verdict
 from autoenc.experiment.findings import Importance, findings
-from autoenc.experiment.score_rows import MAIN_SCORES, ScoreRow, score_rows
-from autoenc.experiment.verdict import verdict
 from autoenc.overrides import as_value
 from autoenc.progress import shown_path
 from autoenc.runs import RunRecord
@@ -31,8 +29,8 @@ def report(record: RunRecord) -> None:
     log.info(
         "Trained %d epoch%s in %.1f s. Tested: %s.", epochs, "s"[: epochs != 1], summary["seconds"]["training"], which
     )
-    _report_rows([row for row in score_rows(summary) if row.name in MAIN_SCORES])
-    _report_verdict(summary)
+    _report_rows([row for row in score_rows(record) if row.name in MAIN_SCORES])
+    _report_verdict(record)
     for finding in findings(record)[:MOST_FINDINGS]:
         level = logging.WARNING if finding.importance == Importance.REASON else logging.INFO
         log.log(level, "%s %s", finding.sentence, finding.explanation)
@@ -41,10 +39,10 @@ def report(record: RunRecord) -> None:
     log.info("Run again: %s", rerun_command(record.path))
 
 
-def report_scores(summary: Mapping[str, Any]) -> None:
+def report_scores(record: RunRecord) -> None:
     """Log all test scores with their baselines and units, and the verdict."""
-    _report_rows(score_rows(summary), units=True)
-    _report_verdict(summary)
+    _report_rows(score_rows(record), units=True)
+    _report_verdict(record)
 
 
 def _report_rows(rows: list[ScoreRow], *, units: bool = False) -> None:
@@ -53,8 +51,7 @@ def _report_rows(rows: list[ScoreRow], *, units: bool = False) -> None:
     cells = []
     for row in rows:
         baselines = ", ".join(map(" ".join, row.baselines if units else row.baselines[:2]))
-        # Of a denoising error, what tells it from the error on clean images.
-        unit = row.unit.rpartition("; ")[2] if row.name.startswith(DENOISING) else row.unit
+        unit = FROM_NOISY_TO_CLEAN if row.name.startswith(DENOISING) else row.unit
         cells.append([row.name, row.value, *([unit] if units else []), f"({baselines})" if baselines else ""])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
@@ -62,8 +59,8 @@ def _report_rows(rows: list[ScoreRow], *, units: bool = False) -> None:
         log.info("  %s", "  ".join(padded).rstrip())
 
 
-def _report_verdict(summary: Mapping[str, Any]) -> None:
-    found = verdict(summary)
+def _report_verdict(record: RunRecord) -> None:
+    found = verdict(record)
     if found is not None:
         log.log(found.level, "%s", found.sentence)
 

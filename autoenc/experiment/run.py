@@ -16,9 +16,9 @@ from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.experiment.announcement import announce
 from autoenc.experiment.closing_report import report
-from autoenc.experiment.drawing import draw_finished_run
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.run_page import write_run_page
+from autoenc.experiment.run_pictures import draw_finished_run
 from autoenc.experiment.run_scores import evaluate, units_of
 from autoenc.experiment.status import recorded
 from autoenc.experiment.summary import summarize

@@ -6,7 +6,6 @@ allows no scripts and makes no network requests.
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Iterator
 from importlib import resources
@@ -15,15 +14,15 @@ from pathlib import Path
 from autoenc.comparison.formatting import as_typed
 from autoenc.comparison.report.html_page import asset, content_policy
 from autoenc.display_names import choice_label, run_label
+from autoenc.evaluation.score_rows import ALIKE, ScoreRow, score_rows
+from autoenc.experiment.baseline_verdict import verdict
 from autoenc.experiment.closing_report import command, compare_command, rerun_command
 from autoenc.experiment.findings import Finding, Importance, findings
-from autoenc.experiment.markup import Markup, element, joined
-from autoenc.experiment.score_rows import ScoreRow, score_rows
-from autoenc.experiment.verdict import verdict
+from autoenc.markup import Markup, element, joined
 from autoenc.pictures import LOOK_FOR_IN_CURVES, LOOK_FOR_IN_HEAT_MAP, PICTURES
 from autoenc.progress import shown_path
 from autoenc.runs import RunDirectory, RunRecord, read_run
-from autoenc.runs.plain_values import UnreadableError, read_file
+from autoenc.runs.embedded_pictures import as_data_url, newest_picture
 
 CAPTIONS = {
     "loss_curves": ("Loss by epoch", LOOK_FOR_IN_CURVES),
@@ -32,7 +31,6 @@ CAPTIONS = {
 }
 """The heading of each picture, and what to look for, in the order of the page."""
 
-IMAGE_TYPES = {".png": "image/png", ".gif": "image/gif", ".svg": "image/svg+xml"}
 LARGEST_PICTURE = 2**25
 """Bytes of a picture inside the page; larger ones are linked."""
 
@@ -63,7 +61,7 @@ def page(record: RunRecord) -> str:
     )
     sections = {
         "Findings": _findings(findings(record)),
-        "Scores": _scores(score_rows(record.summary)),
+        "Scores": _scores(score_rows(record)),
         "Pictures": element("div", *_pictures(record.path), class_="pictures"),
         "Settings": _settings(record),
         "What next": _commands(record.path),
@@ -75,7 +73,7 @@ def page(record: RunRecord) -> str:
 
 
 def _header(record: RunRecord, title: str) -> Markup:
-    found = verdict(record.summary)
+    found = verdict(record)
     kind = "verdict loses" if found is not None and found.loses else "verdict"
     return element(
         "header",
@@ -99,9 +97,9 @@ def summary_sentence(record: RunRecord) -> str:
     ]
     took = "" if seconds is None else f" in {seconds:,.1f} seconds"
     device = f" on {choice_label('device', record.device)}" if record.device else ""
-    tested = "last epoch" if best is None else f"best epoch, {best:g}"
+    tested = "the last epoch" if best is None else f"epoch {best:g}, the best"
     sentence = ", ".join(filter(None, parts))
-    return f"{sentence}{took}{device}. The scores and pictures are of the weights of the {tested}."
+    return f"{sentence}{took}{device}. The scores and pictures use the weights of {tested}."
 
 
 def _section(heading: str, content: Markup) -> Markup:
@@ -127,8 +125,9 @@ def _scores(rows: list[ScoreRow]) -> Markup:
     head = element("tr", *(element("th", text) for text in ("Score", "This model", "Baselines")))
     table = element("table", element("thead", head), element("tbody", *map(_score, rows)), class_="scores")
     note = (
-        "On the test images, which training never used. ± is the standard error over images. Green: better than every "
-        "baseline. The names are those of summary.json, which has the units in full and the scores of the other splits."
+        "On the test images, which training never used. ± is the standard error over images. Green: more than "
+        f"{100 * ALIKE:g} % better than every baseline. The names are those of summary.json, which has the units in "
+        "full and the scores of the other splits."
     )
     return joined([element("div", table, class_="scroll"), element("p", note, class_="note")])
 
@@ -144,28 +143,20 @@ def _score(row: ScoreRow) -> Markup:
 
 
 def _pictures(run: Path) -> Iterator[Markup]:
-    if (run / "figures").is_symlink():  # in a stranger's run, it may lead anywhere
-        return
     for name, (title, look_for) in CAPTIONS.items():
-        paths = [run / "figures" / f"{name}{suffix}" for suffix in (*IMAGE_TYPES, ".pdf")]
-        found = [path for path in paths if path.is_file()]
-        if found:
-            newest = max(found, key=lambda path: path.stat().st_mtime)  # of several formats
+        path = newest_picture(run, name)
+        if path is not None:
             caption = element("figcaption", element("h3", title), look_for)
-            yield element("figure", caption, _picture(newest, title), class_="picture")
+            yield element("figure", caption, _picture(path, title), class_="picture")
 
 
 def _picture(path: Path, title: str) -> Markup:
     """The picture inside the page, or a link to it."""
     link = f"figures/{path.name}"
-    try:
-        content = read_file(str(path), most=LARGEST_PICTURE) if path.suffix in IMAGE_TYPES else None
-    except (OSError, UnreadableError):
-        content = None
-    if content is None:
+    source = as_data_url(path, most=LARGEST_PICTURE)
+    if source is None:
         return element("p", element("a", f"Open {path.name}", href=link))
-    data = f"data:{IMAGE_TYPES[path.suffix]};base64,{base64.b64encode(content).decode('ascii')}"
-    return element("a", element("img", src=data, alt=title), href=link)
+    return element("a", element("img", src=source, alt=title), href=link)
 
 
 def _settings(record: RunRecord) -> Markup:

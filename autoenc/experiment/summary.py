@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autoenc.evaluation.metric import SPLITS
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.run_scores import Evaluation
 from autoenc.training.state import TrainingState
@@ -22,6 +23,7 @@ def summarize(
         "epochs": position.epoch,
         "seconds": {"training": position.seconds, **seconds},
         "images_per_second": len(splits.train) * position.epoch / position.seconds,
+        "images": {name: len(getattr(splits, name)) for name in SPLITS},
         "device": prepared.device.description,
         "digests": dict(splits.digests),
         "duplicates": dict(splits.duplicates),

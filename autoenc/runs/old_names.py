@@ -20,18 +20,21 @@ _NEW_UNITS = (
 def with_new_names(values: dict[str, Any], *, file: str) -> dict[str, Any]:
     """The content of a run's file with today's names of metrics, units and settings."""
     if file == "config.yaml":
-        return _with_test_limit(values)
+        return _with_new_settings(values)
     if file == "metrics.jsonl":
         return _with_new_metrics(values)
     return _with_new_units(_with_new_metrics(values)) if file == "summary.json" else values
 
 
-def _with_test_limit(values: dict[str, Any]) -> dict[str, Any]:
-    """The config with `dataset.test_limit`. Before this setting existed, `dataset.limit` limited the test split too."""
+def _with_new_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """The config with the settings that did not exist yet, as runs were then.
+
+    All pictures were PNG files, and `dataset.limit` limited the test split too.
+    """
     dataset = values.get("dataset")
-    if not isinstance(dataset, dict) or "limit" not in dataset or "test_limit" in dataset:
+    if not isinstance(dataset, dict) or "limit" not in dataset:
         return values
-    return {**values, "dataset": {**dataset, "test_limit": dataset["limit"]}}
+    return {"figure_format": "png", **values, "dataset": {"test_limit": dataset["limit"], **dataset}}
 
 
 def _with_new_metrics(values: dict[str, Any]) -> dict[str, Any]:

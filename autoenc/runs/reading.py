@@ -40,6 +40,7 @@ RECENT = 16 * 1024
 MOST_ROWS = 20_000
 
 _NUMBER, _TEXT = (int, float), (str,)
+_TEXTS_OF_HEALTH = ("subject", "state", "why", "activation")
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "status.json": {
         **dict.fromkeys(("state", "phase", "started_at", "finished_at", "process_started_at", "host"), _TEXT),
@@ -52,15 +53,18 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "standard_errors": {"*": {"*": _NUMBER}},
         "units": {"*": _TEXT},
         "digests": {"*": _TEXT},
-        "duplicates": {"*": (int,)},
+        **{key: {"*": (int,)} for key in ("duplicates", "images")},
         "device": _TEXT,
-        "health": {"dead_units": {"*": (int,)}},
+        "health": {
+            "dead_units": {"*": (int,)},
+            "findings": [dict.fromkeys(("number", "total"), (int,)) | dict.fromkeys(_TEXTS_OF_HEALTH, _TEXT)],
+        },
         "evaluation": {"scores": {"settings": {}}},
     },
     "environment.json": {"device": _TEXT},
     "metrics.jsonl": {"*": _NUMBER},
 }
-"""The types of the entries that other modules rely on; `*` is any other entry."""
+"""The types of the entries that other modules rely on; `*` is any other entry. A list holds tables of these types."""
 
 
 class Contents(NamedTuple):
@@ -239,11 +243,13 @@ def _table(value: Any, name: str, *, exact: bool = False) -> tuple[dict[str, Any
 
 def _typed(values: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
     """The entries that have their type, or that no other module relies on. None stands for a missing value."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, value in values.items():
         wanted = types.get(key, types.get("*"))
         if isinstance(wanted, dict) and isinstance(value, dict):
             kept[key] = _typed(value, wanted)
+        elif isinstance(wanted, list) and isinstance(value, list):
+            kept[key] = [_typed(item, wanted[0]) for item in value if isinstance(item, dict)]
         elif wanted is None or value is None or type(value) in wanted:
             kept[key] = value
     return kept

@@ -42,7 +42,10 @@ class RunRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
     """Nested plain values; empty if it cannot be read."""
     summary: Mapping[str, Any] = field(default_factory=dict)
-    """`summary.json`. The splits and `seconds` hold numbers, `units` and `digests` text. Empty unless finished."""
+    """`summary.json`. The splits, `seconds` and `images` hold numbers, `units` and `digests` text.
+
+    Empty unless finished.
+    """
     history: Sequence[Mapping[str, float | None]] = ()
     """Rows of `metrics.jsonl`, one per epoch."""
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -87,6 +90,11 @@ class RunRecord:
         found = {f"{split}.{name}": value for split, values in tables.items() for name, value in values.items()}
         found.update({name: self.summary.get(name) for name in FACTS})
         return {name: value for name, value in found.items() if value is not None}
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """The scores of the test split and their baselines by name, such as `mse` and `pca_mse`."""
+        return {name: value for name, value in (self.summary.get("test") or {}).items() if value is not None}
 
     @property
     def device(self) -> str | None:

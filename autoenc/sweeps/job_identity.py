@@ -28,11 +28,12 @@ def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
     """Hash what a run of this resolved config computes.
 
     Paths, the device, checkpoints, pictures and trackers are left out, unless the sweep varies them: `device=cpu,cuda`
-    makes two jobs. `swept` has the keys that vary, as they stand on the command line.
+    makes two jobs. `swept` has the keys that vary, as they stand on the command line. `dataset.test_limit` counts only
+    if it differs from `dataset.limit`, so that jobs from before this setting existed keep their identity.
     """
     kept = {
         key: value if key in swept else _computing(value, key=key, swept=swept)
-        for key, value in config.items()
+        for key, value in _without_equal_limits(config).items()
         if key in swept or not is_ignored(key)
     }
     text = json.dumps(_canonical(kept), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -74,6 +75,13 @@ def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
 
 
 _NOT_IN_NAMES = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker|device)")
+
+
+def _without_equal_limits(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    dataset = config.get("dataset")
+    if not isinstance(dataset, Mapping) or dataset.get("test_limit") != dataset.get("limit"):
+        return config
+    return {**config, "dataset": {key: value for key, value in dataset.items() if key != "test_limit"}}
 
 
 def _computing(value: Any, *, key: str, swept: Collection[str]) -> Any:

@@ -202,7 +202,7 @@ def test_a_defect_is_one_line_on_the_terminal_and_a_traceback_in_the_log(
     def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("autoenc.experiment.drawing.draw_loss_curves", broken)
+    monkeypatch.setattr("autoenc.experiment.run_pictures.draw_loss_curves", broken)
     run = train(exit_code=1)
     assert capsys.readouterr().err == "error: first line; second line\n"
     assert RunDirectory(run).status()["error"]["kind"] == "raised"

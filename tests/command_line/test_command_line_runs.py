@@ -221,7 +221,7 @@ def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_first_line_says_what_is_trained_before_torch_is_imported(elsewhere: Path) -> None:
     done = without_torch("architecture=mlp", "bottleneck=gaussian", "noise=masking")
-    assert done.stdout.startswith("Training an MLP VAE, code size 16, on 8x8 digits, masking noise")
+    assert done.stdout.startswith("Training: MLP VAE, code size 16, on 8x8 digits, masking noise")
     assert "torch" in done.stderr
     assert list(elsewhere.iterdir()) == []
 
@@ -235,7 +235,7 @@ def test_the_first_line_follows_the_checks_that_need_no_torch(elsewhere: Path, m
 
 def test_the_first_line_is_printed_once_and_is_in_the_log(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     log = (train() / "train.log").read_text()
-    line = "Training a linear autoencoder, code size 3, on 8x8 digits"
+    line = "Training: linear autoencoder, code size 3, on 8x8 digits"
     assert capsys.readouterr().out.count(line) == log.count(line) == 1
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 
 from autoenc.command_line import main
-from autoenc.command_line.text_values import with_text
+from autoenc.command_line.text_values import TEXT_KEYS, with_text
 from autoenc.overrides import as_value
 from autoenc.progress import shown_path
+from autoenc.registry import Registry
 from autoenc.runs import RunDirectory
+from autoenc.sweeps.launchers import LAUNCHERS
+from autoenc.sweeps.sweepers import SWEEPERS
+from autoenc.trackers import TRACKERS
 from tests.composed import composed, composed_values
 from tests.conftest import Train
 
@@ -36,6 +41,13 @@ from tests.conftest import Train
 )
 def test_a_text_is_quoted_if_hydra_would_read_something_else(override: str, meant: str) -> None:
     assert with_text(override) == meant
+
+
+@pytest.mark.parametrize("choices", [LAUNCHERS, SWEEPERS, TRACKERS], ids=lambda choices: str(choices.group))
+def test_settings_that_are_texts_are_read_as_texts(choices: Registry[Any]) -> None:
+    for kinds in map(get_type_hints, map(choices.settings_class, choices.names())):
+        texts = {f"{choices.group}.{name}" for name, kind in kinds.items() if kind in (str, str | None)}
+        assert texts - {f"{choices.group}.name"} <= TEXT_KEYS
 
 
 @pytest.mark.parametrize("name", ["2024_05_01", "1e3", "007", "1_000", "true", "Läuf", "john's", "a b", "a=b"])

@@ -16,6 +16,7 @@ import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import Tensor
 
 import autoenc
@@ -42,6 +43,19 @@ def test_it_is_the_run_of_the_command(train: Train, elsewhere: Path) -> None:
     ]
     images = run.split("test").images
     assert float(run.errors(images).double().mean()) == pytest.approx(expected["test"]["mse"], rel=1e-5)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_caller_s_threads_are_restored() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with threadpool_limits(2, user_api="blas"):
+            autoenc.train(*TINY, "device.threads=1")
+            assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} <= {2, 3}
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_runs_in_one_process_have_folders_and_logs_of_their_own(

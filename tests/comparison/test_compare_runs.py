@@ -57,6 +57,6 @@ def test_html_is_escaped_and_marks_the_best() -> None:
     assert "<h4" in html
     assert "a &lt; b" in html
     assert "note &amp; more" in html
-    assert "<td style='text-align: left; white-space: nowrap'>&lt;i&gt;</td>" in html
+    assert '<td style="text-align: left; white-space: nowrap">&lt;i&gt;</td>' in html
     assert "<b>1</b>" in html
     assert "<b>2</b>" not in html

@@ -132,6 +132,13 @@ def test_binarized_test_images_depend_on_their_seed() -> None:
     assert names(runs, "test.mse") == [["a"], ["b"]]
 
 
+def test_binarized_runs_from_before_their_units_said_so_are_ranked_with_new_ones() -> None:
+    new = {"mse": f"{UNITS['mse']}; of statically binarized pixels"}
+    runs = [record(name, {"mse": 0.1}, dataset__binarization="static", units=units)
+            for name, units in (("old", UNITS), ("new", new))]  # fmt: skip
+    assert names(runs, "test.mse") == [["old", "new"]]
+
+
 def test_sections_are_named_without_settings_that_a_choice_implies() -> None:
     gaussian = {"noise": {"name": "gaussian", "std": 0.3, "clip": True}}
     stronger = {"noise": {"name": "gaussian", "std": 0.5, "clip": True}}

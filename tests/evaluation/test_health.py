@@ -71,6 +71,7 @@ def test_a_healthy_model() -> None:
         "collapsed_kernels": 0,
         "duplicate_kernels": 0,
         "dead_codes": None,
+        "findings": [],
         "words": ["nothing dead, saturated or collapsed was found"],
     }
 
@@ -89,6 +90,14 @@ def test_dead_relu_units_by_layer() -> None:
         "2 of 8 units of encoder layer 1 (ReLU) are dead: constant on the test images, or nearly so",
         "1 of 5 units of encoder layer 2 (ReLU) is dead: constant on the test images, or nearly so",
     ]
+    assert found["findings"][1] == {
+        "number": 1,
+        "total": 5,
+        "subject": "units of encoder layer 2 (ReLU)",
+        "state": "dead",
+        "why": "constant on the test images, or nearly so",
+        "activation": "ReLU",
+    }
 
 
 def test_a_constant_code_unit_is_dead() -> None:
@@ -98,6 +107,7 @@ def test_a_constant_code_unit_is_dead() -> None:
     found = examined(model_of(nn.Flatten(), layer, code_size=4))
     assert found["dead_units"] == {"code": 1}
     assert found["words"][0].startswith("1 of 4 units of the code is dead: ")
+    assert found["findings"][0]["activation"] == ""
 
 
 def test_decoders_are_examined_too() -> None:

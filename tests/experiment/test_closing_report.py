@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autoenc.experiment.closing_report import compare_command, report, rerun_command
+from autoenc.evaluation.health.unhealthy import Unhealthy
+from autoenc.experiment.closing_report import compare_command, report, report_scores, rerun_command
 from tests.comparison.made_records import record
 
 TEST = {"mse": 0.01, "mae": 0.2, "pca_mse": 0.02, "linear_probe_accuracy": 0.9, "pixels_linear_probe_accuracy": 0.95}
@@ -20,19 +21,22 @@ def _called_as_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_ending_is_short_and_ends_with_what_to_do_next(caplog: pytest.LogCaptureFixture) -> None:
-    words = [f"{count} of 9 units of encoder layer 1 ({kind}) are dead: x" for count, kind in
-             ((2, "ReLU"), (3, "Tanh"), (4, "ELU"), (5, "GELU"))]  # fmt: skip
+    kinds = {"ReLU": 2, "Tanh": 3, "ELU": 4, "GELU": 5}
+    found = [
+        Unhealthy(count, 9, f"units of encoder layer 1 ({kind})", "dead", "x", kind)._asdict()
+        for kind, count in kinds.items()
+    ]
     caplog.set_level(logging.INFO)
-    report(record("outputs/a", TEST, health={"words": words}, standard_errors={"test": {"mse": 0.001}}))
+    report(record("outputs/a", TEST, health={"findings": found}, standard_errors={"test": {"mse": 0.001}}))
     assert caplog.messages == [
         "Trained 5 epochs in 61.2 s. Tested: the weights of epoch 4, the best on validation.",
         "Test scores (± standard error over images), with baselines in brackets:",
         "  mse                    0.0100 ± 0.0010  (PCA 0.02)",
         "  linear_probe_accuracy  0.9              (pixels 0.95)",
         "The error, 0.01, is below that of the best baseline, PCA with 3 numbers (0.02).",
-        "3 of 9 units of encoder layer 1 (Tanh) are dead: x. They carry no information.",
-        "4 of 9 units of encoder layer 1 (ELU) are dead: x. They carry no information.",
-        "5 of 9 units of encoder layer 1 (GELU) are dead: x. They carry no information.",
+        "3 of 9 units of encoder layer 1 (Tanh) are dead: x. Such units carry no information.",
+        "4 of 9 units of encoder layer 1 (ELU) are dead: x. Such units carry no information.",
+        "5 of 9 units of encoder layer 1 (GELU) are dead: x. Such units carry no information.",
         "Open: /runs/outputs/a/index.html",
         "Compare: python scripts/compare.py /runs/outputs",
         "Run again: python scripts/train.py rerun=/runs/outputs/a",
@@ -45,6 +49,13 @@ def test_a_denoiser_is_shown_next_to_its_two_best_baselines(caplog: pytest.LogCa
     test = {"denoising_mse": 0.01, "noise_mse": 0.05, "median_mse": 0.02, "linear_denoising_mse": 0.03}
     report(record("a", test))
     assert "  denoising_mse  0.01  (3x3 median filter 0.02, best linear denoiser 0.03)" in caplog.messages
+
+
+def test_the_unit_of_a_denoising_error_says_what_it_is_between(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    unit = "mean squared error; from the noisy input to the clean image; of statically binarized pixels"
+    report_scores(record("a", {"denoising_mse": 0.01}, units={"denoising_mse": unit}))
+    assert caplog.messages[1] == "  denoising_mse  0.01  from the noisy input to the clean image"
 
 
 def test_reasons_for_a_loss_are_warnings(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from autoenc.command_line import evaluate, figures
+from autoenc.evaluation.health.unhealthy import Unhealthy
 from autoenc.experiment.run_page import CAPTIONS, page, write_run_page
 from autoenc.runs import RunDirectory, RunRecord, read_run
 from tests.comparison.made_records import record
@@ -33,12 +34,13 @@ def run(tmp_path: Path) -> RunRecord:
 
 
 def test_the_page_has_the_verdict_findings_scores_pictures_settings_and_commands(run: RunRecord) -> None:
-    words = "21 of 128 units of encoder layer 1 (ReLU) are dead: constant on the test images, or nearly so"
-    text = page(dataclasses.replace(run, summary={**run.summary, "health": {"words": [words]}}))
+    found = Unhealthy(21, 128, "units of encoder layer 1 (ReLU)", "dead", "constant on the test images", "ReLU")
+    text = page(dataclasses.replace(run, summary={**run.summary, "health": {"findings": [found._asdict()]}}))
     for part in (
         "<h1>MLP autoencoder, code size 3, on MNIST</h1>",
         "A model that rebuilds images, from a code of 3 numbers, trained for 5 epochs in 61.2 seconds on CPU.",
         "The error, 0.03, is above that of PCA with 3 numbers (0.02).",
+        "The scores and pictures use the weights of epoch 4, the best.",
         "It costs capacity, not correctness.",
         "<span>PCA</span><span>0.02</span>",
         "<dt>optimizer.learning_rate</dt><dd>0.001</dd>",
@@ -79,7 +81,7 @@ def test_a_stranger_s_text_stays_text(run: RunRecord) -> None:
     summary: dict[str, Any] = {
         "test": {**TEST, EVIL: 1.0, "denoising_mse": 0.1},
         "units": {EVIL: EVIL, "mse": EVIL},
-        "health": {"words": [f"1 of 2 {EVIL} are dead: {EVIL}"]},
+        "health": {"findings": [Unhealthy(1, 2, EVIL, "dead", EVIL, EVIL)._asdict()]},
     }
     text = page(dataclasses.replace(run, config=config, summary=summary, environment={"device": EVIL}))
     plain = {tag for tag, _ in Parsed(page(run)).elements}

@@ -32,3 +32,10 @@ def test_the_limit_of_old_folders_limits_the_test_split_too(
     run = RunDirectory.begin(tmp_path / "run", config={"seed": 0, "dataset": dataset})
     (record,) = read_runs([tmp_path])
     assert run.config()["dataset"] == record.config["dataset"] == {**dataset, "test_limit": test_limit}
+
+
+def test_the_pictures_of_old_folders_are_png(tmp_path: Path) -> None:
+    """So that `rerun=` and `resume=` may change the format."""
+    old = RunDirectory.begin(tmp_path / "old", config={"seed": 0, "dataset": {"limit": 50}})
+    new = RunDirectory.begin(tmp_path / "new", config={"figure_format": "svg", "dataset": {"limit": 50}})
+    assert (old.config()["figure_format"], new.config()["figure_format"]) == ("png", "svg")

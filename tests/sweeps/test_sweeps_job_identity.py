@@ -12,6 +12,7 @@ import pytest
 
 from autoenc.comparison.labels import labels
 from autoenc.runs import RunDirectory, moment
+from autoenc.runs.old_names import with_new_names
 from autoenc.settings import ConfigError
 from autoenc.sweeps.job_identity import check_identity, folder_name, identity, known_folders, sweep_name
 from autoenc.sweeps.plan import action
@@ -52,6 +53,24 @@ def test_of_the_device_only_the_precision_matters_unless_it_is_swept() -> None:
     assert identity(threads, swept=["device"]) != identity(values(), swept=["device"])
     half = values(device={**device, "precision": "bfloat16"})
     assert identity(half, swept=[]) != identity(values(), swept=[])
+
+
+@pytest.mark.parametrize("swept", [["seed"], ["dataset"]])
+@pytest.mark.parametrize(("limit", "known_as"), [(50, "786c4306ca"), (None, "6d37656c78")])
+def test_jobs_from_before_there_was_a_limit_for_the_test_split_are_recognised(
+    limit: int | None, known_as: str, swept: list[str]
+) -> None:
+    dataset = {"name": "digits", "limit": limit, "validation_fraction": 0.1, "split_seed": 0, "shuffle": True}
+    old = {
+        "seed": 0,
+        "architecture": {"name": "linear", "code_size": 8, "output": "identity"},
+        "dataset": dataset,
+        "training": {"epochs": 2, "batch_size": 16},
+    }
+    read = with_new_names(old, file="config.yaml")
+    assert "test_limit" in read["dataset"]
+    assert identity(read, swept=swept) == known_as  # as commit 0915622 computed it
+    assert identity({**read, "dataset": {**dataset, "test_limit": 49}}, swept=swept) != known_as
 
 
 def test_names_are_readable_and_safe() -> None:

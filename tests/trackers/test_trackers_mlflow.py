@@ -246,7 +246,7 @@ def test_a_failed_run_has_its_error_until_it_is_resumed(
         raise RuntimeError("no\nink")
 
     with monkeypatch.context() as patched:
-        patched.setattr("autoenc.experiment.drawing.draw_pictures", broken)
+        patched.setattr("autoenc.experiment.run_pictures.draw_pictures", broken)
         patched.setattr(tracker, "UNFINISHED_WAIT", 60.0)
         train("tracker=mlflow", exit_code=1)
     run = only_run(store())

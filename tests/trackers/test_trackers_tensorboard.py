@@ -129,7 +129,7 @@ def test_a_failed_run_is_a_failed_session_until_it_is_resumed(train: Train, monk
         raise RuntimeError("no\nink")
 
     with monkeypatch.context() as patched:
-        patched.setattr("autoenc.experiment.drawing.draw_pictures", broken)
+        patched.setattr("autoenc.experiment.run_pictures.draw_pictures", broken)
         run = train("tracker=tensorboard", exit_code=1)
     reader = read(run)
     assert status(reader) == api_pb2.STATUS_FAILURE

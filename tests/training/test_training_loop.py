@@ -210,7 +210,7 @@ def test_a_second_signal_stops_at_once(train: Train, monkeypatch: pytest.MonkeyP
 def test_killed_while_the_pictures_are_drawn(
     train: Train, uninterrupted: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autoenc.experiment.drawing.draw_pictures", lambda *_, **__: kill())
+    monkeypatch.setattr("autoenc.experiment.run_pictures.draw_pictures", lambda *_, **__: kill())
     with pytest.raises(Killed):
         train()
     monkeypatch.undo()
@@ -354,7 +354,7 @@ def test_a_full_disk_is_reported_and_leaves_no_half_checkpoint(
 
 def test_pictures_show_what_was_scored_in_bfloat16_too(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = Mock(return_value=[])
-    monkeypatch.setattr("autoenc.experiment.drawing.draw_pictures", drawn)
+    monkeypatch.setattr("autoenc.experiment.run_pictures.draw_pictures", drawn)
     run = train("device.precision=bfloat16", "dataset.validation_fraction=0")
     checkpoint = last(run)
     final = torch.from_numpy(Reconstructions.measure(drawn.call_args.args[0]).final)

@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from autoenc.evaluation.health.unhealthy import Unhealthy
 from autoenc.evaluation.health.units import MARGIN, UnitStatistics, dead, unit_statistics
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks.variational import ACTIVE_VARIANCE
@@ -47,25 +48,27 @@ def examine(model: AutoEncoder, inputs: Iterable[Tensor], *, statistics: Mapping
         statistics: `Bottleneck.statistics` of their codes, so that the same units and entries count as unused there.
 
     Returns:
-        plain values: the numbers above, and `words`, the same as sentences.
+        plain values: the numbers above; `findings`, the fields of an `Unhealthy` for each that is not 0; and `words`,
+        the same as sentences.
     """
     layers = unit_statistics(model, inputs)
     units = _examine_units(layers, active=statistics.get("active_units"))
     weighted = weighted_layers(model.encoder)
     kernels = count_kernels(weighted[0][1]) if weighted else None
     unused = statistics.get("unused_entries")
-    words = [*_unit_sentences(units, layers)]
+    found = [*_unhealthy_units(units, layers)]
     if kernels is not None:
-        words += _kernel_sentences(kernels)
+        found += _unhealthy_kernels(kernels)
     if unused is not None:
         entries = model.bottleneck.settings.codebook_size
-        words += _sentence(unused, entries, "entries of the codebook {} unused", "used by no test image")
+        found += _found(unused, entries, "entries of the codebook", state="unused", why="used by no test image")
     return {
         **units,
         "collapsed_kernels": None if kernels is None else kernels.collapsed,
         "duplicate_kernels": None if kernels is None else kernels.duplicate,
         "dead_codes": unused,
-        "words": words or ["nothing dead, saturated or collapsed was found"],
+        "findings": [each._asdict() for each in found],
+        "words": [each.words for each in found] or ["nothing dead, saturated or collapsed was found"],
     }
 
 
@@ -80,30 +83,33 @@ def _examine_units(layers: Sequence[UnitStatistics], *, active: float | None) ->
     }
 
 
-def _unit_sentences(units: Mapping[str, Any], layers: Sequence[UnitStatistics]) -> Iterator[str]:
-    sizes = {layer.name: len(layer.variances) for layer in layers}
-    code_size = next(size for name, size in sizes.items() if _is_code(name))
+def _unhealthy_units(units: Mapping[str, Any], layers: Sequence[UnitStatistics]) -> Iterator[Unhealthy]:
+    (code_size,) = (len(layer.variances) for layer in layers if _is_code(layer.name))
     why = f"the variance of the mean over the test images is at most {ACTIVE_VARIANCE}"
-    yield from _sentence(units["collapsed_units"], code_size, "code units {} collapsed", why)
-    for name, count in units["dead_units"].items():
-        why = "constant on the test images, or nearly so"
-        yield from _sentence(count, sizes[name], f"units of {_of(name)} {{}} dead", why)
-    for name, count in units["saturated_units"].items():
-        why = f"within {MARGIN} of a bound on more than {100 * MOSTLY:g} % of the test images"
-        yield from _sentence(count, sizes[name], f"units of {_of(name)} {{}} saturated", why)
+    yield from _found(units["collapsed_units"], code_size, "code units", state="collapsed", why=why)
+    reasons = {
+        "dead": "constant on the test images, or nearly so",
+        "saturated": f"within {MARGIN} of a bound on more than {100 * MOSTLY:g} % of the test images",
+    }
+    for state, why in reasons.items():
+        for layer in layers:
+            count, subject = units[f"{state}_units"].get(layer.name), f"units of {_of(layer.name)}"
+            yield from _found(count, len(layer.variances), subject, state=state, why=why, activation=layer.activation)
 
 
-def _kernel_sentences(kernels: KernelCounts) -> Iterator[str]:
+def _unhealthy_kernels(kernels: KernelCounts) -> Iterator[Unhealthy]:
     total, collapsed, duplicate = kernels
     why = "the norm is under a hundredth of the median one"
-    yield from _sentence(collapsed, total, "first-layer kernels {} collapsed", why)
+    yield from _found(collapsed, total, "first-layer kernels", state="collapsed", why=why)
     why = f"|cosine| with an earlier one over {ALIKE}"
-    yield from _sentence(duplicate, total, "first-layer kernels {} repeated", why)
+    yield from _found(duplicate, total, "first-layer kernels", state="repeated", why=why)
 
 
-def _sentence(count: float | None, total: int, what: str, why: str) -> Iterator[str]:
+def _found(
+    count: float | None, total: int, subject: str, *, state: str, why: str, activation: str = ""
+) -> Iterator[Unhealthy]:
     if count:
-        yield f"{count} of {total} {what.format('is' if count == 1 else 'are')}: {why}"
+        yield Unhealthy(int(count), total, subject, state, why, activation)
 
 
 def _is_code(name: str) -> bool:

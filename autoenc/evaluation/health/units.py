@@ -38,6 +38,8 @@ class UnitStatistics:
     saturation: Tensor | None
     """The share of images (in feature maps: of images and positions) with the unit within `MARGIN` of a bound of its
     sigmoid or tanh, (units,); None for layers without bounds."""
+    activation: str = ""
+    """Of a hidden layer, such as `ReLU`; empty for the code."""
 
 
 def unit_statistics(model: AutoEncoder, inputs: Iterable[Tensor]) -> list[UnitStatistics]:
@@ -90,6 +92,7 @@ class _Sums:
 
     def __init__(self, activation: Activation) -> None:
         self.name = activation.name
+        self.activation = "" if activation.part == "code" else activation.kind
         self.bounds = BOUNDS.get(activation.kind)
         self.count = 0
         self.mean = torch.zeros(activation.values.shape[1:], dtype=torch.float64)
@@ -118,6 +121,7 @@ class _Sums:
             variances=variances,
             mean_squares=variances + _by_unit(self.mean**2),
             saturation=None if self.bounds is None else _by_unit(self.saturated / self.count),
+            activation=self.activation,
         )
 
 

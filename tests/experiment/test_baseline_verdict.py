@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from autoenc.experiment.verdict import verdict
+from autoenc.experiment.baseline_verdict import verdict
+from tests.comparison.made_records import record
 
 MASKED = {
     "mse": 0.0196,
@@ -88,12 +89,14 @@ PLAIN = {"mean_image_mse": 0.0675, "pca_mse": 0.0170}
     ],
 )
 def test_the_verdict_compares_like_with_like(test: dict[str, float], level: int, sentence: str) -> None:
-    found = verdict({"test": test, "code_size": 32})
+    found = verdict(record("a", test, code_size=32))
     assert found is not None
     assert (found.level, found.sentence) == (level, sentence)
     assert found.loses == ("below" not in sentence and "is that of" not in sentence)
 
 
-@pytest.mark.parametrize("summary", [{}, {"test": {"mse": 0.1}}, {"test": {"pca_mse": 0.1}}, {"test": None}])
-def test_there_is_no_verdict_without_an_error_and_a_baseline(summary: dict[str, object]) -> None:
-    assert verdict(summary) is None
+@pytest.mark.parametrize(
+    "test", [{}, None, {"mse": 0.1}, {"pca_mse": 0.1}, {"mse": None, "pca_mse": 0.1}, {"mse": 0.1, "pca_mse": None}]
+)
+def test_there_is_no_verdict_without_an_error_and_a_baseline(test: dict[str, float | None] | None) -> None:
+    assert verdict(record("a", summary={"test": test})) is None

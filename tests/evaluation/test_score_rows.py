@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autoenc.experiment.score_rows import score_rows
+from autoenc.evaluation.score_rows import score_rows
+from tests.comparison.made_records import record
 
 TEST = {
     "mse": 0.0196,
@@ -22,7 +23,7 @@ TEST = {
 
 
 def test_each_score_has_its_own_baselines_the_best_first() -> None:
-    rows = {row.name: row for row in score_rows({"test": TEST})}
+    rows = {row.name: row for row in score_rows(record("a", TEST))}
     assert {name: dict(row.baselines) for name, row in rows.items()} == {
         "mse": {"PCA": "0.017", "mean image": "0.0675"},
         "denoising_mse": {
@@ -40,13 +41,13 @@ def test_each_score_has_its_own_baselines_the_best_first() -> None:
 
 
 def test_the_main_scores_come_first() -> None:
-    names = [row.name for row in score_rows({"test": {"psnr": 1.0, **TEST}})]
+    names = [row.name for row in score_rows(record("a", {"psnr": 1.0, **TEST}))]
     assert names[:4] == ["denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy"]
     assert names[4:] == ["psnr", "of_a_plugin_that_is_gone"]
 
 
 def test_a_score_beats_all_baselines_or_not() -> None:
-    rows = {row.name: row.beats_all for row in score_rows({"test": TEST})}
+    rows = {row.name: row.beats_all for row in score_rows(record("a", TEST))}
     assert rows["mse"] is rows["denoising_mse"] is False
     assert rows["linear_probe_accuracy"] is True
     assert rows["elbo_nats"] is None
@@ -57,8 +58,8 @@ def test_a_value_has_the_digits_of_its_standard_error_and_a_short_unit() -> None
         "mse": "mean squared error: over pixels",
         "denoising_mse": "mean squared error; from the noisy input to the clean image",
     }
-    summary = {"test": TEST, "standard_errors": {"test": {"mse": 0.00123, "elbo_nats": 0.0}}, "units": units}
-    rows = {row.name: row for row in score_rows(summary)}
+    errors = {"test": {"mse": 0.00123, "elbo_nats": 0.0}}
+    rows = {row.name: row for row in score_rows(record("a", TEST, standard_errors=errors, units=units))}
     assert rows["mse"][1] == "0.0196 ± 0.0012"
     assert rows["elbo_nats"].value == "-90"
     assert rows["mse"].unit == "mean squared error"
@@ -66,4 +67,16 @@ def test_a_value_has_the_digits_of_its_standard_error_and_a_short_unit() -> None
 
 
 def test_a_stranger_s_summary_has_no_rows() -> None:
-    assert score_rows({}) == score_rows({"test": None, "units": None, "standard_errors": None}) == []
+    nothing = record("b", summary={"test": None, "units": None, "standard_errors": None})
+    assert score_rows(record("a")) == score_rows(nothing) == []
+
+
+def test_scores_that_are_missing_are_left_out() -> None:
+    """The gate lets null through."""
+    (row,) = score_rows(record("a", summary={"test": {"mse": 0.1, "pca_mse": None, "mae": None}}))
+    assert (row.name, row.baselines, row.beats_all) == ("mse", (), None)
+
+
+def test_a_score_that_is_called_equal_does_not_beat_its_baseline() -> None:
+    beats = {mse: score_rows(record("a", {"mse": mse, "pca_mse": 0.02}))[0].beats_all for mse in (0.0199, 0.0197)}
+    assert beats == {0.0199: False, 0.0197: True}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoenc.experiment.reasons import reasons
+from autoenc.experiment.why_worse import reasons
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import record
 from tests.conftest import Train
@@ -28,9 +28,7 @@ def curves(train: Sequence[float | None], validation: Sequence[float | None] | N
 
 def made(history: list[dict[str, Any]], *, config: dict[str, Any] | None = None, **changes: Any) -> RunRecord:
     """A run of 5 epochs of a thousand batches."""
-    found = record(
-        "a", LOSES, history=history, epochs=5, images_per_second=12800.0, seconds={"training": 25.0}, **changes
-    )
+    found = record("a", LOSES, **{"history": history, "epochs": 5, "images": {"train": 64_000}} | changes)
     defaults = {"architecture": {"name": "fully_connected", "code_size": 3}, "training": {"batch_size": 64}}
     return dataclasses.replace(found, config={**found.config, **defaults, **(config or {})})
 
@@ -52,12 +50,27 @@ def test_training_that_still_improves_is_too_short() -> None:
 
 def test_a_negative_log_likelihood_improves_too() -> None:
     (found,) = sentences(made(curves([1.0, -1.0, -2.0, -2.5, -3.0])))
-    assert found == "Training was still improving: the validation loss fell by 20 % in the last epoch."
+    assert found == "Training was still improving: the validation loss fell from -2.5 to -3 in the last epoch."
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (1.0, 0.001, "fell by 100 %"),
+        (1.0, 0.877, "fell by 12 %"),
+        (1.0, 0.955, "fell by 4.5 %"),
+        (0.01, -0.98, "fell from 0.01 to -0.98"),
+        (0.01, 0.0, "fell from 0.01 to 0"),
+    ],
+)
+def test_a_fall_is_in_whole_per_cents_or_in_numbers(before: float, after: float, words: str) -> None:
+    (found,) = sentences(made(curves([2.0, before, after])))
+    assert found == f"Training was still improving: the validation loss {words} in the last epoch."
 
 
 def test_a_loss_that_has_levelled_off_is_the_last_resort() -> None:
     (found,) = sentences(made(curves(FLAT)))
-    assert found == "Training has levelled off: the validation loss fell by 0 % in the last epoch."
+    assert found == "Training has levelled off: the validation loss did not fall in the last epoch."
 
 
 @pytest.mark.parametrize(("used", "advised"), [("torch_default", True), ("auto", False)])
@@ -76,9 +89,7 @@ def test_divergence_needs_both_losses() -> None:
 
 def test_few_steps_are_counted_if_training_was_still_improving() -> None:
     def short(losses: list[float]) -> RunRecord:
-        return dataclasses.replace(
-            made(curves(losses)), summary={**made([]).summary, "seconds": {"training": 0.0703125}}
-        )
+        return made(curves(losses), images={"train": 180})
 
     (found,) = sentences(short([0.5, 0.4, 0.3, 0.25, 0.2]))
     assert found == "Training took only 15 steps: 5 epochs of 3 batches, for 180 images."

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-ALIKE = 0.01
-"""Two errors are called equal if they differ by less than this share: a linear autoencoder comes so close to PCA."""
+from autoenc.evaluation.score_rows import alike
+from autoenc.runs import RunRecord
+
 LARGEST_RATIO = 1000
 """Larger ratios are not written: the error of PCA with as many numbers as pixels is only rounding."""
 
@@ -22,12 +23,9 @@ class Verdict(NamedTuple):
     """Of `logging`: a warning if a model of its kind should not lose."""
 
 
-def verdict(summary: Mapping[str, Any]) -> Verdict | None:
-    """Compare a model's test error with the baselines for its task.
-
-    `summary` is the content of `summary.json`. None if it lacks the error or every baseline.
-    """
-    test, code_size = summary.get("test") or {}, summary.get("code_size") or 0
+def verdict(record: RunRecord) -> Verdict | None:
+    """Compare a model's test error with the baselines for its task; None if it lacks the error or every baseline."""
+    test, code_size = record.scores, record.metrics.get("code_size", 0)
     what, name = ("denoising error", "denoising_mse") if "denoising_mse" in test else ("error", "mse")
     known = _known_baselines(test, numbers=f"{code_size:g} number{'' if code_size == 1 else 's'}")
     if name not in test or not known:
@@ -35,7 +33,7 @@ def verdict(summary: Mapping[str, Any]) -> Verdict | None:
     error = test[name]
     best, nothing = min(known, key=lambda words: known[words]), next(iter(known))
     start = f"The {what}, {error:.4g}, is"
-    if abs(error - known[best]) <= ALIKE * known[best]:
+    if alike(error, known[best]):
         return Verdict(f"{start} that of {best} ({known[best]:.4g}).", False, logging.INFO)
     if error < known[best]:
         return Verdict(f"{start} below that of the best baseline, {best} ({known[best]:.4g}).", False, logging.INFO)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from autoenc.evaluation.metrics import DENOISING, find_metric
+from autoenc.runs import RunRecord
 
 MAIN_SCORES = ("denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy")
 """Those that a person should see first."""
+
+ALIKE = 0.01
+"""Two scores are called equal if they differ by less than this share: a linear autoencoder comes so close to PCA."""
 
 
 class ScoreRow(NamedTuple):
@@ -23,21 +27,25 @@ class ScoreRow(NamedTuple):
     unit: str
     """Without its details."""
     beats_all: bool | None
-    """Whether the score is better than every baseline; None without baselines."""
+    """Whether the score is better than every baseline and not `alike` the best; None without baselines."""
 
 
-def score_rows(summary: Mapping[str, Any]) -> list[ScoreRow]:
-    """A row for each test score of a `summary.json` that is not a baseline, the main ones first."""
-    test: Mapping[str, float] = summary.get("test") or {}
-    errors = (summary.get("standard_errors") or {}).get("test") or {}
-    units = summary.get("units") or {}
+def score_rows(record: RunRecord) -> list[ScoreRow]:
+    """A row for each test score that is not a baseline, the main ones first."""
+    test, units = record.scores, record.units
+    errors = (record.summary.get("standard_errors") or {}).get("test") or {}
     names = [name for name in test if not is_baseline(name)]
     baselines: dict[str, list[str]] = {name: [] for name in names}
     for name in test:
         if is_baseline(name) and (of := _baseline_of(name, names)) is not None:
             baselines[of].append(name)
     names.sort(key=lambda name: MAIN_SCORES.index(name) if name in MAIN_SCORES else len(MAIN_SCORES))
-    return [_row(name, test, baselines[name], error=errors.get(name), unit=units.get(name) or "") for name in names]
+    return [_row(name, test, baselines[name], error=errors.get(name), unit=units.get(name, "")) for name in names]
+
+
+def alike(score: float, baseline: float) -> bool:
+    """Whether a score is called equal to that of a baseline."""
+    return abs(score - baseline) <= ALIKE * abs(baseline)
 
 
 def is_baseline(name: str) -> bool:
@@ -64,7 +72,7 @@ def _row(name: str, test: Mapping[str, float], baselines: list[str], *, error: f
         _with_error(test[name], error),
         tuple((_short_name(baseline), f"{test[baseline]:.4g}") for baseline in ordered),
         _without_details(unit),
-        None if best is None else test[name] > best if higher else test[name] < best,
+        None if best is None else (test[name] > best) == higher and not alike(test[name], best),
     )
 
 

@@ -84,7 +84,17 @@ def _late_fall(record: RunRecord) -> _LateFall | None:
     before, after = min(losses[:-late]), min(losses)
     share = (before - after) / max(abs(before), 1e-12)
     over = f"over the last {late} of {len(losses)} epochs" if late > 1 else "in the last epoch"
-    return _LateFall(share, f"the {name} loss fell by {100 * share:.2g} % {over}")
+    return _LateFall(share, f"the {name} loss {_fall(before, after)} {over}")
+
+
+def _fall(before: float, after: float) -> str:
+    """In per cent, whole ones from 10 on; of a loss that may be negative, per cents mean nothing."""
+    if after == before:
+        return "did not fall"
+    if after <= 0:
+        return f"fell from {before:.5g} to {after:.5g}"
+    percent = 100 * (before - after) / before
+    return f"fell by {percent:.0f} %" if percent >= 10 else f"fell by {percent:.2g} %"
 
 
 def _divergence(record: RunRecord) -> Iterator[Reason]:
@@ -103,7 +113,7 @@ def _divergence(record: RunRecord) -> Iterator[Reason]:
 
 def _no_progress(record: RunRecord) -> Iterator[Reason]:
     """Of a model that is no better than the average image, and was best in the first half of its epochs."""
-    test, (name, losses) = record.summary.get("test") or {}, _main_curve(record)
+    test, (name, losses) = record.scores, _main_curve(record)
     error, average = test.get("mse"), test.get("mean_image_mse")
     if error is None or average is None or error < NO_BETTER * average or len(losses) < 2:
         return
@@ -118,7 +128,7 @@ def _no_progress(record: RunRecord) -> Iterator[Reason]:
 
 
 def _weak_noise(record: RunRecord) -> Iterator[Reason]:
-    test = record.summary.get("test") or {}
+    test = record.scores
     noise, linear = test.get("noise_mse"), test.get("pca_mse")
     if noise is not None and linear is not None and noise < linear:
         yield Reason(
@@ -156,12 +166,10 @@ def _short_training(record: RunRecord) -> list[Reason]:
 
 
 def _few_steps(record: RunRecord) -> Iterator[Reason]:
-    facts, size = record.metrics, record.settings.get("training.batch_size")
-    known = [facts.get(key) for key in ("images_per_second", "seconds.training", "epochs")]
-    if not is_number(size) or size <= 0 or not all(known):
+    epochs, size = record.metrics.get("epochs"), record.settings.get("training.batch_size")
+    images = (record.summary.get("images") or {}).get("train")
+    if not epochs or not images or not is_number(size) or size <= 0:
         return
-    speed, seconds, epochs = (float(value or 0) for value in known)
-    images = round(speed * seconds / epochs)
     batches = math.ceil(images / size)
     if epochs * batches < FEW_STEPS:
         yield Reason(
@@ -189,7 +197,7 @@ def _overfitting(record: RunRecord) -> Iterator[Reason]:
     if onset is not None:
         yield Reason(
             f"The model overfits after epoch {onset}: the validation loss rises while the training loss falls.",
-            "More epochs do not help. More training images, noise, or a smaller network do. The weights of the best "
+            "More epochs do not help. Use more training images, noise, or a smaller network. The weights of the best "
             "epoch were tested.",
         )
 
@@ -203,7 +211,7 @@ def _linear_model(record: RunRecord) -> Iterator[Reason]:
 
 
 def _variational_model(record: RunRecord) -> Iterator[Reason]:
-    if "elbo_nats" in (record.summary.get("test") or {}):
+    if "elbo_nats" in record.scores:
         name = choice_label("bottleneck", str(record.settings.get("bottleneck")))
         yield Reason(
             f"A {name} gives up some accuracy on purpose: it adds noise to its codes, so that they can be sampled.",
