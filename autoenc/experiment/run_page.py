@@ -90,12 +90,13 @@ def summary_sentence(record: RunRecord) -> str:
     facts = record.metrics
     size, epochs, best, seconds = (facts.get(key) for key in ("code_size", "epochs", "best_epoch", "seconds.training"))
     task = "clean images from noisy ones" if "test.denoising_mse" in facts else "images"
-    code = "" if size is None else f" from a code of {size:g} number{'' if size == 1 else 's'}"
+    code = "" if size is None else f" with a code of {size:g} number{'' if size == 1 else 's'}"
     trained = "" if epochs is None else f", trained for {epochs:g} epoch{'' if epochs == 1 else 's'}"
     took = "" if seconds is None else f" in {seconds:,.1f} seconds"
     device = f" on {choice_label('device', record.device)}" if record.device else ""
     tested = "the last epoch" if best is None else f"epoch {best:g}, the best"
-    return f"A model that rebuilds {task}{code}{trained}{took}{device}. The scores and pictures use the weights of {tested}."
+    model = f"A model that rebuilds {task}{code}{trained}{took}{device}."
+    return f"{model} The scores and pictures use the weights of {tested}."
 
 
 def _section(heading: str, content: Markup) -> Markup:
@@ -122,8 +123,8 @@ def _scores(rows: list[ScoreRow]) -> Markup:
     table = element("table", element("thead", head), element("tbody", *map(_score, rows)), class_="scores")
     note = (
         "On the test images, which training never used. ± is the standard error over images. Green: better than every "
-        f"baseline, by more than {100 * ALIKE:g} % and more than a standard error. The names are those of summary.json, "
-        "which has the units in full and the scores of the other splits."
+        f"baseline, by more than {100 * ALIKE:g} % and more than a standard error. The names are those of "
+        "summary.json, which has the units in full and the scores of the other splits."
     )
     return joined([element("div", table, class_="scroll"), element("p", note, class_="note")])
 

@@ -99,8 +99,8 @@ PICTURES = {
     "traversals": PictureEntry(
         "Traversals",
         "Each number of a code, varied",
-        "What does each number of the code control: slant, thickness, class? If a row hardly changes, the decoder makes "
-        "little use of that number for this image, however much the number varies.",
+        "What does each number of the code control: slant, thickness, class? If a row hardly changes, the decoder "
+        "makes little use of that number for this image, however much the number varies.",
         compared=False,
     ),
     "samples": PictureEntry(

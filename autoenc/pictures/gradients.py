@@ -30,8 +30,8 @@ TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 BEFORE, AFTER = "#d55e00", "#12355b"
 LINE = (
     "L2 norm of the training objective's gradient with respect to each layer's weights, mean over {images:,} training "
-    "images, without dropout and with the same noise before and after. Squares: before training. Dots: after it. Norms that shrink towards "
-    "the image are vanishing gradients."
+    "images, without dropout and with the same noise before and after. Squares: before training. Dots: after it. Norms "
+    "that shrink towards the image are vanishing gradients."
 )
 HEADS = ("\N{WHITE SQUARE} before", "\N{BLACK CIRCLE} after")
 

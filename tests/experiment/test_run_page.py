@@ -38,7 +38,7 @@ def test_the_page_has_the_verdict_findings_scores_pictures_settings_and_commands
     text = page(dataclasses.replace(run, summary={**run.summary, "health": {"findings": [found._asdict()]}}))
     for part in (
         "<h1>MLP autoencoder, code size 3, on MNIST</h1>",
-        "A model that rebuilds images from a code of 3 numbers, trained for 5 epochs in 61.2 seconds on CPU.",
+        "A model that rebuilds images with a code of 3 numbers, trained for 5 epochs in 61.2 seconds on CPU.",
         "The error, 0.03, is above that of PCA with 3 numbers (0.02).",
         "The scores and pictures use the weights of epoch 4, the best.",
         "It costs capacity, not correctness.",
