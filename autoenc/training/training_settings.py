@@ -41,7 +41,7 @@ class TrainingSettings:
         if self.snapshot_every is not None:
             return self.snapshot_every
         round_numbers = (digit * 10**power for power in count() for digit in (1, 2, 5))
-        return next(number for number in round_numbers if self.epochs <= MOST_SNAPSHOTS * number)
+        return int(next(number for number in round_numbers if self.epochs <= MOST_SNAPSHOTS * number))
 
     def severity(self, epoch: float) -> float:
         """The share of the noise's strength after `epoch` epochs, which may be a fraction.

@@ -134,7 +134,7 @@ def test_next_to_other_runs_every_other_image_is_drawn() -> None:
     assert grid(10, 10).thinned().images.shape[:2] == (10, 10)
 
     def mosaic(figure: Figure) -> int:
-        return max(np.asarray(image.get_array()).shape[0] for image in images(figure))
+        return max(len(np.asarray(image.get_array())) for image in images(figure))
 
     assert mosaic(drawn(lambda: large.own_figure(title="a title"))) > mosaic(draw(Panel("a", large)))
 
