@@ -133,10 +133,10 @@ def test_next_to_other_runs_every_other_image_is_drawn() -> None:
     assert line.thinned().images.shape[:2] == (1, 10)
     assert grid(10, 10).thinned().images.shape[:2] == (10, 10)
 
-    def mosaic(figure: Figure) -> int:
-        return max(len(np.asarray(image.get_array())) for image in images(figure))
-
-    assert mosaic(drawn(lambda: large.own_figure(title="a title"))) > mosaic(draw(Panel("a", large)))
+    half = 2 / 19  # the distance of two codes is 4 / 19
+    (whole,), (beside,) = (figure.axes for figure in (drawn(lambda: large.own_figure(title="a")), draw(large)))
+    assert whole.get_ylim() == pytest.approx((-2 - half, 2 + half))
+    assert beside.get_ylim() == pytest.approx((-2, 2 + 2 * half))
 
 
 def traversals(count: int = 3, steps: int = 5, **changed: Any) -> Traversals:
