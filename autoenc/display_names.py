@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -76,10 +77,43 @@ _UPSAMPLING = {
     "pixel_shuffle": "pixel shuffle",
 }
 
+_METRICS = {
+    "bce": "binary cross-entropy",
+    "denoising_gain_db": "denoising gain",
+    "denoising_gain_over_median_db": "denoising gain over a median filter",
+    "denoising_gain_unseen_db": "denoising gain on other noises",
+    "denoising_mse": "denoising error",
+    "elbo_nats": "ELBO",
+    "knn_accuracy": "k-NN accuracy",
+    "kmeans_accuracy": "k-means accuracy",
+    "mae": "mean absolute error",
+    "mse": "reconstruction error",
+    "nll_nats": "negative log-likelihood",
+    "psnr": "PSNR",
+    "reconstruction": "reconstruction loss",
+    "ssim": "SSIM",
+}
+_SWITCHES = {
+    "clip": "clipping",
+    "nesterov": "Nesterov momentum",
+    "residual": "residual connections",
+    "shuffle": "shuffling",
+    "tied": "tied weights",
+}
+"""What settings that are true or false switch on, if it is not their name."""
+
 
 def choice_label(group: str, name: str) -> str:
     """The display name of a choice of a config group: `VAE`; of a plugin, its name in words."""
     return CHOICES.get(group, {}).get(name, name.replace("_", " "))
+
+
+def metric_words(name: str) -> str:
+    """A metric, without its split, in words: `denoising error`, `ELBO`, `linear probe accuracy`."""
+    clean = name.removeprefix("denoising_")
+    if name not in _METRICS and clean in _METRICS:
+        return f"{_METRICS[clean]} of denoising"
+    return _METRICS.get(name, name.replace("_", " "))
 
 
 def setting_label(key: str, value: str) -> str:
@@ -90,15 +124,19 @@ def setting_label(key: str, value: str) -> str:
     value = value.strip("'\"")
     if key in _SETTINGS:
         return _SETTINGS[key](value)
+    if value.lower() in _WITH:
+        return _switch_label(key, value)
     if "." not in key and key != "seed":
         return choice_label(key, value)
     return f"{key.rpartition('.')[2].replace('_', ' ')} {value.replace('_', ' ')}"
 
 
 def value_label(key: str, value: str) -> str:
-    """The value of a setting next to its key: a choice in words, such as `ReLU`; any other value as it is typed."""
+    """The value of a setting next to its key: a choice or a switch in words, any other value as it is typed."""
     if key in _SETTINGS:
         return _SETTINGS[key](value.strip("'\""))
+    if value.lower() in _WITH:
+        return _switch_label(key, value)
     return choice_label(key, value) if key in CHOICES else value
 
 
@@ -108,12 +146,11 @@ def run_label(config: Mapping[str, Any]) -> str:
     `config` has a run's settings as plain values, as in its `config.yaml`. They need not be checked yet: a setting that
     is missing is left out.
     """
-    architecture, noise = _node(config, "architecture"), _node(config, "noise")
+    architecture = _node(config, "architecture")
     parts = [
         f"{choice_label('architecture', str(architecture.get('name', '')))} {_kind_label(config)}".strip(),
         f"code size {architecture['code_size']}" if "code_size" in architecture else "",
-        _dataset_label(_node(config, "dataset")),
-        "" if noise.get("name", "none") == "none" else _noise_label(noise),
+        *_data_labels(config),
     ]
     return ", ".join(filter(None, parts))
 
@@ -121,6 +158,21 @@ def run_label(config: Mapping[str, Any]) -> str:
 def training_line(config: Mapping[str, Any], *, continues: bool = False) -> str:
     """The first line of a run: `Training: MLP autoencoder, code size 16, on 8x8 digits` and a full stop."""
     return f"{'Continuing' if continues else 'Training'}: {run_label(config)}."
+
+
+def shared_data_label(configs: Iterable[Mapping[str, Any]]) -> str:
+    """The data set and the noise of runs, each if all runs share it: `on MNIST, Gaussian noise (std 0.3)`.
+
+    `configs` as in `run_label`.
+    """
+    labels = zip(*map(_data_labels, configs), strict=True)
+    return ", ".join(same[0] for same in labels if same[0] and len(set(same)) == 1)
+
+
+def _data_labels(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The data set and the noise; empty without one."""
+    noise = _node(config, "noise")
+    return _dataset_label(_node(config, "dataset")), "" if noise.get("name", "none") == "none" else _noise_label(noise)
 
 
 def _kind_label(config: Mapping[str, Any]) -> str:
@@ -167,12 +219,16 @@ def _hidden_label(value: str) -> str:
     return f"{'-'.join(widths)} units" if widths else "no hidden layer"
 
 
-def _residual_label(value: str) -> str:
-    return f"{'with' if value.lower() == 'true' else 'without'} residual connections"
+_WITH = {"true": "with", "false": "without"}
 
 
-def _limit_label(value: str) -> str:
-    return f"{int(value):,} images" if value.isdecimal() else "all images"
+def _switch_label(key: str, value: str) -> str:
+    name = key.rpartition(".")[2]
+    return f"{_WITH[value.lower()]} {_SWITCHES.get(name, name.replace('_', ' '))}"
+
+
+def _limit_label(value: str, *, images: str) -> str:
+    return f"{int(value):,} {images}" if value.isdecimal() else f"all {images}"
 
 
 _SETTINGS: Mapping[str, Callable[[str], str]] = {
@@ -180,7 +236,7 @@ _SETTINGS: Mapping[str, Callable[[str], str]] = {
     "architecture.code_activation": lambda value: f"{_ACTIVATIONS.get(value, value)} on the code",
     "architecture.hidden": _hidden_label,
     "architecture.hidden_sizes": _hidden_label,
-    "architecture.residual": _residual_label,
     "architecture.upsampling": lambda value: _UPSAMPLING.get(value, value),
-    "dataset.limit": _limit_label,
+    "dataset.limit": functools.partial(_limit_label, images="images"),
+    "dataset.test_limit": functools.partial(_limit_label, images="test images"),
 }

@@ -6,6 +6,6 @@ CLASS_COLORS = (
 )
 """Ten colours, none of them grey, which is for baselines.
 
-Found by a random search for the largest smallest distance in CAM02-UCS, and checked by a test: any two are at least 26
-apart, and at least 19 under full deuteranopia and protanopia, 15 under tritanopia.
+Found by a random search that enlarges the smallest distance between two of them in CAM02-UCS. A test checks them: any
+two are at least 26 apart, and at least 19 under full deuteranopia and protanopia, 15 under tritanopia.
 """

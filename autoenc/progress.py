@@ -89,6 +89,13 @@ def insist_on_output() -> None:
         raise error
 
 
+def log_to_terminal() -> None:
+    """Show what happens, without the news of libraries; a run's own logging is in conf/hydra/job_logging."""
+    logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
+    for library in ("matplotlib", "fontTools"):  # fontTools reports each glyph of a PDF
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
 class TerminalHandler(logging.Handler):
     """Shows log records as bare messages. A live bar replaces the lines of the epochs."""
 

@@ -68,12 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw what the command line names; returns the exit code."""
     names = [*SWEEPS, *SEARCHES, *RUNS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", default=names, help="only these")
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help="only this; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the names, with the time that they take")
     parser.add_argument("--redraw", action="store_true", help="train nothing; draw from the runs that have finished")
     parser.add_argument("overrides", nargs="*", help="for every training, such as device.threads=1")
     options = parser.parse_intermixed_args(arguments)
-    for name in options.only:
+    for name in options.only or names:
         if options.list:
             print(f"{name:24}{duration(name)}")
         else:

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from autoenc.display_names import CHOICES, choice_label, run_label, value_label
+from autoenc.display_names import (
+    CHOICES,
+    choice_label,
+    metric_words,
+    run_label,
+    shared_data_label,
+    value_label,
+)
 from tests.composed import composed_values
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -83,9 +90,32 @@ def test_a_config_that_is_not_checked_yet_is_described_as_far_as_it_goes(config:
         ("bottleneck", "gaussian", "VAE"),
         ("architecture.activation", "relu", "ReLU"),
         ("architecture.code_size", "3", "3"),
+        ("architecture.residual", "true", "with residual connections"),
         ("data_dir", "/data_1/my_images", "/data_1/my_images"),
         ("dataset", "a_plugin", "a plugin"),
     ],
 )
 def test_a_value_next_to_its_key_is_in_words_if_it_is_a_choice(key: str, value: str, expected: str) -> None:
     assert value_label(key, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mse", "reconstruction error"),
+        ("denoising_mse", "denoising error"),
+        ("denoising_psnr", "PSNR of denoising"),
+        ("elbo_nats", "ELBO"),
+        ("linear_probe_accuracy", "linear probe accuracy"),
+    ],
+)
+def test_a_metric_in_words(name: str, expected: str) -> None:
+    assert metric_words(name) == expected
+
+
+def test_what_all_runs_share_is_their_data_set_and_their_noise() -> None:
+    noisy = {"dataset": {"name": "mnist"}, "noise": {"name": "gaussian", "std": 0.3}}
+    assert shared_data_label([noisy, {**noisy, "seed": 1}]) == "on MNIST, Gaussian noise (std 0.3)"
+    assert shared_data_label([noisy, {**noisy, "noise": {"name": "none"}}]) == "on MNIST"
+    assert shared_data_label([noisy, {**noisy, "dataset": {"name": "digits"}}]) == "Gaussian noise (std 0.3)"
+    assert shared_data_label([{}]) == ""

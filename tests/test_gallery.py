@@ -42,6 +42,18 @@ def test_the_list_has_the_time_of_each_preset(gallery: ModuleType, capsys: pytes
     assert {line.split()[0] for line in lines if "on two cores" in line or "minute" in line} >= set(gallery.SWEEPS)
 
 
+def test_names_and_overrides_are_told_apart(gallery: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, list[str]]] = []
+
+    def draw(name: str, *, overrides: list[str], **_: bool) -> list[Path]:
+        drawn.append((name, overrides))
+        return []
+
+    monkeypatch.setattr(gallery, "draw", draw)
+    assert gallery.main(["--only", "code_size", "--only", "depth", "device.threads=1", "seed=1"]) == 0
+    assert drawn == [(name, ["device.threads=1", "seed=1"]) for name in ("code_size", "depth")]
+
+
 def test_a_picture_is_as_large_as_the_limit_allows(gallery: ModuleType, tmp_path: Path) -> None:
     plain = Image.new("RGB", (2000, 1000), "white")
     noisy = Image.fromarray(np.random.default_rng(0).integers(0, 256, (900, 1600, 3), np.uint8))

@@ -16,6 +16,7 @@ from autoenc.progress import (
     TrainingProgress,
     console,
     insist_on_output,
+    log_to_terminal,
     lost_output,
 )
 
@@ -142,3 +143,10 @@ def test_letters_that_the_terminal_lacks_are_escaped(
     TerminalHandler().emit(logging.makeLogRecord({"msg": "caf\xe9 \u2014", "levelno": logging.ERROR}))
     insist_on_output()
     assert content.getvalue().decode(encoding) == written + "\n"
+
+
+@pytest.mark.parametrize("library", ["fontTools", "matplotlib"])
+def test_commands_without_a_run_do_not_show_the_news_of_libraries(library: str) -> None:
+    logging.getLogger(library).setLevel(logging.NOTSET)
+    log_to_terminal()
+    assert logging.getLogger(library).level == logging.WARNING

@@ -21,7 +21,7 @@ from autoenc.command_line.shared_arguments import (
     positive,
     take_dataset_path,
 )
-from autoenc.progress import TerminalHandler
+from autoenc.progress import log_to_terminal
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.training.interruption import Interruption
@@ -124,7 +124,7 @@ def _folder(text: str) -> Path:
 
 
 def _apply(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
+    log_to_terminal()
     given = {name: value for name, value in vars(options).items() if value is not None}
     for name in _UNUSED[options.do]:
         if name in given:

@@ -12,7 +12,15 @@ from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import folders_among, folders_parser, positive
 from autoenc.comparison.columns import usual_metric
 from autoenc.comparison.difference_tables import difference_tables
-from autoenc.comparison.exports import all_columns, as_csv, as_json, check_destination, groups_as_csv, write_text
+from autoenc.comparison.exports import (
+    all_columns,
+    as_csv,
+    as_json,
+    check_destination,
+    check_folder,
+    groups_as_csv,
+    write_text,
+)
 from autoenc.comparison.grouping import Group, group_metrics, groups_by_seed, groups_of, without_seed
 from autoenc.comparison.keys import Keys, differing_settings
 from autoenc.comparison.ranking import Ranking, SortOrder, rank
@@ -128,7 +136,10 @@ def _compare(options: argparse.Namespace) -> int:
         write_report(ranking.records, options.html.expanduser().absolute(), title=title, metric=shown.metric)
     if options.slides is not None:
         metric = None if options.metric is None else shown.metric
-        draw_slides(ranking.records, options.slides.expanduser(), metric=metric, figure_format=options.figure_format)
+        folder = options.slides.expanduser()
+        draw_slides(ranking.records, folder, metric=metric, figure_format=options.figure_format)
+        if not _writes_to_standard_output(options):
+            console.print(f"slides: {folder}", soft_wrap=True, markup=False)
     insist_on_output()
     return 0
 
@@ -171,11 +182,15 @@ def _show(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) ->
             tables = []
         else:
             by_key.insert(0, Line("Key by key", "heading"))
-    if STANDARD_OUTPUT not in {options.csv, options.json, options.markdown}:
+    if not _writes_to_standard_output(options):
         print_tables(tables, metric=shown.metric, all_columns=shown.columns is not None, to=console)
         print_tables(by_key, metric=shown.metric, all_columns=True, to=console)
     if options.markdown is not None:
         _write(as_markdown([*tables, *by_key]), options.markdown)
+
+
+def _writes_to_standard_output(options: argparse.Namespace) -> bool:
+    return STANDARD_OUTPUT in {options.csv, options.json, options.markdown}
 
 
 def _metric(word: str | None, keys: Keys) -> str | None:
@@ -224,6 +239,8 @@ def _check_destinations(options: argparse.Namespace, records: Sequence[RunRecord
         if place in places:
             raise ConfigError(f"--{option}", f"{places[place]} is written there too", value=str(path))
         places[place] = f"--{option}"
+    if options.slides is not None:
+        check_folder(options.slides, option="--slides", records=records)
 
 
 def _export(options: argparse.Namespace, ranking: Ranking, shown: TableOptions) -> None:

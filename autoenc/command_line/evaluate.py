@@ -20,7 +20,7 @@ from autoenc.comparison.denoising_tables import denoising_tables
 from autoenc.comparison.exports import check_destination
 from autoenc.comparison.reasons import why_not_finished
 from autoenc.comparison.rendering import print_tables
-from autoenc.progress import TerminalHandler, console, insist_on_output, shown_path
+from autoenc.progress import console, insist_on_output, log_to_terminal, shown_path
 from autoenc.runs import RunRecord, read_run, read_runs
 from autoenc.settings import ConfigError, listed, nearest
 
@@ -91,7 +91,7 @@ def _parser() -> Parser:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
+    log_to_terminal()
     folders, overrides = _divided(options.words)
     values = _evaluation(overrides)
     records = _finished_runs(folders)

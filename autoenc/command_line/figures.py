@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from autoenc.command_line.exit_code import exit_code
 from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, Parser, take_dataset_path
-from autoenc.progress import TerminalHandler, console
+from autoenc.pictures import FigureFormat
+from autoenc.progress import console, log_to_terminal
 from autoenc.settings import ConfigError
 
 DESCRIPTION = """\
@@ -29,17 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "picture", nargs="*", default=[], metavar="PICTURE", help="loss_curves, codes, ... (default: all)"
     )
     parser.add_argument("--tsne", action="store_true", help="project long codes to a plane by t-SNE instead of PCA")
-    formats = ("png", "svg", "pdf")
-    parser.add_argument("--format", choices=formats, help="of the pictures' files (default: the run's figure_format)")
+    help_of_format = "of the pictures' files (default: the run's figure_format)"
+    parser.add_argument("--figure-format", choices=get_args(FigureFormat), help=help_of_format)
     devices = ("auto", "cpu", "cuda", "mps")
     parser.add_argument("--device", choices=devices, default="auto", help="where to compute (default: auto)")
     others, dataset_path = take_dataset_path(sys.argv[1:] if arguments is None else arguments)
-    options = parser.parse_intermixed_args(others)  # RUN --format pdf PICTURE
+    options = parser.parse_intermixed_args(others)  # RUN --figure-format pdf PICTURE
     return exit_code(lambda: _draw(options, dataset_path=dataset_path))
 
 
 def _draw(options: argparse.Namespace, *, dataset_path: str | None) -> int:
-    logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
+    log_to_terminal()
     from autoenc.comparison.sweep_results import compare_sweep, finished_runs
     from autoenc.experiment.run_pictures import redraw_run
     from autoenc.runs import SWEEP_FILE
@@ -59,11 +59,11 @@ def _draw(options: argparse.Namespace, *, dataset_path: str | None) -> int:
             projection=projection,
             device=options.device,
             dataset_path=dataset_path,
-            file_format=options.format,
+            file_format=options.figure_format,
         )
         for path in drawn:
             console.print(str(path), soft_wrap=True)
     if is_sweep:
-        page = compare_sweep(options.run, figure_format=options.format)
+        page = compare_sweep(options.run, figure_format=options.figure_format)
         console.print(str(page or "no run of this sweep has finished"), soft_wrap=True)
     return 0

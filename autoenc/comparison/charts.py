@@ -5,8 +5,6 @@ To add a chart, write its function here and add it to `CHARTS`.
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +15,10 @@ from autoenc.comparison.grouping import SEED, Group
 from autoenc.comparison.labels import metric_label, setting
 from autoenc.comparison.paired import paired_values
 from autoenc.comparison.ranking import baseline_name, better_direction, comparable_sections
-from autoenc.display_names import choice_label, setting_label
+from autoenc.comparison.row_charts import MOST_ROWS, dead_units, seconds_per_epoch
+from autoenc.display_names import choice_label, metric_words, setting_label
 from autoenc.evaluation.estimates import estimate
+from autoenc.evaluation.metric import is_logarithmic
 from autoenc.evaluation.metrics import DENOISING, find_metric
 from autoenc.runs import SPLITS, RunRecord
 
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 
     from autoenc.pictures.rows_by_setting import SettingRow
 
-MOST_ROWS = 40
 DENOISING_BASELINES = ("noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse")
 COLLAPSED = 0.9
-"""A run with an error of more than this share of the mean image's is shown next to it."""
+"""The error of the mean image is shown next to runs that have at least this share of it."""
 
 
 def chart(name: str, records: Sequence[RunRecord], *, metric: str, against: str | None) -> Drawing:
@@ -49,7 +48,8 @@ def chart(name: str, records: Sequence[RunRecord], *, metric: str, against: str 
 
 
 def _loss_curves(records: Sequence[RunRecord], **_: Any) -> Drawing:
-    from autoenc.pictures.loss_curves import Loss, loss_curves_by_run
+    from autoenc.pictures.loss_charts import Loss
+    from autoenc.pictures.losses_by_run import losses_by_run
 
     groups = counted_groups(records)
     histories = [(label, [copies[0].history for copies in group.draws.values()]) for label, group in groups]
@@ -57,7 +57,7 @@ def _loss_curves(records: Sequence[RunRecord], **_: Any) -> Drawing:
     losses = [Loss(run.unit("test.loss") or "loss", denoising="test.denoising_mse" in run.metrics) for run in runs]
 
     def draw(_: Sequence[Any], title: str) -> Figure:
-        return loss_curves_by_run(histories, losses=losses, title=title)
+        return losses_by_run(histories, losses=losses, title=title)
 
     return Drawing(title="Loss by epoch", items=[histories], draw=draw)
 
@@ -79,7 +79,7 @@ def _final_losses(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Dra
     def draw(some: Sequence[ScoreRow], title: str) -> Figure:
         return scores_by_run(some, metric_label=label, title=title, note=note, scale=scale)
 
-    return Drawing(title=f"Final {metric}{left_out}", items=rows, draw=draw)
+    return Drawing(title=f"Final {metric_words(metric)}{left_out}", items=rows, draw=draw)
 
 
 def _error_against(records: Sequence[RunRecord], *, metric: str, against: str | None) -> Drawing:
@@ -109,7 +109,7 @@ def _error_against(records: Sequence[RunRecord], *, metric: str, against: str | 
             scale=scale,
         )
 
-    return Drawing(title=f"{metric} against {_words(key)}", items=[points], draw=draw)
+    return Drawing(title=f"{_capitalized(metric_words(metric))} against {_words(key)}", items=[points], draw=draw)
 
 
 def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Drawing:
@@ -121,6 +121,7 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
     means = {name: found.mean for name, group in groups if (found := group.estimate(key)) is not None}
     if len(means) < 2 or any(group.varying != (SEED,) for _, group in groups):
         raise ValueError("it needs two settings whose runs differ only in their seed, with comparable scores")
+    unit = _unit(records, metric)
     best = (max if better_direction(metric) == "higher" else min)(means, key=means.__getitem__)
     reference = dict(groups)[best]
     rows = []
@@ -129,9 +130,10 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
         if len(values) > 1:
             found = estimate(values)
             half = found.half_width or 0.0
-            share = found.mean / means[best] if means[best] else math.nan
+            has_ratio = means[best] != 0 and not is_logarithmic(unit)
+            share = f"{found.mean / means[best]:+.1%}, " if has_ratio else ""
             chance = "more than chance" if abs(found.mean) > half else "may be chance"
-            text = f"{found.rounded}\n{share:+.1%}, {chance}"
+            text = f"{found.rounded}\n{share}{chance}"
             rows.append(SettingRow(name, found.mean, values, (found.mean - half, found.mean + half), text))
     if not rows:
         raise ValueError("it needs two seeds that two settings share")
@@ -144,66 +146,7 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
     def draw(some: Sequence[SettingRow], title: str) -> Figure:
         return rows_by_setting(some, label=f"difference in {label}", title=title, line=line, zero=True)
 
-    return Drawing(title=f"Difference in {metric} from {best}", items=rows, draw=draw)
-
-
-def _seconds_per_epoch(records: Sequence[RunRecord], **_: Any) -> Drawing:
-    from autoenc.pictures.rows_by_setting import SettingRow, rows_by_setting
-
-    seconds = {name: _epoch_seconds(group) for name, group in counted_groups(records)}
-    medians = {name: statistics.median(values) for name, values in seconds.items() if values}
-    if not medians:
-        raise ValueError("no run recorded the seconds of its epochs")
-    fastest = min(medians.values())
-    rows = [
-        SettingRow(name, median, seconds[name], None, f"{median:.3g} s\n{median / fastest:.2f} times the fastest")
-        for name, median in medians.items()
-    ]
-    line = (
-        "Median over the epochs of all seeds: training and validation, without evaluation and pictures. Faint: single "
-        "epochs. Runs that were trained at the same time slow each other."
-    )
-
-    def draw(some: Sequence[SettingRow], title: str) -> Figure:
-        return rows_by_setting(some, label="seconds per epoch", title=title, line=line, zero=True)
-
-    return Drawing(title="Seconds per epoch", items=rows[:MOST_ROWS], draw=draw)
-
-
-def _epoch_seconds(group: Group) -> list[float]:
-    found = [row.get("seconds") for record in group.records for row in record.history]
-    return [value for value in found if value is not None]
-
-
-def _dead_units(records: Sequence[RunRecord], **_: Any) -> Drawing:
-    from autoenc.pictures.rows_by_setting import SettingRow, rows_by_setting
-
-    rows = []
-    for name, group in counted_groups(records):
-        shares = [share for run, *_ in group.draws.values() if (share := _dead_share(run)) is not None]
-        if shares:
-            all_dead = sum(share == 1 for share in shares)
-            text = f"{statistics.mean(shares):.0%}\nall dead in {all_dead} of {len(shares)} runs"
-            rows.append(SettingRow(name, statistics.mean(shares), shares, None, text))
-    if not rows:
-        raise ValueError("no run counted its dead units")
-    line = (
-        "The share of the code's units that are dead: constant on the test images, or nearly so. Mark: mean over the "
-        "seeds. Faint: the single seeds; several can lie on one point."
-    )
-
-    def draw(some: Sequence[SettingRow], title: str) -> Figure:
-        label = "share of dead units of the code"
-        return rows_by_setting(some, label=label, title=title, line=line, zero=True)
-
-    return Drawing(title="Dead units of the code", items=rows[:MOST_ROWS], draw=draw)
-
-
-def _dead_share(record: RunRecord) -> float | None:
-    dead = (record.summary.get("health") or {}).get("dead_units") or {}
-    of_code = [count for layer, count in dead.items() if layer.split(" ")[0] == "code" and count is not None]
-    size = record.metrics.get("code_size")
-    return min(1.0, of_code[0] / size) if of_code and size else None
+    return Drawing(title=f"Difference in {metric_words(metric)} from {best}", items=rows, draw=draw)
 
 
 CHARTS: Mapping[str, Callable[..., Drawing]] = {
@@ -211,8 +154,8 @@ CHARTS: Mapping[str, Callable[..., Drawing]] = {
     "final_losses": _final_losses,
     "error_against": _error_against,
     "differences": _differences,
-    "seconds_per_epoch": _seconds_per_epoch,
-    "dead_units": _dead_units,
+    "seconds_per_epoch": seconds_per_epoch,
+    "dead_units": dead_units,
 }
 """By the name in `comparison.pictures`."""
 
@@ -257,8 +200,15 @@ def _comparability(records: Sequence[RunRecord], metric: str, *, shown: str = ""
 
 def _axis(records: Sequence[RunRecord], metric: str) -> tuple[str, str]:
     found = find_metric(f"test.{metric}")
-    units = (record.unit(f"test.{metric}") for record in records)
-    return metric_label(metric, unit=next(filter(None, units), "")), found.scale if found else "log"
+    return metric_label(metric, unit=_unit(records, metric)), found.scale if found else "log"
+
+
+def _unit(records: Sequence[RunRecord], metric: str) -> str:
+    return next(filter(None, (record.unit(f"test.{metric}") for record in records)), "")
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _words(key: str) -> str:

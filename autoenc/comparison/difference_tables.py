@@ -17,13 +17,12 @@ from autoenc.comparison.ranking import better_direction
 from autoenc.comparison.reasons import why_not_finished
 from autoenc.comparison.tables import Line, Table
 from autoenc.display_names import value_label
+from autoenc.evaluation.metric import is_logarithmic
 from autoenc.runs import RunRecord
 
 FIRST, SECOND = "first", "second"
 """The runs are named in the order in which they were given: which one is older is not known."""
 MISSING = "-"
-LOGARITHMIC = ("decibels", "nats")
-"""The first words of units in which a ratio means nothing: 20 dB is not twice 10 dB."""
 SINGLE_SEEDS = "These are single runs. To tell a difference from chance, train both with several seeds (seed=0,1,2)."
 
 
@@ -108,6 +107,6 @@ def _metric_row(old: RunRecord, new: RunRecord, key: str) -> tuple[list[str], st
         return [*shown, "", "", apart], ""
     direction = better_direction(key, unit=new.unit(key))
     better = "" if direction is None else SECOND if (change > 0) == (direction == "higher") else FIRST
-    has_ratio = before != 0 and not new.unit(key).startswith(LOGARITHMIC)
+    has_ratio = before != 0 and not is_logarithmic(new.unit(key))
     written = f"{change:+,.0f}" if float(change).is_integer() else f"{change:+.4g}"
     return [*shown, written, f"{change / abs(before):+.1%}" if has_ratio else "", ""], better

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoenc.comparison.formatting import as_typed
 from autoenc.comparison.grouping import SEED, Group, group_names, grouped, grouped_by_setting, have_several_seeds
+from autoenc.comparison.labels import split_words
 from autoenc.comparison.ranking import best_first
 from autoenc.runs import RunRecord
 
@@ -54,7 +55,7 @@ def representatives(records: Sequence[RunRecord], *, metric: str) -> list[tuple[
         seeds = best_first((run for run in runs if metric in run.metrics), metric) or runs[:1]
         median = seeds[(len(seeds) - 1) // 2]
         chosen = "median" if len(seeds) > 2 else "better"
-        which = f", seed {as_typed(median.settings.get(SEED))} ({chosen} of {len(seeds)} by {metric})"
+        which = f", seed {as_typed(median.settings.get(SEED))} ({chosen} of {len(seeds)} by {split_words(metric)})"
         found.append((name + (which if len(seeds) > 1 else ""), median))
     return found
 
@@ -67,4 +68,5 @@ def best_runs(
         return runs, ""
     measured = best_first((run for _, run in runs if metric in run.metrics), metric) or [run for _, run in runs]
     kept = {run.name for run in measured[:most]}
-    return [each for each in runs if each[1].name in kept], f", the {len(kept)} best of {len(runs)} by {metric}"
+    shown = [each for each in runs if each[1].name in kept]
+    return shown, f", the {len(kept)} best of {len(runs)} by {split_words(metric)}"

@@ -54,6 +54,20 @@ def check_destination(path: Path, *, option: str, records: Sequence[RunRecord]) 
     return place
 
 
+def check_folder(path: Path, *, option: str, records: Sequence[RunRecord]) -> Path:
+    """The absolute path, if files may be written into this folder, which need not exist.
+
+    Raises:
+        ConfigError: it is a run's folder or in one, or it is a file.
+    """
+    place = path.expanduser().absolute()
+    is_other = place.exists() and not place.is_dir()
+    problem = "it is not a folder" if is_other else _problem_inside(place, records)
+    if problem:
+        raise ConfigError(option, problem, value=str(path))
+    return place
+
+
 def _problem_with(place: Path, records: Sequence[RunRecord]) -> str | None:
     if place.is_dir():
         return "it is a folder; name a file"
@@ -61,11 +75,18 @@ def _problem_with(place: Path, records: Sequence[RunRecord]) -> str | None:
         return "it is neither a file nor a stream that takes text"
     if not place.parent.is_dir():
         return f"there is no folder {place.parent}"
+    if place.name in SWEEP_FILES:
+        return "a sweep has a file of this name; choose another"
+    return _problem_inside(place.parent, records)
+
+
+def _problem_inside(place: Path, records: Sequence[RunRecord]) -> str | None:
+    """Whether a folder, which may not exist yet, is a run's or in one."""
     runs = {record.path.resolve() for record in records}
-    for folder in (place.parent.resolve(), *place.parent.resolve().parents):
+    for folder in (place.resolve(), *place.resolve().parents):
         if folder in runs or sum((folder / name).is_file() for name in RUN_FILES) > 1:
             return f"{folder} is the folder of a run; choose another place"
-    return "a sweep has a file of this name; choose another" if place.name in SWEEP_FILES else None
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

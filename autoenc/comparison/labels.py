@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from autoenc.display_names import setting_label
+from autoenc.display_names import metric_words, setting_label
 from autoenc.evaluation.metrics import DENOISING, find_metric
 
 
 def metric_label(name: str, *, unit: str) -> str:
-    """The label of an axis: a metric, what a denoising error is between, and the first words of the unit.
+    """The label of an axis: a metric in words, what a denoising error is between, and the first words of the unit.
 
     `denoising_gain_db` is not measured on the noise of the run.
     """
@@ -20,7 +20,14 @@ def metric_label(name: str, *, unit: str) -> str:
     between = "from the noisy input to the clean image" if is_denoising else ""
     brief = re.split("[,:;]", unit, maxsplit=1)[0]
     explained = ", ".join(part for part in (between, brief) if part)
-    return f"{name}: {explained}" if explained else name
+    words = metric_words(name)
+    return f"{words}: {explained}" if explained else words
+
+
+def split_words(metric: str) -> str:
+    """A metric with its split in words: `test denoising error`."""
+    split, _, name = metric.partition(".")
+    return f"{split} {metric_words(name)}"
 
 
 def setting(config: Mapping[str, Any], key: str) -> Any:

@@ -122,10 +122,15 @@ def _check_records(records: Sequence[RunRecord], *, settings: ComparisonSettings
     if "error_against" in settings.pictures:
         for record in records:
             check_comparison(record.config, settings=settings)
+    check_measured(records, metric, option="comparison.metric")
+
+
+def check_measured(records: Sequence[RunRecord], metric: str, *, option: str) -> None:
+    """Refuse a metric that no run has on its test split."""
     if all(f"test.{metric}" not in record.metrics for record in records):
         names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test."))
         measured = ", ".join(name.removeprefix("test.") for name in names)
-        raise ConfigError("comparison.metric", f"no run measured it; they have {measured}", value=metric)
+        raise ConfigError(option, f"no run measured it on the test split; they have {measured}", value=metric)
 
 
 def check_comparison(config: Mapping[str, Any], *, settings: ComparisonSettings) -> None:

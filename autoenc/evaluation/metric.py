@@ -21,6 +21,12 @@ DENOISING = "denoising_"
 
 FROM_NOISY_TO_CLEAN = "from the noisy input to the clean image"
 """The part of their units that tells them from errors on clean images."""
+LOGARITHMIC_UNITS = ("decibel", "nats")
+
+
+def is_logarithmic(unit: str) -> bool:
+    """Whether numbers of this unit are logarithms, whose ratios mean nothing: 20 dB is not twice 10 dB."""
+    return any(word in unit.lower() for word in LOGARITHMIC_UNITS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,8 @@ from autoenc.experiment.run_page import write_run_page
 from autoenc.experiment.run_scores import units_of
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, FigureFormat, draw_pictures
-from autoenc.pictures.loss_curves import Loss, draw_loss_curves
+from autoenc.pictures.loss_charts import Loss
+from autoenc.pictures.loss_curves import draw_loss_curves
 from autoenc.pictures.subject import Subject
 from autoenc.progress import console
 from autoenc.runs import RunDirectory

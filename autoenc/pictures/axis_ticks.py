@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from autoenc.evaluation.metric import is_logarithmic
 from autoenc.pictures.page import SMALL, text_width
 
 FEWEST, MOST = 4, 9  # labelled ticks of a value axis
@@ -24,7 +25,6 @@ SETTING_ROOM = 0.05  # at both ends of the axis of a setting
 APART = 12  # pixels between the labels of a horizontal axis
 
 LOG_SCALE = "log scale"
-LOGARITHMIC_UNITS = ("decibel", "nats")  # logarithms already: their ratios mean nothing
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def value_axis(
     if not len(values):
         values, scale = np.array([0.0, 1.0]), "linear"
     low, high = float(values.min()), float(values.max())
-    linear = scale == "linear" or any(word in unit.lower() for word in LOGARITHMIC_UNITS)
+    linear = scale == "linear" or is_logarithmic(unit)
     ends = [low, high, *(end for end in intervals if linear or low <= 0 or end > 0)]
     positive, low, high = low > 0, min(ends), max(ends)
     if linear or not positive:

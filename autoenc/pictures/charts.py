@@ -13,7 +13,7 @@ from autoenc.pictures.page import DPI, LABEL, SMALL, Page, block_height, line_he
 from autoenc.pictures.panels import SPACE, Corner
 
 TRAINING_LINE, VALIDATION_LINE, BASELINE_LINE = "--", "-", ":"
-BASELINE_COLOR = "#6b6b6b"
+TRAINING_COLOR, VALIDATION_COLOR, TEST_COLOR, BASELINE_COLOR = "#3f90da", "#d55e00", "#12355b", "#6b6b6b"
 """The lines in every picture. Test errors, which are drawn instead of validation errors, are solid like these."""
 
 FOOT = line_height(SMALL) + line_height(LABEL) + SPACE
@@ -60,10 +60,10 @@ def chart_axes(
     return axes
 
 
-def draw_ring(axes: Axes, x: float, y: float, *, color: str) -> None:
-    """A ring around the best point."""
+def draw_ring(axes: Axes, x: float, y: float, *, color: str, label: str) -> None:
+    """A ring around a point, such as the best."""
     style: dict[str, Any] = {"markersize": 15, "markerfacecolor": "none", "markeredgewidth": 2.2}
-    axes.plot(x, y, "o", color=color, label="best", zorder=3, **style)
+    axes.plot(x, y, "o", color=color, label=label, zorder=3, **style)
 
 
 def write_in_middle(axes: Axes, text: str) -> None:

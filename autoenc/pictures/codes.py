@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 MOST, MOST_EMBEDDED = 10_000, 2000  # codes: projected, and by t-SNE, whose time grows faster than their number
-COLLAPSE = "the variance of their posterior means is at most 0.01, so they hardly depend on the image"
 FEWEST_EMBEDDED = 10  # t-SNE looks at the neighbours of each code
 PERPLEXITY = 30.0
 HEIGHTS = {1: 860, 2: 760, 3: 560}  # of the axes, by how many stand side by side in a single row
@@ -95,9 +94,12 @@ class Codes(PlacedCodesPicture):
 
 def _collapse(subject: Subject) -> list[str]:
     """A sentence on the collapsed entries of a variational model's code, if there are any."""
+    from autoenc.models.bottlenecks.variational import ACTIVE_VARIANCE
+
+    why = f"the variance of their posterior means is at most {ACTIVE_VARIANCE}, so they hardly depend on the image"
     collapsed, size = int(subject.collapsed_entries.sum()), subject.model.bottleneck.code_size
     which = f"All {size}" if collapsed == size else f"{collapsed} of {size}"
-    return [f"{which} entries of the code have collapsed: {COLLAPSE}."] if collapsed else []
+    return [f"{which} entries of the code have collapsed: {why}."] if collapsed else []
 
 
 def _embedded(codes: Tensor, finite: Tensor) -> PlacedCodes:

@@ -97,15 +97,21 @@ Row = tuple[str, list[NDArray[np.float64]]]
 
 
 def _rows(pictures: Sequence[ErrorByClass]) -> list[Row]:
-    """All images, then the classes by falling median, averaged over the panels; without those that have no images."""
+    """All images, then the classes, the hardest first; without those that have no images."""
     names = shared_names([picture.class_names for picture in pictures])
     rows = []
     for index, name in enumerate(names):
         errors = [picture.errors[picture.labels == index] for picture in pictures]
         if any(len(part) for part in errors):
             rows.append(_row(name, errors))
-    rows.sort(key=lambda row: -np.nan_to_num(np.array(row[1])[:, 2], nan=np.inf).mean())
+    rows.sort(key=lambda row: -_hardness(row[1]))
     return [_row("all", [picture.errors for picture in pictures]), *rows]
+
+
+def _hardness(quantiles: Sequence[NDArray[np.float64]]) -> float:
+    """The median error, averaged over the panels that have one; infinite if none has."""
+    medians = [each[2] for each in quantiles if np.isfinite(each[2])]
+    return float(np.mean(medians)) if medians else np.inf
 
 
 def _row(name: str, errors: Sequence[NDArray[Any]]) -> Row:

@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 
 from autoenc.evaluation.estimates import Estimate, estimate
 from autoenc.pictures.axis_ticks import number, setting_axis, value_axis
-from autoenc.pictures.charts import LineLabel, chart_axes, names_height
+from autoenc.pictures.charts import (
+    BASELINE_COLOR,
+    BASELINE_LINE,
+    TRAINING_LINE,
+    VALIDATION_LINE,
+    LineLabel,
+    chart_axes,
+    names_height,
+)
 from autoenc.pictures.class_colors import look
-from autoenc.pictures.page import FRAME, MARGIN, SMALL, wrapped
+from autoenc.pictures.page import MARGIN, SMALL, wrapped
 from autoenc.pictures.panels import panel_page
 
 WIDTH, HEIGHT = 1400 - 2 * MARGIN, 640  # the least height: the chart grows with the names of the series
@@ -27,7 +35,7 @@ SEEDS = (
     "seeds."
 )
 BASELINES = " Dotted: baselines on test."
-DOTS = (":", (0, (1, 3)), (0, (1, 1, 4, 1)), (0, (1, 1, 1, 1, 4, 1)))
+DOTS = (BASELINE_LINE, (0, (1, 3)), (0, (1, 1, 4, 1)), (0, (1, 1, 1, 1, 4, 1)))
 """The dots of several baselines."""
 MOST_SERIES = 20
 
@@ -65,7 +73,7 @@ def error_by_setting(
     left_out = f"The {MOST_SERIES} lowest of {len(every)} lines." if len(every) > MOST_SERIES else ""
     explained = " ".join(filter(None, [_line(series) + (BASELINES if baselines else ""), left_out, note]))
     for dots, (name, errors) in zip(itertools.cycle(DOTS), baselines.items(), strict=False):
-        series.append(_Series(name, _finite(errors), np.zeros((0, 2)), FRAME, "", dots))
+        series.append(_Series(name, _finite(errors), np.zeros((0, 2)), BASELINE_COLOR, "", dots))
     names = [line.label for line in series]
     found = np.concatenate([part for line in series for part in (line.test, line.train)])  # (N, 2)
     settings = np.unique(found[:, 0]).tolist()
@@ -106,7 +114,7 @@ class _Series(NamedTuple):
     train: NDArray[np.float64]
     color: str
     marker: str
-    dots: Any = ":"
+    dots: Any = BASELINE_LINE
     """Of a baseline."""
 
     @property
@@ -120,7 +128,10 @@ class _Series(NamedTuple):
         if not self.marker:
             axes.plot(*self.test.T, color=self.color, linestyle=self.dots, linewidth=3, label=self.name)
             return
-        splits = (("train", self.train, "--", 0.7, "white"), ("test", self.test, "-", 1.0, self.color))
+        splits = (
+            ("train", self.train, TRAINING_LINE, 0.7, "white"),
+            ("test", self.test, VALIDATION_LINE, 1.0, self.color),
+        )
         for split, points, dashes, alpha, face in splits:
             style: dict[str, Any] = {"color": self.color, "markersize": 8, "markerfacecolor": face}
             means = _estimates(points)

@@ -1,4 +1,4 @@
-"""How many kernel weights reach each pixel of an upsampling: the reason for checkerboards."""
+"""How many kernel weights reach each pixel of an upsampling: the cause of checkerboards."""
 
 from __future__ import annotations
 

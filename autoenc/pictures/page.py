@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.transforms import Affine2D
+from matplotlib.transforms import Affine2D, Bbox
 from numpy.typing import NDArray
 
 from autoenc.runs import write_atomically
@@ -74,14 +73,16 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write the figure as `.png`, `.svg` or `.pdf`, whole or not at all; OSError leaves an older file as it was."""
+def save(figure: Figure, path: Path, *, part: Bbox | None = None) -> None:
+    """Write the figure as `.png`, `.svg` or `.pdf`, whole or not at all; OSError leaves an older file as it was.
+
+    `part` is a rectangle in inches, which may be larger than the figure; None for the figure itself.
+    """
     content = io.BytesIO()
     FigureCanvasAgg(figure)
     kind = path.suffix.removeprefix(".")
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph of a PDF
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # the same figure is the same file
-    figure.savefig(content, format=kind, dpi=DPI, metadata=undated.get(kind))
+    figure.savefig(content, format=kind, dpi=DPI, metadata=undated.get(kind), bbox_inches=part)
     write_atomically(path, content.getvalue())
 
 

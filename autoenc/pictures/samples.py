@@ -40,19 +40,12 @@ MOST_ABOVE = 5  # panels: up to so many have one of their two blocks above the o
 ACROSS = 8  # images in a row
 
 OF_ITSELF = -0.5 * math.log(2 * math.pi * math.e)  # nats: the mean log-density of numbers from N(0, 1) under N(0, 1)
-COLLAPSED_ENTRIES = (
-    "Collapsed entries of a code (the variance of the posterior mean over the test images is at most 0.01) are N(0, 1) "
-    "whatever the image. They are drawn from N(0, 1), and the numbers leave them out, unless all are collapsed."
-)
-
+COLLAPSED_ENTRIES = "Collapsed entries of a code are drawn from N(0, 1), and the likelihood leaves them out."
 
 LINE = (
-    "Variety: the mean distance of two samples, relative to that of two test images; 0 if all samples are alike. "
-    "Nearest: the distance of a sample to the nearest test image, relative to that of a test image to the nearest "
-    "other one. Well above 1, samples are unlike any test image; blurred ones are near to many. Likelihood: mean "
-    "log-likelihood of the test images' codes, in nats per dimension. Codes that are distributed as N(0, I) have "
-    f"{number(OF_ITSELF)} under N(0, I). A higher number means that they crowd near the origin, a lower one that they "
-    "lie elsewhere. Codes of variational models are sampled from their posteriors."
+    "Variety: the distance between samples; nearest: from a sample to the nearest test image; both relative to test "
+    "images. Likelihood: of the test images' codes, in nats per dimension; codes that are distributed as N(0, I) have "
+    f"{number(OF_ITSELF)} under N(0, I)."
 )
 
 
@@ -107,8 +100,7 @@ class Samples(Picture):
         varying = deviations > LEAST_DEVIATION * deviations.amax()
         if not varying.any():
             return None
-        variational = subject.model.bottleneck.variational
-        collapsed = subject.collapsed_entries if variational else torch.zeros_like(varying)
+        collapsed = subject.collapsed_entries
         counted = varying if collapsed.all() else varying & ~collapsed
         mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[counted]
         mixture = _fitted(((fitted_on.double() - mean)[:, counted] / scale).numpy())

@@ -13,8 +13,16 @@ from matplotlib.figure import Figure
 
 from autoenc.evaluation.estimates import estimate
 from autoenc.pictures.axis_ticks import number, plain, value_axis
-from autoenc.pictures.charts import row_axes, row_layout, write_column
-from autoenc.pictures.page import FRAME, GRID, MARGIN, SMALL, line_height, text_width
+from autoenc.pictures.charts import (
+    BASELINE_COLOR,
+    TEST_COLOR,
+    TRAINING_COLOR,
+    VALIDATION_COLOR,
+    row_axes,
+    row_layout,
+    write_column,
+)
+from autoenc.pictures.page import GRID, MARGIN, SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 
 WIDTH = 1400 - 2 * MARGIN
@@ -48,9 +56,9 @@ class ScoreRow(NamedTuple):
 
 
 LOOKS = {
-    "train": ("\N{WHITE UP-POINTING TRIANGLE}", "^", "#d55e00"),
-    "validation": ("\N{WHITE SQUARE}", "s", "#3f90da"),
-    "test": ("\N{BLACK CIRCLE}", "o", "#12355b"),
+    "train": ("\N{WHITE UP-POINTING TRIANGLE}", "^", TRAINING_COLOR),
+    "validation": ("\N{WHITE SQUARE}", "s", VALIDATION_COLOR),
+    "test": ("\N{BLACK CIRCLE}", "o", TEST_COLOR),
 }
 """Of each split the marker as a letter, the marker, and the colour."""
 
@@ -94,7 +102,7 @@ def scores_by_run(
     axes.hlines(range(len(rows)), *axes.get_xlim(), color=GRID, linewidth=0.8)
     for place, row in enumerate(rows):
         for name, value in row.baselines.items():
-            axes.plot(value, place, baselines[name][1], color=FRAME, markersize=13)
+            axes.plot(value, place, baselines[name][1], color=BASELINE_COLOR, markersize=13)
     for index, split in enumerate(splits):
         _plot(axes, found[split], split=split, lower=APART * (index - (len(splits) - 1) / 2) if several else 0.0)
         right = left + WIDTH - sum(widths[index + 1 :])

@@ -162,7 +162,7 @@ def _draw_trials(axes: Axes, across: Sequence[float], tried: Sequence[Tried], *,
     style: dict[str, Any] = {"s": 70, "edgecolors": "white", "linewidths": 0.8, "zorder": 3, "label": "finished"}
     axes.scatter(across, values, c=np.linspace(0, 1, len(tried)), cmap=_COLORS, **style)
     best = int(np.nanargmax(values) if higher_is_better else np.nanargmin(values))
-    draw_ring(axes, across[best], values[best], color=BEST)
+    draw_ring(axes, across[best], values[best], color=BEST, label="best")
     worst = axes.get_ylim()[0 if higher_is_better else 1]
     for state, (marker, color) in _LOST.items():
         places = [place for place, trial in zip(across, tried, strict=True) if trial.state == state]

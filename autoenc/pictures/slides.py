@@ -7,12 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from autoenc.pictures.page import DPI
+from autoenc.pictures.page import DPI, save
 from autoenc.pictures.panels import pixels_of
 from autoenc.runs import write_atomically
 
@@ -43,13 +42,13 @@ def save_slides(figures: Sequence[Figure], folder: Path, *, name: str, figure_fo
     folder.mkdir(parents=True, exist_ok=True)
     numbers = [f"-{number}" for number in range(1, len(figures) + 1)] if len(figures) > 1 else [""]
     for figure, number in zip(figures, numbers, strict=True):
-        content = io.BytesIO()
+        path = folder / f"{name}{number}.{figure_format}"
         if figure_format == "png":
+            content = io.BytesIO()
             _slide(figure).save(content, format="png")
+            write_atomically(path, content.getvalue())
         else:
-            FigureCanvasAgg(figure)
-            figure.savefig(content, format=figure_format, dpi=DPI, bbox_inches=_shape(figure))
-        write_atomically(folder / f"{name}{number}.{figure_format}", content.getvalue())
+            save(figure, path, part=_shape(figure))
     written = {f"{name}{number}.{figure_format}" for number in numbers}
     for older in folder.glob(f"{name}*.{figure_format}"):
         if older.name not in written and re.fullmatch(rf"{name}(-\d+)?", older.stem):

@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 ZEROS, HOYER = "#8fb8de", "#12355b"
-LEAST_RANGE = 1e-6  # over the images, of the largest code: an entry that varies less is not alive
 THICKNESS = 0.36  # of a bar, in rows
 
 LINE = (
     "Mean over the clean test images, layer by layer from the image to the code. Light: the share of activations that "
     "are exactly 0. Dark: Hoyer's sparsity of the activations: 0 if all are equally large, 1 if only one is not 0; "
-    "normal random numbers have 0.2. An entry of the code is alive if it is not the same for all images."
+    "normal random numbers have 0.2. An entry of the code is dead if it is the same for all images, or nearly so."
 )
 
 
@@ -57,6 +56,7 @@ class Sparsity(Picture):
         """Measure each nonlinearity of the encoder, and the code, on the clean test images."""
         from autoenc.evaluation.batches import batches
         from autoenc.evaluation.health.activations import observed
+        from autoenc.pictures.subject import finite
 
         layers: tuple[str, ...] = ()
         totals: NDArray[np.float64] = np.zeros(4)
@@ -66,14 +66,13 @@ class Sparsity(Picture):
             totals = totals + np.array([_sums(activation.values.flatten(1)) for activation in observation.activations])
         zeros, entries, sparsities, defined = totals.T
         codes = subject.codes(subject.splits.test.images)  # (N, code_size)
-        varying = codes.amax(0) - codes.amin(0) > LEAST_RANGE * codes.abs().amax()
         with np.errstate(invalid="ignore"):
             return cls(
                 layers=layers,
                 zeros=zeros / entries,
                 hoyer=sparsities / defined,
                 code_size=codes.shape[1],
-                alive=int((varying & ~subject.collapsed_entries).sum()),
+                alive=int((~_dead(finite(codes)) & ~subject.collapsed_entries).sum()),
                 codes=len(codes),
                 zero_codes=int((codes == 0).all(1).sum()),
             )
@@ -108,6 +107,16 @@ class Sparsity(Picture):
         for index, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
             _draw(row_axes(page, layout, panel=index, corner=corner, scale=scale), panel.picture)
         return page.figure
+
+
+def _dead(codes: Tensor) -> Tensor:
+    """Which entries of the codes (N, code_size) are dead, as the health report counts them, bool (code_size,)."""
+    from autoenc.evaluation.health.units import UnitStatistics, dead
+
+    codes = codes.double()
+    variances, squares = codes.var(0, correction=0), codes.square().mean(0)
+    units = UnitStatistics(name="code", variances=variances, mean_squares=squares, saturation=None)
+    return dead(units) | ~variances.isfinite()  # without finite codes
 
 
 def _sums(values: Tensor) -> tuple[float, float, float, float]:

@@ -1,10 +1,10 @@
-"""Checkerboards: the spectrum of a decoder's images, where they show as peaks, their pixels, and their reason."""
+"""Checkerboards: the spectrum of a decoder's images, where they show as peaks, their pixels, and their cause."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,6 +18,7 @@ from autoenc.pictures.kernel_overlap import draw_overlap, overlap_counts, overla
 from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture
+from autoenc.pictures.power_spectrum import checkerboard, power_spectrum
 from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 LEAST_SIDE = 24  # of an image: in a smaller one, the window's spectrum is wider than the distance to the neighbours
-SIZE = 64  # frequencies each way of the spectrum of an image up to this size; of larger ones as many as reach
-NEIGHBOUR = 1 / 16  # how far from a frequency its neighbours are, in cycles a pixel
 
 MOST = 2000  # test images
 RANDOM_CODES = 500
@@ -40,18 +39,12 @@ NAMES = ("originals", "reconstructions", "untrained decoder")
 COLORS = (BASELINE_COLOR, "#12355b", "#d55e00")
 DASHES = (BASELINE_LINE, "-", "-.")
 LINE = (
-    "Mean power of each frequency in clean test images, in their reconstructions, and in random codes that the "
-    "untrained decoder decodes, each relative to its own mean. Right: the mean over the other direction. Overlaps that "
-    "repeat every second pixel leave peaks at 1/2, every fourth at 1/4. Checkerboard: how far the power at (1/2, 0), "
-    "(0, 1/2) and (1/2, 1/2) is above that of the neighbours, 1/16 away; 0 where the spectrum is smooth."
+    "Mean power of each frequency, relative to the picture's own mean; right: averaged over the other direction. "
+    "Checkerboard: how far the power at 1/2 is above that of its neighbours; 0 where the spectrum is smooth."
 )
 CROP = 16  # pixels each way
 CROPS = ("a test image", "reconstruction", "untrained decoder")
-PIXELS = (
-    f"Second row: {CROP} x {CROP} pixels from the middle of an image, enlarged, those of the untrained decoder with "
-    "stretched contrast; and how many kernel weights reach each pixel in the decoder's last upsampling. Where the "
-    "numbers differ, so does the brightness, until training has evened it out."
-)
+PIXELS = f"Second row: the {CROP} x {CROP} pixels in the middle; and how many kernel weights reach each pixel."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -235,12 +228,14 @@ def _draw_profiles(
 
 
 def _draw_pixels(page: Page, picture: Spectrum, *, corner: Corner, layout: _Layout) -> None:
-    """The second row of a panel: three crops, and the overlap of the kernels."""
+    """The second row of a panel: three crops and, of a decoder with convolutions, the overlap of the kernels."""
     scale = layout.side // CROP
     for name, crop, left in zip(CROPS, as_pixels(picture.crops), layout.lefts, strict=False):
         place = corner.left + left
         page.text(name, x=place + layout.side / 2, y=corner.top, size=SMALL, horizontal="center")
         page.image(crop, left=place + (layout.side - scale * CROP) // 2, top=corner.top + layout.head, scale=scale)
+    if not picture.overlap.size:
+        return
     left = corner.left + layout.lefts[-1]
     page.text(f"weights that reach a pixel: {overlap_words(picture.overlap)}", x=left, y=corner.top, size=SMALL)
     draw_overlap(page, picture.overlap, box=Box(left, corner.top + layout.head, layout.side, layout.side))
@@ -254,50 +249,3 @@ def _crop(images: Tensor) -> Tensor:
 
 def _signed(number: float) -> str:
     return f"{number:+.1f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(number) else "undefined"
-
-
-def power_spectrum(images: NDArray[Any]) -> NDArray[np.float64]:
-    """The mean power of each frequency of images (N, C, H, W), (F, F), from 0 upwards as `numpy.fft` has them.
-
-    The mean of each channel of each image (weighted by the window) is subtracted. A Hann window over the whole image
-    keeps its edges from showing up as frequencies. The squared magnitudes of the discrete Fourier transform are divided
-    by the sum of the window's squares: white noise has its variance at every frequency. The transform is padded with
-    zeros to F, the next multiple of 64 that is not below the image's longer side, so that 1/4 and 1/2 cycles a pixel
-    are among its frequencies, k / F. The first axis is the vertical frequency.
-    """
-    height, width = images.shape[2:]
-    size = SIZE * -(-max(height, width) // SIZE)
-    # Hann windows without the zeros at their ends, which would leave out a row.
-    window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
-    power = np.zeros((size, size))
-    for image in images:  # one by one: the padded transforms of all would not fit the memory
-        pixels = image.astype(np.float64)
-        means = (pixels * window).sum((1, 2), keepdims=True) / window.sum()
-        transformed = np.fft.fft2((pixels - means) * window, s=(size, size))
-        power += (transformed.real**2 + transformed.imag**2).mean(0)
-    return np.asarray(power / (len(images) * (window**2).sum()), dtype=np.float64)
-
-
-def checkerboard(power: NDArray[np.float64]) -> float:
-    """How far a power spectrum (F, F) sticks out at half the sampling frequency, in decibels.
-
-    At each of (1/2, 0), (0, 1/2) and (1/2, 1/2) cycles a pixel: 10 log10 of the power there, less the mean of 10 log10
-    of the power at the eight neighbours that are 1/16 away in one direction or in both. The mean of the three. An
-    upsampling by two whose kernels overlap unevenly multiplies the picture with a pattern of period two (Odena et al.
-    2016), which copies its low frequencies to these three places. The neighbours lie symmetrically, so that a spectrum
-    whose logarithm is linear over this distance has 0. One that falls steeply up to 1/2, beyond which it rises again,
-    has a little less than 0: compare with the originals' number.
-
-    Returns:
-        Decibels; NaN without power at one of these frequencies or their neighbours.
-    """
-    size = len(power)
-    half, steps = size // 2, round(NEIGHBOUR * size) * np.array([-1, 0, 1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        decibels = 10 * np.log10(power)
-        excesses = []
-        for row, column in ((half, 0), (0, half), (half, half)):
-            block = decibels[np.ix_((row + steps) % size, (column + steps) % size)]  # (3, 3), the frequency within
-            excesses.append(block[1, 1] - (block.sum() - block[1, 1]) / 8)
-    mean = float(np.mean(excesses))
-    return mean if np.isfinite(mean) else float("nan")

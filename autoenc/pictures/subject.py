@@ -89,7 +89,7 @@ class Subject:
         Bool (code_size,), on the CPU; False for other models.
         """
         if not self.model.bottleneck.variational:
-            return torch.zeros(self.finite_test_codes.shape[1], dtype=torch.bool)
+            return torch.zeros(self.model.bottleneck.code_size, dtype=torch.bool)
         return ~active_units(finite(torch.cat([output.code.float().cpu() for output in self.test_outputs()])))
 
     @property

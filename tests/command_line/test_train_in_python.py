@@ -154,7 +154,7 @@ def test_a_preset_s_settings_are_in_the_config(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize("node", ["hydra_logging", "job_logging"])
-def test_messages_of_matplotlib_are_not_shown_as_ours(
+def test_messages_of_libraries_are_not_shown_as_ours(
     node: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = composed()
@@ -163,5 +163,6 @@ def test_messages_of_matplotlib_are_not_shown_as_ours(
     HydraConfig.instance().set_config(config)
     configure_logging(config, node=node)
     logging.getLogger("matplotlib.font_manager").info("generated new fontManager")
+    logging.getLogger("fontTools.subset").info("name pruned")
     logging.getLogger("autoenc").info("ours")
     assert capsys.readouterr().out == "ours\n"

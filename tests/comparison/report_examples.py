@@ -135,7 +135,8 @@ def save_map(run: RunRecord, *, cells: int = 20, side: int = 28, channels: int =
         images=images.astype(np.float16), across=across, up=up,
     )  # fmt: skip
     generator = np.random.default_rng(0)
-    values = {"class_names": DIGITS, "axis_labels": ["code 1", "code 2"], "notes": []}
+    names = [*DIGITS, "a", "b"]
+    values = {"class_names": names, "axis_labels": ["code 1", "code 2"], "notes": []}
     places = generator.normal(0, 1, (points, 2)).astype(np.float32)
-    labels = generator.integers(0, 10, points)
+    labels = generator.integers(0, len(names), points)
     save_arrays(run.path / "figures" / "codes.npz", values, points=places, labels=labels)

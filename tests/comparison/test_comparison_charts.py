@@ -38,7 +38,7 @@ def seeds(kind: str, *scores: float, **changes: Any) -> list[RunRecord]:
 def test_differences_are_paired_by_seed_from_the_best_setting() -> None:
     runs = [*seeds("conv", 0.1, 0.2, 0.3), *seeds("mlp", 0.11, 0.22, 0.33)]
     drawing = made("differences", runs)
-    assert drawing.title == "Difference in mse from convolutional"
+    assert drawing.title == "Difference in reconstruction error from convolutional"
     (row,) = drawing.items
     assert row.values == pytest.approx([0.01, 0.02, 0.03])
     half = 4.302653 * 0.01 / 3**0.5  # Student's t with two degrees of freedom
@@ -58,6 +58,7 @@ def test_the_best_of_a_metric_whose_higher_values_are_better_is_the_highest() ->
     (row,) = made("differences", runs, metric="psnr").items
     assert row.name == "MLP"
     assert row.mark == pytest.approx(-5)
+    assert row.text.splitlines()[1] == "more than chance"  # decibels are logarithms: no percentage
 
 
 @pytest.mark.parametrize("runs", [seeds("conv", 0.1, 0.2), [*seeds("conv", 0.1), *seeds("mlp", 0.2)]])
@@ -113,7 +114,7 @@ def test_of_very_many_settings_the_best_are_shown() -> None:
     runs = [record(str(number), {"mse": 1.0 + number}, architecture__code_size=number) for number in range(100)]
     drawing = made("final_losses", runs)
     assert [row.name for row in drawing.items] == [str(number) for number in range(40)]
-    assert drawing.title == "Final mse, the 40 best of 100 by test.mse"
+    assert drawing.title == "Final reconstruction error, the 40 best of 100 by test reconstruction error"
 
 
 def test_an_axis_that_shows_the_noise_needs_no_note_that_the_noise_differs() -> None:
@@ -123,7 +124,7 @@ def test_an_axis_that_shows_the_noise_needs_no_note_that_the_noise_differs() -> 
         for std in (0.1, 0.2)
     ]
     drawing = made("error_against", runs, metric="denoising_mse", against="noise.std")
-    assert drawing.title == "denoising_mse against noise std"
+    assert drawing.title == "Denoising error against noise std"
     (points,) = drawing.items
     assert [(point.series, point.x) for point in points] == [("MLP", 0.1), ("MLP", 0.2)]
     drawn = figure(drawing)

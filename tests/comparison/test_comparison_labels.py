@@ -22,6 +22,10 @@ from autoenc.comparison.labels import labels, metric_label
             ],
             ["ReLU, 128 units", "sigmoid, 128-64 units"],
         ),
+        (
+            [["architecture.tied=false", "architecture.batch_norm=True"], ["architecture.tied=true"]],
+            ["without tied weights, with batch norm", "with tied weights"],
+        ),
         ([["architecture=my_plugin"]], ["my plugin"]),
         ([["a.code_size=2", "seed=0"], ["a.code_size=8", "seed=0"]], ["code size 2", "code size 8"]),
         (
@@ -32,6 +36,7 @@ from autoenc.comparison.labels import labels, metric_label
         ([[]], ["the run"]),
         ([["architecture.hidden=[]"], ["architecture.hidden=[256,64]"]], ["no hidden layer", "256-64 units"]),
         ([["dataset.limit=1000"], ["dataset.limit=null"]], ["1,000 images", "all images"]),
+        ([["dataset.test_limit=1000"], ["dataset.test_limit=null"]], ["1,000 test images", "all test images"]),
         ([["+a.b=1"], ["+a.b=2"]], ["b 1", "b 2"]),
     ],
 )
@@ -42,14 +47,18 @@ def test_a_job_is_called_by_what_distinguishes_it(overrides: list[list[str]], ex
 @pytest.mark.parametrize(
     ("name", "unit", "label"),
     [
-        ("mse", "squares, pixels in [0, 1]", "mse: squares"),
-        ("denoising_mse", "squares, pixels", "denoising_mse: from the noisy input to the clean image, squares"),
+        ("mse", "squares, pixels in [0, 1]", "reconstruction error: squares"),
+        (
+            "denoising_mse",
+            "squares, pixels",
+            "denoising error: from the noisy input to the clean image, squares",
+        ),
         (
             "denoising_gain_db",
             "decibels over nothing: 10 log10",
-            "denoising_gain_db: decibels over nothing",
+            "denoising gain: decibels over nothing",
         ),
-        ("knn_accuracy", "accuracy: fitted to at most 50 images", "knn_accuracy: accuracy"),
+        ("knn_accuracy", "accuracy: fitted to at most 50 images", "k-NN accuracy: accuracy"),
         ("loss", "", "loss"),
     ],
 )

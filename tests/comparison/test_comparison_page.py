@@ -21,9 +21,9 @@ from autoenc.command_line.figures import main as figures_main
 from autoenc.comparison.charts import chart
 from autoenc.comparison.page import ComparedPicture, ComparisonSettings, check_comparison, draw_comparison
 from autoenc.comparison.sweep_results import compare_sweep, finished_runs
-from autoenc.pictures import PICTURES, loss_curves, picture_class
+from autoenc.pictures import PICTURES, losses_by_run, picture_class
 from autoenc.pictures.codebook import Codebook
-from autoenc.pictures.loss_curves import Loss
+from autoenc.pictures.loss_charts import Loss
 from autoenc.pictures.page import house_style
 from autoenc.runs import RunRecord, Sweep, SweepJob, read_runs, read_sweep, write_sweep
 from autoenc.settings import ConfigError
@@ -125,7 +125,8 @@ def test_charts_of_denoisers_have_their_baseline_and_say_what_is_not_comparable(
     lines = {line.get_label(): line for line in figure("error_against", *runs).axes[0].get_lines()}
     assert list(np.asarray(lines["best linear denoiser"].get_ydata())) == [0.03, 0.03]
     assert "PCA" not in lines  # it does not denoise
-    label = "denoising_mse: from the noisy input to the clean image, mean over pixels of the squared error (log scale)"
+    label = "denoising error: from the noisy input to the clean image, "
+    label += "mean over pixels of the squared error (log scale)"
     assert " ".join(figure("final_losses", *runs).axes[0].get_xlabel().split()) == label
     for name in ("error_against", "final_losses"):
         for records, remarked in ((runs, False), ([*runs, noisier], True)):
@@ -191,13 +192,15 @@ def test_numbers_that_cannot_be_drawn_leave_a_picture_out(tmp_path: Path, caplog
 def test_a_metric_that_was_not_measured_is_a_mistake(tmp_path: Path) -> None:
     records = read_runs([make_run(tmp_path / "run")])
     settings = dataclasses.replace(SETTINGS, pictures=("final_losses",))
-    with pytest.raises(ConfigError, match=r"comparison.metric=psnr: no run measured it; they have mse, loss"):
+    with pytest.raises(
+        ConfigError, match=r"comparison.metric=psnr: no run measured it on the test split; they have mse, loss"
+    ):
         draw_comparison(records, settings=settings, metric="psnr", title="", path=tmp_path / "page.png")
 
 
 def test_loss_curves_know_which_runs_denoise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = Mock(wraps=loss_curves.loss_curves_by_run)
-    monkeypatch.setattr(loss_curves, "loss_curves_by_run", drawing)
+    drawing = Mock(wraps=losses_by_run.losses_by_run)
+    monkeypatch.setattr(losses_by_run, "losses_by_run", drawing)
     history = ({"epoch": 1, "train/loss": 0.5},)
     records = [
         record("plain", {"mse": 0.5}, history=history),
@@ -211,9 +214,9 @@ def test_loss_curves_know_which_runs_denoise(tmp_path: Path, monkeypatch: pytest
 def test_seeds_are_drawn_as_one_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from autoenc.pictures import error_by_setting, loss_curves, scores_by_run
+    from autoenc.pictures import error_by_setting, scores_by_run
 
-    charts = {"loss_curves_by_run": loss_curves, "scores_by_run": scores_by_run, "error_by_setting": error_by_setting}
+    charts = {"losses_by_run": losses_by_run, "scores_by_run": scores_by_run, "error_by_setting": error_by_setting}
     spies = {name: Mock(wraps=getattr(module, name)) for name, module in charts.items()}
     for name, module in charts.items():
         monkeypatch.setattr(module, name, spies[name])
@@ -231,11 +234,12 @@ def test_seeds_are_drawn_as_one_setting(
         assert compare_sweep(tmp_path) == tmp_path / "comparison.png"
     drawn = {name: spy.call_args.args[0] for name, spy in spies.items()}
     names = ["conv, code size 2 (3 seeds)", "conv, code size 4 (3 seeds)", "mlp, code size 2 (1 seed)"]
-    assert {name: len(seeds) for name, seeds in drawn["loss_curves_by_run"]} == dict(zip(names, (3, 3, 1), strict=True))
+    assert {name: len(seeds) for name, seeds in drawn["losses_by_run"]} == dict(zip(names, (3, 3, 1), strict=True))
     found = {row.name: tuple(seed["test"] for seed in row.seeds) for row in drawn["scores_by_run"]}
     assert found == dict(zip(names, errors.values(), strict=True))
     assert {(point.series, point.x) for point in drawn["error_by_setting"]} == {("conv", 2), ("conv", 4), ("mlp", 2)}
-    assert "conv, code size 2, seed 2 (median of 3 by test.mse) has no numbers of the picture 'codebook'" in caplog.text
+    chosen = "conv, code size 2, seed 2 (median of 3 by test reconstruction error)"
+    assert f"{chosen} has no numbers of the picture 'codebook'" in caplog.text
     assert "mlp, code size 2 has no numbers" in caplog.text
 
 
@@ -321,9 +325,39 @@ def test_compare_writes_slides_of_any_runs_and_of_a_sweep_what_it_compares(
     assert {path.name for path in Path("both").iterdir()} == {"final_losses.png", "loss_curves.png"}
     assert compare_main([str(tmp_path / "sweep"), "--slides", "one", "--figure-format", "svg"]) == 0
     assert [path.name for path in Path("one").iterdir()] == ["final_losses.svg"]
+    assert "slides: one" in capsys.readouterr().out
     assert compare_main([str(tmp_path / "c"), "--slides", "none"]) == 2
     assert "error: --slides=none: no run has finished" in capsys.readouterr().err
     assert not Path("none").exists()
+
+
+@pytest.mark.parametrize("inside", ["run", "run/figures", "run/figures/new", "run/config.yaml"])
+def test_slides_do_not_go_into_a_run(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str], inside: str
+) -> None:
+    make_run(Path("run"))
+    Path("run", "figures").mkdir()
+    Path("run", "figures", "loss_curves.png").write_text("of the run")
+    assert compare_main(["run", "--slides", inside]) == 2
+    assert f"error: --slides={inside}: " in capsys.readouterr().err
+    assert [path.name for path in Path("run", "figures").iterdir()] == ["loss_curves.png"]
+
+
+def test_slides_of_a_metric_without_a_split_or_of_nothing_are_refused(
+    tmp_path: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(Path("sweep") / "a")
+    write_sweep(
+        Path("sweep"),
+        Sweep({"a": SweepJob("a", "a", (), "")}, {**dataclasses.asdict(SETTINGS), "pictures": ["differences"]}),
+    )
+    assert compare_main(["sweep", "--slides", "slides", "--metric", "parameters"]) == 2
+    assert "error: --metric=parameters: no run measured it on the test split; they have " in capsys.readouterr().err
+    assert compare_main(["sweep", "--slides", "slides"]) == 2
+    assert "error: --slides=slides: these runs have no numbers for any of the pictures: differences" in (
+        capsys.readouterr().err
+    )
+    assert not Path("slides").exists()
 
 
 def test_a_sweep_draws_slides_in_the_format_of_its_runs(tmp_path: Path) -> None:

@@ -52,6 +52,6 @@ def test_the_difference_is_printed_whole() -> None:
     assert "Environment: no difference" in text
     text = tables_printed(difference_tables(old, lost))
     assert "second: lost (failed: raised: OSError: full)" in text
-    assert ["dataset.limit", "null", "7"] in [line.split() for line in text.splitlines()]
+    assert ["dataset.limit", "all", "images", "7", "images"] in [line.split() for line in text.splitlines()]
     assert "Metrics: second has none" in text
     assert "test.mse" not in text

@@ -366,15 +366,18 @@ def test_before_printing_the_page_takes_the_width_of_the_paper_and_nothing_goes_
 def test_classes_have_their_names_and_colours_on_the_map(page: Page) -> None:
     page.go_to("map")
     page.wait("return document.querySelector('.codes') !== null")
-    assert sorted(page.texts("#map .class-name")) == list("0123456789")
+    assert sorted(page.texts("#map .class-name")) == list("0123456789ab")
     boxes = page.run(
         "return [...document.querySelectorAll('#map .class-name')].map(e => e.getBBox()).map(b => [b.x, b.y, b.width])"
     )
     pairs = [(one, other) for one in boxes for other in boxes if one is not other]
     assert all(abs(one[0] - other[0]) > one[2] or abs(one[1] - other[1]) > 12 for one, other in pairs)
-    strokes = [each.value_of_css_property("stroke") for each in page.all("#map .codes:not(.edge)")]
+    fills = [each.value_of_css_property("fill") for each in page.all("#map .codes:not(.edge)")]
     wanted = [tuple(int(color[place : place + 2], 16) for place in (1, 3, 5)) for color in CLASS_COLORS]
-    assert strokes == [f"rgb({red}, {green}, {blue})" for red, green, blue in wanted]
+    colors = [f"rgb({red}, {green}, {blue})" for red, green, blue in wanted]
+    assert fills == [*colors, *colors[:2]]
+    marks = [str(each.get_attribute("d")) for each in page.all("#map .classes .swatch path")]
+    assert len(set(zip(fills, marks, strict=True))) == 12  # the eleventh class has the first colour and another mark
 
 
 def test_choices_have_their_display_names_and_no_option_of_a_command_is_named(page: Page) -> None:

@@ -11,14 +11,13 @@ import pytest
 from matplotlib.colors import to_hex
 
 from autoenc.palette import CLASS_COLORS
-from autoenc.pictures import applied_pictures, gradients, loss_curves, scores_by_run, sparsity, spectrum
+from autoenc.pictures import applied_pictures, gradients, scores_by_run, sparsity, spectrum
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.page import FRAME
 from tests.pictures.color_vision import VISIONS, as_seen, ciecam02, least_distance
 
 LEAST = {"normal": 26.0, "protanopia": 19.0, "deuteranopia": 19.0, "tritanopia": 15.0}
 PAIRS = {
-    "loss curves": (loss_curves.TRAIN, loss_curves.VALIDATION),
     "gradients": (gradients.BEFORE, gradients.AFTER),
     "sparsity": (sparsity.ZEROS, sparsity.HOYER),
     "splits": tuple(color for _, _, color in scores_by_run.LOOKS.values()),

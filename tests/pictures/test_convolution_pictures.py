@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,8 @@ from autoenc.models.bottlenecks.bottleneck import Plain
 from autoenc.pictures.kernel_overlap import overlap_counts
 from autoenc.pictures.matrix import Matrix
 from autoenc.pictures.page import MOST_PAGE_WIDTH
-from autoenc.pictures.spectrum import Spectrum, checkerboard, power_spectrum
+from autoenc.pictures.power_spectrum import checkerboard, power_spectrum
+from autoenc.pictures.spectrum import Spectrum
 from tests.pictures.pages import all_of, check_layout, draw
 from tests.pictures.subjects import images_of, measured, subject_from, subject_of
 
@@ -167,6 +170,9 @@ def test_pixels_before_and_after_training_and_the_overlap_are_shown() -> None:
     assert len(found.findobj(FigureImage)) == 6
     assert "weights that reach a pixel: uneven, 1 to 4" in all_of(found)
     assert found.bbox.width <= MOST_PAGE_WIDTH
+    assert "weights that reach" not in all_of(
+        draw(replace(shown, overlap=np.zeros((0, 0), dtype=np.int64)))
+    )  # no convolutions
     assert len(draw(picture()).findobj(FigureImage)) == 3  # the numbers of an earlier run
 
 

@@ -114,6 +114,12 @@ def test_the_hardest_class_stands_first() -> None:
     assert [text.get_text().split("\n")[0] for text in axes.get_yticklabels()] == ["all", "cat", "dog"]
 
 
+def test_a_class_that_a_panel_lacks_is_sorted_by_the_others() -> None:
+    only_cats = errors(errors=errors().errors[:101], labels=np.zeros(101, dtype=int))
+    (axes,) = draw(Panel("a", errors()), Panel("b", only_cats)).axes
+    assert [text.get_text().split("\n")[0] for text in axes.get_yticklabels()] == ["all", "cat", "dog"]
+
+
 def test_of_a_thousand_classes_the_hardest_and_the_easiest_are_shown() -> None:
     labels = np.arange(2000) % 1000
     names = tuple(f"class {index}" for index in range(1000))

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from autoenc.pictures import loss_curves
 from autoenc.pictures.axis_ticks import number
 from autoenc.pictures.image_pixels import DENOISING_ERROR
-from autoenc.pictures.loss_curves import MOST_HEIGHT, Loss, Row, draw_loss_curves, loss_curves_by_run
+from autoenc.pictures.loss_charts import Loss, Row
+from autoenc.pictures.loss_curves import draw_loss_curves
+from autoenc.pictures.losses_by_run import MOST_HEIGHT, losses_by_run
 from autoenc.pictures.page import FRAME
 from tests.pictures.pages import all_of, check_layout, drawn, extent, written
 
@@ -66,7 +68,7 @@ def of_run(monkeypatch: pytest.MonkeyPatch) -> Draw:
 def by_run(*histories: tuple[str, Sequence[Row]], units: Sequence[str] = ()) -> Figure:
     losses = [Loss(unit) for unit in units or [UNIT] * len(histories)]
     single = [(name, [history]) for name, history in histories]
-    return drawn(lambda: loss_curves_by_run(single, losses=losses, title="a title"))
+    return drawn(lambda: losses_by_run(single, losses=losses, title="a title"))
 
 
 # One run
@@ -242,7 +244,7 @@ def test_other_units_have_charts_of_their_own() -> None:
 def test_losses_of_denoisers_have_a_chart_of_their_own() -> None:
     losses = [PLAIN, Loss(UNIT, denoising=True)]
     histories = [("plain", [falling(0.02)]), ("denoiser", [falling(0.03)])]
-    figure = drawn(lambda: loss_curves_by_run(histories, losses=losses, title="a title"))
+    figure = drawn(lambda: losses_by_run(histories, losses=losses, title="a title"))
     labels = [" ".join(axes.get_ylabel().split()) for axes in figure.axes]
     assert labels == [f"{UNIT} (log scale)", f"denoising error: {UNIT} (log scale)"]
     assert DENOISING_ERROR in all_of(figure)
@@ -265,7 +267,7 @@ def test_runs_without_a_history_are_refused() -> None:
 def test_seeds_have_a_mean_and_a_band() -> None:
     seeds = [rows(0.4, 0.2, 0.1, validation=[0.5, 0.3, 0.2]), rows(0.6, 0.4, validation=[0.7, 0.5])]
     histories = [("conv (2 seeds)", seeds), ("mlp (1 seed)", [rows(0.9, 0.8)])]
-    figure = drawn(lambda: loss_curves_by_run(histories, losses=[Loss(UNIT)] * 2, title="a title"))
+    figure = drawn(lambda: losses_by_run(histories, losses=[Loss(UNIT)] * 2, title="a title"))
     assert lines(figure)["conv (2 seeds)"] == pytest.approx(np.array([[1, 0.6], [2, 0.4]]))  # the epochs of both
     (band,) = figure.axes[0].collections
     corners = np.asarray(band.get_paths()[0].vertices).tolist()
@@ -279,7 +281,7 @@ def test_seeds_have_a_mean_and_a_band() -> None:
 def test_the_onset_of_overfitting_of_each_setting_has_a_ring() -> None:
     overfits = rows(0.5, 0.4, 0.3, 0.2, 0.1, validation=[0.6, 0.5, 0.6, 0.7, 0.8])
     figure = by_run(("small", overfits), ("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45])))
-    assert [points.tolist() for name, points in lines(figure).items() if name == "best"] == [[[2, 0.5]]]
+    assert [points.tolist() for name, points in lines(figure).items() if name == "overfitting"] == [[[2, 0.5]]]
     assert "Ring: overfitting begins" in all_of(figure)
     assert "small 0.8000, overfits after epoch 2" in all_of(figure)
     assert "Ring" not in all_of(by_run(("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45]))))
@@ -291,7 +293,7 @@ def test_seeds_that_overfit_are_counted_if_their_mean_does_not() -> None:
     falls = rows(0.5, 0.4, 0.3, 0.2, validation=[2.0, 1.5, 1.0, 0.5])
 
     def of_seeds(*seeds: Sequence[Any]) -> str:
-        return all_of(drawn(lambda: loss_curves_by_run([("conv", seeds)], losses=[PLAIN], title="a title")))
+        return all_of(drawn(lambda: losses_by_run([("conv", seeds)], losses=[PLAIN], title="a title")))
 
     assert "2 of 3 seeds overfit after epochs 2 and 3" in of_seeds(later, overfits, falls)
     assert "1 of 2 seeds overfits after epoch 2" in of_seeds(overfits, falls)

@@ -149,7 +149,7 @@ def normal(count: int, size: int, *, seed: int = 0) -> Tensor:
 
 def test_codes_that_are_normal_are_as_likely_as_they_can_be(coded: Coded) -> None:
     decoded = coded(normal(3000, 3), normal(2000, 3, seed=1))
-    picture = measured(Samples, pixel_subject())
+    picture = measured(Samples, pixel_subject(3))
     assert picture.prior_log_likelihood == pytest.approx(OF_ITSELF, abs=0.03)
     assert picture.mixture_log_likelihood == pytest.approx(OF_ITSELF, abs=0.05)
     assert picture.mixture == "a mixture of 10 Gaussians with full covariances, fitted to 3,000 training codes"
@@ -188,7 +188,7 @@ def test_a_number_that_never_varies_stays_and_does_not_count(coded: Coded) -> No
 
     train, test = normal(500, 2), normal(300, 2, seed=1)
     decoded = coded(with_seven(train), with_seven(test))
-    picture = measured(Samples, pixel_subject())
+    picture = measured(Samples, pixel_subject(3))
     assert (decoded[1][:, 2] == 7).all()
     assert picture.prior_log_likelihood == pytest.approx(OF_ITSELF, abs=0.1)
     assert picture.mixture_log_likelihood == pytest.approx(OF_ITSELF, abs=0.2)
@@ -204,7 +204,7 @@ def test_a_number_that_never_varies_stays_and_does_not_count(coded: Coded) -> No
 )
 def test_the_mixture_is_as_large_as_the_codes_allow(coded: Coded, count: int, size: int, expected: str) -> None:
     coded(normal(count, size), normal(30, size, seed=1))
-    picture = measured(Samples, pixel_subject(train=count, test=30))
+    picture = measured(Samples, pixel_subject(size, train=count, test=30))
     assert picture.mixture == expected
 
 

@@ -15,6 +15,7 @@ from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.evaluation.scores import measure
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks import BOTTLENECKS
+from autoenc.models.bottlenecks.bottleneck import Plain
 from autoenc.models.layers import TiedLinear
 from autoenc.models.losses.pixel_means import MeanSquaredError
 from autoenc.pictures.codebook import Codebook
@@ -35,7 +36,7 @@ def flat_decoder(code_size: int, *, pixels: int = PIXELS, shape: tuple[int, ...]
 
 
 def model_of(*encoder: nn.Module, code_size: int) -> AutoEncoder:
-    return AutoEncoder(nn.Sequential(*encoder), flat_decoder(code_size))
+    return AutoEncoder(nn.Sequential(*encoder), flat_decoder(code_size), bottleneck=Plain(code_size=code_size))
 
 
 def fill(tensor: Tensor | None, value: float | Tensor) -> None:
@@ -286,6 +287,13 @@ def test_entries_of_the_code_that_are_alive_and_codes_of_zeros_are_counted() -> 
     collapsed = measured(Sparsity, subject)
     assert (collapsed.alive, collapsed.zero_codes) == (0, 60)
     assert collapsed.remark == "the code has collapsed: none of its entries depends on the image"
+
+
+def test_an_entry_that_hardly_varies_is_dead_as_in_the_health_report() -> None:
+    subject = pixel_subject(3)
+    with torch.no_grad():
+        next(iter(subject.model.encoder.parameters()))[0] *= 1e-4
+    assert measured(Sparsity, subject).alive == 2
 
 
 def test_collapsed_entries_of_a_variational_code_are_not_alive() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from autoenc.pictures.charts import spread
+from autoenc.pictures.charts import BASELINE_COLOR, BASELINE_LINE, TRAINING_COLOR, VALIDATION_COLOR, spread
 from autoenc.pictures.error_by_setting import Point, error_by_setting
 from autoenc.pictures.scores_by_run import ScoreRow, scores_by_run
 from tests.pictures.pages import all_of, check_layout, drawn, written
@@ -61,7 +61,8 @@ def test_points_by_series_and_means_of_runs_with_the_same_setting() -> None:
     assert "means over 1 to 2 seeds" in all_of(figure).replace("\n", " ")
     assert {"conv 0.1000", "mlp 0.5000", "PCA 0.1500"} <= set(written(figure))
     styles = {str(line.get_label()): line.get_linestyle() for line in figure.axes[0].lines}
-    assert styles["PCA"] == ":"
+    assert styles["PCA"] == BASELINE_LINE
+    assert {str(line.get_label()): line.get_color() for line in figure.axes[0].lines}["PCA"] == BASELINE_COLOR
     assert styles["median"] != styles["PCA"]  # two baselines can be told apart
     assert "Dotted: baselines" in all_of(figure)
     assert figure.axes[0].get_yscale() == "log"
@@ -130,6 +131,12 @@ def test_a_row_a_run_in_the_order_given() -> None:
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["second", "first"]
     check_layout(figure)
+
+
+def test_splits_have_the_colours_of_the_loss_curves() -> None:
+    figure = scores(("a", {"train": 0.02, "validation": 0.03, "test": 0.04}))
+    colors = {str(line.get_label()): line.get_color() for line in figure.axes[0].lines}
+    assert (colors["train"], colors["validation"]) == (TRAINING_COLOR, VALIDATION_COLOR)
 
 
 def test_a_split_that_no_run_has_is_left_out() -> None:

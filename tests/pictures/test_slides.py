@@ -61,6 +61,7 @@ def test_vector_slides_have_the_shape_of_a_slide_and_keep_their_images(tmp_path:
     assert float(box[0]) / float(box[1]) == pytest.approx(16 / 9, rel=1e-3)
     assert "<image" in text
     assert (tmp_path / "codes.pdf").read_bytes().startswith(b"%PDF")
+    assert b"CreationDate" not in (tmp_path / "codes.pdf").read_bytes()  # the same figure is the same file
 
 
 def test_text_that_would_get_small_is_not_readable() -> None:

@@ -172,11 +172,13 @@ function aroundCells(map, column, row) {
 
 // The codes of the test images.
 
+const CODE_SIZE = 2.6;
+
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-/** A path for each class: points of no length with round ends. */
+/** A path for each class, of its marks. */
 function codeMarks(map, box) {
   const bytes = bytesOf(map.points);
   const labels = bytesOf(map.labels);
@@ -185,7 +187,7 @@ function codeMarks(map, box) {
   labels.forEach((label, point) => {
     const x = box.left + (places.getUint16(4 * point, true) / 65535) * box.width;
     const y = box.top + (1 - places.getUint16(4 * point + 2, true) / 65535) * box.height;
-    paths[label] += `M${x.toFixed(1)} ${y.toFixed(1)}h0`;
+    paths[label] += `M${x.toFixed(1)} ${y.toFixed(1)}${markPath(classLook(label)?.mark ?? 0, CODE_SIZE)}`;
   });
   const drawn = paths.map((path, label) => ({ path, label })).filter(({ path }) => path);
   const dots = drawn.flatMap(({ path, label }) => [
@@ -195,8 +197,10 @@ function codeMarks(map, box) {
   return [...dots, ...classNames(map, labels, places, box)];
 }
 
+/** As in the pictures (`class_colors.look`): 70 pairs of a colour and a mark, then grey. */
 function classLook(label) {
-  return { color: `color-${label % COLORS}`, mark: 0 };
+  const [turn, color] = [Math.floor(label / COLORS), label % COLORS];
+  return turn < MARKS ? { color: `color-${color}`, mark: (color + turn) % MARKS } : null;
 }
 
 /** The name of each class at the median of its codes; a name that would cover another moves down. */
@@ -234,5 +238,5 @@ function mapNote(map) {
   const grid = `Decoded ahead of time at ${map.columns} \u00d7 ${map.rows} codes.`;
   if (!map.points) return grid;
   const drawn = map.pointsInside.toLocaleString("en-US");
-  return `${grid} Dots: the codes (of variational models, the posterior means) of ${drawn} test images by class, of ${map.pointsOf.toLocaleString("en-US")}; ${plural(map.pointsDrawn - map.pointsInside, "code")} of these lie outside this map.`;
+  return `${grid} Marks: the codes (of variational models, the posterior means) of ${drawn} test images by class, of ${map.pointsOf.toLocaleString("en-US")}; ${plural(map.pointsDrawn - map.pointsInside, "code")} of these lie outside this map.`;
 }

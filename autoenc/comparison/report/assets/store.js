@@ -175,16 +175,19 @@ function swatch(look) {
   );
 }
 
-/** A mark about the origin. */
+/** A mark around the origin, or around the point to which a path has moved. */
 function markPath(mark, size) {
-  const s = size;
+  const at = (share) => (share * size).toFixed(2);
+  const lines = (...ends) => ends.map(([right, down]) => `l${at(right)} ${at(down)}`).join("");
+  const from = (right, down) => `m${at(right)} ${at(down)}`;
+  const third = 2 / 3;
   switch (mark) {
-    case 1: return `M0 ${-s}L${s} ${s * 0.8}H${-s}Z`;
-    case 2: return `M${-s * 0.85} ${-s * 0.85}H${s * 0.85}V${s * 0.85}H${-s * 0.85}Z`;
-    case 3: return `M0 ${-s * 1.15}L${s * 1.15} 0L0 ${s * 1.15}L${-s * 1.15} 0Z`;
-    case 4: return `M0 ${s}L${s} ${-s * 0.8}H${-s}Z`;
-    case 5: return `M${-s / 3} ${-s}H${s / 3}V${-s / 3}H${s}V${s / 3}H${s / 3}V${s}H${-s / 3}V${s / 3}H${-s}V${-s / 3}H${-s / 3}Z`;
-    case 6: return `M${-s} ${-s * 0.4}L${-s * 0.4} ${-s}L0 ${-s * 0.55}L${s * 0.4} ${-s}L${s} ${-s * 0.4}L${s * 0.55} 0L${s} ${s * 0.4}L${s * 0.4} ${s}L0 ${s * 0.55}L${-s * 0.4} ${s}L${-s} ${s * 0.4}L${-s * 0.55} 0Z`;
-    default: return `M${-s} 0A${s} ${s} 0 1 0 ${s} 0A${s} ${s} 0 1 0 ${-s} 0Z`;
+    case 1: return `${from(0, -1)}${lines([1, 1.8], [-2, 0])}z`;
+    case 2: return `${from(-0.85, -0.85)}${lines([1.7, 0], [0, 1.7], [-1.7, 0])}z`;
+    case 3: return `${from(0, -1.15)}${lines([1.15, 1.15], [-1.15, 1.15], [-1.15, -1.15])}z`;
+    case 4: return `${from(0, 1)}${lines([1, -1.8], [-2, 0])}z`;
+    case 5: return `${from(-1 / 3, -1)}${lines([third, 0], [0, third], [third, 0], [0, third], [-third, 0], [0, third], [-third, 0], [0, -third], [-third, 0], [0, -third], [third, 0])}z`;
+    case 6: return `${from(-1, -0.4)}${lines([0.6, -0.6], [0.4, 0.45], [0.4, -0.45], [0.6, 0.6], [-0.45, 0.4], [0.45, 0.4], [-0.6, 0.6], [-0.4, -0.45], [-0.4, 0.45], [-0.6, -0.6], [0.45, -0.4])}z`;
+    default: return `${from(-1, 0)}a${at(1)} ${at(1)} 0 1 0 ${at(2)} 0a${at(1)} ${at(1)} 0 1 0 ${at(-2)} 0z`;
   }
 }
