@@ -130,7 +130,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="psnr",
-            unit="decibels, mean over images, peak 1",
+            unit="decibels, mean over images, pixels in [0, 1]",
             better="higher",
             per_image=peak_signal_to_noise_ratio,
             input="clean",

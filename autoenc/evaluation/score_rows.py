@@ -9,11 +9,19 @@ from typing import NamedTuple
 from autoenc.evaluation.metrics import DENOISING, find_metric
 from autoenc.runs import RunRecord
 
-MAIN_SCORES = ("denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy")
+MAIN_SCORES = ("denoising_mse", "elbo_nats", "mse", "linear_probe_accuracy")
 """Those that a person should see first."""
 
 ALIKE = 0.01
 """Two scores are called equal if they differ by less than this share: a linear autoencoder comes so close to PCA."""
+
+
+REPEATED = {
+    "reconstruction": ("mse", "denoising_mse"),
+    "loss": ("mse", "denoising_mse", "reconstruction"),
+    "penalty": ("kl_nats",),
+}
+"""Scores that some models measure a second time under another name."""
 
 
 class ScoreRow(NamedTuple):
@@ -27,14 +35,17 @@ class ScoreRow(NamedTuple):
     unit: str
     """Without its details."""
     beats_all: bool | None
-    """Whether the score is better than every baseline and not `alike` the best; None without baselines."""
+    """Whether the score is better than every baseline by more than its standard error, and not `alike` the best.
+
+    None without baselines.
+    """
 
 
 def score_rows(record: RunRecord) -> list[ScoreRow]:
-    """A row for each test score that is not a baseline, the main ones first."""
+    """A row for each test score that is neither a baseline nor `REPEATED`, the main ones first."""
     test, units = record.scores, record.units
     errors = (record.summary.get("standard_errors") or {}).get("test") or {}
-    names = [name for name in test if not is_baseline(name)]
+    names = [name for name in test if not is_baseline(name) and not _is_repeated(name, test)]
     baselines: dict[str, list[str]] = {name: [] for name in names}
     for name in test:
         if is_baseline(name) and (of := _baseline_of(name, names)) is not None:
@@ -54,6 +65,11 @@ def is_baseline(name: str) -> bool:
     return known is not None and bool(known.short_name)
 
 
+def _is_repeated(name: str, test: Mapping[str, float]) -> bool:
+    others = (test[other] for other in REPEATED.get(name, ()) if other in test)
+    return any(math.isclose(test[name], other, rel_tol=1e-6) for other in others)  # summed in another order
+
+
 def _baseline_of(name: str, scores: list[str]) -> str | None:
     """The score that a baseline is compared with: `mse` of `pca_mse`, `denoising_mse` of `noise_mse`."""
     known = find_metric(name)
@@ -67,12 +83,13 @@ def _row(name: str, test: Mapping[str, float], baselines: list[str], *, error: f
     higher = known is not None and known.better == "higher"
     ordered = sorted(baselines, key=lambda baseline: test[baseline], reverse=higher)
     best = test[ordered[0]] if ordered else None
+    gain = 0.0 if best is None else test[name] - best if higher else best - test[name]
     return ScoreRow(
         name,
         _with_error(test[name], error),
         tuple((_short_name(baseline), f"{test[baseline]:.4g}") for baseline in ordered),
         _without_details(unit),
-        None if best is None else (test[name] > best) == higher and not alike(test[name], best),
+        None if best is None else gain > (error or 0) and not alike(test[name], best),
     )
 
 

@@ -24,7 +24,10 @@ class Verdict(NamedTuple):
 
 
 def verdict(record: RunRecord) -> Verdict | None:
-    """Compare a model's test error with the baselines for its task; None if it lacks the error or every baseline."""
+    """Compare a model's test error with the baselines for its task; None if it lacks the error or every baseline.
+
+    The sentence begins with the ELBO, if the model has one.
+    """
     test, code_size = record.scores, record.metrics.get("code_size", 0)
     what, name = ("denoising error", "denoising_mse") if "denoising_mse" in test else ("error", "mse")
     known = _known_baselines(test, numbers=f"{code_size:g} number{'' if code_size == 1 else 's'}")
@@ -32,7 +35,8 @@ def verdict(record: RunRecord) -> Verdict | None:
         return None
     error = test[name]
     best, nothing = min(known, key=lambda words: known[words]), next(iter(known))
-    start = f"The {what}, {error:.4g}, is"
+    elbo = f"The ELBO is {test['elbo_nats']:.5g} nats an image; higher is better. " if "elbo_nats" in test else ""
+    start = f"{elbo}The {what}, {error:.4g}, is"
     if alike(error, known[best]):
         return Verdict(f"{start} that of {best} ({known[best]:.4g}).", False, logging.INFO)
     if error < known[best]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from autoenc.comparison.formatting import is_number
 from autoenc.display_names import choice_label
 from autoenc.evaluation.health.unhealthy import Unhealthy
+from autoenc.evaluation.score_rows import alike
 from autoenc.experiment.baseline_verdict import verdict
 from autoenc.experiment.why_worse import reasons
 from autoenc.runs import RunRecord
@@ -39,7 +40,20 @@ def findings(record: RunRecord) -> list[Finding]:
     found = verdict(record)
     importance = Importance.REASON if found and found.level == logging.WARNING else Importance.NOTE
     why = [Finding(importance, *reason) for reason in reasons(record, loses=found is not None and found.loses)]
-    return sorted([*why, *_health(record)], key=lambda finding: -finding.importance)
+    return sorted([*why, *_changed_clean_images(record), *_health(record)], key=lambda finding: -finding.importance)
+
+
+def _changed_clean_images(record: RunRecord) -> Iterator[Finding]:
+    """A denoiser that is worse without noise."""
+    clean, noisy = (record.scores.get(name) for name in ("mse", "denoising_mse"))
+    if clean is not None and noisy is not None and clean > noisy and not alike(clean, noisy):
+        yield Finding(
+            Importance.NOTE,
+            f"The model changes clean images more than it should: its error is {clean:.4g} on clean images, and only "
+            f"{noisy:.4g} on noisy ones.",
+            "It was trained on noisy images only. If clean images matter too, noise that weakens during training may "
+            "help, such as training.severity_end=0.1.",
+        )
 
 
 def _health(record: RunRecord) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def page(record: RunRecord) -> str:
     sections = {
         "Findings": _findings(findings(record)),
         "Scores": _scores(score_rows(record)),
-        "Pictures": element("div", *_pictures(record.path), class_="pictures"),
+        "Pictures": _pictures(record.path),
         "Settings": _settings(record),
         "What next": _commands(record.path),
     }
@@ -90,16 +90,13 @@ def summary_sentence(record: RunRecord) -> str:
     facts = record.metrics
     size, epochs, best, seconds = (facts.get(key) for key in ("code_size", "epochs", "best_epoch", "seconds.training"))
     task = "clean images from noisy ones" if "test.denoising_mse" in facts else "images"
-    parts = [
-        f"A model that rebuilds {task}",
-        "" if size is None else f"from a code of {size:g} number{'' if size == 1 else 's'}",
-        "" if epochs is None else f"trained for {epochs:g} epoch{'' if epochs == 1 else 's'}",
-    ]
+    code = "" if size is None else f" with a code of {size:g} number{'' if size == 1 else 's'}"
+    trained = "" if epochs is None else f", trained for {epochs:g} epoch{'' if epochs == 1 else 's'}"
     took = "" if seconds is None else f" in {seconds:,.1f} seconds"
     device = f" on {choice_label('device', record.device)}" if record.device else ""
     tested = "the last epoch" if best is None else f"epoch {best:g}, the best"
-    sentence = ", ".join(filter(None, parts))
-    return f"{sentence}{took}{device}. The scores and pictures use the weights of {tested}."
+    model = f"A model that rebuilds {task}{code}{trained}{took}{device}."
+    return f"{model} The scores and pictures use the weights of {tested}."
 
 
 def _section(heading: str, content: Markup) -> Markup:
@@ -125,9 +122,9 @@ def _scores(rows: list[ScoreRow]) -> Markup:
     head = element("tr", *(element("th", text) for text in ("Score", "This model", "Baselines")))
     table = element("table", element("thead", head), element("tbody", *map(_score, rows)), class_="scores")
     note = (
-        "On the test images, which training never used. ± is the standard error over images. Green: more than "
-        f"{100 * ALIKE:g} % better than every baseline. The names are those of summary.json, which has the units in "
-        "full and the scores of the other splits."
+        "On the test images, which training never used. ± is the standard error over images. Green: better than every "
+        f"baseline, by more than {100 * ALIKE:g} % and more than a standard error. The names are those of "
+        "summary.json, which has the units in full and the scores of the other splits."
     )
     return joined([element("div", table, class_="scroll"), element("p", note, class_="note")])
 
@@ -142,7 +139,15 @@ def _score(row: ScoreRow) -> Markup:
     )
 
 
-def _pictures(run: Path) -> Iterator[Markup]:
+def _pictures(run: Path) -> Markup:
+    figures = list(_figures(run))
+    if not figures:
+        return element("p", "This run has no pictures.")
+    hint = element("p", "Click a picture for its full size.", class_="note")
+    return element("div", hint, *figures, class_="pictures")
+
+
+def _figures(run: Path) -> Iterator[Markup]:
     for name, (title, look_for) in CAPTIONS.items():
         path = newest_picture(run, name)
         if path is not None:

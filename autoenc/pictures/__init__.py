@@ -99,8 +99,8 @@ PICTURES = {
     "traversals": PictureEntry(
         "Traversals",
         "Each number of a code, varied",
-        "What does each number of the code control: slant, thickness, class? A row that does not change belongs to a "
-        "number that the decoder ignores.",
+        "What does each number of the code control: slant, thickness, class? If a row hardly changes, the decoder "
+        "makes little use of that number for this image, however much the number varies.",
         compared=False,
     ),
     "samples": PictureEntry(
@@ -117,8 +117,8 @@ PICTURES = {
     "kernels": PictureEntry(
         "Kernels",
         "Kernels of the first layer",
-        "Look for structure: strokes, edges and spots are patterns that the layer has learned to detect. Kernels that "
-        "look like random noise have learned little. Dead ones are crossed out.",
+        "A kernel is a pattern that the first layer looks for. Smooth strokes are easy to read, but noisy kernels may "
+        "work as well: judge by the error. Dead kernels are crossed out.",
     ),
     "matrix": PictureEntry(
         "Matrix",

@@ -54,7 +54,9 @@ class CodesOverEpochs(PlacedCodesPicture):
             return None
         codes = torch.stack([subject.code_snapshots[epoch].float().cpu() for epoch in epochs])  # (E, M, code_size)
         placed, count = place(codes, plane_of=codes[-1]), codes.shape[1]
-        notes = tuple(f"{note[:-1]} on the principal components of the last epoch's." for note in placed.notes)
+        notes = tuple(
+            f"{note[:-1]} on the principal components of the codes of the last epoch." for note in placed.notes
+        )
         return cls(
             epochs=tuple(epochs),
             points=placed.points,

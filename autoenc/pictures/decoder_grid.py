@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from autoenc.pictures.subject import Subject
 
 STEPS = 20
+MOST_BESIDE = 10  # along a side of the grid, next to other runs' and on slides
 MOST_PIXELS = 1600  # along a side of the grid: of large images there are fewer
 
 # Of all maps side by side, and of one; exceeded where a pixel would be lost.
@@ -74,28 +75,41 @@ class DecoderGrid(Picture):
             notes=subject.code_notes,
         )
 
+    def own_figure(self, *, title: str) -> Figure:
+        """Draw the whole map, on axes with the codes."""
+        return _figure([Panel("", self)], title=title)
+
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Draw a map for each panel, on its own axes with the codes."""
-        pictures = [panel.picture for panel in panels]
-        mosaics = [_mosaic(picture.images) for picture in pictures]
-        height, width = (max(mosaic.shape[axis] for mosaic in mosaics) for axis in (0, 1))
-        columns = 1 if all(picture.code_size == 1 for picture in pictures) else columns_of(panels)
-        columns = max(1, min(columns, (MAX_WIDTH + GUTTER) // (width + LEFT_ABOUT + GUTTER)))
-        room = (MAX_WIDTH - (columns - 1) * GUTTER) // columns - LEFT_ABOUT
-        scale = max(1, min(room // width, MAX_HEIGHT // height))
-        left = max(_axis_width(picture, height=scale * len(m)) for picture, m in zip(pictures, mosaics, strict=True))
-        page, corners, _ = panel_page(
-            [panel.label for panel in panels],
-            width=left + scale * width,
-            height=scale * height + FOOT,
-            columns=columns,
-            title=title,
-            line=_line(pictures),
-        )
-        for picture, mosaic, corner in zip(pictures, mosaics, corners, strict=True):
-            _draw(page, picture, mosaic, left=corner.left + left, top=corner.top, scale=scale)
-        return page.figure
+        """Draw a map for each panel, on its own axes with the codes; of large ones every other image or fewer."""
+        return _figure([Panel(label, picture.thinned()) for label, picture in panels], title=title)
+
+    def thinned(self) -> Self:
+        """The same map with at most 10 images along a side."""
+        step = -(-len(self.across) // MOST_BESIDE)
+        return replace(self, images=self.images[::step, ::step], across=self.across[::step], up=self.up[::step])
+
+
+def _figure(panels: Sequence[Panel[DecoderGrid]], *, title: str) -> Figure:
+    pictures = [panel.picture for panel in panels]
+    mosaics = [_mosaic(picture.images) for picture in pictures]
+    height, width = (max(mosaic.shape[axis] for mosaic in mosaics) for axis in (0, 1))
+    columns = 1 if all(picture.code_size == 1 for picture in pictures) else columns_of(panels)
+    columns = max(1, min(columns, (MAX_WIDTH + GUTTER) // (width + LEFT_ABOUT + GUTTER)))
+    room = (MAX_WIDTH - (columns - 1) * GUTTER) // columns - LEFT_ABOUT
+    scale = max(1, min(room // width, MAX_HEIGHT // height))
+    left = max(_axis_width(picture, height=scale * len(m)) for picture, m in zip(pictures, mosaics, strict=True))
+    page, corners, _ = panel_page(
+        [panel.label for panel in panels],
+        width=left + scale * width,
+        height=scale * height + FOOT,
+        columns=columns,
+        title=title,
+        line=_line(pictures),
+    )
+    for picture, mosaic, corner in zip(pictures, mosaics, corners, strict=True):
+        _draw(page, picture, mosaic, left=corner.left + left, top=corner.top, scale=scale)
+    return page.figure
 
 
 def _even(low: Tensor, high: Tensor, *, steps: int) -> Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autoenc.pictures.class_colors import draw_legend, legend, look
 from autoenc.pictures.code_axes import Box, ticks
 from autoenc.pictures.code_panels import shared_names
-from autoenc.pictures.image_pixels import DENOISING_ERROR, error_text
+from autoenc.pictures.image_pixels import DENOISING_PROTOCOL, error_text
 from autoenc.pictures.page import INK, LABEL, SMALL, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture
@@ -162,9 +162,9 @@ def _draw_box(axes: Axes, quantiles: NDArray[np.float64], *, middle: float, thic
 
 def _line(pictures: Sequence[ErrorByClass], *, left_out: int) -> str:
     noisy = [picture.noisy for picture in pictures]
-    error = "Denoising error of the test images" if all(noisy) else "Test error"
-    explained = "" if all(noisy) else " Errors of runs with noise are denoising errors."
-    explained = f"{explained} {DENOISING_ERROR}" if any(noisy) else ""
+    error = f"Denoising error of the test images, {DENOISING_PROTOCOL}" if all(noisy) else "Test error"
+    mixed = any(noisy) and not all(noisy)
+    explained = f" Errors of runs with noise are denoising errors, {DENOISING_PROTOCOL}." if mixed else ""
     odd = sum(int((~np.isfinite(picture.errors)).sum()) for picture in pictures)
     order = "by median, the hardest class first" + (", averaged over the runs" if len(pictures) > 1 else "")
     if left_out:

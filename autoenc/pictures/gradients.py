@@ -30,8 +30,8 @@ TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 BEFORE, AFTER = "#d55e00", "#12355b"
 LINE = (
     "L2 norm of the training objective's gradient with respect to each layer's weights, mean over {images:,} training "
-    "images, in eval mode and with frozen noise. Squares: before training. Dots: after it. Norms that shrink towards "
-    "the image are vanishing gradients."
+    "images, without dropout and with the same noise before and after. Squares: before training. Dots: after it. Norms "
+    "that shrink towards the image are vanishing gradients."
 )
 HEADS = ("\N{WHITE SQUARE} before", "\N{BLACK CIRCLE} after")
 
@@ -74,6 +74,7 @@ class Gradients(Picture):
         """Draw a row for each layer, with two dots on an axis that all panels share."""
         norms = np.concatenate([norms for _, picture in panels for norms in (picture.before, picture.after)])
         scale = value_axis(norms[norms > 0], unit="a share")
+        powers = any(not 1e-4 <= norm < 99.5 for norm in norms[np.isfinite(norms) & (norms > 0)])
         columns = columns_of(panels)
         width, column, head = chart_width(columns), text_width(HEADS[0], SMALL) + SPACE, line_height(SMALL)
         layout = row_layout(
@@ -97,7 +98,7 @@ class Gradients(Picture):
             _draw(axes, panel.picture)
             columns_of_numbers = (panel.picture.before, panel.picture.after)
             for name, values, right in zip(HEADS, columns_of_numbers, (width - column, width), strict=True):
-                texts = [_written(float(value)) for value in values]
+                texts = [_written(float(value), powers=powers) for value in values]
                 write_column(page, layout, name, texts, right=left + right, top=top + head)
         return page.figure
 
@@ -157,10 +158,8 @@ def _draw(axes: Axes, picture: Gradients) -> None:
         axes.plot(drawn, places, shape, color=color, markerfacecolor=filling, **style)
 
 
-def _written(value: float) -> str:
-    """Two digits, and a power of ten if that is shorter: `0.15`, `1.5e-3`."""
+def _written(value: float, *, powers: bool) -> str:
+    """Two digits, with or without a power of ten: `1.5e-3` or `0.0015`."""
     if not np.isfinite(value):
         return "\N{INFINITY}" if np.isinf(value) else "NaN"
-    if value == 0 or 0.01 <= value < 99.5:
-        return f"{value:.2g}"
-    return plain(f"{value:.1e}")
+    return plain(f"{value:.1e}") if powers and value > 0 else f"{value:.2g}"

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from autoenc.pictures.page import SMALL, Page, wrapped
 
-DENOISING_ERROR = "Denoising error: from the noisy input to the clean image."
+DENOISING_PROTOCOL = "from the noisy input to the clean image"
+DENOISING_ERROR = f"Denoising error: {DENOISING_PROTOCOL}."
 """Explains the term in the line of a picture."""
 
 BAR_WIDTH = 22

@@ -122,10 +122,10 @@ class Kernels(Picture):
     @property
     def remark(self) -> str:
         """The numbers of this layer in words."""
-        shown = f"{len(self.kernels)} of {self.count} kernels, evenly chosen"
-        counted = f"{self.count} kernels" if len(self.kernels) == self.count else shown
+        counted = f"{self.count} kernel{'' if self.count == 1 else 's'}, {self.dead_count or 'none'} of them dead"
         rough = f"; roughness {self.roughness:.2f}" if np.isfinite(self.roughness) else ""
-        return f"{counted}; {self.dead_count or 'none'} dead{rough}\n{self.note}".strip()
+        shown = "" if len(self.kernels) == self.count else f"; {len(self.kernels)} are shown, evenly chosen"
+        return f"{counted}{rough}{shown}\n{self.note}".strip()
 
 
 def _first_weights(model: AutoEncoder, *, subject: Subject) -> NDArray[np.float32] | None:

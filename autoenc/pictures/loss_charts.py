@@ -74,6 +74,8 @@ class Curve:
     """The lowest and the highest loss of the seeds, (2, E)."""
     onset: int | None = None
     """The epoch after which the model overfits."""
+    overfitting: str = ""
+    """In words, for the name."""
 
     @classmethod
     def of(cls, key: str, rows: Sequence[Row], **style: Any) -> Self:
@@ -91,8 +93,8 @@ class Curve:
     @property
     def label(self) -> LineLabel:
         """Its name with the last value, and where overfitting begins."""
-        overfits = "" if self.onset is None else f", overfits after epoch {self.onset}"
-        text = wrapped(f"{self.name} {number(self.last)}{overfits}", width=MOST_NAME, size=SMALL)
+        words = ", ".join(filter(None, [f"{self.name} {number(self.last)}", self.overfitting]))
+        text = wrapped(words, width=MOST_NAME, size=SMALL)
         return LineLabel(text, self.last, self.color, self.dashes)
 
     def draw(self, axes: Axes) -> None:

@@ -32,7 +32,8 @@ TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
 LINE = (
     "The convolution as a matrix from the pixels of a small image to its outputs, next to the matrix of the transposed "
     "convolution with the same kernel, which maps back: one is the other, flipped over its diagonal. Every row of the "
-    "first holds the kernel once. Blue below 0, white 0, red above; biases are left out."
+    "first holds the kernel once, without the weights that lie beyond the image's edge. The kernel is the one with the "
+    "largest norm in the encoder's first layer. Blue below 0, white 0, red above; biases are left out."
 )
 
 
@@ -115,11 +116,10 @@ class Matrix(Picture):
     def remark(self) -> str:
         """The numbers in words."""
         kernel, image = (f"{height}{TIMES}{width}" for height, width in (self.kernel.shape, (self.side, self.side)))
-        deviation = f"{self.deviation:.1e}" if self.deviation else "0"
-        return (
-            f"kernel {kernel}, stride {self.stride}, padding {self.padding}, image {image}\n"
-            f"largest deviation from the other's transpose:\N{NO-BREAK SPACE}{deviation}"
-        )
+        geometry = f"kernel {kernel}, stride {self.stride}, padding {self.padding}, image {image}"
+        if not self.deviation:
+            return geometry
+        return f"{geometry}\nlargest deviation from the other's transpose:\N{NO-BREAK SPACE}{self.deviation:.1e}"
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:

@@ -80,12 +80,12 @@ class Traversals(Picture):
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:
-        """Draw a row for each dimension of the code; above them the test image and its reconstruction."""
+        """Draw a row for each dimension of the code; below them the test image and its reconstruction."""
         said = remark(*(panel.picture.images for panel in panels))
         line = (
-            "First row: a test image and its reconstruction. Below, in each row one number of its code (counted from "
-            "1) goes from its 2.5 % to its 97.5 % quantile over the test images, the others fixed; rows by falling "
-            "standard deviation (sd)."
+            "In each row one number of a test image's code (counted from 1) goes in even steps from its 2.5 % to its "
+            "97.5 % quantile over the test images (both are on the right), the others fixed. Rows by falling standard "
+            "deviation (sd). Last row: the test image and its reconstruction."
         )
         line = " ".join([line, *noted(picture for _, picture in panels), said])
         step = 1 if len(panels) == 1 else 2  # several panels have room for every other image
@@ -94,15 +94,18 @@ class Traversals(Picture):
 
 
 def _block(label: str, picture: Traversals, *, step: int) -> Block:
-    first = Strip((as_pixels(np.stack([picture.original, picture.reconstruction])),), end_label="values")
     pixels, deviations = as_pixels(picture.images[:, ::step]), picture.standard_deviations
     labels = [f"{index + 1}: sd {_written(sd)}" for index, sd in zip(picture.dimensions, deviations, strict=True)]
     rows = [
         Strip((images,), label=label, end_label=_range(values))
         for images, label, values in zip(pixels, labels, picture.code_values, strict=True)
     ]
+    pair = as_pixels(np.stack([picture.original, picture.reconstruction]))
+    last = Strip((pair,), label="original, reconstruction")
+    captions = [""] * pixels.shape[1]
+    captions[0], captions[len(captions) // 2], captions[-1] = "lowest", "middle", "highest"
     of_class = f", image of class {picture.name}" if picture.name else ""
-    return Block(f"{label}\n{_which(picture)}{of_class}".strip(), (first, *rows))
+    return Block(f"{label}\n{_which(picture)}{of_class}".strip(), (*rows, last), (tuple(captions),))
 
 
 def _which(picture: Traversals) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_grid import ImageRow, image_grid
-from autoenc.pictures.image_pixels import DENOISING_ERROR, error_text
+from autoenc.pictures.image_pixels import DENOISING_PROTOCOL, error_text
 from autoenc.pictures.picture import Panel, Picture
 from autoenc.pictures.reconstructions import image_row, squared_errors
 
@@ -105,5 +105,6 @@ def _line(pictures: Sequence[Worst], *, count: int) -> str:
     line += f". Below each reconstruction, its {error}, the mean squared error over pixels"
     if not any(noisy):
         return f"{line}."
-    with_noise = "" if all(noisy) else " Errors of runs with noise are denoising errors."
-    return f"{line}; below each noisy input, the error of the noise.{with_noise} {DENOISING_ERROR}"
+    line += f", {DENOISING_PROTOCOL}" if all(noisy) else ""
+    with_noise = "" if all(noisy) else f" Errors of runs with noise are denoising errors, {DENOISING_PROTOCOL}."
+    return f"{line}; below each noisy input, the error of the noise.{with_noise}"

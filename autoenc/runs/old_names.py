@@ -13,8 +13,9 @@ _NEW_UNITS = (
         r"; density of \1 pixels",
     ),
     (re.compile("; from the noisy input$"), "; from the noisy input to the clean image"),
+    (re.compile("^decibels, mean over images, peak 1"), "decibels, mean over images, pixels in [0, 1]"),
 )
-"""How the first runs named the units of likelihoods and of denoising errors, and how they are called today."""
+"""How the first runs named the units of likelihoods, of denoising errors and of `psnr`, and today's names."""
 
 
 def with_new_names(values: dict[str, Any], *, file: str) -> dict[str, Any]:

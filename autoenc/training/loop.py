@@ -110,7 +110,7 @@ class Trainer:
         state.refuse_not_finite(values)
         rate = self._rate(state.position.step - 1)
         row = state.finish_epoch({name: values[name] for name in scalars}, learning_rate=rate)
-        if state.position.epoch % self.settings.snapshot_every == 0:
+        if state.position.epoch % self.settings.snapshot_interval == 0:
             state.take_snapshot()
         self.tracker.epoch(row)
         return row

@@ -17,7 +17,7 @@ from tests.comparison import made_records
 UNITS = {
     "mse": "mean over pixels of the squared error, pixels in [0, 1]",
     "loss": "mean squared error per pixel",
-    "psnr": "decibels, mean over images, peak 1",
+    "psnr": "decibels, mean over images, pixels in [0, 1]",
     "pca_mse": "the mse of PCA",
     "seconds": "seconds",
 }

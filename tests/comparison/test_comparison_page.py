@@ -325,7 +325,7 @@ def test_compare_writes_slides_of_any_runs_and_of_a_sweep_what_it_compares(
     assert {path.name for path in Path("both").iterdir()} == {"final_losses.png", "loss_curves.png"}
     assert compare_main([str(tmp_path / "sweep"), "--slides", "one", "--figure-format", "svg"]) == 0
     assert [path.name for path in Path("one").iterdir()] == ["final_losses.svg"]
-    assert "slides: one" in capsys.readouterr().out
+    assert "Written: one" in capsys.readouterr().out
     assert compare_main([str(tmp_path / "c"), "--slides", "none"]) == 2
     assert "error: --slides=none: no run has finished" in capsys.readouterr().err
     assert not Path("none").exists()

@@ -42,7 +42,7 @@ def test_each_score_has_its_own_baselines_the_best_first() -> None:
 
 def test_the_main_scores_come_first() -> None:
     names = [row.name for row in score_rows(record("a", {"psnr": 1.0, **TEST}))]
-    assert names[:4] == ["denoising_mse", "mse", "elbo_nats", "linear_probe_accuracy"]
+    assert names[:4] == ["denoising_mse", "elbo_nats", "mse", "linear_probe_accuracy"]
     assert names[4:] == ["psnr", "of_a_plugin_that_is_gone"]
 
 
@@ -80,3 +80,30 @@ def test_scores_that_are_missing_are_left_out() -> None:
 def test_a_score_that_is_called_equal_does_not_beat_its_baseline() -> None:
     beats = {mse: score_rows(record("a", {"mse": mse, "pca_mse": 0.02}))[0].beats_all for mse in (0.0199, 0.0197)}
     assert beats == {0.0199: False, 0.0197: True}
+
+
+def test_a_score_within_a_standard_error_of_its_baseline_does_not_beat_it() -> None:
+    scores = {"linear_probe_accuracy": 0.93, "pca_linear_probe_accuracy": 0.91}
+    beats = {
+        error: score_rows(record("a", scores, standard_errors={"test": {"linear_probe_accuracy": error}}))[0].beats_all
+        for error in (0.025, 0.015)
+    }
+    assert beats == {0.025: False, 0.015: True}
+
+
+def test_a_score_under_a_second_name_is_left_out() -> None:
+    def names(scores: dict[str, float]) -> set[str]:
+        return {row.name for row in score_rows(record("a", scores))}
+
+    assert names({"mse": 0.03, "denoising_mse": 0.04167120, "loss": 0.04167121}) == {"mse", "denoising_mse"}
+    assert names({"reconstruction": 41.5, "loss": 41.6, "penalty": 0.1, "kl_nats": 0.1}) == {
+        "reconstruction",
+        "loss",
+        "kl_nats",
+    }
+    assert names({"mse": 0.03, "loss": 0.5, "penalty": 0.0, "active_units": 0}) == {
+        "mse",
+        "loss",
+        "penalty",
+        "active_units",
+    }

@@ -57,13 +57,14 @@ PLAIN = {"mean_image_mse": 0.0675, "pca_mse": 0.0170}
         (
             {**PLAIN, "mse": 0.03, "elbo_nats": -90.0},
             logging.INFO,
-            "The error, 0.03, is above that of PCA with 32 numbers (0.017).",
+            "The ELBO is -90 nats an image; higher is better. The error, 0.03, is above that of PCA with 32 numbers "
+            "(0.017).",
         ),
         (
             {**PLAIN, "mse": 0.2, "elbo_nats": -90.0},
             logging.WARNING,
-            "The error, 0.2, is 3.0 times that of the mean image (0.0675). The best baseline is PCA with 32 numbers "
-            "(0.017).",
+            "The ELBO is -90 nats an image; higher is better. The error, 0.2, is 3.0 times that of the mean image "
+            "(0.0675). The best baseline is PCA with 32 numbers (0.017).",
         ),
         (
             {**PLAIN, "mse": 0.0675, "rate_bits": 120.0},

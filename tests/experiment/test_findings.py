@@ -109,3 +109,16 @@ def test_reasons_come_before_common_findings() -> None:
     curve = [{"epoch": 1, "train/loss": 0.5}, {"epoch": 2, "train/loss": 0.4}]
     found = findings(record("a", LOSES, health=health(DEAD), history=curve, architecture__name="mlp"))
     assert [finding.importance for finding in found] == [Importance.REASON, Importance.COMMON]
+
+
+def test_a_denoiser_that_is_worse_on_clean_images_is_found() -> None:
+    def found(**test: float) -> list[str]:
+        return [finding.sentence for finding in findings(record("a", {"noise_mse": 0.09, **test}))]
+
+    (sentence,) = found(mse=0.05, denoising_mse=0.04)
+    assert sentence == (
+        "The model changes clean images more than it should: its error is 0.05 on clean images, and only 0.04 on noisy "
+        "ones."
+    )
+    assert found(mse=0.03, denoising_mse=0.04) == []
+    assert found(mse=0.0401, denoising_mse=0.04) == []

@@ -38,10 +38,11 @@ def test_the_page_has_the_verdict_findings_scores_pictures_settings_and_commands
     text = page(dataclasses.replace(run, summary={**run.summary, "health": {"findings": [found._asdict()]}}))
     for part in (
         "<h1>MLP autoencoder, code size 3, on MNIST</h1>",
-        "A model that rebuilds images, from a code of 3 numbers, trained for 5 epochs in 61.2 seconds on CPU.",
+        "A model that rebuilds images with a code of 3 numbers, trained for 5 epochs in 61.2 seconds on CPU.",
         "The error, 0.03, is above that of PCA with 3 numbers (0.02).",
         "The scores and pictures use the weights of epoch 4, the best.",
         "It costs capacity, not correctness.",
+        "Click a picture for its full size.",
         "<span>PCA</span><span>0.02</span>",
         "<dt>optimizer.learning_rate</dt><dd>0.001</dd>",
         f"rerun={run.path}</pre>",
@@ -107,6 +108,7 @@ def test_links_out_of_the_folder_are_not_followed(run: RunRecord, tmp_path: Path
     (run.path / "figures").symlink_to(run.path / "moved")
     assert hidden not in page(run)
     assert "<img" not in page(run)
+    assert "Click a picture" not in page(run)
 
 
 def test_a_pdf_is_linked_and_of_several_formats_the_newest_is_shown(run: RunRecord) -> None:

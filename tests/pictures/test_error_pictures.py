@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from autoenc.data.noise.corruption import Corruption
 from autoenc.evaluation.batches import batches
 from autoenc.pictures.error_by_class import ErrorByClass
-from autoenc.pictures.image_pixels import DENOISING_ERROR
+from autoenc.pictures.image_pixels import DENOISING_PROTOCOL
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.subject import Subject
 from autoenc.pictures.traversals import Traversals
@@ -87,9 +87,10 @@ def test_the_text_says_which_error_is_measured() -> None:
     assert "noisy" not in all_of(draw(errors()))
     noisy = draw(errors(noisy=True))
     assert "denoising error: mean squared error over pixels in [0, 1]" in all_of(noisy)
-    assert DENOISING_ERROR in all_of(noisy)
+    assert f"Denoising error of the test images, {DENOISING_PROTOCOL}: a box" in all_of(noisy)
+    assert all_of(noisy).count(DENOISING_PROTOCOL) == 1
     mixed = all_of(draw(Panel("a", errors()), Panel("b", errors(noisy=True))))
-    assert f"Errors of runs with noise are denoising errors. {DENOISING_ERROR}" in mixed
+    assert f"Errors of runs with noise are denoising errors, {DENOISING_PROTOCOL}." in mixed
     assert "denoising" not in all_of(draw(errors()))
 
 
@@ -163,7 +164,8 @@ def test_rows_are_originals_inputs_and_reconstructions() -> None:
     assert levels(figure) == [0, 1, 2, 100, 101, 102, 200, 201, 202]
     text = all_of(figure)
     assert "The 3 largest denoising errors of 1,234 test images." in text
-    assert DENOISING_ERROR in text
+    assert f"the mean squared error over pixels, {DENOISING_PROTOCOL}; below each noisy input" in text
+    assert text.count(DENOISING_PROTOCOL) == 1
     for expected in ("class 0", "class 2", "0.5000", "0.3750", "0.2500"):
         assert expected in text
     assert text.count("0.1537") == 3  # (100 / 255)^2, stored in half precision: the error of the noise
@@ -193,7 +195,7 @@ def test_each_panel_has_its_own_ten() -> None:
     assert len(levels(figure)) == 50
     text = all_of(figure)
     assert "The 10 largest errors of 1,234 test images, separately for each run." in text
-    assert f"Errors of runs with noise are denoising errors. {DENOISING_ERROR}" in text
+    assert f"Errors of runs with noise are denoising errors, {DENOISING_PROTOCOL}." in text
     assert "a \N{MIDDLE DOT} noisy input" in text
     assert "b \N{MIDDLE DOT} noisy input" not in text
 

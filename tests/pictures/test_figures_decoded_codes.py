@@ -20,7 +20,7 @@ from autoenc.pictures.page import house_style
 from autoenc.pictures.picture import Panel
 from autoenc.pictures.samples import Samples
 from autoenc.pictures.traversals import Traversals
-from tests.pictures.pages import all_of, draw, levels, written
+from tests.pictures.pages import all_of, draw, drawn, levels, written
 
 
 def grid(rows: int = 3, columns: int = 4, *, size: int = 8, **changed: Any) -> DecoderGrid:
@@ -124,6 +124,21 @@ def test_names_stand_at_both_ends_of_their_row() -> None:
     assert found.count("image") == 2
 
 
+def test_next_to_other_runs_every_other_image_is_drawn() -> None:
+    large, line = grid(20, 20), grid(1, 20, up=np.zeros(1), code_size=1)
+    thinned = large.thinned()
+    assert thinned.images.shape[:2] == (10, 10)
+    assert (thinned.images == large.images[::2, ::2]).all()
+    assert (thinned.across.tolist(), thinned.up.tolist()) == (large.across[::2].tolist(), large.up[::2].tolist())
+    assert line.thinned().images.shape[:2] == (1, 10)
+    assert grid(10, 10).thinned().images.shape[:2] == (10, 10)
+
+    half = 2 / 19  # the distance of two codes is 4 / 19
+    (whole,), (beside,) = (figure.axes for figure in (drawn(lambda: large.own_figure(title="a")), draw(large)))
+    assert whole.get_ylim() == pytest.approx((-2 - half, 2 + half))
+    assert beside.get_ylim() == pytest.approx((-2, 2 + 2 * half))
+
+
 def traversals(count: int = 3, steps: int = 5, **changed: Any) -> Traversals:
     """Every image has one grey level, by which it is known; the test image has 254, its reconstruction 253."""
     level = np.arange(count * steps).reshape(count, steps) / 255
@@ -140,10 +155,13 @@ def traversals(count: int = 3, steps: int = 5, **changed: Any) -> Traversals:
     return Traversals(**{**fields, **changed})
 
 
-def test_rows_are_dimensions_below_the_image() -> None:
+def test_rows_are_dimensions_above_the_image() -> None:
     figure = draw(traversals())
-    assert levels(figure) == [254, 253, *range(15)]
+    assert levels(figure) == [*range(15), 254, 253]
     found = written(figure)
+    names = {text.get_text(): text.get_position()[0] for text in figure.texts}
+    assert names["lowest"] < names["middle"] < names["highest"]
+    assert "original, reconstruction" in found
     labels = [text for text in found if ": sd" in text]
     assert labels == ["5: sd 3.00", "1: sd 0.500", "8: sd 0.250"]  # counted from 1
     assert "\N{MINUS SIGN}1.00 to 2.00" in found
@@ -162,7 +180,7 @@ def test_all_numbers_are_said_to_be_all(count: int, expected: str) -> None:
 
 def test_of_several_panels_every_other_image_is_shown() -> None:
     figure = draw(Panel("a", traversals(1)), Panel("b", traversals(1)))
-    assert levels(figure) == [254, 253, 254, 253, 0, 2, 4, 0, 2, 4]
+    assert levels(figure) == [0, 2, 4, 0, 2, 4, 254, 253, 254, 253]
 
 
 def test_a_number_that_never_varies_has_one_value() -> None:

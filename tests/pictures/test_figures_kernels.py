@@ -73,7 +73,7 @@ def test_sixty_four_of_many_are_shown_evenly_chosen() -> None:
     assert set(np.diff(chosen)) <= {3, 4}
     assert (shown.dead == (chosen % 2 == 1)).all()
     assert (shown.count, shown.dead_count) == (200, 100)
-    assert "64 of 200 kernels, evenly chosen; 100 dead" in all_of(draw(shown))
+    assert "200 kernels, 100 of them dead; roughness 1.00; 64 are shown, evenly chosen" in all_of(draw(shown))
 
 
 def test_the_limit_is_the_quantile_of_all_weights_and_the_dead_are_not_rough() -> None:
@@ -84,7 +84,7 @@ def test_the_limit_is_the_quantile_of_all_weights_and_the_dead_are_not_rough() -
     shown = picture(kernels, dead=dead)
     assert shown.limit == pytest.approx(np.quantile(np.abs(kernels), 0.995))
     assert shown.roughness == 0
-    assert picture(np.ones((2, 1, 2, 2)), dead=np.array([True, True])).remark == "2 kernels; 2 dead"
+    assert picture(np.ones((2, 1, 2, 2)), dead=np.array([True, True])).remark == "2 kernels, 2 of them dead"
 
 
 def test_white_is_zero_on_one_scale_for_all_panels() -> None:

@@ -285,3 +285,17 @@ def test_the_onset_of_overfitting_of_each_setting_has_a_ring() -> None:
     assert "Ring: overfitting begins" in all_of(figure)
     assert "small 0.8000, overfits after epoch 2" in all_of(figure)
     assert "Ring" not in all_of(by_run(("large", rows(0.5, 0.4, 0.3, validation=[0.6, 0.5, 0.45]))))
+
+
+def test_seeds_that_overfit_are_counted_if_their_mean_does_not() -> None:
+    overfits = rows(0.5, 0.4, 0.3, 0.2, validation=[0.6, 0.5, 0.6, 0.7])
+    later = rows(0.5, 0.4, 0.3, 0.2, 0.1, validation=[0.6, 0.5, 0.4, 0.5, 0.6])
+    falls = rows(0.5, 0.4, 0.3, 0.2, validation=[2.0, 1.5, 1.0, 0.5])
+
+    def of_seeds(*seeds: Sequence[Any]) -> str:
+        return all_of(drawn(lambda: losses_by_run([("conv", seeds)], losses=[PLAIN], title="a title")))
+
+    assert "2 of 3 seeds overfit after epochs 2 and 3" in of_seeds(later, overfits, falls)
+    assert "1 of 2 seeds overfits after epoch 2" in of_seeds(overfits, falls)
+    assert "conv 0.7000, overfits after epoch 2" in of_seeds(overfits, overfits)
+    assert "overfit" not in of_seeds(falls, falls)

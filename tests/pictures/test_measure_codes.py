@@ -102,7 +102,7 @@ def test_snapshots_are_projected_as_the_last_of_them() -> None:
     assert picture.labels.tolist() == [index % 3 for index in range(50)]
     assert picture.axis_labels == plane.axis_labels
     assert picture.notes[0] == "The first 50 test images."
-    assert "principal components of the last epoch" in picture.notes[1]
+    assert "projected on the principal components of the codes of the last epoch." in picture.notes[1]
 
 
 def test_snapshots_of_two_numbers_are_as_they_are() -> None:

@@ -21,7 +21,7 @@ from autoenc.command_line import main
 from autoenc.command_line.figures import main as draw_figures
 from autoenc.data.datasets import shown_indices
 from autoenc.evaluation.frozen_noise import frozen_generator
-from autoenc.experiment import drawing
+from autoenc.experiment import run_pictures
 from autoenc.pictures import PICTURES, draw_pictures, picture_class
 from autoenc.pictures.code_space import principal_plane
 from autoenc.pictures.codes import Codes
@@ -43,11 +43,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mock]:
     """A run whose best epoch is not its last, with the calls that draw its pictures, and draw them again."""
     folder, drawn = tmp_path_factory.mktemp("runs") / "run", Mock(return_value=[])
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(drawing, "draw_pictures", drawn)
+        patched.setattr(run_pictures, "draw_pictures", drawn)
         overrides = ["figures=[codes,codes_over_epochs]", "optimizer.learning_rate=0.3", "training.epochs=4"]
         overrides.append("figure_format=svg")
         assert main([*TINY, *overrides, f"hydra.run.dir={folder}"]) == 0
-        drawing.redraw_run(folder, names=None, projection="pca", device="cpu")
+        run_pictures.redraw_run(folder, names=None, projection="pca", device="cpu")
     return folder, drawn
 
 

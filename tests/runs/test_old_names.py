@@ -39,3 +39,13 @@ def test_the_pictures_of_old_folders_are_png(tmp_path: Path) -> None:
     old = RunDirectory.begin(tmp_path / "old", config={"seed": 0, "dataset": {"limit": 50}})
     new = RunDirectory.begin(tmp_path / "new", config={"figure_format": "svg", "dataset": {"limit": 50}})
     assert (old.config()["figure_format"], new.config()["figure_format"]) == ("png", "svg")
+
+
+def test_the_unit_of_psnr_of_old_folders_is_the_new_one(tmp_path: Path) -> None:
+    run = RunDirectory.begin(tmp_path / "run", config={"seed": 0})
+    run.write_summary(
+        {"test": {"psnr": 20.0}, "units": {"psnr": "decibels, mean over images, peak 1; of binary pixels"}}
+    )
+    run.set_state("finished")
+    (record,) = read_runs([tmp_path])
+    assert record.unit("test.psnr") == "decibels, mean over images, pixels in [0, 1]; of binary pixels"

@@ -250,3 +250,23 @@ def test_severity_changes_evenly_and_then_stays(epoch: float, severity: float) -
     )
     assert settings.severity(epoch) == pytest.approx(severity)
     assert replace(settings, severity_epochs=None).severity(5.0) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "interval"),
+    [(1, 1), (5, 1), (7, 1), (8, 2), (14, 2), (15, 5), (20, 5), (36, 10), (70, 10), (71, 20), (1000, 200)],
+)
+def test_snapshots_are_round_numbers_of_epochs_apart_and_few(epochs: int, interval: int) -> None:
+    settings = TrainingSettings(
+        epochs=epochs,
+        batch_size=1,
+        gradient_clip=None,
+        patience=None,
+        checkpoint_every=1,
+        snapshot_every=None,
+        severity_start=1.0,
+        severity_end=1.0,
+        severity_epochs=None,
+    )
+    assert settings.snapshot_interval == interval
+    assert replace(settings, snapshot_every=3).snapshot_interval == 3
