@@ -84,7 +84,7 @@ def test_the_yaml_in_the_package_is_found(install: Install, capsys: pytest.Captu
     install()
     assert main(["architecture=tiny", "loss=square", *SMALL]) == 0
     assert main(["architecture=tiny", "--help"]) == 0
-    assert "tiny" in capsys.readouterr().out.partition("  architecture: ")[2].partition("\n")[0]
+    assert "tiny" in capsys.readouterr().out.partition("  architecture: ")[2].partition("  bottleneck: ")[0]
     assert usual_settings("loss", "square") == {"name": "square"}
 
 

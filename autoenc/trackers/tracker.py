@@ -154,7 +154,7 @@ class Tracker:
             log.debug("The tracker's error in full:", exc_info=error)
 
 
-NOT_TRACKED = ("health", "units", "standard_errors", "digests", "duplicates", "evaluation")
+NOT_TRACKED = ("health", "units", "standard_errors", "digests", "duplicates", "images", "evaluation")
 """Entries of `summary.json` that no tracker receives."""
 
 

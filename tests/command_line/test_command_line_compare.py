@@ -199,7 +199,10 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "nowhere": (["nowhere"], ["nowhere"]),
     "empty": (["empty"], ["FOLDER", "no run in empty"]),
     "where": (["runs", "--where", "architectur=conv"], ["--where", "did you mean 'architecture'"]),
-    "no match": (["runs", "--where", "architecture=cnv"], ["=architecture=cnv", "architecture is conv or linear"]),
+    "no match": (
+        ["runs", "--where", "architecture=cnv"],
+        ["=architecture=cnv", "the values are conv (convolutional) and linear"],
+    ),
     "sort": (["runs", "--sort", "-test.mes"], ["--sort", "did you mean 'test.mse'"]),
     "metric": (["runs", "--metric", "test.ms"], ["--metric", "did you mean 'test.mse'"]),
     "metric that is none": (["runs", "--metric", "seed"], ["--metric=seed", "test.mse"]),

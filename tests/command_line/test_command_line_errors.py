@@ -46,7 +46,7 @@ MISTAKES = {
     "dataset.validation_fraction=0.0001": ["dataset.validation_fraction=0.0001", "1437"],
     "resume=nowhere": ["resume=nowhere", "no such folder"],
     "rerun=.": ["rerun=.", "config.yaml is missing"],
-    "resume=a seed=3": ["resume=a", "'seed=3'"],
+    "resume=a seed=3": ["resume=a", "no such folder"],
     "-m resume=a": ["resume=a"],
     "-m resume=a,b": ["resume=a,b", "one folder at a time"],
     "-m seed=0,1 hydra.sweep.subdir=x": ["hydra.sweep.subdir=x", "names the folders of its jobs itself"],
@@ -69,7 +69,7 @@ MISTAKES = {
 }
 
 FOUND_AFTER_THE_FIRST_LINE = {
-    arguments: f"Training an MLP autoencoder, {model}.\n"
+    arguments: f"Training: MLP autoencoder, {model}.\n"
     for arguments, model in {
         "optimizer.learning_rate=inf": "code size 16, on 8x8 digits",
         "+optimizer.nesterov=true": "code size 16, on 8x8 digits",

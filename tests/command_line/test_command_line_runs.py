@@ -55,7 +55,7 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     summary = json.loads((run / "summary.json").read_text())
     assert set(summary) == {
         *("test", "validation", "train", "parameters", "code_size", "best_epoch", "epochs", "seconds"),
-        *("images_per_second", "device", "units", "health", "digests", "duplicates", "standard_errors"),
+        *("images_per_second", "device", "units", "health", "digests", "duplicates", "standard_errors", "images"),
     }
     assert set(summary["digests"]) == {"train", "validation", "test", "training_pool"}
     assert set(summary["duplicates"].values()) == {0}

@@ -76,6 +76,7 @@ def test_logging_hydra_and_random_numbers_of_the_process_are_as_before(elsewhere
     root, handler = logging.getLogger(), logging.NullHandler()
     root.addHandler(handler)
     handlers, level = list(root.handlers), logging.getLogger("autoenc").level
+    hydra = GlobalHydra.instance().hydra  # of an earlier test
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
@@ -84,7 +85,7 @@ def test_logging_hydra_and_random_numbers_of_the_process_are_as_before(elsewhere
         assert torch.equal(torch.rand(2), expected)
         assert root.handlers == handlers
         assert logging.getLogger("autoenc").level == level
-        assert GlobalHydra.instance().hydra is None
+        assert GlobalHydra.instance().hydra is hydra
     finally:
         root.removeHandler(handler)
 

@@ -235,7 +235,7 @@ def test_collapsed_entries_are_named_and_explained() -> None:
     text = all_of(draw(replace(SAMPLES, collapsed=10)))
     assert "likelihood \N{MINUS SIGN}12.50 10 of 16 entries collapsed" in text
     assert "likelihood \N{MINUS SIGN}0.7500 10 of 16 entries collapsed" in text
-    assert "the numbers leave them out, unless all are collapsed" in text
+    assert "the likelihood leaves them out" in text
 
 
 def test_of_several_panels_the_kinds_stand_above_one_another() -> None:

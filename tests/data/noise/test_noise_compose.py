@@ -81,7 +81,7 @@ def test_each_of_them_is_weakened() -> None:
         ({}, "noise.noises={}: it needs at least one noise"),
         ({"a": None}, "noise.noises.a=null: it must be a group of keys, with a name: blur, compo"),
         ({"a": "blur"}, "noise.noises.a=blur: it must be a group of keys"),
-        (["blur"], 'noise.noises=["blur"]: it must be a group of keys'),
+        (["blur"], "noise.noises=[blur]: it must be a group of keys"),
         (
             {"noise": {"name": "compose", "noises": {"noise": {**MASKING, "probability": -1}}}},
             "noise.noises.noise.noises.noise.probability=-1: it must be a number from 0 to 1",

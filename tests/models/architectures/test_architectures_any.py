@@ -113,7 +113,7 @@ NUMBER, CHOICE = "it must be a whole number of at least 1", "it must be one of"
         ("conv", "channels", [16, 0], "it must be a list, each item a whole number of at least 1"),
         ("linear", "code_size", 0, NUMBER),
         ("linear", "output", "softmax", f"{CHOICE} identity, sigmoid, tanh"),
-        ("linear", "code_activation", "gelu", f"{CHOICE} identity, relu, sigmoid, tanh"),
+        ("linear", "code_activation", "gelu", f"{CHOICE} identity, relu, sigmoid, tanh (did you mean 'relu'?)"),
         ("linear", "initialization", "zeros", f"{CHOICE} auto, torch_default, xavier, kaiming"),
         ("residual", "upsampling", "cubic", f"{CHOICE} transposed, nearest, bilinear, pixel_shuffle"),
         ("residual", "layers_per_block", 0, NUMBER),
