@@ -92,7 +92,7 @@ def insist_on_output() -> None:
 def log_to_terminal() -> None:
     """Show what happens, without the news of libraries; a run's own logging is in conf/hydra/job_logging."""
     logging.basicConfig(level=logging.INFO, handlers=[TerminalHandler()], format="%(message)s")
-    for library in ("matplotlib", "fontTools"):  # fontTools reports each glyph of a PDF
+    for library in ("matplotlib", "fontTools", "onnx_ir", "onnxscript"):  # fontTools reports each glyph of a PDF
         logging.getLogger(library).setLevel(logging.WARNING)
 
 

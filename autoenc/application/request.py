@@ -14,6 +14,7 @@ from autoenc.application.array_files import SUFFIXES
 from autoenc.application.codes import StoredCodes, check_codes_file, encode
 from autoenc.application.image_batches import Fitting, ImageSource, counted
 from autoenc.application.inputs import Datasets, check_input, open_input
+from autoenc.application.onnx_export import PartName, export
 from autoenc.application.picture_files import Unreadable
 from autoenc.application.reconstructions import decode, denoise, reconstruct
 from autoenc.application.scoring import score, score_files
@@ -27,7 +28,7 @@ from autoenc.trained_model import TrainedModel, load_run
 
 log = logging.getLogger(__name__)
 
-Action = Literal["reconstruct", "denoise", "encode", "decode", "score"]
+Action = Literal["reconstruct", "denoise", "encode", "decode", "score", "export"]
 
 MOST_IN_A_BATCH = 512
 MOST_PIXELS = 2**22
@@ -39,8 +40,8 @@ class Request:
     """What to do with which model and which pictures."""
 
     run: Path
-    given: str
-    """INPUT: see `open_input`; for `decode`, a file of codes."""
+    given: str | None = None
+    """INPUT: see `open_input`; for `decode`, a file of codes; for `export`, None."""
     output: Path
     do: Action = "reconstruct"
     device: str = "auto"
@@ -55,6 +56,8 @@ class Request:
     """The number in the files of pictures that becomes white; None: as the run's own pictures were read."""
     baseline: str = "run:test"
     """The ordinary pictures, for `score`; like `given`."""
+    part: PartName = "autoencoder"
+    """What to export."""
     overwrite: bool = False
     data_dir: Path | None = None
     """None: the run's own."""
@@ -64,7 +67,8 @@ class Request:
     @property
     def inputs(self) -> dict[str, str]:
         """What is read, by its option."""
-        return {"INPUT": self.given, **({"--baseline": self.baseline} if self.do == "score" else {})}
+        given = {} if self.given is None else {"INPUT": self.given}
+        return {**given, "--baseline": self.baseline} if self.do == "score" else given
 
     @property
     def outputs(self) -> Sequence[Path]:
@@ -92,8 +96,10 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
     _check_model(request, run)
     log.info("The model of %s: %s.", request.run, run_label(run.config.values))
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))
-    if request.do == "decode":
-        code_size, path = run.config.architecture.code_size, Path(request.given).expanduser()
+    if request.do == "export":
+        export(run, request.output, part=request.part)
+    elif request.do == "decode":
+        code_size, path = run.config.architecture.code_size, Path(request.inputs["INPUT"]).expanduser()
         codes = StoredCodes.open(path, key="INPUT", code_size=code_size, limit=request.limit)
         decode(run, codes, request.output, batch_size=batch_size)
     else:
@@ -140,7 +146,7 @@ def _resize(request: Request, run: TrainedModel) -> Resize:
 
 
 def _check_outputs(request: Request) -> None:
-    suffix = {"encode": ".npz", "score": ".csv"}.get(request.do)
+    suffix = {"encode": ".npz", "score": ".csv", "export": ".onnx"}.get(request.do)
     if suffix is not None and request.output.suffix.lower() != suffix:
         raise _wrong_output(f"it must be the name of a {suffix} file", request.output)
     for path in request.outputs:  # before the next check, which would recommend --overwrite
@@ -159,8 +165,10 @@ def _check_outputs(request: Request) -> None:
 
 def _check_white(request: Request) -> None:
     """Refuse a white level where no picture files are read: arrays and datasets have their own scale."""
-    path = Path(request.given).expanduser()
-    if request.white is not None and (not path.exists() or path.suffix.lower() in SUFFIXES):
+    if request.white is None:
+        return
+    path = Path(request.inputs["INPUT"]).expanduser()
+    if not path.exists() or path.suffix.lower() in SUFFIXES:
         problem = "it is for picture files, and INPUT is an array or a dataset; divide an array by its white"
         raise ConfigError("--white", problem, value=request.white)
 
@@ -181,7 +189,7 @@ def _check_model(request: Request, run: TrainedModel) -> None:
     if own is not None:  # `run:test` may be read from a folder of pictures, which must not be replaced either
         for path in request.outputs:
             _check_apart(path, given=own, key="the run's dataset.path")
-    if run.image_shape[0] not in {1, 3} and request.do != "encode":
+    if run.image_shape[0] not in {1, 3} and request.do not in {"encode", "export"}:
         problem = f"pictures are grey or coloured, and this model's have {run.image_shape[0]} channels"
         raise ConfigError("--do", problem, value=request.do)
     if request.invert and _resize(request, run) == "pad":  # the padding would become a white frame

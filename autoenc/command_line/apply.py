@@ -1,4 +1,4 @@
-"""`scripts/apply.py RUN INPUT OUTPUT`: a trained model applied to the user's own pictures."""
+"""`scripts/apply.py RUN INPUT OUTPUT`: a trained model applied to the user's own pictures, or exported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from autoenc.data.datasets import Dataset
 
 DESCRIPTION = """\
-Apply the trained model of a run to your own pictures.
+Apply the trained model of a run to your own pictures, or export it.
 
   --do reconstruct   OUTPUT, a folder: the reconstruction of each picture, as a PNG of the model's size under the
                      picture's own name, and overview.png: the first pictures, their reconstructions and the errors
@@ -42,6 +42,9 @@ Apply the trained model of a run to your own pictures.
   --do score         OUTPUT, a .csv file: the error of each picture and its percentile among the errors of ordinary
                      pictures, the oddest first. Next to it: .json with the AUROC of telling the two apart by their
                      error, .png with the oddest and the most ordinary pictures, _histogram.png with both distributions
+  --do export        without INPUT. OUTPUT, an .onnx file for ONNX runtimes, checked against the model: from images
+                     (N, C, H, W), float32 in [0, 1], to reconstructions and codes (N, code_size); with --part encoder
+                     from images to codes, with --part decoder from codes to images. N is free
 
 INPUT is a picture; a folder of pictures, with its subfolders; an .npy or .npz file of images (N, H, W) or (N, C, H, W),
 uint8 or floats in [0, 1]; a dataset, such as mnist (its test split) or mnist:train; or run:test, the run's own test
@@ -57,6 +60,7 @@ Examples
   python scripts/apply.py outputs/2026-01-31/12-00-00-000000 ~/scans clean --do denoise
   python scripts/apply.py outputs/2026-01-31/12-00-00-000000 mnist scores.csv --do score
       with a model of Fashion-MNIST: how odd are digits to it?
+  python scripts/apply.py outputs/2026-01-31/12-00-00-000000 encoder.onnx --do export --part encoder
 
 The number of pictures is not limited: they are read a batch at a time. Existing files are not overwritten, an
 interruption leaves no incomplete file, and a mistake is one line and an exit code that is not 0.
@@ -67,11 +71,13 @@ interruption leaves no incomplete file, and a mistake is one line and an exit co
 
 log = logging.getLogger(__name__)
 
-ACTIONS = ("reconstruct", "denoise", "encode", "decode", "score")
+ACTIONS = ("reconstruct", "denoise", "encode", "decode", "score", "export")
+_FOR_PICTURES = ("unreadable", "resize", "invert", "white", "data_dir")
 _UNUSED = {
-    **dict.fromkeys(ACTIONS, ("baseline",)),
-    "decode": ("unreadable", "resize", "invert", "white", "data_dir", "baseline"),
-    "score": (),
+    **dict.fromkeys(ACTIONS, ("baseline", "part")),
+    "decode": (*_FOR_PICTURES, "baseline", "part"),
+    "score": ("part",),
+    "export": (*_FOR_PICTURES, "baseline", "device", "batch_size", "limit"),
 }
 """The options that an action does not use."""
 
@@ -79,7 +85,7 @@ _UNUSED = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; returns the exit code."""
     others, dataset_path = take_dataset_path(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(others, argparse.Namespace(dataset_path=dataset_path))
+    options = _parser().parse_intermixed_args(others, argparse.Namespace(dataset_path=dataset_path))
     with Interruption().watched():
         return exit_code(lambda: _apply(options))
 
@@ -91,11 +97,11 @@ def _parser() -> Parser:
     )
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="the folder of a run that has a checkpoint")
-    add("given", metavar="INPUT", help="see above")
+    add("given", metavar="INPUT", nargs="?", help="see above; not for --do export")
     add("output", type=Path, metavar="OUTPUT", help="see above")
     add("--do", choices=ACTIONS, default="reconstruct", help="what to do (default: reconstruct)")
     devices = ("auto", "cpu", "cuda", "mps")
-    add("--device", choices=devices, default="auto", help="where to compute (default: auto)")
+    add("--device", choices=devices, help="where to compute (default: auto)")
     add("--batch-size", type=positive, metavar="N", help="pictures at a time (default: 512, fewer if they are large)")
     add("--limit", type=positive, metavar="N", help="only the first N pictures (default: all)")
     help_text = "list pictures that cannot be read, and stop or skip them (default: error)"
@@ -114,6 +120,8 @@ def _parser() -> Parser:
     add("--white", type=above_zero, metavar="X", help=help_text)
     help_text = "with --do score, the ordinary pictures; like INPUT (default: run:test, the run's own test split)"
     add("--baseline", metavar="INPUT2", help=help_text)
+    parts = ("autoencoder", "encoder", "decoder")
+    add("--part", choices=parts, help="with --do export, what the file computes (default: autoencoder)")
     add("--overwrite", action="store_true", help="replace files of the same names at OUTPUT")
     add("--data-dir", type=_folder, metavar="DIR", help="where datasets are (default: $AUTOENC_DATA, or the run's own)")
     return parser
@@ -129,6 +137,10 @@ def _apply(options: argparse.Namespace) -> int:
     for name in _UNUSED[options.do]:
         if name in given:
             raise ConfigError(f"--{name.replace('_', '-')}", f"--do {options.do} does not use it")
+    if options.do == "export" and options.given is not None:
+        raise ConfigError("INPUT", "--do export takes RUN OUTPUT; leave this out", value=options.given)
+    if options.do != "export" and options.given is None:
+        raise ConfigError("INPUT", f"it is missing; --do {options.do} takes RUN INPUT OUTPUT")
     RunDirectory.open(options.run, key="RUN")
     from autoenc.application import Request, apply
 
