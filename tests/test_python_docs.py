@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import autoenc
@@ -27,14 +28,17 @@ SMALL = ["training.epochs=1", "architecture=linear", "device=cpu", "device.threa
 def test_the_python_code_runs(elsewhere: Path) -> None:
     names: dict[str, Any] = {}
     blocks = re.findall(r"^( *)```python\n(.*?)^\1```$", PYTHON, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 7
     for _, text in blocks:
         exec(textwrap.dedent(text), names)
     assert names["pictures"].shape == names["same_size"].shape == names["test"].images.shape
     assert float(names["errors"].mean()) == pytest.approx(names["run"].scores["mse"], rel=1e-5)
     assert len(names["comparison"].rows) == 3
+    encoder, run = names["encoder"], names["run"]
+    for count in (1, 2, 7):
+        torch.testing.assert_close(encoder(names["test"].images[:count] / 255), run.encode(names["test"].images[:count]))
     # The table of what a run has.
-    run, table = names["run"], PYTHON.split("| of the run | |")[1].split("\n\n")[0]
+    table = PYTHON.split("| of the run | |")[1].split("\n\n")[0]
     assert run.history[-1]["validation/loss"] > 0
     attributes = set(re.findall(r"^\| `(\w+)", table, re.MULTILINE))
     assert attributes == {"encode", "split", "scores", "history", "record", "path", "config", "model"}
@@ -67,10 +71,15 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
     (hint,) = re.findall(r"^all 600 pictures are .*$", IMAGES, re.MULTILINE)
     assert hint in capsys.readouterr().out
     applied = re.findall(r"^python scripts/apply.py (.*)$", IMAGES, re.MULTILINE)
-    assert len(applied) == 5
+    assert len(applied) == 6
     caplog.set_level(logging.INFO)
     for arguments in applied:
         assert apply_main(shlex.split(arguments)) == 0, arguments
+    (program,) = re.findall(r"^```python\n(.*?)^```$", IMAGES, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    expected = autoenc.load_run("outputs/photos").errors(names["images"])
+    np.testing.assert_allclose(names["errors"], expected, rtol=1e-4)
     assert re.search(r"Oddest: \d+\.png, error [\d.]+, larger than .* ordinary errors\.\n", caplog.text)
 
 

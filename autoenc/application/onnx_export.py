@@ -18,7 +18,7 @@ from autoenc.display_names import run_label
 from autoenc.extras import imported
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import write_atomically
-from autoenc.settings import ConfigError
+from autoenc.settings import ConfigError, listed
 from autoenc.trained_model import TrainedModel
 
 log = logging.getLogger(__name__)
@@ -75,8 +75,10 @@ def export(run: TrainedModel, path: str | Path, *, part: PartName = "autoencoder
 
     Raises:
         ConfigError: the extra `onnx` is not installed, or the model cannot be converted, is too large for one file, or
-            differs from the file. Nothing is written.
+            differs from the file; or there is no such part. Nothing is written.
     """
+    if part not in PARTS:
+        raise ConfigError("part", f"there is no such part; the parts are {listed(PARTS)}", value=part)
     for package in ("onnx", "onnxruntime", "onnxscript"):  # torch.onnx.export imports the last one
         imported(package, extra="onnx", key="--do", value="export")
     model = copy.deepcopy(run.model).cpu().eval()
@@ -117,24 +119,31 @@ def _converted(run: TrainedModel, model: AutoEncoder, *, part: PartName, example
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
     module = _Module(model, PARTS[part]).eval()
+    any_size = ({0: torch.export.Dim("N")},)
     # Two steps: given the module, torch.onnx.export falls back to a fixed batch size where this export fails.
-    exported = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("N")},))
-    names, outputs = [PARTS[part].input], PARTS[part].outputs
+    exported = torch.export.export(module, (example,), dynamic_shapes=any_size)
     program = torch.onnx.export(
-        exported, dynamo=True, opset_version=OPSET, input_names=names, output_names=outputs, verbose=False
+        exported,
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=[PARTS[part].input],
+        output_names=PARTS[part].outputs,
+        dynamic_shapes=any_size,  # for the name in the file
+        verbose=False,
     )
     assert program is not None
     ClearMetadataAndDocStringPass()(program.model)  # stack traces, with paths of this machine
     weights = sum(value.const_value.nbytes for value in program.model.graph.initializers.values() if value.const_value)
     if weights > LARGEST_BYTES:
-        raise _refused(f"its weights are {weights / 1e9:.1f} GB, and an ONNX file has at most 2 GiB")
+        raise _refused(f"its weights have {weights:,} bytes, and at most {LARGEST_BYTES:,} fit")
     proto = program.model_proto
     proto.graph.name = part
     proto.doc_string = f"{run_label(run.config.values)}. {_interface(run, part)}; pixels are in [0, 1] scale."
     for key, value in {"run": run.path.name, **model_facts(run)}.items():
         proto.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
     checker.check_model(proto, full_check=True)
-    return proto.SerializeToString()
+    content: bytes = proto.SerializeToString()
+    return content
 
 
 def _computed(content: bytes, given: Tensor, *, part: Part) -> dict[str, Tensor]:
@@ -160,7 +169,7 @@ def _differences(model: AutoEncoder, given: Tensor, found: Mapping[str, Tensor])
         ConfigError: a difference is too large.
     """
     texts = []
-    for name, values in found.items():
+    for name, values in sorted(found.items()):  # codes first: an error there makes one of the pictures
         codes = found.get("codes", given)
         expected = _expected_codes(model, given, codes) if name == "codes" else model.decode(codes)
         largest, allowed = (values - expected).abs().amax().item(), _allowed(expected)
@@ -186,12 +195,9 @@ def _expected_codes(model: AutoEncoder, images: Tensor, found: Tensor) -> Tensor
         for _ in range(NUDGED_COPIES):
             nudged = model.encode(images + nudge * torch.randn(images.shape, generator=generator))
             codes = torch.where(far & ((found - nudged).abs() <= allowed), nudged, codes)
-    log.info(
-        "%d of %d entries of the codes are close to a jump: the file has those of pixels that differ by %g.",
-        far.sum(),
-        far.numel(),
-        NUDGES[-1],
-    )
+    if jumps := int((far & ((found - codes).abs() <= allowed)).sum()):
+        text = "%d of %d code entries jump: the file has what the model has for pixels that differ by %g or less."
+        log.info(text, jumps, far.numel(), NUDGES[-1])
     return codes
 
 
@@ -203,7 +209,9 @@ def _interface(run: TrainedModel, part: PartName) -> str:
     """`Encoder: images (N, 1, 28, 28) to codes (N, 16)`."""
     code = f"(N, {run.config.architecture.code_size})"
     image = f"(N, {', '.join(map(str, run.image_shape))})"
-    given, *made = [f"{name} {code if name == 'codes' else image}" for name in (PARTS[part].input, *PARTS[part].outputs)]
+    given, *made = [
+        f"{name} {code if name == 'codes' else image}" for name in (PARTS[part].input, *PARTS[part].outputs)
+    ]
     return f"{part.capitalize()}: {given} to {' and '.join(made)}"
 
 

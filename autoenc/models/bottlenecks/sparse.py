@@ -80,7 +80,8 @@ class Sparse(Bottleneck):
             case "relative_l1":
                 # The root of a mean of squares has no finite derivative for an entry that is zero in every image.
                 norms: Tensor = torch.linalg.vector_norm(code, dim=0)
-                return (code.abs() / (norms / code.shape[0] ** 0.5).clamp_min(TINY)).sum(1)
+                root: float = code.shape[0] ** 0.5  # `len` would fix the batch size in torch.export
+                return (code.abs() / (norms / root).clamp_min(TINY)).sum(1)
             case "kl":
                 target = self.settings.target
                 activity = code.mean(0).clamp(TINY, 1 - TINY)  # (code_size,)

@@ -99,7 +99,7 @@ class VectorQuantized(Bottleneck):
             code.unsqueeze(0),
             penalty=self.settings.commitment * distances,
             diagnostics={"quantization_error": distances.detach().mean()},
-            indices=nearest.view(features.shape[0], -1),  # torch.export would fix the result of `len`
+            indices=nearest.view(features.shape[0], -1),  # `len` would fix the batch size in torch.export
         )
 
     def statistics(self, code: Tensor, *, indices: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
