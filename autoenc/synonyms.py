@@ -73,9 +73,10 @@ OTHER_NAMES: Mapping[str, str] = {
     "tensorboard": "tb",
     "transposed": "deconv transpose",
     "xavier": "glorot",
-    # options
+    # options, and what apply.py does
     "--help": "h usage",
     "--multirun": "sweep grid",
+    "export": "onnx convert deploy torchscript",
 }
 """Other names of each, in lower case and without `-`, `_` and dots."""
 

@@ -36,7 +36,9 @@ def test_the_python_code_runs(elsewhere: Path) -> None:
     assert len(names["comparison"].rows) == 3
     encoder, run = names["encoder"], names["run"]
     for count in (1, 2, 7):
-        torch.testing.assert_close(encoder(names["test"].images[:count] / 255), run.encode(names["test"].images[:count]))
+        torch.testing.assert_close(
+            encoder(names["test"].images[:count] / 255), run.encode(names["test"].images[:count])
+        )
     # The table of what a run has.
     table = PYTHON.split("| of the run | |")[1].split("\n\n")[0]
     assert run.history[-1]["validation/loss"] > 0

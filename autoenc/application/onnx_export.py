@@ -17,7 +17,7 @@ from autoenc.application.codes import model_facts
 from autoenc.display_names import run_label
 from autoenc.extras import imported
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.runs import write_atomically
+from autoenc.runs import printable, write_atomically
 from autoenc.settings import ConfigError, listed
 from autoenc.trained_model import TrainedModel
 
@@ -36,6 +36,7 @@ NUDGES, NUDGED_COPIES = (1e-6, 1e-5, 1e-4), 16
 """Changes of pixels that show where codes jump. The largest is a fortieth of a grey level."""
 MOST_AT_JUMPS = 0.1
 """The share of all entries of the codes that may be at a jump."""
+LONGEST_REASON = 200
 
 PartName = Literal["autoencoder", "encoder", "decoder"]
 
@@ -91,7 +92,7 @@ def export(run: TrainedModel, path: str | Path, *, part: PartName = "autoencoder
         except ConfigError:
             raise
         except Exception as error:  # of many types: a plugin may have operators that one of the packages lacks
-            raise _refused(f"this model cannot be converted ({' '.join(str(error).split())[:300]})") from error
+            raise _refused(f"this model cannot be converted ({_reason(error)})") from error
         differences = _differences(model, given, found)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -196,8 +197,8 @@ def _expected_codes(model: AutoEncoder, images: Tensor, found: Tensor) -> Tensor
             nudged = model.encode(images + nudge * torch.randn(images.shape, generator=generator))
             codes = torch.where(far & ((found - nudged).abs() <= allowed), nudged, codes)
     if jumps := int((far & ((found - codes).abs() <= allowed)).sum()):
-        text = "%d of %d code entries jump: the file has what the model has for pixels that differ by %g or less."
-        log.info(text, jumps, far.numel(), NUDGES[-1])
+        text = "%d of %s code entries jump: the file has the model's values for pixels that differ by %g or less."
+        log.info(text, jumps, f"{far.numel():,}", NUDGES[-1])
     return codes
 
 
@@ -213,6 +214,13 @@ def _interface(run: TrainedModel, part: PartName) -> str:
         f"{name} {code if name == 'codes' else image}" for name in (PARTS[part].input, *PARTS[part].outputs)
     ]
     return f"{part.capitalize()}: {given} to {' and '.join(made)}"
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, in one line and without torch's long advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return printable(" ".join(str(error).split())[:LONGEST_REASON])
 
 
 def _refused(problem: str) -> ConfigError:

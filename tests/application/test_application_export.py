@@ -182,7 +182,7 @@ def test_a_code_at_a_tie_may_be_either_of_two_entries(
     assert model.encode(pixels)[0, 0] == 0.0
     expected = onnx_export._expected_codes(model, pixels, found)
     assert torch.equal(expected, found) == accepted
-    message = "1 of 16 code entries jump: the file has what the model has for pixels that differ by 0.0001 or less."
+    message = "1 of 16 code entries jump: the file has the model's values for pixels that differ by 0.0001 or less."
     assert caplog.messages == ([message] if accepted else [])
 
 
@@ -227,5 +227,5 @@ def test_a_missing_package_is_named(
 def test_a_part_that_does_not_exist_is_refused(finished: Path, elsewhere: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         export(autoenc.load_run(finished), "model.onnx", part="halves")  # type: ignore[arg-type]
-    expected = "part=halves: there is no such part; the parts are autoencoder, encoder and decoder"
+    expected = "part=halves: there is no such part; the parts are autoencoder, encoder, decoder"
     assert str(caught.value) == expected

@@ -52,6 +52,27 @@ def test_each_action_is_one_command(finished: Path, images: Path, capsys: pytest
     assert captured.err == "error: OUTPUT=scores.csv: this file exists; --overwrite replaces it\n"
 
 
+def test_an_export_has_no_input(
+    finished: Path, elsewhere: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run = str(finished)
+    assert main([run, "model.onnx", "--do", "export"]) == 0
+    log = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+    assert [line.split()[0] for line in log] == ["The", "Autoencoder:", "Checked", "Written:"]  # none of torch's
+    assert capfd.readouterr() == ("", "")
+    assert main([run, "--do", "export", "--part", "encoder", "model.onnx"]) == 2
+    assert capfd.readouterr().err == "error: OUTPUT=model.onnx: this file exists; --overwrite replaces it\n"
+    assert main([run, "--do", "export", "--part", "encoder", "model.onnx", "--overwrite"]) == 0
+    assert "Encoder: images (N, 1, 8, 8) to codes (N, 3)" in caplog.text
+    assert names() == ["model.onnx"]
+
+
+def test_options_may_be_between_the_paths(finished: Path, images: Path) -> None:
+    assert main([str(finished), "--do", "encode", "images.npy", "--limit", "2", "codes.npz"]) == 0
+    assert len(np.load("codes.npz")["codes"]) == 2
+
+
 def test_a_dataset_has_the_settings_of_its_yaml(finished: Path, elsewhere: Path) -> None:
     """All images, although the run had a limit."""
     assert main([str(finished), "digits", "usual.npz", "--do", "encode"]) == 0
@@ -75,6 +96,13 @@ MISTAKES = {
     "RUN codes.npz out --do decode --invert": ["--invert", "--do decode does not use it"],
     "RUN codes.npz out --do decode --white 9": ["--white", "--do decode does not use it"],
     "RUN images.npy out --white 9": ["--white=9", "it is for picture files", "divide an array by its white"],
+    "RUN images.npy": ["error: INPUT: it is missing; --do reconstruct takes RUN INPUT OUTPUT"],
+    "RUN images.npy a.onnx --do export": ["error: INPUT=images.npy: --do export takes RUN OUTPUT; leave this out"],
+    "RUN a.onx --do export": ["error: OUTPUT=a.onx: it must be the name of a .onnx file"],
+    "RUN a.onnx --do export --limit 9": ["error: --limit: --do export does not use it"],
+    "RUN a.onnx --do export --device cpu": ["error: --device: --do export does not use it"],
+    "RUN a.onnx --do export --resize crop": ["error: --resize: --do export does not use it"],
+    "RUN images.npy out --part encoder": ["error: --part: --do reconstruct does not use it"],
     "RUN mnist out --data-dir .": ["mnist", "AUTOENC_DATA"],
 }
 
@@ -101,9 +129,15 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize("flags", [["--batch-size", "0"], ["--over"], []])
 def test_argparse_refuses_wrong_flags(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["run", "images.npy", *(["out"] if flags else []), *flags])
+        main(["run", *(["images.npy", "out"] if flags else []), *flags])
     assert caught.value.code == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_other_words_for_an_export_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "model.onnx", "--do", "onnx"])
+    assert "'onnx' is not a choice (did you mean 'export'?)" in capsys.readouterr().err
 
 
 def test_data_dir_takes_precedence_over_the_environment(
@@ -125,7 +159,16 @@ def test_the_help_and_a_wrong_run_import_no_torch() -> None:
         "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    for part in ("--do reconstruct", "--do denoise", "--do encode", "--do decode", "--do score", "AUROC", "run:test"):
+    for part in (
+        "--do reconstruct",
+        "--do denoise",
+        "--do encode",
+        "--do decode",
+        "--do score",
+        "--do export",
+        "AUROC",
+        "run:test",
+    ):
         assert part in done.stdout
 
 
