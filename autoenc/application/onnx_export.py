@@ -119,7 +119,7 @@ def _converted(run: TrainedModel, model: AutoEncoder, *, part: PartName, example
     from onnx import checker
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
-    module = _Module(model, PARTS[part]).eval()
+    module = _Module(model, PARTS[part])
     any_size = ({0: torch.export.Dim("N")},)
     # Two steps: given the module, torch.onnx.export falls back to a fixed batch size where this export fails.
     exported = torch.export.export(module, (example,), dynamic_shapes=any_size)

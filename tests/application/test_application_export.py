@@ -54,7 +54,9 @@ def computed(path: str, given: Tensor, *, outputs: list[str] | None = None) -> l
 
 def check(run: TrainedModel) -> None:
     """Reconstructions and codes of batches of other sizes than those of the export are the model's."""
+    run.model.train()  # as a user may have left it
     export(run, "model.onnx")
+    run.model.eval()
     for count in (3, 11):
         given = images(count, shape=run.image_shape)
         reconstructions, codes = computed("model.onnx", given)
