@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,6 +97,10 @@ def _unreadable_override(error: OverrideParseException, *, known: KnownWords) ->
     if first.startswith("LexerNoViableAltException"):
         problem = "a text with special characters needs quotes that the shell keeps"
         return ConfigError(key, f"{problem}: {key}={as_value(value)}", value=value)
+    if value.count("${") > 1:
+        in_quotes = shlex.quote(f'"{value}"')
+        problem = "an interpolation inside another needs quotes that the shell keeps"
+        return ConfigError(key, f"{problem}: {key}={in_quotes}", value=value)
     reason = others[0] if first.startswith("Error parsing override") else first
     return ConfigError(key, f"Hydra cannot read it: {reason}", value=value)
 

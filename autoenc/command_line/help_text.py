@@ -85,10 +85,7 @@ def _group(group: str, composer: Composer, config: DictConfig, *, width: int) ->
     comments = composer.comments(f"{group}/{choice}")
     yield ""
     yield from _wrapped(comments.head, start=f"{group}={choice}: ", width=width)
-    if path.startswith("hydra."):
-        values = _as_written(node)
-    else:
-        values = {str(key): _value(node, key) for key in node}
+    values = _as_written(node) if path.startswith("hydra.") else {str(key): _value(node, key) for key in node}
     values = {f"{path}.{key}": value for key, value in values.items() if key != "name"}
     yield from _settings(values, {f"{path}.{key}": meaning for key, meaning in comments.keys.items()}, width=width)
 
