@@ -188,6 +188,8 @@ class Composer:
             config = compose(list(overrides))
         except (ValueError, HydraException, OmegaConfBaseException) as error:
             raise explained(error, overrides=overrides, compose=compose, known=self) from error
+        except KeyError as error:  # Hydra looks these variables up while it composes
+            raise ConfigError("hydra.job.env_copy", f"there is no environment variable {error}") from None
         refuse_untrusted(config)
         return config
 
