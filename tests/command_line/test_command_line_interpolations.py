@@ -69,13 +69,13 @@ def jobs(*overrides: str) -> Sequence[Job]:
         ("${hydra:job.num}", ["0", "1"]),
         ("${hydra:job.id}", ["0", "1"]),
         ("${hydra:runtime.choices.noise}", ["none", "blur"]),
-        ("${hydra:sweep.dir}", ["outputs/sweeps/x"] * 2),
-        ("${sweep.name}", ["x"] * 2),
+        ("${hydra:sweep.dir}", ["outputs/sweeps/noise"] * 2),
+        ("${sweep.name}", ["noise"] * 2),
         ("${hydra:runtime.cwd}", ["{cwd}"] * 2),
     ],
 )
 def test_each_job_of_a_sweep_has_its_own_values(text: str, values: list[str], elsewhere: Path) -> None:
-    found = jobs("sweep.name=x", "noise=none,blur", "tracker=mlflow", f"tracker.experiment='e {text}'")
+    found = jobs("noise=none,blur", "tracker=mlflow", f"tracker.experiment='e {text}'")
     expected = [f"e {value.format(cwd=elsewhere)}" for value in values]
     assert [job.task.config["tracker"]["experiment"] for job in found] == expected
 
