@@ -48,7 +48,7 @@ def check_change(run: RunDirectory, config: ExperimentConfig) -> None:
     epoch, step, steps_per_epoch = (position.get(name, 0) for name in ("epoch", "step", "steps_per_epoch"))
     last = _last_epoch(after, run.metrics(epoch))
     if last is not None and (finished or step > last * steps_per_epoch):
-        raise _past_the_end(after, last, begun=math.ceil(step / steps_per_epoch))
+        raise _past_the_end(after, last, trained=step / steps_per_epoch)
     lengths = (before.epochs * steps_per_epoch, after.epochs * steps_per_epoch)
     for past in range(step):
         factors = {config.schedule.factor(past, total_steps=total_steps) for total_steps in lengths}
@@ -101,12 +101,13 @@ def _last_epoch(settings: TrainingSettings, rows: Sequence[Mapping[str, Any]]) -
     return None
 
 
-def _past_the_end(settings: TrainingSettings, last: int, *, begun: int) -> ConfigError:
+def _past_the_end(settings: TrainingSettings, last: int, *, trained: float) -> ConfigError:
     if last < settings.epochs:
         problem = f"the validation loss had not improved for so many epochs after epoch {last}, where training ends then"
         advice = "set training.patience=null or to a larger number"
         return ConfigError("training.patience", f"{problem}; {advice}", value=settings.patience)
-    has = f"has already trained {last}" if begun == last else f"is already in epoch {begun}"
+    begun = math.ceil(trained)
+    has = f"has already trained {begun} epoch{'s'[: begun != 1]}" if begun == trained else f"is in epoch {begun} already"
     advice = "give a larger number, or start a new run by rerun="
     return ConfigError("training.epochs", f"this run {has}; {advice}", value=settings.epochs)
 
