@@ -72,14 +72,13 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     from autoenc.experiment.run import run_experiment
 
     continues, parsed = None if composer.resume is None else RunDirectory(composer.resume), parse(values)
-    if continues is not None:
-        check_change(continues, parsed)
+    done = 0 if continues is None else check_change(continues, parsed)
     prepared = prepare(parsed, continues=continues)
     run_directory = _open_folder(composer, config, values=prepared.config.values)
     chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
     try:
         with chdir:
-            run_experiment(run_directory, prepare=lambda: record_changes(run_directory, prepared))
+            run_experiment(run_directory, prepare=lambda: record_changes(run_directory, prepared, finished_epochs=done))
     except SystemExit:
         again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))

@@ -11,14 +11,15 @@ import dataclasses
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from autoenc.config import ExperimentConfig
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.why_worse import still_improving
 from autoenc.runs import SWEEP_FILE, RunDirectory, RunRecord, moment
 from autoenc.settings import ConfigError, checked
-from autoenc.training.checkpoints import stored_values
+from autoenc.training.checkpoints import load_last
 from autoenc.training.training_settings import TrainingSettings
 
 log = logging.getLogger(__name__)
@@ -27,37 +28,35 @@ LENGTH = ("epochs", "patience")
 """The settings of `training` that say how long a run trains."""
 
 
-def check_change(run: RunDirectory, config: ExperimentConfig) -> None:
+def check_change(run: RunDirectory, config: ExperimentConfig) -> int:
     """Refuse a config that is the run's, but for `LENGTH`, and would not continue the training that the run has had.
+
+    Returns:
+        the number of epochs that the run has finished; 0 if nothing changes.
 
     Raises:
         ConfigError: the run has trained for longer, it would end at once, or it would have been trained otherwise.
+        CheckpointError: all its checkpoints are damaged.
     """
-    before, after = checked(TrainingSettings, run.config()["training"], key="training"), config.training
-    finished = run.state == "finished"
-    if before == after and not finished:
-        return
-    if (run.path.resolve().parent / SWEEP_FILE).is_file():
+    before, finished = checked(TrainingSettings, run.config()["training"], key="training"), run.state == "finished"
+    if before == config.training and not finished:
+        return 0
+    if _is_job(run.path):
         problem = "this is a job of a sweep, which knows its jobs by their settings"
         advice = "repeat the sweep with other training settings, or copy this folder out of it and resume the copy"
         raise ConfigError("resume", f"{problem}; {advice}", value=str(run.path))
-    position = stored_values(run.checkpoints)
-    if finished and not position:
-        problem = "it has no whole checkpoint to go on from; rerun= trains again from the start"
+    checkpoint = load_last(run.checkpoints)
+    if finished and checkpoint is None:
+        problem = "it has no checkpoint to go on from; rerun= trains again from the start"
         raise ConfigError("resume", problem, value=str(run.path))
+    position = {} if checkpoint is None else checkpoint.values
     epoch, step, steps_per_epoch = (position.get(name, 0) for name in ("epoch", "step", "steps_per_epoch"))
-    last = _last_epoch(after, run.metrics(epoch))
-    if last is not None and (finished or step > last * steps_per_epoch):
-        raise _past_the_end(after, last, trained=step / steps_per_epoch)
-    lengths = (before.epochs * steps_per_epoch, after.epochs * steps_per_epoch)
-    for past in range(step):
-        factors = {config.schedule.factor(past, total_steps=total_steps) for total_steps in lengths}
-        severities = {settings.severity(past / steps_per_epoch) for settings in (before, after)}
-        if len(factors) > 1 or len(severities) > 1:
-            raise _another_past(config, of_noise=len(factors) == 1)
+    trained = _Trained(before, run.metrics(epoch), step, steps_per_epoch)
+    _check_past(config, trained, may_end=not finished)
+    return int(epoch)
 
 
-def record_changes(run: RunDirectory, prepared: Prepared) -> Prepared:
+def record_changes(run: RunDirectory, prepared: Prepared, *, finished_epochs: int) -> Prepared:
     """Record in a run's folder, which is locked by now, what `resume=` changes: how long it trains, and its images.
 
     Nothing changes if the config is the recorded one.
@@ -65,8 +64,8 @@ def record_changes(run: RunDirectory, prepared: Prepared) -> Prepared:
     recorded, values = run.config(), prepared.config.values
     changed = {**recorded, "dataset": values["dataset"], "training": values["training"]}
     if changed["training"] != recorded["training"]:
-        lengths = ({name: config["training"][name] for name in LENGTH} for config in (recorded, changed))
-        run.record_training_change(*lengths, epochs=stored_values(run.checkpoints).get("epoch", 0))
+        before, after = ({name: config["training"][name] for name in LENGTH} for config in (recorded, changed))
+        run.record_training_change(before, after, epochs=finished_epochs)
         log.info("%s", change_sentences(run.status())[-1])
     if changed != recorded:
         run.rewrite_config(changed)
@@ -79,14 +78,50 @@ def change_sentences(status: Mapping[str, Any]) -> list[str]:
     return [sentence for sentence in changes if sentence]
 
 
-def more_epochs(record: RunRecord, config: ExperimentConfig) -> int | None:
+def more_epochs(record: RunRecord, config: ExperimentConfig, *, steps_per_epoch: int) -> int | None:
     """Twice the epochs of a finished run whose loss was still falling at the end; None if it cannot train longer."""
-    if still_improving(record):
-        training = dataclasses.replace(config.training, epochs=2 * config.training.epochs)
-        with contextlib.suppress(ConfigError):
-            check_change(RunDirectory(record.path), dataclasses.replace(config, training=training))
-            return training.epochs
+    if not still_improving(record) or _is_job(record.path):
+        return None
+    longer = dataclasses.replace(config.training, epochs=2 * config.training.epochs)
+    trained = _Trained(config.training, record.history, len(record.history) * steps_per_epoch, steps_per_epoch)
+    with contextlib.suppress(ConfigError):
+        _check_past(dataclasses.replace(config, training=longer), trained, may_end=False)
+        return longer.epochs
     return None
+
+
+def _is_job(run: Path) -> bool:
+    return (run.resolve().parent / SWEEP_FILE).is_file()
+
+
+class _Trained(NamedTuple):
+    """The training that a run has had."""
+
+    settings: TrainingSettings
+    rows: Sequence[Mapping[str, Any]]
+    """Of `metrics.jsonl`, one for each finished epoch."""
+    steps: int
+    steps_per_epoch: int
+
+
+def _check_past(config: ExperimentConfig, trained: _Trained, *, may_end: bool) -> None:
+    """Compare a training with the one that `config` gives: up to now they are the same, and `config` does not end it.
+
+    With `may_end`, it may end here. Rates and strengths are compared step by step: of a schedule, only itself knows
+    what it depends on.
+    """
+    settings, steps_per_epoch = config.training, trained.steps_per_epoch
+    last = _last_epoch(settings, trained.rows)
+    if last is not None and (not may_end or trained.steps > last * steps_per_epoch):
+        raise _past_the_end(settings, last, trained=trained.steps / steps_per_epoch)
+    totals = [each.epochs * steps_per_epoch for each in (trained.settings, settings)]
+    for step in range(trained.steps):
+        if len({config.schedule.factor(step, total_steps=total) for total in totals}) > 1:
+            why = f"schedule={config.schedule.name} depends on the number of all steps"
+            raise _another_past(f"{why}, and the rates would have been others", settings)
+        if len({each.severity(step / steps_per_epoch) for each in (trained.settings, settings)}) > 1:
+            why = "training.severity_epochs=null changes the noise's strength over all epochs"
+            raise _another_past(f"{why}, and it would have been another", settings)
 
 
 def _last_epoch(settings: TrainingSettings, rows: Sequence[Mapping[str, Any]]) -> int | None:
@@ -103,22 +138,22 @@ def _last_epoch(settings: TrainingSettings, rows: Sequence[Mapping[str, Any]]) -
 
 def _past_the_end(settings: TrainingSettings, last: int, *, trained: float) -> ConfigError:
     if last < settings.epochs:
-        problem = f"the validation loss had not improved for so many epochs after epoch {last}, where training ends then"
+        problem = (
+            f"the validation loss had not improved for so many epochs after epoch {last}, where training ends then"
+        )
         advice = "set training.patience=null or to a larger number"
         return ConfigError("training.patience", f"{problem}; {advice}", value=settings.patience)
     begun = math.ceil(trained)
-    has = f"has already trained {begun} epoch{'s'[: begun != 1]}" if begun == trained else f"is in epoch {begun} already"
+    has = (
+        f"has already trained {begun} epoch{'s'[: begun != 1]}" if begun == trained else f"is in epoch {begun} already"
+    )
     advice = "give a larger number, or start a new run by rerun="
     return ConfigError("training.epochs", f"this run {has}; {advice}", value=settings.epochs)
 
 
-def _another_past(config: ExperimentConfig, *, of_noise: bool) -> ConfigError:
-    if of_noise:
-        why = "training.severity_epochs=null changes the noise's strength over all epochs, and it would have been another"
-    else:
-        why = f"schedule={config.schedule.name} depends on the number of all steps, and the rates would have been others"
+def _another_past(why: str, settings: TrainingSettings) -> ConfigError:
     advice = "train again from the start by rerun=, or start a new run from the weights by initialize_from="
-    return ConfigError("training.epochs", f"{why} so far; {advice}", value=config.training.epochs)
+    return ConfigError("training.epochs", f"{why} so far; {advice}", value=settings.epochs)
 
 
 def _sentence(change: Mapping[str, Any]) -> str | None:

@@ -70,7 +70,7 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         draw_finished_run(prepared, trainer.state, run_directory=run_directory)
         write_run_page(run_directory)
     record = read_run(run_directory.path)
-    report(record, more_epochs=more_epochs(record, prepared.config))
+    report(record, more_epochs=more_epochs(record, prepared.config, steps_per_epoch=trainer.state.steps_per_epoch))
     return summary
 
 

@@ -87,21 +87,15 @@ def load_trained(folder: Path) -> Checkpoint | None:
     return load_last(folder)
 
 
-def stored_values(folder: Path) -> dict[str, Any]:
-    """The plain values of the newest checkpoint of a run, without reading its tensors; empty if it has none yet."""
-    for name in ("last.new", "last", "previous"):
-        with contextlib.suppress(CheckpointError):
-            values: dict[str, Any] = _read_manifest(folder / name / "manifest.json")["values"]
-            return values
-    return {}
-
-
 def stored_digests(folder: Path) -> dict[str, str]:
     """The digests of the images that a run was trained on, by split, from its newest checkpoint.
 
     Empty if the run has no checkpoint, or one of an early version.
     """
-    return digests_in(stored_values(folder))
+    for name in ("last.new", "last", "previous"):
+        with contextlib.suppress(CheckpointError):
+            return digests_in(_read_manifest(folder / name / "manifest.json")["values"])
+    return {}
 
 
 def digests_in(values: Mapping[str, Any]) -> dict[str, str]:

@@ -297,7 +297,7 @@ def test_without_a_checkpoint_a_finished_run_is_not_trained_again(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(trained / "checkpoints")
-    assert "it has no whole checkpoint to go on from; rerun=" in refused(trained, "training.epochs=6", capsys=capsys)
+    assert "it has no checkpoint to go on from; rerun=" in refused(trained, "training.epochs=6", capsys=capsys)
 
 
 def test_python_trains_longer_too(trained: Path) -> None:
@@ -314,7 +314,7 @@ def test_more_epochs_are_advised_where_they_help_and_are_possible(trained: Path,
         text = (train(*overrides, folder=overrides[0]) / "train.log").read_text()
         assert "Train longer: " not in text
     values = RunDirectory(trained).config()
-    assert more_epochs(read_run(trained), parse(values)) == 6
+    assert more_epochs(read_run(trained), parse(values), steps_per_epoch=6) == 6
 
 
 def trained_as_logged(log: str) -> str:
