@@ -138,15 +138,12 @@ def _last_epoch(settings: TrainingSettings, rows: Sequence[Mapping[str, Any]]) -
 
 def _past_the_end(settings: TrainingSettings, last: int, *, trained: float) -> ConfigError:
     if last < settings.epochs:
-        problem = (
-            f"the validation loss had not improved for so many epochs after epoch {last}, where training ends then"
-        )
-        advice = "set training.patience=null or to a larger number"
+        problem = f"this patience ends training after epoch {last}: the validation loss had not improved for so long"
+        advice = "set training.patience=null, or a larger number"
         return ConfigError("training.patience", f"{problem}; {advice}", value=settings.patience)
     begun = math.ceil(trained)
-    has = (
-        f"has already trained {begun} epoch{'s'[: begun != 1]}" if begun == trained else f"is in epoch {begun} already"
-    )
+    epochs = f"{begun} epoch{'' if begun == 1 else 's'}"
+    has = f"has already trained {epochs}" if begun == trained else f"is in epoch {begun} already"
     advice = "give a larger number, or start a new run by rerun="
     return ConfigError("training.epochs", f"this run {has}; {advice}", value=settings.epochs)
 
@@ -166,7 +163,7 @@ def _sentence(change: Mapping[str, Any]) -> str | None:
         return None
     start = f"After {epochs} epoch{'' if epochs == 1 else 's'}, resume= changed {' and '.join(words)} ({at:%Y-%m-%d})."
     if change.get("results") is None:
-        return f"{start} The test split had not been scored."
+        return start
     known = f"The test split had been scored by then; {change['results']}/ has these scores and pictures."
     return f"{start} {known} If they were the reason to go on, the test scores are optimistic."
 

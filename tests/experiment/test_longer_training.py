@@ -271,10 +271,14 @@ def test_a_run_that_stopped_early_needs_more_patience(train: Train, capsys: pyte
     run = train(*STALE)
     ended = len(RunDirectory(run).metrics())
     assert ended < 8
-    words = f"training.patience=2: the validation loss had not improved for so many epochs after epoch {ended}"
+    words = (
+        f"training.patience=2: this patience ends training after epoch {ended}: the validation loss had not improved"
+    )
     assert words in refused(run, "training.epochs=20", capsys=capsys)
-    advice = "where training ends then; set training.patience=null or to a larger number"
-    assert advice in refused(run, "training.epochs=20", "training.patience=1", capsys=capsys)
+    words = f"training.patience=1: this patience ends training after epoch {ended - 1}: the validation loss had not"
+    line = refused(run, "training.epochs=20", "training.patience=1", capsys=capsys)
+    assert words in line
+    assert line.endswith("for so long; set training.patience=null, or a larger number")
     assert main(["resume=run", "training.patience=null"]) == 0
     assert_same_run(run, train(*STALE, "training.patience=null", folder="whole"))
     (sentence,) = change_sentences(RunDirectory(run).status())
