@@ -24,11 +24,10 @@ from autoenc.command_line.config_errors import explained, refuse_packages, refus
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
 from autoenc.command_line.text_values import TEXT_KEYS, with_text
 from autoenc.command_line.yaml_comments import Comments, read_comments
-from autoenc.comparison.labels import key_of
 from autoenc.overrides import as_value
 from autoenc.registry import plugin_config_folders
 from autoenc.runs import RunDirectory, printable
-from autoenc.settings import ConfigError, check_utf8, checked, flattened, listed, nearest
+from autoenc.settings import ConfigError, check_utf8, checked, flattened, listed
 
 SettingsType = TypeVar("SettingsType")
 
@@ -207,8 +206,8 @@ class Composer:
         if self.rerun is not None:
             raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
         if others:
-            changeable, hint = f"tracker, {listed(RESUME_SETTINGS)}", nearest(key_of(others[0]), RESUME_SETTINGS)
-            problem = f"a resumed run keeps its settings, all but {changeable}, and '{others[0]}' is set{hint}"
+            changeable = f"tracker, {listed(RESUME_SETTINGS)}"
+            problem = f"a resumed run keeps its settings, all but {changeable}, and '{others[0]}' is set"
             raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
 
     def _start_from_run(self) -> None:
