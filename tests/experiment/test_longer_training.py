@@ -183,6 +183,10 @@ def test_an_unfinished_longer_run_has_no_scores_and_loses_none(
     assert (record.state, record.metrics, record.scores) == (state, {}, {})
     assert not [name for name in ("index.html", "figures", "test_errors.npz") if (trained / name).exists()]
     assert json.loads((trained / "after_3_epochs" / "summary.json").read_text()) == scores
+    if state == "failed":  # in its first step: it can become the shorter run again
+        monkeypatch.undo()
+        assert main(["resume=run", "training.epochs=3"]) == 0
+        assert RunDirectory(trained).summary()["test"] == scores["test"]
 
 
 def test_results_never_replace_earlier_ones(trained: Path) -> None:
