@@ -8,7 +8,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -25,9 +25,6 @@ from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import SweepSettings
-
-if TYPE_CHECKING:
-    from autoenc.experiment.preparation import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -70,29 +67,23 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     # The first import of torch, which takes seconds: all earlier errors and the line above do not wait for it.
     from autoenc.config import parse
     from autoenc.experiment.closing_report import command
+    from autoenc.experiment.longer_training import check_change, record_changes
     from autoenc.experiment.preparation import prepare
     from autoenc.experiment.run import run_experiment
 
-    continues = None if composer.resume is None else RunDirectory(composer.resume)
-    prepared = prepare(parse(values), continues=continues)
+    continues, parsed = None if composer.resume is None else RunDirectory(composer.resume), parse(values)
+    done = 0 if continues is None else check_change(continues, parsed)
+    prepared = prepare(parsed, continues=continues)
     run_directory = _open_folder(composer, config, values=prepared.config.values)
     chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
     try:
         with chdir:
-            run_experiment(run_directory, prepare=lambda: _with_recorded_path(prepared, run_directory))
+            run_experiment(run_directory, prepare=lambda: record_changes(run_directory, prepared, finished_epochs=done))
     except SystemExit:
         again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
         raise
     return run_directory
-
-
-def _with_recorded_path(prepared: Prepared, run_directory: RunDirectory) -> Prepared:
-    """Record the `dataset.path` of a resumed run whose images were moved; the folder is locked by now."""
-    recorded, dataset = run_directory.config(), prepared.config.values["dataset"]
-    if recorded["dataset"] != dataset:
-        run_directory.rewrite_config({**recorded, "dataset": dataset})
-    return prepared
 
 
 def _check_command(composer: Composer, config: DictConfig) -> None:
@@ -102,8 +93,10 @@ def _check_command(composer: Composer, config: DictConfig) -> None:
             raise ConfigError(key, "it is for a sweep, and without --multirun (-m) this is one run", value=value)
     node_settings(config, "sweep", SweepSettings)  # only a sweep reads these two, but a mistake in them is refused
     node_settings(config, "comparison", ComparisonSettings)
-    if composer.resume is not None and RunDirectory(composer.resume).state == "finished":
-        raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
+    lengthens = any(key_of(text).startswith("training.") for text in composer.overrides)
+    if composer.resume is not None and not lengthens and RunDirectory(composer.resume).state == "finished":
+        problem = "this run is finished; training.epochs=NUMBER trains it longer, and rerun= starts a new one from it"
+        raise ConfigError("resume", problem, value=str(composer.resume))
 
 
 def _warn_of_single_values(composer: Composer, config: DictConfig) -> None:

@@ -49,7 +49,11 @@ class RunRecord:
     history: Sequence[Mapping[str, float | None]] = ()
     """Rows of `metrics.jsonl`, one per epoch."""
     status: Mapping[str, Any] = field(default_factory=dict)
-    """`status.json`. Times, `phase` and `host` are text, `pid` a number, `error` None or a `kind` and a `message`."""
+    """`status.json`. Times, `phase` and `host` are text, `pid` a number, `error` None or a `kind` and a `message`.
+
+    `training_changes` lists when the run got another length: `at`, `finished_epochs`, the settings `before` and
+    `after`, and the folder of its `results` by then, or None.
+    """
     environment: Mapping[str, Any] = field(default_factory=dict)
     """`environment.json`. `device` is text."""
     problems: tuple[str, ...] = ()
