@@ -9,7 +9,7 @@ import textwrap
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -64,6 +64,11 @@ class TrackedRun(NamedTuple):
         """The config by dotted keys, without the tracker's own; lists and null as YAML writes them."""
         flat = flattened(self.values)
         return {key: _as_scalar(value) for key, value in flat.items() if not key.startswith("tracker.")}
+
+    def note(self, quantities: Collection[str]) -> str:
+        """A text in Markdown: the title, the folder, and the units of these quantities."""
+        table = "\n".join(f"| `{name}` | {unit} |" for name, unit in self.units.items() if name in quantities)
+        return f"{self.title}\n\n`{self.directory.path}`\n\n| number | unit |\n| --- | --- |\n{table}"
 
     def quantity(self, name: str) -> str | None:
         """The key of a number in `units`: `mse` for `test/mse`, `seconds` for `final/seconds/total`."""
