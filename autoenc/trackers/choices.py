@@ -92,13 +92,12 @@ class Wandb(TrackerSettings):
         """See `TrackerSettings`.
 
         Raises:
-            ConfigError: also if `mode=online` and there is no key for the server.
+            ConfigError: `mode=online` without a key for the server.
         """
         os.environ["WANDB_ERROR_REPORTING"] = "false"
         wandb_run = imported("autoenc.trackers.wandb_run", extra="wandb", key="tracker")
-        if self.mode == "online" and not wandb_run.has_credentials():
-            problem = "there is no key for Weights & Biases; run `wandb login`, or set WANDB_API_KEY, or choose"
-            raise ConfigError("tracker.mode", f"{problem} tracker.mode=offline", value=self.mode)
+        if self.mode == "online":
+            wandb_run.check_key()
 
     def build(self, run: TrackedRun) -> Tracker:
         """See `TrackerSettings`."""

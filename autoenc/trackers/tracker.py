@@ -153,10 +153,15 @@ class Tracker:
         try:
             call(self._backend)
         except Exception as error:  # other people's code, a database, a network: anything can be raised
+            if self._backend is None:  # its thread has gone on after the wait for it
+                return
             self._backend = None
             text = "tracker=%s does not work: %s. The run goes on, and its folder has everything."
             log.warning(text, self._name, _shortened(error))
             log.debug("The tracker's error in full:", exc_info=error)
+        except BaseException:  # a signal, while the run began: the backend is not ready to be told of its end
+            self._backend = None
+            raise
 
 
 NOT_TRACKED = ("health", "units", "standard_errors", "digests", "duplicates", "images", "evaluation")

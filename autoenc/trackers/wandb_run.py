@@ -6,14 +6,18 @@ import contextlib
 import io
 import logging
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 import wandb
+from wandb.errors import AuthenticationError
 from wandb.sdk import wandb_setup
 from wandb.sdk.lib import wbauth
 
+from autoenc.progress import shown_path
 from autoenc.runs import SWEEP_FILE, State
 from autoenc.settings import ConfigError
 from autoenc.trackers.tracker import Ending, Epoch, TrackedRun
@@ -22,7 +26,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "wandb"
 """The package's folder in the run's folder."""
-BEGIN_SECONDS, FINISH_SECONDS = 15.0, 15.0
+BEGIN_SECONDS, FINISH_SECONDS = 15.0, 10.0
 """How long the package may wait for its server. A process of its own does the waiting, so these are its settings. Python
 waits for that process at its exit, after a Ctrl-C too."""
 
@@ -68,20 +72,22 @@ class WandbRun:
             self.epoch(epoch)
 
     def epoch(self, epoch: Epoch) -> None:
-        """See `Backend`."""
+        """See `Backend`. The last epoch stays open for the scores: W&B takes nothing for a step that it has."""
+        is_last = epoch.number == self._run.values["training"]["epochs"]
         with _service_ended_on_error():
             self._add_units(epoch.values)
-            self._wandb.log({**epoch.values, "_timestamp": epoch.time}, step=epoch.number, commit=True)
+            self._wandb.log({**epoch.values, "_timestamp": epoch.time}, step=epoch.number, commit=not is_last)
 
     def finish(self, ending: Ending) -> None:
         """See `Backend`."""
         state = ending.state if ending.error is None else f"{ending.state}: {ending.error}"
         try:
             self._add_units(ending.scores)
-            self._wandb.summary.update({**ending.scores, "state": state})
+            self._wandb.summary["state"] = state
             if ending.state == "finished":
                 pictures = sorted(self._run.directory.figures.glob("*.png"))
-                self._wandb.log({f"figures/{path.stem}": wandb.Image(path) for path in pictures})
+                images = {f"figures/{path.stem}": wandb.Image(path) for path in pictures}
+                self._wandb.log({**ending.scores, **images})
             self._wandb.finish(exit_code=_EXIT_CODE[ending.state])
         finally:
             _end_service()
@@ -108,7 +114,8 @@ class WandbRun:
         if self._mode == "online":
             log.info("Weights & Biases shows this run at %s", self._wandb.url)
         else:
-            log.info("Weights & Biases is offline. To upload this run: wandb sync %s", self._wandb.sync_dir)
+            folder = shlex.quote(shown_path(Path(self._wandb.sync_dir)))
+            log.info("Weights & Biases is offline. To upload this run later: wandb sync %s", folder)
 
     def _add_units(self, values: Mapping[str, float]) -> None:
         found = {quantity for name in values if (quantity := self._run.quantity(name))}
@@ -119,12 +126,21 @@ class WandbRun:
             self._wandb.config.update({"units": units}, allow_val_change=True)
 
 
-def has_credentials() -> bool:
-    """Whether there is a key for the server: in the environment, or from `wandb login`. Asks no server and no person."""
-    with contextlib.redirect_stderr(io.StringIO()):
-        host = wandb_setup.singleton().settings.base_url
-        found = wbauth.authenticate_session(host=host, source="autoenc", prompt=False, update_session=False)
-    return found is not None
+def check_key() -> None:
+    """Look for the key of the server where the package does. Asks no server and no person.
+
+    Raises:
+        ConfigError: there is none, or it cannot be one.
+    """
+    host = wandb_setup.singleton().settings.base_url
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            found = wbauth.authenticate_session(host=host, source="autoenc", prompt=False, update_session=False)
+    except AuthenticationError as error:
+        raise ConfigError("tracker.mode", str(error), value="online") from None
+    if found is None:
+        ways = "run `wandb login`, set WANDB_API_KEY, or choose tracker.mode=offline"
+        raise ConfigError("tracker.mode", f"there is no key for {host}; {ways}", value="online")
 
 
 _SETTINGS = wandb.Settings(
@@ -135,8 +151,10 @@ _SETTINGS = wandb.Settings(
     finish_timeout_raises=True,
     symlink=False,
     use_dot_wandb=False,
+    x_transaction_log_flush_interval=1.0,
     # Only what the other trackers get: nothing about the machine, its user, its packages or the code.
     host="",
+    program="",
     label_disable=True,
     save_code=False,
     disable_code=True,
