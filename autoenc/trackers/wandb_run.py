@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 FOLDER = "wandb"
 """The package's folder in the run's folder."""
 BEGIN_SECONDS, FINISH_SECONDS = 15.0, 10.0
-"""How long the package may wait for its server. A process of its own does the waiting, so these are its settings. Python
-waits for that process at its exit, after a Ctrl-C too."""
+"""How long the package waits for its server, in a process of its own. Python waits for that process at its exit, after a
+Ctrl-C too."""
 
 _EXIT_CODE: dict[State, int] = {"finished": 0, "failed": 1, "interrupted": 130}
 """W&B shows a run as finished if it is 0, else as failed."""

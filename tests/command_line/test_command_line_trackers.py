@@ -166,7 +166,7 @@ def test_a_rerun_has_the_tracker_of_the_command(trained: Path) -> None:
     [
         (
             ["tracker=weights_and_biases"],
-            "tracker=weights_and_biases: there is no such choice (did you mean 'wandb'?); the choices are mlflow, none,",
+            "there is no such choice (did you mean 'wandb'?); the choices are mlflow, none, tensorboard, wandb",
         ),
         (["tracker.experiment=a"], "tracker.experiment=a: tracker=none has no settings; choose one of tracker=mlflow"),
         (["tracker.name=mlflow"], "tracker.name=mlflow: a choice is made by tracker=mlflow"),

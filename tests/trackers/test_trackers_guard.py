@@ -145,9 +145,10 @@ def test_a_backend_that_a_signal_has_stopped_is_not_told_of_the_end(
         calls.append(call)
         raise SystemExit(130)
 
-    with pytest.raises(SystemExit), tracked() as tracking:
-        tracking.tracker = guarded(Recording(before), directory)
-        tracking.tracker.begin([])
+    tracker = guarded(Recording(before), directory)
+    with pytest.raises(SystemExit):
+        tracker.begin([])
+    tracker.finish("interrupted")
     assert calls == ["begin"]
     assert warnings(caplog) == []
 
