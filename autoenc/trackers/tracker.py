@@ -148,12 +148,13 @@ class Tracker:
             raise TimeoutError(f"it has not answered for {seconds:g} seconds")
 
     def _call(self, call: Callable[[Backend], None]) -> None:
-        if self._backend is None:
+        backend = self._backend
+        if backend is None:
             return
         try:
-            call(self._backend)
+            call(backend)
         except Exception as error:  # other people's code, a database, a network: anything can be raised
-            if self._backend is None:  # its thread has gone on after the wait for it
+            if self._backend is not backend:  # its thread has gone on after the wait for it
                 return
             self._backend = None
             text = "tracker=%s does not work: %s. The run goes on, and its folder has everything."

@@ -8,6 +8,7 @@ import logging
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 FOLDER = "wandb"
 """The package's folder in the run's folder."""
 BEGIN_SECONDS, FINISH_SECONDS = 15.0, 10.0
-"""How long the package waits for its server, in a process of its own. Python waits for that process at its exit, after a
-Ctrl-C too."""
+"""How long the package waits for its server, in a process of its own. Python waits for that process at its exit, also
+after a Ctrl-C."""
 
 _EXIT_CODE: dict[State, int] = {"finished": 0, "failed": 1, "interrupted": 130}
 """W&B shows a run as finished if it is 0, else as failed."""
@@ -51,7 +52,7 @@ class WandbRun:
         """See `Backend`. A server keeps the epochs it has; files of earlier processes are replaced by one with all."""
         run_id = self._resumed_id()
         self._remove_offline_runs(run_id)
-        with _service_ended_on_error(), contextlib.redirect_stderr(io.StringIO()):
+        with _service_ended_on_error(), contextlib.redirect_stderr(io.StringIO()), _exit_as_before():
             self._wandb = wandb.init(
                 dir=self._run.directory.path,
                 id=run_id,
@@ -123,7 +124,7 @@ class WandbRun:
             self._quantities |= found
             self._wandb.notes = self._run.note(self._quantities)
             units = {name: unit for name, unit in self._run.units.items() if name in self._quantities}
-            self._wandb.config.update({"units": units}, allow_val_change=True)
+            self._wandb.config.update({"units": units}, allow_val_change=True)  # type: ignore[no-untyped-call]
 
 
 def check_key() -> None:
@@ -174,6 +175,16 @@ def _service_ended_on_error() -> Iterator[None]:
         with contextlib.suppress(Exception):  # that there is no process is the most likely error
             _end_service()
         raise
+
+
+@contextlib.contextmanager
+def _exit_as_before() -> Iterator[None]:
+    """Undo the package's changes to how Python exits: each run in a process would add some to those of the last."""
+    before = sys.exit, sys.excepthook
+    try:
+        yield
+    finally:
+        sys.exit, sys.excepthook = before
 
 
 def _end_service() -> None:

@@ -6,6 +6,7 @@ import gc
 import shutil
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,12 @@ def test_another_run_of_the_process_goes_on(elsewhere: Path) -> None:
     logged = [values(record.history.item) for record in records(path) if record.HasField("history")]
     assert [row["mine"] for row in logged] == [1]
     assert sorted(read(run.path).history) == [1, 2, 3]
+
+
+def test_python_exits_as_before(tmp_path: Path) -> None:
+    before = sys.exit, sys.excepthook, signal.getsignal(signal.SIGINT)
+    record(tracker_of(tmp_path))
+    assert (sys.exit, sys.excepthook, signal.getsignal(signal.SIGINT)) == before
 
 
 def test_the_files_of_wandb_are_not_taken_for_runs(train: Train) -> None:

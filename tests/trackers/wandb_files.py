@@ -55,7 +55,7 @@ def values(items: Sequence[Any]) -> dict[str, Any]:
 
 def records(path: Path) -> Iterator[Any]:
     """The records of a file in LevelDB's log format: pieces, each after a checksum, its length and its kind."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
     content, position, record = path.read_bytes(), 7, b""
     while position + 7 <= len(content):
