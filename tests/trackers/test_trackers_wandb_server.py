@@ -138,6 +138,14 @@ def test_a_server_gets_the_epochs_that_it_does_not_have(
     assert capfd.readouterr().err == ""
 
 
+def test_nothing_is_sent_offline(server: Server, tmp_path: Path) -> None:
+    tracker = tracker_of(tmp_path)
+    tracker.begin([])
+    tracker.finish("finished")
+    assert (tmp_path / "tracker.json").exists()
+    assert server.paths == []
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_server_that_refuses_costs_one_warning(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
