@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +18,7 @@ from autoenc.trackers import TrackedRun, Tracker
 from autoenc.trackers.tracker import Ending, Epoch
 from tests.conftest import TINY, Train
 from tests.trackers.conftest import KilledRun, tracker_warnings
-from tests.trackers.wandb_files import read, records, services, tracker_of, values
+from tests.trackers.wandb_files import read, records, tracker_of, values
 from tests.training.test_training_loop import assert_same_run, stop_at
 
 pytestmark = [
@@ -206,10 +206,13 @@ def test_a_job_of_a_sweep_has_a_run_in_its_group(elsewhere: Path) -> None:
 def test_the_end_of_its_process_costs_one_warning(
     train: Train, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    from wandb.sdk import wandb_setup
+
     def kill() -> None:
-        for service in services():
-            service.kill()
-            service.wait()
+        connection: Any = wandb_setup.singleton()._connection
+        process = connection._proc._process
+        process.kill()
+        process.wait()
 
     stop_at(9, kill, monkeypatch)
     folder = train("tracker=wandb")
@@ -217,7 +220,6 @@ def test_the_end_of_its_process_costs_one_warning(
     (warning,) = tracker_warnings(folder)
     assert "tracker=wandb does not work: " in warning
     assert capfd.readouterr().err == ""
-    gc.collect()  # the Popen of the process, which warns that no one has waited for it
 
 
 def test_epochs_of_a_run_keep_their_times(tmp_path: Path) -> None:
