@@ -62,7 +62,6 @@ OTHER_NAMES: Mapping[str, str] = {
     "kaiming": "he",
     "l1": "mae absolute l1loss",
     "masking": "mask",
-    "mlflow": "wandb",
     "mps": "apple metal",
     "mse": "l2 squared mseloss",
     "none": "null no clean",
@@ -72,6 +71,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "salt_and_pepper": "impulse",
     "tensorboard": "tb",
     "transposed": "deconv transpose",
+    "wandb": "weightsandbiases weightsbiases wb",
     "xavier": "glorot",
     # options
     "--help": "h usage",

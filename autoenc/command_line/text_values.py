@@ -13,7 +13,7 @@ TEXT_KEYS = {
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweeper.study_name", "hydra.sweeper.storage"),
     *("hydra.launcher.partition", "hydra.launcher.account", "hydra.launcher.qos", "hydra.launcher.constraint"),
     *("hydra.launcher.address", "hydra.sweeper.metric"),
-    *("tracker.experiment", "tracker.tracking_uri"),
+    *("tracker.experiment", "tracker.tracking_uri", "tracker.project", "tracker.entity"),
 }
 
 

@@ -137,8 +137,7 @@ class MlflowRun:
     def _units_of(self, quantities: set[str]) -> list[RunTag]:
         """The units as tags, and as the text that MLflow shows on the run's page."""
         units = {name: unit for name, unit in self._run.units.items() if name in quantities}
-        table = "\n".join(f"| `{name}` | {unit} |" for name, unit in units.items())
-        note = f"{self._run.title}\n\n`{self._run.directory.path}`\n\n| number | unit |\n| --- | --- |\n{table}"
+        note = self._run.note(quantities)
         tags = {f"unit.{_name(name)}": unit for name, unit in units.items()}
         return [RunTag(name, text) for name, text in {"mlflow.note.content": note[:VALUE_LENGTH], **tags}.items()]
 
