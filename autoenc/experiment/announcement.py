@@ -8,7 +8,9 @@ from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.display_names import choice_label, training_line
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.source_run import SourceRun, differences
 from autoenc.models.autoencoder import AutoEncoder
+from autoenc.training.checkpoints import model_tensors
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +32,22 @@ def announce(prepared: Prepared) -> None:
         choice_label("device", prepared.device.description),
         images,
     )
+    if prepared.source is not None:
+        _report_source(prepared.source, config=config, model=model)
     _report_duplicates(splits)
     _warn_of_unusual_settings(config, model)
+
+
+def _report_source(source: SourceRun, *, config: ExperimentConfig, model: AutoEncoder) -> None:
+    """Log which weights the model has from another run, and which of its layers do not have the shapes of that run's."""
+    taken, total = source.weights.taken, len(model_tensors(model))
+    count = sum(tensor.numel() for tensor in taken.values())
+    epoch = "" if source.epoch is None else f", after epoch {source.epoch}"
+    log.info("Initial weights from %s (%s%s).", config.initialize_from, source.label, epoch)
+    only = "" if config.initialize_part == "all" else f"; only the {config.initialize_part} was asked for"
+    log.info("Taken: %s numbers in %d of %d tensors%s.", f"{count:,}", len(taken), total, only)
+    if source.weights.left:
+        log.info("Not taken, because of other shapes: %s. These layers start random.", differences(source.weights))
 
 
 def _report_duplicates(splits: Splits) -> None:
