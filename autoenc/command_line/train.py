@@ -22,7 +22,7 @@ from autoenc.comparison.page import ComparisonSettings
 from autoenc.display_names import training_line
 from autoenc.overrides import as_value
 from autoenc.progress import insist_on_output, shown_path
-from autoenc.runs import RunDirectory
+from autoenc.runs import INITIAL_WEIGHTS, RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import SweepSettings
 
@@ -76,6 +76,8 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     continues = None if composer.resume is None else RunDirectory(composer.resume)
     prepared = prepare(parse(values), continues=continues)
     run_directory = _open_folder(composer, config, values=prepared.config.values)
+    if composer.rerun is not None and prepared.source is not None:
+        _warn_of_other_weights(RunDirectory(composer.rerun), prepared=prepared)
     chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
     try:
         with chdir:
@@ -93,6 +95,21 @@ def _with_recorded_path(prepared: Prepared, run_directory: RunDirectory) -> Prep
     if recorded["dataset"] != dataset:
         run_directory.rewrite_config({**recorded, "dataset": dataset})
     return prepared
+
+
+def _warn_of_other_weights(earlier: RunDirectory, *, prepared: Prepared) -> None:
+    """Warn that a repeated run starts from other weights than the earlier one, in the same folder."""
+    from autoenc.training.checkpoints import stored_digests
+
+    source, digest = prepared.config.values["initialize_from"], prepared.digests[INITIAL_WEIGHTS]
+    same_folder = earlier.config().get("initialize_from") == source
+    if same_folder and stored_digests(earlier.checkpoints).get(INITIAL_WEIGHTS, digest) != digest:
+        log.warning(
+            "initialize_from=%s: these are not the weights that %s started from; that run was trained further, or "
+            "replaced. The numbers will differ.",
+            source,
+            shown_path(earlier.path),
+        )
 
 
 def _check_command(composer: Composer, config: DictConfig) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from autoenc.comparison.formatting import listed_in_words
 from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.display_names import choice_label, training_line
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.source_run import SourceRun, differences
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.training.checkpoints import model_tensors
 
 log = logging.getLogger(__name__)
 
@@ -33,21 +33,28 @@ def announce(prepared: Prepared) -> None:
         images,
     )
     if prepared.source is not None:
-        _report_source(prepared.source, config=config, model=model)
+        _report_source(config, source=prepared.source)
     _report_duplicates(splits)
     _warn_of_unusual_settings(config, model)
 
 
-def _report_source(source: SourceRun, *, config: ExperimentConfig, model: AutoEncoder) -> None:
+def _report_source(config: ExperimentConfig, *, source: SourceRun) -> None:
     """Log which weights the model has from another run, and which of its layers do not have the shapes of that run's."""
-    taken, total = source.weights.taken, len(model_tensors(model))
-    count = sum(tensor.numel() for tensor in taken.values())
-    epoch = "" if source.epoch is None else f", after epoch {source.epoch}"
-    log.info("Initial weights from %s (%s%s).", config.initialize_from, source.label, epoch)
-    only = "" if config.initialize_part == "all" else f"; only the {config.initialize_part} was asked for"
-    log.info("Taken: %s numbers in %d of %d tensors%s.", f"{count:,}", len(taken), total, only)
-    if source.weights.left:
-        log.info("Not taken, because of other shapes: %s. These layers start random.", differences(source.weights))
+    weights, part = source.weights, config.initialize_part
+    count = sum(tensor.numel() for tensor in weights.tensors.values())
+    layers = f"{len(weights.taken)} of {len(weights.taken) + len(weights.left)} layers"
+    log.info(
+        "Initial weights from %s (%s%s): %s numbers in %s%s: %s.",
+        config.initialize_from,
+        source.label,
+        "" if source.epoch is None else f", after epoch {source.epoch}",
+        f"{count:,}",
+        layers,
+        "" if part == "all" else f" of the {part}",
+        listed_in_words(weights.taken),
+    )
+    if weights.left:
+        log.info("Not taken, and random instead: %s.", differences(weights))
 
 
 def _report_duplicates(splits: Splits) -> None:

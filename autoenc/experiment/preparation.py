@@ -12,14 +12,10 @@ from autoenc.data.datasets import Splits
 from autoenc.devices import Device
 from autoenc.experiment.source_run import SourceRun, initialize
 from autoenc.models.autoencoder import AutoEncoder
-from autoenc.runs import RunDirectory
+from autoenc.runs import INITIAL_WEIGHTS, RunDirectory
 from autoenc.training.checkpoints import stored_digests
 
 log = logging.getLogger(__name__)
-
-
-INITIAL_WEIGHTS = "initial_weights"
-"""The name, among the digests of a run, of the weights of another run that it started from."""
 
 
 class Prepared(NamedTuple):

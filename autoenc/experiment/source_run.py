@@ -39,11 +39,11 @@ def initialize(model: AutoEncoder, folder: Path, *, part: Part) -> SourceRun:
     """
     checkpoint = load_source(folder)
     weights = take_weights(model, checkpoint.model, part=part)
-    if not weights.taken:
-        layers = "no layer" if part == "all" else f"no layer of the {part}"
-        problem = f"{layers} of this model has the weights of that run's: {differences(weights)}"
-        raise ConfigError(KEY, problem, value=str(folder))
     label = run_label(read_run(folder).config)
+    if not weights.taken:
+        layers = "layers" if part == "all" else f"layers of the {part}"
+        problem = f"none of the {layers} of that run ({label}) fits this model: {differences(weights)}"
+        raise ConfigError(KEY, problem, value=str(folder))
     return SourceRun(label, checkpoint.values.get("epoch"), checkpoint.digest, weights)
 
 

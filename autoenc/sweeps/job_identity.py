@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.comparison.labels import key_of
+from autoenc.display_names import run_name
 from autoenc.settings import ConfigError
 
 IDENTITY_LENGTH = 10
@@ -103,6 +104,8 @@ def is_ignored(key: str) -> bool:
 
 def folder_word(key: str, value: str) -> str:
     """A setting with its value in the name of a folder, as the config calls them."""
+    if key == "initialize_from":
+        return f"from {run_name(value)}"
     return f"{key.rpartition('.')[2]} {value}" if "." in key or key == "seed" else value
 
 

@@ -16,17 +16,19 @@ Part = Literal["all", "encoder", "decoder"]
 class FittingWeights(NamedTuple):
     """The weights that a model takes from another one."""
 
-    taken: dict[str, Tensor]
+    tensors: dict[str, Tensor]
     """By name, with the running statistics of batch normalisation and the counts of a codebook."""
+    taken: list[str]
+    """The names of the layers that they belong to."""
     left: dict[str, str]
-    """Why a layer of the part keeps its own weights, by its name."""
+    """Why another layer of the part keeps its own weights, by its name."""
 
 
 def take_weights(model: nn.Module, others: Mapping[str, Tensor], *, part: Part) -> FittingWeights:
     """Copy the weights that fit from the tensors of another model into `model`, which keeps its other weights."""
     own = model_tensors(model)
     found = fitting_weights(own, others, part=part)
-    load_model(model, {**own, **found.taken})
+    load_model(model, {**own, **found.tensors})
     return found
 
 
@@ -37,16 +39,17 @@ def fitting_weights(own: Mapping[str, Tensor], others: Mapping[str, Tensor], *, 
     codebook without its entries.
     """
     there = _layers(others)
-    taken, left = dict[str, Tensor](), dict[str, str]()
+    found = FittingWeights({}, [], {})
     for layer, tensors in _layers(own).items():
         if part not in {"all", layer.partition(".")[0]}:
             continue
         difference = _difference(tensors, there.get(layer, {}))
         if difference is None:
-            taken |= {f"{layer}.{name}": tensor for name, tensor in there[layer].items()}
+            found.tensors.update({f"{layer}.{name}": tensor for name, tensor in there[layer].items()})
+            found.taken.append(layer)
         else:
-            left[layer] = difference
-    return FittingWeights(taken, left)
+            found.left[layer] = difference
+    return found
 
 
 def _layers(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
