@@ -109,8 +109,8 @@ def _announce(plan: SweepPlan, *, code: str) -> None:
     changed = [job for job in plan.jobs if plan.action(job) == "again" and plan.has_other_inputs(job)]
     if changed:
         log.warning(
-            "The images or initial weights have changed since %d of them were trained. The sweep trains these again and keeps their old"
-            " folders in %s.",
+            "The images or initial weights have changed since %d of them were trained. The sweep trains these again "
+            "and keeps their old folders in %s.",
             len(changed),
             shown_path(plan.folder.path / REPLACED),
         )

@@ -148,7 +148,7 @@ class SweepPlan:
         return bool(trained_on and differing(self._digests_of(config), trained_on))
 
     def _digests_of(self, config: Mapping[str, Any]) -> Mapping[str, str]:
-        """The digests of the images and the initial weights of a config, read once; without those not available here."""
+        """The digests of a config's images and initial weights, read once; without those that are not here."""
         key = json.dumps([config["dataset"], config["data_dir"], config.get("initialize_from")], sort_keys=True)
         if key not in self._digests:
             self._digests[key] = _current_digests(config)
@@ -170,7 +170,7 @@ class SweepPlan:
 
 
 def _stored_digests(folder: Path) -> Mapping[str, str]:
-    """The digests of the images that a job was trained on, and of its initial weights; empty if its folder does not say."""
+    """The digests of a job's images and initial weights; empty if its folder does not say."""
     from autoenc.training.checkpoints import stored_digests
 
     run = RunDirectory(folder)

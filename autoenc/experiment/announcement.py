@@ -39,7 +39,7 @@ def announce(prepared: Prepared) -> None:
 
 
 def _report_source(config: ExperimentConfig, *, source: SourceRun) -> None:
-    """Log which weights the model has from another run, and which of its layers do not have the shapes of that run's."""
+    """Log which layers have the weights of another run, and why others do not."""
     weights, part = source.weights, config.initialize_part
     count = sum(tensor.numel() for tensor in weights.tensors.values())
     layers = f"{len(weights.taken)} of {len(weights.taken) + len(weights.left)} layers"

@@ -39,10 +39,11 @@ def prepare(config: ExperimentConfig, *, continues: RunDirectory | None = None, 
     """Find the device and the packages of the tracker, load the images onto the device, and build the model.
 
     Nothing is written, except data that has to be downloaded. A run that `continues` has to have the images of its
-    checkpoint, and no longer needs the run whose weights it started from. `threads` is the number of CPU threads where the config leaves it open; None: torch's choice.
+    checkpoint, and no longer needs the run that it started from. `threads` is the number of CPU threads where the
+    config leaves it open; None: torch's choice.
 
     Raises:
-        ValueError: something is not available, or the images are not the run's; the message is one line.
+        ValueError: something is not available, the images are not the run's, or no weights fit; one line.
     """
     started = time.perf_counter()
     device = config.device.build()

@@ -29,9 +29,9 @@ def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
     """Hash what a run of this resolved config computes.
 
     Paths, the device, checkpoints, pictures and trackers are left out, unless the sweep varies them: `device=cpu,cuda`
-    makes two jobs. `swept` has the keys that vary, as they stand on the command line. So that jobs from before a setting
-    existed keep their identity, `dataset.test_limit` counts only if it differs from `dataset.limit`, and
-    `initialize_from` and `initialize_part` only with a run to start from.
+    makes two jobs. `swept` has the keys that vary, as they stand on the command line. Jobs from before a setting
+    existed keep their identity: `dataset.test_limit` counts only if it differs from `dataset.limit`, and
+    `initialize_part` only with `initialize_from`.
     """
     kept = {
         key: value if key in swept else _computing(value, key=key, swept=swept)
