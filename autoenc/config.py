@@ -99,7 +99,8 @@ class ExperimentConfig:
     seed: int
     initialize_from: Path | None
     """The folder of the run whose weights replace the random ones; absolute."""
-    initialize_part: Part
+    initialize_part: Part | None
+    """The only part of the model that gets them; None: the whole model."""
     data_dir: Path
     values: Mapping[str, Any]
     """The same settings as plain values, as in `config.yaml`."""
@@ -168,7 +169,7 @@ class _TopLevel:
     # Earlier runs do not have these in their config.yaml.
     figure_format: FigureFormat = "png"
     initialize_from: str | None = None
-    initialize_part: Part = "all"
+    initialize_part: Part | None = None
 
 
 _NODES: dict[str, type[Any]] = {"training": TrainingSettings}
@@ -176,7 +177,7 @@ _NODES: dict[str, type[Any]] = {"training": TrainingSettings}
 
 def _check_combinations(config: ExperimentConfig) -> None:
     bottleneck, training = config.bottleneck, config.training
-    if config.initialize_from is None and config.initialize_part != "all":
+    if config.initialize_from is None and config.initialize_part is not None:
         problem = "it has no effect without initialize_from, the folder of a run"
         raise ConfigError("initialize_part", problem, value=config.initialize_part)
     if isinstance(config.evaluation, Denoising):

@@ -193,10 +193,8 @@ def _data_labels(config: Mapping[str, Any]) -> tuple[str, str]:
 
 def _source_label(config: Mapping[str, Any]) -> str:
     """The run that the weights are from; empty if they start random."""
-    source, part = config.get("initialize_from"), config.get("initialize_part", "all")
-    if not source:
-        return ""
-    return f"from the {'weights' if part == 'all' else part} of {run_name(str(source))}"
+    source, part = config.get("initialize_from"), config.get("initialize_part")
+    return f"from the {part or 'weights'} of {run_name(str(source))}" if source else ""
 
 
 def _kind_label(config: Mapping[str, Any]) -> str:
@@ -270,5 +268,5 @@ _SETTINGS: Mapping[str, Callable[[str], str]] = {
     "architecture.hidden_sizes": _hidden_label,
     "architecture.upsampling": lambda value: _UPSAMPLING.get(value, value),
     "initialize_from": lambda value: "random weights" if value == "null" else f"weights of {run_name(value)}",
-    "initialize_part": lambda value: "all weights" if value == "all" else f"weights of the {value}",
+    "initialize_part": lambda value: "the whole model" if value == "null" else f"only the {value}",
 }

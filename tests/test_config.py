@@ -276,7 +276,7 @@ def test_the_run_to_start_from_is_an_absolute_folder_or_none(tmp_path: Path) -> 
     assert config.values["initialize_from"] == str(tmp_path / "pretrained")
     assert (config.initialize_from, config.initialize_part) == (tmp_path / "pretrained", "encoder")
     earlier = parse({key: value for key, value in VALUES.items() if not key.startswith("initialize_")})
-    assert (earlier.initialize_from, earlier.initialize_part) == (None, "all")
+    assert (earlier.initialize_from, earlier.initialize_part) == (None, None)
 
 
 def test_a_run_from_before_there_were_other_formats_has_png() -> None:

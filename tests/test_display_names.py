@@ -82,7 +82,7 @@ def test_a_run_is_described_in_words(overrides: str, expected: str) -> None:
         ({"dataset": {"path": "/pictures/caf\udce9"}}, "autoencoder, on the images in caf?"),
         ({"initialize_from": "/runs/a/b\n"}, "autoencoder, from the weights of a/b?"),
         ({"initialize_from": "b", "initialize_part": "encoder"}, "autoencoder, from the encoder of b"),
-        ({"initialize_from": None, "initialize_part": "all"}, "autoencoder"),
+        ({"initialize_from": None, "initialize_part": None}, "autoencoder"),
     ],
 )
 def test_a_config_that_is_not_checked_yet_is_described_as_far_as_it_goes(config: dict[str, Any], expected: str) -> None:
@@ -100,7 +100,7 @@ def test_a_config_that_is_not_checked_yet_is_described_as_far_as_it_goes(config:
         ("dataset", "a_plugin", "a plugin"),
         ("initialize_from", "/outputs/2026-01-31/12-00-00/", "weights of 2026-01-31/12-00-00"),
         ("initialize_from", "null", "random weights"),
-        ("initialize_part", "encoder", "weights of the encoder"),
+        ("initialize_part", "encoder", "only the encoder"),
     ],
 )
 def test_a_value_next_to_its_key_is_in_words_if_it_is_a_choice(key: str, value: str, expected: str) -> None:

@@ -50,7 +50,7 @@ def _report_source(config: ExperimentConfig, *, source: SourceRun) -> None:
         "" if source.epoch is None else f", after epoch {source.epoch}",
         f"{count:,}",
         layers,
-        "" if part == "all" else f" of the {part}",
+        "" if part is None else f" of the {part}",
         listed_in_words(weights.taken),
     )
     if weights.left:

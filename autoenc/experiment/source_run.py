@@ -28,7 +28,7 @@ class SourceRun(NamedTuple):
     weights: FittingWeights
 
 
-def initialize(model: AutoEncoder, folder: Path, *, part: Part) -> SourceRun:
+def initialize(model: AutoEncoder, folder: Path, *, part: Part | None) -> SourceRun:
     """Give the model the weights of the run in `folder` that fit.
 
     They are the weights that the run was tested with; of a run that is still training, the best so far. Nothing in the
@@ -41,7 +41,7 @@ def initialize(model: AutoEncoder, folder: Path, *, part: Part) -> SourceRun:
     weights = take_weights(model, checkpoint.model, part=part)
     label = run_label(read_run(folder).config)
     if not weights.taken:
-        layers = "layers" if part == "all" else f"layers of the {part}"
+        layers = "layers" if part is None else f"layers of the {part}"
         problem = f"none of the {layers} of that run ({label}) fits this model: {differences(weights)}"
         raise ConfigError(KEY, problem, value=str(folder))
     return SourceRun(label, checkpoint.values.get("epoch"), checkpoint.digest, weights)

@@ -35,7 +35,7 @@ def _with_new_settings(values: dict[str, Any]) -> dict[str, Any]:
     dataset = values.get("dataset")
     if not isinstance(dataset, dict) or "limit" not in dataset:
         return values
-    top = {"figure_format": "png", "initialize_from": None, "initialize_part": "all"}
+    top = {"figure_format": "png", "initialize_from": None, "initialize_part": None}
     return {**top, **values, "dataset": {"test_limit": dataset["limit"], **dataset}}
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from autoenc.training.checkpoints import load_model, model_tensors
 
-Part = Literal["all", "encoder", "decoder"]
-"""Tied weights are the encoder's. A codebook, and the learned variance of a loss, belong to `all` only."""
+Part = Literal["encoder", "decoder"]
+"""Tied weights are the encoder's. A codebook, and the learned variance of a loss, belong to neither."""
 
 
 class FittingWeights(NamedTuple):
@@ -24,7 +24,7 @@ class FittingWeights(NamedTuple):
     """Why another layer of the part keeps its own weights, by its name."""
 
 
-def take_weights(model: nn.Module, others: Mapping[str, Tensor], *, part: Part) -> FittingWeights:
+def take_weights(model: nn.Module, others: Mapping[str, Tensor], *, part: Part | None) -> FittingWeights:
     """Copy the weights that fit from the tensors of another model into `model`, which keeps its other weights."""
     own = model_tensors(model)
     found = fitting_weights(own, others, part=part)
@@ -32,16 +32,16 @@ def take_weights(model: nn.Module, others: Mapping[str, Tensor], *, part: Part) 
     return found
 
 
-def fitting_weights(own: Mapping[str, Tensor], others: Mapping[str, Tensor], *, part: Part) -> FittingWeights:
+def fitting_weights(own: Mapping[str, Tensor], others: Mapping[str, Tensor], *, part: Part | None) -> FittingWeights:
     """Choose the layers that two models have in common: equal names, and tensors of equal names and shapes.
 
-    A layer is taken as a whole: a bias is of no use without the weights it was trained with, nor are the counts of a
-    codebook without its entries.
+    With a `part`, only layers of this part are chosen. A layer is taken as a whole: a bias is of no use without the
+    weights that it was trained with, nor are the counts of a codebook without its entries.
     """
     there = _layers(others)
     found = FittingWeights({}, [], {})
     for layer, tensors in _layers(own).items():
-        if part not in {"all", layer.partition(".")[0]}:
+        if part not in {None, layer.partition(".")[0]}:
             continue
         difference = _difference(tensors, there.get(layer, {}))
         if difference is None:

@@ -118,7 +118,7 @@ NOT_FITTING = (
         ("initialize_from=[a]", "initialize_from=[a]: it must be a text or null"),
         (
             "initialize_from=source initialize_part=code",
-            "initialize_part=code: it must be one of all, encoder, decoder",
+            "initialize_part=code: it must be one of encoder, decoder or null",
         ),
         (
             "initialize_part=encoder",

@@ -24,7 +24,7 @@ def weights(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model_tensors(module).items()}
 
 
-def taken_layers(own: AutoEncoder, other: AutoEncoder, *, part: Part = "all") -> list[str]:
+def taken_layers(own: AutoEncoder, other: AutoEncoder, *, part: Part | None = None) -> list[str]:
     return fitting_weights(model_tensors(own), model_tensors(other), part=part).taken
 
 
@@ -33,9 +33,9 @@ PAIR = {"encoder.0.weight": torch.zeros(4, 2), "encoder.0.bias": torch.zeros(4),
 
 @pytest.mark.parametrize(
     ("part", "taken"),
-    [("all", ["encoder.0", "decoder.1"]), ("encoder", ["encoder.0"]), ("decoder", ["decoder.1"])],
+    [(None, ["encoder.0", "decoder.1"]), ("encoder", ["encoder.0"]), ("decoder", ["decoder.1"])],
 )
-def test_equal_models_fit_in_the_part_that_is_asked_for(part: Part, taken: list[str]) -> None:
+def test_equal_models_fit_in_the_part_that_is_asked_for(part: Part | None, taken: list[str]) -> None:
     others = {name: tensor + 1 for name, tensor in reversed(PAIR.items())}
     found = fitting_weights(PAIR, others, part=part)
     assert found.taken == taken
@@ -46,18 +46,18 @@ def test_equal_models_fit_in_the_part_that_is_asked_for(part: Part, taken: list[
 
 def test_a_layer_fits_as_a_whole_or_not_at_all() -> None:
     """Its bias has the same shape, but belongs to the weights it was trained with."""
-    found = fitting_weights(PAIR, {**PAIR, "encoder.0.weight": torch.zeros(4, 5)}, part="all")
+    found = fitting_weights(PAIR, {**PAIR, "encoder.0.weight": torch.zeros(4, 5)}, part=None)
     assert set(found.tensors) == {"decoder.1.weight"}
     assert found.left == {"encoder.0": "weight 4x2, there 4x5"}
     without = {name: tensor for name, tensor in PAIR.items() if name != "encoder.0.bias"}
-    assert fitting_weights(PAIR, without, part="all").left == {"encoder.0": "bias 4, there none"}
-    assert fitting_weights(without, PAIR, part="all").left == {"encoder.0": "bias none, there 4"}
+    assert fitting_weights(PAIR, without, part=None).left == {"encoder.0": "bias 4, there none"}
+    assert fitting_weights(without, PAIR, part=None).left == {"encoder.0": "bias none, there 4"}
 
 
 def test_a_layer_that_only_one_model_has_is_left() -> None:
     deeper = {**PAIR, "decoder.3.weight": torch.zeros(2, 2)}
-    assert fitting_weights(deeper, PAIR, part="all").left == {"decoder.3": "not there"}
-    assert fitting_weights(PAIR, deeper, part="all").left == {}
+    assert fitting_weights(deeper, PAIR, part=None).left == {"decoder.3": "not there"}
+    assert fitting_weights(PAIR, deeper, part=None).left == {}
 
 
 def test_the_encoder_alone_leaves_the_decoder_as_it_was() -> None:
@@ -79,7 +79,7 @@ def test_convolutions_fit_images_of_any_size_and_the_layers_next_to_the_code_do_
 def test_batch_normalisation_keeps_its_running_statistics() -> None:
     own, other = model("architecture=denoising_conv"), model("architecture=denoising_conv")
     theirs = {name: tensor + 1 for name, tensor in model_tensors(other).items()}
-    take_weights(own, theirs, part="all")
+    take_weights(own, theirs, part=None)
     (name,) = (name for name in weights(own) if name.endswith("encoder.2.running_mean"))
     assert torch.equal(weights(own)[name], torch.ones_like(theirs[name]))
 
@@ -117,6 +117,6 @@ def test_the_learned_variance_of_a_loss_belongs_to_the_whole_model() -> None:
 def test_a_constrained_weight_does_not_fit_a_free_one() -> None:
     """The numbers would have the same shape, but not the same meaning."""
     own = model("architecture=linear", "bottleneck=contractive", "bottleneck.safeguard=unit_columns")
-    found = fitting_weights(model_tensors(own), model_tensors(model("architecture=linear")), part="all")
+    found = fitting_weights(model_tensors(own), model_tensors(model("architecture=linear")), part=None)
     assert found.taken == ["encoder.1"]
     assert list(found.left) == ["decoder.0"]
