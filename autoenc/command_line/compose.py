@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -20,14 +20,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted
+from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted, unresolved
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
 from autoenc.command_line.text_values import TEXT_KEYS, with_text
 from autoenc.command_line.yaml_comments import Comments, read_comments
 from autoenc.overrides import as_value
 from autoenc.registry import plugin_config_folders
 from autoenc.runs import RunDirectory, printable
-from autoenc.settings import ConfigError, check_utf8, checked, flattened
+from autoenc.settings import ConfigError, check_utf8, checked, flattened, listed
 
 SettingsType = TypeVar("SettingsType")
 
@@ -36,6 +36,9 @@ RUN_CONFIG = "config_of_a_run"
 
 COMMAND_KEYS = {"hydra", "resume", "rerun", "sweep", "comparison"}
 """Keys of the command line that are not stored in the run."""
+
+RESUME_SETTINGS = ("dataset.path", "training.epochs", "training.patience")
+"""Settings that `resume=` may change, besides the tracker: where the images are, and how long the run trains."""
 
 _RUN_DEFAULTS = ["_self_", {"tracker": "none"}] + [
     {f"override hydra/{group}": "autoenc"} for group in ("output", "job_logging", "hydra_logging")
@@ -98,7 +101,7 @@ class Composer:
         """The tracker of the earlier run."""
         self._start_from_run()
         self._multirun: bool = flags.multirun
-        self._sweep_advice = sweep_advice
+        self._sweep_advice = sweep_advice if self.resume is None else "resume= continues one run, with one value"
         config_path = _absolute_folder(flags.config_path, flag="--config-path")
         if config_path is not None:
             refuse_packages(Path(config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
@@ -139,6 +142,7 @@ class Composer:
         job = self._explaining(lambda kept: self._loader.load_sweep_config(config, kept), overrides)
         with open_dict(job):
             job.hydra.job.id, job.hydra.job.num = str(number), number
+        job.sweep.name, job.hydra.sweep.dir = config.sweep.name, config.hydra.sweep.dir  # the same for all jobs
         return job
 
     def parsed(self, overrides: Sequence[str]) -> list[Override]:
@@ -187,6 +191,8 @@ class Composer:
             config = compose(list(overrides))
         except (ValueError, HydraException, OmegaConfBaseException) as error:
             raise explained(error, overrides=overrides, compose=compose, known=self) from error
+        except KeyError as error:  # Hydra looks these variables up while it composes
+            raise ConfigError("hydra.job.env_copy", f"there is no environment variable {error}") from None
         refuse_untrusted(config)
         return config
 
@@ -197,13 +203,14 @@ class Composer:
         return _folder(found[-1].lstrip("+"), key=key) if found else None
 
     def _check_resume(self) -> None:
-        """Refuse `resume=` together with settings, all but the tracker and the place of the images."""
+        """Refuse `resume=` together with settings, all but the tracker and `RESUME_SETTINGS`."""
         kept = [text for text in self.overrides if text not in self.tracker_overrides]
-        others = [text for text in kept if not text.lstrip("+").startswith("dataset.path=")]
+        others = [text for text in kept if text.lstrip("+").partition("=")[0] not in RESUME_SETTINGS]
         if self.rerun is not None:
             raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
         if others:
-            problem = f"a resumed run keeps its settings, all but tracker and dataset.path, and '{others[0]}' is set"
+            changeable = f"tracker, {listed(RESUME_SETTINGS)}"
+            problem = f"a resumed run keeps its settings, all but {changeable}, and '{others[0]}' is set"
             raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
 
     def _start_from_run(self) -> None:
@@ -231,15 +238,8 @@ class Composer:
 
 
 def task_values(config: DictConfig) -> dict[str, Any]:
-    """The config of the run, without the command's keys, resolved to plain values.
-
-    Raises:
-        ConfigError: an interpolation leads nowhere, or a mandatory value is missing.
-    """
-    try:
-        return plain(OmegaConf.masked_copy(config, [str(key) for key in config if key not in COMMAND_KEYS]))
-    except OmegaConfBaseException as error:
-        raise ConfigError(error.full_key or "config", (error.msg or str(error)).splitlines()[0]) from None
+    """The config of the run, without the command's keys, resolved to plain values. Raises as `plain` does."""
+    return plain(config, without=COMMAND_KEYS)
 
 
 def usual_settings(group: str, choice: str) -> dict[str, Any]:
@@ -250,11 +250,22 @@ def usual_settings(group: str, choice: str) -> dict[str, Any]:
     return {}
 
 
-def plain(node: DictConfig) -> dict[str, Any]:
-    """A node of a config, resolved to plain values."""
-    values = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+def plain(node: DictConfig, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """A node of a config, resolved to plain values; its interpolations may refer to the whole config.
+
+    Raises:
+        ConfigError: an interpolation leads nowhere, or a mandatory value is missing.
+    """
+    try:
+        values = {str(key): node[key] for key in node if key not in without}
+        return {
+            key: OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+            if OmegaConf.is_config(value)
+            else value
+            for key, value in values.items()
+        }
+    except OmegaConfBaseException as error:
+        raise unresolved(error) from None
 
 
 def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
@@ -280,7 +291,8 @@ def _folder(override: str, *, key: str) -> Path | None:
     if parsed.is_sweep_override():
         problem = f"one folder at a time{_comma_hint(parsed)}"
         raise ConfigError(key, problem, value=override.partition("=")[2])
-    folder = OmegaConf.create({key: parsed.value()})[key]  # without the backslashes of a `${` that is a name's part
+    # Without the backslashes of a `${` that is a part of the name.
+    folder = plain(OmegaConf.create({key: parsed.value()}))[key]
     if folder == "":
         raise ConfigError(key, "it names no folder", value="")
     return None if folder is None else Path(str(folder)).expanduser()

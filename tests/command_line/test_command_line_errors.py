@@ -41,7 +41,23 @@ MISTAKES = {
     "resume=": ["resume=''", "it names no folder"],
     "seed=ä": ["seed=ä", """seed="'ä'\""""],
     "foo.bar=1": ["foo.bar=1", "there is no 'foo'"],
-    "seed=${nowhere}": ["seed", "nowhere"],
+    "seed=${nowhere}": ["seed: Interpolation key 'nowhere' not found"],
+    "seed=${hydra:nowhere}": ["seed: Hydra's config has no key hydra.nowhere"],
+    "seed=${hydra:job.num}": ["seed: hydra.job.num has no value here: only the jobs of a sweep (--multirun)"],
+    "seed=${hydra.job.num}": ["seed: hydra.job.num has no value here: only the jobs of a sweep (--multirun)"],
+    "data_dir=${hydra:runtime.output_dir}/a": ["data_dir: hydra.runtime.output_dir has no value here: the folder is"],
+    "data_dir=${hydra:job.override_dirname}": ["it refers to itself"],
+    "data_dir=${oc.env:NOT_SET_HERE}": ["data_dir: Environment variable 'NOT_SET_HERE' not found"],
+    "rerun=${oc.env:NOT_SET_HERE}": ["rerun: Environment variable 'NOT_SET_HERE' not found"],
+    "seed=${oc.decode:${oc.env:NO,1}}": ["""quotes that the shell keeps: seed='"${oc.decode:${oc.env:NO,1}}"'"""],
+    "hydra.run.dir=${hydra:job.num}": ["hydra.run.dir: hydra.job.num has no value here"],
+    "-m seed=0,1 data_dir=${hydra:runtime.output_dir}": ["hydra.runtime.output_dir has no value here"],
+    "-m seed=0,1 hydra.sweep.dir=${hydra:job.num}": ["hydra.sweep.dir: hydra.job.num has no value here"],
+    "-m seed=0,1 hydra.sweep.subdir=${hydra.job.num}": ["hydra.sweep.subdir=${hydra.job.num}", "names the folders"],
+    "-m seed=0,1 sweep.name=${hydra:job.num}": ["sweep.name: hydra.job.num has no value here"],
+    "hydra.job.env_copy=[HOME]": ["hydra.job.env_copy", "set variables in the shell"],
+    "hydra.job.env_copy=[NOT_SET_HERE]": ["hydra.job.env_copy: there is no environment variable 'NOT_SET_HERE'"],
+    "hydra.job.env_set.A=1": ["hydra.job.env_set.A=1: hydra.job.env_set has no settings\n"],
     "training.epochs": ["training.epochs", "key=value, without spaces"],
     "dataset.validation_fraction=0.0001": ["dataset.validation_fraction=0.0001", "1437"],
     "resume=nowhere": ["resume=nowhere", "no such folder"],
@@ -75,6 +91,7 @@ FOUND_AFTER_THE_FIRST_LINE = {
         "+optimizer.nesterov=true": "code size 16, on 8x8 digits",
         "~architecture.code_size": "on 8x8 digits",
         "data_dir= dataset=mnist": "code size 16, on MNIST",
+        "hydra.run.dir=${hydra:job.num}": "code size 16, on 8x8 digits",
         "dataset.validation_fraction=0.0001": "code size 16, on 8x8 digits",
     }.items()
 }
@@ -149,7 +166,7 @@ def test_the_folder_of_another_run_is_not_changed(train: Train, capsys: pytest.C
     assert main(["hydra.run.dir=run"]) == 2
     assert "not empty" in capsys.readouterr().err
     assert main(["resume=run"]) == 2
-    assert "this run is finished; rerun= starts a new one" in capsys.readouterr().err
+    assert "this run is finished; training.epochs=NUMBER trains it longer, and" in capsys.readouterr().err
     assert main(["rerun=run", "noise.probability=0.3"]) == 2
     assert "noise.probability=0.3: noise=gaussian has no such key" in capsys.readouterr().err
     assert main(["rerun=run", "noise.std=0.3", "noise=none"]) == 2

@@ -173,7 +173,8 @@ def test_a_rerun_has_the_tracker_of_the_command(trained: Path) -> None:
         (["++tracker.name=none"], "tracker.name=none: a choice is made by tracker=none"),
         (
             ["tracker=none", "seed=3"],
-            "resume=run: a resumed run keeps its settings, all but tracker and dataset.path, and 'seed=3' is",
+            "resume=run: a resumed run keeps its settings, all but tracker, dataset.path, training.epochs, "
+            "training.patience, and 'seed=3' is",
         ),
         (["~tracker"], "and '~tracker' is set"),
     ],
