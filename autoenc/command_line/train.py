@@ -8,7 +8,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -22,9 +22,12 @@ from autoenc.comparison.page import ComparisonSettings
 from autoenc.display_names import training_line
 from autoenc.overrides import as_value
 from autoenc.progress import insist_on_output, shown_path
-from autoenc.runs import RunDirectory
+from autoenc.runs import INITIAL_WEIGHTS, RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import SweepSettings
+
+if TYPE_CHECKING:
+    from autoenc.experiment.preparation import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,8 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     done = 0 if continues is None else check_change(continues, parsed)
     prepared = prepare(parsed, continues=continues)
     run_directory = _open_folder(composer, config, values=prepared.config.values)
+    if composer.rerun is not None and prepared.source is not None:
+        _warn_of_other_weights(RunDirectory(composer.rerun), prepared=prepared)
     chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
     try:
         with chdir:
@@ -84,6 +89,21 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
         raise
     return run_directory
+
+
+def _warn_of_other_weights(earlier: RunDirectory, *, prepared: Prepared) -> None:
+    """Warn that a repeated run starts from other weights than the earlier one, in the same folder."""
+    from autoenc.training.checkpoints import stored_digests
+
+    source, digest = prepared.config.values["initialize_from"], prepared.digests[INITIAL_WEIGHTS]
+    same_folder = earlier.config().get("initialize_from") == source
+    if same_folder and stored_digests(earlier.checkpoints).get(INITIAL_WEIGHTS, digest) != digest:
+        log.warning(
+            "initialize_from=%s: these are not the weights that %s started from; that run was trained further, or "
+            "replaced. The numbers will differ.",
+            source,
+            shown_path(earlier.path),
+        )
 
 
 def _check_command(composer: Composer, config: DictConfig) -> None:

@@ -93,7 +93,7 @@ def _build_trainer(
         batch_size=config.training.batch_size,
         seed=config.seed,
         run=run_directory,
-        digests=splits.digests,
+        digests=prepared.digests,
         white=splits.white,
     )
     return Trainer(
@@ -110,7 +110,7 @@ def _build_trainer(
 
 
 def _build_step(prepared: Prepared) -> TrainingStep:
-    config, device, splits, model, _ = prepared
+    config, device, splits, model, *_ = prepared
     torch.manual_seed(derived_seed(config.seed, "layers"))
     return TrainingStep(
         model,
