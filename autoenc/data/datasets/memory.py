@@ -16,10 +16,15 @@ def require_memory(needed: int, *, dataset: str, advice: str = "free some, or ch
     Raises:
         DatasetError: they are not; the message has the bytes needed and available, and the `advice`.
     """
-    usable = int(available_memory() * USABLE)
+    usable = usable_memory()
     if needed > usable:
-        problem = f"its images need {_readable(needed)} of memory, and {_readable(usable)} are available; {advice}"
+        problem = f"its images need {byte_count(needed)} of memory, and {byte_count(usable)} are available; {advice}"
         raise DatasetError(dataset, problem)
+
+
+def usable_memory() -> int:
+    """The bytes of memory that images may take."""
+    return int(available_memory() * USABLE)
 
 
 def available_memory(*, groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
@@ -62,5 +67,6 @@ def _left_in(group: Path, limit_file: str, usage_file: str, cache_line: str) -> 
         return  # there is no such group
 
 
-def _readable(count: int) -> str:
+def byte_count(count: int) -> str:
+    """A number of bytes, as a text."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
