@@ -185,7 +185,8 @@ def _check_type(array: StoredArray) -> None:
         if not math.isfinite(smallest + largest):
             raise array.refused(f"{array.name} has numbers that are not finite")
     usual = [(0, 1), (-1, 1), (0, 255), (0, 4095), (0, 65_535)]
-    proposed = next((each for each in usual if each[0] <= smallest and largest <= each[1]), (smallest, largest))
+    near = [each for each in usual if each[0] <= smallest and each[1] / 2 < largest <= each[1]]
+    proposed = near[0] if near else (smallest, largest)
     problem = (
         f"{array.name} has {array.dtype} numbers from {smallest:g} to {largest:g}; say which numbers are black and "
         f'white, as in "{KEY}={_as_written(proposed)}"'

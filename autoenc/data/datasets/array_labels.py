@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class Labels(NamedTuple):
 
 
 def read_labels(layout: ArrayLayout, *, required: bool) -> Labels:
-    """The labels of the images; one class for all if there are none, or if they are not one whole number for each image.
+    """The labels of the images. Without labels that are one whole number for each image, there is one class.
 
     Raises:
         ConfigError: there are more or fewer labels than images, or they cannot be used and are `required`.
@@ -56,11 +56,10 @@ def read_labels(layout: ArrayLayout, *, required: bool) -> Labels:
     found = {split: _values(array) for split, array in layout.labels.items()}
     classes = np.unique(np.concatenate(list(found.values())))
     numbers = {split: torch.from_numpy(np.searchsorted(classes, values)) for split, values in found.items()}
-    names = [
-        _DSPRITES_SHAPES[value] if _is_dsprites(layout.labels["train"]) and 0 <= value < len(_DSPRITES_SHAPES) else str(value)
-        for value in classes.tolist()
-    ]
-    return Labels(numbers, tuple(names), [])
+    names = tuple(map(str, classes.tolist()))
+    if _is_dsprites(layout.labels["train"]) and names == ("0", "1", "2"):
+        names = _DSPRITES_SHAPES
+    return Labels(numbers, names, [])
 
 
 def _are_classes(array: StoredArray) -> bool:

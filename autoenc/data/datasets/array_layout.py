@@ -80,7 +80,8 @@ def _in_folder(folder: Path) -> dict[str, StoredArray]:
         and not (name.endswith(".gz") and name.removesuffix(".gz") in paths)
     ]
     if not names:
-        raise refused(folder, "there are no .npy and no IDX files in this folder; for pictures: dataset=image_folder")
+        others = "an .npz file is named itself, and pictures are for dataset=image_folder"
+        raise refused(folder, f"there are no .npy and no IDX files in this folder; {others}")
     return {name: array for each in names for name, array in stored_arrays(paths[each], key=KEY).items()}
 
 

@@ -41,8 +41,8 @@ class Arrays(Dataset):
     arrays of MedMNIST, Keras, dSprites and MNIST have such names. Splits are those of `ImageFolder`: `val` is the test
     split if there is none, and what is missing is drawn, `test_fraction` for the test.
 
-    `value_range` are the numbers that are black and white. Without it, images are uint8 from 0 to 255, or from 0 to 1 if
-    there are no other numbers, or bits. All others need it. They are rounded to the 256 levels of a byte.
+    `value_range` are the numbers that are black and white. Without it, images are bits, or uint8 from 0 to 255, or from
+    0 to 1 if there are no other numbers. All others need it. They are rounded to the 256 levels of a byte.
 
     Labels are whole numbers, (N,) or (N, 1). Others, such as those of several classes for an image, are not used.
 
@@ -108,7 +108,9 @@ class Arrays(Dataset):
     def _test_count(self, size: int) -> int:
         count = round(size * self.test_fraction)
         if not 0 < count < size:
-            problem = f"of {size} images, {count} would be for the test and {size - count} for training and validation; "
+            problem = (
+                f"of {size} images, {count} would be for the test and {size - count} for training and validation; "
+            )
             raise ConfigError("dataset.test_fraction", problem + "both need at least 1", value=self.test_fraction)
         return count
 
@@ -151,11 +153,11 @@ def _remarks(images: Mapping[str, ImageArray], layout: ArrayLayout) -> Iterator[
     """How the numbers became images, and which arrays are not used."""
     for image in images.values():
         black, white = image.value_range
-        numbers = f"{image.stored.name}: {image.stored.dtype} numbers from {black:g} to {white:g}"
+        numbers = f"{image.stored.name} ({image.stored.dtype}): {black:g} is black, and {white:g} is white"
         if image.stored.dtype.kind == "f" or abs(white - black) > 255:
-            yield f"{numbers} are rounded to 256 levels of grey"
+            yield f"{numbers}; numbers are rounded to 256 levels"
         elif not image.is_bytes:
-            yield f"{numbers} are black and white"
+            yield numbers
     if layout.unused:
         yield f"arrays that are not used: {some(layout.unused)}"
 

@@ -80,7 +80,8 @@ def new_images(path: Path, *, shape: tuple[int, ...]) -> Iterator[Tensor]:
 
 
 def _allocate(file: int, size: int) -> None:
-    """Make a file of this size on the disk. Otherwise a full disk would end the process by a signal while it is filled."""
+    """Make a file of this size on the disk."""
     os.truncate(file, size)
     if hasattr(os, "posix_fallocate"):  # not on macOS
+        # Otherwise a full disk would end the process by a signal while the images are filled in.
         os.posix_fallocate(file, 0, size)

@@ -78,7 +78,9 @@ class StoredArray:
         count = len(self) if limit is None else min(limit, len(self))
         row_bytes = max(1, math.prod(self.shape[1:]) * self.dtype.itemsize)
         if row_bytes > MOST_ROW_BYTES:
-            raise self.refused(f"a row of {self.dtype} {self.shape} has {row_bytes:,} bytes; at most {MOST_ROW_BYTES:,}")
+            raise self.refused(
+                f"a row of {self.dtype} {self.shape} has {row_bytes:,} bytes; at most {MOST_ROW_BYTES:,}"
+            )
         rows = max(1, min(rows, CHUNK_BYTES // row_bytes))
         read = self._packed_rows if self.place is None else self._mapped_rows
         with readable(self.path, key=self.key):
@@ -108,7 +110,7 @@ class StoredArray:
             for start in range(0, count, rows):
                 size = min(rows, count - start)
                 content = _read_exactly(file, size * row_bytes)
-                yield np.frombuffer(content, dtype=self.dtype).reshape(size, *self.shape[1:])
+                yield np.ndarray((size, *self.shape[1:]), dtype=self.dtype, buffer=content)
 
 
 def stored_arrays(path: Path, *, key: str) -> dict[str, StoredArray]:
@@ -117,6 +119,8 @@ def stored_arrays(path: Path, *, key: str) -> dict[str, StoredArray]:
     Raises:
         ConfigError: the file is of another kind, is damaged, or cannot be read.
     """
+    if path.exists() and not path.is_file():
+        raise ConfigError(key, "it is not a file", value=str(path))  # reading a pipe would wait for its writer
     with readable(path, key=key):
         with path.open("rb") as file:
             first = file.read(4)
@@ -150,7 +154,7 @@ def readable(path: Path, *, key: str) -> Iterator[None]:
         raise
     except (lzma.LZMAError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, struct.error) as error:
         problem = " ".join(str(error).split())
-        raise ConfigError(key, f"it is not a readable {path.suffix} file: {problem}", value=str(path)) from error
+        raise ConfigError(key, f"it cannot be read: {problem}", value=str(path)) from error
     except OSError as error:
         raise ConfigError(key, f"it cannot be read: {error.strerror or error}", value=str(path)) from error
 
@@ -224,7 +228,7 @@ def _checked(start: int, shape: tuple[int, ...], dtype: np.dtype[Any], *, size: 
     """`start`, if a file of `size` bytes has all numbers behind it. Pickled objects have another size."""
     needed = math.prod(shape) * dtype.itemsize
     if size - start < needed and not dtype.hasobject:
-        raise ValueError(f"{dtype} {shape} has {needed:,} bytes, and there are {max(0, size - start):,}")
+        raise ValueError(f"{dtype} {shape} needs {needed:,} bytes, and there are {max(0, size - start):,}")
     return start
 
 
