@@ -19,7 +19,7 @@ from torch import Tensor
 
 from autoenc.data.datasets.folder_layout import Picture, drawn, one_line, read_layout, refused, some, split_sizes
 from autoenc.data.datasets.image_files import ReadPicture, Resize, UnreadablePicture, count_pages, read_picture
-from autoenc.data.datasets.memory import require_memory
+from autoenc.data.datasets.memory import copies_held, require_memory
 from autoenc.data.datasets.picture_facts import (
     PictureFacts,
     ignored_pages,
@@ -28,7 +28,7 @@ from autoenc.data.datasets.picture_facts import (
     unnecessary_changes,
     white_problems,
 )
-from autoenc.data.datasets.splits import SPLITS, Dataset, Pools, Split, Splits, copies_held, make_splits
+from autoenc.data.datasets.splits import SPLITS, Dataset, Pools, Split, Splits, make_splits
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt
 
 THREADS = min(4, os.cpu_count() or 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +13,14 @@ from torch import Tensor
 from autoenc.data.datasets.binarization import Binarization, frozen
 from autoenc.data.datasets.digests import count_duplicates, image_hashes, ordered_digest, unordered_digest
 from autoenc.data.datasets.mapped_files import gathered
+from autoenc.data.datasets.memory import byte_count, fits_onto
 from autoenc.registry import Choice
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, ProperFraction
 
 SPLITS = ("train", "validation", "test")
+
+logger = logging.getLogger("autoenc.data.datasets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +137,14 @@ class Splits:
         return self.train.image_shape
 
     def to(self, device: torch.device) -> Splits:
-        """The same splits with their images on a device; labels stay on the CPU."""
-        moved = {name: getattr(self, name).to(device) for name in SPLITS}
+        """The same splits with their images on a device, if they fit there; labels stay on the CPU."""
         drawn_from = self.train_probabilities
+        size = sum(getattr(self, name).images.nbytes for name in SPLITS)
+        size += 0 if drawn_from is None else drawn_from.nbytes
+        if not fits_onto(device, size):
+            logger.info("the images (%s) do not fit onto %s: each batch is moved there", byte_count(size), device)
+            return self
+        moved = {name: getattr(self, name).to(device) for name in SPLITS}
         return replace(self, **moved, train_probabilities=None if drawn_from is None else drawn_from.to(device))
 
 
@@ -168,22 +177,6 @@ def make_splits(pools: Pools, *, settings: Dataset, folder: Path | None = None) 
         class_names=pools.class_names,
     )
     return _identified(splits, settings=settings, folder=folder)
-
-
-def copies_held(settings: Dataset) -> int:
-    """How many copies of a set are in memory, at most, during `make_splits`."""
-    return 1 + (settings.validation_fraction > 0) + (settings.binarization != "none")
-
-
-def images_held(*, train: int, test: int, settings: Dataset) -> int:
-    """How many images are in memory, at most, while pools of these sizes are read and split."""
-    splitting = 0
-    for count, limit in ((train, settings.limit), (test, settings.test_limit)):
-        used = count if limit is None else min(count, limit)
-        whole = count if used < count else 0  # stays in memory during `make_splits`
-        splitting += whole + used * copies_held(settings)
-    reading = 2 * (train + test)  # the file's content, and its tensor
-    return max(reading, splitting)
 
 
 def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:

@@ -35,6 +35,8 @@ MOST_ROW_BYTES = 2**30
 
 _MOST_HEADER_BYTES = 2**14
 
+Stream = IO[bytes] | gzip.GzipFile
+
 _IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """By the third byte of the file: http://yann.lecun.com/exdb/mnist, "The IDX file format"."""
 
@@ -62,9 +64,9 @@ class StoredArray:
     column_major: bool
     place: int | None
     """Where in the file the numbers are; None if they are packed."""
-    _open: Callable[[], IO[bytes]]
-    _start: int
-    """Where the numbers are in what `_open` opens."""
+    open_unpacked: Callable[[], Stream]
+    start: int
+    """Where the numbers are in what `open_unpacked` opens."""
 
     def __len__(self) -> int:
         return self.shape[0] if self.shape else 1
@@ -93,11 +95,11 @@ class StoredArray:
 
     def _mapped_rows(self, count: int, rows: int) -> Iterator[NDArray[Any]]:
         assert self.place is not None
-        order = "F" if self.column_major else "C"
-        shape = self.shape or (1,)
-        array: NDArray[Any] = np.memmap(
-            self.path, dtype=self.dtype, mode="r", offset=self.place, shape=shape, order=order
+        shape, order = self.shape or (1,), "F" if self.column_major else "C"
+        content = np.memmap(
+            self.path, np.uint8, mode="r", offset=self.place, shape=math.prod(shape) * self.dtype.itemsize
         )
+        array: NDArray[Any] = content.view(self.dtype).reshape(shape, order=order)
         for start in range(0, count, rows):
             yield array[start : min(start + rows, count)]
 
@@ -105,8 +107,8 @@ class StoredArray:
         if self.column_major and len(self.shape) > 1:
             raise ValueError("its array is packed column by column; save numpy.ascontiguousarray of it")
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
-        with self._open() as file:
-            _read_exactly(file, self._start)
+        with self.open_unpacked() as file:
+            _read_exactly(file, self.start)
             for start in range(0, count, rows):
                 size = min(rows, count - start)
                 content = _read_exactly(file, size * row_bytes)
@@ -127,7 +129,7 @@ def stored_arrays(path: Path, *, key: str) -> dict[str, StoredArray]:
         if first.startswith(b"PK"):
             return _members(path, key=key)
         packed = first.startswith(b"\x1f\x8b")
-        with (gzip.open if packed else open)(path, "rb") as file:
+        with _opened(path, packed=packed) as file:
             shape, dtype, column_major, start = _header(file)
         name = path.name.removesuffix(".gz").removesuffix(".npy")
         return {
@@ -139,8 +141,8 @@ def stored_arrays(path: Path, *, key: str) -> dict[str, StoredArray]:
                 dtype=dtype,
                 column_major=column_major,
                 place=None if packed else _checked(start, shape, dtype, size=path.stat().st_size),
-                _open=partial(gzip.open if packed else open, path, "rb"),
-                _start=start,
+                open_unpacked=partial(_opened, path, packed=packed),
+                start=start,
             )
         }
 
@@ -157,6 +159,10 @@ def readable(path: Path, *, key: str) -> Iterator[None]:
         raise ConfigError(key, f"it cannot be read: {problem}", value=str(path)) from error
     except OSError as error:
         raise ConfigError(key, f"it cannot be read: {error.strerror or error}", value=str(path)) from error
+
+
+def _opened(path: Path, *, packed: bool) -> Stream:
+    return gzip.open(path, "rb") if packed else path.open("rb")
 
 
 def _members(path: Path, *, key: str) -> dict[str, StoredArray]:
@@ -179,13 +185,13 @@ def _members(path: Path, *, key: str) -> dict[str, StoredArray]:
                 dtype=dtype,
                 column_major=column_major,
                 place=_place_of(member, content) + start if stored else None,
-                _open=partial(_opened, path, member),
-                _start=start,
+                open_unpacked=partial(_opened_member, path, member),
+                start=start,
             )
     return arrays
 
 
-def _opened(path: Path, member: zipfile.ZipInfo) -> IO[bytes]:
+def _opened_member(path: Path, member: zipfile.ZipInfo) -> IO[bytes]:
     with zipfile.ZipFile(path) as archive:
         return archive.open(member)  # keeps the file open
 
@@ -197,7 +203,7 @@ def _place_of(member: zipfile.ZipInfo, content: IO[bytes]) -> int:
     return member.header_offset + 30 + int(name) + int(extra)
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], bool, int]:
+def _header(file: Stream) -> tuple[tuple[int, ...], np.dtype[Any], bool, int]:
     """Shape, type, whether columns come first, and where the numbers begin."""
     content = file.read(_MOST_HEADER_BYTES)  # numpy would read as much as the header claims to have
     if content.startswith(npy.MAGIC_PREFIX):
@@ -232,7 +238,7 @@ def _checked(start: int, shape: tuple[int, ...], dtype: np.dtype[Any], *, size: 
     return start
 
 
-def _read_exactly(file: IO[bytes], size: int) -> bytes:
+def _read_exactly(file: Stream, size: int) -> bytes:
     content = file.read(size)
     if len(content) < size:
         raise EOFError("the file ends early")
