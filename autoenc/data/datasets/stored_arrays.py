@@ -95,11 +95,10 @@ class StoredArray:
 
     def _mapped_rows(self, count: int, rows: int) -> Iterator[NDArray[Any]]:
         assert self.place is not None
-        shape, order = self.shape or (1,), "F" if self.column_major else "C"
-        content = np.memmap(
-            self.path, np.uint8, mode="r", offset=self.place, shape=math.prod(shape) * self.dtype.itemsize
-        )
-        array: NDArray[Any] = content.view(self.dtype).reshape(shape, order=order)
+        shape = self.shape or (1,)
+        size = math.prod(shape) * self.dtype.itemsize
+        content = np.memmap(self.path, np.uint8, mode="r", offset=self.place, shape=size).view(self.dtype)
+        array: NDArray[Any] = content.reshape(shape, order="F" if self.column_major else "C")
         for start in range(0, count, rows):
             yield array[start : min(start + rows, count)]
 
