@@ -39,7 +39,8 @@ def read_labels(layout: ArrayLayout, *, required: bool) -> Labels:
         if len(array) != counts[split]:
             problem = f"{array.name} has {len(array):,} labels for the {counts[split]:,} images of the array "
             raise array.refused(problem + layout.images[split].name)
-    classless = {split: torch.zeros(count, dtype=torch.int64) for split, count in counts.items()}
+    # Without memory for each, because the images behind the counts are not read yet.
+    classless = {split: torch.zeros(1, dtype=torch.int64).expand(count) for split, count in counts.items()}
     if not layout.labels:
         return Labels(classless, (CLASSLESS,), [])
     unusable = [array for array in layout.labels.values() if not _are_classes(array)]

@@ -77,15 +77,17 @@ class Arrays(Dataset):
         )
         images = dict(zip(layout.images, self._image_arrays(layout), strict=True))
         labels = read_labels(layout, required=self.labels is not None)
-        rows = self._rows({split: len(array) for split, array in layout.images.items()})
         folder = self._folder(images, data_dir=data_dir)
-        with _written(folder):
+        with _written(data_dir):
             pools = {
                 split: Split(_read(image, folder=folder), labels.numbers[split]) for split, image in images.items()
             }
-            train = pools["train"]
             found = Pools(
-                train, pools.get("test", train), labels.class_names, validation=pools.get("validation"), rows=rows
+                train=pools["train"],
+                test=pools.get("test", pools["train"]),
+                class_names=labels.class_names,
+                validation=pools.get("validation"),
+                rows=self._rows({split: len(pool) for split, pool in pools.items()}),
             )
             splits = make_splits(found, settings=self, folder=folder)
         return replace(splits, remarks=[*_remarks(images, layout), *labels.remarks, _sizes(splits, layout)])
@@ -177,10 +179,10 @@ def _existing(path: str | None) -> Path:
 
 
 @contextmanager
-def _written(folder: Path | None) -> Iterator[None]:
-    """Turn an error of writing a file in `folder` into one about `data_dir`."""
+def _written(data_dir: Path) -> Iterator[None]:
+    """Turn an error of writing a file in `data_dir` into a ConfigError."""
     try:
         yield
     except OSError as error:
-        problem = f"images that do not fit into memory are kept there, and cannot be written: {brief_reason(error)}"
-        raise ConfigError("data_dir", problem, value=str(folder)) from error
+        problem = "images that do not fit into memory are kept in files in it, and these cannot be written"
+        raise ConfigError("data_dir", f"{problem}: {brief_reason(error)}", value=str(data_dir)) from error

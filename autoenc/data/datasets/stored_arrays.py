@@ -80,9 +80,7 @@ class StoredArray:
         count = len(self) if limit is None else min(limit, len(self))
         row_bytes = max(1, math.prod(self.shape[1:]) * self.dtype.itemsize)
         if row_bytes > MOST_ROW_BYTES:
-            raise self.refused(
-                f"a row of {self.dtype} {self.shape} has {row_bytes:,} bytes; at most {MOST_ROW_BYTES:,}"
-            )
+            raise self.refused(f"each row of {self.name} has {row_bytes:,} bytes; at most {MOST_ROW_BYTES:,} are read")
         rows = max(1, min(rows, CHUNK_BYTES // row_bytes))
         read = self._packed_rows if self.place is None else self._mapped_rows
         with readable(self.path, key=self.key):
