@@ -86,7 +86,7 @@ class ImageArray:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         conversion = f"{content} {self.stored.name} {self.shape} {self.channels_last} {self.value_range}"
         digest = hashlib.sha256(conversion.encode()).hexdigest()[:16]
-        return folder / f"{self.stored.path.stem}-{digest}.npy"
+        return folder / f"{self.stored.path.name.partition('.')[0]}-{digest}.npy"
 
     def _fill(self, images: Tensor) -> None:
         from autoenc.progress import data_bars
