@@ -26,6 +26,7 @@ from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, check_keys, check_utf8, checked, field_names, listed
 from autoenc.trackers import TRACKERS, TrackerSettings
 from autoenc.trackers.choices import with_absolute_file
+from autoenc.training.initial_weights import Part
 from autoenc.training.optimizers import OPTIMIZERS, OptimizerSettings
 from autoenc.training.schedules import SCHEDULES, Schedule
 from autoenc.training.training_settings import TrainingSettings
@@ -68,6 +69,8 @@ def parse(values: Mapping[str, Any]) -> ExperimentConfig:
         figures=top.figures,
         figure_format=top.figure_format,
         seed=top.seed,
+        initialize_from=None if top.initialize_from is None else Path(top.initialize_from),
+        initialize_part=top.initialize_part,
         data_dir=Path(top.data_dir),
         values=values,
     )
@@ -94,6 +97,10 @@ class ExperimentConfig:
     """The pictures to draw besides the loss curves and reconstructions; None for all that apply to the model."""
     figure_format: FigureFormat
     seed: int
+    initialize_from: Path | None
+    """The folder of the run whose weights replace the random ones; absolute."""
+    initialize_part: Part | None
+    """The only part of the model that gets them; None: the whole model."""
     data_dir: Path
     values: Mapping[str, Any]
     """The same settings as plain values, as in `config.yaml`."""
@@ -159,7 +166,10 @@ class _TopLevel:
     seed: NonNegativeInt
     data_dir: str
     figures: tuple[PictureName, ...] | None
-    figure_format: FigureFormat = "png"  # of earlier runs, whose config.yaml does not have it
+    # Earlier runs do not have these in their config.yaml.
+    figure_format: FigureFormat = "png"
+    initialize_from: str | None = None
+    initialize_part: Part | None = None
 
 
 _NODES: dict[str, type[Any]] = {"training": TrainingSettings}
@@ -167,6 +177,9 @@ _NODES: dict[str, type[Any]] = {"training": TrainingSettings}
 
 def _check_combinations(config: ExperimentConfig) -> None:
     bottleneck, training = config.bottleneck, config.training
+    if config.initialize_from is None and config.initialize_part is not None:
+        problem = "it has no effect without initialize_from, the folder of a run"
+        raise ConfigError("initialize_part", problem, value=config.initialize_part)
     if isinstance(config.evaluation, Denoising):
         problem = "it tests finished runs (scripts/evaluate.py FOLDER evaluation=denoising); train with quick or full"
         raise ConfigError("evaluation", problem, value=config.evaluation.name)
@@ -220,6 +233,8 @@ def _with_absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
     """The values with absolute paths, so that a run can be resumed from any working directory."""
     values = {**values, "data_dir": _absolute(values.get("data_dir"), key="data_dir")}
     dataset, tracker = values.get("dataset"), values["tracker"]
+    if values.get("initialize_from") is not None:
+        values["initialize_from"] = _absolute(values["initialize_from"], key="initialize_from")
     if isinstance(dataset, Mapping) and dataset.get("path") is not None:
         values["dataset"] = {**dataset, "path": _absolute(dataset["path"], key="dataset.path")}
     if isinstance(tracker, Mapping) and isinstance(tracker.get("tracking_uri"), str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -144,8 +144,15 @@ def value_label(key: str, value: str) -> str:
     return choice_label(key, value) if key in CHOICES else value
 
 
+def told_apart(labels: Sequence[str], *, values: Sequence[str]) -> list[str]:
+    """The labels of some values; the values as they are typed if two different ones have the same label."""
+    return list(labels if len(set(labels)) >= len(set(values)) else values)
+
+
 def run_label(config: Mapping[str, Any]) -> str:
     """A run in words: `convolutional VAE, code size 16, on MNIST, salt-and-pepper noise (probability 0.2)`.
+
+    A run that starts from another one says so at the end: `from the encoder of outputs/pretrained`.
 
     `config` has a run's settings as plain values, as in its `config.yaml`. They need not be checked yet: a setting that
     is missing is left out.
@@ -155,6 +162,7 @@ def run_label(config: Mapping[str, Any]) -> str:
         f"{choice_label('architecture', str(architecture.get('name', '')))} {_kind_label(config)}".strip(),
         f"code size {architecture['code_size']}" if "code_size" in architecture else "",
         *_data_labels(config),
+        _source_label(config),
     ]
     return ", ".join(filter(None, parts))
 
@@ -162,6 +170,11 @@ def run_label(config: Mapping[str, Any]) -> str:
 def training_line(config: Mapping[str, Any], *, continues: bool = False) -> str:
     """The first line of a run: `Training: MLP autoencoder, code size 16, on 8x8 digits` and a full stop."""
     return f"{'Continuing' if continues else 'Training'}: {run_label(config)}."
+
+
+def run_name(folder: str) -> str:
+    """A run's folder in a label: its last two parts, such as a date and a time, or a sweep and a job."""
+    return _printable("/".join(PurePath(folder).parts[-2:]))
 
 
 def shared_data_label(configs: Iterable[Mapping[str, Any]]) -> str:
@@ -179,6 +192,12 @@ def _data_labels(config: Mapping[str, Any]) -> tuple[str, str]:
     return _dataset_label(_node(config, "dataset")), "" if noise.get("name", "none") == "none" else _noise_label(noise)
 
 
+def _source_label(config: Mapping[str, Any]) -> str:
+    """The run that the weights are from; empty if they start random."""
+    source, part = config.get("initialize_from"), config.get("initialize_part")
+    return f"from the {part or 'weights'} of {run_name(str(source))}" if source else ""
+
+
 def _kind_label(config: Mapping[str, Any]) -> str:
     """What the bottleneck makes of an autoencoder: `VAE`, `sparse autoencoder`."""
     name = str(_node(config, "bottleneck").get("name", "plain"))
@@ -194,7 +213,7 @@ def _dataset_label(dataset: Mapping[str, Any]) -> str:
         label = "arrays" if dataset.get("name") == "arrays" else "an image folder"
     elif "path" in dataset:
         folder = PurePath(str(dataset["path"])).name or str(dataset["path"])
-        label = f"the images in {''.join(letter if letter.isprintable() else '?' for letter in folder)}"
+        label = f"the images in {_printable(folder)}"
     else:
         label = f"{choice_label('dataset', str(dataset.get('name', '')))} {dataset.get('split', '')}".strip()
     binarized = "" if dataset.get("binarization", "none") == "none" else "binarized "
@@ -209,6 +228,10 @@ def _noise_label(noise: Mapping[str, Any]) -> str:
     unit = " pixels" if name == "blur" else ""
     strength = next((f" ({key} {noise[key]}{unit})" for key in _STRENGTHS if key in noise), "")
     return f"{choice_label('noise', name)}{strength}"
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 _STRENGTHS = ("probability", "std", "size")
@@ -245,4 +268,6 @@ _SETTINGS: Mapping[str, Callable[[str], str]] = {
     "architecture.hidden": _hidden_label,
     "architecture.hidden_sizes": _hidden_label,
     "architecture.upsampling": lambda value: _UPSAMPLING.get(value, value),
+    "initialize_from": lambda value: "random weights" if value == "null" else f"weights of {run_name(value)}",
+    "initialize_part": lambda value: "the whole model" if value == "null" else f"only the {value}",
 }

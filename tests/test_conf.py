@@ -141,6 +141,8 @@ def test_the_top_level_has_nothing_that_is_not_known() -> None:
         "figures",
         "figure_format",
         "seed",
+        "initialize_from",
+        "initialize_part",
         "data_dir",
         "resume",
         "rerun",

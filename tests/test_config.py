@@ -91,7 +91,8 @@ def test_every_group_becomes_its_settings() -> None:
 
 def test_every_registry_has_its_field() -> None:
     fields = {field.name for field in dataclasses.fields(ExperimentConfig)}
-    assert fields == {*GROUPS, "training", "evaluation", "figures", "figure_format", "seed", "data_dir", "values"}
+    top = {"figures", "figure_format", "seed", "initialize_from", "initialize_part", "data_dir"}
+    assert fields == {*GROUPS, "training", "evaluation", *top, "values"}
 
 
 def test_the_config_is_frozen_and_the_given_values_stay() -> None:
@@ -267,6 +268,15 @@ def test_the_path_of_a_dataset_becomes_absolute(tmp_path: Path) -> None:
         config = parse(changed({"dataset": folder}))
     assert config.values["dataset"]["path"] == str(tmp_path / "pictures")
     assert config.dataset.path == str(tmp_path / "pictures")  # type: ignore[attr-defined]
+
+
+def test_the_run_to_start_from_is_an_absolute_folder_or_none(tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        config = parse(changed({"initialize_from": "pretrained", "initialize_part": "encoder"}))
+    assert config.values["initialize_from"] == str(tmp_path / "pretrained")
+    assert (config.initialize_from, config.initialize_part) == (tmp_path / "pretrained", "encoder")
+    earlier = parse({key: value for key, value in VALUES.items() if not key.startswith("initialize_")})
+    assert (earlier.initialize_from, earlier.initialize_part) == (None, None)
 
 
 def test_a_run_from_before_there_were_other_formats_has_png() -> None:

@@ -11,6 +11,7 @@ from autoenc.display_names import (
     metric_words,
     run_label,
     shared_data_label,
+    told_apart,
     value_label,
 )
 from tests.composed import composed_values
@@ -79,6 +80,9 @@ def test_a_run_is_described_in_words(overrides: str, expected: str) -> None:
         ({"dataset": {"name": "image_folder", "path": None}}, "autoencoder, on an image folder"),
         ({"architecture": None, "dataset": None}, "autoencoder"),
         ({"dataset": {"path": "/pictures/caf\udce9"}}, "autoencoder, on the images in caf?"),
+        ({"initialize_from": "/runs/a/b\n"}, "autoencoder, from the weights of a/b?"),
+        ({"initialize_from": "b", "initialize_part": "encoder"}, "autoencoder, from the encoder of b"),
+        ({"initialize_from": None, "initialize_part": None}, "autoencoder"),
     ],
 )
 def test_a_config_that_is_not_checked_yet_is_described_as_far_as_it_goes(config: dict[str, Any], expected: str) -> None:
@@ -94,10 +98,18 @@ def test_a_config_that_is_not_checked_yet_is_described_as_far_as_it_goes(config:
         ("architecture.residual", "true", "with residual connections"),
         ("data_dir", "/data_1/my_images", "/data_1/my_images"),
         ("dataset", "a_plugin", "a plugin"),
+        ("initialize_from", "/outputs/2026-01-31/12-00-00/", "weights of 2026-01-31/12-00-00"),
+        ("initialize_from", "null", "random weights"),
+        ("initialize_part", "encoder", "only the encoder"),
     ],
 )
 def test_a_value_next_to_its_key_is_in_words_if_it_is_a_choice(key: str, value: str, expected: str) -> None:
     assert value_label(key, value) == expected
+
+
+def test_labels_that_are_equal_give_way_to_the_values() -> None:
+    assert told_apart(["b/c", "b/c", "d/c"], values=["/a/b/c", "/a/b/c", "/d/c"]) == ["b/c", "b/c", "d/c"]
+    assert told_apart(["b/c", "b/c"], values=["/1/b/c", "/2/b/c"]) == ["/1/b/c", "/2/b/c"]
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,16 @@ def test_every_command_runs(arguments: list[str], elsewhere: Path, monkeypatch: 
     folder = needs(arguments)
     if folder and not (data / folder / "raw" / "train-images-idx3-ubyte").exists():
         pytest.skip(f"NOT TESTED, because the real data are not in {data}: {shlex.join(arguments)}")
-    if "rerun=outputs/first" in arguments:
+    resumes = "resume=outputs/first" in arguments
+    if resumes or "rerun=outputs/first" in arguments:
         assert main([*SMALL, "figures=[]", "hydra.run.dir=outputs/first"]) == 0
+    if "initialize_from=outputs/pretrained" in arguments:
+        assert main(["architecture=conv", *SMALL, "figures=[]", "hydra.run.dir=outputs/pretrained"]) == 0
     # A preset draws the pictures that it was written for. Other tests draw those of a run.
     drawn = [] if any("experiment=" in word for word in arguments) else ["figures=[]"]
     fewer = next((fewer for words, fewer in FEWER_JOBS.items() if words in " ".join(arguments)), [])
-    assert main([*arguments, *SMALL, *drawn, *fewer]) == 0
+    shortened = [] if resumes else [*SMALL, *drawn, *fewer]  # a resumed run keeps its settings
+    assert main([*arguments, *shortened]) == 0
 
 
 @pytest.mark.slow

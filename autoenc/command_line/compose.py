@@ -27,7 +27,7 @@ from autoenc.command_line.yaml_comments import Comments, read_comments
 from autoenc.overrides import as_value
 from autoenc.registry import plugin_config_folders
 from autoenc.runs import RunDirectory, printable
-from autoenc.settings import ConfigError, check_utf8, checked, flattened
+from autoenc.settings import ConfigError, check_utf8, checked, flattened, listed
 
 SettingsType = TypeVar("SettingsType")
 
@@ -36,6 +36,9 @@ RUN_CONFIG = "config_of_a_run"
 
 COMMAND_KEYS = {"hydra", "resume", "rerun", "sweep", "comparison"}
 """Keys of the command line that are not stored in the run."""
+
+RESUME_SETTINGS = ("dataset.path", "training.epochs", "training.patience")
+"""Settings that `resume=` may change, besides the tracker: where the images are, and how long the run trains."""
 
 _RUN_DEFAULTS = ["_self_", {"tracker": "none"}] + [
     {f"override hydra/{group}": "autoenc"} for group in ("output", "job_logging", "hydra_logging")
@@ -98,7 +101,7 @@ class Composer:
         """The tracker of the earlier run."""
         self._start_from_run()
         self._multirun: bool = flags.multirun
-        self._sweep_advice = sweep_advice
+        self._sweep_advice = sweep_advice if self.resume is None else "resume= continues one run, with one value"
         config_path = _absolute_folder(flags.config_path, flag="--config-path")
         if config_path is not None:
             refuse_packages(Path(config_path) / f"{Path(self.config_name).with_suffix('')}.yaml")
@@ -200,13 +203,14 @@ class Composer:
         return _folder(found[-1].lstrip("+"), key=key) if found else None
 
     def _check_resume(self) -> None:
-        """Refuse `resume=` together with settings, all but the tracker and the place of the images."""
+        """Refuse `resume=` together with settings, all but the tracker and `RESUME_SETTINGS`."""
         kept = [text for text in self.overrides if text not in self.tracker_overrides]
-        others = [text for text in kept if not text.lstrip("+").startswith("dataset.path=")]
+        others = [text for text in kept if text.lstrip("+").partition("=")[0] not in RESUME_SETTINGS]
         if self.rerun is not None:
             raise ConfigError("resume", "it cannot be given together with rerun", value=str(self.resume))
         if others:
-            problem = f"a resumed run keeps its settings, all but tracker and dataset.path, and '{others[0]}' is set"
+            changeable = f"tracker, {listed(RESUME_SETTINGS)}"
+            problem = f"a resumed run keeps its settings, all but {changeable}, and '{others[0]}' is set"
             raise ConfigError("resume", f"{problem}; use rerun= to change them", value=str(self.resume))
 
     def _start_from_run(self) -> None:

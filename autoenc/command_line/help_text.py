@@ -29,6 +29,8 @@ Examples
       all six combinations
   python scripts/train.py resume=outputs/2026-01-31/12-00-00-000000
       continue an interrupted run
+  python scripts/train.py resume=outputs/2026-01-31/12-00-00-000000 training.epochs=40
+      train a finished run longer
   python scripts/train.py bottleneck=gaussian --help
       what the settings of a choice mean; experiment=NAME --help says what an experiment shows
 

@@ -105,11 +105,11 @@ def _announce(plan: SweepPlan, *, code: str) -> None:
     if not plan.jobs:
         return
     log.info("%s.", _counted(plan))
-    changed = [job for job in plan.jobs if plan.action(job) == "again" and plan.has_other_images(job)]
+    changed = [job for job in plan.jobs if plan.action(job) == "again" and plan.has_other_inputs(job)]
     if changed:
         log.warning(
-            "The images have changed since %d of them were trained. The sweep trains these again and keeps their old"
-            " folders in %s.",
+            "The images or initial weights have changed since %d of them were trained. The sweep trains these again "
+            "and keeps their old folders in %s.",
             len(changed),
             shown_path(plan.folder.path / REPLACED),
         )

@@ -19,7 +19,7 @@ from autoenc.comparison.labels import key_of, labels
 from autoenc.comparison.page import ComparisonSettings
 from autoenc.evaluation.metrics import metric_names
 from autoenc.progress import steps
-from autoenc.runs import RunDirectory
+from autoenc.runs import INITIAL_WEIGHTS, RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
 from autoenc.sweeps.job_identity import check_identity, folder_name, folder_word, identity, known_folders, sweep_name
 from autoenc.sweeps.launchers import LAUNCHERS
@@ -51,7 +51,7 @@ class SweepPlan:
             config.sweep.name = _name(composer)
         self.folder = SweepFolder(_sweep_folder(config), comparison=self._comparison)
         self._digests: dict[str, Mapping[str, str]] = {}
-        """Of the images, by dataset."""
+        """Of the images and the initial weights, by their settings."""
         self._known = known_folders(self.folder.path) if self.folder.path.is_dir() else {}
         examples = self._checked_examples()
         self._first_values = examples[0].task.config
@@ -59,23 +59,24 @@ class SweepPlan:
         """The jobs that are known before the sweep begins; none of a search."""
 
     def action(self, job: Job) -> Action:
-        """What to do about a job. One that was trained on other images than it would be now is trained again."""
+        """What to do about a job. One whose images or initial weights would be others now is trained again."""
         decided = action(job.folder, rerun=self.settings.rerun, anew_since=self.folder.anew_since)
-        return "again" if decided in {"leave", "go_on"} and self.has_other_images(job) else decided
+        return "again" if decided in {"leave", "go_on"} and self.has_other_inputs(job) else decided
 
-    def has_other_images(self, job: Job) -> bool:
-        """Whether the job's folder was trained on other images than the job would be trained on now."""
+    def has_other_inputs(self, job: Job) -> bool:
+        """Whether the images of the job, or the weights that it started from, have changed since it was trained."""
         return self._trained_on_others(job.folder, job.task.config)
 
     def source(self) -> Source:
         """Where the jobs come from.
 
         Raises:
-            ConfigError: a search, which learns from its earlier trials, had other settings or images.
+            ConfigError: a search, which learns from its earlier trials, had other settings, images or initial weights.
         """
         earlier = [] if self.sweeper.knows_all_jobs else [self.folder.path / name for name in self.folder.jobs]
-        if any(self._trained_on_others(folder, self._first_values) for folder in earlier):
-            problem = "the earlier trials of this search were trained on other images than the dataset has now"
+        varied = {"initialize_from": None} if "initialize_from" in self.varied else {}  # each trial has its own
+        if any(self._trained_on_others(folder, {**self._first_values, **varied}) for folder in earlier):
+            problem = "the images or the initial weights have changed since the earlier trials of this search"
             raise ConfigError("sweep.name", f"{problem}; choose another name", value=str(self.config.sweep.name))
         return self.sweeper.build_source(
             self.overrides, folder=self.folder.path, values=self._first_values, rerun=self.settings.rerun
@@ -110,6 +111,7 @@ class SweepPlan:
     def _job(self, overrides: Sequence[str], *, number: int, label: str) -> Job:
         from autoenc.comparison.page import check_comparison
         from autoenc.config import parse
+        from autoenc.experiment.source_run import load_source
 
         composed = self._composer.compose_job(self.config, overrides, number=number)
         parsed = parse(task_values(composed))
@@ -119,6 +121,8 @@ class SweepPlan:
         check_comparison(parsed.values, settings=self._comparison)
         known_as = identity(parsed.values, swept=self.varied)
         folder = self._folder_of(parsed.values, known_as=known_as, label=label)
+        if parsed.initialize_from is not None and not folder.exists():
+            load_source(parsed.initialize_from)  # refuses a folder without weights
         task = self._task(composed, dict(parsed.values), folder=folder)
         return Job(identity=known_as, overrides=tuple(overrides), folder=folder, task=task)
 
@@ -144,8 +148,8 @@ class SweepPlan:
         return bool(trained_on and differing(self._digests_of(config), trained_on))
 
     def _digests_of(self, config: Mapping[str, Any]) -> Mapping[str, str]:
-        """The digests of the images of a config, read once for each dataset; none if they are not available here."""
-        key = json.dumps([config["dataset"], config["data_dir"]], sort_keys=True)
+        """The digests of a config's images and initial weights, read once; without those that are not here."""
+        key = json.dumps([config["dataset"], config["data_dir"], config.get("initialize_from")], sort_keys=True)
         if key not in self._digests:
             self._digests[key] = _current_digests(config)
         return self._digests[key]
@@ -166,7 +170,7 @@ class SweepPlan:
 
 
 def _stored_digests(folder: Path) -> Mapping[str, str]:
-    """The digests of the images that a job was trained on; empty if its folder does not say."""
+    """The digests of a job's images and initial weights; empty if its folder does not say."""
     from autoenc.training.checkpoints import stored_digests
 
     run = RunDirectory(folder)
@@ -177,12 +181,19 @@ def _stored_digests(folder: Path) -> Mapping[str, str]:
 
 def _current_digests(config: Mapping[str, Any]) -> Mapping[str, str]:
     from autoenc.data.datasets import DATASETS
+    from autoenc.experiment.source_run import load_source
 
+    digests: dict[str, str] = {}
     try:
-        return DATASETS.parse(config["dataset"]).build(data_dir=Path(config["data_dir"])).digests
+        digests |= DATASETS.parse(config["dataset"]).build(data_dir=Path(config["data_dir"])).digests
     except ConfigError as error:
         log.warning("The images of earlier jobs cannot be compared with those of now: %s", error)
-        return {}
+    try:
+        if config.get("initialize_from") is not None:
+            digests[INITIAL_WEIGHTS] = load_source(Path(config["initialize_from"])).digest
+    except ConfigError as error:
+        log.warning("The initial weights of earlier jobs cannot be compared with those of now: %s", error)
+    return digests
 
 
 def varied(overrides: Sequence[Override]) -> list[str]:

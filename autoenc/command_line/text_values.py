@@ -9,11 +9,11 @@ from hydra.errors import HydraException
 from autoenc.overrides import quoted
 
 TEXT_KEYS = {
-    *("resume", "rerun", "data_dir", "dataset.path", "sweep.name", "comparison.title"),
+    *("resume", "rerun", "initialize_from", "data_dir", "dataset.path", "sweep.name", "comparison.title"),
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweeper.study_name", "hydra.sweeper.storage"),
     *("hydra.launcher.partition", "hydra.launcher.account", "hydra.launcher.qos", "hydra.launcher.constraint"),
     *("hydra.launcher.address", "hydra.sweeper.metric"),
-    *("tracker.experiment", "tracker.tracking_uri"),
+    *("tracker.experiment", "tracker.tracking_uri", "tracker.project", "tracker.entity"),
 }
 
 

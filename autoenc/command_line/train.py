@@ -22,7 +22,7 @@ from autoenc.comparison.page import ComparisonSettings
 from autoenc.display_names import training_line
 from autoenc.overrides import as_value
 from autoenc.progress import insist_on_output, shown_path
-from autoenc.runs import RunDirectory
+from autoenc.runs import INITIAL_WEIGHTS, RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.plan import SweepSettings
 
@@ -70,16 +70,20 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     # The first import of torch, which takes seconds: all earlier errors and the line above do not wait for it.
     from autoenc.config import parse
     from autoenc.experiment.closing_report import command
+    from autoenc.experiment.longer_training import check_change, record_changes
     from autoenc.experiment.preparation import prepare
     from autoenc.experiment.run import run_experiment
 
-    continues = None if composer.resume is None else RunDirectory(composer.resume)
-    prepared = prepare(parse(values), continues=continues)
+    continues, parsed = None if composer.resume is None else RunDirectory(composer.resume), parse(values)
+    done = 0 if continues is None else check_change(continues, parsed)
+    prepared = prepare(parsed, continues=continues)
     run_directory = _open_folder(composer, config, values=prepared.config.values)
+    if composer.rerun is not None and prepared.source is not None:
+        _warn_of_other_weights(RunDirectory(composer.rerun), prepared=prepared)
     chdir = contextlib.chdir(run_directory.path) if config.hydra.job.chdir else contextlib.nullcontext()
     try:
         with chdir:
-            run_experiment(run_directory, prepare=lambda: _with_recorded_path(prepared, run_directory))
+            run_experiment(run_directory, prepare=lambda: record_changes(run_directory, prepared, finished_epochs=done))
     except SystemExit:
         again = [f"resume={as_value(shown_path(run_directory.path))}", *map(shlex.quote, composer.tracker_overrides)]
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
@@ -87,12 +91,19 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     return run_directory
 
 
-def _with_recorded_path(prepared: Prepared, run_directory: RunDirectory) -> Prepared:
-    """Record the `dataset.path` of a resumed run whose images were moved; the folder is locked by now."""
-    recorded, dataset = run_directory.config(), prepared.config.values["dataset"]
-    if recorded["dataset"] != dataset:
-        run_directory.rewrite_config({**recorded, "dataset": dataset})
-    return prepared
+def _warn_of_other_weights(earlier: RunDirectory, *, prepared: Prepared) -> None:
+    """Warn that a repeated run starts from other weights than the earlier one, in the same folder."""
+    from autoenc.training.checkpoints import stored_digests
+
+    source, digest = prepared.config.values["initialize_from"], prepared.digests[INITIAL_WEIGHTS]
+    same_folder = earlier.config().get("initialize_from") == source
+    if same_folder and stored_digests(earlier.checkpoints).get(INITIAL_WEIGHTS, digest) != digest:
+        log.warning(
+            "initialize_from=%s: these are not the weights that %s started from; that run was trained further, or "
+            "replaced. The numbers will differ.",
+            source,
+            shown_path(earlier.path),
+        )
 
 
 def _check_command(composer: Composer, config: DictConfig) -> None:
@@ -102,8 +113,10 @@ def _check_command(composer: Composer, config: DictConfig) -> None:
             raise ConfigError(key, "it is for a sweep, and without --multirun (-m) this is one run", value=value)
     node_settings(config, "sweep", SweepSettings)  # only a sweep reads these two, but a mistake in them is refused
     node_settings(config, "comparison", ComparisonSettings)
-    if composer.resume is not None and RunDirectory(composer.resume).state == "finished":
-        raise ConfigError("resume", "this run is finished; rerun= starts a new one from it", value=str(composer.resume))
+    lengthens = any(key_of(text).startswith("training.") for text in composer.overrides)
+    if composer.resume is not None and not lengthens and RunDirectory(composer.resume).state == "finished":
+        problem = "this run is finished; training.epochs=NUMBER trains it longer, and rerun= starts a new one from it"
+        raise ConfigError("resume", problem, value=str(composer.resume))
 
 
 def _warn_of_single_values(composer: Composer, config: DictConfig) -> None:

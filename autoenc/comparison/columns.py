@@ -20,7 +20,7 @@ from autoenc.comparison.ranking import (
     loss_metric_of,
     objective_of,
 )
-from autoenc.display_names import setting_label, value_label
+from autoenc.display_names import setting_label, told_apart, value_label
 from autoenc.evaluation.metrics import DENOISING, metrics
 from autoenc.runs import SPLITS, RunRecord
 
@@ -63,7 +63,8 @@ def column(records: Sequence[RunRecord], key: str) -> Column:
         # Values that look alike are all bold: marking only one of equal values would mislead.
         alike = (number for number, record in enumerate(records) if record.finished and texts[number] in shown)
         return Column(key, texts, best=frozenset(alike))
-    texts = ["" if value is None else value_label(key, as_typed(value)) for value in values]
+    typed = ["" if value is None else as_typed(value) for value in values]
+    texts = told_apart([value_label(key, text) if text else "" for text in typed], values=typed)
     return Column(key, texts, right=numeric, is_setting=key not in FIELDS)
 
 

@@ -19,10 +19,10 @@ from autoenc.comparison.ranking import (
     loss_metric_of,
     objective_of,
 )
-from autoenc.display_names import choice_label, value_label
+from autoenc.display_names import choice_label, run_name, value_label
 from autoenc.evaluation.metrics import DENOISING, find_metric
 from autoenc.evaluation.score_rows import ALIKE
-from autoenc.runs import RunRecord
+from autoenc.runs import INITIAL_WEIGHTS, RunRecord
 
 TEST_NOTE = (
     "To choose among runs, rank them on the validation split: a test score that was used to choose is no longer a test."
@@ -59,12 +59,13 @@ def ranking_note(ranking: Ranking) -> str:
 
 
 def ranking_warnings(sections: Sequence[Section], metric: str | None) -> list[str]:
-    """Which runs were trained for another metric, why the sections are not ranked together, and which of them have
-    different code sizes, a line each.
+    """Which runs were trained for another metric or started from changed weights, why the sections are not ranked
+    together, and which of them have different code sizes, a line each.
     """
     if metric is None:
         return []
     lines = _other_objectives(sections, metric)
+    lines += changed_sources([record for section in sections for record in section.records])
     lines += [_separate_rankings(sections, metric)] if len(sections) > 1 else []
     known = find_metric(metric)
     # The bound and the likelihood charge for what a larger code holds.
@@ -156,6 +157,21 @@ def differences_between(sections: Iterable[Section]) -> str:
         for name, value in section.apart.items():
             values.setdefault(name, {})[value_label(name, value)] = None
     return listed_in_words(f"{name} ({listed_in_words(found)})" for name, found in values.items())
+
+
+def changed_sources(records: Iterable[RunRecord]) -> list[str]:
+    """From which run several of these took different weights, because it was trained in between, a line each."""
+    digests: dict[str, set[str]] = {}
+    for record in records:
+        source, digest = record.settings.get("initialize_from"), record.digests.get(INITIAL_WEIGHTS)
+        if source is not None and digest is not None:
+            digests.setdefault(as_typed(source), set()).add(digest)
+    return [
+        f"Not all runs with initialize_from={run_name(source)} started from the same weights: that run was trained "
+        "further, or replaced, in between."
+        for source, found in digests.items()
+        if len(found) > 1
+    ]
 
 
 def different_code_sizes(records: Iterable[RunRecord], metric: str) -> str:

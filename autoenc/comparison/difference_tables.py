@@ -8,7 +8,7 @@ from typing import Any
 
 from autoenc.comparison.columns import Column, run_names, usual_metric
 from autoenc.comparison.comparability import not_comparable_in
-from autoenc.comparison.comparison_warnings import different_code_sizes
+from autoenc.comparison.comparison_warnings import changed_sources, different_code_sizes
 from autoenc.comparison.formatting import as_typed, format_numbers
 from autoenc.comparison.grouping import SEED
 from autoenc.comparison.image_errors import image_lines
@@ -16,7 +16,7 @@ from autoenc.comparison.keys import differing_settings
 from autoenc.comparison.ranking import better_direction
 from autoenc.comparison.reasons import why_not_finished
 from autoenc.comparison.tables import Line, Table
-from autoenc.display_names import value_label
+from autoenc.display_names import told_apart, value_label
 from autoenc.evaluation.metric import is_logarithmic
 from autoenc.runs import RunRecord
 
@@ -35,6 +35,8 @@ def difference_tables(old: RunRecord, new: RunRecord) -> Iterator[Line | Table]:
     sizes = different_code_sizes([old, new], metric)
     if sizes and not not_comparable_in(old, new, metric):
         yield Line(f"Note: they have {sizes}.", "warning")
+    for line in changed_sources([old, new]):
+        yield Line(f"Note: {line}", "warning")
     yield from _difference_table("Settings", value_columns(old.settings, new.settings))
     without = [which for which, record in ((FIRST, old), (SECOND, new)) if not record.metrics]
     if without:
@@ -62,10 +64,16 @@ def value_columns(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Column
     """The keys whose values differ, with both values; choices are in words."""
     typed = [{key: as_typed(value) for key, value in each.items()} for each in (old, new)]
     keys = [key for key in {**old, **new} if typed[0].get(key) != typed[1].get(key)]
-    cells = [[value_label(key, each[key]) if key in each else MISSING for key in keys] for each in typed]
+    pairs = [_labels(key, [each.get(key, MISSING) for each in typed]) for key in keys]
+    cells = [[pair[side] for pair in pairs] for side in (0, 1)]
     return [
         Column(name, texts, right=False) for name, texts in zip(("key", FIRST, SECOND), (keys, *cells), strict=True)
     ]
+
+
+def _labels(key: str, values: Sequence[str]) -> list[str]:
+    labels = [value if value == MISSING else value_label(key, value) for value in values]
+    return told_apart(labels, values=values)
 
 
 def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:

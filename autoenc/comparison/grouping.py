@@ -21,7 +21,7 @@ from autoenc.comparison.ranking import (
     is_baseline,
     sorted_by,
 )
-from autoenc.display_names import run_label, setting_label, value_label
+from autoenc.display_names import run_label, setting_label, told_apart, value_label
 from autoenc.evaluation.estimates import MOST_DECIMALS, PLUS_MINUS, Estimate, estimate
 from autoenc.runs import RunRecord
 
@@ -219,7 +219,8 @@ def group_columns(groups: Sequence[Group], *, metrics: Sequence[str], metric: st
 
 def _key_column(groups: Sequence[Group], key: str) -> Column:
     values = [group.values[key] for group in groups]
-    cells = [value_label(key, as_typed(value)) for value in values]
+    typed = [as_typed(value) for value in values]
+    cells = told_apart([value_label(key, text) for text in typed], values=typed)
     return Column(key, cells, right=all(value is None or is_number(value) for value in values))
 
 

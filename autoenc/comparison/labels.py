@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from autoenc.display_names import metric_words, setting_label
+from autoenc.display_names import metric_words, setting_label, told_apart
 from autoenc.evaluation.metrics import DENOISING, find_metric
 
 
@@ -46,7 +46,11 @@ def labels(overrides: Sequence[Sequence[str]], *, word: Callable[[str, str], str
     jobs = [{key_of(text): text.partition("=")[2] for text in texts} for texts in overrides]
     keys = list(dict.fromkeys(key for job in jobs for key in job))
     varying = [key for key in keys if len({job.get(key) for job in jobs}) > 1] or keys
-    return [", ".join(word(key, job[key]) for key in varying if key in job) or "the run" for job in jobs]
+    words: dict[str, dict[str, str]] = {}
+    for key in varying:
+        values = [job[key] for job in jobs if key in job]
+        words[key] = dict(zip(values, told_apart([word(key, value) for value in values], values=values), strict=True))
+    return [", ".join(words[key][job[key]] for key in varying if key in job) or "the run" for job in jobs]
 
 
 def key_of(override: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from autoenc.comparison.formatting import listed_in_words
 from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.display_names import choice_label, training_line
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.source_run import SourceRun, differences
 from autoenc.models.autoencoder import AutoEncoder
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,29 @@ def announce(prepared: Prepared) -> None:
         choice_label("device", prepared.device.description),
         images,
     )
+    if prepared.source is not None:
+        _report_source(config, source=prepared.source)
     _report_duplicates(splits)
     _warn_of_unusual_settings(config, model)
+
+
+def _report_source(config: ExperimentConfig, *, source: SourceRun) -> None:
+    """Log which layers have the weights of another run, and why others do not."""
+    weights, part = source.weights, config.initialize_part
+    count = sum(tensor.numel() for tensor in weights.tensors.values())
+    layers = f"{len(weights.taken)} of {len(weights.taken) + len(weights.left)} layers"
+    log.info(
+        "Initial weights from %s (%s%s): %s numbers in %s%s: %s.",
+        config.initialize_from,
+        source.label,
+        "" if source.epoch is None else f", after epoch {source.epoch}",
+        f"{count:,}",
+        layers,
+        "" if part is None else f" of the {part}",
+        listed_in_words(weights.taken),
+    )
+    if weights.left:
+        log.info("Not taken, and random instead: %s.", differences(weights))
 
 
 def _report_duplicates(splits: Splits) -> None:

@@ -21,8 +21,11 @@ log = logging.getLogger(__name__)
 MOST_FINDINGS = 3
 
 
-def report(record: RunRecord) -> None:
-    """Log how good the model is, which page to open, and how to compare the run and to run it again."""
+def report(record: RunRecord, *, more_epochs: int | None = None) -> None:
+    """Log how good the model is, which page to open, and how to compare the run and to run it again.
+
+    `more_epochs`: for how many epochs to train it, if more are likely to help and possible.
+    """
     summary = record.summary
     epochs, best = summary["epochs"], summary["best_epoch"]
     which = "the last epoch's weights" if best is None else f"the weights of epoch {best}, the best on validation"
@@ -34,6 +37,9 @@ def report(record: RunRecord) -> None:
     for finding in findings(record)[:MOST_FINDINGS]:
         level = logging.WARNING if finding.importance == Importance.REASON else logging.INFO
         log.log(level, "%s %s", finding.sentence, finding.explanation)
+    if more_epochs is not None:
+        command_line = f"{command()} resume={as_value(shown_path(record.path))} training.epochs={more_epochs}"
+        log.info("The loss was still falling. Train longer: %s", command_line)
     log.info("Open: %s", shown_path(record.path / "index.html"))
     log.info("Compare: %s", compare_command(record.path))
     log.info("Run again: %s", rerun_command(record.path))

@@ -45,7 +45,8 @@ def rescore(
     used.set_threads()
     used.place(trained.model)
     splits = config.build_splits(trained_on=trained.digests).to(used.torch_device)
-    found = evaluate(Prepared(config, used, splits, trained.model, started=time.perf_counter()))
+    prepared = Prepared(config, used, splits, trained.model, time.perf_counter(), trained.digests)
+    found = evaluate(prepared)
     run_directory.write_test_errors(found.test_errors, digest=splits.digests["test"])
     return add_to_summary(run_directory, found.summary, by="scores", settings=config.evaluation, device=used)
 

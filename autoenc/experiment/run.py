@@ -16,6 +16,7 @@ from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator
 from autoenc.experiment.announcement import announce
 from autoenc.experiment.closing_report import report
+from autoenc.experiment.longer_training import more_epochs
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.run_page import write_run_page
 from autoenc.experiment.run_pictures import draw_finished_run
@@ -68,7 +69,8 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
         run_directory.set_state("running", phase="drawing")
         draw_finished_run(prepared, trainer.state, run_directory=run_directory)
         write_run_page(run_directory)
-    report(read_run(run_directory.path))
+    record = read_run(run_directory.path)
+    report(record, more_epochs=more_epochs(record, prepared.config, steps_per_epoch=trainer.state.steps_per_epoch))
     return summary
 
 
@@ -91,7 +93,7 @@ def _build_trainer(
         batch_size=config.training.batch_size,
         seed=config.seed,
         run=run_directory,
-        digests=splits.digests,
+        digests=prepared.digests,
         white=splits.white,
     )
     return Trainer(
@@ -108,7 +110,7 @@ def _build_trainer(
 
 
 def _build_step(prepared: Prepared) -> TrainingStep:
-    config, device, splits, model, _ = prepared
+    config, device, splits, model, *_ = prepared
     torch.manual_seed(derived_seed(config.seed, "layers"))
     return TrainingStep(
         model,

@@ -18,6 +18,7 @@ from autoenc.evaluation.score_rows import ALIKE, ScoreRow, score_rows
 from autoenc.experiment.baseline_verdict import verdict
 from autoenc.experiment.closing_report import command, compare_command, rerun_command
 from autoenc.experiment.findings import Finding, Importance, findings
+from autoenc.experiment.longer_training import change_sentences
 from autoenc.markup import Markup, element, joined
 from autoenc.pictures import LOOK_FOR_IN_CURVES, LOOK_FOR_IN_HEAT_MAP, PICTURES
 from autoenc.progress import shown_path
@@ -80,6 +81,7 @@ def _header(record: RunRecord, title: str) -> Markup:
         element("p", "autoenc · one run", class_="kicker"),
         element("h1", title),
         element("p", summary_sentence(record), class_="lead"),
+        *(element("p", sentence, class_="note") for sentence in change_sentences(record.status)),
         *([] if found is None else [element("p", found.sentence, class_=kind)]),
         class_="page top",
     )

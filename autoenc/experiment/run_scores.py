@@ -68,7 +68,7 @@ def evaluate(prepared: Prepared) -> Evaluation:
     Raises:
         NotFiniteError: a score is not finite.
     """
-    config, device, splits, model, _ = prepared
+    config, device, splits, model, *_ = prepared
     trained = Trained(
         model=model,
         split=splits.train,

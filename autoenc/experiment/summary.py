@@ -25,6 +25,6 @@ def summarize(
         "images_per_second": len(splits.train) * position.epoch / position.seconds,
         "images": {name: len(getattr(splits, name)) for name in SPLITS},
         "device": prepared.device.description,
-        "digests": dict(splits.digests),
+        "digests": dict(prepared.digests),
         "duplicates": dict(splits.duplicates),
     }

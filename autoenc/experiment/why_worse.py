@@ -87,6 +87,12 @@ def _late_fall(record: RunRecord) -> _LateFall | None:
     return _LateFall(share, f"the {name} loss {_fall(before, after)} {over}")
 
 
+def still_improving(record: RunRecord) -> bool:
+    """Whether the loss was still falling when training ended."""
+    fall = _late_fall(record)
+    return fall is not None and fall.share > STILL_IMPROVING
+
+
 def _fall(before: float, after: float) -> str:
     """In per cent, whole ones from 10 on; of a loss that may be negative, per cents mean nothing."""
     if after == before:
@@ -227,7 +233,7 @@ def _likelihood_advice(record: RunRecord) -> str:
 
 def _unfinished_training(record: RunRecord) -> Iterator[Reason]:
     fall = _late_fall(record)
-    if fall is not None and fall.share > STILL_IMPROVING:
+    if fall is not None and still_improving(record):
         epochs = 2 * len(record.history)
         yield Reason(
             f"Training was still improving: {fall.words}.",

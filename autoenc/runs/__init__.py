@@ -5,10 +5,11 @@ from autoenc.runs.find_runs import Watch, read_run, read_runs
 from autoenc.runs.npz_archive import ArrayError, read_arrays
 from autoenc.runs.plain_values import printable
 from autoenc.runs.process import is_there, moment, process_lives
-from autoenc.runs.record import SPLITS, ErrorKind, RecordState, RunRecord, State
+from autoenc.runs.record import INITIAL_WEIGHTS, SPLITS, ErrorKind, RecordState, RunRecord, State
 from autoenc.runs.sweep_file import SWEEP_FILE, Sweep, SweepJob, read_sweep, write_sweep
 
 __all__ = [
+    "INITIAL_WEIGHTS",
     "SPLITS",
     "SWEEP_FILE",
     "TEST_ERRORS",

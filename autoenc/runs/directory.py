@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import socket
@@ -116,18 +117,52 @@ class RunDirectory:
         import psutil
 
         now = datetime.now(UTC).isoformat()
-        process = psutil.Process()
+        process, before = psutil.Process(), self.status()
         status = {
             "state": state,
             "phase": phase,
-            "started_at": self.status().get("started_at") or now,
+            "started_at": before.get("started_at") or now,
             "finished_at": None if state == "running" else now,
             "host": socket.gethostname(),
             "pid": process.pid,
             "process_started_at": datetime.fromtimestamp(process.create_time(), UTC).isoformat(),
             "error": None if error is None else dict(error),
+            "training_changes": before.get("training_changes") or [],
         }
         self._write_json("status.json", status)
+
+    def record_training_change(self, before: Mapping[str, Any], after: Mapping[str, Any], *, epochs: int) -> None:
+        """Record in `status.json` that the run trains for another time, and set its results so far aside.
+
+        `before` and `after` are settings of the node `training`. `epochs` is the number of finished epochs.
+        """
+        change = {
+            "at": datetime.now(UTC).isoformat(),
+            "finished_epochs": epochs,
+            "before": dict(before),
+            "after": dict(after),
+            "results": self._set_results_aside(f"after_{epochs}_epochs"),
+        }
+        status = self.status()
+        self._write_json(
+            "status.json", {**status, "training_changes": [*(status.get("training_changes") or []), change]}
+        )
+
+    def _set_results_aside(self, name: str) -> str | None:
+        """Move the scores and pictures of the end of the training into a folder of their own, and return its name.
+
+        None if there are no scores yet. The weights and the history stay: they are continued.
+        """
+        summary = self.path / "summary.json"
+        if not summary.exists():
+            return None
+        names = itertools.chain([name], (f"{name}.{number}" for number in itertools.count(2)))
+        folder = next(path for path in map(self.path.joinpath, names) if not path.exists())
+        folder.mkdir()
+        for path in (self.page, self.figures, self.path / TEST_ERRORS, summary):
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(folder / path.name)
+        return folder.name
 
     def process_lives(self) -> bool | None:
         """Whether the process named in `status.json` is alive; None if that cannot be found out."""

@@ -24,7 +24,7 @@ MOST_RUNS = 20_000
 LONGEST_NAME = 200
 MARKS = frozenset(FILES[:3])
 """A folder with one of these files may be a run."""
-_PARTS_OF_A_RUN = frozenset({"checkpoints", "figures"})
+_PARTS_OF_A_RUN = frozenset({"checkpoints", "figures", "wandb"})
 
 SHARE = 0.05
 """Share of the time that `Watch` spends on reading; the records of thousands of runs may be some seconds old."""

@@ -30,12 +30,13 @@ def with_new_names(values: dict[str, Any], *, file: str) -> dict[str, Any]:
 def _with_new_settings(values: dict[str, Any]) -> dict[str, Any]:
     """The config with the settings that did not exist yet, as runs were then.
 
-    All pictures were PNG files, and `dataset.limit` limited the test split too.
+    All pictures were PNG files, all initial weights were random, and `dataset.limit` limited the test split too.
     """
     dataset = values.get("dataset")
     if not isinstance(dataset, dict) or "limit" not in dataset:
         return values
-    return {"figure_format": "png", **values, "dataset": {"test_limit": dataset["limit"], **dataset}}
+    top = {"figure_format": "png", "initialize_from": None, "initialize_part": None}
+    return {**top, **values, "dataset": {"test_limit": dataset["limit"], **dataset}}
 
 
 def _with_new_metrics(values: dict[str, Any]) -> dict[str, Any]:

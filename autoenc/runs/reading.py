@@ -41,12 +41,16 @@ RECENT = 16 * 1024
 MOST_ROWS = 20_000
 
 _NUMBER, _TEXT = (int, float), (str,)
+_LENGTH = {"epochs": (int,), "patience": (int,)}
 _TEXTS_OF_HEALTH = ("subject", "state", "why", "activation")
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "status.json": {
         **dict.fromkeys(("state", "phase", "started_at", "finished_at", "process_started_at", "host"), _TEXT),
         "pid": (int,),
         "error": {"kind": _TEXT, "message": _TEXT},
+        "training_changes": [
+            {"at": _TEXT, "finished_epochs": (int,), "before": _LENGTH, "after": _LENGTH, "results": _TEXT}
+        ],
     },
     "summary.json": {
         **{key: {"*": _NUMBER} for key in (*SPLITS, "seconds")},

@@ -19,6 +19,8 @@ Phase = Literal["training", "evaluating", "drawing"]
 ErrorKind = Literal["raised", "not_finite", "out_of_memory", "killed", "timed_out"]
 
 SPLITS = ("test", "validation", "train")
+INITIAL_WEIGHTS = "initial_weights"
+"""The name, among the digests of a run, of the weights of another run that it started from."""
 FACTS = ("parameters", "code_size", "best_epoch", "epochs", "images_per_second")
 """Numbers of `summary.json` that belong to no split."""
 
@@ -49,7 +51,11 @@ class RunRecord:
     history: Sequence[Mapping[str, float | None]] = ()
     """Rows of `metrics.jsonl`, one per epoch."""
     status: Mapping[str, Any] = field(default_factory=dict)
-    """`status.json`. Times, `phase` and `host` are text, `pid` a number, `error` None or a `kind` and a `message`."""
+    """`status.json`. Times, `phase` and `host` are text, `pid` a number, `error` None or a `kind` and a `message`.
+
+    `training_changes` lists when the run got another length: `at`, `finished_epochs`, the settings `before` and
+    `after`, and the folder of its `results` by then, or None.
+    """
     environment: Mapping[str, Any] = field(default_factory=dict)
     """`environment.json`. `device` is text."""
     problems: tuple[str, ...] = ()
@@ -104,7 +110,10 @@ class RunRecord:
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """The digest of the images of each split, and of the `training_pool`; empty for a run of an early version."""
+        """The digest of the images of each split, and of the `training_pool`; empty for a run of an early version.
+
+        `initial_weights` is that of the weights of another run, if it started from some.
+        """
         return {name: digest for name, digest in (self.summary.get("digests") or {}).items() if digest is not None}
 
     @cached_property

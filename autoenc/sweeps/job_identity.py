@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.comparison.labels import key_of
+from autoenc.display_names import run_name
 from autoenc.settings import ConfigError
 
 IDENTITY_LENGTH = 10
@@ -28,12 +29,13 @@ def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
     """Hash what a run of this resolved config computes.
 
     Paths, the device, checkpoints, pictures and trackers are left out, unless the sweep varies them: `device=cpu,cuda`
-    makes two jobs. `swept` has the keys that vary, as they stand on the command line. `dataset.test_limit` counts only
-    if it differs from `dataset.limit`, so that jobs from before this setting existed keep their identity.
+    makes two jobs. `swept` has the keys that vary, as they stand on the command line. Jobs from before a setting
+    existed keep their identity: `dataset.test_limit` counts only if it differs from `dataset.limit`, and
+    `initialize_part` only with `initialize_from`.
     """
     kept = {
         key: value if key in swept else _computing(value, key=key, swept=swept)
-        for key, value in _without_equal_limits(config).items()
+        for key, value in _without_unused_settings(config).items()
         if key in swept or not is_ignored(key)
     }
     text = json.dumps(_canonical(kept), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -77,7 +79,9 @@ def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
 _NOT_IN_NAMES = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker|device)")
 
 
-def _without_equal_limits(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_unused_settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    if config.get("initialize_from") is None:
+        config = {key: value for key, value in config.items() if key not in {"initialize_from", "initialize_part"}}
     dataset = config.get("dataset")
     if not isinstance(dataset, Mapping) or dataset.get("test_limit") != dataset.get("limit"):
         return config
@@ -100,6 +104,8 @@ def is_ignored(key: str) -> bool:
 
 def folder_word(key: str, value: str) -> str:
     """A setting with its value in the name of a folder, as the config calls them."""
+    if key == "initialize_from":
+        return f"from {run_name(value)}"
     return f"{key.rpartition('.')[2]} {value}" if "." in key or key == "seed" else value
 
 

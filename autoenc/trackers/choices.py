@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from autoenc.extras import imported
@@ -71,6 +72,42 @@ class Mlflow(TrackerSettings):
         backend = MlflowRun(run, tracking_uri=self.tracking_uri, experiment=self.experiment)
         return Tracker(backend, name=f"mlflow at {self.tracking_uri}", run=run)
 
+
+@dataclass(frozen=True, kw_only=True)
+class Wandb(TrackerSettings):
+    """`tracker=wandb`: a run of Weights & Biases for every run, in the run's folder alone or also on its server."""
+
+    mode: Literal["offline", "online"]
+    project: str
+    """The name under which W&B lists the runs together."""
+    entity: str | None
+    """The user or team that the project belongs to; None: the account's default."""
+
+    def __post_init__(self) -> None:
+        if not self.project.strip() or set(self.project) & set(_NOT_IN_PROJECTS):
+            problem = f"it must be a name without any of {' '.join(_NOT_IN_PROJECTS)}"
+            raise ConfigError("tracker.project", problem, value=self.project)
+
+    def require(self) -> None:
+        """See `TrackerSettings`.
+
+        Raises:
+            ConfigError: `mode=online` without a key for the server.
+        """
+        os.environ["WANDB_ERROR_REPORTING"] = "false"
+        wandb_run = imported("autoenc.trackers.wandb_run", extra="wandb", key="tracker")
+        if self.mode == "online":
+            wandb_run.check_key()
+
+    def build(self, run: TrackedRun) -> Tracker:
+        """See `TrackerSettings`."""
+        from autoenc.trackers.wandb_run import WandbRun
+
+        backend = WandbRun(run, mode=self.mode, project=self.project, entity=self.entity)
+        return Tracker(backend, name="wandb", run=run)
+
+
+_NOT_IN_PROJECTS = "/\\#?%:"
 
 _ENVIRONMENT = {
     # MLflow's defaults are two minutes and seven retries.

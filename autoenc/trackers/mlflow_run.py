@@ -49,14 +49,20 @@ class MlflowRun:
         """Those whose units MLflow has."""
 
     def begin(self, epochs: Sequence[Epoch]) -> None:
-        """See `Backend`. Epochs that MLflow has already stay as they are."""
+        """See `Backend`. Epochs that MLflow has already stay as they are.
+
+        So do settings: MLflow keeps the first value. The value of a setting that a resumed run has changed, such as
+        `training.epochs`, is the tag `changed.training.epochs`.
+        """
         with _tables_locked(self._file):
             self._client = MlflowClient(tracking_uri=self._tracking_uri, registry_uri=self._tracking_uri)
             run = self._resumed() or self._created()
         self._run_id = run.info.run_id
         settings = {_name(key): str(value)[:VALUE_LENGTH] for key, value in self._run.settings().items()}
         params = [Param(key, value) for key, value in settings.items() if key not in run.data.params]
-        self._client.log_batch(self._run_id, params=params, tags=[RunTag("folder", str(self._run.directory.path))])
+        changed = {key: value for key, value in settings.items() if run.data.params.get(key, value) != value}
+        tags = {"folder": str(self._run.directory.path), **{f"changed.{key}": value for key, value in changed.items()}}
+        self._client.log_batch(self._run_id, params=params, tags=[RunTag(*tag) for tag in tags.items()])
         history = self._client.get_metric_history(self._run_id, "learning_rate")  # every epoch has one
         last = max((metric.step for metric in history), default=0)
         self._send([metric for epoch in epochs if epoch.number > last for metric in _of_epoch(epoch)])
@@ -131,8 +137,7 @@ class MlflowRun:
     def _units_of(self, quantities: set[str]) -> list[RunTag]:
         """The units as tags, and as the text that MLflow shows on the run's page."""
         units = {name: unit for name, unit in self._run.units.items() if name in quantities}
-        table = "\n".join(f"| `{name}` | {unit} |" for name, unit in units.items())
-        note = f"{self._run.title}\n\n`{self._run.directory.path}`\n\n| number | unit |\n| --- | --- |\n{table}"
+        note = self._run.note(quantities)
         tags = {f"unit.{_name(name)}": unit for name, unit in units.items()}
         return [RunTag(name, text) for name, text in {"mlflow.note.content": note[:VALUE_LENGTH], **tags}.items()]
 

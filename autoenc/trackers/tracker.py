@@ -9,7 +9,7 @@ import textwrap
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -64,6 +64,11 @@ class TrackedRun(NamedTuple):
         """The config by dotted keys, without the tracker's own; lists and null as YAML writes them."""
         flat = flattened(self.values)
         return {key: _as_scalar(value) for key, value in flat.items() if not key.startswith("tracker.")}
+
+    def note(self, quantities: Collection[str]) -> str:
+        """A text in Markdown: the title, the folder, and the units of these quantities."""
+        table = "\n".join(f"| `{name}` | {unit} |" for name, unit in self.units.items() if name in quantities)
+        return f"{self.title}\n\n`{self.directory.path}`\n\n| number | unit |\n| --- | --- |\n{table}"
 
     def quantity(self, name: str) -> str | None:
         """The key of a number in `units`: `mse` for `test/mse`, `seconds` for `final/seconds/total`."""
@@ -143,15 +148,21 @@ class Tracker:
             raise TimeoutError(f"it has not answered for {seconds:g} seconds")
 
     def _call(self, call: Callable[[Backend], None]) -> None:
-        if self._backend is None:
+        backend = self._backend
+        if backend is None:
             return
         try:
-            call(self._backend)
+            call(backend)
         except Exception as error:  # other people's code, a database, a network: anything can be raised
+            if self._backend is not backend:  # its thread has gone on after the wait for it
+                return
             self._backend = None
             text = "tracker=%s does not work: %s. The run goes on, and its folder has everything."
             log.warning(text, self._name, _shortened(error))
             log.debug("The tracker's error in full:", exc_info=error)
+        except BaseException:  # a signal, while the run began: the backend is not ready to be told of its end
+            self._backend = None
+            raise
 
 
 NOT_TRACKED = ("health", "units", "standard_errors", "digests", "duplicates", "images", "evaluation")

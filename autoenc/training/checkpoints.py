@@ -43,7 +43,9 @@ class Checkpoint(NamedTuple):
     trainer: dict[str, Tensor]
     """The trainer's tensors; empty in `best`."""
     values: dict[str, Any]
-    """Plain values: `image_shape`, `epoch`, `digests` of the images, and the trainer's scalars."""
+    """Plain values: `image_shape`, `epoch`, `digests` of what the run started from, and the trainer's scalars."""
+    digest: str = ""
+    """The SHA-256 of the file of weights that was read; empty before it is written."""
 
 
 def save_last(folder: Path, checkpoint: Checkpoint) -> None:
@@ -88,9 +90,9 @@ def load_trained(folder: Path) -> Checkpoint | None:
 
 
 def stored_digests(folder: Path) -> dict[str, str]:
-    """The digests of the images that a run was trained on, by split, from its newest checkpoint.
+    """The digests of the images that a run was trained on, by split, and of the weights that it started from.
 
-    Empty if the run has no checkpoint, or one of an early version.
+    They are in its newest checkpoint. Empty if the run has no checkpoint, or one of an early version.
     """
     for name in ("last.new", "last", "previous"):
         with contextlib.suppress(CheckpointError):
@@ -169,12 +171,15 @@ def _serialised(tensors: Mapping[str, Tensor]) -> bytes:
 
 def _first_whole(candidates: list[Path]) -> Checkpoint | None:
     problems = []
+    found = _manifests(candidates)
     for path in candidates:
         if not path.exists():
             continue
         try:
             checkpoint = _read(path)
         except CheckpointError as error:
+            if _manifests(candidates) != found:  # the run is training, and has replaced a checkpoint meanwhile
+                return _first_whole(candidates)
             if path.suffix != ".new":  # a crash leaves it without a manifest, or with half of one
                 problems.append(str(error))
             continue
@@ -184,6 +189,16 @@ def _first_whole(candidates: list[Path]) -> Checkpoint | None:
     if problems:
         raise CheckpointError("no usable checkpoint: " + "; ".join(problems))
     return None
+
+
+def _manifests(folders: list[Path]) -> list[bytes | None]:
+    contents: list[bytes | None] = []
+    for folder in folders:
+        try:
+            contents.append((folder / "manifest.json").read_bytes())
+        except OSError:
+            contents.append(None)
+    return contents
 
 
 def _read(folder: Path) -> Checkpoint:
@@ -202,7 +217,7 @@ def _read(folder: Path) -> Checkpoint:
         except SafetensorError as error:
             raise CheckpointError(f"{path}: {error}") from None
     model, trainer = (tensors[name] for name in _FILES)
-    return Checkpoint(model, trainer, manifest["values"])
+    return Checkpoint(model, trainer, manifest["values"], manifest["sha256"][_FILES[0]])
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

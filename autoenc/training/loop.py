@@ -56,6 +56,7 @@ class Trainer:
         )
         with progress, self.interruption.deferred():
             state.start_clock()
+            state.keep_snapshots(every=self.settings.snapshot_interval)
             if state.position.step == 0:
                 state.take_snapshot()
             while not self.finished:
@@ -71,10 +72,9 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or the validation objective has not improved for `patience` epochs."""
-        position, patience = self.state.position, self.settings.patience
-        stale = position.epoch - (position.best_epoch or 0)
-        return position.epoch >= self.settings.epochs or (patience is not None and stale >= patience)
+        """See `TrainingSettings.ends_after`."""
+        position = self.state.position
+        return self.settings.ends_after(position.epoch, best_epoch=position.best_epoch)
 
     def _train_epoch(self, progress: TrainingProgress) -> None:
         position = self.state.position

@@ -13,6 +13,11 @@ from autoenc.settings import NonNegativeInt, PositiveFloat, Probability, ProperF
 class Schedule(Protocol):
     """A factor for every step of a training."""
 
+    @property
+    def name(self) -> str:
+        """Its name in the config."""
+        ...
+
     def factor(self, step: int, *, total_steps: int) -> float:
         """The factor of the learning rate at `step`, which counts from 0 to `total_steps` - 1."""
         ...

@@ -161,6 +161,10 @@ class TrainingState:
                 codes = torch.cat([model.encode(batch).float() for batch in batches(images.encoded, device=device)])
         self.snapshots[self.position.epoch] = Snapshot(reconstructions, codes)
 
+    def keep_snapshots(self, *, every: int) -> None:
+        """Drop the snapshots of other epochs: a run that trains longer has fewer, and the last one is taken anew."""
+        self.snapshots = {epoch: snapshot for epoch, snapshot in self.snapshots.items() if epoch % every == 0}
+
     def use_best(self) -> None:
         """Give the model the weights that validated best. Without a validation split it keeps the last ones."""
         if self._best is not None:

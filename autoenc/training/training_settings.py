@@ -32,6 +32,11 @@ class TrainingSettings:
     severity_epochs: PositiveInt | None
     """Epochs; null: the whole training."""
 
+    def ends_after(self, epoch: int, *, best_epoch: int | None) -> bool:
+        """Whether all epochs are done, or the validation objective has not improved for `patience` epochs."""
+        stale = epoch - (best_epoch or 0)
+        return epoch >= self.epochs or (self.patience is not None and stale >= self.patience)
+
     @property
     def snapshot_interval(self) -> int:
         """Epochs between snapshots: by default the least of 1, 2, 5, 10, 20, ... that gives at most 7 of them.

@@ -166,7 +166,7 @@ def test_the_folder_of_another_run_is_not_changed(train: Train, capsys: pytest.C
     assert main(["hydra.run.dir=run"]) == 2
     assert "not empty" in capsys.readouterr().err
     assert main(["resume=run"]) == 2
-    assert "this run is finished; rerun= starts a new one" in capsys.readouterr().err
+    assert "this run is finished; training.epochs=NUMBER trains it longer, and" in capsys.readouterr().err
     assert main(["rerun=run", "noise.probability=0.3"]) == 2
     assert "noise.probability=0.3: noise=gaussian has no such key" in capsys.readouterr().err
     assert main(["rerun=run", "noise.std=0.3", "noise=none"]) == 2

@@ -28,6 +28,10 @@ HINTS = {
     "training.lr=0.1": "did you mean 'optimizer.learning_rate'?",
     "architecture.latent_dim=4": "did you mean 'code_size'?",
     "noise.probability=0.3": "noise=none has no settings; choose one of noise=dropout|masking|salt_and_pepper",
+    "pretrained=runs/a": "did you mean 'initialize_from'?",
+    "warm_start=runs/a": "did you mean 'initialize_from'?",
+    "resume_from_checkpoint=runs/a": "did you mean 'resume'?",
+    "training.checkpoint=1": "did you mean 'checkpoint_every'?",
     "foo.bar=1": "there is no 'foo'; at the top there are",
     # choices
     "device=gpu": "did you mean 'cuda'?); the choices are auto, cpu, cuda, mps; this machine has ",

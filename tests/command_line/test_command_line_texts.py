@@ -58,6 +58,7 @@ def test_a_folder_is_called_what_was_typed(name: str) -> None:
     )
     assert config.hydra.run.dir == config.data_dir == config.sweep.name == config.hydra.sweep.dir == name
     assert composed("dataset=image_folder", f"dataset.path={name}").dataset.path == name
+    assert composed(f"initialize_from={name}").initialize_from == name
 
 
 def test_a_folder_with_a_comma_needs_quotes(elsewhere: Path) -> None:

@@ -165,15 +165,16 @@ def test_a_rerun_has_the_tracker_of_the_command(trained: Path) -> None:
     ("overrides", "words"),
     [
         (
-            ["tracker=wandb"],
-            "tracker=wandb: there is no such choice (did you mean 'mlflow'?); the choices are mlflow, none,",
+            ["tracker=weights_and_biases"],
+            "there is no such choice (did you mean 'wandb'?); the choices are mlflow, none, tensorboard, wandb",
         ),
         (["tracker.experiment=a"], "tracker.experiment=a: tracker=none has no settings; choose one of tracker=mlflow"),
         (["tracker.name=mlflow"], "tracker.name=mlflow: a choice is made by tracker=mlflow"),
         (["++tracker.name=none"], "tracker.name=none: a choice is made by tracker=none"),
         (
             ["tracker=none", "seed=3"],
-            "resume=run: a resumed run keeps its settings, all but tracker and dataset.path, and 'seed=3' is",
+            "resume=run: a resumed run keeps its settings, all but tracker, dataset.path, training.epochs, "
+            "training.patience, and 'seed=3' is",
         ),
         (["~tracker"], "and '~tracker' is set"),
     ],

@@ -45,6 +45,13 @@ def test_it_is_the_run_of_the_command(train: Train, elsewhere: Path) -> None:
 
 
 @pytest.mark.usefixtures("elsewhere")
+def test_a_run_starts_from_the_path_of_another() -> None:
+    first = autoenc.train(*TINY, "training.epochs=1", "hydra.run.dir=first")
+    run = autoenc.train(*TINY, "training.epochs=1", f"initialize_from={first.path}", "hydra.run.dir=2")
+    assert run.config.initialize_from == first.path
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_the_caller_s_threads_are_restored() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)

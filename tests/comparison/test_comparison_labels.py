@@ -38,6 +38,8 @@ from autoenc.comparison.labels import labels, metric_label
         ([["dataset.limit=1000"], ["dataset.limit=null"]], ["1,000 images", "all images"]),
         ([["dataset.test_limit=1000"], ["dataset.test_limit=null"]], ["1,000 test images", "all test images"]),
         ([["+a.b=1"], ["+a.b=2"]], ["b 1", "b 2"]),
+        ([["initialize_from=/x/a/b"], ["initialize_from=null"]], ["weights of a/b", "random weights"]),
+        ([["initialize_from=/x/a/b"], ["initialize_from=/y/a/b"]], ["/x/a/b", "/y/a/b"]),
     ],
 )
 def test_a_job_is_called_by_what_distinguishes_it(overrides: list[list[str]], expected: list[str]) -> None:

@@ -41,6 +41,12 @@ def test_the_pictures_of_old_folders_are_png(tmp_path: Path) -> None:
     assert (old.config()["figure_format"], new.config()["figure_format"]) == ("png", "svg")
 
 
+def test_the_initial_weights_of_old_folders_are_random(tmp_path: Path) -> None:
+    """So that a comparison with a run that starts from another one shows the setting of both."""
+    old = RunDirectory.begin(tmp_path / "old", config={"seed": 0, "dataset": {"limit": 50}})
+    assert (old.config()["initialize_from"], old.config()["initialize_part"]) == (None, None)
+
+
 def test_the_unit_of_psnr_of_old_folders_is_the_new_one(tmp_path: Path) -> None:
     run = RunDirectory.begin(tmp_path / "run", config={"seed": 0})
     run.write_summary(

@@ -71,6 +71,15 @@ def test_jobs_from_before_there_was_a_limit_for_the_test_split_are_recognised(
     assert "test_limit" in read["dataset"]
     assert identity(read, swept=swept) == known_as  # as commit 0915622 computed it
     assert identity({**read, "dataset": {**dataset, "test_limit": 49}}, swept=swept) != known_as
+    assert "initialize_part" in read
+    assert identity(read, swept=["initialize_from"]) == known_as
+
+
+def test_the_run_to_start_from_and_its_part_make_another_job() -> None:
+    start = values(initialize_from="/pretrained")
+    encoder = values(initialize_from="/pretrained", initialize_part="encoder")
+    known = {identity(config, swept=[]) for config in (values(), start, encoder, values(initialize_from="/other"))}
+    assert len(known) == 4
 
 
 def test_names_are_readable_and_safe() -> None:
@@ -88,6 +97,7 @@ def test_a_sweep_is_named_by_what_is_set_and_what_varies() -> None:
     assert name == "mnist-epochs_5-seed_1-learning_rate-architecture"
     assert sweep_name(fixed=["seed=1", "training.epochs=5", "training.epochs=6"], swept=["seed"]) == "epochs_6-seed"
     assert sweep_name(fixed=["experiment=code_size"], swept=[]) == "code_size"
+    assert sweep_name(fixed=["initialize_from=/a/b/c/"], swept=["seed"]) == "from_b_c-seed"
     assert sweep_name(fixed=[], swept=[]) == "sweep"
 
 

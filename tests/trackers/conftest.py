@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from autoenc.command_line import main
 from autoenc.trackers import Tracker
 from tests.conftest import TINY
+from tests.trackers.wandb_files import services
 from tests.training.test_training_loop import Killed, kill, stop_at
 
 KilledRun = Callable[..., Path]
@@ -50,3 +53,22 @@ def untracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("untracked") / "run"
     assert main([*TINY, f"hydra.run.dir={folder}"]) == 0
     return folder
+
+
+@pytest.fixture
+def wandb_alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """W&B without the account and settings of the person who runs the tests, and with no server at its address.
+
+    Its process ends with the test.
+    """
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    for name in ("NETRC", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(home / name))
+    with socket.socket() as taken:  # no one listens at its port
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+        yield
+        assert services() == []

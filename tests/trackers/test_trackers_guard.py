@@ -117,6 +117,42 @@ def test_a_backend_that_never_answers_is_left_behind(
     assert "it has not answered for 0.1 seconds" in warning
 
 
+def test_a_backend_that_fails_after_it_was_left_behind_costs_no_second_warning(
+    directory: RunDirectory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker, "FINISHED_WAIT", 0.1)
+    released, threads = threading.Event(), []
+
+    def hang_and_fail(call: str) -> None:
+        if call == "finish":
+            threads.append(threading.current_thread())
+            released.wait(LIMIT)
+            raise TimeoutError("too late")
+
+    guarded(Recording(hang_and_fail), directory).finish("finished")
+    released.set()
+    threads[0].join(LIMIT)
+    (warning,) = warnings(caplog)
+    assert "it has not answered for 0.1 seconds" in warning
+
+
+def test_a_backend_that_a_signal_has_stopped_is_not_told_of_the_end(
+    directory: RunDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[str] = []
+
+    def before(call: str) -> None:
+        calls.append(call)
+        raise SystemExit(130)
+
+    tracker = guarded(Recording(before), directory)
+    with pytest.raises(SystemExit):
+        tracker.begin([])
+    tracker.finish("interrupted")
+    assert calls == ["begin"]
+    assert warnings(caplog) == []
+
+
 @pytest.mark.parametrize(
     ("error", "state", "message"),
     [

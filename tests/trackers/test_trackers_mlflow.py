@@ -156,10 +156,11 @@ def test_a_resumed_run_continues_its_run_of_mlflow(killed: KilledRun, store: Sto
     assert len(history(client, run, "test/mse")) == 1
 
 
-def mlflow_run(folder: Path) -> MlflowRun:
+def mlflow_run(folder: Path, *, epochs: int = 3) -> MlflowRun:
     from autoenc.trackers.mlflow_run import MlflowRun
 
-    run = TrackedRun(RunDirectory(folder), "a run", values={"seed": 1}, units={})
+    values = {"seed": 1, "training": {"epochs": epochs}}
+    run = TrackedRun(RunDirectory(folder), "a run", values=values, units={})
     return MlflowRun(run, tracking_uri=f"sqlite:///{folder / 'outputs' / 'mlflow.db'}", experiment="autoenc")
 
 
@@ -183,6 +184,16 @@ def test_only_epochs_that_mlflow_does_not_have_are_written(store: Store, elsewhe
     assert run.info.status == "KILLED"
     found = history(store(), run, "learning_rate")
     assert sorted(found) == [(number, 1 / number) for number in range(1, 2101)]
+
+
+def test_the_length_of_a_run_that_trains_longer_is_a_tag(store: Store, elsewhere: Path) -> None:
+    """MLflow does not let a param change."""
+    mlflow_run(elsewhere).begin([])
+    mlflow_run(elsewhere, epochs=6).begin([])
+    data = only_run(store()).data
+    assert (data.params["seed"], data.params["training.epochs"]) == ("1", "3")
+    changed = {name: value for name, value in data.tags.items() if name.startswith("changed.")}
+    assert changed == {"changed.training.epochs": "6"}
 
 
 def test_a_failure_of_the_asynchronous_logging_is_raised_by_a_later_call(

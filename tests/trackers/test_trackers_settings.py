@@ -10,10 +10,10 @@ import pytest
 from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
-from autoenc.trackers.choices import Mlflow
+from autoenc.trackers.choices import Mlflow, Wandb
 from tests.conftest import TINY, Train
 
-PACKAGES = {"tensorboard": "tensorboard_events", "mlflow": "mlflow_run"}
+PACKAGES = {"tensorboard": "tensorboard_events", "mlflow": "mlflow_run", "wandb": "wandb_run"}
 
 
 @pytest.mark.parametrize("tracker", PACKAGES)
@@ -32,7 +32,7 @@ def test_a_missing_package_is_reported_before_a_folder_is_made(
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_run_without_a_tracker_imports_neither(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_a_tracker_imports_none(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         monkeypatch.delitem(sys.modules, name)
     for tracker in PACKAGES:
@@ -78,6 +78,12 @@ def test_an_unreadable_or_secret_address_is_refused_and_not_repeated(uri: str) -
 def test_an_experiment_has_a_name() -> None:
     with pytest.raises(ConfigError, match=r"^tracker\.experiment= : it must be a name"):
         Mlflow(tracking_uri="http://localhost:5000", experiment=" ")
+
+
+@pytest.mark.parametrize("project", [" ", "me/mine", "50%"])
+def test_a_project_has_a_name_that_wandb_takes(project: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^tracker\.project={project}: it must be a name without any of / \\ # "):
+        Wandb(mode="offline", project=project, entity=None)
 
 
 def test_a_run_older_than_trackers_is_resumed_and_rerun_without_one(train: Train) -> None:

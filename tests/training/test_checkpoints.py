@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,29 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_previous_one(
         assert step_of(load_last(tmp_path)) == 1
     assert name in caplog.text
     assert "checksum" in caplog.text
+
+
+@pytest.mark.parametrize("save", [save_best, save_last])
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path: Path,
+    save: Callable[[Path, Checkpoint], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The first file is of the old one, the second of the new one: that is no damage."""
+    save(tmp_path, checkpoint(1))
+    read, count = Path.read_bytes, 0
+
+    def replacing(path: Path) -> bytes:
+        nonlocal count
+        count += path.name == "model.safetensors"
+        if count == 1 and path.name == "model.safetensors":
+            save(tmp_path, checkpoint(2))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", replacing)
+    assert step_of(load_trained(tmp_path)) == 2
+    assert "Damaged" not in caplog.text
 
 
 def test_a_changed_value_in_the_manifest_is_damage(tmp_path: Path) -> None:
