@@ -62,7 +62,7 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
     pictures("photos", size=(80, 64), mode="RGB")
     pictures("grey", size=(28, 28), mode="L")
     pictures("scans", size=(80, 64), mode="RGB", count=3)
-    (command,) = re.findall(r"^python scripts/train.py (.*)$", IMAGES, re.MULTILINE)
+    command, _ = re.findall(r"^python scripts/train.py (.*)$", IMAGES, re.MULTILINE)
     words = [word for word in shlex.split(command) if not word.startswith("architecture=")]
     assert main([*words, *SMALL]) == 0
     log = capsys.readouterr().out
@@ -83,6 +83,16 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
     expected = autoenc.load_run("outputs/photos").errors(names["images"])
     np.testing.assert_allclose(names["errors"], expected, rtol=1e-4)
     assert re.search(r"Oddest: \d+\.png, error [\d.]+, larger than .* ordinary errors\.\n", caplog.text)
+
+
+def test_the_array_of_the_docs_is_trained_on(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (snippet,) = re.findall(r"^import numpy\n\nnumpy.*$", IMAGES, re.MULTILINE)
+    _, command = re.findall(r"^python scripts/train.py (.*)$", IMAGES, re.MULTILINE)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    exec(snippet, {"images": images, "labels": np.arange(40) % 3})
+    assert main([*shlex.split(command), *SMALL, "hydra.run.dir=outputs/arrays"]) == 0
+    assert "test 4 (drawn); 3 classes: 0, 1, 2" in capsys.readouterr().out
 
 
 def test_a_model_gives_the_type_that_it_is_given(elsewhere: Path) -> None:

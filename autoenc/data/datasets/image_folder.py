@@ -17,9 +17,9 @@ import torch
 from annotated_types import Gt, Lt
 from torch import Tensor
 
-from autoenc.data.datasets.folder_layout import CLASSLESS, Picture, drawn, one_line, read_layout, refused, some
+from autoenc.data.datasets.folder_layout import Picture, drawn, one_line, read_layout, refused, some, split_sizes
 from autoenc.data.datasets.image_files import ReadPicture, Resize, UnreadablePicture, count_pages, read_picture
-from autoenc.data.datasets.memory import require_memory
+from autoenc.data.datasets.memory import copies_held, require_memory
 from autoenc.data.datasets.picture_facts import (
     PictureFacts,
     ignored_pages,
@@ -28,7 +28,7 @@ from autoenc.data.datasets.picture_facts import (
     unnecessary_changes,
     white_problems,
 )
-from autoenc.data.datasets.splits import SPLITS, Dataset, Pools, Split, Splits, copies_held, make_splits
+from autoenc.data.datasets.splits import SPLITS, Dataset, Pools, Split, Splits, make_splits
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt
 
 THREADS = min(4, os.cpu_count() or 1)
@@ -108,7 +108,8 @@ class ImageFolder(Dataset):
             pools, changes = self._read(pictures, layout.class_names, folder=folder, white=white, threads=threads)
         splits = make_splits(pools, settings=self)
         _warn_of_missing_classes(splits, folders=layout.folders)
-        return replace(splits, white=white, remarks=[*changes, _sizes(splits, folders=layout.folders)])
+        origins = {name: f"folder {folder}" for name, folder in layout.folders.items()}
+        return replace(splits, white=white, remarks=[*changes, split_sizes(splits, origins=origins)])
 
     def _images(self, files: list[Picture], *, limit: int | None, threads: ThreadPoolExecutor) -> list[Picture]:
         """The images to read from some files: each file or each of its pages, at most `limit`."""
@@ -240,17 +241,6 @@ def _mapped(
             for result in threads.map(function, items[start : start + _BATCH]):
                 progress.advance(bar)
                 yield result
-
-
-def _sizes(splits: Splits, *, folders: Mapping[str, str]) -> str:
-    """The size of each split, where it is from, and the names of the classes."""
-    origins = {"validation": " (drawn)", "test": " (drawn)"} | {name: f" (folder {at})" for name, at in folders.items()}
-    parts = {name: getattr(splits, name) for name in SPLITS}
-    sizes = ", ".join(f"{name} {len(split):,}{origins.get(name, '')}" for name, split in parts.items() if len(split))
-    names = splits.class_names
-    if names == (CLASSLESS,):
-        return f"images: {sizes}; no classes"
-    return f"images: {sizes}; {'1 class' if len(names) == 1 else f'{len(names):,} classes'}: {some(names)}"
 
 
 def _warn_of_missing_classes(splits: Splits, *, folders: Mapping[str, str]) -> None:
