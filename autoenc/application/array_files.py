@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbered
+from autoenc.data.datasets.file_kinds import require_file
 from autoenc.settings import ConfigError, listed
 from autoenc.trained_model import PixelLimits, scale_problem
 
@@ -60,6 +61,7 @@ def chunks(array: NDArray[Any], rows: int) -> Iterator[NDArray[Any]]:
 @contextmanager
 def _readable(path: Path, *, key: str) -> Iterator[None]:
     try:
+        require_file(path)
         yield
     except ConfigError:
         raise

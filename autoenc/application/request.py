@@ -18,7 +18,7 @@ from autoenc.application.picture_files import Unreadable
 from autoenc.application.reconstructions import decode, denoise, reconstruct
 from autoenc.application.scoring import score, score_files
 from autoenc.data.datasets import Dataset
-from autoenc.data.datasets.image_files import Resize
+from autoenc.data.datasets.image_files import MAX_PIXELS, Resize
 from autoenc.devices import plain_device
 from autoenc.display_names import run_label
 from autoenc.runs import printable
@@ -53,6 +53,8 @@ class Request:
     invert: bool = False
     white: float | None = None
     """The number in the files of pictures that becomes white; None: as the run's own pictures were read."""
+    max_pixels: int | None = None
+    """Larger pictures are not read; None: as the run's own pictures were read."""
     baseline: str = "run:test"
     """The ordinary pictures, for `score`; like `given`."""
     overwrite: bool = False
@@ -119,6 +121,7 @@ def _apply_to_pictures(
             resize=_resize(request, run),
             invert=invert,
             white=white,
+            max_pixels=request.max_pixels or getattr(run.config.dataset, "max_pixels", MAX_PIXELS),
             pixel_limits=run.pixel_limits,
         )
         text, unreadable = request.inputs[key], request.unreadable

@@ -70,7 +70,7 @@ log = logging.getLogger(__name__)
 ACTIONS = ("reconstruct", "denoise", "encode", "decode", "score")
 _UNUSED = {
     **dict.fromkeys(ACTIONS, ("baseline",)),
-    "decode": ("unreadable", "resize", "invert", "white", "data_dir", "baseline"),
+    "decode": ("unreadable", "resize", "invert", "white", "max_pixels", "data_dir", "baseline"),
     "score": (),
 }
 """The options that an action does not use."""
@@ -112,6 +112,8 @@ def _parser() -> Parser:
         "(default: as the run's own pictures were read)"
     )
     add("--white", type=above_zero, metavar="X", help=help_text)
+    help_text = "larger pictures are not read (default: as the run's own pictures were read, or 89478485)"
+    add("--max-pixels", type=positive, metavar="N", help=help_text)
     help_text = "with --do score, the ordinary pictures; like INPUT (default: run:test, the run's own test split)"
     add("--baseline", metavar="INPUT2", help=help_text)
     add("--overwrite", action="store_true", help="replace files of the same names at OUTPUT")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from autoenc.data.datasets.image_files import SUFFIXES, Found, find_pictures
+from autoenc.data.datasets.picture_search import SUFFIXES, Found, find_pictures
 from autoenc.data.datasets.published_sets import brief_reason
 from autoenc.overrides import as_value
 from autoenc.seeds import derived_seed
