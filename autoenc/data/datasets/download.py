@@ -26,6 +26,7 @@ from autoenc.data.datasets.published_sets import (
 )
 from autoenc.data.datasets.unpacking import CHUNK, WrongContent, unpack, write_unpacked, written_whole
 from autoenc.progress import data_bars
+from autoenc.settings import listed
 
 SILENCE = 20.0  # seconds to wait for a server's next bytes
 SECONDS = 600.0  # for a file; a large one may take as long as it takes at `SLOWEST` bytes per second
@@ -58,11 +59,10 @@ def _missing(published: PublishedSet, *, data_dir: Path, why: str) -> str:
     found = find_files(published.files, published=published, data_dir=data_dir)
     names = ", ".join(file.name for file in found.missing)
     where = f"in {data_dir / published.folder} (data_dir={data_dir}, by default the environment variable AUTOENC_DATA)"
-    *inside, _ = places(published)
-    others = published.files[0].names[1:]
-    named = f", also if they are named like {' or '.join(others)}" if others else ""
-    archive = f", and so is {published.archive.name}" if published.archive else ""
-    advice = f"files that you have are read from its folders {', '.join(inside)} or directly from it{named}{archive}"
+    *inside, last = places(published)[:-1]
+    also = [*published.files[0].names[1:], *([published.archive.name] if published.archive else [])]
+    read = f"; {listed(also)} and the like are read too" if also else ""
+    advice = f"put files that you have into data_dir or its folder {', '.join(inside)} or {last}{read}"
     parts = [f"missing {names} {where}: {why}", *(f"not used: {one}" for one in found.refused), advice]
     return "; ".join([*parts, "dataset=digits needs no network"])
 

@@ -38,14 +38,14 @@ def verified_files(published: PublishedSet, *, data_dir: Path) -> dict[str, Path
     Raises:
         DatasetError: a file is damaged, or is missing and cannot be downloaded.
     """
-    found = find_files(published.files, published=published, data_dir=data_dir)
-    for refused in found.refused:
-        logger.warning("not used: %s", refused)
-    if found.missing:
+    before = found = find_files(published.files, published=published, data_dir=data_dir)
+    if before.missing:
         from autoenc.data.datasets.download import download
 
         download(published, data_dir=data_dir)
         found = find_files(published.files, published=published, data_dir=data_dir)
+    for refused in before.refused:
+        logger.warning("not used: %s", refused)
     return found.paths
 
 

@@ -243,7 +243,7 @@ def read_only() -> Iterator[Path]:
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(read_only: Path, server: Mirrors) -> None:
-    with pytest.raises(DatasetError, match=r"the folder cannot be written to: Permission denied; files that"):
+    with pytest.raises(DatasetError, match=r"the folder cannot be written to: Permission denied; put files that"):
         get(server.serve("good", CONTENTS), data_dir=read_only)
     assert server.hits == []
 

@@ -125,8 +125,8 @@ def test_an_error_names_the_wrong_file_and_the_places_for_a_right_one(
     message = str(caught.value)
     assert message.startswith(f"dataset=some_set: missing {FILE.name} in {tmp_path / 'Set/raw'} (data_dir={tmp_path}, ")
     assert message.endswith(
-        "; files that you have are read from its folders Set/raw, Set, some_set or directly from it, also if they are "
-        "named like train-images.idx3-ubyte or train-images-idx3-ubyte.gz or train-images.idx3-ubyte.gz; "
+        "; put files that you have into data_dir or its folder Set/raw, Set or some_set; train-images.idx3-ubyte, "
+        "train-images-idx3-ubyte.gz, train-images.idx3-ubyte.gz and the like are read too; "
         "dataset=digits needs no network"
     )
     assert "\n" not in message
