@@ -20,6 +20,7 @@ LONGEST_NAME = 80
 IGNORED_SETTINGS = (
     *("data_dir", "figures", "figure_format", "tracker"),
     *("training.checkpoint_every", "training.snapshot_every"),
+    *("dataset.cache", "dataset.max_pixels"),
 )
 """Settings that change no number. `dataset.path` is not among them: it says which images are used."""
 
@@ -74,7 +75,9 @@ def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
     return _slug(", ".join(words) or "sweep")
 
 
-_NOT_IN_NAMES = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker|device)")
+_NOT_IN_NAMES = re.compile(
+    r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker|device|dataset\.cache=)"
+)
 
 
 def _without_equal_limits(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -23,6 +23,12 @@ def map_images(path: Path, *, shape: tuple[int, ...], offset: int = 0) -> Tensor
     return torch.from_numpy(np.memmap(path, dtype=np.uint8, mode="c", offset=offset, shape=shape))
 
 
+def stored_images(path: Path) -> Tensor:
+    """The images in a file that `new_images` wrote, mapped: see `map_images`."""
+    array = np.load(path, mmap_mode="r")
+    return map_images(path, shape=array.shape, offset=array.offset)
+
+
 @contextlib.contextmanager
 def new_images(path: Path, *, shape: tuple[int, ...]) -> Iterator[Tensor]:
     """A new `.npy` file of uint8 images of this shape, mapped, for the block to fill.

@@ -434,7 +434,7 @@ def test_floating_point_pictures_need_white(tmp_path: Path) -> None:
 
 def test_many_pictures_come_in_order_from_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autoenc.data.datasets.image_folder.THREADS", 8)
-    monkeypatch.setattr("autoenc.data.datasets.image_folder._BATCH", 16)
+    monkeypatch.setattr("autoenc.data.datasets.decoded_pictures._BATCH", 16)
     names = [f"{folder}/{number}.png" for folder in "ab" for number in range(40)]
     painted = paint(tmp_path, *names)
     splits = build(tmp_path)
@@ -514,7 +514,7 @@ def test_pictures_that_do_not_fit_into_memory_are_refused_before_they_are_read(
         build(tmp_path, size=[4000, 3000], validation_fraction=0.1)
     assert str(caught.value) == (
         "dataset=image_folder: its images need 1.4 GB of memory, and 900.0 MB are available; "
-        "set dataset.limit, a smaller dataset.size or dataset.channels=1"
+        "dataset.cache=true keeps them on the disk, or set dataset.limit, a smaller dataset.size or dataset.channels=1"
     )
     monkeypatch.setattr(memory, "available_memory", lambda: 500_000)  # 20 pictures of 100x100 in colour need 600,000
     for change in ({"channels": 1}, {"size": [50, 100]}, {"limit": 3}):
@@ -550,7 +550,7 @@ def test_a_path_that_is_not_a_folder_is_one_line(
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     paint(tmp_path, "train/1.png", "test/.hidden.png")
-    with pytest.raises(ConfigError, match=rf"no pictures in {tmp_path / 'test'}; their names end in \.bmp, .*\.webp$"):
+    with pytest.raises(ConfigError, match=rf"no pictures in {tmp_path / 'test'}; their names end in \.apng, .*\.webp$"):
         build(tmp_path)
 
 
