@@ -116,12 +116,13 @@ def _apply_to_pictures(
 
     def opened(key: str, *, invert: bool, limit: int | None) -> ImageSource:
         white = run.white if request.white is None else request.white
+        own_limit: int = getattr(run.config.dataset, "max_pixels", MAX_PIXELS)
         fitting = Fitting(
             image_shape=run.image_shape,
             resize=_resize(request, run),
             invert=invert,
             white=white,
-            max_pixels=request.max_pixels or getattr(run.config.dataset, "max_pixels", MAX_PIXELS),
+            max_pixels=own_limit if request.max_pixels is None else request.max_pixels,
             pixel_limits=run.pixel_limits,
         )
         text, unreadable = request.inputs[key], request.unreadable

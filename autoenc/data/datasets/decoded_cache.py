@@ -145,6 +145,11 @@ def _as_json(pool: DecodedPool) -> dict[str, Any]:
 
 
 def _from_json(values: Mapping[str, Any], *, images: Tensor) -> DecodedPool:
-    facts = Counter({PictureFacts(*fact, tuple(size)): count for *fact, size, count in values["facts"]})
+    facts = Counter(
+        {
+            PictureFacts(kind, darkest, brightest, pages, tuple(size)): count
+            for kind, darkest, brightest, pages, size, count in values["facts"]
+        }
+    )
     unreadable = dict(values["unreadable"])
     return DecodedPool(images[: len(images) - len(unreadable)], facts, values["grey"], unreadable)

@@ -111,7 +111,7 @@ def content_problem(file: PublishedFile, path: Path) -> str:
     return problem if size == file.size else f"has {size:,} bytes and should have {file.size:,}"
 
 
-def digest_problem(content: IO[bytes], digest: str | None) -> str:
+def digest_problem(content: gzip.GzipFile | IO[bytes], digest: str | None) -> str:
     """As `content_problem`, for the digest alone. Without a published digest, nothing is wrong."""
     if digest is None:
         return ""
@@ -126,7 +126,7 @@ def read_content(file: PublishedFile, path: Path) -> NDArray[np.uint8]:
         return np.frombuffer(bytearray(content.read()), dtype=np.uint8)
 
 
-def _opened(file: PublishedFile, path: Path) -> IO[bytes]:
+def _opened(file: PublishedFile, path: Path) -> gzip.GzipFile | IO[bytes]:
     return gzip.open(path) if file.is_packed(path) else path.open("rb")
 
 

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from autoenc.data.datasets import DATASETS, Splits, image_folder, memory
+from autoenc.data.datasets.decoded_pictures import decode
 from autoenc.settings import ConfigError
 from tests.data.datasets.conftest import not_writable
 
@@ -284,7 +285,7 @@ def test_a_cache_is_read_where_nothing_may_be_written(pictures: Path) -> None:
 
 def test_of_several_starts_at_once_one_decodes(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    decode, built = image_folder.decode, []
+    built: list[dict[str, Any]] = []
 
     def counted(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
@@ -309,7 +310,7 @@ def test_pictures_larger_than_memory_are_read_with_a_cache(
 ) -> None:
     expected = build(pictures, tmp_path / "data", cache=False)
     monkeypatch.setattr(memory, "available_memory", lambda: 100)
-    with pytest.raises(ConfigError, match="dataset.cache=true keeps them on the disk"):
+    with pytest.raises(ConfigError, match=r"dataset\.cache=true keeps them on the disk"):
         build(pictures, tmp_path / "data", cache=False)
     splits = build(pictures, tmp_path / "data")
     assert splits.digests == expected.digests
