@@ -224,14 +224,9 @@ def of_twelve_bits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("of_twelve_bits")
     sixteen_bits(folder / "pictures", VALUES, scale=16)
-    own = (
-        f"dataset.path={folder / 'pictures'}",
-        "dataset.size=[8,8]",
-        "dataset.channels=1",
-        "dataset.white=max",
-        "dataset.max_pixels=1000",
-    )
-    assert main([*TINY, "dataset=image_folder", *own, f"hydra.run.dir={folder / 'run'}"]) == 0
+    own = ("dataset.size=[8,8]", "dataset.channels=1", "dataset.white=max", "dataset.max_pixels=1000")
+    where = f"dataset.path={folder / 'pictures'}"
+    assert main([*TINY, "dataset=image_folder", where, *own, f"hydra.run.dir={folder / 'run'}"]) == 0
     return folder / "run"
 
 

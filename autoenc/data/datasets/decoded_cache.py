@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,8 @@ from autoenc.settings import ConfigError
 
 FORMAT = 1
 """Changes with the content of the files, and with what a picture is decoded to."""
+DIGITS = 16
+"""Hexadecimal digits of the digest in a folder's name."""
 SUMS = "SHA256SUMS"
 FACTS = "facts.json"
 
@@ -74,7 +77,7 @@ def cached(
 
 
 def _digest(pictures: Mapping[str, Sequence[Picture]], decoding: Decoding, *, threads: ThreadPoolExecutor) -> str:
-    """The SHA-256 of the names and the content of the files, the settings, and the versions of what decodes them."""
+    """A digest of the names and the content of the files, of the settings, and of the versions of what decodes them."""
     paths = list(dict.fromkeys(picture.path for pool in pictures.values() for picture in pool))
     contents = dict(zip(paths, in_threads(_content, paths, task="checking pictures", threads=threads), strict=True))
     codecs = {name: features.version(name) for name in ("jpg", "libjpeg_turbo", "jpg_2000", "libtiff", "webp")}
@@ -83,7 +86,7 @@ def _digest(pictures: Mapping[str, Sequence[Picture]], decoding: Decoding, *, th
     for name, pool in pictures.items():
         for picture in pool:
             digest.update(json.dumps([name, picture.name, picture.page, contents[picture.path]]).encode())
-    return digest.hexdigest()
+    return digest.hexdigest()[:DIGITS]
 
 
 def _content(path: Path) -> str:
@@ -96,12 +99,10 @@ def _content(path: Path) -> str:
 
 
 def _state(place: Path) -> Literal["intact", "damaged", "missing"]:
-    try:
-        written = (place / SUMS).read_bytes()
-    except FileNotFoundError:
+    if not os.path.exists(place / SUMS):  # noqa: PTH110  (pathlib's raises if the folder may not be read)
         return "missing"
     try:
-        return "intact" if written == _sums(place) else "damaged"
+        return "intact" if (place / SUMS).read_bytes() == _sums(place) else "damaged"
     except OSError:
         return "damaged"
 

@@ -271,6 +271,12 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_file_where_the_cache_belongs_is_one_line(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "image_folder").write_text("a file")
+    with pytest.raises(ConfigError, match=rf"^dataset.cache=true: {tmp_path}/image_folder/\w+ cannot be written: "):
+        build(pictures, tmp_path)
+
+
 def test_a_cache_is_read_where_nothing_may_be_written(pictures: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         data_dir = Path(name)
