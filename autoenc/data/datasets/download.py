@@ -56,12 +56,13 @@ def download(published: PublishedSet, *, data_dir: Path) -> None:
 
 def _missing(published: PublishedSet, *, data_dir: Path, why: str) -> str:
     """Which files are missing, `why`, and which would be used."""
-    found = find_files(published.files, published=published, data_dir=data_dir)
-    names = ", ".join(file.name for file in found.missing)
+    archives = [published.archive] if published.archive else []
+    found = find_files([*published.files, *archives], published=published, data_dir=data_dir)
+    names = ", ".join(file.name for file in found.missing if file not in archives)
     where = f"in {data_dir / published.folder} (data_dir={data_dir}, by default the environment variable AUTOENC_DATA)"
     *inside, last = places(published)[:-1]
-    also = [*published.files[0].names[1:], *([published.archive.name] if published.archive else [])]
-    read = f"; {listed(also)} and the like are read too" if also else ""
+    also = [*published.files[0].names[1:], *(archive.name for archive in archives)]
+    read = f"; names such as {listed(also)} are read too" if also else ""
     advice = f"put files that you have into data_dir or its folder {', '.join(inside)} or {last}{read}"
     parts = [f"missing {names} {where}: {why}", *(f"not used: {one}" for one in found.refused), advice]
     return "; ".join([*parts, "dataset=digits needs no network"])

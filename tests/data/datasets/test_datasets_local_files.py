@@ -125,8 +125,8 @@ def test_an_error_names_the_wrong_file_and_the_places_for_a_right_one(
     message = str(caught.value)
     assert message.startswith(f"dataset=some_set: missing {FILE.name} in {tmp_path / 'Set/raw'} (data_dir={tmp_path}, ")
     assert message.endswith(
-        "; put files that you have into data_dir or its folder Set/raw, Set or some_set; train-images.idx3-ubyte, "
-        "train-images-idx3-ubyte.gz, train-images.idx3-ubyte.gz and the like are read too; "
+        "; put files that you have into data_dir or its folder Set/raw, Set or some_set; names such as train-images.idx3-ubyte, "
+        "train-images-idx3-ubyte.gz, train-images.idx3-ubyte.gz are read too; "
         "dataset=digits needs no network"
     )
     assert "\n" not in message
@@ -183,6 +183,15 @@ def test_an_archive_is_used_in_every_place_and_kept(tmp_path: Path, server: Mirr
     file = PublishedFile(name="batch.bin", size=len(CONTENT), digest=digest_of(CONTENT), gzipped=False)
     put(tmp_path / folder / "set.tar.gz", content)
     published = one_set(file, mirror=server.serve("mirror", {}), archive=archive)
+    (tmp_path / folder / "set.tar.gz").write_bytes(content[:-1] + b"?")
+    if folder != "Set/raw":
+        refused = f"not used: {tmp_path / folder / 'set.tar.gz'} is not the published file"
+        with pytest.raises(
+            DatasetError, match=f"missing batch.bin in .*; {refused} .*; names such as set.tar.gz are read"
+        ):
+            verified_files(published, data_dir=tmp_path)
+    server.hits.clear()
+    (tmp_path / folder / "set.tar.gz").write_bytes(content)
     assert verified_files(published, data_dir=tmp_path) == {"batch.bin": tmp_path / "Set/raw/batch.bin"}
     assert found(tmp_path) == {str(Path(folder, "set.tar.gz")), "Set/raw/batch.bin"}
     assert server.hits == []
