@@ -68,8 +68,8 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
     assert hint in capsys.readouterr().out
     for number in range(2):
         assert main([*shlex.split(cached), *SMALL, "data_dir=data", f"hydra.run.dir=outputs/cached{number}"]) == 0
-    (line,) = re.findall(r"^/home/me/.cache/autoenc(/image_folder/\w+) (.*)$", IMAGES, re.MULTILINE)
-    assert re.search(rf"{Path('data').absolute()}/image_folder/\w+ {line[1]}", capsys.readouterr().out)
+    (line,) = re.findall(r"^/home/me/.cache/autoenc/image_folder/\w+ (.*)$", IMAGES, re.MULTILINE)
+    assert re.search(rf"{Path('data').absolute()}/image_folder/\w+ {line}", capsys.readouterr().out)
     applied = re.findall(r"^python scripts/apply.py (.*)$", IMAGES, re.MULTILINE)
     assert len(applied) == 5
     caplog.set_level(logging.INFO)
