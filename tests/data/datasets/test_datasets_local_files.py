@@ -126,7 +126,8 @@ def test_an_error_names_the_wrong_file_and_the_places_for_a_right_one(
     assert message.startswith(f"dataset=some_set: missing {FILE.name} in {tmp_path / 'Set/raw'} (data_dir={tmp_path}, ")
     assert message.endswith(
         "; put files that you have into data_dir or its folder Set/raw, Set or some_set; names such as "
-        "train-images.idx3-ubyte, train-images-idx3-ubyte.gz, train-images.idx3-ubyte.gz are read too; dataset=digits needs no network"
+        "train-images.idx3-ubyte, train-images-idx3-ubyte.gz, train-images.idx3-ubyte.gz are read too; "
+        "dataset=digits needs no network"
     )
     assert "\n" not in message
     assert re.search(f"; not used: {path} {problem}", message)
