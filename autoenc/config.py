@@ -105,8 +105,8 @@ class ExperimentConfig:
             ConfigError: they are not available, do not fit the settings, or are others.
         """
         path = getattr(self.dataset, "path", None)
-        if trained_on and path and not os.path.isdir(os.path.expanduser(path)):  # noqa: PTH111, PTH112 - never raises
-            problem = "the run's folder is not there; if it was moved, give its new place by dataset.path="
+        if trained_on and path and not os.path.exists(os.path.expanduser(path)):  # noqa: PTH110, PTH111 - never raises
+            problem = "the run's images are not there; if they were moved, give their new place by dataset.path="
             raise ConfigError("dataset.path", problem, value=path)
         splits = self.dataset.build(data_dir=self.data_dir)
         # The training pool differs only if train or validation do.
@@ -115,7 +115,7 @@ class ExperimentConfig:
             key, value = ("data_dir", str(self.data_dir)) if path is None else ("dataset.path", path)
             problem = f"these are not the images of the run: it had others for {listed(others)}"
             advice = "restore its images" + (
-                "" if path is None else ", or give the folder that has them by dataset.path="
+                "" if path is None else ", or give the place that has them by dataset.path="
             )
             raise ConfigError(key, f"{problem}; {advice}", value=value)
         return splits

@@ -26,6 +26,7 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
         "wasserstein": "WAE",
     },
     "dataset": {
+        "arrays": "arrays",
         "cifar10": "CIFAR-10",
         "digits": "8x8 digits",
         "emnist": "EMNIST",
@@ -190,7 +191,7 @@ def _dataset_label(dataset: Mapping[str, Any]) -> str:
     if not dataset:
         return ""
     if "path" in dataset and not dataset["path"]:
-        label = "an image folder"
+        label = "arrays" if dataset.get("name") == "arrays" else "an image folder"
     elif "path" in dataset:
         folder = PurePath(str(dataset["path"])).name or str(dataset["path"])
         label = f"the images in {''.join(letter if letter.isprintable() else '?' for letter in folder)}"

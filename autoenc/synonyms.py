@@ -49,6 +49,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "bottleneck=sparse": "sae",
     "bottleneck=vector_quantized": "vqvae vq",
     "bottleneck=wasserstein": "wae mmd",
+    "arrays": "npz npy numpy array tensor medmnist dsprites hdf5 h5 idx",
     "bce": "crossentropy binarycrossentropy bceloss",
     "bernoulli": "elbo nll likelihood",
     "bfloat16": "bf16 half fp16 float16",

@@ -18,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autoenc.application.array_files import SUFFIXES, array_names, chunks, open_array
+from autoenc.application.array_files import SUFFIXES, picked
 from autoenc.application.image_batches import ImageSource, check_finite, numbered, read_batches
+from autoenc.data.datasets.stored_arrays import StoredArray, stored_arrays
 from autoenc.runs import write_atomically
 from autoenc.settings import ConfigError
 from autoenc.trained_model import TrainedModel
@@ -65,9 +66,10 @@ def model_facts(run: TrainedModel) -> dict[str, Any]:
 class StoredCodes:
     """The codes in an `.npz` or `.npy` file; codes without names are numbered."""
 
-    codes: NDArray[Any]
-    """(N, code_size), on disk."""
+    codes: StoredArray
+    """(N, code_size)."""
     names: Sequence[str]
+    """Of the codes to read: the first ones, or all."""
     facts: dict[str, Any]
     """About the model that made them; empty if the file has none."""
 
@@ -75,19 +77,19 @@ class StoredCodes:
     def open(cls, path: Path, *, key: str, code_size: int, limit: int | None) -> StoredCodes:
         """The codes in a file, for a model with codes of this size. Raises ConfigError if they do not fit the model."""
         check_codes_file(path, key=key)
-        found = array_names(path, key=key)
-        codes = open_array(path, key=key, name="codes")
-        if codes.dtype.kind not in "fiu" or codes.ndim != 2 or codes.shape[1] != code_size or not len(codes):
+        found = stored_arrays(path, key=key)
+        codes = picked(found, "codes", key=key, path=path)
+        if codes.dtype.kind not in "fiu" or codes.shape[1:] != (code_size,) or not len(codes):
             problem = f"codes for this model are numbers (N, {code_size}), and these are {codes.dtype} {codes.shape}"
             raise ConfigError(key, problem, value=str(path))
-        names = _read_names(path, key=key, count=len(codes)) if "names" in found else numbered(range(len(codes)))
-        facts = _read_facts(path, key=key) if "model" in found else {}
-        return cls(codes=codes[:limit], names=names[:limit], facts=facts)
+        names = _read_names(found["names"], count=len(codes)) if "names" in found else numbered(range(len(codes)))
+        facts = _read_facts(found["model"]) if "model" in found else {}
+        return cls(codes=codes, names=names[:limit], facts=facts)
 
     def batches(self, size: int) -> Iterator[tuple[Sequence[str], Tensor]]:
         """Names and codes (B, code_size) in order, at most `size` at a time."""
         start = 0
-        for chunk in chunks(self.codes, size):
+        for chunk in self.codes.chunks(size, limit=len(self.names)):
             yield self.names[start : start + len(chunk)], torch.from_numpy(chunk.astype(np.float32))
             start += len(chunk)
 
@@ -100,18 +102,18 @@ def check_codes_file(path: Path, *, key: str) -> None:
         raise ConfigError(key, "codes are in an .npz file, as --do encode writes it, or an .npy", value=str(path))
 
 
-def _read_names(path: Path, *, key: str, count: int) -> list[str]:
-    array = open_array(path, key=key, name="names")
+def _read_names(array: StoredArray, *, count: int) -> list[str]:
     if array.dtype.kind != "U" or array.shape != (count,):
-        problem = f"names for {count} codes are texts ({count},), and these are {array.dtype} {array.shape}"
-        raise ConfigError(key, problem, value=str(path))
-    return [str(name) for name in array]
+        raise array.refused(f"names for {count} codes are texts ({count},), and these are {array.dtype} {array.shape}")
+    return [str(name) for chunk in array.chunks(count) for name in chunk]
 
 
-def _read_facts(path: Path, *, key: str) -> dict[str, Any]:
-    array = open_array(path, key=key, name="model")
+def _read_facts(array: StoredArray) -> dict[str, Any]:
+    if array.shape != () or array.dtype.kind != "U":
+        return {}
+    (text,) = (str(item) for chunk in array.chunks(1) for item in chunk)
     try:
-        facts = json.loads(str(array.item())) if array.shape == () else {}
+        facts = json.loads(text)
     except ValueError:
-        facts = {}
+        return {}
     return facts if isinstance(facts, dict) else {}

@@ -56,9 +56,9 @@ class LinearAutoencoder(NamedTuple):
         return (self.encode(images) @ self.decoder + self.output_mean).view_as(images)
 
 
-def mean_image(images: Tensor) -> Tensor:
-    """The mean (C, H, W) of uint8 images (N, C, H, W), in [0, 1]."""
-    return (_total(images) / (255 * len(images))).to(images.device, torch.float32)
+def mean_image(images: Tensor, *, device: Device) -> Tensor:
+    """The mean (C, H, W) of uint8 images (N, C, H, W), in [0, 1], on the device."""
+    return (_total(images, device=device) / (255 * len(images))).to(device.torch_device, torch.float32)
 
 
 def principal_components(images: Tensor, *, components: int, device: Device) -> LinearAutoencoder | None:
@@ -68,9 +68,9 @@ def principal_components(images: Tensor, *, components: int, device: Device) -> 
     are exact, because images are bytes.
 
     Args:
-        images: uint8 (N, C, H, W), on the device.
+        images: uint8 (N, C, H, W).
         components: the most numbers of a code.
-        device: where the images are.
+        device: where it is computed.
 
     Returns:
         None for more than 4,096 images of more than 4,096 numbers each, or for few images of too many numbers: these
@@ -79,11 +79,11 @@ def principal_components(images: Tensor, *, components: int, device: Device) -> 
     count, pixels = len(images), images[0].numel()
     if min(count, pixels) > MOST_DIMENSIONS or (pixels > MOST_DIMENSIONS and count * pixels > MOST_NUMBERS):
         return None
-    mean = mean_image(images).flatten()  # (P,)
+    mean = mean_image(images, device=device).flatten()  # (P,)
     if pixels <= count:
-        directions = _leading(_scatter_of_pixels(images), components=components)  # (P, K)
+        directions = _leading(_scatter_of_pixels(images, device=device), components=components)  # (P, K)
     else:
-        weights = _leading(_scatter_of_images(images), components=components)  # (N, K)
+        weights = _leading(_scatter_of_images(images, device=device), components=components)  # (N, K)
         centred = torch.cat([batch.flatten(1) - mean for batch in batches(images, device=device)])
         directions = torch.linalg.qr(centred.T @ weights.to(mean)).Q
     directions = directions.to(mean)
@@ -97,10 +97,10 @@ def linear_denoiser(images: Tensor, *, noise: Noise, components: int, device: De
     The noise is frozen, in new draws for each use of an image.
 
     Args:
-        images: the clean training images, uint8 (N, C, H, W), on the device.
+        images: the clean training images, uint8 (N, C, H, W).
         noise: what corrupts them.
         components: the rank, that is, the numbers of the code.
-        device: where the images are.
+        device: where it is computed.
 
     Returns:
         None for images of more than 4,096 numbers each.
@@ -108,7 +108,7 @@ def linear_denoiser(images: Tensor, *, noise: Noise, components: int, device: De
     pixels = images[0].numel()
     if pixels > MOST_DIMENSIONS:
         return None
-    shift = mean_image(images).flatten()  # (P,); products of small numbers are more exact
+    shift = mean_image(images, device=device).flatten()  # (P,); products of small numbers are more exact
     generator = frozen_generator(device, split="train")
     within = torch.zeros(pixels, pixels, dtype=torch.float64)  # of noisy with noisy pixels
     across = torch.zeros_like(within)  # of clean with noisy pixels
@@ -148,23 +148,23 @@ def _leading(scatter: Tensor, *, components: int) -> Tensor:
     return leading
 
 
-def _total(images: Tensor) -> Tensor:
+def _total(images: Tensor, *, device: Device) -> Tensor:
     """The exact sum (C, H, W) of uint8 images, in float64 on the CPU."""
-    parts = (batch.float().sum(0).cpu().double() for batch in images.split(EXACT))
+    parts = (batch.to(device.torch_device).float().sum(0).cpu().double() for batch in images.split(EXACT))
     return sum(parts, torch.zeros((), dtype=torch.float64))
 
 
-def _scatter_of_pixels(images: Tensor) -> Tensor:
+def _scatter_of_pixels(images: Tensor, *, device: Device) -> Tensor:
     """The scatter matrix (P, P) of the pixels of uint8 images, centred, in float64 on the CPU."""
-    parts = (batch.flatten(1).float() for batch in images.split(EXACT))
+    parts = (batch.to(device.torch_device).flatten(1).float() for batch in images.split(EXACT))
     products = sum(((part.T @ part).cpu().double() for part in parts), torch.zeros((), dtype=torch.float64))
-    total = _total(images).flatten()
+    total = _total(images, device=device).flatten()
     return products - torch.outer(total, total) / len(images)
 
 
-def _scatter_of_images(images: Tensor) -> Tensor:
+def _scatter_of_images(images: Tensor, *, device: Device) -> Tensor:
     """The products (N, N) of uint8 images, centred, in float64 on the CPU."""
-    parts = (part.float() for part in images.flatten(1).split(EXACT, dim=1))
+    parts = (part.to(device.torch_device).float() for part in images.flatten(1).split(EXACT, dim=1))
     products = sum(((part @ part.T).cpu().double() for part in parts), torch.zeros((), dtype=torch.float64))
     means = products.mean(0)
     return products - means - means.unsqueeze(1) + means.mean()

@@ -23,9 +23,9 @@ def batches(images: Tensor, *, device: Device) -> Iterator[Tensor]:
 
 
 def as_floats(images: Tensor, *, device: Device) -> Tensor:
-    """uint8 images as floats in [0, 1], in the memory format that is fast on the device."""
+    """uint8 images as floats in [0, 1] on the device, in the memory format that is fast there."""
     memory_format = torch.channels_last if device.channels_last else torch.contiguous_format
-    return images.to(torch.float32, memory_format=memory_format).div_(255)
+    return images.to(device.torch_device).to(torch.float32, memory_format=memory_format).div_(255)
 
 
 def fetch(scalars: Mapping[str, Tensor]) -> dict[str, float]:

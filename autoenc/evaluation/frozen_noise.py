@@ -31,7 +31,7 @@ class Inputs(NamedTuple):
 
 
 def inputs(images: Tensor, *, noise: Noise, split: str, device: Device) -> Iterator[Inputs]:
-    """uint8 images (N, C, H, W) on the device in batches, with the frozen noise of the split."""
+    """uint8 images (N, C, H, W) in batches on the device, with the frozen noise of the split."""
     generator = frozen_generator(device, split=split)
     for clean in batches(images, device=device):
         yield Inputs(clean, *noise(clean, generator=generator)) if noise.corrupts else Inputs(clean, clean, None)

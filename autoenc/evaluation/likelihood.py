@@ -23,7 +23,7 @@ def negative_log_likelihoods(model: AutoEncoder, images: Tensor, *, device: Devi
 
     Args:
         model: the model, on the device, with a variational bottleneck.
-        images: uint8 (N, C, H, W), on the device; at least one.
+        images: uint8 (N, C, H, W), at least one.
         device: the device of both.
         samples: codes for each image.
     """

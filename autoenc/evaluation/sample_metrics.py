@@ -18,19 +18,19 @@ def classifier_hits(scored: ScoredSplit) -> Tensor | None:
     if scored.compared is None or scored.trained.classifier is None:
         return None
     correct = scored.trained.classifier.correct(scored.split)
-    return correct.to(scored.split.images.device).float()
+    return correct.to(scored.trained.device.torch_device).float()
 
 
 def precision(scored: ScoredSplit) -> Tensor | None:
     """1 for each sample among the real images, else 0, (K,)."""
     found = scored.precision_recall
-    return None if found is None else found.precision.to(scored.split.images.device).float()
+    return None if found is None else found.precision.to(scored.trained.device.torch_device).float()
 
 
 def recall(scored: ScoredSplit) -> Tensor | None:
     """1 for each real image among the samples, else 0, (K,)."""
     found = scored.precision_recall
-    return None if found is None else found.recall.to(scored.split.images.device).float()
+    return None if found is None else found.recall.to(scored.trained.device.torch_device).float()
 
 
 def frechet_distance(scored: ScoredSplit) -> float | None:

@@ -46,13 +46,13 @@ class Trained:
     model: AutoEncoder
     """On the device."""
     split: Split
-    """The training split; its images are on the device."""
+    """The training split; its images are on the device, or on the CPU if they do not fit there."""
     noise: Noise
     code_size: int
     device: Device
     settings: EvaluationSettings
     other: Split | None = None
-    """Images of another data set in the same shape, on the device."""
+    """Images of another data set in the same shape."""
     _probes: dict[tuple[Callable[[Labelled], Predict], Representation], Predict] = field(
         default_factory=dict, init=False
     )
@@ -60,7 +60,7 @@ class Trained:
     @cached_property
     def mean_image(self) -> Tensor:
         """(C, H, W) in [0, 1]."""
-        return mean_image(self.split.images)
+        return mean_image(self.split.images, device=self.device)
 
     @cached_property
     def pca(self) -> LinearAutoencoder | None:
@@ -102,7 +102,6 @@ class ScoredSplit:
 
     name: str
     split: Split
-    """Its images are on the device."""
     trained: Trained
 
     def batches(self) -> Iterator[Tensor]:
@@ -135,10 +134,14 @@ class ScoredSplit:
 
     def hits(self, fit: Callable[[Labelled], Predict], *, representation: Representation) -> Tensor | None:
         """1 for each image that a probe puts into its class, else 0, (N,); None if it cannot be fitted."""
-        predict, vectors = self.trained.probe(fit, representation=representation), self.vectors(representation)
-        if predict is None or vectors is None:
+        predict = self.trained.probe(fit, representation=representation)
+        if predict is None:
             return None
-        return (predict(vectors) == self.split.labels).float().to(vectors.device)
+        vectors = None if representation == "pixels" else self.vectors(representation)
+        # As floats, the pixels of all images may not fit into memory.
+        parts = (clean.flatten(1) for clean in self.batches()) if vectors is None else [vectors]
+        found = torch.cat([predict(part) for part in parts])
+        return (found == self.split.labels).float().to(self.trained.device.torch_device)
 
     @cached_property
     def posterior(self) -> DiagonalGaussian | None:
@@ -155,7 +158,7 @@ class ScoredSplit:
         generator = torch.Generator().manual_seed(derived_seed(0, f"mutual information on {self.name}"))
         draws = torch.randn(self.posterior.mean.shape, generator=generator, dtype=torch.float64)
         terms = mutual_information(self.posterior, samples=self.posterior.sample(draws))
-        return terms.float().to(self.split.images.device)
+        return terms.float().to(self.trained.device.torch_device)
 
     @cached_property
     def compared(self) -> Compared | None:

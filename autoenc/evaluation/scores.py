@@ -39,8 +39,8 @@ def measure(
 ) -> Measured:
     """The training objective (`loss`), its parts, and each metric, in eval mode.
 
-    `images` are uint8 (N, C, H, W), on the device. `split` picks the frozen noise and draws. Metrics without
-    `per_image` are skipped. An empty split has none.
+    `images` are uint8 (N, C, H, W). `split` picks the frozen noise and draws. Metrics without `per_image` are skipped.
+    An empty split has none.
     """
     totals: dict[str, Tensor] = {}
     found: list[dict[str, Tensor]] = []

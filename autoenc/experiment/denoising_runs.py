@@ -89,7 +89,7 @@ def denoise_with(
         RunDirectory(record.path).check_figures()
     chosen = noise_levels(settings.noises, usual_settings=usual_settings)
     models = [load_run(record.path, device=device.torch_device, dataset_path=dataset_path) for record in records]
-    images = _shared_images(records, models, limit=settings.limit).to(device.torch_device)
+    images = _shared_images(records, models, limit=settings.limit)
     own = [level_of(model.config.noise, usual_settings=usual_settings) for model in models]
     levels = _in_order([*chosen, *(level for level in own if level.noise.corrupts)])
     errors = denoising_errors([model.model for model in models], images, levels=levels, device=device)
@@ -200,7 +200,9 @@ def _shared_images(records: Sequence[RunRecord], models: Sequence[TrainedModel],
         if model.digests.get("test") in known:
             continue
         splits = model.config.build_splits(trained_on=model.digests)
-        images = splits.test.images[:limit].clone()  # a view would keep all images in memory
+        images = splits.test.images
+        if limit is not None:
+            images = images[:limit].clone()  # a view would keep all images in memory
         known.append(splits.digests["test"])
         shared = images if shared is None else shared
         if not torch.equal(images, shared):

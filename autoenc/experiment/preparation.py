@@ -22,7 +22,7 @@ class Prepared(NamedTuple):
     config: ExperimentConfig
     device: Device
     splits: Splits
-    """All images are on the device."""
+    """All images are on the device, or on the CPU if they do not fit there."""
     model: AutoEncoder
     """Untrained, on the device."""
     started: float

@@ -175,7 +175,7 @@ def _measure(scored: ScoredSplit) -> _MeasuredSplit:
         if isinstance(value, Tensor):
             per_image[metric.name], averages[metric.name] = value, value.mean()
         elif value is not None:
-            averages[metric.name] = torch.as_tensor(value, device=images.device)
+            averages[metric.name] = torch.as_tensor(value, device=trained.device.torch_device)
     return _MeasuredSplit(_finite(averages, split=scored.name), per_image)
 
 

@@ -44,7 +44,7 @@ class Subject:
     has_upsampling: bool
     """Whether the architecture has a way of upsampling to choose."""
     splits: Splits
-    """Images on the device, labels on the CPU."""
+    """Images on the device, or on the CPU if they do not fit there; labels on the CPU."""
     device: Device
     code_snapshots: Mapping[int, Tensor]
     """By epoch, the codes (M, code_size) of the `followed_images`, on the CPU; epoch 0 is before training."""
@@ -99,7 +99,7 @@ class Subject:
         return ("Codes of variational models are posterior means.",) if self.model.bottleneck.variational else ()
 
     def codes(self, images: Tensor) -> Tensor:
-        """The codes (N, code_size) of uint8 images (N, C, H, W), which are on the device, on the CPU.
+        """The codes (N, code_size) of uint8 images (N, C, H, W), on the CPU.
 
         For a distribution, its mean.
         """

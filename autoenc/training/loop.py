@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps over images that stay on the device."""
+"""The training loop: epochs of steps over images that stay where they are stored."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Trainer:
 
     step: TrainingStep
     train_images: Tensor
-    """uint8 (N, C, H, W), on the device."""
+    """uint8 (N, C, H, W), on the device, or on the CPU if they do not fit there."""
     validation_images: Tensor
-    """uint8 (M, C, H, W), on the device; M is 0 without a validation split."""
+    """uint8 (M, C, H, W), on the same device; M is 0 without a validation split."""
     state: TrainingState
     learning_rate: Callable[[int, int], float]
     """From a step, counted from 0, and the number of all steps to the rate of that step."""

@@ -62,7 +62,7 @@ def test_a_run_is_not_resumed_on_other_images(run: Path, capsys: pytest.CaptureF
     before = contents(run)
     assert main(["resume=run"]) == 2
     expected = f"error: dataset.path={Path.cwd()}/pictures: {OTHER_IMAGES}"
-    expected += "restore its images, or give the folder that has them by dataset.path=\n"
+    expected += "restore its images, or give the place that has them by dataset.path=\n"
     assert capsys.readouterr().err == expected
     assert contents(run) == before
 
@@ -71,8 +71,8 @@ def test_a_run_is_resumed_where_its_images_are_now(run: Path, capsys: pytest.Cap
     Path("pictures").rename("moved")
     before = contents(run)
     assert main(["resume=run"]) == 2
-    expected = f"error: dataset.path={Path.cwd()}/pictures: the run's folder is not there; "
-    assert capsys.readouterr().err == f"{expected}if it was moved, give its new place by dataset.path=\n"
+    expected = f"error: dataset.path={Path.cwd()}/pictures: the run's images are not there; "
+    assert capsys.readouterr().err == f"{expected}if they were moved, give their new place by dataset.path=\n"
     paint(Path("other"), seed=1)
     assert main(["resume=run", "dataset.path=other"]) == 2
     assert OTHER_IMAGES in capsys.readouterr().err

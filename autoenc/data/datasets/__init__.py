@@ -1,5 +1,6 @@
 """The images an autoencoder is trained on: the choices of the config group `dataset`."""
 
+from autoenc.data.datasets.arrays import Arrays
 from autoenc.data.datasets.cifar10 import Cifar10
 from autoenc.data.datasets.digits import Digits
 from autoenc.data.datasets.idx_sets import Emnist, IdxDataset
@@ -18,6 +19,7 @@ DATASETS: Registry[Dataset] = Registry(
         "emnist": Emnist,
         "cifar10": Cifar10,
         "image_folder": ImageFolder,
+        "arrays": Arrays,
     },
 )
 

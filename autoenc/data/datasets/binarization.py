@@ -8,11 +8,13 @@ Likelihoods of the two are not comparable.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from autoenc.data.datasets.mapped_files import temporary_images
 from autoenc.seeds import derived_seed
 
 Binarization = Literal["none", "static", "dynamic"]
@@ -39,19 +41,20 @@ def draw(images: Tensor, *, generator: torch.Generator) -> Tensor:
     return white.copy_(numbers < images)  # [0, 1) < p
 
 
-def frozen(images: Tensor, *, seed: int, split: str) -> Tensor:
+def frozen(images: Tensor, *, seed: int, split: str, folder: Path | None = None) -> Tensor:
     """The draw of a whole split, always the same for the same seed, split and images.
 
     Args:
         images: uint8 (N, C, H, W).
         seed: of the dataset, `split_seed`.
         split: the split's name; each split has its own draw.
+        folder: of the temporary file with the result; None: the result is in memory.
 
     Returns:
         uint8 (N, C, H, W) of 0 and 255, new.
     """
     generator = torch.Generator().manual_seed(derived_seed(seed, f"binarization of the {split} split"))
-    drawn = torch.empty_like(images)
+    drawn = torch.empty_like(images) if folder is None else temporary_images(images.shape, folder=folder)
     for chunk, into in zip(images.split(_CHUNK), drawn.split(_CHUNK), strict=True):  # floats take four times the memory
         into.copy_(draw(chunk.float().div_(255), generator=generator).mul_(255))
     return drawn

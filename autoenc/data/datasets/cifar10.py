@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from autoenc.data.datasets.local_files import verified_files
-from autoenc.data.datasets.memory import require_memory
+from autoenc.data.datasets.memory import images_held, require_memory
 from autoenc.data.datasets.published_sets import (
     Archive,
     PublishedFile,
@@ -17,7 +17,7 @@ from autoenc.data.datasets.published_sets import (
     checked_labels,
     read_content,
 )
-from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, images_held, make_splits
+from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, make_splits
 
 RECORD = 1 + 3 * 32 * 32  # bytes: a label, then the pixels, channel by channel
 

@@ -72,8 +72,13 @@ def cached(
         logger.info("the decoded pictures are kept in %s for the next start", place)
         return _stored(place)
     except OSError as error:
-        problem = f"{place} cannot be written: {brief_reason(error)}; data_dir says where it is"
-        raise ConfigError("dataset.cache", problem, value=True) from error
+        raise not_written(place, error) from error
+
+
+def not_written(place: Path, error: OSError) -> ConfigError:
+    """An error about files in `place`."""
+    problem = f"{place} cannot be written: {brief_reason(error)}; data_dir says where it is"
+    return ConfigError("dataset.cache", problem, value=True)
 
 
 def _digest(pictures: Mapping[str, Sequence[Picture]], decoding: Decoding, *, threads: ThreadPoolExecutor) -> str:

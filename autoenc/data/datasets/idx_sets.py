@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from autoenc.data.datasets.local_files import verified_files
-from autoenc.data.datasets.memory import require_memory
+from autoenc.data.datasets.memory import images_held, require_memory
 from autoenc.data.datasets.published_sets import (
     Archive,
     DatasetError,
@@ -23,7 +23,7 @@ from autoenc.data.datasets.published_sets import (
     checked_labels,
     read_content,
 )
-from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, images_held, make_splits
+from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, make_splits
 
 EmnistSplit = Literal["balanced", "byclass", "bymerge", "digits", "letters", "mnist"]
 

@@ -17,7 +17,7 @@ import torch
 from annotated_types import Gt, Lt
 from torch import Tensor
 
-from autoenc.data.datasets.decoded_cache import cached
+from autoenc.data.datasets.decoded_cache import cached, not_written
 from autoenc.data.datasets.decoded_pictures import (
     THREADS,
     DecodedPictures,
@@ -29,7 +29,7 @@ from autoenc.data.datasets.decoded_pictures import (
 from autoenc.data.datasets.file_kinds import file_kind
 from autoenc.data.datasets.folder_layout import Picture, drawn, one_line, read_layout, refused
 from autoenc.data.datasets.image_files import MAX_PIXELS, Resize, count_pages
-from autoenc.data.datasets.memory import require_memory
+from autoenc.data.datasets.memory import copies_held, require_memory, usable_memory
 from autoenc.data.datasets.picture_facts import (
     PictureFacts,
     ignored_pages,
@@ -39,7 +39,7 @@ from autoenc.data.datasets.picture_facts import (
     white_problems,
 )
 from autoenc.data.datasets.split_remarks import split_sizes, warn_of_missing_classes
-from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, copies_held, make_splits
+from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, make_splits
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt
 
 logger = logging.getLogger("autoenc.data.datasets")
@@ -106,19 +106,25 @@ class ImageFolder(Dataset):
                 name: self._images(files, limit=self.test_limit if name == "test" else self.limit, threads=threads)
                 for name, files in layout.pools.items()
             }
-            decoded = self._decoded(pictures, folder=folder, data_dir=data_dir, threads=threads)
+            place = data_dir / "image_folder"
+            decoded = self._decoded(pictures, folder=folder, place=place, threads=threads)
         kept = {name: pool.kept(pictures[name]) for name, pool in decoded.pools.items()}
         changes = self._reported(decoded, pictures)
-        splits = make_splits(_pools(decoded, kept, class_names=layout.class_names), settings=self)
+        pools = _pools(decoded, kept, class_names=layout.class_names)
+        try:
+            splits = make_splits(pools, settings=self, folder=self._folder_of_copies(decoded, place=place))
+        except OSError as error:
+            raise not_written(place, error) from error
         warn_of_missing_classes(splits, folders=layout.folders)
-        return replace(splits, white=decoded.white, remarks=[*changes, split_sizes(splits, folders=layout.folders)])
+        origins = {name: f"folder {folder}" for name, folder in layout.folders.items()}
+        return replace(splits, white=decoded.white, remarks=[*changes, split_sizes(splits, origins=origins)])
 
     def _decoded(
         self,
         pictures: Mapping[str, Sequence[Picture]],
         *,
         folder: Path,
-        data_dir: Path,
+        place: Path,
         threads: ThreadPoolExecutor,
     ) -> DecodedPictures:
         count = sum(map(len, pictures.values()))
@@ -143,10 +149,14 @@ class ImageFolder(Dataset):
             return decode(pictures, decoding, into=images, folder=folder, threads=threads)
 
         if self.cache:
-            place = data_dir / "image_folder"
             return cached(pictures, decoding, folder=place, decode=fill, threads=threads)
         shape = (self.channels, *self.size)
         return fill({name: torch.empty((len(pool), *shape), dtype=torch.uint8) for name, pool in pictures.items()})
+
+    def _folder_of_copies(self, decoded: DecodedPictures, *, place: Path) -> Path | None:
+        """The folder for the images that are copied from a cache; None if memory suffices for them."""
+        copied = sum(pool.images.nbytes for pool in decoded.pools.values()) * (copies_held(self) - 1)
+        return place if self.cache and copied > usable_memory() else None
 
     def _images(self, files: list[Picture], *, limit: int | None, threads: ThreadPoolExecutor) -> list[Picture]:
         """The images to read from some files: each file or each of its pages, at most `limit`."""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import torch
 
 from autoenc.data.datasets.published_sets import DatasetError
+
+if TYPE_CHECKING:
+    from autoenc.data.datasets.splits import Dataset
 
 USABLE = 0.9  # the rest is for the model, and for files that are being read
 
@@ -16,10 +22,39 @@ def require_memory(needed: int, *, dataset: str, advice: str = "free some, or ch
     Raises:
         DatasetError: they are not; the message has the bytes needed and available, and the `advice`.
     """
-    usable = int(available_memory() * USABLE)
+    usable = usable_memory()
     if needed > usable:
-        problem = f"its images need {_readable(needed)} of memory, and {_readable(usable)} are available; {advice}"
+        problem = f"its images need {byte_count(needed)} of memory, and {byte_count(usable)} are available; {advice}"
         raise DatasetError(dataset, problem)
+
+
+def copies_held(settings: Dataset) -> int:
+    """How many copies of a set are in memory, at most, during `make_splits`."""
+    return 1 + (settings.validation_fraction > 0) + (settings.binarization != "none")
+
+
+def images_held(*, train: int, test: int, settings: Dataset) -> int:
+    """How many images are in memory, at most, while pools of these sizes are read and split."""
+    splitting = 0
+    for count, limit in ((train, settings.limit), (test, settings.test_limit)):
+        used = count if limit is None else min(count, limit)
+        whole = count if used < count else 0  # stays in memory during `make_splits`
+        splitting += whole + used * copies_held(settings)
+    reading = 2 * (train + test)  # the file's content, and its tensor
+    return max(reading, splitting)
+
+
+def usable_memory() -> int:
+    """The bytes of memory that images may take."""
+    return int(available_memory() * USABLE)
+
+
+def fits_onto(device: torch.device, size: int) -> bool:
+    """Whether images of `size` bytes fit into the memory of a device, next to a model."""
+    if device.type == "cpu":
+        return True  # where they are
+    free = torch.cuda.mem_get_info(device)[0] * USABLE if device.type == "cuda" else usable_memory()
+    return size <= free
 
 
 def available_memory(*, groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
@@ -62,5 +97,6 @@ def _left_in(group: Path, limit_file: str, usage_file: str, cache_line: str) -> 
         return  # there is no such group
 
 
-def _readable(count: int) -> str:
+def byte_count(count: int) -> str:
+    """A number of bytes, as a text."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -1,4 +1,4 @@
-"""Lines about the splits of a folder of pictures, for the log."""
+"""Lines about the splits of a data set, for the log."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ PURPOSES = {"train": "training", "validation": "validation", "test": "the test"}
 logger = logging.getLogger("autoenc.data.datasets")
 
 
-def split_sizes(splits: Splits, *, folders: Mapping[str, str]) -> str:
-    """The size of each split, where it is from, and the names of the classes. `folders` are those of the splits."""
-    origins = {"validation": " (drawn)", "test": " (drawn)"} | {name: f" (folder {at})" for name, at in folders.items()}
-    parts = {name: getattr(splits, name) for name in SPLITS}
-    sizes = ", ".join(f"{name} {len(split):,}{origins.get(name, '')}" for name, split in parts.items() if len(split))
-    names = splits.class_names
+def split_sizes(splits: Splits, *, origins: Mapping[str, str]) -> str:
+    """The size of each split, where it is from if it was not drawn, and the names of the classes."""
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    known = {"validation": "drawn", "test": "drawn"} | dict(origins)
+    texts = [
+        f"{name} {len(split):,}" + (f" ({known[name]})" if name in known else "")
+        for name, split in parts.items()
+        if len(split)
+    ]
+    sizes, names = ", ".join(texts), splits.class_names
     if names == (CLASSLESS,):
         return f"images: {sizes}; no classes"
     return f"images: {sizes}; {'1 class' if len(names) == 1 else f'{len(names):,} classes'}: {some(names)}"

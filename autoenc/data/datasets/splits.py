@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,11 +12,15 @@ from torch import Tensor
 
 from autoenc.data.datasets.binarization import Binarization, frozen
 from autoenc.data.datasets.digests import count_duplicates, image_hashes, ordered_digest, unordered_digest
+from autoenc.data.datasets.mapped_files import gathered
+from autoenc.data.datasets.memory import byte_count, fits_onto
 from autoenc.registry import Choice
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveInt, ProperFraction
 
 SPLITS = ("train", "validation", "test")
+
+logger = logging.getLogger("autoenc.data.datasets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,7 @@ class Dataset(Choice):
 class Split:
     """Images with their labels: contiguous uint8 (N, C, H, W) from 0 to 255, and int64 (N,).
 
+    The images may be mapped from a file, which may be larger than memory. They must not be written to.
     `names` are those of the image files, if each image is a file. `indices`, int64 (N,), are the positions of the
     images in the published file, or in the sorted list of the pictures read for training or for the test. By default
     the images are the whole file, in its order. Labels and indices stay on the CPU.
@@ -76,10 +82,11 @@ class Split:
         _, channels, height, width = self.images.shape
         return channels, height, width
 
-    def take(self, indices: Tensor) -> Split:
-        """The images at `indices` (K,), in that order, copied."""
+    def take(self, indices: Tensor, *, folder: Path | None = None) -> Split:
+        """The images at `indices` (K,), in that order, copied into memory, or into a temporary file in `folder`."""
         names = None if self.names is None else tuple(self.names[index] for index in indices.tolist())
-        return Split(self.images[indices], self.labels[indices], names, self.indices[indices])
+        images = self.images[indices] if folder is None else gathered(self.images, indices, folder=folder)
+        return Split(images, self.labels[indices], names, self.indices[indices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +94,8 @@ class Pools:
     """A dataset as it is published: images for training, images for the test, and perhaps images for validation.
 
     `files`, int64 (N,), numbers the files of the images for training, from 0, if several images may be from one file.
-    The draw of the validation split keeps these together.
+    The draw of the validation split keeps these together. `rows` are the positions of the images used of a pool, in
+    rising order, if not all are; one pool may be both `train` and `test` then.
     """
 
     train: Split
@@ -95,6 +103,7 @@ class Pools:
     class_names: tuple[str, ...]
     validation: Split | None = None
     files: Tensor | None = None
+    rows: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,44 +137,46 @@ class Splits:
         return self.train.image_shape
 
     def to(self, device: torch.device) -> Splits:
-        """The same splits with their images on a device; labels stay on the CPU."""
-        moved = {name: getattr(self, name).to(device) for name in SPLITS}
+        """The same splits with their images on a device, if they fit there; labels stay on the CPU."""
         drawn_from = self.train_probabilities
+        size = sum(getattr(self, name).images.nbytes for name in SPLITS)
+        size += 0 if drawn_from is None else drawn_from.nbytes
+        if not fits_onto(device, size):
+            logger.info("the images (%s) do not fit onto %s: each batch is moved there", byte_count(size), device)
+            return self
+        moved = {name: getattr(self, name).to(device) for name in SPLITS}
         return replace(self, **moved, train_probabilities=None if drawn_from is None else drawn_from.to(device))
 
 
-def make_splits(pools: Pools, *, settings: Dataset) -> Splits:
+def make_splits(pools: Pools, *, settings: Dataset, folder: Path | None = None) -> Splits:
     """Three splits, each in the order of the published files.
+
+    Images that have to be copied are copied into memory, or into temporary files in `folder`.
 
     Raises:
         ConfigError: `validation_fraction` leaves no image for training or none for validation.
+        OSError: a temporary file cannot be written.
     """
-    train, validation = _first(pools.train, limit=settings.limit), pools.validation
+
+    def rows_of(name: str, pool: Split, *, limit: int | None) -> Tensor:
+        return pools.rows.get(name, torch.arange(len(pool)))[:limit]
+
+    def chosen(pool: Split, rows: Tensor) -> Split:
+        return pool if len(rows) == len(pool) else pool.take(rows, folder=folder)
+
+    train_rows, validation = rows_of("train", pools.train, limit=settings.limit), pools.validation
     if validation is None:
-        train, validation = _divided(train, files=pools.files, settings=settings)
+        validation = pools.train
+        train_rows, validation_rows = _divided(train_rows, files=pools.files, settings=settings)
+    else:
+        validation_rows = rows_of("validation", validation, limit=settings.limit)
     splits = Splits(
-        train=train,
-        validation=_first(validation, limit=settings.limit),
-        test=_first(pools.test, limit=settings.test_limit),
+        train=chosen(pools.train, train_rows),
+        validation=chosen(validation, validation_rows),
+        test=chosen(pools.test, rows_of("test", pools.test, limit=settings.test_limit)),
         class_names=pools.class_names,
     )
-    return _identified(splits, settings=settings)
-
-
-def copies_held(settings: Dataset) -> int:
-    """How many copies of a set are in memory, at most, during `make_splits`."""
-    return 1 + (settings.validation_fraction > 0) + (settings.binarization != "none")
-
-
-def images_held(*, train: int, test: int, settings: Dataset) -> int:
-    """How many images are in memory, at most, while pools of these sizes are read and split."""
-    splitting = 0
-    for count, limit in ((train, settings.limit), (test, settings.test_limit)):
-        used = count if limit is None else min(count, limit)
-        whole = count if used < count else 0  # stays in memory during `make_splits`
-        splitting += whole + used * copies_held(settings)
-    reading = 2 * (train + test)  # the file's content, and its tensor
-    return max(reading, splitting)
+    return _identified(splits, settings=settings, folder=folder)
 
 
 def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:
@@ -185,17 +196,12 @@ def shown_indices(labels: Tensor, *, count: int = 10) -> Tensor:
     return torch.tensor([*firsts, *others][:count], dtype=torch.int64)
 
 
-def _first(pool: Split, *, limit: int | None) -> Split:
-    # Copied, because a view would keep the whole pool in memory.
-    return pool if limit is None or limit >= len(pool) else pool.take(torch.arange(limit))
-
-
-def _identified(splits: Splits, *, settings: Dataset) -> Splits:
+def _identified(splits: Splits, *, settings: Dataset, folder: Path | None) -> Splits:
     """The splits, binarized if the settings say so, with their digests and the counts of their duplicates."""
     published = {name: image_hashes(getattr(splits, name).images) for name in SPLITS}
     used = published
     if settings.binarization != "none":
-        splits = _binarized(splits, settings=settings)
+        splits = _binarized(splits, settings=settings, folder=folder)
         used = {name: image_hashes(getattr(splits, name).images) for name in SPLITS}
     if splits.train_probabilities is not None:
         used["train"] = published["train"]
@@ -204,20 +210,19 @@ def _identified(splits: Splits, *, settings: Dataset) -> Splits:
     return replace(splits, digests=digests, duplicates=count_duplicates(published))
 
 
-def _divided(pool: Split, *, files: Tensor | None, settings: Dataset) -> tuple[Split, Split]:
-    """The training and the validation split. Images of one file go to the same split."""
-    of_file = torch.arange(len(pool)) if files is None else files[: len(pool)]
+def _divided(rows: Tensor, *, files: Tensor | None, settings: Dataset) -> tuple[Tensor, Tensor]:
+    """The rows for training and for validation. Images of one file go to the same split."""
+    of_file = torch.arange(len(rows)) if files is None else files[rows]
     names, size = "images" if files is None else "files", int(of_file.max()) + 1
     count = _validation_count(size, names=names, fraction=settings.validation_fraction)
     generator = torch.Generator().manual_seed(derived_seed(settings.split_seed, "validation split"))
     held_out = torch.isin(of_file, torch.randperm(size, generator=generator)[:count])
-    # Without a validation split nothing is copied.
-    return pool.take((~held_out).nonzero()[:, 0]) if count else pool, pool.take(held_out.nonzero()[:, 0])
+    return rows[~held_out], rows[held_out]
 
 
-def _binarized(splits: Splits, *, settings: Dataset) -> Splits:
+def _binarized(splits: Splits, *, settings: Dataset, folder: Path | None) -> Splits:
     def drawn(split: Split, name: str) -> Split:
-        return replace(split, images=frozen(split.images, seed=settings.split_seed, split=name))
+        return replace(split, images=frozen(split.images, seed=settings.split_seed, split=name, folder=folder))
 
     return replace(
         splits,

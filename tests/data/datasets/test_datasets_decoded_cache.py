@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from autoenc.data.datasets import DATASETS, Splits, image_folder, memory
+from autoenc.data.datasets import DATASETS, Splits, image_folder, mapped_files, memory
 from autoenc.data.datasets.decoded_pictures import decode
 from autoenc.settings import ConfigError
 from tests.data.datasets.conftest import not_writable
@@ -321,3 +321,36 @@ def test_pictures_larger_than_memory_are_read_with_a_cache(
     splits = build(pictures, tmp_path / "data")
     assert splits.digests == expected.digests
     assert torch.equal(splits.test.images, expected.test.images)
+
+
+@pytest.mark.parametrize("changes", [{}, {"binarization": "dynamic"}, {"limit": 5}], ids=str)
+def test_copies_that_do_not_fit_into_memory_are_in_temporary_files(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    expected = build(pictures, tmp_path / "data", cache=False, **changes)
+    monkeypatch.setattr(memory, "available_memory", lambda: 100)
+    folders: list[Path] = []
+    copy = mapped_files.temporary_images
+
+    def recorded(shape: tuple[int, ...], *, folder: Path) -> torch.Tensor:
+        folders.append(folder)
+        return copy(shape, folder=folder)
+
+    monkeypatch.setattr(mapped_files, "temporary_images", recorded)
+    assert facts(build(pictures, tmp_path / "data", **changes)) == facts(expected)
+    assert set(folders) == {tmp_path / "data" / "image_folder"}
+    assert len(caches(tmp_path / "data")) == 1
+
+
+def test_a_full_disk_while_images_are_copied_is_one_line(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(pictures, tmp_path)
+    monkeypatch.setattr(memory, "available_memory", lambda: 100)
+
+    def fail(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", fail)
+    with pytest.raises(ConfigError, match=rf"^dataset.cache=true: {tmp_path}/image_folder cannot be written: No space"):
+        build(pictures, tmp_path)

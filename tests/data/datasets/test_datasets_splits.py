@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from autoenc.data.datasets import Dataset, Split, Splits, shown_indices
-from autoenc.data.datasets.splits import Pools, images_held, make_splits
+from autoenc.data.datasets.memory import images_held
+from autoenc.data.datasets.splits import Pools, make_splits
 from autoenc.settings import ConfigError
 
 
