@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 LOCK_NAME = ".lock"
 
 logger = logging.getLogger("autoenc.data.datasets")
@@ -24,6 +22,8 @@ def locked_folder(folder: Path, *, task: str) -> Iterator[None]:
     Raises:
         OSError: the folder cannot be written to.
     """
+    from filelock import FileLock, Timeout  # slow, and seldom needed
+
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK_NAME)
