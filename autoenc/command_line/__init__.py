@@ -29,6 +29,8 @@ def restored_process() -> Iterator[None]:
     """Restore the logging and the Hydra of the process afterwards: neither belongs to a run that has ended."""
     from hydra.core.global_hydra import GlobalHydra
 
+    from autoenc.command_line.hydra_internals import restore_resolvers
+
     root, ours, hydra = logging.getLogger(), logging.getLogger("autoenc"), GlobalHydra.instance()
     handlers, levels, composing = list(root.handlers), (root.level, ours.level), hydra.hydra
     try:
@@ -40,3 +42,4 @@ def restored_process() -> Iterator[None]:
         root.handlers[:] = handlers
         root.level, ours.level = levels
         hydra.hydra = composing
+        restore_resolvers()

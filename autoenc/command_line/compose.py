@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted
+from autoenc.command_line.config_errors import explained, refuse_packages, refuse_untrusted, unresolved
 from autoenc.command_line.hydra_internals import forget_stored_config, initialize, register_resolver
 from autoenc.command_line.text_values import TEXT_KEYS, with_text
 from autoenc.command_line.yaml_comments import Comments, read_comments
@@ -139,6 +139,7 @@ class Composer:
         job = self._explaining(lambda kept: self._loader.load_sweep_config(config, kept), overrides)
         with open_dict(job):
             job.hydra.job.id, job.hydra.job.num = str(number), number
+        job.sweep.name, job.hydra.sweep.dir = config.sweep.name, config.hydra.sweep.dir  # the same for all jobs
         return job
 
     def parsed(self, overrides: Sequence[str]) -> list[Override]:
@@ -187,6 +188,8 @@ class Composer:
             config = compose(list(overrides))
         except (ValueError, HydraException, OmegaConfBaseException) as error:
             raise explained(error, overrides=overrides, compose=compose, known=self) from error
+        except KeyError as error:  # Hydra looks these variables up while it composes
+            raise ConfigError("hydra.job.env_copy", f"there is no environment variable {error}") from None
         refuse_untrusted(config)
         return config
 
@@ -231,15 +234,8 @@ class Composer:
 
 
 def task_values(config: DictConfig) -> dict[str, Any]:
-    """The config of the run, without the command's keys, resolved to plain values.
-
-    Raises:
-        ConfigError: an interpolation leads nowhere, or a mandatory value is missing.
-    """
-    try:
-        return plain(OmegaConf.masked_copy(config, [str(key) for key in config if key not in COMMAND_KEYS]))
-    except OmegaConfBaseException as error:
-        raise ConfigError(error.full_key or "config", (error.msg or str(error)).splitlines()[0]) from None
+    """The config of the run, without the command's keys, resolved to plain values. Raises as `plain` does."""
+    return plain(config, without=COMMAND_KEYS)
 
 
 def usual_settings(group: str, choice: str) -> dict[str, Any]:
@@ -250,11 +246,22 @@ def usual_settings(group: str, choice: str) -> dict[str, Any]:
     return {}
 
 
-def plain(node: DictConfig) -> dict[str, Any]:
-    """A node of a config, resolved to plain values."""
-    values = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+def plain(node: DictConfig, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """A node of a config, resolved to plain values; its interpolations may refer to the whole config.
+
+    Raises:
+        ConfigError: an interpolation leads nowhere, or a mandatory value is missing.
+    """
+    try:
+        values = {str(key): node[key] for key in node if key not in without}
+        return {
+            key: OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+            if OmegaConf.is_config(value)
+            else value
+            for key, value in values.items()
+        }
+    except OmegaConfBaseException as error:
+        raise unresolved(error) from None
 
 
 def node_settings(config: DictConfig, key: str, settings: type[SettingsType]) -> SettingsType:
@@ -280,7 +287,8 @@ def _folder(override: str, *, key: str) -> Path | None:
     if parsed.is_sweep_override():
         problem = f"one folder at a time{_comma_hint(parsed)}"
         raise ConfigError(key, problem, value=override.partition("=")[2])
-    folder = OmegaConf.create({key: parsed.value()})[key]  # without the backslashes of a `${` that is a name's part
+    # Without the backslashes of a `${` that is a part of the name.
+    folder = plain(OmegaConf.create({key: parsed.value()}))[key]
     if folder == "":
         raise ConfigError(key, "it names no folder", value="")
     return None if folder is None else Path(str(folder)).expanduser()

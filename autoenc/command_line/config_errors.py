@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -59,6 +60,26 @@ def explained(error: Exception, *, overrides: Sequence[str], compose: Compose, k
     return error
 
 
+_NO_VALUE = {
+    "hydra.runtime.output_dir": "the folder is made after the settings have been checked",
+    "hydra.job.num": "only the jobs of a sweep (--multirun) have a number",
+    "hydra.job.id": "only the jobs of a sweep (--multirun) have an id",
+}
+"""Why a value of Hydra is missing."""
+
+
+def unresolved(error: OmegaConfBaseException) -> ConfigError:
+    """OmegaConf's error about a value that is missing, or an interpolation that leads nowhere."""
+    problem = (error.msg or str(error)).splitlines()[0]
+    problem = re.sub(r"^\w+ (raised )?while resolving interpolation: ", "", problem).strip('"')
+    key = problem.removeprefix("Missing mandatory value: ")
+    if key in _NO_VALUE:
+        problem = f"{key} has no value here: {_NO_VALUE[key]}"
+    elif problem.startswith("maximum recursion depth exceeded"):
+        problem = "it refers to itself"
+    return ConfigError(error.full_key or "config", problem)
+
+
 def unknown_option(option: str, *, known: KnownWords) -> ConfigError:
     """The error about an option that Hydra does not have, such as `--epochs` for `training.epochs`."""
     name = option.partition("=")[0].lstrip("-")
@@ -76,6 +97,10 @@ def _unreadable_override(error: OverrideParseException, *, known: KnownWords) ->
     if first.startswith("LexerNoViableAltException"):
         problem = "a text with special characters needs quotes that the shell keeps"
         return ConfigError(key, f"{problem}: {key}={as_value(value)}", value=value)
+    if value.count("${") > 1:
+        in_quotes = shlex.quote(f'"{value}"')
+        problem = "an interpolation inside another needs quotes that the shell keeps"
+        return ConfigError(key, f"{problem}: {key}={in_quotes}", value=value)
     reason = others[0] if first.startswith("Error parsing override") else first
     return ConfigError(key, f"Hydra cannot read it: {reason}", value=value)
 
@@ -140,7 +165,8 @@ def _no_such_key(name: str, *, parent: str, node: DictConfig, compose: Compose, 
     label = _labelled(parent, node)
     if not keys:
         having = others or [choice for choice, other in nodes.items() if len(other) > 1]
-        return f"{label} has no settings; choose one of {group}={'|'.join(having)}"
+        hint = f"; choose one of {group}={'|'.join(having)}" if having else ""
+        return f"{label} has no settings{hint}"
     hint = f" (it is one of {group}={'|'.join(others)})" if others else nearest(name, keys, others=known.keys())
     return f"{label} has no such key{hint}; the keys are {listed(keys)}"
 
@@ -156,8 +182,10 @@ def refuse_untrusted(config: DictConfig) -> None:
     refuse_code(OmegaConf.to_container(config.hydra, resolve=False), path="hydra")
     if config.hydra.callbacks:
         raise ConfigError("hydra.callbacks", "autoenc runs no callbacks")
-    if config.hydra.job.env_set:
-        raise ConfigError("hydra.job.env_set", "a config may not change the environment; set variables in the shell")
+    for key in ("env_copy", "env_set"):  # Hydra puts the variables of the first into the second
+        if config.hydra.job[key]:
+            problem = "a config may not change the environment; set variables in the shell"
+            raise ConfigError(f"hydra.job.{key}", problem)
 
 
 def refuse_code(node: Any, *, path: str) -> None:

@@ -6,9 +6,10 @@ import json
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from autoenc.command_line.compose import Composer
 from autoenc.settings import flattened
@@ -58,7 +59,7 @@ def help_text(composer: Composer) -> str:
     lines += ["", "Settings (KEY=VALUE), with the values of this command"]
     for group in groups:
         lines += _group(group, composer, config, width=width)
-    others = {str(key): _plain(node) for key, node in config.items() if key != "hydra" and key not in groups}
+    others = {str(key): _value(config, key) for key in config if key != "hydra" and key not in groups}
     lines += ["", *_settings(others, composer.comments("config").keys, width=width)]
     return "\n".join([*lines, CLOSING])
 
@@ -69,7 +70,7 @@ def _preset(group: str, composer: Composer, config: DictConfig, *, width: int) -
     if choice is None:
         return
     yield from _wrapped(composer.comments(f"{group}/{choice}").head, start=f"{group}={choice}: ", width=width)
-    for key, values in (_plain(config.hydra.sweeper, resolve=False).get("params") or {}).items():
+    for key, values in (_as_written(config.hydra.sweeper).get("params") or {}).items():
         yield from _wrapped(str(values), start=f"Varies {key}: ", width=width)
     yield ""
 
@@ -84,16 +85,22 @@ def _group(group: str, composer: Composer, config: DictConfig, *, width: int) ->
     comments = composer.comments(f"{group}/{choice}")
     yield ""
     yield from _wrapped(comments.head, start=f"{group}={choice}: ", width=width)
-    values = {
-        f"{path}.{key}": value
-        for key, value in _plain(node, resolve=not path.startswith("hydra.")).items()
-        if key != "name"
-    }
+    values = _as_written(node) if path.startswith("hydra.") else {str(key): _value(node, key) for key in node}
+    values = {f"{path}.{key}": value for key, value in values.items() if key != "name"}
     yield from _settings(values, {f"{path}.{key}": meaning for key, meaning in comments.keys.items()}, width=width)
 
 
-def _plain(node: Any, *, resolve: bool = True) -> Any:
-    return OmegaConf.to_container(node, resolve=resolve) if OmegaConf.is_config(node) else node
+def _value(node: DictConfig, key: Any) -> Any:
+    """The value of a key; as it is written if it is not known without a run, such as the number of a sweep's job."""
+    try:
+        value = node[key]
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except OmegaConfBaseException:
+        return _as_written(node)[key]
+
+
+def _as_written(node: DictConfig) -> dict[str, Any]:
+    return cast("dict[str, Any]", OmegaConf.to_container(node))
 
 
 def _settings(values: Mapping[str, Any], meanings: Mapping[str, str], *, width: int) -> Iterator[str]:

@@ -12,8 +12,8 @@ from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.utils import env_override
-from omegaconf import OmegaConf
+from hydra.core.utils import env_override, setup_globals
+from omegaconf import DictConfig, OmegaConf
 
 from autoenc import __version__
 from autoenc.settings import ConfigError
@@ -52,7 +52,26 @@ def initialize(config_path: str) -> ConfigLoader:
     # Hydra 1.3 warns if it is not told whose defaults to use. Hydra 1.4 warns if it is.
     version: dict[str, Any] = {"version_base": "1.3"} if _IS_1_3 else {}
     initialize_config_dir(config_path, job_name="train", **version)
+    register_resolver("hydra", _value_of_hydra)
     return GlobalHydra.instance().config_loader()
+
+
+def _value_of_hydra(path: str, *, _root_: DictConfig) -> Any:
+    """The value of `${hydra:path}`: from the node `hydra` of the config in which it stands.
+
+    Hydra's own resolver reads the config of the program that it runs. Here each job of a sweep has a config, and a
+    notebook trains several runs.
+    """
+    unknown = object()
+    value = OmegaConf.select(_root_, f"hydra.{path}", default=unknown, throw_on_missing=True)
+    if value is unknown:
+        raise ValueError(f"Hydra's config has no key hydra.{path}")
+    return value
+
+
+def restore_resolvers() -> None:
+    """Let `${hydra:...}` mean again what it means in a program that `hydra.main` runs."""
+    setup_globals()
 
 
 def show_text(flags: argparse.Namespace, *, config_path: str) -> None:
@@ -66,7 +85,7 @@ def show_text(flags: argparse.Namespace, *, config_path: str) -> None:
         _run_hydra(flags, get_args_parser(), lambda _: None, config_path=config_path, config_name="config")
 
 
-def register_resolver(name: str, resolver: Callable[[], str]) -> None:
+def register_resolver(name: str, resolver: Callable[..., Any]) -> None:
     """Define the value of `${name:}` in a config. OmegaConf 2.4, which Hydra 1.4 needs, has renamed the method."""
     register: Any = OmegaConf.register_new_resolver if _IS_1_3 else OmegaConf.register_resolver
     register(name, resolver, replace=True)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from autoenc.command_line.compose import plain
@@ -47,7 +46,7 @@ def _claim_folder(config: DictConfig) -> tuple[Path, list[Path]]:
     If its name is made from the time (`${now:...}`) and taken, the time is looked up again until the name is free.
     """
     deadline = time.monotonic() + LONGEST_TICK
-    while (made := _claim(path := Path(str(config.hydra.run.dir)))) is None:
+    while (made := _claim(path := Path(str(plain(config.hydra.run)["dir"])))) is None:
         if time.monotonic() > deadline or "${now:" not in OmegaConf.to_yaml(config.hydra.run):
             problem = "the folder exists and is not empty; choose another, or continue an interrupted run with resume="
             raise ConfigError("hydra.run.dir", problem, value=str(path))
@@ -77,7 +76,6 @@ def open_log(config: DictConfig, folder: Path) -> None:
     """Log to the terminal and into the run's folder, as `hydra.job_logging` says."""
     with open_dict(config.hydra.runtime):
         config.hydra.runtime.output_dir = str(folder)
-    HydraConfig.instance().set_config(config)  # for `${hydra:...}`
     configure_logging(config, node="job_logging")
 
 

@@ -32,6 +32,7 @@ states:
                it is running, and the training is over
   finished     trained and tested; scripts/compare.py compares it
   failed       with the kind of error and its message; train.log has the details
+  diverged     its loss or gradient was no longer finite
   interrupted  it was stopped and has saved everything; `train.py resume=FOLDER` continues it
   dead         its folder says that it is running, but its process is gone; it can be continued in the same way
   waiting      a job of a sweep that has not started

@@ -62,8 +62,7 @@ def sweep(composer: Composer, config: DictConfig) -> int:
         compared = _compare(plan.folder.path, driver.source)
     log.info("The sweep is in %s", shown_path(plan.folder.path))
     folders = list(dict.fromkeys([*driver.source.over_before(), *driver.asked_for]))
-    all_finished = _check_finished(folders)
-    return 0 if all_finished and compared else 1
+    return 0 if _succeeded(folders, driver.source) and compared else 1
 
 
 def preview(flags: argparse.Namespace, composer: Composer) -> str:
@@ -163,10 +162,18 @@ def _compare(folder: Path, source: Source) -> bool:
     return True
 
 
-def _check_finished(folders: Sequence[Path]) -> bool:
-    failed = [folder for folder in folders if RunDirectory(folder).status().get("state") != "finished"]
+def _succeeded(folders: Sequence[Path], source: Source) -> bool:
+    """Whether all jobs have finished, or, in a search, some and the others diverged. If not, say so in a line."""
+    unfinished = [folder for folder in folders if RunDirectory(folder).state != "finished"]
+    diverged = [folder for folder in unfinished if RunDirectory(folder).diverged]
+    failed = [folder for folder in unfinished if not (source.may_diverge and folder in diverged)]
     if failed:
         names = ", ".join(shown_path(folder) for folder in failed[:MOST_NAMED])
         more = ", ..." if len(failed) > MOST_NAMED else ""
-        sys.stderr.write(f"error: {len(failed)} of {len(folders)} jobs did not finish: {names}{more}\n")
+        how = f" ({len(diverged)} diverged)" if diverged and not source.may_diverge else ""
+        sys.stderr.write(f"error: {len(failed)} of {len(folders)} jobs did not finish{how}: {names}{more}\n")
+    elif folders and len(diverged) == len(folders):
+        reason = RunDirectory(diverged[0]).status()["error"]["message"]
+        sys.stderr.write(f"error: all {len(folders)} trials diverged; the first: {in_one_line(ValueError(reason))}\n")
+        return False
     return not failed

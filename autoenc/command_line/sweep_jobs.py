@@ -210,7 +210,8 @@ def _sweep_folder(config: DictConfig) -> Path:
     name = Path(str(config.sweep.name))
     if name.is_absolute() or ".." in name.parts or name == Path() or not str(name).isprintable():
         raise ConfigError("sweep.name", "it must be a name below outputs/sweeps", value=str(config.sweep.name))
-    if config.hydra.sweep.subdir:
+    written = cast("dict[str, Any]", OmegaConf.to_container(config.hydra.sweep, resolve=False))
+    if written["subdir"]:
         problem = "a sweep names the folders of its jobs itself, by what varies"
-        raise ConfigError("hydra.sweep.subdir", problem, value=config.hydra.sweep.subdir)
-    return Path(str(config.hydra.sweep.dir)).absolute()
+        raise ConfigError("hydra.sweep.subdir", problem, value=written["subdir"])
+    return Path(str(plain(config.hydra.sweep)["dir"])).absolute()

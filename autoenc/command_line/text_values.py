@@ -25,7 +25,9 @@ def with_text(override: str) -> str:
     key, _, value = override.partition("=")
     if not value or key.lstrip("+") not in TEXT_KEYS or _is_read_as_text(value):
         return override
-    texts = [text if _is_read_as_text(text) else quoted(text) for text in value.split(",")]
+    # An interpolation inside another, which Hydra reads only in quotes, may have commas.
+    given = [value] if value.count("${") > 1 else value.split(",")
+    texts = [text if _is_read_as_text(text) else quoted(text) for text in given]
     return f"{key}={','.join(texts)}"
 
 

@@ -145,7 +145,9 @@ def _show(flags: argparse.Namespace, composer: Composer) -> None:
         sys.stdout.write(preview(flags, composer))
     else:
         if flags.cfg:
-            composer.compose(multirun=False)  # reports a mistake in our words
+            config = composer.compose(multirun=False)  # reports a mistake in our words
+            if flags.resolve:
+                task_values(config)  # and so does this
             flags.overrides, flags.config_name = composer.overrides, composer.config_name
         flags.config_path, flags.config_dir = composer.config_path, None  # which `register_configs` has added
         show_text(flags, config_path=composer.config_path)

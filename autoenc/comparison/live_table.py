@@ -21,6 +21,7 @@ from autoenc.runs import RecordState, RunRecord, moment, printable
 STYLES: dict[RecordState, str] = {
     "running": "cyan",
     "failed": "bold red",
+    "diverged": "red",
     "dead": "red",
     "unreadable": "magenta",
     "interrupted": "yellow",
@@ -30,7 +31,7 @@ STYLES: dict[RecordState, str] = {
 """The style of each state; if there is no room for all runs, the first states are shown."""
 PHASES = {"evaluating": "evaluating", "drawing": "drawing pictures"}
 """The states that are shown of a running run after its training."""
-ENDED: frozenset[RecordState] = frozenset({"failed", "dead", "unreadable", "interrupted", "finished"})
+ENDED: frozenset[RecordState] = frozenset({"failed", "diverged", "dead", "unreadable", "interrupted", "finished"})
 OTHER_LINES = 7
 """Lines of a terminal that are not rows: heading, caption, and the cursor's line."""
 SHORTEST_NAME, LONGEST_NAME, LONGEST_NOTE = 12, 100, 300

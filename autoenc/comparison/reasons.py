@@ -15,6 +15,7 @@ def why_unranked(record: RunRecord, metric: str | None) -> str:
 _REASONS = {
     "running": "still running",
     "failed": "failed, and its folder does not say why",
+    "diverged": "its loss or gradient was not finite",
     "interrupted": "interrupted; resume= continues it",
     "dead": "its process exited without recording why",
     "waiting": "not started",
@@ -24,7 +25,8 @@ _REASONS = {
 
 def reasons(record: RunRecord) -> list[str]:
     """Why a run has not finished, and which of its files could not be read."""
-    error = ": ".join(part for part in (record.error_kind, record.error_message) if part)
+    kind = None if record.state == "diverged" else record.error_kind  # which the state says
+    error = ": ".join(part for part in (kind, record.error_message) if part)
     found = [*([error] if error else []), *record.problems]
     return found if found or record.finished else [_REASONS[record.state]]
 

@@ -106,6 +106,11 @@ class RunDirectory:
         state: State | None = self.status().get("state")
         return state
 
+    @property
+    def diverged(self) -> bool:
+        """Whether `status.json` records that the run failed because a loss or gradient was not finite."""
+        return self.state == "failed" and (self.status().get("error") or {}).get("kind") == "not_finite"
+
     def set_state(self, state: State, *, phase: Phase | None = None, error: Mapping[str, str] | None = None) -> None:
         """Record the state of the run, of this process; `error` has a `kind` and a `message`."""
         import psutil

@@ -10,7 +10,8 @@ The trust model: a folder may come from anyone, and other modules trust the valu
 - Text is made printable once, here: keys, values, names and labels. No terminal escape or line break passes. HTML is
   escaped by the template of a page.
 - Only `RunDirectory.config` and `.tracker` return text exactly as written, because a run is started from it.
-- A run that is recorded as running counts as dead if its process is gone.
+- A run that is recorded as running counts as dead if its process is gone, and one that failed as diverged if its loss
+  was not finite.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def record_of(contents: Contents, found: Stamps, *, path: str, problem: str | No
     config, status, summary, environment = (contents.tables.get(name, {}) for name in FILES[:4])
     state, problems = _state(contents)
     problems += [problem] if problem else []
-    error = (status.get("error") if state in ("failed", "unreadable") else None) or {}
+    error = (status.get("error") if state in ("failed", "diverged", "unreadable") else None) or {}
     return RunRecord(
         path=Path(path),
         state=state,
@@ -158,8 +159,11 @@ def _state(contents: Contents) -> tuple[RecordState, list[str]]:
         return "unreadable", problems + unknown
     if state == "finished" and not (tables.get("config.yaml") and tables.get("summary.json")):
         return "unreadable", problems
-    gone = state == "running" and process_lives(tables["status.json"]) is False
-    return "dead" if gone else state, problems
+    if state == "running" and process_lives(tables["status.json"]) is False:
+        return "dead", problems
+    if state == "failed" and (tables["status.json"].get("error") or {}).get("kind") == "not_finite":
+        return "diverged", problems
+    return state, problems
 
 
 def _recorded_state(contents: Contents) -> State | None:

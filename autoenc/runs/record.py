@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 State = Literal["running", "finished", "failed", "interrupted"]
 """What a run writes into its `status.json`."""
-RecordState = Literal[State, "dead", "waiting", "unreadable"]
-"""`dead`: the run is recorded as running, but its process is gone. `waiting`: a job of a sweep that has not started.
-`unreadable`: `problems` says why."""
+RecordState = Literal[State, "diverged", "dead", "waiting", "unreadable"]
+"""`diverged`: the run is recorded as failed, because a loss or gradient was not finite. `dead`: it is recorded as
+running, but its process is gone. `waiting`: a job of a sweep that has not started. `unreadable`: see `problems`."""
 Phase = Literal["training", "evaluating", "drawing"]
 """What a running run is doing, as in its `status.json`; it has no phase while it starts."""
 ErrorKind = Literal["raised", "not_finite", "out_of_memory", "killed", "timed_out"]
@@ -37,7 +37,7 @@ class RunRecord:
     """Short name next to other runs: for a job of a sweep the settings that vary, else `name`."""
     state: RecordState
     error_kind: str | None = None
-    """An `ErrorKind`, for a failed run."""
+    """An `ErrorKind`, for a run that failed or diverged."""
     error_message: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     """Nested plain values; empty if it cannot be read."""

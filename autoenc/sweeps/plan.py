@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from autoenc.runs import RunDirectory, moment
 from autoenc.settings import PositiveFloat
@@ -86,6 +86,9 @@ class Job:
 
 class Source(Protocol):
     """Proposes jobs, one at a time."""
+
+    may_diverge: ClassVar[bool] = False
+    """Whether a job that diverges is a result, and not a failure of the sweep."""
 
     def opening_words(self) -> Sequence[str]:
         """Lines for the log, before the first job."""

@@ -61,9 +61,11 @@ class SweepDisplay:
 
     def ended(self, job: Job) -> None:
         """Log a line if there is no table; log a failure always."""
-        status = RunDirectory(job.folder).status()
-        state, error = status.get("state"), status.get("error") or {}
-        if state == "failed":
+        run = RunDirectory(job.folder)
+        state, error = run.state, run.status().get("error") or {}
+        if run.diverged:
+            log.warning("%s: diverged: %s", job.folder.name, error.get("message"))
+        elif state == "failed":
             kind = str(error.get("kind")).replace("_", " ")
             log.error("%s: %s: %s", job.folder.name, kind, error.get("message"))
         elif not console.is_terminal:

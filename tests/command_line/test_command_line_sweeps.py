@@ -255,16 +255,45 @@ def test_a_launcher_or_a_search_that_is_refused_leaves_no_folder(
     assert not Path("outputs").exists()
 
 
-def test_a_search_answers_the_same_when_nothing_is_left_to_do(
+SEARCH = (*QUICK, "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2")
+
+
+def test_a_trial_that_diverges_is_a_result_of_a_search_and_is_not_run_again(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("optuna")
-    search = [*QUICK, "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "optimizer.learning_rate=choice(1e-3,1e30)"]
     for _ in range(2):
-        assert main(search) == 1
+        assert main([*SEARCH, "optimizer.learning_rate=choice(1e-3,1e30)"]) == 0
         said = capsys.readouterr()
-        assert said.err.startswith("error: 1 of 2 jobs did not finish: outputs/sweeps/s/")
+        assert said.err == ""
+        assert "1 of 2 trials diverged." in said.out
+        assert "Not ranked: 1 diverged" in said.out
         assert "By validation.loss, lower is better" in said.out  # what the search goes by
+    assert not (SWEEP / ".replaced").exists()
+
+
+def test_a_search_whose_trials_all_diverge_fails(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna")
+    assert main([*SEARCH, "optimizer.learning_rate=choice(1e30,1e31)"]) == 1
+    assert capsys.readouterr().err.startswith("error: all 2 trials diverged; the first: in epoch 1 ")
+
+
+def test_a_trial_that_fails_otherwise_fails_the_search(
+    elsewhere: Path, faulty: Installed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    fault = ["--config-dir", str(faulty.conf), "noise=faulty", "noise.fault=choice(none,raise)"]
+    assert main([*SEARCH, *fault, "hydra.sweeper.metric=mse", "optimizer.learning_rate=1e30"]) == 1
+    (raised,) = (folder for label, folder in jobs().items() if "raise" in label)
+    assert capsys.readouterr().err == f"error: 1 of 2 jobs did not finish: {raised}\n"
+
+
+def test_a_job_that_diverges_fails_a_sweep_that_is_no_search(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*QUICK, "optimizer.learning_rate=1e-3,1e30"]) == 1
+    diverged = jobs()["learning rate 1e+30"]
+    assert capsys.readouterr().err == f"error: 1 of 2 jobs did not finish (1 diverged): {diverged}\n"
 
 
 JOB_TIMEOUT = 20

@@ -14,7 +14,6 @@ import pytest
 import torch
 import yaml
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 from threadpoolctl import threadpool_info, threadpool_limits
 from torch import Tensor
@@ -173,7 +172,6 @@ def test_messages_of_libraries_are_not_shown_as_ours(
     config = composed()
     with open_dict(config.hydra.runtime):
         config.hydra.runtime.output_dir = str(tmp_path)
-    HydraConfig.instance().set_config(config)
     configure_logging(config, node=node)
     logging.getLogger("matplotlib.font_manager").info("generated new fontManager")
     logging.getLogger("fontTools.subset").info("name pruned")

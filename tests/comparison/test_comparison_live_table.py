@@ -118,6 +118,11 @@ def test_a_run_that_is_in_no_sweep_says_what_it_trains() -> None:
             {"error_kind": "out_of_memory", "error_message": "no room"},
             {"state": "failed: out of memory", "": "no room"},
         ),
+        (
+            "diverged",
+            {"error_kind": "not_finite", "error_message": "loss"},
+            {"state": "diverged", "": "loss"},
+        ),
         ("dead", {}, {"state": "dead", "": "its process is gone; last changed 0:04 ago", "taken": "4:56"}),
         ("unreadable", {"problems": ("config.yaml is missing.",)}, {"": "config.yaml is missing."}),
         ("waiting", {"history": (), "changed_at": None}, {"state": "waiting", "taken": None, "epoch": None}),

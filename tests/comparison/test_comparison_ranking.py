@@ -243,6 +243,7 @@ def test_unfinished_runs_are_not_ranked_and_not_dropped() -> None:
     runs = [
         record("good", {"mse": 0.5}),
         record("failed", {"mse": 0.1}, state="failed", error_kind="raised", error_message="ValueError: no"),
+        record("diverged", state="diverged", error_kind="not_finite", error_message="the loss was not finite"),
         record("running", state="running"),
         record("dead", {"mse": 0.1}, state="dead"),
         record("broken", state="unreadable", problems=("summary.json is cut off",)),
@@ -252,6 +253,7 @@ def test_unfinished_runs_are_not_ranked_and_not_dropped() -> None:
     assert [run.name for section in ranking.sections for run in section.records] == ["good"]
     assert {run.name: why_unranked(run, "test.mse") for run in ranking.unranked} == {
         "failed": "raised: ValueError: no",
+        "diverged": "the loss was not finite",
         "running": "still running",
         "dead": "its process exited without recording why",
         "broken": "summary.json is cut off",

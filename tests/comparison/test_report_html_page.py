@@ -6,12 +6,13 @@ import html.parser
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from autoenc.comparison.report import report_data, write_report
 from autoenc.comparison.report.html_page import SCRIPTS, page
+from autoenc.runs import RecordState
 from tests.comparison.report_examples import history, record, save_map, save_reconstructions
 
 ASSETS = Path(report_data.__file__).parent / "assets"
@@ -148,3 +149,8 @@ def test_many_runs_with_everything_are_under_eight_megabytes(tmp_path: Path) -> 
     assert len(found["matrices"][0]["runs"]) == 60
     assert len(found["matrices"][0]["captions"]) >= 8
     assert len(found["maps"]) == 60
+
+
+def test_the_page_counts_runs_of_every_state() -> None:
+    (line,) = re.findall(r"^const STATES = (.*);$", (ASSETS / "main.js").read_text(), re.MULTILINE)
+    assert set(json.loads(line)) == set(get_args(RecordState))

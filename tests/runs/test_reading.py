@@ -53,6 +53,12 @@ def test_what_the_run_directory_writes_is_read(tmp_path: Path) -> None:
     run.set_state("failed", error={"kind": "out_of_memory", "message": "too large"})
     record = one(run.path)
     assert (record.state, record.error_kind, record.error_message) == ("failed", "out_of_memory", "too large")
+    assert not run.diverged
+
+    run.set_state("failed", error={"kind": "not_finite", "message": "the loss"})
+    record = one(run.path)
+    assert (record.state, record.error_kind, record.error_message) == ("diverged", "not_finite", "the loss")
+    assert run.diverged
 
 
 def test_a_tree_of_folders_is_walked_and_every_run_is_named_by_its_place(tmp_path: Path) -> None:

@@ -275,7 +275,7 @@ def test_the_report_is_in_the_folder(tmp_path: Path) -> None:
     search.ended(failed, fail(sweep, failed))
     go_through(sweep, search, most=11)
     running = take(search)
-    line, picture = search.closing_words()
+    line, lost, picture = search.closing_words()
     written = json.loads((sweep / "search.json").read_text())
     assert (written["metric"], written["unit"], written["direction"]) == ("validation.loss", UNIT, "minimize")
     best = min((trial for trial in trials_of(search) if trial.value is not None), key=lambda trial: trial.value or 0)
@@ -289,6 +289,7 @@ def test_the_report_is_in_the_folder(tmp_path: Path) -> None:
     assert written["importances"]["optimizer.learning_rate"] > 0.6
     assert line.startswith(f"The best of 11 finished trials of 14 is {best.number}, with a validation loss of 0.0")
     assert f"optimizer.learning_rate={best.params['optimizer.learning_rate']} training.batch_size=" in line
+    assert lost == "1 of 14 trials diverged. They count as worse than the others."
     assert picture == "How the search went: search.png in its folder"
     assert (sweep / "search.png").stat().st_size > 10_000
 
@@ -298,6 +299,12 @@ def test_without_a_finished_trial_there_is_no_picture(tmp_path: Path) -> None:
     lost = take(search)
     search.ended(lost, fail(tmp_path, lost))
     assert search.closing_words() == ["None of 1 trials has finished."]
+    also_lost = take(search)
+    search.ended(also_lost, fail(tmp_path, also_lost, kind="not_finite"))
+    assert search.closing_words() == [
+        "None of 2 trials has finished.",
+        "1 of 2 trials diverged. They count as worse than the others.",
+    ]
     assert json.loads((tmp_path / "search.json").read_text())["best"] is None
     assert not (tmp_path / "search.png").exists()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from autoenc.sweeps.plan import Proposal, Rerun
 from autoenc.sweeps.sweepers.optuna_search import OptunaSearch, SamplerSettings
@@ -27,6 +28,8 @@ class Search:
 
     `rerun` says which trials that have ended are proposed again.
     """
+
+    may_diverge: ClassVar[bool] = True
 
     settings: OptunaSearch
     study: Study

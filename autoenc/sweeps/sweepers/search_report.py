@@ -42,10 +42,12 @@ def write_report(study: Study, *, folder: Path, metric: str) -> list[str]:
     values: dict[str, object] = {"metric": f"{SPLIT}.{metric}", "unit": unit, "direction": study.direction}
     values |= {"best": None if best is None else best.number, "importances": importances}
     _write_json(folder / FILE, values, trials)
+    diverged = sum(trial.state == "diverged" for trial in trials)
+    lines = [f"{diverged} of {len(trials)} trials diverged. They count as worse than the others."] if diverged else []
     if best is None:
-        return [f"None of {len(trials)} trials has finished."]
+        return [f"None of {len(trials)} trials has finished.", *lines[: diverged < len(trials)]]
     _draw(study, trials, importances=importances or {}, metric=metric, unit=unit, path=folder / PICTURE)
-    return [_in_words(best, trials, metric=metric), f"How the search went: {PICTURE} in its folder"]
+    return [_in_words(best, trials, metric=metric), *lines, f"How the search went: {PICTURE} in its folder"]
 
 
 def _write_json(path: Path, values: Mapping[str, object], trials: list[Trial]) -> None:

@@ -63,7 +63,7 @@ def outcome(folder: Path, *, metric: str) -> Outcome | None:
     if status.get("state") == "failed":
         error = status.get("error") or {}
         reason = ": ".join(filter(None, (error.get("kind"), error.get("message")))) or "its folder does not say why"
-        return Outcome("diverged" if error.get("kind") == "not_finite" else "failed", reason=reason)
+        return Outcome("diverged" if run.diverged else "failed", reason=reason)
     if status.get("state") != "finished":
         return None
     try:

@@ -1,6 +1,6 @@
 // The page from top to bottom.
 
-const STATES = ["finished", "running", "waiting", "interrupted", "failed", "dead", "unreadable"];
+const STATES = ["finished", "running", "waiting", "interrupted", "failed", "diverged", "dead", "unreadable"];
 
 function buildHeader() {
   byId("title").textContent = data.title;
