@@ -78,6 +78,16 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
     assert re.search(r"Oddest: \d+\.png, error [\d.]+, larger than .* ordinary errors\.\n", caplog.text)
 
 
+def test_the_array_of_the_docs_is_trained_on(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (snippet,) = re.findall(r"^import numpy\n\nnumpy.*$", IMAGES, re.MULTILINE)
+    _, command = re.findall(r"^python scripts/train.py (.*)$", IMAGES, re.MULTILINE)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    exec(snippet, {"images": images, "labels": np.arange(40) % 3})
+    assert main([*shlex.split(command), *SMALL, "hydra.run.dir=outputs/arrays"]) == 0
+    assert "test 4 (drawn); 3 classes: 0, 1, 2" in capsys.readouterr().out
+
+
 def test_a_model_gives_the_type_that_it_is_given(elsewhere: Path) -> None:
     run = autoenc.train(*SMALL, "dataset.limit=64", "hydra.run.dir=run")
     tensors = run.split("test").images[:2]

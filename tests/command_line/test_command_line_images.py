@@ -117,7 +117,7 @@ def test_a_checkpoint_without_digests_is_resumed(run: Path) -> None:
 def test_pictures_of_other_images_are_not_drawn(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("pictures").rename("moved")
     assert draw(["run", "worst"]) == 2
-    assert "give its new place by dataset.path=" in capsys.readouterr().err
+    assert "give their new place by dataset.path=" in capsys.readouterr().err
     assert draw(["run", "worst", "dataset.path=moved"]) == 0
     assert (run / "figures" / "worst.png").exists()
     paint(Path("pictures"), seed=1)

@@ -92,7 +92,7 @@ def test_binarized_images_are_in_files_too(tmp_path: Path) -> None:
     assert Path("/proc/self/maps").read_text().count(f"{tmp_path}/data/arrays/") == len(SPLITS)
 
 
-CONVERTED = {
+CONVERTED: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "packed": (np.savez_compressed, medmnist(GREY), {}),
     "channels last": (np.savez, medmnist(COLOUR), {}),
     "floats": (np.savez, medmnist(GREY / 255), {"value_range": [0, 1]}),
