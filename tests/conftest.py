@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,21 @@ def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     """What is kept of run folders that were read is not to be kept of a test's, nor beside a person's own."""
     monkeypatch.setenv("MPLCONFIGDIR", FONTS)  # which matplotlib looks for in the same place, and takes long to make
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def make_pipe() -> Iterator[Callable[[Path], Path]]:
+    """Makes named pipes. They are open for writing, so that wrong code reads from them instead of waiting forever."""
+    opened: list[int] = []
+
+    def make(path: Path) -> Path:
+        os.mkfifo(path)
+        opened.append(os.open(path, os.O_RDWR))
+        return path
+
+    yield make
+    for descriptor in opened:
+        os.close(descriptor)
 
 
 @pytest.fixture

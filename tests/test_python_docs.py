@@ -62,7 +62,7 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
     pictures("photos", size=(80, 64), mode="RGB")
     pictures("grey", size=(28, 28), mode="L")
     pictures("scans", size=(80, 64), mode="RGB", count=3)
-    command, _ = re.findall(r"^python scripts/train.py (.*)$", IMAGES, re.MULTILINE)
+    command, cached = re.findall(r"^python scripts/train.py (dataset=image_folder .*)$", IMAGES, re.MULTILINE)
     words = [word for word in shlex.split(command) if not word.startswith("architecture=")]
     assert main([*words, *SMALL]) == 0
     log = capsys.readouterr().out
@@ -72,6 +72,10 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
     assert main(["dataset=image_folder", "dataset.path=grey", *SMALL, "hydra.run.dir=outputs/grey"]) == 0
     (hint,) = re.findall(r"^all 600 pictures are .*$", IMAGES, re.MULTILINE)
     assert hint in capsys.readouterr().out
+    for number in range(2):
+        assert main([*shlex.split(cached), *SMALL, "data_dir=data", f"hydra.run.dir=outputs/cached{number}"]) == 0
+    (line,) = re.findall(r"^/home/me/.cache/autoenc/image_folder/\w+ (.*)$", IMAGES, re.MULTILINE)
+    assert re.search(rf"{Path('data').absolute()}/image_folder/\w+ {line}", capsys.readouterr().out)
     applied = re.findall(r"^python scripts/apply.py (.*)$", IMAGES, re.MULTILINE)
     assert len(applied) == 6
     caplog.set_level(logging.INFO)

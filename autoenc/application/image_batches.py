@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from autoenc import progress
-from autoenc.data.datasets.image_files import ReadPicture, Resize, read_picture
+from autoenc.data.datasets.image_files import MAX_PIXELS, ReadPicture, Resize, read_picture
 from autoenc.data.datasets.image_shapes import shaped
 from autoenc.data.datasets.picture_facts import resizing
 from autoenc.runs import printable
@@ -59,20 +59,25 @@ class ImageSource:
 class Fitting:
     """How images are brought to the shape of a model's images, (C, H, W).
 
-    `autoenc.data.datasets.image_files.read_picture` explains `resize` and `white`. `invert` makes black white and white
-    black. `pixel_limits` are the shares of an array's pixels that may be outside of [0, 1]: see `scale_problem`.
+    `autoenc.data.datasets.image_files.read_picture` explains `resize`, `white` and `max_pixels`. `invert` makes black
+    white and white black. `pixel_limits` are the shares of an array's pixels that may be outside of [0, 1]: see
+    `scale_problem`.
     """
 
     image_shape: tuple[int, int, int]
     resize: Resize
     invert: bool
     white: float | None = None
+    max_pixels: int = MAX_PIXELS
     pixel_limits: PixelLimits = field(default_factory=PixelLimits)
 
     def read(self, path: Path) -> ReadPicture:
         """The picture in a file. Raises UnreadablePicture if there is none in it."""
         channels, height, width = self.image_shape
-        read = read_picture(path, channels=channels, size=(height, width), resize=self.resize, white=self.white)
+        size = (height, width)
+        read = read_picture(
+            path, channels=channels, size=size, resize=self.resize, white=self.white, max_pixels=self.max_pixels
+        )
         return read._replace(image=255 - read.image) if self.invert else read
 
     def log_resizing(self, sizes: Counter[tuple[int, int]], *, description: str) -> None:

@@ -15,7 +15,7 @@ from autoenc.application.image_batches import Batch, Fitting, ImageSource, numbe
 from autoenc.application.picture_files import PictureFiles, Unreadable
 from autoenc.data.datasets import DATASETS, Dataset, Split
 from autoenc.data.datasets.folder_layout import log_passed_over
-from autoenc.data.datasets.image_files import find_pictures
+from autoenc.data.datasets.picture_search import find_pictures
 from autoenc.data.datasets.splits import SPLITS
 from autoenc.settings import ConfigError, listed, nearest
 

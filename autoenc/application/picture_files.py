@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from autoenc.application.image_batches import Batch, Fitting, ImageSource, counting_bar
-from autoenc.data.datasets.image_files import ReadPicture, UnreadablePicture, read_picture
+from autoenc.data.datasets.image_files import ReadPicture, UnreadablePicture
 from autoenc.data.datasets.picture_facts import PictureFacts, ignored_pages, sizes_of, white_problems
 from autoenc.runs import printable
 from autoenc.settings import ConfigError
@@ -87,7 +87,7 @@ class PictureFiles:
         """Read all files once, at a small size: their headers alone prove too little."""
         if self.unreadable == "skip":
             return
-        read_small = partial(read_picture, channels=1, size=(1, 1), resize="stretch", white=self.fitting.white)
+        read_small = replace(self.fitting, image_shape=(1, 1, 1), resize="stretch", invert=False).read
         problems: list[UnreadablePicture] = []
         with counting_bar("checking", total=len(self.paths)) as advance, closing(_read(self.paths, read_small)) as read:
             for result in read:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from autoenc.application.codes import StoredCodes, model_facts
 from autoenc.application.image_batches import ImageSource, check_finite, counting_bar, read_batches
-from autoenc.data.datasets.image_files import SUFFIXES
+from autoenc.data.datasets.picture_search import SUFFIXES
 from autoenc.display_names import run_label
 from autoenc.pictures.applied_pictures import draw_denoised
 from autoenc.pictures.reconstructions import Reconstructions

@@ -19,7 +19,7 @@ from autoenc.application.picture_files import Unreadable
 from autoenc.application.reconstructions import decode, denoise, reconstruct
 from autoenc.application.scoring import score, score_files
 from autoenc.data.datasets import Dataset
-from autoenc.data.datasets.image_files import Resize
+from autoenc.data.datasets.image_files import MAX_PIXELS, Resize
 from autoenc.devices import plain_device
 from autoenc.display_names import run_label
 from autoenc.runs import printable
@@ -54,6 +54,8 @@ class Request:
     invert: bool = False
     white: float | None = None
     """The number in the files of pictures that becomes white; None: as the run's own pictures were read."""
+    max_pixels: int | None = None
+    """Larger pictures are not read; None: as the run's own pictures were read."""
     baseline: str = "run:test"
     """The ordinary pictures, for `score`; like `given`."""
     part: PartName = "autoencoder"
@@ -120,11 +122,13 @@ def _apply_to_pictures(
 
     def opened(key: str, *, invert: bool, limit: int | None) -> ImageSource:
         white = run.white if request.white is None else request.white
+        own_limit: int = getattr(run.config.dataset, "max_pixels", MAX_PIXELS)
         fitting = Fitting(
             image_shape=run.image_shape,
             resize=_resize(request, run),
             invert=invert,
             white=white,
+            max_pixels=own_limit if request.max_pixels is None else request.max_pixels,
             pixel_limits=run.pixel_limits,
         )
         text, unreadable = request.inputs[key], request.unreadable

@@ -72,7 +72,7 @@ interruption leaves no incomplete file, and a mistake is one line and an exit co
 log = logging.getLogger(__name__)
 
 ACTIONS = ("reconstruct", "denoise", "encode", "decode", "score", "export")
-_FOR_PICTURES = ("unreadable", "resize", "invert", "white", "data_dir")
+_FOR_PICTURES = ("unreadable", "resize", "invert", "white", "max_pixels", "data_dir")
 _UNUSED = {
     **dict.fromkeys(ACTIONS, ("baseline", "part")),
     "decode": (*_FOR_PICTURES, "baseline", "part"),
@@ -118,6 +118,8 @@ def _parser() -> Parser:
         "(default: as the run's own pictures were read)"
     )
     add("--white", type=above_zero, metavar="X", help=help_text)
+    help_text = "larger pictures are not read (default: as the run's own pictures were read, or 89478485)"
+    add("--max-pixels", type=positive, metavar="N", help=help_text)
     help_text = "with --do score, the ordinary pictures; like INPUT (default: run:test, the run's own test split)"
     add("--baseline", metavar="INPUT2", help=help_text)
     parts = ("autoencoder", "encoder", "decoder")

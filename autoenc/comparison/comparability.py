@@ -18,7 +18,7 @@ from autoenc.runs import RunRecord
 
 Protocol = dict[str, Any]
 
-IRRELEVANT_DATASET_SETTINGS = ("dataset.shuffle", "dataset.unreadable")
+IRRELEVANT_DATASET_SETTINGS = ("dataset.shuffle", "dataset.unreadable", "dataset.max_pixels", "dataset.cache")
 """They change no image of any split."""
 RELEVANT_DATASET_SETTINGS = ("dataset.validation_fraction", "dataset.binarization")
 """They matter even if the images are the same."""

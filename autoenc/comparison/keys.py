@@ -34,7 +34,10 @@ IRRELEVANT = (
     "sweep",
     "hydra",
 )
-IRRELEVANT_KEYS = ("training.snapshot_every", "training.checkpoint_every")
+IRRELEVANT_KEYS = (
+    *("training.snapshot_every", "training.checkpoint_every"),
+    *("dataset.cache", "dataset.max_pixels"),
+)
 """Settings that no training depends on: where things are, and what a run keeps, draws, measures and reports.
 
 A metric that depends on a setting of `evaluation` says so itself, by `Metric.depends_on`.

@@ -21,8 +21,12 @@ LONGEST_NAME = 80
 IGNORED_SETTINGS = (
     *("data_dir", "figures", "figure_format", "tracker"),
     *("training.checkpoint_every", "training.snapshot_every"),
+    *("dataset.cache", "dataset.max_pixels"),
 )
-"""Settings that change no number. `dataset.path` is not among them: it says which images are used."""
+"""Settings that change no number. `dataset.path` is not among them: it says which images are used.
+
+`dataset.max_pixels` may decide which pictures are skipped; a sweep then sees that the images differ, by their digests.
+"""
 
 
 def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
@@ -35,7 +39,7 @@ def identity(config: Mapping[str, Any], *, swept: Collection[str]) -> str:
     """
     kept = {
         key: value if key in swept else _computing(value, key=key, swept=swept)
-        for key, value in _without_unused_settings(config).items()
+        for key, value in _as_before(config, swept=swept).items()
         if key in swept or not is_ignored(key)
     }
     text = json.dumps(_canonical(kept), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -76,23 +80,30 @@ def sweep_name(*, fixed: Sequence[str], swept: Collection[str]) -> str:
     return _slug(", ".join(words) or "sweep")
 
 
-_NOT_IN_NAMES = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker|device)")
+_NOT_IN_NAMES = re.compile(
+    r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker|device|dataset\.cache=)"
+)
 
 
-def _without_unused_settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _as_before(config: Mapping[str, Any], *, swept: Collection[str]) -> Mapping[str, Any]:
+    """The config without the settings that earlier jobs do not have and that change nothing.
+
+    A sweep over datasets keeps all other settings of `dataset`.
+    """
     if config.get("initialize_from") is None:
         config = {key: value for key, value in config.items() if key not in {"initialize_from", "initialize_part"}}
     dataset = config.get("dataset")
-    if not isinstance(dataset, Mapping) or dataset.get("test_limit") != dataset.get("limit"):
+    if not isinstance(dataset, Mapping):
         return config
-    return {**config, "dataset": {key: value for key, value in dataset.items() if key != "test_limit"}}
+    left_out = {"test_limit"} if dataset.get("test_limit") == dataset.get("limit") else set()
+    return {**config, "dataset": _computing(dataset, key="dataset", swept=swept, left_out=left_out)}
 
 
-def _computing(value: Any, *, key: str, swept: Collection[str]) -> Any:
+def _computing(value: Any, *, key: str, swept: Collection[str], left_out: Collection[str] = ()) -> Any:
     """What of a group changes the numbers of a run."""
     if not isinstance(value, Mapping):
         return value
-    full = {name: f"{key}.{name}" for name in value}
+    full = {name: f"{key}.{name}" for name in value if name not in left_out}
     return {name: value[name] for name, nested in full.items() if nested in swept or not is_ignored(nested)}
 
 

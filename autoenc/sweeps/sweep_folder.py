@@ -132,7 +132,9 @@ def of_the_run(overrides: Sequence[str]) -> tuple[str, ...]:
     return tuple(text for text in overrides if not _NOT_IN_LABELS.match(text))
 
 
-_NOT_IN_LABELS = re.compile(r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker)")
+_NOT_IN_LABELS = re.compile(
+    r"[+~]*(hydra[./]|sweep\.|comparison\.|data_dir=|figures=|figure_format=|tracker|dataset\.cache=)"
+)
 
 
 def with_all_keys(overrides: Sequence[Sequence[str]], configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:

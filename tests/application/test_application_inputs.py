@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -213,8 +214,9 @@ def of_twelve_bits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("of_twelve_bits")
     sixteen_bits(folder / "pictures", VALUES, scale=16)
-    own = (f"dataset.path={folder / 'pictures'}", "dataset.size=[8,8]", "dataset.channels=1", "dataset.white=max")
-    assert main([*TINY, "dataset=image_folder", *own, f"hydra.run.dir={folder / 'run'}"]) == 0
+    own = ("dataset.size=[8,8]", "dataset.channels=1", "dataset.white=max", "dataset.max_pixels=1000")
+    where = f"dataset.path={folder / 'pictures'}"
+    assert main([*TINY, "dataset=image_folder", where, *own, f"hydra.run.dir={folder / 'run'}"]) == 0
     return folder / "run"
 
 
@@ -235,6 +237,24 @@ def test_pictures_become_white_where_those_of_the_training_did(
         "25 % of white (4080); --white=1023 makes them brighter"
     ) in caplog.messages
     np.testing.assert_allclose(codes_of(of_twelve_bits, "dark", white=63 * 16), expected, rtol=0.1, atol=0.1)
+
+
+def test_larger_pictures_than_those_of_the_training_have_to_be_admitted(of_twelve_bits: Path, elsewhere: Path) -> None:
+    Image.new("L", (40, 50)).save("large.png")
+    message = told(of_twelve_bits, "large.png", "codes.npz", "encode")
+    assert "large.png (it has more pixels than max_pixels=1000 admits)" in message
+    do(of_twelve_bits, "large.png", "codes.npz", "encode", max_pixels=2000)
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.png", "pipe.npy", "pipe.npz"])
+@pytest.mark.parametrize("action", ["encode", "score"])
+def test_a_named_pipe_is_not_waited_for(
+    finished: Path, elsewhere: Path, make_pipe: Callable[[Path], Path], name: str, action: str
+) -> None:
+    make_pipe(Path(name))
+    suffix = {"encode": "npz", "score": "csv"}[action]
+    assert "it is a named pipe, not a file" in told(finished, name, f"output.{suffix}", action)
+    assert "codes" in told(finished, name, "decoded", "decode")
 
 
 def test_ignored_pages_are_counted(finished: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture) -> None:

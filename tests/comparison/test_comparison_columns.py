@@ -56,6 +56,7 @@ def test_only_differing_settings_are_shown() -> None:
         "b", dataset__path="/b", data_dir="/b", figures=["codes"], figure_format="svg", training__snapshot_every=1
     )
     assert differing_settings([record("a"), elsewhere]) == ["dataset.path"]
+    assert differing_settings([record("a"), record("b", dataset__cache=True, dataset__max_pixels=9)]) == []
 
 
 def test_keys_are_found_by_their_last_part() -> None:

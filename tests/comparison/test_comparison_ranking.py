@@ -85,6 +85,7 @@ def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str,
         ({"noise": {"name": "gaussian", "std": 0.3}}, "test.elbo_nats"),
         ({"dataset__split_seed": 1}, "test.mse"),
         ({"dataset__shuffle": False}, "test.mse"),
+        ({"dataset__cache": True, "dataset__max_pixels": 9}, "test.mse"),
         ({"architecture": {"name": "conv"}}, "validation.loss"),
         ({"loss": {"name": "laplace"}}, "test.elbo_nats"),  # also a density of grey pixels
         ({"loss": {"name": "continuous_bernoulli"}}, "test.nll_nats"),

@@ -82,6 +82,17 @@ def test_the_run_to_start_from_and_its_part_make_another_job() -> None:
     assert len(known) == 4
 
 
+@pytest.mark.parametrize("swept", [["seed"], ["dataset"], ["dataset.size"]])
+@pytest.mark.parametrize("change", [{"cache": False}, {"cache": True}, {"max_pixels": 89_478_485}])
+def test_jobs_from_before_pictures_were_cached_are_recognised(change: dict[str, object], swept: list[str]) -> None:
+    dataset = {"name": "image_folder", "path": "/pictures", "limit": 50, "size": [8, 8]}
+    before = identity(values(dataset=dataset), swept=swept)
+    assert identity(values(dataset={**dataset, **change}), swept=swept) == before
+    (key,) = change
+    assert identity(values(dataset={**dataset, **change}), swept=[f"dataset.{key}"]) != before
+    assert identity(values(dataset={**dataset, "size": [9, 9]}), swept=swept) != before
+
+
 def test_names_are_readable_and_safe() -> None:
     assert folder_name("conv, learning rate 0.01", identity="abc") == "conv-learning_rate_0.01-abc"
     assert folder_name("../x$(reboot) \N{SNOWMAN}\n", identity="abc") == "x_reboot-abc"
@@ -93,6 +104,7 @@ def test_names_are_readable_and_safe() -> None:
 
 def test_a_sweep_is_named_by_what_is_set_and_what_varies() -> None:
     fixed = ["dataset=mnist", "training.epochs=5", "seed=1", "device=cpu", "hydra/launcher=joblib", "sweep.rerun=all"]
+    fixed.append("dataset.cache=true")
     name = sweep_name(fixed=fixed, swept=["optimizer.learning_rate", "architecture"])
     assert name == "mnist-epochs_5-seed_1-learning_rate-architecture"
     assert sweep_name(fixed=["seed=1", "training.epochs=5", "training.epochs=6"], swept=["seed"]) == "epochs_6-seed"

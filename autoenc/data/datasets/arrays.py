@@ -18,9 +18,10 @@ from torch import Tensor
 from autoenc.data.datasets.array_images import BYTES, ImageArray, image_arrays
 from autoenc.data.datasets.array_labels import read_labels
 from autoenc.data.datasets.array_layout import ArrayLayout, read_array_layout
-from autoenc.data.datasets.folder_layout import refused, some, split_sizes
+from autoenc.data.datasets.folder_layout import refused, some
 from autoenc.data.datasets.memory import byte_count, usable_memory
 from autoenc.data.datasets.published_sets import brief_reason
+from autoenc.data.datasets.split_remarks import split_sizes
 from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, make_splits
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from autoenc.data.datasets.local_files import verified_files
 from autoenc.data.datasets.memory import images_held, require_memory
 from autoenc.data.datasets.published_sets import (
     Archive,
     PublishedFile,
     PublishedSet,
     checked_labels,
-    verified_folder,
+    read_content,
 )
 from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, make_splits
 
@@ -31,21 +31,21 @@ class Cifar10(Dataset):
 
     def build(self, *, data_dir: Path) -> Splits:
         """Images (N, 3, 32, 32), from the files below `data_dir`; missing files are downloaded."""
-        folder = verified_folder(CIFAR10, data_dir=data_dir)
+        paths = verified_files(CIFAR10, data_dir=data_dir)
         train_count, test_count = (
             sum(file.size for file in files) // RECORD for files in (CIFAR10.train, CIFAR10.test)
         )
         held = images_held(train=train_count, test=test_count, settings=self)
         require_memory(held * RECORD, dataset=CIFAR10.name)
-        train, test = (_read(files, folder=folder) for files in (CIFAR10.train, CIFAR10.test))
+        train, test = (_read(files, paths=paths) for files in (CIFAR10.train, CIFAR10.test))
         return make_splits(Pools(train, test, CIFAR10.class_names), settings=self)
 
 
-def _read(files: Sequence[PublishedFile], *, folder: Path) -> Split:
+def _read(files: Sequence[PublishedFile], *, paths: Mapping[str, Path]) -> Split:
     images, labels = [], []
-    for path in (folder / file.name for file in files):
-        records = torch.from_numpy(np.fromfile(path, dtype=np.uint8)).reshape(-1, RECORD)
-        labels.append(checked_labels(records[:, 0], published=CIFAR10, path=path))
+    for file in files:
+        records = torch.from_numpy(read_content(file, paths[file.name])).reshape(-1, RECORD)
+        labels.append(checked_labels(records[:, 0], published=CIFAR10, path=paths[file.name]))
         images.append(records[:, 1:].reshape(-1, 3, 32, 32))  # (N, 3072) to (N, 3, 32, 32)
     return Split(torch.cat(images), torch.cat(labels))
 

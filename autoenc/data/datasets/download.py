@@ -7,7 +7,6 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -15,8 +14,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from filelock import FileLock, Timeout
-
+from autoenc.data.datasets.folder_lock import locked_folder
+from autoenc.data.datasets.local_files import find_files, places
 from autoenc.data.datasets.published_sets import (
     Archive,
     DatasetError,
@@ -24,13 +23,11 @@ from autoenc.data.datasets.published_sets import (
     PublishedSet,
     brief_reason,
     digest_problem,
-    missing,
-    verify,
 )
 from autoenc.data.datasets.unpacking import CHUNK, WrongContent, unpack, write_unpacked, written_whole
 from autoenc.progress import data_bars
+from autoenc.settings import listed
 
-LOCK_NAME = ".download.lock"
 SILENCE = 20.0  # seconds to wait for a server's next bytes
 SECONDS = 600.0  # for a file; a large one may take as long as it takes at `SLOWEST` bytes per second
 SLOWEST = 100_000
@@ -43,70 +40,57 @@ Report = Callable[..., None]  # called with `completed` bytes of `total`, which 
 def download(published: PublishedSet, *, data_dir: Path) -> None:
     """Download the files of a set that are missing below `data_dir`.
 
-    Of many processes one downloads; the others wait. An archive that is in the folder is used and left there.
+    Of many processes one downloads; the others wait. An archive in one of the set's `places` is used and left there.
 
     Raises:
         DatasetError: no mirror has a missing file, an archive is damaged, or the folder cannot be written to.
     """
     folder = data_dir / published.folder
     try:
-        with _locked(folder):
-            _download_missing(published, folder=folder)
+        with locked_folder(folder, task="downloading into"):
+            _download_missing(published, data_dir=data_dir)
     except (WrongContent, OSError) as error:
         why = error if isinstance(error, WrongContent) else f"the folder cannot be written to: {brief_reason(error)}"
-        names = ", ".join(file.name for file in missing(published.files, folder=folder))
-        where = f"in {folder} (data_dir={data_dir}, whose default is the environment variable AUTOENC_DATA)"
-        problem = f"missing {names} {where}: {why}; dataset=digits needs no network"
-        raise DatasetError(published.name, problem) from error
+        raise DatasetError(published.name, _missing(published, data_dir=data_dir, why=str(why))) from error
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Make `folder` and keep other processes out of it. The lock ends with the process.
-
-    Folders that were made and stay empty are removed again.
-    """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK_NAME)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.info("waiting for another process, which is downloading into %s", folder)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        # Deleted while locked: a waiting process notices that it has locked a deleted file, and makes a new one.
-        (folder / LOCK_NAME).unlink(missing_ok=True)
-        lock.release()
-        with suppress(OSError):  # not empty
-            for empty in made:
-                empty.rmdir()
+def _missing(published: PublishedSet, *, data_dir: Path, why: str) -> str:
+    """Which files are missing, `why`, and which would be used."""
+    archives = [published.archive] if published.archive else []
+    found = find_files([*published.files, *archives], published=published, data_dir=data_dir)
+    names = ", ".join(file.name for file in found.missing if file not in archives)
+    where = f"in {data_dir / published.folder} (data_dir={data_dir}, by default the environment variable AUTOENC_DATA)"
+    *inside, last = places(published)[:-1]
+    also = [*published.files[0].names[1:], *(archive.name for archive in archives)]
+    read = f"; names such as {listed(also)} are read too" if also else ""
+    advice = f"put files that you have into data_dir or its folder {', '.join(inside)} or {last}{read}"
+    parts = [f"missing {names} {where}: {why}", *(f"not used: {one}" for one in found.refused), advice]
+    return "; ".join([*parts, "dataset=digits needs no network"])
 
 
-def _download_missing(published: PublishedSet, *, folder: Path) -> None:
-    absent, archive = missing(published.files, folder=folder), published.archive
+def _download_missing(published: PublishedSet, *, data_dir: Path) -> None:
+    folder, archive = data_dir / published.folder, published.archive
+    absent = find_files(published.files, published=published, data_dir=data_dir).missing
     if not absent:
         return  # another process has downloaded them
     if archive is None:
         _download_files(absent, published, folder=folder)
         return
-    if not missing([archive], folder=folder):
-        verify(archive, dataset=published.name, folder=folder)
-        _unpack_files(archive, absent, folder=folder)
+    found = find_files([archive], published=published, data_dir=data_dir)
+    if not found.missing:
+        _unpack_files(archive, absent, path=found.paths[archive.name], folder=folder)
         return
     _download_files([archive], published, folder=folder)
-    _unpack_files(archive, absent, folder=folder)
+    _unpack_files(archive, absent, path=folder / archive.name, folder=folder)
     if not archive.kept:
         (folder / archive.name).unlink()
 
 
-def _unpack_files(archive: Archive, files: Sequence[PublishedFile], *, folder: Path) -> None:
-    logger.info("unpacking %s (files: %d)", folder / archive.name, len(files))
+def _unpack_files(archive: Archive, files: Sequence[PublishedFile], *, path: Path, folder: Path) -> None:
+    logger.info("unpacking %s (files: %d)", path, len(files))
     try:
         with data_bars() as progress:
-            steps = unpack(archive, files, folder=folder)
+            steps = unpack(archive, files, path=path, folder=folder)
             list(progress.track(steps, total=len(files), description=f"unpacking {archive.name}"))
     except WrongContent as error:
         raise WrongContent(f"{archive.name} is not as expected: {error}") from error

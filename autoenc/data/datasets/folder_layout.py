@@ -7,16 +7,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from autoenc.data.datasets.image_files import SUFFIXES, Found, find_pictures
+from autoenc.data.datasets.picture_search import SUFFIXES, Found, find_pictures
 from autoenc.data.datasets.published_sets import brief_reason
 from autoenc.overrides import as_value
 from autoenc.seeds import derived_seed
 from autoenc.settings import ConfigError, as_utf8, listed
-
-if TYPE_CHECKING:
-    from autoenc.data.datasets.splits import Splits
 
 CLASSLESS = "images"
 SPLIT_FOLDERS = {
@@ -132,21 +129,6 @@ def some(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
     return one_line(listed(names[:MOST_NAMED])) + more
-
-
-def split_sizes(splits: Splits, *, origins: Mapping[str, str]) -> str:
-    """The size of each split, where it is from if it was not drawn, and the names of the classes."""
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    known = {"validation": "drawn", "test": "drawn"} | dict(origins)
-    texts = [
-        f"{name} {len(split):,}" + (f" ({known[name]})" if name in known else "")
-        for name, split in parts.items()
-        if len(split)
-    ]
-    sizes, names = ", ".join(texts), splits.class_names
-    if names == (CLASSLESS,):
-        return f"images: {sizes}; no classes"
-    return f"images: {sizes}; {'1 class' if len(names) == 1 else f'{len(names):,} classes'}: {some(names)}"
 
 
 def _found(folder: Path) -> Found:

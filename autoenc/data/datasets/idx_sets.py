@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import string
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from autoenc.data.datasets.local_files import verified_files
 from autoenc.data.datasets.memory import images_held, require_memory
 from autoenc.data.datasets.published_sets import (
     Archive,
@@ -20,7 +21,7 @@ from autoenc.data.datasets.published_sets import (
     PublishedFile,
     PublishedSet,
     checked_labels,
-    verified_folder,
+    read_content,
 )
 from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, make_splits
 
@@ -36,14 +37,14 @@ class IdxDataset(Dataset):
         return IDX_SETS[self.name]
 
     def build(self, *, data_dir: Path) -> Splits:
-        """Images (N, 1, 28, 28), upright, from the files below `data_dir`; missing files are downloaded."""
+        """Images (N, 1, 28, 28), upright, from the files below `data_dir`; missing ones are downloaded."""
         idx_set = self.published()
-        folder = verified_folder(idx_set, data_dir=data_dir)
+        paths = verified_files(idx_set, data_dir=data_dir)
         (train, *size), (test, *_) = idx_set.train[0].shape, idx_set.test[0].shape
         require_memory(images_held(train=train, test=test, settings=self) * math.prod(size), dataset=idx_set.name)
         pools = Pools(
-            train=_read_pool(idx_set, *idx_set.train, folder=folder),
-            test=_read_pool(idx_set, *idx_set.test, folder=folder),
+            train=_read_pool(idx_set, *idx_set.train, paths=paths),
+            test=_read_pool(idx_set, *idx_set.test, paths=paths),
             class_names=idx_set.class_names,
         )
         return make_splits(pools, settings=self)
@@ -88,21 +89,20 @@ class IdxSet(PublishedSet):
     first_label: int = 0
 
 
-def _read_pool(idx_set: IdxSet, images: IdxFile, labels: IdxFile, *, folder: Path) -> Split:
-    pixels = _read(images, dataset=idx_set.name, folder=folder).unsqueeze(1)  # (N, H, W) to (N, 1, H, W)
-    numbers = _read(labels, dataset=idx_set.name, folder=folder)
-    numbers = checked_labels(numbers, published=idx_set, path=folder / labels.name, first=idx_set.first_label)
+def _read_pool(idx_set: IdxSet, images: IdxFile, labels: IdxFile, *, paths: Mapping[str, Path]) -> Split:
+    pixels = _read(images, dataset=idx_set.name, path=paths[images.name]).unsqueeze(1)  # (N, H, W) to (N, 1, H, W)
+    numbers = _read(labels, dataset=idx_set.name, path=paths[labels.name])
+    numbers = checked_labels(numbers, published=idx_set, path=paths[labels.name], first=idx_set.first_label)
     return Split(pixels.mT.contiguous() if idx_set.transposed else pixels, numbers)
 
 
-def _read(file: IdxFile, *, dataset: str, folder: Path) -> Tensor:
+def _read(file: IdxFile, *, dataset: str, path: Path) -> Tensor:
     """The bytes of an IDX file in its shape.
 
     The format: two zeros, 8 for unsigned bytes, the number of dimensions, each size as 4 bytes, the data.
     """
-    path = folder / file.name
     expected = struct.pack(f">HBB{len(file.shape)}I", 0, 8, len(file.shape), *file.shape)
-    content = np.fromfile(path, dtype=np.uint8)
+    content = read_content(file, path)
     header, data = content[: len(expected)].tobytes(), content[len(expected) :]
     if header != expected or len(data) != math.prod(file.shape):
         found = f"the header {header.hex(' ', 4)} and {len(data):,} bytes of data"
@@ -117,6 +117,7 @@ def _file(name: str, *shape: int, sha256: str | None = None, packed_sha256: str 
         size=4 + 4 * len(shape) + math.prod(shape),
         digest=sha256 and f"sha256:{sha256}",
         packed_digest=packed_sha256 and f"sha256:{packed_sha256}",
+        aliases=(name.replace("-idx", ".idx"),),  # as some programs unpack it
         shape=shape,
     )
 

@@ -1,15 +1,14 @@
-"""Image files in a folder: find them, and read one of any format and size as an image of a given shape."""
+"""Image files: read one of any format and size as an image of a given shape."""
 
 from __future__ import annotations
 
 import functools
-import os
 import threading
 import warnings
-from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,16 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from autoenc.data.datasets.file_kinds import require_file
 from autoenc.data.datasets.picture_facts import SIXTEEN_BIT_WHITE, PictureFacts, PixelKind
 from autoenc.data.datasets.published_sets import brief_reason
 
 Resize = Literal["stretch", "crop", "pad"]
 
-SUFFIXES = (
-    *(".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm"),
-    *(".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
-)
-"""The endings of an image file's name, in lower case or capitals. Other files are skipped."""
+MAX_PIXELS = 89_478_485
+"""Pillow's own limit: the most pixels of a picture whose decoding is not suspected to be an attack on memory."""
 
 # Other formats are never tried, because some of Pillow's readers start programs.
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -37,7 +34,7 @@ _PIXEL_KINDS: dict[str, PixelKind] = {
 }
 _FILTER = Image.Resampling.BILINEAR
 
-# Warning filters belong to the whole process, and several threads read pictures.
+# Warning filters and Pillow's limit belong to the whole process, and several threads read pictures.
 _opening = threading.Lock()
 
 
@@ -50,63 +47,12 @@ class UnreadablePicture(Exception):  # noqa: N818  (the file is at fault, not th
         self.reason = reason
 
 
-class Found(NamedTuple):
-    """The pictures in a folder, sorted, and the files and folders that were left out."""
-
-    pictures: list[Path]
-    others: Counter[str]
-    """The number of other files, by suffix."""
-    passed_over: dict[Path, Path]
-    """Folders that are read under another name, which is the value."""
-
-
 class ReadPicture(NamedTuple):
     """A picture as an image of a given shape, and the facts about its file."""
 
     image: Tensor
     """uint8 (C, H, W)."""
     facts: PictureFacts
-
-
-def find_pictures(folder: Path) -> Found:
-    """The pictures in `folder` and its folders, found by their suffixes. Hidden files and folders are skipped.
-
-    Links are followed. A folder that has several names is read once: under its real name if this is inside `folder`,
-    otherwise under the link that comes first in the alphabet. A link to a file is a picture like any other.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
-    pictures: list[Path] = []
-    others: Counter[str] = Counter()
-    passed_over: dict[Path, Path] = {}
-    for path in _visible_files(folder, passed_over=passed_over):
-        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122  (faster, for a million names)
-        if suffix in SUFFIXES:
-            pictures.append(Path(path))
-        else:
-            others[suffix] += 1
-    return Found(sorted(pictures), others, passed_over)
-
-
-def _visible_files(folder: Path, *, passed_over: dict[Path, Path]) -> Iterator[str]:
-    """The files in `folder`; `passed_over` receives its folders that are read under another name."""
-    names: dict[tuple[int, int], str] = {}
-    starts = [str(folder)]
-    while starts:  # real folders first, then those behind links, then those behind the links in these
-        links: list[str] = []
-        for start in sorted(starts):
-            for here, folders, files in os.walk(start, onerror=_raise):
-                status = os.stat(here)  # noqa: PTH116  (faster)
-                name = names.setdefault((status.st_dev, status.st_ino), here)
-                if name != here:
-                    passed_over[Path(here)] = Path(name)
-                    folders.clear()
-                    continue
-                folders[:] = [name for name in folders if not name.startswith(".")]
-                links += [path for path in (f"{here}/{name}" for name in folders) if os.path.islink(path)]  # noqa: PTH114
-                yield from (f"{here}/{name}" for name in files if not name.startswith("."))
-        starts = links
 
 
 def read_picture(
@@ -117,6 +63,7 @@ def read_picture(
     resize: Resize,
     white: float | None = None,
     page: int = 0,
+    max_pixels: int = MAX_PIXELS,
 ) -> ReadPicture:
     """A picture as an image with 1 (grey) or 3 `channels`, and `size` (height, width).
 
@@ -128,11 +75,11 @@ def read_picture(
     65,535 for integers of more than 8 bits. Colours of 16 bits a channel are read as 8 bits.
 
     Raises:
-        UnreadablePicture: the file is not a picture, is damaged, has no such `page`, is so large that it may be a
-            decompression bomb, or has floating-point numbers and no `white`.
+        UnreadablePicture: the file is not a picture, is damaged, has no such `page`, has more than `max_pixels` or has
+            floating-point numbers and no `white`; or it is a named pipe, a socket or a device.
     """
     try:
-        flat, facts = _decoded(path, channels=channels, size=size, white=white, page=page)
+        flat, facts = _decoded(path, channels=channels, size=size, white=white, page=page, max_pixels=max_pixels)
         resized = np.array(_resized(flat, width=size[1], height=size[0], resize=resize))  # (H, W) or (H, W, 3)
     except MemoryError:
         raise
@@ -141,17 +88,13 @@ def read_picture(
     return ReadPicture(torch.from_numpy(resized.reshape(*size, channels)).permute(2, 0, 1).contiguous(), facts)
 
 
-def count_pages(path: Path) -> int:
+def count_pages(path: Path, *, max_pixels: int = MAX_PIXELS) -> int:
     """The number of pages, or frames, of a picture; 1 if it cannot be read, which `read_picture` reports."""
     try:
-        with path.open("rb") as file, _opened(file) as image:
+        with _opened(path, max_pixels=max_pixels) as image:
             return _page_count(image)
     except Exception:  # Pillow's readers raise errors of many types
         return 1
-
-
-def _raise(error: OSError) -> NoReturn:
-    raise error
 
 
 @functools.cache
@@ -161,12 +104,14 @@ def _formats() -> tuple[str, ...]:
 
 
 def _decoded(
-    path: Path, *, channels: int, size: tuple[int, int], white: float | None, page: int
+    path: Path, *, channels: int, size: tuple[int, int], white: float | None, page: int, max_pixels: int
 ) -> tuple[Image.Image, PictureFacts]:
     """An image of the mode L or RGB in its own size, except for a JPEG that is far larger than `size`."""
-    with path.open("rb") as file, _opened(file) as image:
+    with _opened(path, max_pixels=max_pixels) as image:
         if page:
             image.seek(page)
+            if image.width * image.height > max_pixels:
+                raise _too_large(max_pixels)
         own_size = image.size
         # A large JPEG is decoded at 1/2, 1/4 or 1/8 of its size, but at least at twice `size`, in any rotation.
         image.draft(None, (2 * max(size), 2 * max(size)))
@@ -188,10 +133,27 @@ def _page_count(image: Image.Image) -> int:
         return 1
 
 
-def _opened(file: object) -> Image.Image:
+@contextmanager
+def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
+    require_file(path)
+    with path.open("rb") as file, _identified(file, max_pixels=max_pixels) as image:
+        yield image
+
+
+def _identified(file: BinaryIO, *, max_pixels: int) -> Image.Image:
     with _opening, warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return Image.open(file, formats=_formats())  # type: ignore[arg-type]
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+        try:
+            return Image.open(file, formats=_formats())
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise _too_large(max_pixels) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
+
+
+def _too_large(max_pixels: int) -> ValueError:
+    return ValueError(f"it has more pixels than max_pixels={max_pixels} admits")
 
 
 def _from_eight_bits(image: Image.Image, *, white: float | None) -> tuple[Image.Image, tuple[float, float]]:
@@ -242,8 +204,6 @@ def _resized(image: Image.Image, *, width: int, height: int, resize: Resize) -> 
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
-        return f"it has more than {(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels"
     if isinstance(error, UnidentifiedImageError):
         return "no picture of a known format"
     return brief_reason(error)

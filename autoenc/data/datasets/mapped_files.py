@@ -57,6 +57,12 @@ def gathered(images: Tensor, indices: Tensor, *, folder: Path) -> Tensor:
     return copies
 
 
+def stored_images(path: Path) -> Tensor:
+    """The images in a file that `new_images` wrote, mapped: see `map_images`."""
+    array = np.load(path, mmap_mode="r")
+    return map_images(path, shape=array.shape, offset=array.offset)
+
+
 @contextlib.contextmanager
 def new_images(path: Path, *, shape: tuple[int, ...]) -> Iterator[Tensor]:
     """A new `.npy` file of uint8 images of this shape, mapped, for the block to fill.

@@ -1,15 +1,17 @@
-"""Data sets as they are published: which files they have, where these are kept, and whether they are intact."""
+"""Data sets as they are published: which files they have, and whether a file is the published one."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
-import os
-from collections.abc import Sequence
+import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autoenc.settings import ConfigError
@@ -28,6 +30,7 @@ class PublishedFile:
 
     `size` (bytes) and `digest` are those of the content. With `gzipped`, the file is published as `<name>.gz`, which
     has the digest `packed_digest`. Digests are written `sha256:<hexadecimal>` or `md5:...`; None if none is published.
+    `aliases` are other names under which people keep it.
     """
 
     name: str
@@ -35,11 +38,26 @@ class PublishedFile:
     digest: str | None = None
     gzipped: bool = True
     packed_digest: str | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def published_name(self) -> str:
         """Its name on a mirror or in an archive."""
         return f"{self.name}.gz" if self.gzipped else self.name
+
+    @property
+    def names(self) -> list[str]:
+        """The names under which it is used, if it is on the disk."""
+        plain = [self.name, *self.aliases]
+        return [*plain, *(f"{name}.gz" for name in plain if self.gzipped)]
+
+    def is_packed(self, path: Path) -> bool:
+        """Whether it is gzipped at `path`."""
+        return self.gzipped and path.suffix == ".gz"
+
+    def is_recognizable(self, path: Path) -> bool:
+        """Whether a digest tells the file at `path` from all others."""
+        return self.digest is not None or (self.is_packed(path) and self.packed_digest is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,58 +93,41 @@ class PublishedSet:
         return *self.train, *self.test
 
 
-def verified_folder(published: PublishedSet, *, data_dir: Path) -> Path:
-    """The folder with the set's files. Missing files are downloaded; existing files are checked and never changed.
-
-    Raises:
-        DatasetError: a file is damaged, or is missing and cannot be downloaded.
-    """
-    folder = data_dir / published.folder
-    if missing(published.files, folder=folder):
-        from autoenc.data.datasets.download import download
-
-        download(published, data_dir=data_dir)
-    for file in published.files:
-        verify(file, dataset=published.name, folder=folder)
-    return folder
-
-
-def missing(files: Sequence[PublishedFile], *, folder: Path) -> list[PublishedFile]:
-    """The files that are not in `folder`, or in a folder that may not be read."""
-    return [file for file in files if not os.path.exists(folder / file.name)]  # noqa: PTH110  (pathlib's may raise)
-
-
-def verify(file: PublishedFile, *, dataset: str, folder: Path) -> None:
-    """Check the size of the file in `folder`, and its digest if one is published.
-
-    Raises:
-        DatasetError: the file is damaged or cannot be read; the message has its path.
-    """
-    path = folder / file.name
-    try:
-        problem = content_problem(file, path)
-    except OSError as error:
-        raise DatasetError(dataset, f"{path} cannot be read: {brief_reason(error)}") from error
-    if problem:
-        raise DatasetError(dataset, f"{path} is damaged: it {problem}; delete it to have it downloaded again")
-
-
 def content_problem(file: PublishedFile, path: Path) -> str:
-    """What is wrong with the file at `path`, as the end of a sentence; empty if it is the published one."""
-    size = path.stat().st_size
-    if size != file.size:
-        return f"has {size:,} bytes and should have {file.size:,}"
-    with path.open("rb") as content:
-        return digest_problem(content, file.digest)
+    """What is wrong with the file at `path`, as the end of a sentence; empty if it is the published one.
+
+    Without a published digest, only the size is checked.
+
+    Raises:
+        OSError, EOFError, zlib.error: it cannot be read, or cannot be unpacked.
+    """
+    if file.digest is None and file.is_packed(path):
+        with path.open("rb") as packed:
+            if problem := digest_problem(packed, file.packed_digest):
+                return problem
+    with _opened(file, path) as content:
+        problem = digest_problem(content, file.digest)
+        size = content.seek(0, io.SEEK_END)
+    return problem if size == file.size else f"has {size:,} bytes and should have {file.size:,}"
 
 
-def digest_problem(content: BinaryIO, digest: str | None) -> str:
+def digest_problem(content: gzip.GzipFile | IO[bytes], digest: str | None) -> str:
     """As `content_problem`, for the digest alone. Without a published digest, nothing is wrong."""
     if digest is None:
         return ""
     algorithm, _, expected = digest.partition(":")
     found = hashlib.file_digest(content, lambda: hashlib.new(algorithm, usedforsecurity=False))  # type: ignore[arg-type]
-    return "" if found.hexdigest() == expected else f"is not the published file (its {algorithm} differs)"
+    return "" if found.hexdigest() == expected else f"is not the published file (its {algorithm} should be {expected})"
+
+
+def read_content(file: PublishedFile, path: Path) -> NDArray[np.uint8]:
+    """The bytes (N,) of the file at `path`, unpacked if it is gzipped there."""
+    with _opened(file, path) as content:
+        return np.frombuffer(bytearray(content.read()), dtype=np.uint8)
+
+
+def _opened(file: PublishedFile, path: Path) -> gzip.GzipFile | IO[bytes]:
+    return gzip.open(path) if file.is_packed(path) else path.open("rb")
 
 
 def checked_labels(labels: Tensor, *, published: PublishedSet, path: Path, first: int = 0) -> Tensor:

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from autoenc.data.datasets.file_kinds import require_file
 from autoenc.settings import ConfigError
 
 CHUNK_BYTES = 2**26
@@ -118,9 +119,8 @@ def stored_arrays(path: Path, *, key: str) -> dict[str, StoredArray]:
     Raises:
         ConfigError: the file is of another kind, is damaged, or cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise ConfigError(key, "it is not a file", value=str(path))  # reading a pipe would wait for its writer
     with readable(path, key=key):
+        require_file(path)
         with path.open("rb") as file:
             first = file.read(4)
         if first.startswith(b"PK"):

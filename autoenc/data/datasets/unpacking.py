@@ -61,14 +61,13 @@ def write_unpacked(file: PublishedFile, published: IO[bytes], *, to: BinaryIO) -
         raise WrongContent(f"{file.published_name} cannot be unpacked: {brief_reason(error)}") from error
 
 
-def unpack(archive: Archive, files: Sequence[PublishedFile], *, folder: Path) -> Iterator[None]:
-    """Unpack `files` from the archive in `folder` into `folder`, under their own names. Yields after each file.
+def unpack(archive: Archive, files: Sequence[PublishedFile], *, path: Path, folder: Path) -> Iterator[None]:
+    """Unpack `files` from the archive at `path` into `folder`, under their own names. Yields after each file.
 
     Raises:
         WrongContent: the archive is damaged, or a file is not in it, or has another size or digest.
         OSError: `folder` cannot be written to.
     """
-    path = folder / archive.name
     try:
         with zipfile.ZipFile(path) if path.suffix == ".zip" else tarfile.open(path, "r:gz") as opened:
             for file in files:

@@ -1,11 +1,14 @@
-"""A server on this machine whose mirrors answer as a test tells them to."""
+"""A server on this machine whose mirrors answer as a test tells them to, and folders that are not writable."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +94,18 @@ def make_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Mirror
 @pytest.fixture
 def server(make_server: Callable[[], Mirrors]) -> Mirrors:
     return make_server()
+
+
+@contextlib.contextmanager
+def not_writable(folder: Path) -> Iterator[None]:
+    """The folder may be read, but not written; root may write anywhere, so it becomes another user meanwhile."""
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o755)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autoenc.data.datasets.image_files import (
+    _FORMATS,
     ReadPicture,
     Resize,
     UnreadablePicture,
     count_pages,
-    find_pictures,
     read_picture,
 )
 from autoenc.data.datasets.picture_facts import PictureFacts
+from autoenc.data.datasets.picture_search import SUFFIXES, find_pictures
 
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 Colour = tuple[int, int, int]
@@ -354,13 +357,46 @@ def test_an_unreadable_file_is_named_with_the_reason(tmp_path: Path, kind: str, 
     assert str(caught.value) == f"{path}: {caught.value.reason}"
 
 
-def test_a_decompression_bomb_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for side in (40, 80):  # Pillow warns of the first and refuses the second
-        Image.new("L", (side, side)).save(tmp_path / f"{side}.png")
+@pytest.mark.parametrize("side", [40, 80])  # Pillow would warn of the first and refuse the second
+def test_a_picture_has_to_be_admitted_by_max_pixels(tmp_path: Path, side: int) -> None:
+    usual = Image.MAX_IMAGE_PIXELS
+    path = tmp_path / "picture.png"
+    Image.new("L", (side, side)).save(path)
+    with pytest.raises(UnreadablePicture, match=r"^.*: it has more pixels than max_pixels=1000 admits$"):
+        read_picture(path, channels=1, size=(8, 8), resize="stretch", max_pixels=1000)
+    read_picture(path, channels=1, size=(8, 8), resize="stretch", max_pixels=side * side)
+    assert usual == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_picture_larger_than_pillow_s_limit_is_admitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quarters().resize((1600, 800)).save(tmp_path / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    for side in (40, 80):
-        with pytest.raises(UnreadablePicture, match="it has more than 0 megapixels"):
-            read(tmp_path / f"{side}.png")
+    assert corners(read(tmp_path / "large.png")) == [RED, GREEN, BLUE, WHITE]
+
+
+def test_a_page_has_to_be_admitted_by_max_pixels_too(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    Image.new("L", (8, 8)).save(path, save_all=True, append_images=[Image.new("L", (40, 40))])
+    assert count_pages(path, max_pixels=1000) == 2
+    with pytest.raises(UnreadablePicture, match="max_pixels=1000"):
+        read_picture(path, channels=1, size=(8, 8), resize="stretch", page=1, max_pixels=1000)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path, make_pipe: Callable[[Path], Path]) -> None:
+    path = make_pipe(tmp_path / "pipe.png")
+    (tmp_path / "link.png").symlink_to("pipe.png")
+    for name in ("pipe.png", "link.png"):
+        with pytest.raises(UnreadablePicture, match="it is a named pipe, not a file"):
+            read(tmp_path / name)
+    assert count_pages(path) == 1
+
+
+@pytest.mark.parametrize(("name", "reason"), [("/dev/zero", "a device"), ("socket", "a socket"), (".", "a folder")])
+def test_other_things_than_files_are_not_read(tmp_path: Path, name: str, reason: str) -> None:
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(tmp_path):
+        server.bind("socket")
+        with pytest.raises(UnreadablePicture, match=f"it is {reason}, not a file"):
+            read(Path(name))
 
 
 def test_reading_in_threads_does_not_change_the_warning_filters(tmp_path: Path) -> None:
@@ -405,6 +441,22 @@ def test_pictures_are_found_by_their_suffixes_and_sorted(tmp_path: Path) -> None
     touch(tmp_path, "notes.txt", "a.jpg.bak", "png", "c/README")
     assert names(tmp_path) == ["a.jpg", "b/deeper/y.tiff", "b/z.gif", "b.PNG"]
     assert find_pictures(tmp_path).others == {".txt": 1, ".bak": 1, "": 2}
+
+
+def test_every_suffix_of_the_formats_that_are_read_is_known() -> None:
+    """Those of this version of Pillow: .jfif and .jpe are JPEG, for example."""
+    Image.init()
+    assert set(SUFFIXES) >= {suffix for suffix, name in Image.registered_extensions().items() if name in _FORMATS}
+    assert {".jfif", ".jpe", ".j2k", ".apng"} < set(SUFFIXES)
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".pfm"])  # floats, which need `white`
+def test_a_picture_is_read_under_every_suffix(tmp_path: Path, suffix: str) -> None:
+    name = Image.registered_extensions()[suffix]
+    path = tmp_path / f"picture{suffix.upper()}"
+    quarters("L").convert("1" if suffix == ".pbm" else "L" if suffix == ".pgm" else "RGB").save(path, format=name)
+    assert names(tmp_path) == [path.name]
+    assert read(path).shape == (3, 8, 16)
 
 
 @pytest.fixture(params=["forwards", "backwards"])

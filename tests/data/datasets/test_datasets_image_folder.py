@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -434,7 +434,7 @@ def test_floating_point_pictures_need_white(tmp_path: Path) -> None:
 
 def test_many_pictures_come_in_order_from_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autoenc.data.datasets.image_folder.THREADS", 8)
-    monkeypatch.setattr("autoenc.data.datasets.image_folder._BATCH", 16)
+    monkeypatch.setattr("autoenc.data.datasets.decoded_pictures._BATCH", 16)
     names = [f"{folder}/{number}.png" for folder in "ab" for number in range(40)]
     painted = paint(tmp_path, *names)
     splits = build(tmp_path)
@@ -494,6 +494,36 @@ def test_a_picture_with_damaged_exif_data_is_read(tmp_path: Path, recwarn: pytes
     assert not recwarn.list
 
 
+def test_a_named_pipe_is_listed_and_not_waited_for(tmp_path: Path, make_pipe: Callable[[Path], Path]) -> None:
+    painted = paint(tmp_path, *(f"{folder}/{name}" for folder in "ab" for name in loose(4)))
+    make_pipe(tmp_path / "a/pipe.png")
+    with pytest.raises(ConfigError, match=r"1 of 9 pictures cannot be read: a/pipe.png \(it is a named pipe, not a f"):
+        build(tmp_path)
+    for cache in (False, True):
+        splits = settings(tmp_path, unreadable="skip", cache=cache, pages="all").build(data_dir=tmp_path / "data")
+        assert brightness(splits) == painted
+
+
+def test_named_pipes_in_place_of_folders_are_not_waited_for(
+    tmp_path: Path, make_pipe: Callable[[Path], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="autoenc.data.datasets")
+    painted = paint(tmp_path, *(f"{folder}/{name}" for folder in "ab" for name in loose(4)))
+    pipe = make_pipe(tmp_path / "c")
+    assert brightness(build(tmp_path)) == painted
+    assert "has 1 other files, which are skipped: 1 without a suffix" in caplog.text
+    with pytest.raises(ConfigError, match=f"^dataset.path={pipe}: it is a named pipe$"):
+        build(pipe)
+
+
+def test_too_large_pictures_are_named_and_admitted_by_a_setting(tmp_path: Path) -> None:
+    painted = paint(tmp_path, *loose(4))
+    with pytest.raises(ConfigError, match=r"4 of 4 pictures .*it has more pixels than max_pixels=95 admits"):
+        build(tmp_path, max_pixels=95)
+    assert brightness(build(tmp_path, max_pixels=96)) == painted
+    assert build(tmp_path, max_pixels=96, white="max", pages="all").white == 9
+
+
 def test_a_pool_with_only_unreadable_pictures_is_an_error(tmp_path: Path) -> None:
     paint(tmp_path, "train/1.png", "test/2.png")
     damage(tmp_path, "test/2.png")
@@ -514,7 +544,7 @@ def test_pictures_that_do_not_fit_into_memory_are_refused_before_they_are_read(
         build(tmp_path, size=[4000, 3000], validation_fraction=0.1)
     assert str(caught.value) == (
         "dataset=image_folder: its images need 1.4 GB of memory, and 900.0 MB are available; "
-        "set dataset.limit, a smaller dataset.size or dataset.channels=1"
+        "dataset.cache=true keeps them on the disk, or set dataset.limit, a smaller dataset.size or dataset.channels=1"
     )
     monkeypatch.setattr(memory, "available_memory", lambda: 500_000)  # 20 pictures of 100x100 in colour need 600,000
     for change in ({"channels": 1}, {"size": [50, 100]}, {"limit": 3}):
@@ -550,7 +580,7 @@ def test_a_path_that_is_not_a_folder_is_one_line(
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     paint(tmp_path, "train/1.png", "test/.hidden.png")
-    with pytest.raises(ConfigError, match=rf"no pictures in {tmp_path / 'test'}; their names end in \.bmp, .*\.webp$"):
+    with pytest.raises(ConfigError, match=rf"no pictures in {tmp_path / 'test'}; their names end in \.apng, .*\.webp$"):
         build(tmp_path)
 
 
@@ -594,6 +624,8 @@ def test_a_relative_path_and_a_home_are_found(tmp_path: Path, monkeypatch: pytes
         ({"test_fraction": 1}, "dataset.test_fraction=1: it must be a number above 0 and below 1"),
         ({"white": 0}, "dataset.white=0: it must be a number above 0 or max or null"),
         ({"white": "min"}, "dataset.white=min: it must be a number above 0 or max or null"),
+        ({"max_pixels": 0}, "dataset.max_pixels=0: it must be a whole number of at least 1"),
+        ({"cache": 1}, "dataset.cache=1: it must be true or false"),
         ({"pages": 2}, "dataset.pages=2: it must be one of first, all"),
     ],
 )

@@ -112,7 +112,7 @@ def test_a_file_in_another_format_is_named(
     """A mistake in the table: the size and the digest fit, the content does not."""
     published = small(IDX_SETS["mnist"], IMAGES, LABELS)
     monkeypatch.setitem(IDX_SETS, "mnist", published)
-    monkeypatch.setattr("autoenc.data.datasets.published_sets.content_problem", lambda file, path: "")
+    monkeypatch.setattr("autoenc.data.datasets.local_files.content_problem", lambda file, path: "")
     path = put(tmp_path, published, {**contents(published), published.files[0].name: content}) / published.files[0].name
     match = rf"^dataset=mnist: {path} is not an IDX file of uint8 \(5, 2, 3\): it .*{problem}"
     with pytest.raises(DatasetError, match=match) as caught:

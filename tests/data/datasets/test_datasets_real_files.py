@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,20 @@ import torch
 from autoenc.data.datasets import DATASETS, Splits, shown_indices
 from autoenc.data.datasets.cifar10 import CIFAR10
 from autoenc.data.datasets.idx_sets import IDX_SETS, emnist_set
-from autoenc.data.datasets.published_sets import PublishedSet, missing
+from autoenc.data.datasets.local_files import find_files
+from autoenc.data.datasets.published_sets import PublishedSet
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 DATA_DIR = Path(os.environ.get("AUTOENC_DATA") or SHARED)
 
 
-def build(published: PublishedSet, **fields: Any) -> Splits:
-    absent = missing(published.files, folder=DATA_DIR / published.folder)
+def build(published: PublishedSet, *, data_dir: Path = DATA_DIR, **fields: Any) -> Splits:
+    absent = find_files(published.files, published=published, data_dir=data_dir).missing
     if absent:
         names = ", ".join(file.name for file in absent)
-        pytest.skip(f"NOT CHECKED AGAINST THE REAL {published.folder}: {DATA_DIR / published.folder} has no {names}")
+        pytest.skip(f"NOT CHECKED AGAINST THE REAL {published.folder}: {data_dir / published.folder} has no {names}")
     common = {"validation_fraction": 0, "split_seed": 0, "limit": None, "shuffle": False, "binarization": "none"}
-    return DATASETS.parse({"name": published.name, **common, **fields}).build(data_dir=DATA_DIR)
+    return DATASETS.parse({"name": published.name, **common, **fields}).build(data_dir=data_dir)
 
 
 @pytest.mark.slow
@@ -45,6 +47,16 @@ def test_mnist_and_fashion_mnist(
     assert splits.train.labels[:8].tolist() == train_labels
     assert splits.test.labels[:8].tolist() == test_labels
     assert splits.test.labels[shown_indices(splits.test.labels)].tolist() == list(range(10))
+
+
+@pytest.mark.slow
+def test_packed_and_renamed_copies_are_the_same_images(tmp_path: Path) -> None:
+    published = IDX_SETS["mnist"]
+    expected = build(published)
+    for file in published.files:
+        content = find_files([file], published=published, data_dir=DATA_DIR).paths[file.name].read_bytes()
+        (tmp_path / f"{file.aliases[0]}.gz").write_bytes(gzip.compress(content, compresslevel=1))
+    assert build(published, data_dir=tmp_path).digests == expected.digests
 
 
 @pytest.mark.slow

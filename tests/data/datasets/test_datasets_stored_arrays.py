@@ -161,5 +161,5 @@ def test_a_member_that_is_larger_than_it_says_is_refused(tmp_path: Path) -> None
 
 def test_a_named_pipe_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ConfigError, match="it is not a file"):
+    with pytest.raises(ConfigError, match="it is a named pipe, not a file"):
         read(tmp_path / "pipe")
