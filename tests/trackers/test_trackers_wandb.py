@@ -123,6 +123,24 @@ def test_an_interrupted_run_says_so(train: Train, monkeypatch: pytest.MonkeyPatc
     assert (found.exit_code, found.summary["state"], sorted(found.history)) == (130, "interrupted", [1])
 
 
+def test_a_run_that_is_interrupted_as_it_begins_keeps_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    begun = wandb.init
+
+    def interrupted(**options: Any) -> None:
+        begun(**options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(wandb, "init", interrupted)
+        record(tracker_of(tmp_path))
+    (first,) = tmp_path.glob("wandb/offline-run-*")
+    record(tracker_of(tmp_path))
+    (second,) = tmp_path.glob("wandb/offline-run-*")
+    assert first.name.split("-")[-1] == second.name.split("-")[-1] == read(tmp_path).run.run_id
+
+
 def record(tracker: Tracker, *, epochs: int = 1) -> None:
     tracker.begin([])
     for epoch in range(1, epochs + 1):
