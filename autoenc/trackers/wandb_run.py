@@ -75,11 +75,15 @@ class WandbRun:
             self.epoch(epoch)
 
     def epoch(self, epoch: Epoch) -> None:
-        """See `Backend`. The last epoch stays open for the scores: W&B takes nothing for a step that it has."""
-        is_last = epoch.number == self._run.values["training"]["epochs"]
+        """See `Backend`. The last epoch stays open for the scores: W&B takes nothing for a step that it has.
+
+        With patience, any epoch can be the last, so each stays open until the next one.
+        """
+        training = self._run.values["training"]
+        can_be_last = training["patience"] is not None or epoch.number == training["epochs"]
         with _service_ended_on_error():
             self._add_units(epoch.values)
-            self._wandb.log({**epoch.values, "_timestamp": epoch.time}, step=epoch.number, commit=not is_last)
+            self._wandb.log({**epoch.values, "_timestamp": epoch.time}, step=epoch.number, commit=not can_be_last)
 
     def finish(self, ending: Ending) -> None:
         """See `Backend`."""

@@ -244,7 +244,9 @@ def test_epochs_of_a_run_keep_their_times(tmp_path: Path) -> None:
     tracker_of(tmp_path / "run")
     from autoenc.trackers.wandb_run import WandbRun
 
-    run = TrackedRun(RunDirectory(tmp_path / "run"), "a run", values={"training": {"epochs": 9}}, units={})
+    run = TrackedRun(
+        RunDirectory(tmp_path / "run"), "a run", values={"training": {"epochs": 9, "patience": None}}, units={}
+    )
     backend = WandbRun(run, mode="offline", project="autoenc", entity=None)
     backend.begin([Epoch(1, {"train/loss": 1.0}, 100.0), Epoch(2, {"train/loss": 0.5}, 160.0)])
     backend.finish(Ending("interrupted", None, 200.0, epochs=2, scores={}))
