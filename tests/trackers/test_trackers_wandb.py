@@ -132,9 +132,10 @@ def test_a_run_that_is_interrupted_as_it_begins_keeps_its_id(tmp_path: Path, mon
         begun(**options)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(wandb, "init", interrupted)
-        record(tracker_of(tmp_path))
+        with pytest.raises(KeyboardInterrupt):
+            record(tracker_of(tmp_path))
     (first,) = tmp_path.glob("wandb/offline-run-*")
     record(tracker_of(tmp_path))
     (second,) = tmp_path.glob("wandb/offline-run-*")
