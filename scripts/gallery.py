@@ -42,7 +42,7 @@ SWEEPS: Mapping[str, Sequence[str]] = {
     "checkerboard": ("spectrum",),
     "vae_vs_vanilla": ("differences", "codes", "samples"),
     "overfitting": ("loss_curves",),
-    "cpu_vs_gpu": ("loss_curves",),
+    "cpu_vs_gpu": ("seconds_per_epoch", "final_losses"),
 }
 """The pictures of each comparison that are shown, one below another in docs/gallery/<name>.png."""
 
