@@ -45,8 +45,8 @@ LINE = (
 CROP = 16  # pixels each way
 CROPS = ("a test image", "reconstruction", "untrained decoder")
 PIXELS = (
-    f"Second row: the {CROP} x {CROP} pixels in the middle; and how many kernel weights reach each pixel. Uneven numbers "
-    "make a pattern, such as a checkerboard."
+    f"Second row: the {CROP} x {CROP} pixels in the middle; and how many kernel weights reach each pixel. Uneven "
+    "numbers make a pattern, such as a checkerboard."
 )
 
 

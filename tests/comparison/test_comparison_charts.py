@@ -38,7 +38,7 @@ def seeds(kind: str, *scores: float, **changes: Any) -> list[RunRecord]:
 def test_differences_are_paired_by_seed_from_the_best_setting() -> None:
     runs = [*seeds("conv", 0.1, 0.2, 0.3), *seeds("mlp", 0.11, 0.22, 0.33)]
     drawing = made("differences", runs)
-    assert drawing.title == "Difference in reconstruction error from convolutional"
+    assert drawing.title == "Difference in reconstruction error from the best (convolutional)"
     (row,) = drawing.items
     assert row.values == pytest.approx([0.01, 0.02, 0.03])
     half = 4.302653 * 0.01 / 3**0.5  # Student's t with two degrees of freedom
