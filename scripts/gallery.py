@@ -3,7 +3,10 @@
 A preset's sweep is outputs/sweeps/gallery-<name>, a single run outputs/gallery/<name>. Finished jobs are reused, so
 that a stopped command continues. Two kinds of pictures are made by hand:
 
-- docs/denoising_heat_map.png: evaluate.py RUN... evaluation=denoising evaluation.limit=1000
+- docs/denoising_heat_map.png, from the folder of the sweep:
+  train.py -m sweep.name=gallery-heat_map architecture=denoising_conv dataset=mnist dataset.limit=10000 figures=[]
+  training.epochs=5 noise=none,gaussian,salt_and_pepper,masking,occlusion
+  evaluate.py outputs/sweeps/gallery-heat_map evaluation=denoising evaluation.limit=1000
 - docs/report.png and docs/report_map.png, from a sweep's report:
   chromium --headless --hide-scrollbars --window-size=1440,900 --screenshot=docs/report.png SWEEP/report.html
 """
