@@ -32,7 +32,7 @@ WIDTHS = (1600, 1400, 1200, 1000, 850, 700)
 """Pixels; the first that makes the file small enough, if need be with a palette of 256 colours."""
 
 SWEEPS: Mapping[str, Sequence[str]] = {
-    "linear_vs_conv": ("loss_curves", "progress"),
+    "linear_vs_conv": ("final_losses", "progress"),
     "linear_vs_conv_matched": ("final_losses", "reconstructions"),
     "architectures": ("final_losses", "error_by_class"),
     "code_size": ("error_against", "reconstructions"),
