@@ -120,7 +120,7 @@ def test_labels_show_values_and_not_how_they_are_written(
     monkeypatch.setenv("SHELF", "/shelf")
     composer = Composer(parse_flags(["-m", *FOLDER, "noise=gaussian", override]))
     plan = SweepPlan(composer, composer.compose())
-    plan.folder.path.mkdir(parents=True)  # below `elsewhere`
+    plan.folder.path.mkdir(parents=True)
     plan.folder.add(plan.jobs, code="")
     assert [job.label for job in plan.folder.jobs.values()] == expected
 
