@@ -142,7 +142,8 @@ def _apply(options: argparse.Namespace) -> int:
     if options.do == "export" and options.given is not None:
         raise ConfigError("INPUT", "--do export takes RUN OUTPUT; leave this out", value=options.given)
     if options.do != "export" and options.given is None:
-        raise ConfigError("INPUT", f"it is missing; --do {options.do} takes RUN INPUT OUTPUT")
+        hint = "; --do export writes an .onnx file" if options.output.suffix == ".onnx" else ""
+        raise ConfigError("INPUT", f"it is missing; --do {options.do} takes RUN INPUT OUTPUT{hint}")
     RunDirectory.open(options.run, key="RUN")
     from autoenc.application import Request, apply
 

@@ -97,6 +97,9 @@ MISTAKES = {
     "RUN codes.npz out --do decode --white 9": ["--white", "--do decode does not use it"],
     "RUN images.npy out --white 9": ["--white=9", "it is for picture files", "divide an array by its white"],
     "RUN images.npy": ["error: INPUT: it is missing; --do reconstruct takes RUN INPUT OUTPUT"],
+    "RUN model.onnx": [
+        "error: INPUT: it is missing; --do reconstruct takes RUN INPUT OUTPUT; --do export writes an .onnx file"
+    ],
     "RUN images.npy a.onnx --do export": ["error: INPUT=images.npy: --do export takes RUN OUTPUT; leave this out"],
     "RUN a.onx --do export": ["error: OUTPUT=a.onx: it must be the name of a .onnx file"],
     "RUN a.onnx --do export --limit 9": ["error: --limit: --do export does not use it"],
