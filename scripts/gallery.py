@@ -3,7 +3,10 @@
 A preset's sweep is outputs/sweeps/gallery-<name>, a single run outputs/gallery/<name>. Finished jobs are reused, so
 that a stopped command continues. Two kinds of pictures are made by hand:
 
-- docs/denoising_heat_map.png: evaluate.py RUN... evaluation=denoising evaluation.limit=1000
+- docs/denoising_heat_map.png, from the folder of the sweep:
+  train.py -m sweep.name=gallery-heat_map architecture=denoising_conv dataset=mnist dataset.limit=10000 figures=[]
+  training.epochs=5 noise=none,gaussian,salt_and_pepper,masking,occlusion
+  evaluate.py outputs/sweeps/gallery-heat_map evaluation=denoising evaluation.limit=1000
 - docs/report.png and docs/report_map.png, from a sweep's report:
   chromium --headless --hide-scrollbars --window-size=1440,900 --screenshot=docs/report.png SWEEP/report.html
 """
@@ -29,8 +32,8 @@ WIDTHS = (1600, 1400, 1200, 1000, 850, 700)
 """Pixels; the first that makes the file small enough, if need be with a palette of 256 colours."""
 
 SWEEPS: Mapping[str, Sequence[str]] = {
-    "linear_vs_conv": ("loss_curves", "progress"),
-    "linear_vs_conv_matched": ("loss_curves", "final_losses"),
+    "linear_vs_conv": ("final_losses", "progress"),
+    "linear_vs_conv_matched": ("final_losses", "reconstructions"),
     "architectures": ("final_losses", "error_by_class"),
     "code_size": ("error_against", "reconstructions"),
     "depth": ("final_losses", "codes"),
@@ -42,7 +45,7 @@ SWEEPS: Mapping[str, Sequence[str]] = {
     "checkerboard": ("spectrum",),
     "vae_vs_vanilla": ("differences", "codes", "samples"),
     "overfitting": ("loss_curves",),
-    "cpu_vs_gpu": ("loss_curves",),
+    "cpu_vs_gpu": ("seconds_per_epoch", "final_losses"),
 }
 """The pictures of each comparison that are shown, one below another in docs/gallery/<name>.png."""
 

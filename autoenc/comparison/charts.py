@@ -139,14 +139,14 @@ def _differences(records: Sequence[RunRecord], *, metric: str, **_: Any) -> Draw
         raise ValueError("it needs two seeds that two settings share")
     label, _scale = _axis(records, metric)
     line = (
-        f"Mean of the differences between runs of the same seed: each setting minus {best}, the best. Bar: 95 % "
+        "Mean of the differences between runs of the same seed: each setting minus the best one. Bar: 95 % "
         "interval by Student's t. Faint: the single seeds. If the interval contains 0, the difference may be chance."
     )
 
     def draw(some: Sequence[SettingRow], title: str) -> Figure:
         return rows_by_setting(some, label=f"difference in {label}", title=title, line=line, zero=True)
 
-    return Drawing(title=f"Difference in {metric_words(metric)} from {best}", items=rows, draw=draw)
+    return Drawing(title=f"Difference in {metric_words(metric)} from the best ({best})", items=rows, draw=draw)
 
 
 CHARTS: Mapping[str, Callable[..., Drawing]] = {

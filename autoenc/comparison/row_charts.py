@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autoenc.comparison.drawing import Drawing, counted_groups
+from autoenc.comparison.formatting import as_typed
 from autoenc.comparison.grouping import Group
+from autoenc.display_names import choice_label
 from autoenc.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from autoenc.pictures.rows_by_setting import SettingRow
 
 MOST_ROWS = 40
+MOST_DEVICES = 3
+"""Named below the title."""
 
 
 def seconds_per_epoch(records: Sequence[RunRecord], **_: Any) -> Drawing:
@@ -33,7 +37,7 @@ def seconds_per_epoch(records: Sequence[RunRecord], **_: Any) -> Drawing:
     ]
     line = (
         "Median over the epochs of all seeds: training and validation, without evaluation and pictures. Faint: single "
-        "epochs. Runs that were trained at the same time slow each other."
+        f"epochs. Runs that were trained at the same time slow each other.{_trained_on(records)}"
     )
 
     def draw(some: Sequence[SettingRow], title: str) -> Figure:
@@ -45,6 +49,23 @@ def seconds_per_epoch(records: Sequence[RunRecord], **_: Any) -> Drawing:
 def _epoch_seconds(group: Group) -> list[float]:
     found = [row.get("seconds") for record in group.records for row in record.history]
     return [value for value in found if value is not None]
+
+
+def _trained_on(records: Sequence[RunRecord]) -> str:
+    """A sentence that names the devices: the same seconds mean something else on another one."""
+    devices = list(dict.fromkeys(_device_words(record) for record in records if record.device))
+    shown = devices[:MOST_DEVICES]
+    more = f" and {len(devices) - len(shown)} more" if len(devices) > len(shown) else ""
+    return f" Trained on: {'; '.join(shown)}{more}." if shown else ""
+
+
+def _device_words(record: RunRecord) -> str:
+    """`CPU, 2 threads`, or `cuda:0 (NVIDIA H200)`."""
+    device = record.device or ""
+    threads = record.environment.get("threads")
+    if device != "cpu" or threads is None:
+        return choice_label("device", device)
+    return f"{choice_label('device', device)}, {as_typed(threads)} thread{'' if threads == 1 else 's'}"
 
 
 def dead_units(records: Sequence[RunRecord], **_: Any) -> Drawing:

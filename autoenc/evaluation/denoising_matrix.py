@@ -18,6 +18,7 @@ from torch import Tensor
 
 from autoenc.data.noise import NOISES, Compose, Noise
 from autoenc.devices import Device
+from autoenc.display_names import choice_label
 from autoenc.evaluation.baselines import median_filter
 from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.metrics import LEAST_SQUARED_ERROR
@@ -46,8 +47,11 @@ class NoiseLevel(NamedTuple):
 
     @property
     def heading(self) -> str:
-        """`gaussian (std)`."""
-        return f"{self.kind} ({self.strength})" if self.strength else self.kind
+        """`Gaussian noise (std)`."""
+        if not self.strength:
+            return self.kind
+        _, comma, unusual = self.kind.partition(", ")
+        return f"{choice_label('noise', self.noise.name)}{comma}{unusual} ({self.strength})"
 
 
 class DenoisingErrors(NamedTuple):

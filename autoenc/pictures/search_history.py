@@ -127,14 +127,15 @@ def _draw_setting(
     page: Page, setting: Setting, tried: Sequence[Tried], objective: Objective, *, corner: Corner, label: str
 ) -> None:
     across = _places(setting)
+    axis = setting_axis(across, logarithmic=setting.logarithmic, ticks=None if setting.choices is None else ())
     axes = chart_axes(
         page,
         Corner(corner.left, corner.top + MARK),
         width=PANEL_WIDTH,
         height=PANEL_HEIGHT - MARK,
         upright=replace(objective.axis(tried), note=""),  # the history above has the note
-        across=setting_axis(across, logarithmic=setting.logarithmic, ticks=None if setting.choices is None else ()),
-        labels=(label, ""),
+        across=replace(axis, note=""),
+        labels=(label, axis.note),  # the heading names the setting
     )
     if setting.choices is not None:
         axes.set_xlim(-0.5, len(setting.choices) - 0.5)

@@ -44,7 +44,10 @@ LINE = (
 )
 CROP = 16  # pixels each way
 CROPS = ("a test image", "reconstruction", "untrained decoder")
-PIXELS = f"Second row: the {CROP} x {CROP} pixels in the middle; and how many kernel weights reach each pixel."
+PIXELS = (
+    f"Second row: the {CROP} x {CROP} pixels in the middle; and how many kernel weights reach each pixel. Uneven "
+    "numbers make a pattern, such as a checkerboard."
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

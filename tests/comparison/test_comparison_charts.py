@@ -38,7 +38,7 @@ def seeds(kind: str, *scores: float, **changes: Any) -> list[RunRecord]:
 def test_differences_are_paired_by_seed_from_the_best_setting() -> None:
     runs = [*seeds("conv", 0.1, 0.2, 0.3), *seeds("mlp", 0.11, 0.22, 0.33)]
     drawing = made("differences", runs)
-    assert drawing.title == "Difference in reconstruction error from convolutional"
+    assert drawing.title == "Difference in reconstruction error from the best (convolutional)"
     (row,) = drawing.items
     assert row.values == pytest.approx([0.01, 0.02, 0.03])
     half = 4.302653 * 0.01 / 3**0.5  # Student's t with two degrees of freedom
@@ -75,9 +75,22 @@ def test_seconds_are_the_median_over_the_epochs_of_all_seeds() -> None:
     assert rows["convolutional (2 seeds)"].mark == 6.0
     assert rows["convolutional (2 seeds)"].text == "6 s\n3.00 times the fastest"
     assert rows["MLP (2 seeds)"].text == "2 s\n1.00 times the fastest"
-    figure(made("seconds_per_epoch", runs))
+    assert "Trained on: CPU, 1 thread." in all_of(figure(made("seconds_per_epoch", runs)))
     with pytest.raises(ValueError, match="no run recorded"):
         made("seconds_per_epoch", seeds("conv", 0.1))
+
+
+def test_seconds_name_the_devices_they_were_measured_on() -> None:
+    machines: list[dict[str, object]] = [
+        {"device": "cpu", "threads": 2},
+        {"device": "cuda:0 (NVIDIA H200)", "threads": 2},
+        {"device": "mps"},
+        {"device": "cpu", "threads": 4},
+    ]
+    history = ({"epoch": 1, "seconds": 2.0},)
+    runs = [record(f"run{n}", {"mse": 0.1}, history=history, environment=each) for n, each in enumerate(machines)]
+    text = all_of(figure(made("seconds_per_epoch", runs)))
+    assert "Trained on: CPU, 2 threads; cuda:0 (NVIDIA H200); Apple GPU and 1 more." in text
 
 
 def test_dead_units_are_shares_of_the_code() -> None:

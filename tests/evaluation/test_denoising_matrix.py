@@ -125,7 +125,7 @@ def test_the_means_of_a_model_are_over_the_listed_noises_without_its_own() -> No
 
 def test_levels_have_the_usual_settings_and_tell_unusual_ones() -> None:
     assert [level.name for level in LEVELS] == ["gaussian 0.1", "gaussian 0.3", "masking 0.5", "occlusion 0.4"]
-    assert LEVELS[1].heading == "gaussian (std)"
+    assert LEVELS[1].heading == "Gaussian noise (std)"
     assert LEVELS[1].noise == NOISES.parse(USUAL["gaussian"])
     white = NOISES.parse({**USUAL["occlusion"], "value": 1.0})
     assert level_of(white, usual_settings=lambda kind: USUAL[kind]).name == "occlusion, value 1.0 0.4"

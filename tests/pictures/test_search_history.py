@@ -77,10 +77,12 @@ def test_each_setting_on_its_own_scale() -> None:
     rate, batch = figure.axes
     assert points(rate) == [[1e-4, 0.3], [1e-2, 0.1], [1e-1, 0.2]]
     assert rate.get_xscale() == "log"
+    assert rate.get_xlabel() == "log scale"
     assert lines(rate)["diverged"][0][0] == 0.5
     assert [round(x) for x, _ in points(batch)] == [0, 2, 1]
     assert [tick.get_text() for tick in batch.get_xticklabels()] == ["32", "64", "128"]
     assert batch.get_xscale() == "linear"
+    assert batch.get_xlabel() == ""
     assert "optimizer.learning_rate importance 75%" in all_of(figure)
     assert "training.batch_size importance" not in all_of(figure)
     assert "functional ANOVA" in all_of(figure)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from autoenc.runs import RunDirectory
+from autoenc.pictures import search_history
+from autoenc.runs import RunDirectory, Sweep, write_sweep
 from autoenc.sweeps.plan import Rerun
 from autoenc.sweeps.sweepers.optuna_search import Tpe
 from autoenc.sweeps.sweepers.sampling import frozen, suggest
@@ -292,6 +293,19 @@ def test_the_report_is_in_the_folder(tmp_path: Path) -> None:
     assert lost == "1 of 14 trials diverged. They count as worse than the others."
     assert picture == "How the search went: search.png in its folder"
     assert (sweep / "search.png").stat().st_size > 10_000
+
+
+def test_the_picture_has_the_title_of_the_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = tmp_path / "rates"
+    search = begin(sweep, n_trials=2)
+    go_through(sweep, search)
+    titles = []
+    monkeypatch.setattr(search_history, "draw_search", lambda *_, title, **__: titles.append(title))
+    search.closing_words()
+    for title in (None, "Rates, MNIST"):
+        write_sweep(sweep, Sweep({}, {"title": title}))
+        search.closing_words()
+    assert titles == ["rates: a search of 2 trials", "rates: a search of 2 trials", "Rates, MNIST: 2 trials"]
 
 
 def test_without_a_finished_trial_there_is_no_picture(tmp_path: Path) -> None:

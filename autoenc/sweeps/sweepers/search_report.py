@@ -14,7 +14,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from autoenc.comparison.labels import metric_label
 from autoenc.evaluation.metrics import find_metric
-from autoenc.runs import RunDirectory, write_atomically
+from autoenc.runs import RunDirectory, read_sweep, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.sweepers.sampling import frozen
 from autoenc.sweeps.sweepers.study import Study
@@ -113,9 +113,18 @@ def _draw(
             higher_is_better=study.direction == "maximize",
             scale=known.scale if known else "log",
         ),
-        title=f"{path.parent.name}: a search of {len(ended)} trials",
+        title=_title(path.parent, count=len(ended)),
         path=path,
     )
+
+
+def _title(folder: Path, *, count: int) -> str:
+    """`A search for the learning rate, MNIST: 24 trials`; without a title of the comparison, the folder's name."""
+    try:
+        title = read_sweep(folder).comparison.get("title")
+    except ConfigError:
+        title = None
+    return f"{title}: {count} trials" if title else f"{folder.name}: a search of {count} trials"
 
 
 def _settings(study: Study, ended: list[Trial], *, importances: Mapping[str, float]) -> list[Setting]:
