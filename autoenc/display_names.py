@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
@@ -173,8 +174,11 @@ def training_line(config: Mapping[str, Any], *, continues: bool = False) -> str:
 
 
 def run_name(folder: str) -> str:
-    """A run's folder in a label: its last two parts, such as a date and a time, or a sweep and a job."""
-    return _printable("/".join(PurePath(folder).parts[-2:]))
+    """A run's folder in a label: its last two parts, such as a date and a time, or a sweep and a job.
+
+    Of `/home/notebooks/../pretrained`, which is what `../pretrained` becomes, they are `home/pretrained`.
+    """
+    return _printable("/".join(PurePath(os.path.normpath(folder)).parts[-2:]))
 
 
 def shared_data_label(configs: Iterable[Mapping[str, Any]]) -> str:

@@ -100,6 +100,7 @@ def test_a_config_that_is_not_checked_yet_is_described_as_far_as_it_goes(config:
         ("data_dir", "/data_1/my_images", "/data_1/my_images"),
         ("dataset", "a_plugin", "a plugin"),
         ("initialize_from", "/outputs/2026-01-31/12-00-00/", "weights of 2026-01-31/12-00-00"),
+        ("initialize_from", "/home/notebooks/../pretrained", "weights of home/pretrained"),
         ("initialize_from", "null", "random weights"),
         ("initialize_part", "encoder", "only the encoder"),
     ],

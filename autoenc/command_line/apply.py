@@ -46,10 +46,10 @@ Apply the trained model of a run to your own pictures, or export it.
                      (N, C, H, W), float32 in [0, 1], to reconstructions and codes (N, code_size); with --part encoder
                      from images to codes, with --part decoder from codes to images. N is free
 
-INPUT is a picture; a folder of pictures, with its subfolders; an .npy or .npz file of images (N, H, W) or (N, C, H, W),
-uint8 or floats in [0, 1]; a dataset, such as mnist (its test split) or mnist:train; or run:test, the run's own test
-split. Pictures are brought to the model's size and colours. Of a file with several pages, only the first is read. A
-dataset is drawn black and white if the run's is (dataset.binarization).
+INPUT is a picture; a folder of pictures, with its subfolders; an .npy or .npz file of images (N, H, W), (N, C, H, W) or
+(N, H, W, C), uint8 or floats in [0, 1]; a dataset, such as mnist (its test split) or mnist:train; or run:test, the
+run's own test split. Pictures are brought to the model's size and colours. Of a file with several pages, only the first
+is read. A dataset is drawn black and white if the run's is (dataset.binarization).
 """
 
 EXAMPLES = (

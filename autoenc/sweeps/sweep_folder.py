@@ -69,7 +69,7 @@ class SweepFolder:
         """Add jobs to `sweep.json`."""
         for job in jobs:
             self._configs[job.folder.name] = job.task.config
-            self.jobs[job.folder.name] = SweepJob("", job.identity, of_the_run(job.overrides), code)
+            self.jobs[job.folder.name] = SweepJob("", job.identity, _with_values(job), code)
         self._label()
         self._write()
 
@@ -130,6 +130,15 @@ class SweepFolder:
 def of_the_run(overrides: Sequence[str]) -> tuple[str, ...]:
     """The overrides that belong to the run and not to the command: only these are part of a job's label."""
     return tuple(text for text in overrides if not _NOT_IN_LABELS.match(text))
+
+
+def _with_values(job: Job) -> tuple[str, ...]:
+    """The overrides of the run. Values with interpolations, escapes or quotes are those of the config."""
+    config = job.task.config
+    return tuple(
+        _override(config, key_of(text), given=text) if re.search(r"""[$\\'"]""", text) else text
+        for text in of_the_run(job.overrides)
+    )
 
 
 _NOT_IN_LABELS = re.compile(

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import re
+import secrets
 import shlex
 import shutil
 import sys
@@ -50,8 +51,10 @@ class WandbRun:
 
     def begin(self, epochs: Sequence[Epoch]) -> None:
         """See `Backend`. A server keeps the epochs it has; files of earlier processes are replaced by one with all."""
-        run_id = self._resumed_id()
+        run_id = self._resumed_id() or secrets.token_hex(4)
         self._remove_offline_runs(run_id)
+        # Written first: a run that is interrupted here would leave files that no later one replaces.
+        self._run.directory.write_tracker({"tracker": "wandb", "project": self._project, "run_id": run_id})
         with _service_ended_on_error(), contextlib.redirect_stderr(io.StringIO()), _exit_as_before():
             self._wandb = wandb.init(
                 dir=self._run.directory.path,
@@ -67,17 +70,20 @@ class WandbRun:
                 settings=_SETTINGS,
             )
         wandb.termsetup(_SETTINGS, None)  # else it warns about epochs that the server has already
-        self._run.directory.write_tracker({"tracker": "wandb", "project": self._project, "run_id": self._wandb.id})
         self._announce()
         for epoch in epochs:
             self.epoch(epoch)
 
     def epoch(self, epoch: Epoch) -> None:
-        """See `Backend`. The last epoch stays open for the scores: W&B takes nothing for a step that it has."""
-        is_last = epoch.number == self._run.values["training"]["epochs"]
+        """See `Backend`. The last epoch stays open for the scores: W&B takes nothing for a step that it has.
+
+        With patience, any epoch can be the last, so each stays open until the next one.
+        """
+        training = self._run.values["training"]
+        can_be_last = training["patience"] is not None or epoch.number == training["epochs"]
         with _service_ended_on_error():
             self._add_units(epoch.values)
-            self._wandb.log({**epoch.values, "_timestamp": epoch.time}, step=epoch.number, commit=not is_last)
+            self._wandb.log({**epoch.values, "_timestamp": epoch.time}, step=epoch.number, commit=not can_be_last)
 
     def finish(self, ending: Ending) -> None:
         """See `Backend`."""
@@ -99,7 +105,7 @@ class WandbRun:
         run_id = str(kept.get("run_id"))
         return run_id if kept.get("tracker") == "wandb" and re.fullmatch("[0-9a-z]+", run_id) else None
 
-    def _remove_offline_runs(self, run_id: str | None) -> None:
+    def _remove_offline_runs(self, run_id: str) -> None:
         folder = self._run.directory.path / FOLDER
         if folder.is_symlink():
             raise ConfigError(str(folder), "it is a symbolic link, which is not followed; remove the link")

@@ -107,6 +107,24 @@ def test_images_below_another_current_folder_make_other_jobs(elsewhere: Path, mo
     assert found[0] == found[2] != found[1]
 
 
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("noise.std=${optimizer.learning_rate},0.3", ["std 0.002", "std 0.3"]),
+        ("dataset.path=${oc.env:SHELF}/a,/b c/d:e", ["path /shelf/a", "path /b c/d:e"]),
+    ],
+)
+def test_labels_show_values_and_not_how_they_are_written(
+    override: str, expected: list[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHELF", "/shelf")
+    composer = Composer(parse_flags(["-m", *FOLDER, "noise=gaussian", override]))
+    plan = SweepPlan(composer, composer.compose())
+    plan.folder.path.mkdir(parents=True)
+    plan.folder.add(plan.jobs, code="")
+    assert [job.label for job in plan.folder.jobs.values()] == expected
+
+
 def config_of(folder: str | Path) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((Path(folder) / "config.yaml").read_text())
     return found

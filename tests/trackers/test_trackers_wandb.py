@@ -123,6 +123,25 @@ def test_an_interrupted_run_says_so(train: Train, monkeypatch: pytest.MonkeyPatc
     assert (found.exit_code, found.summary["state"], sorted(found.history)) == (130, "interrupted", [1])
 
 
+def test_a_run_that_is_interrupted_as_it_begins_keeps_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    begun = wandb.init
+
+    def interrupted(**options: Any) -> None:
+        begun(**options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wandb, "init", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            record(tracker_of(tmp_path))
+    (first,) = tmp_path.glob("wandb/offline-run-*")
+    record(tracker_of(tmp_path))
+    (second,) = tmp_path.glob("wandb/offline-run-*")
+    assert first.name.split("-")[-1] == second.name.split("-")[-1] == read(tmp_path).run.run_id
+
+
 def record(tracker: Tracker, *, epochs: int = 1) -> None:
     tracker.begin([])
     for epoch in range(1, epochs + 1):
@@ -226,7 +245,9 @@ def test_epochs_of_a_run_keep_their_times(tmp_path: Path) -> None:
     tracker_of(tmp_path / "run")
     from autoenc.trackers.wandb_run import WandbRun
 
-    run = TrackedRun(RunDirectory(tmp_path / "run"), "a run", values={"training": {"epochs": 9}}, units={})
+    run = TrackedRun(
+        RunDirectory(tmp_path / "run"), "a run", values={"training": {"epochs": 9, "patience": None}}, units={}
+    )
     backend = WandbRun(run, mode="offline", project="autoenc", entity=None)
     backend.begin([Epoch(1, {"train/loss": 1.0}, 100.0), Epoch(2, {"train/loss": 0.5}, 160.0)])
     backend.finish(Ending("interrupted", None, 200.0, epochs=2, scores={}))

@@ -138,6 +138,14 @@ def test_a_server_gets_the_epochs_that_it_does_not_have(
     assert capfd.readouterr().err == ""
 
 
+def test_a_run_that_patience_ended_is_trained_longer_without_a_gap(server: Server, train: Train) -> None:
+    train(*ONLINE, "training.epochs=9", "training.patience=1", "optimizer.learning_rate=1e-12")  # it learns nothing
+    assert [row["_step"] for row in server.history] == [1, 2]
+    assert main(["resume=run", *ONLINE, "training.patience=null", "training.epochs=4"]) == 0
+    assert [row["_step"] for row in server.history if "train/loss" in row] == [1, 2, 3, 4]
+    assert [row["_step"] for row in server.history if "test/mse" in row] == [2, 4]
+
+
 def test_nothing_is_sent_offline(server: Server, tmp_path: Path) -> None:
     tracker = tracker_of(tmp_path)
     tracker.begin([])

@@ -79,7 +79,8 @@ def services() -> list[psutil.Process]:
 def tracker_of(folder: Path, *, mode: Literal["offline", "online"] = "offline") -> Tracker:
     """The tracker of a run of three epochs."""
     folder.mkdir(parents=True, exist_ok=True)
-    run = TrackedRun(RunDirectory(folder), "a run", values={"training": {"epochs": 3}}, units={"loss": "nats"})
+    training = {"epochs": 3, "patience": None}
+    run = TrackedRun(RunDirectory(folder), "a run", values={"training": training}, units={"loss": "nats"})
     settings = Wandb(mode=mode, project="autoenc", entity=None)
     settings.require()
     return settings.build(run)
