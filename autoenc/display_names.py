@@ -210,17 +210,16 @@ def _kind_label(config: Mapping[str, Any]) -> str:
 
 
 def _dataset_label(dataset: Mapping[str, Any]) -> str:
-    """`on binarized MNIST`, `on EMNIST letters`, `on the images in pets`."""
+    """`on binarized MNIST`, `on EMNIST letters`, `on the images in pets`, `on the binarized images in pets`."""
     if not dataset:
         return ""
-    if "path" in dataset and not dataset["path"]:
-        label = "arrays" if dataset.get("name") == "arrays" else "an image folder"
-    elif "path" in dataset:
-        folder = PurePath(str(dataset["path"])).name or str(dataset["path"])
-        label = f"the images in {_printable(folder)}"
-    else:
-        label = f"{choice_label('dataset', str(dataset.get('name', '')))} {dataset.get('split', '')}".strip()
     binarized = "" if dataset.get("binarization", "none") == "none" else "binarized "
+    if "path" in dataset and not dataset["path"]:
+        return "on arrays" if dataset.get("name") == "arrays" else "on an image folder"
+    if "path" in dataset:
+        folder = PurePath(str(dataset["path"])).name or str(dataset["path"])
+        return f"on the {binarized}images in {_printable(folder)}"
+    label = f"{choice_label('dataset', str(dataset.get('name', '')))} {dataset.get('split', '')}".strip()
     return f"on {binarized}{label}"
 
 

@@ -78,6 +78,7 @@ def test_a_run_is_described_in_words(overrides: str, expected: str) -> None:
         ({"dataset": {"name": "mnist"}}, "autoencoder, on MNIST"),
         ({"noise": {"name": "a_plugin"}, "dataset": {"path": "."}}, "autoencoder, on the images in ., a plugin"),
         ({"dataset": {"name": "image_folder", "path": None}}, "autoencoder, on an image folder"),
+        ({"dataset": {"path": "a.npz", "binarization": "static"}}, "autoencoder, on the binarized images in a.npz"),
         ({"architecture": None, "dataset": None}, "autoencoder"),
         ({"dataset": {"path": "/pictures/caf\udce9"}}, "autoencoder, on the images in caf?"),
         ({"initialize_from": "/runs/a/b\n"}, "autoencoder, from the weights of a/b?"),

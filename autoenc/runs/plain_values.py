@@ -52,7 +52,7 @@ def read_end(path: str, *, most: int) -> tuple[bytes, bool]:
         with open(path, "rb", opener=_open_plain) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - most))
-            return file.read(most), size > most
+            return file.read(min(size, most)), size > most  # Python allocates as much as it is asked for
     except FileNotFoundError:
         raise
     except OSError as error:

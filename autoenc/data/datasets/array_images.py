@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autoenc.data.datasets.mapped_files import map_images, new_images
-from autoenc.data.datasets.stored_arrays import StoredArray, readable, stored_arrays
+from autoenc.data.datasets.folder_lock import locked_folder
+from autoenc.data.datasets.mapped_files import map_images, new_images, stored_images
+from autoenc.data.datasets.stored_arrays import StoredArray, readable
 from autoenc.settings import ConfigError
 
 KEY = "dataset.value_range"
@@ -75,10 +76,12 @@ class ImageArray:
             self._fill(images)
             return images
         if not cache.exists():
-            with new_images(cache, shape=self.shape) as images:
-                self._fill(images)
-        (stored,) = stored_arrays(cache, key="data_dir").values()
-        return map_images(cache, shape=self.shape, offset=stored.place or 0)
+            with locked_folder(cache.parent, task="writing images into"):
+                if not cache.exists():  # another process may have written it meanwhile
+                    with new_images(cache, shape=self.shape) as images:
+                        self._fill(images)
+        with readable(cache, key="data_dir"):
+            return stored_images(cache)
 
     def cache_file(self, folder: Path) -> Path:
         """The file in `folder` for the converted images. Its name depends on the content of the array's file."""
@@ -155,7 +158,8 @@ def channels_last(shape: tuple[int, ...]) -> bool:
     if len(shape) == 3 and min(shape) > 0 and shape[2] not in {1, 3}:
         return False
     if len(shape) != 4 or min(shape) < 1:
-        raise ValueError(f"{kinds}, and this is {shape}")
+        advice = "; numpy.reshape(images, (-1, height, width)) makes images of rows" if len(shape) == 2 else ""
+        raise ValueError(f"{kinds}, and this is {shape}{advice}")
     first, last = shape[1] in {1, 3}, shape[3] in {1, 3}
     if first and last:
         raise ValueError(f"{kinds}, and {shape} may be either; numpy.squeeze removes axes of size 1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from torch import Tensor
 from autoenc.data.datasets.array_images import BYTES, ImageArray, image_arrays
 from autoenc.data.datasets.array_labels import read_labels
 from autoenc.data.datasets.array_layout import ArrayLayout, read_array_layout
-from autoenc.data.datasets.folder_layout import refused, some
+from autoenc.data.datasets.folder_layout import existing, some
 from autoenc.data.datasets.memory import byte_count, usable_memory
 from autoenc.data.datasets.published_sets import brief_reason
 from autoenc.data.datasets.split_remarks import split_sizes
@@ -71,7 +70,11 @@ class Arrays(Dataset):
             ConfigError: there is no such file, it is not clear which arrays are the images, or they are damaged.
         """
         layout = read_array_layout(
-            _existing(self.path),
+            existing(
+                self.path,
+                kinds=["a file", "a folder"],
+                required="it must be a file or folder with arrays, as in dataset.path=mine.npz",
+            ),
             images=self.images,
             labels=self.labels,
             use_validation=self.validation_fraction > 0,
@@ -105,8 +108,15 @@ class Arrays(Dataset):
         if "test" not in orders:
             held_out = self._test_count(counts["train"])
             orders["test"], orders["train"] = orders["train"][:held_out], orders["train"][held_out:]
+        return {name: orders[name][:count].sort().values for name, count in self._used(counts).items()}
+
+    def _used(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """How many images each split has; training and validation count together if validation images are drawn."""
+        test = counts["test"] if "test" in counts else self._test_count(counts["train"])
+        train = counts["train"] if "test" in counts else counts["train"] - test
         limits = {"test": self.test_limit}
-        return {name: order[: limits.get(name, self.limit)].sort().values for name, order in orders.items()}
+        available = {**counts, "train": train, "test": test}
+        return {name: min(count, limits.get(name, self.limit) or count) for name, count in available.items()}
 
     def _test_count(self, size: int) -> int:
         count = round(size * self.test_fraction)
@@ -118,17 +128,21 @@ class Arrays(Dataset):
         return count
 
     def _folder(self, images: Mapping[str, ImageArray], *, data_dir: Path) -> Path | None:
-        """The folder for images that are not used where they are; None if memory suffices for them."""
-        size = sum(math.prod(image.shape) for image in images.values())
-        drawn = "test" not in images or (self.validation_fraction > 0 and "validation" not in images)
-        copied = drawn or self.limit is not None or self.test_limit is not None
-        converted = sum(math.prod(image.shape) for image in images.values() if not image.is_mappable)
-        needed, usable = converted + size * (copied + (self.binarization != "none")), usable_memory()
+        """The folder for copies of the images; None if memory suffices for them."""
+        used = self._used({split: image.shape[0] for split, image in images.items()})
+        whole = {split for split, image in images.items() if used[split] == image.shape[0]}
+        if self.validation_fraction > 0 and "validation" not in images:
+            whole.discard("train")
+        converted = sum(image.shape[0] for image in images.values() if not image.is_mappable)
+        drawn = sum(count for split, count in used.items() if split not in whole)
+        binarized = sum(used.values()) if self.binarization != "none" else 0
+        needed = (converted + drawn + binarized) * math.prod(images["train"].shape[1:])
+        usable = usable_memory()
         if needed <= usable:
             return None
         folder = data_dir / FOLDER
         logger.info(
-            "the images need %s of memory, and %s are available: they are kept in files in %s",
+            "copies of the images need %s of memory, and %s are available: they are kept in files in %s",
             *(byte_count(needed), byte_count(usable), folder),
         )
         return folder
@@ -167,16 +181,6 @@ def _remarks(images: Mapping[str, ImageArray], layout: ArrayLayout) -> Iterator[
 
 def _sizes(splits: Splits, layout: ArrayLayout) -> str:
     return split_sizes(splits, origins={split: array.name for split, array in layout.images.items()})
-
-
-def _existing(path: str | None) -> Path:
-    if not path:
-        problem = "it must be a file or folder with arrays, as in dataset.path=mine.npz"
-        raise ConfigError("dataset.path", problem, value=path)
-    found = Path(path).absolute()
-    if not (os.path.isfile(found) or os.path.isdir(found)):  # noqa: PTH112, PTH113  (pathlib raises if a parent may not be read)
-        raise refused(path, "there is no such file or folder")
-    return found
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from autoenc.data.datasets.file_kinds import file_kind
 from autoenc.data.datasets.picture_search import SUFFIXES, Found, find_pictures
 from autoenc.data.datasets.published_sets import brief_reason
 from autoenc.overrides import as_value
@@ -117,6 +118,28 @@ def log_passed_over(found: Found, *, folder: Path) -> None:
 def refused(folder: Path | str, problem: str) -> ConfigError:
     """An error about a dataset's folder. The message is one line, even if the names of files are not printable."""
     return ConfigError("dataset.path", one_line(problem), value=str(folder))
+
+
+def existing(path: str | None, *, kinds: Sequence[str], required: str) -> Path:
+    """The file or folder `path`, as an absolute path. `required` says what it has to be.
+
+    Raises:
+        ConfigError: it is not set, or there is nothing of these `kinds`: see `file_kind`.
+    """
+    if not path:
+        raise ConfigError("dataset.path", required, value=path)
+    try:
+        found = Path(path).expanduser().absolute()
+    except RuntimeError as error:  # an unknown user's home
+        raise refused(path, str(error)) from None
+    try:
+        kind = file_kind(found)
+    except (OSError, ValueError):
+        missing = "there is no such " + " or ".join(kind.removeprefix("a ") for kind in kinds)
+        raise refused(path, missing + ("" if found == Path(path) else f" in {Path.cwd()}")) from None
+    if kind not in kinds:
+        raise refused(path, f"it is {kind}")
+    return found
 
 
 def one_line(text: str) -> str:

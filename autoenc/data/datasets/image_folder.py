@@ -26,8 +26,7 @@ from autoenc.data.datasets.decoded_pictures import (
     in_threads,
     unreadable_pictures,
 )
-from autoenc.data.datasets.file_kinds import file_kind
-from autoenc.data.datasets.folder_layout import Picture, drawn, one_line, read_layout, refused
+from autoenc.data.datasets.folder_layout import Picture, drawn, existing, one_line, read_layout
 from autoenc.data.datasets.image_files import MAX_PIXELS, Resize, count_pages
 from autoenc.data.datasets.memory import copies_held, require_memory, usable_memory
 from autoenc.data.datasets.picture_facts import (
@@ -97,7 +96,11 @@ class ImageFolder(Dataset):
                 written.
             DatasetError: the pictures do not fit into memory; raised before they are read.
         """
-        folder = _existing(self.path)
+        folder = existing(
+            self.path,
+            kinds=["a folder"],
+            required="it must be a folder with pictures, as in dataset.path=pictures",
+        )
         layout = read_layout(folder, test_fraction=self.test_fraction, use_validation=self.validation_fraction > 0)
         with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as threads:
             # Before the threads start: about damaged EXIF data and the like; the pixels are intact.
@@ -208,20 +211,3 @@ def _numbers(paths: Sequence[Path]) -> Tensor:
     """A number for each path, int64 (N,): equal paths have equal numbers, in the order of their first appearance."""
     numbers: dict[Path, int] = {}
     return torch.tensor([numbers.setdefault(path, len(numbers)) for path in paths], dtype=torch.int64)
-
-
-def _existing(path: str | None) -> Path:
-    if not path:
-        raise ConfigError("dataset.path", "it must be a folder with pictures, as in dataset.path=pictures", value=path)
-    try:
-        folder = Path(path).expanduser().absolute()
-    except RuntimeError as error:  # an unknown user's home
-        raise refused(path, str(error)) from None
-    try:
-        kind = file_kind(folder)
-    except (OSError, ValueError):
-        missing = "there is no such folder" + ("" if folder == Path(path) else f" in {Path.cwd()}")
-        raise refused(path, missing) from None
-    if kind != "a folder":
-        raise refused(path, f"it is {kind}")
-    return folder

@@ -58,7 +58,11 @@ def gathered(images: Tensor, indices: Tensor, *, folder: Path) -> Tensor:
 
 
 def stored_images(path: Path) -> Tensor:
-    """The images in a file that `new_images` wrote, mapped: see `map_images`."""
+    """The images in a file that `new_images` wrote, mapped: see `map_images`.
+
+    Raises:
+        OSError, ValueError, EOFError: it cannot be read, or is damaged.
+    """
     array = np.load(path, mmap_mode="r")
     return map_images(path, shape=array.shape, offset=array.offset)
 
@@ -67,13 +71,14 @@ def stored_images(path: Path) -> Tensor:
 def new_images(path: Path, *, shape: tuple[int, ...]) -> Iterator[Tensor]:
     """A new `.npy` file of uint8 images of this shape, mapped, for the block to fill.
 
-    The file gets its name at the end of the block. If the block raises, there is no file.
+    The file gets its name at the end of the block. If the block raises, there is no file. One process at a time may
+    write it: see `autoenc.data.datasets.folder_lock`. What a killed process left is overwritten.
 
     Raises:
         OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    temporary = path.with_name(f".{path.name}.new")
     try:
         array = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         with temporary.open("rb+") as file:

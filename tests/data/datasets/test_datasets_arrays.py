@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +233,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "texts": ({"x": GREY.astype("U3")}, {}, "pixels are numbers, and these are <U3"),
     "objects": ({"x": np.full((4, 5, 5), None)}, {}, "pixels are numbers, and these are object"),
     "four channels": ({"x": np.zeros((9, 5, 5, 4), np.uint8)}, {}, "images[..., :3]"),
-    "rows of numbers": ({"x": GREY.reshape(40, -1)}, {}, "images are (N, H, W), or (N, C, H, W) or (N, H, W, C)"),
+    "rows of numbers": ({"x": GREY.reshape(40, -1)}, {}, "this is (40, 30); numpy.reshape(images, (-1, height,"),
     "one picture": ({"x": COLOUR[0]}, {}, "and this is (6, 5, 3)"),
     "either": ({"x": np.zeros((9, 3, 5, 3), np.uint8)}, {}, "(9, 3, 5, 3) may be either"),
     "no images": ({"x": GREY[:0]}, {}, "and this is (0, 6, 5)"),
@@ -256,10 +257,19 @@ def test_what_is_not_a_set_of_images_is_refused_in_one_line(tmp_path: Path, kind
     assert "\n" not in str(raised.value)
 
 
+def test_the_path_may_be_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    saved(tmp_path / "a.npz", images=GREY)
+    assert_divided(arrays(Path("~/a.npz")), GREY[:, None], np.zeros(40, np.int64))
+
+
 def test_a_place_without_arrays_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="it must be a file or folder with arrays"):
         arrays(None)
     with pytest.raises(ConfigError, match="no such file or folder"):
         arrays(tmp_path / "none.npz")
+    os.mkfifo(tmp_path / "pipe.npy")
+    with pytest.raises(ConfigError, match="it is a named pipe"):
+        arrays(tmp_path / "pipe.npy")
     with pytest.raises(ConfigError, match=r"no \.npy and no IDX files in this folder"):
         arrays(tmp_path)

@@ -8,6 +8,8 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 import torch
 
 from autoenc.data.datasets import array_images, memory
+from autoenc.data.datasets import arrays as arrays_module
 from autoenc.data.datasets.splits import SPLITS, Splits
 from autoenc.devices import plain_device
 from autoenc.evaluation.batches import as_floats
@@ -127,7 +130,9 @@ def test_converted_images_are_kept_for_the_next_start(
     first = arrays(tmp_path / "a.npz", data_dir=data)
     (kept,) = (data / "arrays").iterdir()
     np.testing.assert_array_equal(np.load(kept), GREY[:, None])
-    assert "the images need 0.0 MB of memory, and 0.0 MB are available: they are kept in files in" in caplog.text
+    assert (
+        "copies of the images need 0.0 MB of memory, and 0.0 MB are available: they are kept in files in" in caplog.text
+    )
     assert f"writing {kept} (0.0 MB): the images of images; it may be deleted" in caplog.text
     monkeypatch.setattr(array_images.ImageArray, "_fill", None)  # nothing is converted again
     assert_same(arrays(tmp_path / "a.npz", data_dir=data, split_seed=0), first)
@@ -162,7 +167,7 @@ def test_a_full_disk_is_reported_in_one_line(
         f"data_dir={data}: images that do not fit into memory are kept in files in it, "
         "and these cannot be written: No space left on device"
     )
-    assert not list((data / "arrays").iterdir())
+    assert not list(data.glob("arrays/*"))
 
 
 @pytest.mark.usefixtures("little_memory")
@@ -173,7 +178,50 @@ def test_a_damaged_file_leaves_no_images_behind(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(ConfigError, match=r"dataset\.path=.*it cannot be read: "):
         arrays(tmp_path / "a.npz", data_dir=tmp_path / "data", value_range=[0, 255])
-    assert not list((tmp_path / "data" / "arrays").iterdir())
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_images_that_another_process_writes_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=GREY)
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    first = arrays(tmp_path / "a.npz", data_dir=data)
+    (kept,) = (data / "arrays").iterdir()
+    kept.rename(elsewhere)
+
+    @contextmanager
+    def after_the_other(folder: Path, **_: str) -> Iterator[None]:
+        elsewhere.rename(folder / kept.name)
+        yield
+
+    monkeypatch.setattr(array_images, "locked_folder", after_the_other)
+    monkeypatch.setattr(array_images.ImageArray, "_fill", None)
+    assert_same(arrays(tmp_path / "a.npz", data_dir=data), first)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_damaged_copy_is_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=GREY)
+    arrays(tmp_path / "a.npz", data_dir=tmp_path)
+    (kept,) = (tmp_path / "arrays").iterdir()
+    os.truncate(kept, 200)
+    with pytest.raises(ConfigError, match=rf"data_dir={kept}: it cannot be read: "):
+        arrays(tmp_path / "a.npz", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "images"),
+    [({"limit": 20}, 30), ({"limit": 20, "test_limit": 5}, 25), ({"limit": 20, "binarization": "static"}, 60)],
+)
+def test_only_images_that_are_used_need_memory(
+    tmp_path: Path, changes: dict[str, Any], images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others stay in their file. 10 of 40 images are for the test."""
+    np.savez(tmp_path / "a.npz", images=GREY)
+    for usable, in_files in ((images * 30, False), (images * 30 - 1, True)):
+        monkeypatch.setattr(arrays_module, "usable_memory", lambda usable=usable: usable)
+        arrays(tmp_path / "a.npz", data_dir=tmp_path / "data", **changes)
+        assert (tmp_path / "data").exists() == in_files
 
 
 def test_a_file_that_claims_many_images_takes_no_memory(tmp_path: Path) -> None:

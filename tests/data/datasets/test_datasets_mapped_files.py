@@ -21,6 +21,10 @@ def test_a_part_of_a_file_is_mapped(tmp_path: Path) -> None:
 
 def test_a_new_file_has_what_was_filled_in(tmp_path: Path) -> None:
     path = tmp_path / "new" / "images.npy"
+    for _ in range(2):
+        with new_images(path, shape=(2, 1, 3, 4)) as images:
+            images[:] = IMAGES
+        path.with_name(".images.npy.new").write_bytes(b"of a process that was killed")
     with new_images(path, shape=(2, 1, 3, 4)) as images:
         images[:] = IMAGES
 
