@@ -91,7 +91,7 @@ def test_the_commands_for_images_run_and_log_what_is_shown(
 
 def test_the_array_of_the_docs_is_trained_on(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (snippet,) = re.findall(r"^import numpy\n\nnumpy.*$", IMAGES, re.MULTILINE)
-    _, command = re.findall(r"^python scripts/train.py (.*)$", IMAGES, re.MULTILINE)
+    (command,) = re.findall(r"^python scripts/train.py (dataset=arrays .*)$", IMAGES, re.MULTILINE)
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (40, 8, 8), dtype=np.uint8)
     exec(snippet, {"images": images, "labels": np.arange(40) % 3})

@@ -28,7 +28,7 @@ MISTAKES = {
     "figures": "the following arguments are required: RUN (",
     "figures run --device gpu": "argument --device: 'gpu' is not a choice (did you mean 'cuda'?); the choices are",
     "figures run codes --dataset-path x": "--dataset-path: there is no such option (did you mean 'dataset.path'?)",
-    "apply run": "the following arguments are required: INPUT, OUTPUT",
+    "apply run": "the following arguments are required: OUTPUT",
     "apply run a out more": "more: one argument too many",
     "apply run a out do=encode": "do: there is no such option (did you mean '--do'?)",
     "apply run a out --do decod": "'decod' is not a choice (did you mean 'decode'?)",

@@ -97,7 +97,7 @@ class Followed:
                     assert words in self.printed, self.printed
 
     def end(self) -> int:
-        code = self.process.wait(30)
+        code = self.process.wait(120)
         os.close(self._leader)
         return code
 

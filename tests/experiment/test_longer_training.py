@@ -163,12 +163,12 @@ def test_the_history_and_the_earlier_results_are_kept(trained: Path) -> None:
     assert [change["results"] for change in run.status()["training_changes"]] == ["after_3_epochs", "after_4_epochs"]
 
 
-@pytest.mark.parametrize("state", ["interrupted", "failed"])
+@pytest.mark.parametrize("state", ["interrupted", "diverged"])
 def test_an_unfinished_longer_run_has_no_scores_and_loses_none(
     state: str, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop() -> None:
-        if state == "failed":
+        if state == "diverged":
             raise NotFiniteError("the loss was not finite")
         signal.raise_signal(signal.SIGTERM)
 
@@ -183,7 +183,7 @@ def test_an_unfinished_longer_run_has_no_scores_and_loses_none(
     assert (record.state, record.metrics, record.scores) == (state, {}, {})
     assert not [name for name in ("index.html", "figures", "test_errors.npz") if (trained / name).exists()]
     assert json.loads((trained / "after_3_epochs" / "summary.json").read_text()) == scores
-    if state == "failed":  # in its first step: it can become the shorter run again
+    if state == "diverged":  # in its first step: it can become the shorter run again
         monkeypatch.undo()
         assert main(["resume=run", "training.epochs=3"]) == 0
         assert RunDirectory(trained).summary()["test"] == scores["test"]
