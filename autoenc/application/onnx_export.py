@@ -19,7 +19,7 @@ from autoenc.extras import imported
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import printable, write_atomically
 from autoenc.settings import ConfigError, listed
-from autoenc.trained_model import TrainedModel
+from autoenc.trained_model import TrainedModel, load_run
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ PARTS: Mapping[PartName, Part] = {
 }
 
 
-def export(run: TrainedModel, path: str | Path, *, part: PartName = "autoencoder") -> None:
+def export(run: TrainedModel | str | Path, path: str | Path, *, part: PartName = "autoencoder") -> None:
     """Write the model of a run to an ONNX file, after comparing the file's outputs with the model's.
 
     Input and outputs are float32 and have any batch size N: images (N, C, H, W) in [0, 1] scale and codes
@@ -69,7 +69,7 @@ def export(run: TrainedModel, path: str | Path, *, part: PartName = "autoencoder
     existing file is replaced.
 
     Args:
-        run: the run.
+        run: the run, or its folder.
         path: the file. Its folder is created if necessary.
         part: `encoder`: from `images` to `codes`. `decoder`: from `codes` to `images`. `autoencoder`: from `images` to
             `reconstructions` and `codes`.
@@ -82,6 +82,7 @@ def export(run: TrainedModel, path: str | Path, *, part: PartName = "autoencoder
         raise ConfigError("part", f"there is no such part; the parts are {listed(PARTS)}", value=part)
     for package in ("onnx", "onnxruntime", "onnxscript"):  # torch.onnx.export imports the last one
         imported(package, extra="onnx", key="--do", value="export")
+    run = run if isinstance(run, TrainedModel) else load_run(run)
     model = copy.deepcopy(run.model).cpu().eval()
     images = torch.rand(sum(BATCHES), *run.image_shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -125,7 +125,7 @@ def test_a_file_names_what_it_takes_and_gives(
 def test_encoder_and_decoder_are_the_halves_of_the_model(finished: Path, elsewhere: Path) -> None:
     run, given = autoenc.load_run(finished), images(4, shape=(1, 8, 8))
     export(run, "encoder.onnx", part="encoder")
-    export(run, "decoder.onnx", part="decoder")
+    export(finished, "decoder.onnx", part="decoder")
     (codes,) = computed("encoder.onnx", given)
     np.testing.assert_allclose(codes, run.encode(given).numpy(), rtol=1e-4, atol=1e-5)
     (made,) = computed("decoder.onnx", torch.from_numpy(codes))
