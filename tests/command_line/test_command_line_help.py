@@ -47,7 +47,7 @@ def test_the_help_follows_the_command_and_the_width(
 def test_the_help_of_an_experiment_says_what_it_shows_and_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     first = help_for("experiment=cpu_vs_gpu", capsys=capsys).partition("\n\n")[0]
     assert first.startswith("experiment=cpu_vs_gpu: The two models of linear_vs_conv on every kind of device")
-    assert "\n    Look for: the column" in first
+    assert "\n    Look for: in seconds_per_epoch" in first
     assert "\n    Takes: about 1 minute on two cores" in first
     assert first.endswith("\nVaries architecture: fully_connected,conv\nVaries device: ${devices_here:}")
 
