@@ -1,6 +1,6 @@
 """The folder of a run: everything that is written into it, and what a run reads of its own.
 
-Files that are not appended to are replaced as a whole: written under another name, flushed to disk and renamed.
+Files that are not appended to are replaced as a whole, by `write_atomically`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from autoenc.runs.plain_values import UnreadableError, as_yaml, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.reading import config_as_json, parse_row, read_table
 from autoenc.runs.record import Phase, State
+from autoenc.runs.whole_files import write_atomically
 from autoenc.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -306,41 +307,6 @@ class RunDirectory:
 
     def _write_json(self, name: str, values: Mapping[str, Any]) -> None:
         write_atomically(self.path / name, _as_json(values, indent=2) + b"\n")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds the old content or the new."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        write_flushed(temporary, content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    flush_folder(path.parent)
-
-
-def write_flushed(path: Path, content: bytes) -> None:
-    """Write a file and flush it to disk."""
-    try:
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        if error.errno is None:
-            raise
-        # The error of a full disk does not name the file.
-        raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def flush_folder(path: Path) -> None:
-    """Flush the renames in a folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _as_json(values: Mapping[str, Any], *, indent: int | None) -> bytes:

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from autoenc.runs.directory import write_atomically
 from autoenc.runs.plain_values import UnreadableError, parse_json, read_file
 from autoenc.runs.process import moment
+from autoenc.runs.whole_files import write_atomically
 from autoenc.settings import ConfigError
 
 SWEEP_FILE = "sweep.json"

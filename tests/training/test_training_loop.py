@@ -334,7 +334,7 @@ def test_a_full_disk_is_reported_and_leaves_no_half_checkpoint(
         raise OSError(28, "No space left on device")
 
     stop_at(9, lambda: monkeypatch.setattr("autoenc.training.checkpoints.write_flushed", full), monkeypatch)
-    stop = "autoenc.runs.directory.write_flushed"
+    stop = "autoenc.runs.whole_files.write_flushed"
     monkeypatch.setattr(TrainingStep, "train_step", TrainingStep.train_step)
     original = RunDirectory.set_state
 
