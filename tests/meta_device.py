@@ -61,6 +61,11 @@ class Transfers(TorchDispatchMode):
         self.writes: list[str] = []
         """To the device, in the same form."""
 
+    @property
+    def unmarked_reads(self) -> set[str]:
+        """The reads without a comment that says `synchronizes`."""
+        return {line for line in self.reads if "synchronizes" not in line.partition("#")[2]}
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
         """Run an operation of torch.
 

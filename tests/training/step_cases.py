@@ -17,7 +17,7 @@ from autoenc.experiment.preparation import Prepared
 from autoenc.models.output_ranges import OUTPUT_RANGES
 from tests.test_family import EMPHASIS, NOT_THE_DEFAULT, Settings, combined
 
-SHAPE = (3, 9, 7)
+SHAPE = (2, 5, 6)
 
 
 def _cases() -> Iterator[Settings]:

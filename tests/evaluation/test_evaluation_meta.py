@@ -1,0 +1,45 @@
+"""The evaluation mixes no devices, and every line that reads from the device says so."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from autoenc.evaluation import image_classifier
+from autoenc.evaluation.metrics import METRICS
+from autoenc.experiment import run_scores
+from autoenc.experiment.run_scores import Evaluation, evaluate
+from autoenc.models.bottlenecks import BOTTLENECKS
+from tests.meta_device import META, Transfers, meta_device, zeros_or_matrices
+from tests.training.step_cases import prepared
+
+FULL = {"name": "full", "other_dataset": "mnist"}
+
+
+def evaluated(monkeypatch: pytest.MonkeyPatch, **groups: dict[str, Any]) -> tuple[Evaluation, Transfers]:
+    """A run on the meta device, evaluated."""
+    monkeypatch.setattr(image_classifier, "STEPS", 2)
+    with meta_device(zeros_or_matrices) as transfers:
+        run = prepared({"evaluation": FULL, "noise": {"name": "gaussian"}, **groups}, device=META)
+        other = SimpleNamespace(name="mnist", test=run.splits.test)
+        monkeypatch.setattr(run_scores, "outlier_images", lambda *_, **__: other)
+        transfers.writes.clear()
+        return evaluate(run), transfers
+
+
+@pytest.mark.parametrize("bottleneck", BOTTLENECKS.names())
+def test_the_evaluation_keeps_the_devices_apart(bottleneck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluation, transfers = evaluated(monkeypatch, bottleneck={"name": bottleneck})
+    assert evaluation.scores["test"]
+    assert transfers.unmarked_reads == set()
+
+
+def test_every_metric_is_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {**FULL, "nll_samples": 3}
+    evaluation, transfers = evaluated(monkeypatch, bottleneck={"name": "gaussian"}, evaluation=settings)
+    scores = evaluation.scores["test"]
+    assert scores is not None
+    assert [name for name, metric in METRICS.items() if metric.per_image or metric.per_split if name not in scores] == []
+    assert transfers.unmarked_reads == set()
