@@ -40,7 +40,8 @@ Numbers = Callable[[Sequence[int]], Tensor]
 def meta_device(numbers: Numbers | None = None) -> Iterator[Transfers]:
     """A context in which the meta device is strict. Without `numbers`, reading from it is an error."""
     Generator.on_meta.clear()
-    fused = mock.patch("torch.optim.optimizer._get_fused_kernels_supported_devices", lambda: ["cpu", "meta"])
+    devices_of_fused = "torch.optim.optimizer._get_fused_kernels_supported_devices"
+    fused = mock.patch(devices_of_fused, return_value=["cpu", "meta"])
     with fused, mock.patch.multiple(torch, Generator=Generator, autocast=_autocast), Transfers(numbers) as transfers:
         yield transfers
 
@@ -66,7 +67,7 @@ class Transfers(TorchDispatchMode):
         """The reads without a comment that says `synchronizes`."""
         return {line for line in self.reads if "synchronizes" not in line.partition("#")[2]}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation of torch.
 
         Raises:

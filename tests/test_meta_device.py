@@ -31,8 +31,8 @@ OF_TWO_DEVICES: dict[str, Operation] = {
 READS: dict[str, Operation] = {
     "item": lambda: THERE.sum().item(),
     "condition": lambda: bool(THERE.sum()),
-    "list": lambda: THERE.tolist(),
-    "copy": lambda: THERE.cpu(),
+    "list": THERE.tolist,
+    "copy": THERE.cpu,
     "copy in place": lambda: HERE.clone().copy_(THERE),
     "equality": lambda: torch.equal(THERE, THERE),
 }

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from autoenc.data.datasets import splits
 from autoenc.evaluation import image_classifier
+from autoenc.evaluation.denoising_matrix import denoising_errors, level_of
 from autoenc.evaluation.metrics import METRICS
 from autoenc.experiment import run_scores
 from autoenc.experiment.run_scores import Evaluation, evaluate
@@ -41,5 +43,22 @@ def test_every_metric_is_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluation, transfers = evaluated(monkeypatch, bottleneck={"name": "gaussian"}, evaluation=settings)
     scores = evaluation.scores["test"]
     assert scores is not None
-    assert [name for name, metric in METRICS.items() if metric.per_image or metric.per_split if name not in scores] == []
+    assert {name for name, metric in METRICS.items() if metric.per_image or metric.per_split} <= scores.keys()
+    assert transfers.unmarked_reads == set()
+
+
+def test_images_that_do_not_fit_are_evaluated_from_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "fits_onto", lambda *_: False)
+    evaluation, transfers = evaluated(monkeypatch, bottleneck={"name": "gaussian"})
+    assert evaluation.scores["test"]
+    assert transfers.unmarked_reads == set()
+
+
+def test_the_denoising_matrix_waits_once_for_each_noise() -> None:
+    with meta_device(zeros_or_matrices) as transfers:
+        run = prepared({"noise": {"name": "gaussian"}}, device=META)
+        levels = [level_of(run.config.noise.at(share), usual_settings=lambda _: {}) for share in (0.5, 1.0)]
+        errors = denoising_errors([run.model], run.splits.test.images, levels=levels, device=run.device)
+    assert errors.denoising.shape == (1, 2, 20)
+    assert len(transfers.reads) == len(levels)
     assert transfers.unmarked_reads == set()

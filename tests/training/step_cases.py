@@ -7,14 +7,18 @@ from dataclasses import replace
 from typing import get_args
 
 import torch
+from torch import Tensor
 
 from autoenc.config import GROUPS
 from autoenc.data.datasets import Split
 from autoenc.data.datasets.binarization import Binarization
 from autoenc.data.datasets.splits import Pools, make_splits
 from autoenc.devices import Precision
+from autoenc.evaluation.batches import as_floats
 from autoenc.experiment.preparation import Prepared
+from autoenc.experiment.run import _build_step
 from autoenc.models.output_ranges import OUTPUT_RANGES
+from autoenc.training.step import TrainingStep
 from tests.test_family import EMPHASIS, NOT_THE_DEFAULT, Settings, combined
 
 SHAPE = (2, 5, 6)
@@ -52,3 +56,10 @@ def prepared(settings: Settings, *, device: torch.device) -> Prepared:
     pools = [Split(part, torch.arange(len(part)) % 3) for part in images.split(20)]
     splits = make_splits(Pools(*pools, class_names=("a", "b", "c")), settings=config.dataset).to(device)
     return Prepared(config, on, splits, on.place(config.build_model(image_shape=SHAPE)), started=0.0, digests={})
+
+
+def step_and_images(run: Prepared) -> tuple[TrainingStep, Tensor]:
+    """The step of a run, and the images that its batches are made of, (N, C, H, W) in [0, 1]."""
+    probabilities = run.splits.train_probabilities
+    stored = run.splits.train.images if probabilities is None else probabilities
+    return _build_step(run), as_floats(stored, device=run.device)

@@ -9,9 +9,10 @@ from unittest.mock import Mock
 import pytest
 from torch import Tensor
 
+from autoenc.data.datasets import splits
 from autoenc.experiment.run import _build_trainer
 from autoenc.runs import RunDirectory
-from autoenc.training import state
+from autoenc.training import loop, state
 from autoenc.training.interruption import Interruption
 from autoenc.training.loop import Trainer
 from tests.meta_device import META, meta_device, zeros_or_matrices
@@ -44,8 +45,22 @@ def test_an_epoch_waits_once_and_sends_the_order_of_the_images(tmp_path: Path) -
         tracker.epoch.side_effect = lambda _: transferred.append((len(transfers.reads), len(transfers.writes)))
         trainer.train()
     assert transferred == [(1, 1), (2, 2), (3, 3)]
-    assert set(transfers.writes) == {"training/loop.py: order = order.to(images.device)"}
+    assert all("order = order.to(images.device)" in line for line in transfers.writes)
     assert transfers.unmarked_reads == set()
+
+
+def test_images_that_do_not_fit_are_sent_many_batches_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splits, "fits_onto", lambda *_: False)
+    monkeypatch.setattr(loop, "GATHERED", 3)
+    with meta_device(zeros_or_matrices) as transfers:
+        trainer = trainer_in(tmp_path, tracker=Mock())
+        transfers.writes.clear()
+        trainer.train()
+    assert trainer.state.steps_per_epoch == 4
+    assert sum("picked" in line for line in transfers.writes) == 3 * 2  # epochs, and 3 and 1 batches in each
+    assert not any("step.py" in line or "order" in line for line in transfers.writes)
 
 
 def test_a_checkpoint_is_read_from_the_device_and_written_back_to_it(tmp_path: Path) -> None:
