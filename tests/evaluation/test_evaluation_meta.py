@@ -15,6 +15,7 @@ from autoenc.experiment import run_scores
 from autoenc.experiment.run_scores import Evaluation, evaluate
 from autoenc.models.bottlenecks import BOTTLENECKS
 from tests.meta_device import META, Transfers, meta_device, zeros_or_matrices
+from tests.test_family import combined
 from tests.training.step_cases import prepared
 
 FULL = {"name": "full", "other_dataset": "mnist"}
@@ -56,8 +57,9 @@ def test_images_that_do_not_fit_are_evaluated_from_the_cpu(monkeypatch: pytest.M
 
 def test_the_denoising_matrix_waits_once_for_each_noise() -> None:
     with meta_device(zeros_or_matrices) as transfers:
-        run = prepared({"noise": {"name": "gaussian"}}, device=META)
-        levels = [level_of(run.config.noise.at(share), usual_settings=lambda _: {}) for share in (0.5, 1.0)]
+        run = prepared({}, device=META)
+        noises = [combined({"noise": {"name": name}}).noise for name in ("masking", "blur")]
+        levels = [level_of(noise, usual_settings=lambda _: {}) for noise in noises]
         errors = denoising_errors([run.model], run.splits.test.images, levels=levels, device=run.device)
     assert errors.denoising.shape == (1, 2, 20)
     assert len(transfers.reads) == len(levels)
