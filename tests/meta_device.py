@@ -25,6 +25,7 @@ from torch.utils._pytree import tree_leaves
 import autoenc
 
 META, CPU = torch.device("meta"), torch.device("cpu")
+_torch_autocast = torch.autocast
 PACKAGE = Path(autoenc.__file__).parent
 
 aten = torch.ops.aten
@@ -55,7 +56,7 @@ class Transfers(TorchDispatchMode):
     """Checks torch's operations, those of a backward pass and of an optimizer too, and lists the transfers."""
 
     def __init__(self, numbers: Numbers | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.numbers = numbers
         self.reads: list[str] = []
         """To the CPU, which waits for the device: each as the line of the package that asked for it."""
@@ -78,7 +79,7 @@ class Transfers(TorchDispatchMode):
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         device = kwargs.get("device") or (tensors[0].device if tensors else CPU)
         for leaf in leaves:
-            if isinstance(leaf, torch._C.Generator) and (leaf._cdata in Generator.on_meta) != (device == META):
+            if isinstance(leaf, torch._C.Generator) and (_address(leaf) in Generator.on_meta) != (device == META):
                 raise RuntimeError(f"{func} on {device}, with the generator of another device")
         on_cpu = [tensor for tensor in tensors if tensor.device == CPU]
         if len(on_cpu) == len(tensors) and device == CPU:
@@ -90,7 +91,7 @@ class Transfers(TorchDispatchMode):
             return self._read((), tensors[0].dtype).item()
         if func is aten.equal.default:
             return self._read((), torch.bool).item()
-        if func is aten.lift_fresh.default or (on_cpu and func in {*COPIES, *INDEXING}):
+        if func is aten.lift_fresh.default or (on_cpu and device == META and func in {*COPIES, *INDEXING}):
             self.writes.append(_line())
         elif any(tensor.dim() for tensor in on_cpu):  # a single number is passed to the kernel as an argument
             raise RuntimeError(f"{func} on tensors of two devices")
@@ -111,13 +112,14 @@ class Generator(torch.Generator):
     """Those for the meta device by their address, which is all that an operation is given."""
 
     def __new__(cls, device: torch.device | str = CPU) -> Self:
-        new = super().__new__(cls, CPU)
+        new = super().__new__(cls, CPU)  # type: ignore[call-arg]
         if torch.device(device) == META:
-            cls.on_meta[new._cdata] = new
+            cls.on_meta[_address(new)] = new
         return new
 
 
-_torch_autocast = torch.autocast
+def _address(generator: torch.Generator) -> int:
+    return generator._cdata  # type: ignore[attr-defined, no-any-return]
 
 
 def _autocast(device_type: str, **settings: Any) -> contextlib.AbstractContextManager[Any]:

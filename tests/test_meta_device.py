@@ -24,6 +24,7 @@ OF_TWO_DEVICES: dict[str, Operation] = {
     "choice": lambda: torch.where(THERE > 0, THERE, HERE),
     "running mean": lambda: F.batch_norm(THERE, HERE[0], HERE[0]),
     "list": lambda: torch._foreach_add_([THERE], [HERE]),
+    "indices": lambda: HERE[torch.zeros(2, dtype=torch.int64, device=META)],
     "generator of the CPU": lambda: torch.randn(3, generator=torch.Generator(), device=META),
     "generator of the device": lambda: torch.randn(3, generator=torch.Generator(META)),
     "generator that fills": lambda: THERE.normal_(generator=torch.Generator()),

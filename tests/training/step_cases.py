@@ -53,9 +53,11 @@ def prepared(settings: Settings, *, device: torch.device) -> Prepared:
     on = replace(config.device.build(), torch_device=device, channels_last=True)
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (40, *SHAPE), generator=generator, dtype=torch.uint8)
-    pools = [Split(part, torch.arange(len(part)) % 3) for part in images.split(20)]
-    splits = make_splits(Pools(*pools, class_names=("a", "b", "c")), settings=config.dataset).to(device)
-    return Prepared(config, on, splits, on.place(config.build_model(image_shape=SHAPE)), started=0.0, digests={})
+    train, test = (Split(part, torch.arange(len(part)) % 3) for part in images.split(20))
+    splits = make_splits(Pools(train, test, class_names=("a", "b", "c")), settings=config.dataset).to(device)
+    model = config.build_model(image_shape=SHAPE)
+    on.place(model)
+    return Prepared(config, on, splits, model, started=0.0, digests={})
 
 
 def step_and_images(run: Prepared) -> tuple[TrainingStep, Tensor]:
