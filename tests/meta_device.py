@@ -62,6 +62,8 @@ class Transfers(TorchDispatchMode):
         """To the CPU, which waits for the device: each as the line of the package that asked for it."""
         self.writes: list[str] = []
         """To the device, in the same form."""
+        self.doubles: list[str] = []
+        """Results in float64 on the device, which Apple's GPUs do not have, in the same form."""
 
     @property
     def unmarked_reads(self) -> set[str]:
@@ -96,7 +98,10 @@ class Transfers(TorchDispatchMode):
         elif any(tensor.dim() for tensor in on_cpu):  # a single number is passed to the kernel as an argument
             raise RuntimeError(f"{func} on tensors of two devices")
         # Not every fused optimizer knows meta tensors. All change their arguments in place.
-        return None if "_fused_" in str(func) else func(*args, **kwargs)
+        result = None if "_fused_" in str(func) else func(*args, **kwargs)
+        if isinstance(result, Tensor) and result.dtype == torch.float64:
+            self.doubles.append(_line())
+        return result
 
     def _read(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         if self.numbers is None:

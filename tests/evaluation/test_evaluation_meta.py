@@ -46,6 +46,7 @@ def test_every_metric_is_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scores is not None
     assert {name for name, metric in METRICS.items() if metric.per_image or metric.per_split} <= scores.keys()
     assert transfers.unmarked_reads == set()
+    assert transfers.doubles == []
 
 
 def test_images_that_do_not_fit_are_evaluated_from_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
