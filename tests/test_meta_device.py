@@ -106,6 +106,13 @@ def test_a_fused_optimizer_needs_its_state_on_the_device(optimizer: Any, setting
             fused.step()
 
 
+def test_float64_on_the_device_is_listed() -> None:
+    with meta_device(torch.zeros) as transfers:
+        THERE.sum(dtype=torch.float64)
+        THERE.cpu().double()
+    assert len(transfers.doubles) == 1
+
+
 def test_a_transfer_is_named_by_the_line_that_asks_for_it() -> None:
     from autoenc.evaluation.batches import fetch
 
