@@ -14,6 +14,7 @@ from autoenc.data.datasets.splits import Dataset, Pools, Split, Splits, make_spl
 from autoenc.seeds import derived_seed
 
 TEST_IMAGES = 360
+FILE = "sklearn/datasets/data/digits.csv.gz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,10 @@ def _table() -> NDArray[np.float64]:
 
     scikit-learn's file is read directly, because importing scikit-learn takes 2 s.
     """
-    file = Path(str(distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")))
+    file = Path(str(distribution("scikit-learn").locate_file(FILE)))
     if file.is_file():
         return np.loadtxt(file, delimiter=",")
-    from sklearn.datasets import load_digits  # a version that keeps them elsewhere
+    from sklearn.datasets import load_digits  # of a version that keeps its file elsewhere
 
     digits = load_digits()
     return np.column_stack([digits.data, digits.target])
