@@ -119,7 +119,8 @@ def _clusters(codes: Floats, *, count: int, random: np.random.RandomState) -> ND
 
 
 def _nearest(codes: Floats, centres: Floats) -> NDArray[np.intp]:
-    return (np.square(centres).sum(1) - 2 * codes @ centres.T).argmin(1)
+    nearest: NDArray[np.intp] = (np.square(centres).sum(1) - 2 * codes @ centres.T).argmin(1)
+    return nearest
 
 
 def _spread_centres(codes: Floats, *, count: int, random: np.random.RandomState) -> Floats:
