@@ -75,12 +75,12 @@ def linear_probe(fitted_on: Labelled) -> Predict:
     It gives the classes of scikit-learn's `LogisticRegression` after `PCA(whiten=True)` or `StandardScaler`, whose
     import takes longer than many a run.
     """
-    vectors = fitted_on.vectors.cpu().double()
+    vectors = fitted_on.vectors.cpu().double()  # synchronizes
     whitens = len(vectors) >= FEWEST_TO_WHITEN * vectors.shape[1]
     normalize = _whitening(vectors) if whitens else _standardization(vectors)
     classes, targets = fitted_on.labels.unique(return_inverse=True)
     parameters = _regression(normalize(vectors), targets, tolerance=TOLERANCE if whitens else 10 * TOLERANCE)
-    return lambda others: classes[_logits(normalize(others.cpu().double()), parameters).argmax(1)]
+    return lambda others: classes[_logits(normalize(others.cpu().double()), parameters).argmax(1)]  # synchronizes
 
 
 def _whitening(vectors: Tensor) -> Callable[[Tensor], Tensor]:
@@ -140,7 +140,7 @@ def nearest_neighbours(fitted_on: Labelled, *, neighbours: int = NEIGHBOURS) -> 
     Of equally frequent classes the first counts. Fix and Hodges 1951, Discriminatory Analysis.
     """
     # In float32, distances between vectors far from the origin would be coarse.
-    vectors, count = fitted_on.vectors.cpu().double(), min(neighbours, len(fitted_on.vectors))
+    vectors, count = fitted_on.vectors.cpu().double(), min(neighbours, len(fitted_on.vectors))  # synchronizes
     half_squares = vectors.square().sum(1) / 2
     classes, labels = fitted_on.labels.unique(return_inverse=True)
 
@@ -149,7 +149,8 @@ def nearest_neighbours(fitted_on: Labelled, *, neighbours: int = NEIGHBOURS) -> 
         return torch.addmm(half_squares, part, vectors.T, alpha=-1).topk(count, largest=False).indices
 
     def predict(others: Tensor) -> Tensor:
-        found = torch.cat([nearest(part) for part in others.cpu().double().split(MOST_COMPARED)])
+        parts = others.cpu().double().split(MOST_COMPARED)  # synchronizes
+        found = torch.cat([nearest(part) for part in parts])
         predicted: Tensor = classes[F.one_hot(labels[found], len(classes)).sum(1).argmax(1)]
         return predicted
 

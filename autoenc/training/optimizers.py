@@ -103,8 +103,8 @@ def _without_compiler(optimizer_class: type[OptimizerClass]) -> type[OptimizerCl
     """The class, with methods that do not import torch's compiler, which takes 2 s.
 
     torch wraps these methods so that `torch.compile` does not look into them. The wrappers import the compiler, even if
-    nothing is compiled. Here, only models are compiled, never their optimizers. `step` also has to run without
-    gradients, which its wrapper takes care of.
+    nothing is compiled. Here, only models are compiled, never their optimizers. The wrapper of `step` also turns
+    gradients off.
     """
     methods = {
         name: inspect.unwrap(getattr(optimizer_class, name))
