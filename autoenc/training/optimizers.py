@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import nn
 
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveFloat, ProperFraction
+from autoenc.training.uncompiled import uncompiled
 
 
 class OptimizerSettings(Protocol):
@@ -39,7 +39,7 @@ class _TwoMoments(Choice):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
-        return _without_compiler(self.optimizer_class)(
+        return uncompiled(self.optimizer_class)(
             parameters,
             lr=self.learning_rate,
             betas=self.betas,
@@ -80,7 +80,7 @@ class Sgd(Choice):
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
         parameters = list(parameters)
-        optimizer = _without_compiler(torch.optim.SGD)(
+        optimizer = uncompiled(torch.optim.SGD)(
             parameters,
             lr=self.learning_rate,
             momentum=self.momentum,
@@ -94,24 +94,6 @@ class Sgd(Choice):
                 # device. Starting from zero gives the same first step: momentum * 0 + gradient.
                 optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         return optimizer
-
-
-OptimizerClass = TypeVar("OptimizerClass", bound=torch.optim.Optimizer)
-
-
-def _without_compiler(optimizer_class: type[OptimizerClass]) -> type[OptimizerClass]:
-    """The class, with methods that do not import torch's compiler, which takes 2 s.
-
-    torch wraps these methods so that `torch.compile` does not look into them. The wrappers import the compiler, even if
-    nothing is compiled. Here, only models are compiled, never their optimizers. The wrapper of `step` also turns
-    gradients off.
-    """
-    methods = {
-        name: inspect.unwrap(getattr(optimizer_class, name))
-        for name in ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
-    }
-    methods["step"] = torch.no_grad()(methods["step"])
-    return type(optimizer_class.__name__, (optimizer_class,), methods)
 
 
 OPTIMIZERS: Registry[OptimizerSettings] = Registry(
