@@ -13,6 +13,7 @@ from torch import nn
 
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import OPTIMIZERS, Adam, AdamW, OptimizerSettings, Sgd
+from autoenc.training.uncompiled import uncompiled
 
 START = 0.7
 GRADIENTS = [0.5, -0.2, 0.3]
@@ -105,6 +106,17 @@ def test_the_optimizers_do_what_those_of_torch_do(name: str) -> None:
         assert all(weight.is_leaf and weight.requires_grad for weight in weights)
         found.append((str(state["state"]), [weight.tolist() for weight in weights]))
     assert found[0] == found[1]
+
+
+def test_a_step_records_no_gradients() -> None:
+    class Recording(torch.optim.SGD):
+        def step(self, closure: None = None) -> None:  # type: ignore[override]
+            self.records_gradients = torch.is_grad_enabled()
+
+    optimizer = uncompiled(Recording)([nn.Parameter(torch.ones(1))])
+    optimizer.step()
+    assert not optimizer.records_gradients
+    assert torch.is_grad_enabled()
 
 
 def test_an_optimizer_imports_torchs_compiler_only_when_something_is_compiled() -> None:
