@@ -46,7 +46,8 @@ class DoublingConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: A002
         """(B, inputs, H, W) to (B, outputs, 2 H - 1 + output_padding[0], 2 W - 1 + output_padding[1])."""
-        if self.out_channels > 1 or input.device.type != "cpu":
+        # An exported model does not run in torch, and not every format can express the sum of what overlaps.
+        if self.out_channels > 1 or input.device.type != "cpu" or torch.compiler.is_exporting():
             return super().forward(input, output_size)
         images: Tensor = _ToOneChannel.apply(input, self.weight, self.output_padding)
         return images if self.bias is None else images + self.bias
