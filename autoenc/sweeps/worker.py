@@ -26,7 +26,7 @@ ORPHAN_SECONDS = 30.0
 
 PRELOADED = [
     *("autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment.run"),
-    *("pydantic.dataclasses", "pydantic.type_adapter", "torch._dynamo", "sklearn.datasets"),
+    *("pydantic.dataclasses", "pydantic.type_adapter", "scipy.optimize"),
 ]
 """Imported once by the process that jobs are forked from. Nearly every run imports the second line later, which takes
 longer than many an epoch."""

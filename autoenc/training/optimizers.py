@@ -11,6 +11,7 @@ from torch import nn
 
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveFloat, ProperFraction
+from autoenc.training.uncompiled import uncompiled
 
 
 class OptimizerSettings(Protocol):
@@ -38,7 +39,7 @@ class _TwoMoments(Choice):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
-        return self.optimizer_class(
+        return uncompiled(self.optimizer_class)(
             parameters,
             lr=self.learning_rate,
             betas=self.betas,
@@ -79,7 +80,7 @@ class Sgd(Choice):
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
         parameters = list(parameters)
-        optimizer = torch.optim.SGD(
+        optimizer = uncompiled(torch.optim.SGD)(
             parameters,
             lr=self.learning_rate,
             momentum=self.momentum,

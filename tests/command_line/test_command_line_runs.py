@@ -209,6 +209,27 @@ def test_commands_that_only_print_do_not_import_torch(arguments: list[str], else
     assert list(elsewhere.iterdir()) == []
 
 
+def test_a_run_imports_only_what_it_uses(elsewhere: Path) -> None:
+    program = (
+        "import gc, sys; sys.argv = ['train.py', *sys.argv[1:]]\n"
+        "class Finder:\n"
+        "    collects = {}\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        self.collects.setdefault(name, gc.isenabled())\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from autoenc.command_line import main\n"
+        "code = main()\n"
+        "heavy = 'torch._dynamo torch._inductor torch.onnx sympy sklearn scipy.stats pandas torchvision torchmetrics'\n"
+        "print('imported', *(name for name in heavy.split() if name in sys.modules), file=sys.stderr)\n"
+        "print(Finder.collects['torch'], Finder.collects['matplotlib'], gc.isenabled(), file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    arguments = ["dataset.limit=200", "training.epochs=1", "device.threads=1", "figures=[samples]"]  # fits a mixture
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "imported\nFalse False True\n")
+
+
 def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process that cannot import torch."""
     program = (
