@@ -26,7 +26,7 @@ from autoenc.runs import ErrorKind, RunDirectory, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.job_identity import IGNORED_SETTINGS
 from autoenc.sweeps.plan import JobTask
-from autoenc.sweeps.worker import PRELOADED, work
+from autoenc.sweeps.worker import work
 
 SAVING_SECONDS = 60.0
 """How long a job that is asked to stop may take to finish its step and save."""
@@ -195,7 +195,7 @@ def _context() -> ForkServerContext | SpawnContext:
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(["autoenc.sweeps.preloaded"])
     return context
 
 
