@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import multiprocessing
+import multiprocessing.connection
 import multiprocessing.forkserver
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from datetime import datetime
 from multiprocessing import resource_tracker
@@ -93,6 +94,13 @@ class Attempt:
         self._send_due_signals(now)
         return False
 
+    @property
+    def sentinel(self) -> int | None:
+        """Readable once the process has ended; None if there is no such number."""
+        if self._process is None or self._process.exitcode == LOST:
+            return None
+        return self._process.sentinel
+
     def stop(self, *, at_once: bool = False) -> None:
         """Ask the job to save and end; kill it if it does not, or `at_once`. `poll` says when it is gone."""
         self._asked = True
@@ -157,6 +165,16 @@ class Attempt:
         if code == LOST:
             return "killed", "its process was killed together with the one it was forked from"
         return "killed", f"its process ended with exit code {code} without recording why; see the log"
+
+
+def wait_for_end(attempts: Iterable[Attempt], *, seconds: float) -> None:
+    """Wait until the process of one of the jobs ends, at most so long."""
+    sentinels = [attempt.sentinel for attempt in attempts]
+    known = [sentinel for sentinel in sentinels if sentinel is not None]
+    if known:
+        multiprocessing.connection.wait(known, timeout=seconds)
+    else:
+        time.sleep(seconds)
 
 
 def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:

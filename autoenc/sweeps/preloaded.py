@@ -5,7 +5,6 @@ Nothing here may start a thread, since a forked process does not have it.
 
 from __future__ import annotations
 
-import gc
 import importlib
 
 from autoenc.environment import describe_installation
@@ -25,5 +24,3 @@ for name, entry in PICTURES.items():
     if entry.always:
         picture_class(name)
 describe_installation()
-gc.collect()
-gc.freeze()  # a job that looked for garbage among all these objects would copy the pages that they lie in

@@ -26,6 +26,9 @@ class Launcher(Protocol):
     def ended(self) -> list[JobTask]:
         """The jobs that have ended since the last call; it does not wait."""
 
+    def wait(self, seconds: float) -> None:
+        """Wait until a job may have ended, at most so long."""
+
     def stop(self, *, at_once: bool = False) -> None:
         """Ask every job to save and end; `at_once`: without saving. Queued jobs do not begin."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from autoenc.registry import Choice
 from autoenc.settings import PositiveInt
-from autoenc.sweeps.attempt import Attempt, warm_up
+from autoenc.sweeps.attempt import Attempt, wait_for_end, warm_up
 from autoenc.sweeps.plan import JobTask
 
 
@@ -67,6 +67,10 @@ class LocalLauncher:
         """See `Launcher`."""
         over = [slot for slot, attempt in self._running.items() if attempt.poll()]
         return [self._running.pop(slot).task for slot in over]
+
+    def wait(self, seconds: float) -> None:
+        """See `Launcher`."""
+        wait_for_end(self._running.values(), seconds=seconds)
 
     def stop(self, *, at_once: bool = False) -> None:
         """See `Launcher`."""

@@ -119,6 +119,10 @@ class RayLauncher:
                 self._lost.append(job.lose(kind, message))
         return [*over, *take_settled(self._lost)]
 
+    def wait(self, seconds: float) -> None:
+        """See `Launcher`."""
+        time.sleep(seconds)
+
     def stop(self, *, at_once: bool = False) -> None:
         """See `Launcher`. A task that is cancelled twice ends its job without saving."""
         self._stopping = True
