@@ -5,19 +5,15 @@ The model never sees the labels. A high accuracy shows that its codes keep the c
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from autoenc.seeds import derived_seed
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
 
 INVERSE_PENALTY = 0.1
 """Of the linear probe, as scikit-learn's `C`: the weight of the summed errors next to half the squared weights."""
@@ -97,21 +93,14 @@ def nearest_neighbours(fitted_on: Labelled, *, neighbours: int = NEIGHBOURS) -> 
 def _fitted(classifier: Any, fitted_on: Labelled) -> Predict:
     """A classifier of scikit-learn, fitted."""
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
     # Threads would wait for each other: the matrices of a step are small.
-    with warnings.catch_warnings(), _thread_pools().limit(limits=1):
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # `MOST_STEPS` bounds the time
         warnings.simplefilter("ignore", RuntimeWarning)  # constant vectors have no variance to explain
         classifier.fit(fitted_on.vectors.cpu().numpy(), fitted_on.labels.numpy())
     return lambda vectors: torch.from_numpy(classifier.predict(vectors.cpu().numpy()))
-
-
-@functools.cache
-def _thread_pools() -> ThreadpoolController:
-    """Those of all numerical libraries, once scikit-learn has loaded its own. The search takes longer than many a fit."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def kmeans_accuracy(scored: Labelled) -> float:

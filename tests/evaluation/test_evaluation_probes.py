@@ -6,12 +6,9 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-import threadpoolctl
 import torch
 from sklearn.datasets import load_digits
-from threadpoolctl import threadpool_info, threadpool_limits
 
-from autoenc.evaluation import probes
 from autoenc.evaluation.probes import (
     INVERSE_PENALTY,
     Labelled,
@@ -95,33 +92,6 @@ def test_classes_keep_their_numbers() -> None:
 
 
 # --- the nearest neighbours ---
-
-
-class Recording:
-    """A classifier that remembers with how many threads it was fitted."""
-
-    def fit(self, vectors: object, labels: object) -> None:
-        self.threads = {pool["num_threads"] for pool in probes._thread_pools().info()}
-
-
-def test_probes_are_fitted_with_one_thread_and_one_search_for_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    searches: list[threadpoolctl.ThreadpoolController] = []
-
-    class Counted(threadpoolctl.ThreadpoolController):
-        def __init__(self) -> None:
-            super().__init__()
-            searches.append(self)
-
-    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", Counted)
-    probes._thread_pools.cache_clear()
-    with threadpool_limits(2):
-        searches.clear()
-        for _ in range(2):
-            classifier = Recording()
-            probes._fitted(classifier, rings())
-            assert classifier.threads == {1}
-        assert len(searches) == 1
-        assert {pool["num_threads"] for pool in threadpool_info()} == {2}
 
 
 @pytest.mark.parametrize("neighbours", [1, 2, 5])

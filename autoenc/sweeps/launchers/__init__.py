@@ -42,6 +42,9 @@ class LauncherSettings(Protocol):
     def check(self) -> None:
         """Refuse what this machine cannot do, without starting anything. Raises ConfigError."""
 
+    def warm_up(self) -> None:
+        """Begin what takes seconds and needs no job, while the jobs are checked. It ends with this process."""
+
     def build(self) -> Launcher:
         """Build the launcher. Raises ConfigError if a package or a resource is missing."""
 

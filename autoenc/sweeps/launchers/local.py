@@ -19,6 +19,10 @@ class Basic(Choice):
     def check(self) -> None:
         """Accept every machine."""
 
+    def warm_up(self) -> None:
+        """Start the process that jobs are forked from."""
+        warm_up()
+
     def build(self) -> LocalLauncher:
         """Build a launcher with one slot."""
         return LocalLauncher(slots=1, threads=None, gpus=[])
@@ -33,6 +37,10 @@ class Joblib(Choice):
 
     def check(self) -> None:
         """Accept every machine."""
+
+    def warm_up(self) -> None:
+        """Start the process that jobs are forked from."""
+        warm_up()
 
     def build(self) -> LocalLauncher:
         """Build a launcher with `n_jobs` slots."""

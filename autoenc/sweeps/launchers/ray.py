@@ -47,6 +47,9 @@ class Ray(Choice):
         if self.address is None:
             self._checked_gpus([{"CPU": cores_here(), "GPU": len(gpus_here())}])
 
+    def warm_up(self) -> None:
+        """Do nothing: Ray starts when the jobs are known to be possible."""
+
     def build(self) -> RayLauncher:
         """Connect to Ray.
 
