@@ -15,7 +15,8 @@ MODULES = (
     *("autoenc.evaluation.likelihood", "autoenc.evaluation.structural_similarity"),
     *("filelock", "pydantic.dataclasses", "pydantic.type_adapter", "rich.status", "torch._dynamo"),
     *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin", "matplotlib.style.core"),
-    *("sklearn.datasets", "sklearn.decomposition", "sklearn.linear_model", "sklearn.neighbors", "sklearn.pipeline"),
+    *("sklearn.datasets.data", "sklearn.datasets.descr", "sklearn.decomposition", "sklearn.linear_model"),
+    *("sklearn.neighbors", "sklearn.pipeline"),
 )
 """Runs import the second and later lines only when they need them, but nearly every run does."""
 
