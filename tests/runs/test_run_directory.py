@@ -124,7 +124,8 @@ def test_a_failing_write_keeps_the_old_content(tmp_path: Path, monkeypatch: pyte
 
 
 def test_only_a_status_flushes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, folders = RunDirectory.begin(tmp_path / "run", config={}), []
+    run = RunDirectory.begin(tmp_path / "run", config={})
+    folders: list[Path] = []
     monkeypatch.setattr("autoenc.runs.directory.flush_folder", folders.append)
     flushed = count_calls(monkeypatch, os, "fsync")
     run.write_summary({"x": 1})
