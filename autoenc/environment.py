@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import subprocess
 import sys
@@ -19,22 +20,34 @@ PACKAGES = ("autoenc", "torch", "torchvision", "hydra-core", "omegaconf", "numpy
 def describe_environment(device: Device) -> dict[str, Any]:
     """The contents of `environment.json`: package versions, git commit, device, threads and command line."""
     return {
-        "packages": {name: _version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "git": _git_state(Path(__file__).parent),
+        **describe_installation(),
         "device": device.description,
         "threads": torch.get_num_threads(),
         "command_line": sys.argv,
     }
 
 
+@functools.cache
+def describe_installation() -> dict[str, Any]:
+    """The package versions, the git commit and the system, looked up once: a process does not load its code again.
+
+    A job of a sweep has what the process that it was forked from has found.
+    """
+    return {
+        "packages": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "git": _git_state(Path(__file__).parent),
+    }
+
+
 def describe_code() -> str:
     """The version of this package and, in a checkout, the commit: `0.1.0 (af8b16e, changed)`."""
-    git = _git_state(Path(__file__).parent)
+    installation = describe_installation()
+    release, git = installation["packages"]["autoenc"], installation["git"]
     if git is None:
-        return str(_version("autoenc"))
-    return f"{_version('autoenc')} ({git['commit'][:7]}{', changed' if git['dirty'] else ''})"
+        return str(release)
+    return f"{release} ({git['commit'][:7]}{', changed' if git['dirty'] else ''})"
 
 
 def _version(package: str) -> str | None:

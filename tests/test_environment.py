@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from autoenc import environment
-from autoenc.environment import describe_environment
+from autoenc.environment import describe_environment, describe_installation
 from tests.devices import cpu
+
+described_again = describe_installation.__wrapped__
 
 
 def test_versions_device_threads_and_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +25,14 @@ def test_versions_device_threads_and_command_line(monkeypatch: pytest.MonkeyPatc
 
 def test_a_package_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "PACKAGES", ("no-such-package",))
-    assert describe_environment(cpu())["packages"] == {"no-such-package": None}
+    assert described_again()["packages"] == {"no-such-package": None}
+
+
+def test_the_installation_is_described_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code that a process has loaded does not change, whatever happens to its files."""
+    first = describe_environment(cpu())["git"]
+    monkeypatch.setattr(environment, "_git_state", lambda folder: {"commit": "of later", "dirty": True})
+    assert describe_environment(cpu())["git"] == first
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -35,16 +44,16 @@ def git(folder: Path, *arguments: str) -> str:
 def test_the_commit_and_whether_it_is_dirty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = tmp_path / "environment.py"
     monkeypatch.setattr(environment, "__file__", str(module))
-    assert describe_environment(cpu())["git"] is None  # no repository
+    assert described_again()["git"] is None  # no repository
     git(tmp_path, "init", "-q")
     module.touch()
-    assert describe_environment(cpu())["git"] is None  # somebody else's, which does not have our file
+    assert described_again()["git"] is None  # somebody else's, which does not have our file
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "x")
     commit = git(tmp_path, "rev-parse", "HEAD")
     index = (tmp_path / ".git" / "index").read_bytes()
     os.utime(module, (0, 0))  # git would write down that it looked at it, under a lock that a kill leaves behind
-    assert describe_environment(cpu())["git"] == {"commit": commit, "dirty": False}
+    assert described_again()["git"] == {"commit": commit, "dirty": False}
     assert (tmp_path / ".git" / "index").read_bytes() == index
     module.write_text("changed")
-    assert describe_environment(cpu())["git"] == {"commit": commit, "dirty": True}
+    assert described_again()["git"] == {"commit": commit, "dirty": True}
