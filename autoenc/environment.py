@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from autoenc.devices import Device
+from autoenc.devices import Device, flushes_denormals
 
 PACKAGES = ("autoenc", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "safetensors")
 
@@ -25,6 +25,7 @@ def describe_environment(device: Device) -> dict[str, Any]:
         "git": _git_state(Path(__file__).parent),
         "device": device.description,
         "threads": torch.get_num_threads(),
+        "cpu_flushes_denormals": flushes_denormals(),
         "command_line": sys.argv,
     }
 

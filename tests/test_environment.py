@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from autoenc import environment
 from autoenc.environment import describe_environment
@@ -18,7 +19,17 @@ def test_versions_device_threads_and_command_line(monkeypatch: pytest.MonkeyPatc
     assert found["packages"]["hydra-core"].startswith("1.3.")
     assert found["device"] == "cpu"
     assert found["threads"] == 1
+    assert found["cpu_flushes_denormals"] is False
     assert found["command_line"] == ["train.py", "seed=1"]
+
+
+def test_flushing_is_recorded_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu(threads=1).set_threads()
+    assert describe_environment(cpu())["cpu_flushes_denormals"] is True
+    torch.set_flush_denormal(False)
+    monkeypatch.setattr(torch, "set_flush_denormal", lambda flush: False)  # noqa: ARG005 - a CPU that cannot
+    cpu(threads=1).set_threads()
+    assert describe_environment(cpu())["cpu_flushes_denormals"] is False
 
 
 def test_a_package_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
