@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 from torch import nn
@@ -166,6 +167,8 @@ def flushes_denormals() -> bool:
 
 
 def _set_threads(number: int, *, flush_denormals: bool) -> None:
+    for kind in (np.float32, np.float64):  # numpy before 2.4 warns if denormals are flushed at the first look
+        np.finfo(kind)
     torch.set_num_threads(number)
     torch.set_flush_denormal(flush_denormals)
     libraries = ThreadpoolController()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -151,6 +152,14 @@ def test_gradients_and_the_optimizer_flush_denormals() -> None:
         optimizer.step()
         moments = optimizer.state[weights]
         assert moments["exp_avg"].count_nonzero() == moments["exp_avg_sq"].count_nonzero() == 0
+
+
+def test_numpy_looks_at_its_types_before_denormals_are_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before version 2.4 it warns at the first look: "The value of the smallest subnormal ... is zero"."""
+    looks = []
+    monkeypatch.setattr(np, "finfo", lambda kind: looks.append((kind, flushes_denormals())))
+    device(threads=1).set_threads()
+    assert looks == [(np.float32, False), (np.float64, False)]
 
 
 def test_a_user_s_flushing_stays() -> None:
