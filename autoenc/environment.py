@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from autoenc.devices import Device, flushes_denormals
 
 PACKAGES = ("autoenc", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "safetensors")
 
+ALLOCATORS = {"tc_version": "tcmalloc", "mallctl": "jemalloc", "mi_version": "mimalloc"}
+"""Memory allocators that replace the system's, usually by `LD_PRELOAD`, by a function that only they have."""
+
 
 def describe_environment(device: Device) -> dict[str, Any]:
     """The contents of `environment.json`: package versions, git commit, device, threads and command line."""
@@ -26,6 +30,7 @@ def describe_environment(device: Device) -> dict[str, Any]:
         "device": device.description,
         "threads": torch.get_num_threads(),
         "cpu_flushes_denormals": flushes_denormals(),
+        "allocator": _allocator(),
         "command_line": sys.argv,
     }
 
@@ -36,6 +41,11 @@ def describe_code() -> str:
     if git is None:
         return str(_version("autoenc"))
     return f"{_version('autoenc')} ({git['commit'][:7]}{', changed' if git['dirty'] else ''})"
+
+
+def _allocator() -> str:
+    loaded = ctypes.pythonapi  # finds the functions of all libraries that were loaded with the process
+    return next((name for function, name in ALLOCATORS.items() if hasattr(loaded, function)), "system")
 
 
 def _version(package: str) -> str | None:

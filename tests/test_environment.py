@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -30,6 +32,17 @@ def test_flushing_is_recorded_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "set_flush_denormal", lambda flush: False)  # noqa: ARG005 - a CPU that cannot
     cpu(threads=1).set_threads()
     assert describe_environment(cpu())["cpu_flushes_denormals"] is False
+
+
+@pytest.mark.parametrize(
+    ("functions", "name"),
+    [((), "system"), (("tc_version",), "tcmalloc"), (("mallctl",), "jemalloc"), (("mi_version",), "mimalloc")],
+)
+def test_an_allocator_is_known_by_its_functions(
+    monkeypatch: pytest.MonkeyPatch, functions: tuple[str, ...], name: str
+) -> None:
+    monkeypatch.setattr(ctypes, "pythonapi", SimpleNamespace(malloc=None, **dict.fromkeys(functions)))
+    assert describe_environment(cpu())["allocator"] == name
 
 
 def test_a_package_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
