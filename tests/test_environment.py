@@ -29,7 +29,7 @@ def test_flushing_is_recorded_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu(threads=1).set_threads()
     assert describe_environment(cpu())["cpu_flushes_denormals"] is True
     torch.set_flush_denormal(False)
-    monkeypatch.setattr(torch, "set_flush_denormal", lambda flush: False)  # noqa: ARG005 - a CPU that cannot
+    monkeypatch.setattr(torch, "set_flush_denormal", lambda flush: False)
     cpu(threads=1).set_threads()
     assert describe_environment(cpu())["cpu_flushes_denormals"] is False
 
