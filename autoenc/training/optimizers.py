@@ -69,7 +69,7 @@ class FusedAdam(torch.optim.Adam):
                 found_inf=found_inf,
             )
 
-    step.hooked = True  # else torch wraps it, for profilers and hooks
+    step.hooked = True  # type: ignore[attr-defined]  # else torch wraps it, for profilers and hooks
 
 
 class FusedAdamW(FusedAdam):
