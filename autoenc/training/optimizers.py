@@ -29,7 +29,8 @@ class OptimizerSettings(Protocol):
 class FusedAdam(torch.optim.Adam):
     """Adam, whose step is one call of torch's fused kernel.
 
-    torch's own step first finds out which of its kernels to call. For a small model that takes as long as the kernel.
+    torch's own step first finds out which of its kernels to call. For a small model that takes nearly as long as the
+    kernel.
     """
 
     kernel: ClassVar[Callable[..., None]] = staticmethod(torch._fused_adam_)
@@ -68,8 +69,6 @@ class FusedAdam(torch.optim.Adam):
                 maximize=False,
                 found_inf=found_inf,
             )
-
-    step.hooked = True  # type: ignore[attr-defined]  # else torch wraps it, for profilers and hooks
 
 
 class FusedAdamW(FusedAdam):
