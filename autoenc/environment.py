@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import platform
 import subprocess
@@ -12,9 +13,12 @@ from typing import Any
 
 import torch
 
-from autoenc.devices import Device
+from autoenc.devices import Device, flushes_denormals
 
 PACKAGES = ("autoenc", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "safetensors")
+
+ALLOCATORS = {"tc_version": "tcmalloc", "mallctl": "jemalloc", "mi_version": "mimalloc"}
+"""Memory allocators that replace the system's, usually by `LD_PRELOAD`, by a function that only they have."""
 
 
 def describe_environment(device: Device) -> dict[str, Any]:
@@ -23,6 +27,8 @@ def describe_environment(device: Device) -> dict[str, Any]:
         **describe_installation(),
         "device": device.description,
         "threads": torch.get_num_threads(),
+        "cpu_flushes_denormals": flushes_denormals(),
+        "allocator": _allocator(),
         "command_line": sys.argv,
     }
 
@@ -48,6 +54,11 @@ def describe_code() -> str:
     if git is None:
         return str(release)
     return f"{release} ({git['commit'][:7]}{', changed' if git['dirty'] else ''})"
+
+
+def _allocator() -> str:
+    loaded = ctypes.pythonapi  # finds the functions of all libraries that were loaded with the process
+    return next((name for function, name in ALLOCATORS.items() if hasattr(loaded, function)), "system")
 
 
 def _version(package: str) -> str | None:

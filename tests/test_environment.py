@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from autoenc import environment
 from autoenc.environment import describe_environment, describe_installation
@@ -20,7 +23,28 @@ def test_versions_device_threads_and_command_line(monkeypatch: pytest.MonkeyPatc
     assert found["packages"]["hydra-core"].startswith("1.3.")
     assert found["device"] == "cpu"
     assert found["threads"] == 1
+    assert found["cpu_flushes_denormals"] is False
     assert found["command_line"] == ["train.py", "seed=1"]
+
+
+def test_flushing_is_recorded_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu(threads=1).set_threads()
+    assert describe_environment(cpu())["cpu_flushes_denormals"] is True
+    torch.set_flush_denormal(False)
+    monkeypatch.setattr(torch, "set_flush_denormal", lambda flush: False)
+    cpu(threads=1).set_threads()
+    assert describe_environment(cpu())["cpu_flushes_denormals"] is False
+
+
+@pytest.mark.parametrize(
+    ("functions", "name"),
+    [((), "system"), (("tc_version",), "tcmalloc"), (("mallctl",), "jemalloc"), (("mi_version",), "mimalloc")],
+)
+def test_an_allocator_is_known_by_its_functions(
+    monkeypatch: pytest.MonkeyPatch, functions: tuple[str, ...], name: str
+) -> None:
+    monkeypatch.setattr(ctypes, "pythonapi", SimpleNamespace(malloc=None, **dict.fromkeys(functions)))
+    assert describe_environment(cpu())["allocator"] == name
 
 
 def test_a_package_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

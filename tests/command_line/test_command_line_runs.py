@@ -76,7 +76,11 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     assert summary["seconds"]["total"] > summary["seconds"]["training"] > 0
     environment = json.loads((run / "environment.json").read_text())
     assert environment["packages"]["torch"]
-    assert set(environment) == {"packages", "python", "platform", "git", "device", "threads", "command_line"}
+    assert set(environment) == {
+        *("packages", "python", "platform", "git", "device", "threads", "cpu_flushes_denormals", "allocator"),
+        "command_line",
+    }
+    assert environment["cpu_flushes_denormals"]
     row = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
     assert set(row) == {
         *("epoch", "train/loss", "validation/loss", "validation/mse", "validation/denoising_mse"),

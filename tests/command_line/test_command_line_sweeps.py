@@ -169,8 +169,9 @@ def test_a_job_with_missing_data_records_the_reason(elsewhere: Path, monkeypatch
 def test_equal_jobs_run_once_and_each_has_its_own_threads_or_a_share(elsewhere: Path) -> None:
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=1000"]
     assert main([*QUICK, "optimizer.learning_rate=0.01,1e-2", "device.threads=2,null", *joblib]) == 0
-    threads = [json.loads((job / "environment.json").read_text())["threads"] for job in jobs().values()]
-    assert threads == [2, 1]
+    environments = [json.loads((job / "environment.json").read_text()) for job in jobs().values()]
+    assert [environment["threads"] for environment in environments] == [2, 1]
+    assert all(environment["cpu_flushes_denormals"] for environment in environments)
 
 
 def test_a_folder_in_use_or_with_other_files_is_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -185,6 +186,25 @@ def test_they_are_fused_and_skip_a_step_on_the_device(name: str, skipped: int) -
         else:
             path.append(weight.item())
     assert path == pytest.approx(BY_HAND[name](), rel=1e-12)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("adam with decay", torch.optim.Adam), ("adamw", torch.optim.AdamW)])
+def test_adam_is_torch_s_bit_for_bit(name: str, theirs: type[torch.optim.Adam]) -> None:
+    torch.manual_seed(0)
+    start = [torch.rand(3, 4), torch.rand(5), torch.rand(2)]  # the last one has no gradient
+    paths = []
+    for build in (ALL[name].build, partial(theirs, lr=0.1, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.04, fused=True)):
+        weights = [nn.Parameter(weight.clone()) for weight in start]
+        optimizer, generator = build(weights), torch.Generator().manual_seed(1)
+        for _ in range(5):
+            for weight in weights[:2]:
+                weight.grad = torch.randn(weight.shape, generator=generator)
+            optimizer.step()
+        moments = [tensor for weight in weights[:2] for tensor in optimizer.state[weight].values()]
+        paths.append([*weights, *moments])
+    assert len(paths[0]) == len(paths[1]) == 3 + 2 * 3
+    assert all(torch.equal(ours, others) for ours, others in zip(*paths, strict=True))
+    assert torch.equal(paths[0][2], start[2])
 
 
 def test_nesterov_without_momentum_is_refused() -> None:
