@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.image import FigureImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import Affine2D, Bbox
@@ -117,12 +118,13 @@ class Page:
     def image(self, pixels: NDArray[np.uint8], *, left: int, top: int, scale: int) -> None:
         """Draw an image (H, W, 3) with each pixel as a sharp block of scale x scale.
 
-        The blocks are copied to the page one to one. An image in axes would be resampled, which blurs or widens single
-        rows of pixels.
+        An image in axes would be resampled, which blurs or widens single rows of pixels.
         """
         blocks = pixels.repeat(scale, axis=0).repeat(scale, axis=1)  # (scale H, scale W, 3)
         height, width = blocks.shape[:2]
-        self.figure.figimage(blocks, xo=left, yo=self.height - top - height, origin="upper")
+        image = _Blocks(self.figure, offsetx=left, offsety=self.height - top - height, origin="upper")
+        image.set_data(blocks)
+        self.figure.images.append(image)
         # One pixel wide and just outside the image: white images have an edge, and no pixel is covered.
         # Snapping would move these lines half a pixel into the image.
         style: dict[str, Any] = {"fill": False, "linewidth": 72 / DPI, "edgecolor": FRAME, "snap": False}
@@ -133,6 +135,18 @@ class Page:
         """The place of axes as matplotlib expects it: left, bottom, width and height as shares of the figure."""
         bottom = self.height - top - height
         return (left / self.width, bottom / self.height, width / self.width, height / self.height)
+
+
+class _Blocks(FigureImage):
+    """An image whose pixels are copied to the page one to one."""
+
+    def make_image(
+        self, renderer: Any, magnification: float = 1.0, unsampled: bool = False
+    ) -> tuple[NDArray[np.uint8], float, float, Affine2D | None]:
+        """The pixels (H, W, 4) and their place; matplotlib's own method resamples them also in their own size."""
+        if magnification != 1:  # of vector formats
+            return super().make_image(renderer, magnification, unsampled)
+        return np.insert(self.get_array()[::-1], 3, 255, axis=2), self.ox, self.oy, None  # from the bottom up
 
 
 def line_height(size: float) -> int:
