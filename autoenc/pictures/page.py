@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import io
 import re
@@ -175,14 +176,19 @@ def pieces(text: str) -> list[str]:
 
 
 def _filled(line: str, *, width: float, size: float) -> str:
-    lines = [""]
-    for piece in pieces(line):
-        whole = text_width(piece.strip(), size) <= width
-        for part in [piece] if whole else piece:
-            if lines[-1] and text_width((lines[-1] + part).strip(), size) > width:
-                lines.append("")
-            lines[-1] += part
-    return "\n".join(filled.strip() for filled in lines)
+    def too_wide(parts: Sequence[str]) -> bool:
+        return text_width("".join(parts).strip(), size) > width
+
+    if not too_wide(line):
+        return line.strip()
+    parts = [part for piece in pieces(line) for part in (piece if too_wide(piece) else [piece])]
+    filled = []
+    while parts:
+        # Measuring is slow: the number of parts that fit is found by bisection.
+        count = bisect.bisect(range(2, len(parts) + 1), False, key=lambda count: too_wide(parts[:count])) + 1
+        filled.append("".join(parts[:count]).strip())
+        parts = parts[count:]
+    return "\n".join(filled)
 
 
 @functools.lru_cache(maxsize=4096)  # the frames of an animation repeat the same texts
