@@ -134,33 +134,32 @@ def _draw_points(axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], 
     ]
     # The markers share a third of the axes' area, so that the cloud is neither thin nor a blot.
     area = float(np.clip(0.35 * box.width * box.height / max(len(points), 1), 5, 90))
-    axes.add_artist(_Cloud(layers, diameter=area**0.5 * 72 / DPI))
+    axes.add_artist(Cloud(layers, diameter=area**0.5 * 72 / DPI))
 
 
-class _Cloud(Artist):
-    """Layers of points (N, 2) with a look, the first at the bottom.
+class Cloud(Artist):
+    """Layers of points (N, 2) with their look, the first at the bottom; the diameter of a circle is in points.
 
-    A scatter plot for each of about 200 layers looks the same and takes ten times as long.
+    As a scatter plot for each layer, the same picture takes ten times as long.
     """
+
+    zorder = 1  # above the grid and below the names
 
     def __init__(self, layers: Sequence[tuple[NDArray[np.float64], Look]], *, diameter: float) -> None:
         super().__init__()
         self.layers = layers
         self.diameter = diameter
-        """Of a circle, in points."""
-        self.set_zorder(1)  # above the grid and below the names
 
     def draw(self, renderer: RendererBase) -> None:
-        """Draw the markers, whole also at the border of the axes."""
+        """Draw the markers, not cut off at the border of the axes."""
         context = renderer.new_gc()
         context.set_linewidth(0)
+        markers = {look.marker: MarkerStyle(look.marker) for _, look in self.layers}
         for points, (color, shape) in self.layers:
-            marker = MarkerStyle(shape)
-            size = renderer.points_to_pixels(self.diameter * (1 if shape == "o" else 1.3**0.5))
-            outline = marker.get_transform() + Affine2D().scale(size)
-            renderer.draw_markers(
-                context, marker.get_path(), outline, Path(points), self.get_transform(), to_rgba(color, 0.8)
-            )
+            marker, diameter = markers[shape], self.diameter * (1 if shape == "o" else 1.3**0.5)
+            outline = marker.get_transform() + Affine2D().scale(renderer.points_to_pixels(diameter))
+            face = to_rgba(color, alpha=0.8)
+            renderer.draw_markers(context, marker.get_path(), outline, Path(points), self.get_transform(), face)
         context.restore()
 
 

@@ -97,6 +97,11 @@ def pixels_of(figure: Figure) -> NDArray[np.uint8]:
     """The pixels (H, W, 3) of a figure."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
+    return drawn_pixels(canvas)
+
+
+def drawn_pixels(canvas: FigureCanvasAgg) -> NDArray[np.uint8]:
+    """The pixels (H, W, 3) that are drawn on a canvas so far."""
     drawn = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]
     return drawn[..., :3].copy()
 
