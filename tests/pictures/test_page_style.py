@@ -59,7 +59,7 @@ def test_the_callers_style_neither_changes_nor_matters(tmp_path: Path) -> None:
         assert dict(mpl.rcParams) == before
     assert np.array_equal(page_of(tmp_path / "first.png"), page_of(tmp_path / "second.png"))
     picture = Image.open(tmp_path / "first.png")
-    assert (picture.format, picture.width, picture.getpixel((0, 0))) == ("PNG", 1600, (255, 255, 255, 255))
+    assert (picture.format, picture.width, picture.getpixel((0, 0))) == ("PNG", 1600, (255, 255, 255))
     assert 850 <= picture.height <= 950  # as large as a slide
 
 
