@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from autoenc.pictures.class_colors import Look, look
-from autoenc.pictures.code_axes import Cloud
+from autoenc.pictures.code_axes import Box, Cloud
 from autoenc.pictures.codes import Codes
 from autoenc.pictures.codes_over_epochs import CodesOverEpochs
-from autoenc.pictures.page import FRAME, house_style, pixels_of
+from autoenc.pictures.page import FRAME, Page, house_style, pixels_of
 from autoenc.pictures.picture import Panel
 from tests.pictures.pages import all_of, draw, written
 
@@ -68,6 +68,22 @@ def test_every_code_stands_where_it_is_in_the_colour_of_its_class() -> None:
     drawn = {(*np.round(place, 4).tolist(), color) for points, (color, _) in layers(draw(picture)) for place in points}
     points = zip(picture.points.astype(float), picture.labels, strict=True)
     assert drawn == {(*np.round(point, 4).tolist(), look(int(label)).color) for point, label in points}
+
+
+def test_a_cloud_looks_like_a_scatter_plot_for_each_layer() -> None:
+    points = np.random.default_rng(0).random((6, 20, 2))
+    layers = [(part, look(index)) for index, part in enumerate(points)]
+    pages = [Page(width=300, height=200) for _ in range(2)]
+    with house_style():
+        cloud, plots = (Box(left=60, top=20, width=200, height=140).axes(page) for page in pages)
+        cloud.add_artist(Cloud(layers, diameter=5.0))
+        for part, (color, marker) in layers:
+            size = 25 if marker == "o" else 1.3 * 25
+            plots.scatter(*part.T, s=size, color=color, marker=marker, alpha=0.8, linewidths=0, clip_on=False)
+        plots.set(xlim=(0, 1), ylim=(0, 1))
+        found, expected = (pixels_of(page.figure) for page in pages)
+    assert np.array_equal(found, expected)
+    assert len(np.unique(found.reshape(-1, 3), axis=0)) > 100
 
 
 def test_a_unit_is_as_long_across_as_it_is_up() -> None:
