@@ -122,7 +122,7 @@ def spread(places: Sequence[float], *, apart: float) -> list[float]:
     steps = apart * np.arange(len(places))
     moved = _never_falling(np.asarray(places)[order] - steps)
     low, high = apart / 2, 1 + apart / 2 - apart * len(places)
-    moved = np.clip(moved, low, high) if low <= high else (low + high) / 2
+    moved = np.clip(moved, low, high) if low <= high else np.full(len(places), (low + high) / 2)
     found = np.empty(len(places))
     found[order] = moved + steps
     return [float(place) for place in found]

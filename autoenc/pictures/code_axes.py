@@ -154,10 +154,11 @@ class Cloud(Artist):
         """Draw the markers, not cut off at the border of the axes."""
         context = renderer.new_gc()
         context.set_linewidth(0)
+        pixels: Any = renderer.points_to_pixels(self.diameter)
         markers = {look.marker: MarkerStyle(look.marker) for _, look in self.layers}
         for points, (color, shape) in self.layers:
-            marker, diameter = markers[shape], self.diameter * (1 if shape == "o" else 1.3**0.5)
-            outline = marker.get_transform() + Affine2D().scale(renderer.points_to_pixels(diameter))
+            marker, size = markers[shape], pixels * (1 if shape == "o" else 1.3**0.5)
+            outline = marker.get_transform() + Affine2D().scale(size)
             face = to_rgba(color, alpha=0.8)
             renderer.draw_markers(context, marker.get_path(), outline, Path(points), self.get_transform(), face)
         context.restore()

@@ -77,9 +77,9 @@ def test_a_cloud_looks_like_a_scatter_plot_for_each_layer() -> None:
     with house_style():
         cloud, plots = (Box(left=60, top=20, width=200, height=140).axes(page) for page in pages)
         cloud.add_artist(Cloud(layers, diameter=5.0))
-        for part, (color, marker) in layers:
+        for (across, up), (color, marker) in ((part.T, shown) for part, shown in layers):
             size = 25 if marker == "o" else 1.3 * 25
-            plots.scatter(*part.T, s=size, color=color, marker=marker, alpha=0.8, linewidths=0, clip_on=False)
+            plots.scatter(across, up, s=size, color=color, marker=marker, alpha=0.8, linewidths=0, clip_on=False)
         plots.set(xlim=(0, 1), ylim=(0, 1))
         found, expected = (pixels_of(page.figure) for page in pages)
     assert np.array_equal(found, expected)
