@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import number
-from autoenc.pictures.gaussian_mixture import GaussianMixture
 from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.image_strips import Block, Strip, image_strips
 from autoenc.pictures.picture import Panel, Picture
@@ -86,6 +84,7 @@ class Samples(Picture):
         import torch
 
         from autoenc.pictures.code_space import random_indices
+        from autoenc.pictures.gaussian_mixture import fit_mixture
         from autoenc.pictures.subject import finite, stored
 
         train, test = subject.splits.train.images, subject.splits.test.images
@@ -101,13 +100,16 @@ class Samples(Picture):
         collapsed = subject.collapsed_entries
         counted = varying if collapsed.all() else varying & ~collapsed
         mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[counted]
-        mixture = _fitted(((fitted_on.double() - mean)[:, counted] / scale).numpy())
+        standardized, others = (((codes.double() - mean)[:, counted] / scale).cpu() for codes in (fitted_on, held_out))
+        components, full = _shape(*standardized.shape)
+        mixture = fit_mixture(standardized, components=components, full=full, seed=SEED)
         generator = torch.Generator().manual_seed(SEED)
         prior, other = (torch.randn(SAMPLES, len(mean), generator=generator) for _ in range(2))
-        values = mixture.sample(SAMPLES, seed=SEED)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            values = mixture.sample((SAMPLES,))
         drawn = torch.where(collapsed, other, mean)
-        drawn[:, counted] = torch.from_numpy(np.random.default_rng(SEED).permutation(values)) * scale + mean[counted]
-        standardized = ((held_out.double() - mean)[:, counted] / scale).numpy()
+        drawn[:, counted] = values * scale + mean[counted]
         mean_square = held_out[:, counted].double().square().mean()
         images = test[random_indices(len(test), most=min(MOST_COMPARED, max(2, MOST_PIXELS // test[0].numel())))]
         reals, from_prior, from_mixture = images.cpu() / 255, subject.decode(prior), subject.decode(drawn.float())
@@ -119,8 +121,8 @@ class Samples(Picture):
             mixture_variety=variety(from_mixture, reals=reals),
             mixture_nearest=nearest(from_mixture, reals=reals),
             prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
-            mixture_log_likelihood=float((mixture.mean_log_likelihood(standardized) - scale.log().sum()) / len(scale)),
-            mixture=f"{_described(mixture)}, fitted to {len(fitted_on):,} training codes",
+            mixture_log_likelihood=float((mixture.log_prob(others).mean() - scale.log().sum()) / len(scale)),
+            mixture=f"{_described(components, full=full)}, fitted to {len(fitted_on):,} training codes",
             code_size=len(mean),
             collapsed=int(collapsed.sum()),
         )
@@ -138,22 +140,21 @@ class Samples(Picture):
         return image_strips(blocks, columns=columns, title=title, line=line)
 
 
-def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:
-    """A mixture of Gaussians fitted to standardized codes (N, D).
+def _shape(count: int, size: int) -> tuple[int, bool]:
+    """The number of components for codes (count, size), and whether their covariances are full.
 
-    It is that of P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10 components
-    with full covariances, or with diagonal ones for codes longer than 64 numbers.
+    As in P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10 components with full
+    covariances, or with diagonal ones for codes longer than 64 numbers. Fewer for few codes.
     """
-    (count, size), components = codes.shape, max(1, min(COMPONENTS, len(codes) // FEWEST))
-    full = size <= MOST_FULL and count > 2 * components * size
-    return GaussianMixture.fit(codes, components=components, full=full, seed=SEED)
+    components = max(1, min(COMPONENTS, count // FEWEST))
+    return components, size <= MOST_FULL and count > 2 * components * size
 
 
-def _described(mixture: GaussianMixture) -> str:
-    shape = "full" if mixture.covariances.ndim == 3 else "diagonal"
-    if len(mixture.weights) == 1:
+def _described(components: int, *, full: bool) -> str:
+    shape = "full" if full else "diagonal"
+    if components == 1:
         return f"a Gaussian with {shape} covariance"
-    return f"a mixture of {len(mixture.weights)} Gaussians with {shape} covariances"
+    return f"a mixture of {components} Gaussians with {shape} covariances"
 
 
 def variety(samples: Tensor, *, reals: Tensor) -> float:
