@@ -38,10 +38,11 @@ def describe_machine() -> dict[str, Any]:
 
 def machine_sentences(machine: dict[str, Any]) -> list[str]:
     """What a reader of the table has to know."""
-    gpu = f" {machine['gpu']}." if machine["gpu"] else ""
+    hardware = ", ".join([machine["processor"], f"{machine['cores']} cores", *filter(None, [machine["gpu"]])])
+    software = f"torch {machine['torch']}, Python {machine['python']}"
     sentences = [
-        f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads.{gpu} torch {machine['torch']}, "
-        f"Python {machine['python']}, memory allocator: {machine['allocator']}. Load before the start: {machine['load']:.1f}."
+        f"{hardware}; {software}; {machine['threads']} threads; memory allocator: {machine['allocator']}.",
+        f"Load before the start: {machine['load']:.1f}.",
     ]
     if machine["load"] > BUSY:
         sentences.append("**The machine was busy: the figures are too high, and their ratios uncertain.**")
