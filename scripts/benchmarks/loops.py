@@ -114,7 +114,7 @@ def bare(task: Task) -> float:
     """The least that trains; returns the seconds of the training."""
     model = nn.Sequential(task.encoder, task.decoder).to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
-    images = _pixels(train=True)[: task.images].to(task.device)
+    images = _pixels(train=True, count=task.images).to(task.device)
     started = time.perf_counter()
     for _ in range(task.epochs):
         for indices in torch.randperm(len(images), device=images.device).split(BATCH_SIZE):
@@ -179,7 +179,7 @@ def pythae(task: Task) -> float:
         def forward(self, codes: Tensor) -> Any:
             return ModelOutput(reconstruction=self.layers(codes))
 
-    images = _pixels(train=True)[: task.images]
+    images = _pixels(train=True, count=task.images)
     with tempfile.TemporaryDirectory() as folder:
         config = BaseTrainerConfig(
             output_dir=folder,
@@ -202,9 +202,9 @@ def _loader(task: Task) -> DataLoader[Any]:
     return DataLoader(part, batch_size=BATCH_SIZE, shuffle=task.shuffle)
 
 
-def _pixels(*, train: bool) -> Tensor:
+def _pixels(*, train: bool, count: int | None = None) -> Tensor:
     """(N, 1, 28, 28) in [0, 1]."""
-    return FashionMNIST(os.environ["AUTOENC_DATA"], train=train).data.unsqueeze(1) / 255
+    return FashionMNIST(os.environ["AUTOENC_DATA"], train=train).data[:count].unsqueeze(1) / 255
 
 
 def _test_error(model: nn.Module) -> float:

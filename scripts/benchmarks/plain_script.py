@@ -65,7 +65,7 @@ def _draw(losses: list[float], images: Tensor, reconstructions: Tensor, *, folde
     _, axes = plt.subplots(2, 8)
     for column, pair in enumerate(zip(images[:8, 0], reconstructions[:8, 0], strict=True)):
         for row, image in enumerate(pair):
-            axes[row, column].imshow(image, cmap="gray")
+            axes[row, column].imshow(image.numpy(), cmap="gray")
     plt.savefig(folder / "reconstructions.png")
 
 

@@ -44,6 +44,8 @@ def settings(architecture: str, options: argparse.Namespace) -> list[str]:
     """The same training for `train.py`."""
     return [
         f"architecture={architecture}",
+        "architecture.initialization=torch_default",
+        "optimizer.learning_rate=1e-3",
         "dataset=fashion_mnist",
         "dataset.validation_fraction=0",
         f"dataset.limit={options.images}",
