@@ -19,7 +19,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from scripts.benchmarks import comparisons, start_up, steps, sweeps, time_to_err
 from scripts.benchmarks.machine import describe_machine, machine_sentences
 from scripts.benchmarks.measuring import Row
 
-SECTIONS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
+SECTIONS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "step": steps.measure,
     "startup": start_up.measure_start,
     "default": start_up.measure_default_run,
@@ -47,9 +47,9 @@ def main() -> None:
     found: list[Row] = []
     print(f"\n{HEADING}", flush=True)
     for section in options.only:
-        measured = SECTIONS[section](options)
-        print("\n".join(_line(row) for row in measured), flush=True)
-        found += measured
+        for row in SECTIONS[section](options):
+            print(_line(row), flush=True)
+            found.append(row)
     if options.json:
         content = {"machine": machine, "command_line": sys.argv, "rows": [asdict(row) for row in found]}
         options.json.write_text(json.dumps(content, indent=2) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,8 @@ from scripts.benchmarks.measuring import SCRIPTS, Row, command_seconds, in_turns
 from scripts.benchmarks.run_folders import make_runs
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
+def measure(options: argparse.Namespace) -> Iterator[Row]:
     """Ranking each number of folders with `compare.py`, and with a plain script. The files are in the page cache."""
-    found: list[Row] = []
     for count in options.folders:
         with tempfile.TemporaryDirectory() as folder:
             make_runs(Path(folder), count, epochs=20)
@@ -24,5 +24,4 @@ def measure(options: argparse.Namespace) -> list[Row]:
                     command_seconds, [sys.executable, "-m", "scripts.benchmarks.plain_comparison", folder]
                 ),
             }
-            found += rows(f"comparing {count:,} folders: seconds", in_turns(ways, rounds=options.rounds))
-    return found
+            yield from rows(f"comparing {count:,} folders: seconds", in_turns(ways, rounds=options.rounds))

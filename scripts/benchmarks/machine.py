@@ -41,7 +41,7 @@ def machine_sentences(machine: dict[str, Any]) -> list[str]:
     hardware = ", ".join([machine["processor"], f"{machine['cores']} cores", *filter(None, [machine["gpu"]])])
     software = f"torch {machine['torch']}, Python {machine['python']}"
     sentences = [
-        f"{hardware}; {software}; {machine['threads']} threads; memory allocator: {machine['allocator']}.",
+        f"{hardware}; {software}; threads: {machine['threads']}; memory allocator: {machine['allocator']}.",
         f"Load before the start: {machine['load']:.1f}.",
     ]
     if machine["load"] > BUSY:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from scripts.benchmarks.measuring import TRAIN, Measured, Row, command_seconds, in_turns, rows
@@ -19,7 +19,7 @@ IMPORTS = {
 }
 
 
-def measure_start(options: argparse.Namespace) -> list[Row]:
+def measure_start(options: argparse.Namespace) -> Iterator[Row]:
     """The imports, and from the command to the first step of training `fully_connected` on Fashion-MNIST."""
     others = [loop for loop in loops_here() if loop != "bare"]
     imports: dict[str, Callable[[], Measured]] = {
@@ -29,22 +29,18 @@ def measure_start(options: argparse.Namespace) -> list[Row]:
     first_step = {"autoenc": partial(_first_step_of_autoenc, options)}
     for loop in others:
         first_step[loop] = partial(_first_step, loop_command(loop, "fully_connected", options, epochs=1))
-    return [
-        *rows("imports: seconds", in_turns(imports, rounds=options.rounds)),
-        *rows("command to first step: seconds", in_turns(first_step, rounds=options.rounds)),
-    ]
+    yield from rows("imports: seconds", in_turns(imports, rounds=options.rounds))
+    yield from rows("command to first step: seconds", in_turns(first_step, rounds=options.rounds))
 
 
-def measure_default_run(options: argparse.Namespace) -> list[Row]:
+def measure_default_run(options: argparse.Namespace) -> Iterator[Row]:
     """`train.py` without settings (20 epochs of the digits), with its pictures and without."""
-    found: list[Row] = []
     for what, given, script, goal in (
         ("default run: seconds", [], ["--figures"], "5 s"),
         ("default run, `figures=[]`: seconds", ["figures=[]"], [], "3.5 s"),
     ):
         ways = {"autoenc": partial(_train, given), "a plain script": partial(_script, script)}
-        found += rows(what, in_turns(ways, rounds=options.rounds), {"autoenc": goal})
-    return found
+        yield from rows(what, in_turns(ways, rounds=options.rounds), {"autoenc": goal})
 
 
 def _first_step_of_autoenc(options: argparse.Namespace) -> Measured:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,16 +17,14 @@ GOALS = {"fully_connected": "3.5 x", "conv": "2.8 x"}
 """How many times as fast as the tutorial; the aims of the project on two cores."""
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
+def measure(options: argparse.Namespace) -> Iterator[Row]:
     """The rows of each architecture."""
-    found: list[Row] = []
     for architecture in options.architectures:
         ways: dict[str, Callable[[], Measured]] = {"autoenc": partial(_epoch_of_autoenc, architecture, options)}
         for loop in loops_here():
             ways[loop] = partial(_epoch_of, loop, architecture, options)
         what = f"`{architecture}`, {options.epochs} epochs: seconds per epoch"
-        found += rows(what, in_turns(ways, rounds=options.rounds), {"tutorial": GOALS[architecture]})
-    return found
+        yield from rows(what, in_turns(ways, rounds=options.rounds), {"tutorial": GOALS[architecture]})
 
 
 def loops_here() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,14 +27,13 @@ GOAL = 0.95
 """The share of the gain that the processor allows."""
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
+def measure(options: argparse.Namespace) -> Iterator[Row]:
     """An additional tiny job; two jobs of each architecture at once, next to what the processor allows."""
     ways = {"autoenc": _additional_job, "a command for each job": _tiny_run}
     what = "an additional tiny job of a sweep: seconds"
-    found = rows(what, in_turns(ways, rounds=options.rounds), {"autoenc": "0.5 s"})
+    yield from rows(what, in_turns(ways, rounds=options.rounds), {"autoenc": "0.5 s"})
     for architecture in options.architectures:
-        found += _two_jobs(architecture, options)
-    return found
+        yield from _two_jobs(architecture, options)
 
 
 def _two_jobs(architecture: str, options: argparse.Namespace) -> list[Row]:

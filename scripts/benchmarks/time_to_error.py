@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +32,8 @@ PUBLISHED = {
 }
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
+def measure(options: argparse.Namespace) -> Iterator[Row]:
     """Seconds of training, and the test error next to them. One round: the tutorial takes minutes."""
-    found: list[Row] = []
     for architecture in options.architectures:
         published = PUBLISHED[architecture]
         what = f"`{architecture}`, test error {published.error}: seconds of training"
@@ -43,8 +43,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
         if options.quick:
             epochs = f"{EPOCHS} epochs, from {QUICK_EPOCHS}"
         hows = (f"autoenc, `experiment={published.preset}`, test error {our_error:.5f}", f"tutorial, {epochs}")
-        found += rows(what, {hows[0]: [ours], hows[1]: [tutorial]}, {hows[1]: published.goal})
-    return found
+        yield from rows(what, {hows[0]: [ours], hows[1]: [tutorial]}, {hows[1]: published.goal})
 
 
 def _preset(name: str, options: argparse.Namespace) -> tuple[Measured, float]:
