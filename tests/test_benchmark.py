@@ -197,9 +197,8 @@ def test_the_table_and_the_file(
 ) -> None:
     def measure(options: argparse.Namespace) -> Iterator[Row]:
         ours = [Measured(seconds=seconds, megabytes=150, processor_seconds=1) for seconds in (2.0, 1.5)]
-        return rows(
-            f"{options.rounds} rounds", {"autoenc": ours, "bare": [one.part(3) for one in ours]}, {"bare": "3 x"}
-        )
+        found = {"autoenc": ours, "bare": [one.part(3) for one in ours]}
+        yield from rows(f"{options.rounds} rounds", found, {"bare": "3 x"})
 
     path = tmp_path / "rounds.json"
     arguments = ["--only", "step", "compare", "--rounds", "7", "--json", str(path)]

@@ -17,7 +17,7 @@ def main() -> None:
     """Run the module, with its arguments, and end the process when the first loss is known."""
     import torch
 
-    torch.Tensor.backward = _end  # type: ignore[assignment]
+    torch.Tensor.backward = _end  # type: ignore[method-assign]
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     sys.exit("there was no training step")

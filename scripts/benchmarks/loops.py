@@ -204,7 +204,8 @@ def _loader(task: Task) -> DataLoader[Any]:
 
 def _pixels(*, train: bool, count: int | None = None) -> Tensor:
     """(N, 1, 28, 28) in [0, 1]."""
-    return FashionMNIST(os.environ["AUTOENC_DATA"], train=train).data[:count].unsqueeze(1) / 255
+    pixels: Tensor = FashionMNIST(os.environ["AUTOENC_DATA"], train=train).data[:count]
+    return pixels.unsqueeze(1) / 255
 
 
 def _test_error(model: nn.Module) -> float:
