@@ -99,8 +99,8 @@ def _fitted(classifier: Any, fitted_on: Labelled) -> Predict:
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # `MOST_STEPS` bounds the time
         warnings.simplefilter("ignore", RuntimeWarning)  # constant vectors have no variance to explain
-        classifier.fit(fitted_on.vectors.cpu().numpy(), fitted_on.labels.numpy())
-    return lambda vectors: torch.from_numpy(classifier.predict(vectors.cpu().numpy()))
+        classifier.fit(fitted_on.vectors.cpu().numpy(), fitted_on.labels.numpy())  # synchronizes
+    return lambda vectors: torch.from_numpy(classifier.predict(vectors.cpu().numpy()))  # synchronizes
 
 
 def kmeans_accuracy(scored: Labelled) -> float:
@@ -118,7 +118,7 @@ def kmeans_accuracy(scored: Labelled) -> float:
     kmeans = KMeans(len(classes), n_init=STARTS, random_state=derived_seed(0, "k-means") % 2**32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # there may be fewer different vectors than clusters
-        clusters = kmeans.fit_predict(scored.vectors.cpu().numpy())
+        clusters = kmeans.fit_predict(scored.vectors.cpu().numpy())  # synchronizes
     shared = np.zeros((len(classes), len(classes)), dtype=np.int64)  # images by cluster and class
     np.add.at(shared, (clusters, labels), 1)
     matched = linear_sum_assignment(shared, maximize=True)
