@@ -15,8 +15,10 @@ BUSY = 0.3
 
 _TORCH = """
 import json, torch
+from autoenc.environment import allocator
 gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "gpu": gpu}))
+print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "gpu": gpu,
+                  "allocator": allocator()}))
 """
 
 
@@ -31,7 +33,6 @@ def describe_machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         **torch,
-        "allocator": _allocator(),
         "load": load,
     }
 
@@ -55,9 +56,3 @@ def _processor() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _allocator() -> str:
-    preloaded = os.environ.get("LD_PRELOAD", "") + os.environ.get("DYLD_INSERT_LIBRARIES", "")
-    known = [name for name in ("tcmalloc", "jemalloc", "mimalloc") if name in preloaded]
-    return ", ".join(known) or "the system's"
