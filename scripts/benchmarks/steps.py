@@ -23,7 +23,7 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
         ways: dict[str, Callable[[], Measured]] = {"autoenc": partial(_epoch_of_autoenc, architecture, options)}
         for loop in loops_here():
             ways[loop] = partial(_epoch_of, loop, architecture, options)
-        what = f"`{architecture}`, {options.epochs} epochs: seconds per epoch"
+        what = f"`{architecture}`: seconds per epoch"
         yield from rows(what, in_turns(ways, rounds=options.rounds), {"tutorial": GOALS[architecture]})
 
 
