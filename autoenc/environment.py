@@ -28,7 +28,7 @@ def describe_environment(device: Device) -> dict[str, Any]:
         "device": device.description,
         "threads": torch.get_num_threads(),
         "cpu_flushes_denormals": flushes_denormals(),
-        "allocator": _allocator(),
+        "allocator": allocator(),
         "command_line": sys.argv,
     }
 
@@ -56,7 +56,8 @@ def describe_code() -> str:
     return f"{release} ({git['commit'][:7]}{', changed' if git['dirty'] else ''})"
 
 
-def _allocator() -> str:
+def allocator() -> str:
+    """The memory allocator of this process, `system` or one of `ALLOCATORS`."""
     loaded = ctypes.pythonapi  # finds the functions of all libraries that were loaded with the process
     return next((name for function, name in ALLOCATORS.items() if hasattr(loaded, function)), "system")
 

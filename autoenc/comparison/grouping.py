@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from autoenc.comparison.columns import Column
@@ -52,8 +52,15 @@ class Group:
         """The runs by their values of `varying`: a seed with its copies."""
         return _by_place(self.records, self.varying)
 
-    def by_draw(self, key: str) -> dict[tuple[str, ...], float]:
-        """A metric of each draw that has it, averaged over copies; empty if the values are not comparable."""
+    @cached_property
+    def by_draw(self) -> Callable[[str], Mapping[tuple[str, ...], float]]:
+        """A metric of each draw that has it, averaged over copies; empty if the values are not comparable.
+
+        A table asks for the same metric several times.
+        """
+        return cache(self._by_draw)
+
+    def _by_draw(self, key: str) -> dict[tuple[str, ...], float]:
         if len(comparable_sections(self.records, key)) != 1:
             return {}
         found = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 _OLD_NAME = re.compile("(^|/)noisy_")
@@ -42,9 +43,13 @@ def _with_new_settings(values: dict[str, Any]) -> dict[str, Any]:
 def _with_new_metrics(values: dict[str, Any]) -> dict[str, Any]:
     """The metrics `noisy_<name>` of the first runs as `denoising_<name>`."""
     return {
-        _OLD_NAME.sub(r"\1denoising_", key): _with_new_metrics(value) if isinstance(value, dict) else value
-        for key, value in values.items()
+        _new_name(key): _with_new_metrics(value) if isinstance(value, dict) else value for key, value in values.items()
     }
+
+
+@lru_cache(maxsize=20_000)  # thousands of runs share their metrics
+def _new_name(metric: str) -> str:
+    return _OLD_NAME.sub(r"\1denoising_", metric)
 
 
 def _with_new_units(values: dict[str, Any]) -> dict[str, Any]:

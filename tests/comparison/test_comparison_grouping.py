@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
+from autoenc.comparison import grouping
 from autoenc.comparison.columns import Column
 from autoenc.comparison.comparison_warnings import group_warnings
 from autoenc.comparison.grouping import Group, group_columns, group_names, groups_by_seed, groups_of
-from autoenc.comparison.ranking import SortOrder, rank
+from autoenc.comparison.ranking import Section, SortOrder, comparable_sections, rank
 from autoenc.comparison.rendering import markdown_table
 from autoenc.runs import RunRecord
 from tests.comparison.made_records import record
@@ -74,6 +75,21 @@ def test_a_seed_that_was_scored_again_stays_with_the_others() -> None:
 def test_a_failure_on_other_images_is_not_left_out() -> None:
     elsewhere = record("elsewhere", state="failed", dataset__name="fashion_mnist", seed=3)
     assert [group.left_out for group in groups([*RUNS, elsewhere], "architecture")] == [0, 1]
+
+
+def test_a_table_measures_each_group_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thousands of runs, this takes most of the time."""
+    measured: list[Sequence[RunRecord]] = []
+
+    def sections(records: Sequence[RunRecord], metric: str) -> list[Section]:
+        measured.append(records)
+        return comparable_sections(records, metric)
+
+    monkeypatch.setattr(grouping, "comparable_sections", sections)
+    found = groups(RUNS, "architecture")
+    group_columns(found, metrics=["test.mse"], metric="test.mse")
+    group_warnings(found, metrics=["test.mse"])
+    assert [measured.count(group.records) for group in found] == [1, 1]
 
 
 def test_the_table_of_groups() -> None:

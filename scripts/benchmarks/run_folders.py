@@ -1,92 +1,18 @@
-"""Measure the time to read many run folders.
-
-    python scripts/benchmark_compare.py                     # 200 and 5,000 runs
-    python scripts/benchmark_compare.py --runs 1000 --epochs 100 --command scripts/compare.py
-
-Makes run folders as large as a real run's in a temporary folder and times fresh processes, from the start of Python:
-reading with the last rows of every history, with all rows, and of old folders without `config.json`. With `--command`,
-it times that script on the folder instead. The files are in the machine's page cache in each case.
-"""
+"""Finished run folders, as large as those of real runs, without training anything."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from autoenc.runs.reading import config_as_json
 
-READ = (
-    "import sys, resource; from pathlib import Path; from autoenc.runs import read_runs; "
-    "assert len(read_runs([Path(sys.argv[1])], history={history})) == {count}; "
-    "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
-)
 
-
-def main() -> None:
-    """Measure, and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, nargs="+", default=[200, 5000])
-    parser.add_argument("--epochs", type=int, default=20, help="rows of each run's metrics")
-    parser.add_argument("--command", help="a script that takes a folder")
-    options = parser.parse_args()
-    for count in options.runs:
-        with tempfile.TemporaryDirectory() as folder:
-            _make_runs(Path(folder) / "runs", count, epochs=options.epochs)
-            _measure(Path(folder), count, options.command)
-
-
-def _measure(folder: Path, count: int, script: str | None) -> None:
-    runs = str(folder / "runs")
-    if script is not None:
-        _report(f"{count:6d} runs, {Path(script).name}", [sys.executable, script, runs])
-        return
-    for name in ("last rows", "all rows", "last rows of old folders"):
-        if name.endswith("old folders"):
-            for path in Path(runs).glob("*/*/config.json"):
-                path.unlink()
-        read = READ.format(history=name == "all rows", count=count)
-        _report(f"{count:6d} runs, {name}", [sys.executable, "-c", read, runs])
-
-
-def _report(name: str, command: list[str]) -> None:
-    took = _timed(command)
-    times = f"{took.seconds:.2f} s ({took.processor:.2f} s of a processor)"
-    print(f"{name}: {times}, {took.megabytes:.0f} MB at the most", flush=True)
-
-
-class Took(NamedTuple):
-    """Time and memory of a process, from start to end."""
-
-    seconds: float
-    processor: float
-    """Processor seconds, which depend little on other load."""
-    megabytes: float
-    """Peak memory."""
-
-
-def _timed(command: list[str]) -> Took:
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} failed")
-    megabytes = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1024)
-    return Took(seconds, usage.ru_utime + usage.ru_stime, megabytes)
-
-
-def _make_runs(folder: Path, count: int, *, epochs: int) -> None:
-    """Folders like those of `train.py -m`, in sweeps of a hundred."""
+def make_runs(folder: Path, count: int, *, epochs: int) -> None:
+    """Make folders like those of `train.py -m`, in sweeps of a hundred, with `epochs` rows of metrics."""
     for number in range(count):
         run = folder / f"sweep {number // 100}" / str(number % 100)
         for part in (".hydra", "checkpoints/last", "figures"):
@@ -190,7 +116,3 @@ def _summary(score: float, *, epochs: int) -> dict[str, Any]:
         "health": {"dead_units": {f"encoder layer {number} (ReLU)": 80 for number in range(4)}, "words": ["dead"] * 4},
         "units": dict.fromkeys(names, "mean over pixels of the squared error, pixels in [0, 1]"),
     }
-
-
-if __name__ == "__main__":
-    main()
