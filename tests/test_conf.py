@@ -299,7 +299,7 @@ INITIALIZATIONS = {
     "fast_conv": {"auto"},
 }
 """Of the presets that do not use torch's."""
-LEARNING_RATES = {"denoising_kernels": 5e-3, "fast_fully_connected": 0.02, "fast_conv": 0.02}
+LEARNING_RATES = {"denoising_kernels": 5e-3, "fast_fully_connected": 0.02, "fast_conv": 0.01}
 """Of the presets that do not use 0.001."""
 EXPERIMENTS = [name for group, name in PRESETS if group == "experiment"]
 
