@@ -49,7 +49,7 @@ class Muon(torch.optim.Optimizer):
         average.lerp_(gradient, 1 - momentum)
         matrix = torch.lerp(gradient, average, momentum).reshape(len(weight) if weight.ndim > 1 else 1, -1)
         change = orthogonalized(matrix) * (-0.2 * rate * math.sqrt(max(matrix.shape)))
-        change = change.reshape(weight.shape) - rate * weight_decay * weight
+        change = torch.sub(change.reshape(weight.shape), weight, alpha=rate * weight_decay)
         weight.add_(change if skip is None else torch.where(skip > 0, 0, change))
 
 
@@ -65,12 +65,18 @@ def orthogonalized(matrix: Tensor) -> Tensor:
     matrix = matrix / matrix.norm().clamp_min(1e-12)
     if len(matrix) == 1:
         return matrix
-    a, b, c = COEFFICIENTS
     gram = matrix @ matrix.T
-    product = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    for _ in range(STEPS):
-        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
-        factor.diagonal().add_(a)
-        product = factor @ product
+    product = factor = _factor(gram)
+    for _ in range(STEPS - 1):
         gram = factor @ gram @ factor
+        factor = _factor(gram)
+        product = factor @ product
     return product @ matrix
+
+
+def _factor(gram: Tensor) -> Tensor:
+    """What a step multiplies by, (m, m)."""
+    a, b, c = COEFFICIENTS
+    factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+    factor.diagonal().add_(a)
+    return factor
