@@ -10,6 +10,7 @@ from torch import nn
 
 from autoenc.models.architectures.architecture import EncoderDecoder, ImageShape
 from autoenc.models.architectures.initialization import InitializedArchitecture
+from autoenc.models.architectures.matrix_products import WholeMapConv2d, WholeMapConvTranspose2d
 from autoenc.models.architectures.upsampling import Upsampling, halved_sizes, step_down, step_up
 from autoenc.models.layers import BatchNorm2d
 from autoenc.settings import PositiveInt
@@ -36,13 +37,13 @@ class StridedConvolutions(InitializedArchitecture):
         down, up, (channels, height, width) = self.steps(image_shape)
         encoder = nn.Sequential(
             *down,  # (B, C, H, W) -> (B, channels, height, width)
-            nn.Conv2d(channels, feature_size, (height, width)),  # -> (B, feature_size, 1, 1)
+            WholeMapConv2d(channels, feature_size, (height, width)),  # -> (B, feature_size, 1, 1)
             nn.Flatten(),  # -> (B, feature_size)
             *self.code_layers(),
         )
         decoder = nn.Sequential(
             nn.Unflatten(1, (self.code_size, 1, 1)),  # (B, code_size) -> (B, code_size, 1, 1)
-            nn.ConvTranspose2d(self.code_size, channels, (height, width)),  # -> (B, channels, height, width)
+            WholeMapConvTranspose2d(self.code_size, channels, (height, width)),  # -> (B, channels, height, width)
             *up,  # -> (B, C, H, W)
         )
         return EncoderDecoder(encoder, decoder)

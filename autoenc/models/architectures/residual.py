@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from autoenc.models.architectures.architecture import EncoderDecoder, ImageShape
 from autoenc.models.architectures.initialization import InitializedArchitecture
+from autoenc.models.architectures.matrix_products import WholeMapConv2d, WholeMapConvTranspose2d
 from autoenc.models.architectures.upsampling import Size, Upsampling, halved_sizes, step_down, step_up
 from autoenc.models.layers import BatchNorm2d
 from autoenc.settings import PositiveInt
@@ -44,7 +45,7 @@ class Residual(InitializedArchitecture):
         ]
         encoder = nn.Sequential(
             *down,  # (B, C, H, W) -> (B, channels[-1], *sizes[-1])
-            nn.Conv2d(channels[-1], feature_size, sizes[-1]),  # -> (B, feature_size, 1, 1)
+            WholeMapConv2d(channels[-1], feature_size, sizes[-1]),  # -> (B, feature_size, 1, 1)
             nn.Flatten(),  # -> (B, feature_size)
             *self.code_layers(),
         )
@@ -53,7 +54,7 @@ class Residual(InitializedArchitecture):
     def _decoder(self, channels: Sequence[int], *, sizes: Sequence[Size]) -> nn.Sequential:
         """From the code (B, code_size) through maps of these channels and sizes; the last is the image."""
         biases = [not self.batch_norm] * len(self.channels) + [True]  # nothing follows the last step
-        covering = nn.ConvTranspose2d(self.code_size, channels[0], sizes[0], bias=biases[0])
+        covering = WholeMapConvTranspose2d(self.code_size, channels[0], sizes[0], bias=biases[0])
         steps: list[list[nn.Module]] = [[covering]]  # -> (B, channels[0], *sizes[0])
         neighbours = zip(pairwise(channels), pairwise(sizes), biases[1:], strict=True)
         for (inputs, outputs), (small, large), bias in neighbours:

@@ -8,6 +8,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autoenc.models.architectures.matrix_products import DoublingConvTranspose2d
+
 Size = tuple[int, int]
 """(H, W)."""
 
@@ -43,7 +45,7 @@ def step_up(
     if upsampling == "transposed":
         # Without output padding, this transposed convolution gives 2 n - 1 pixels from n.
         padding = (large[0] - doubled[0] + 1, large[1] - doubled[1] + 1)
-        return [nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=padding, bias=bias)]
+        return [DoublingConvTranspose2d(inputs, outputs, output_padding=padding, bias=bias)]
     if upsampling == "pixel_shuffle":
         return [SubPixelConv2d(inputs, outputs, bias=bias), *crop]
     doubling = nn.Upsample(scale_factor=2, mode=upsampling, align_corners=False if upsampling == "bilinear" else None)

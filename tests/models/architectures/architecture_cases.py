@@ -93,4 +93,9 @@ def shapes_after(module: nn.Module, given: Tensor, *, kinds: tuple[type[nn.Modul
 
 
 def kinds_of_layers(module: nn.Module) -> list[str]:
-    return [type(layer).__name__ for layer in module.children()]
+    """The names of torch's layers, also where the computation is ours."""
+    return [_torchs(type(layer)).__name__ for layer in module.children()]
+
+
+def _torchs(kind: type[nn.Module]) -> type[nn.Module]:
+    return next((one for one in (nn.Conv2d, nn.ConvTranspose2d) if issubclass(kind, one)), kind)
