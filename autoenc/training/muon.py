@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,14 +39,16 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._change(parameter, group["lr"], group["momentum"], group["weight_decay"], skip)
+                    self._change(parameter, parameter.grad, group, skip)
 
-    def _change(self, weight: Tensor, rate: float, momentum: float, weight_decay: float, skip: Tensor | None) -> None:
+    def _change(self, weight: Tensor, gradient: Tensor, group: Mapping[str, Any], skip: Tensor | None) -> None:
+        rate, momentum, weight_decay = group["lr"], group["momentum"], group["weight_decay"]
         state = self.state[weight]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(weight)
         average = state["momentum_buffer"]
-        gradient = weight.grad if skip is None else torch.where(skip > 0, average, weight.grad)
+        if skip is not None:
+            gradient = torch.where(skip > 0, average, gradient)
         average.lerp_(gradient, 1 - momentum)
         matrix = torch.lerp(gradient, average, momentum).reshape(len(weight) if weight.ndim > 1 else 1, -1)
         change = orthogonalized(matrix) * (-0.2 * rate * math.sqrt(max(matrix.shape)))
