@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import platform
 import subprocess
 import sys
@@ -11,30 +13,52 @@ from typing import Any
 
 import torch
 
-from autoenc.devices import Device
+from autoenc.devices import Device, flushes_denormals
 
 PACKAGES = ("autoenc", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "safetensors")
+
+ALLOCATORS = {"tc_version": "tcmalloc", "mallctl": "jemalloc", "mi_version": "mimalloc"}
+"""Memory allocators that replace the system's, usually by `LD_PRELOAD`, by a function that only they have."""
 
 
 def describe_environment(device: Device) -> dict[str, Any]:
     """The contents of `environment.json`: package versions, git commit, device, threads and command line."""
     return {
+        **describe_installation(),
+        "device": device.description,
+        "threads": torch.get_num_threads(),
+        "cpu_flushes_denormals": flushes_denormals(),
+        "allocator": _allocator(),
+        "command_line": sys.argv,
+    }
+
+
+@functools.cache
+def describe_installation() -> dict[str, Any]:
+    """The package versions, the git commit and the system, looked up once: a process does not load its code again.
+
+    A job of a sweep has what the process that it was forked from has found.
+    """
+    return {
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "git": _git_state(Path(__file__).parent),
-        "device": device.description,
-        "threads": torch.get_num_threads(),
-        "command_line": sys.argv,
     }
 
 
 def describe_code() -> str:
     """The version of this package and, in a checkout, the commit: `0.1.0 (af8b16e, changed)`."""
-    git = _git_state(Path(__file__).parent)
+    installation = describe_installation()
+    release, git = installation["packages"]["autoenc"], installation["git"]
     if git is None:
-        return str(_version("autoenc"))
-    return f"{_version('autoenc')} ({git['commit'][:7]}{', changed' if git['dirty'] else ''})"
+        return str(release)
+    return f"{release} ({git['commit'][:7]}{', changed' if git['dirty'] else ''})"
+
+
+def _allocator() -> str:
+    loaded = ctypes.pythonapi  # finds the functions of all libraries that were loaded with the process
+    return next((name for function, name in ALLOCATORS.items() if hasattr(loaded, function)), "system")
 
 
 def _version(package: str) -> str | None:

@@ -275,9 +275,9 @@ def scale_problem(images: Tensor, *, limits: PixelLimits) -> str:
     if not images.numel():
         return ""
     lowest, highest = images.amin().item(), images.amax().item()  # synchronizes
-    outside, far = _share_outside(images), _share_outside(images, by=TOLERANCE)  # synchronizes
+    outside, far = _share_outside(images), _share_outside(images, by=TOLERANCE)
     too_large = max(-lowest, highest) > LARGEST_PIXEL
-    at_ends = (images.abs() >= 1 - NEAR_ENDS).double().mean().item()  # synchronizes
+    at_ends = _share(images.abs() >= 1 - NEAR_ENDS)
     from_minus_1 = -1 <= lowest <= NEAR_ENDS - 1 and 1 - NEAR_ENDS <= highest <= 1 and at_ends > MOST_AT_ENDS
     if not (outside > limits.outside or far > limits.far or too_large or from_minus_1):  # not a number is none of this
         return ""
@@ -294,4 +294,9 @@ def scale_problem(images: Tensor, *, limits: PixelLimits) -> str:
 
 def _share_outside(images: Tensor, *, by: float = 0) -> float:
     """The share of pixels that are further than `by` out of [0, 1]."""
-    return ((images < -by) | (images > 1 + by)).double().mean().item()
+    return _share((images < -by) | (images > 1 + by))
+
+
+def _share(mask: Tensor) -> float:
+    """The share of entries that are True."""
+    return mask.sum().item() / mask.numel()  # synchronizes

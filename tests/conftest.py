@@ -42,6 +42,7 @@ def _single_thread() -> Iterator[None]:
     """Two OpenMP threads beside another busy process can be ten times slower than one."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    torch.set_flush_denormal(False)  # an earlier command in this process set it
     yield
     torch.set_num_threads(before)
 

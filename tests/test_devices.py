@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from autoenc.devices import DEVICES, Device
+from autoenc.devices import DEVICES, Device, flushes_denormals, restored_threads
 from autoenc.models.architectures import ARCHITECTURES
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.settings import ConfigError
@@ -111,6 +115,63 @@ def test_threads_are_those_proposed_where_the_config_has_none(threads: int) -> N
     assert torch.get_num_threads() == 2
 
 
+# --- denormal numbers ---
+
+
+def flushed_by() -> tuple[bool, bool]:
+    """Whether this thread and its OpenMP worker flush denormal numbers, with two threads."""
+    smallest_normal = torch.full((1 << 20,), torch.finfo(torch.float32).tiny)  # long enough to be shared
+    zero = (smallest_normal / 2 == 0).chunk(2)
+    assert all(len(half.unique()) == 1 for half in zero)
+    return bool(zero[0].all()), bool(zero[1].all())
+
+
+@pytest.mark.usefixtures("threads")
+def test_all_threads_flush_denormals_even_those_that_exist_already() -> None:
+    torch.set_num_threads(2)
+    assert flushed_by() == (False, False)
+    with restored_threads():
+        device(threads=2).set_threads()
+        assert torch.get_num_threads() == 2
+        assert flushed_by() == (True, True)
+        assert flushes_denormals()
+    assert flushed_by() == (False, False)
+    assert not flushes_denormals()
+
+
+@pytest.mark.usefixtures("threads")
+def test_gradients_and_the_optimizer_flush_denormals() -> None:
+    tiny = torch.finfo(torch.float32).tiny
+    with restored_threads():
+        device(threads=2).set_threads()
+        weights = nn.Parameter(torch.ones(1 << 20))
+        (weights * 0.5).backward(torch.full_like(weights, tiny))
+        assert weights.grad is not None
+        assert weights.grad.count_nonzero() == 0
+        optimizer = torch.optim.Adam([weights], fused=True)
+        weights.grad.fill_(tiny)
+        optimizer.step()
+        weights.grad.zero_()
+        optimizer.step()
+        moments = optimizer.state[weights]
+        assert moments["exp_avg"].count_nonzero() == moments["exp_avg_sq"].count_nonzero() == 0
+
+
+def test_numpy_looks_at_its_types_before_denormals_are_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before version 2.4 it warns at the first look: "The value of the smallest subnormal ... is zero"."""
+    looks = []
+    monkeypatch.setattr(np, "finfo", lambda kind: looks.append((kind, flushes_denormals())))
+    device(threads=1).set_threads()
+    assert looks == [(np.float32, False), (np.float64, False)]
+
+
+def test_a_user_s_flushing_stays() -> None:
+    torch.set_flush_denormal(True)
+    with restored_threads():
+        torch.set_flush_denormal(False)
+    assert flushes_denormals()
+
+
 # --- memory format and precision ---
 
 
@@ -139,3 +200,36 @@ def test_bfloat16_is_of_the_forward_pass_alone() -> None:
     assert rough.dtype == torch.bfloat16
     torch.testing.assert_close(rough.float(), exact, rtol=0.05, atol=0.05)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+REUSE = """
+import resource
+import torch
+from autoenc.devices import keep_freed_memory
+
+def step():
+    return [torch.ones(250_000) for _ in range(8)]  # 1 MB each
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+{before}
+step()
+step()
+begun = faults()
+for _ in range(20):
+    step()
+print(faults() - begun)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.pythonapi, "mallopt"), reason="the C library is not glibc")
+def test_a_step_reuses_the_memory_of_the_step_before() -> None:
+    """8 MB are about 2,000 pages; a process that gives them back has as many page faults in each step."""
+    assert page_faults("") > 20 * 1000
+    assert page_faults("keep_freed_memory()") < 20 * 10
+
+
+def page_faults(before: str) -> int:
+    command = [sys.executable, "-c", REUSE.format(before=before)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

@@ -15,6 +15,8 @@ from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
 from autoenc.training.step import TrainingStep
 from tests.conftest import Train
+from tests.test_family import Settings
+from tests.training.step_cases import CASES, prepared, step_and_images
 from tests.training.test_training_loop import Killed, kill, stop_at, without_times
 
 pytestmark = [
@@ -45,15 +47,16 @@ def step(device: Device) -> TrainingStep:
     )
 
 
-def test_a_step_never_waits_for_the_device(step: TrainingStep, device: Device) -> None:
-    images = torch.rand(16, 1, 8, 8, device=device.torch_device)
-    step.train_step(images)  # the first one may wait: it loads kernels
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        for _ in range(3):
+@pytest.mark.parametrize("settings", CASES, ids=str)
+def test_a_step_never_waits_for_the_device(settings: Settings, device: Device) -> None:
+    step, images = step_and_images(prepared(settings, device=device.torch_device))
+    for mode in ("default", "error"):  # the first step may wait: it loads kernels
+        torch.cuda.set_sync_debug_mode(mode)
+        try:
+            step.begin(epoch=0.5)
             step.train_step(images)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
     assert step.skipped.item() == 0
 
 
@@ -70,7 +73,15 @@ def test_a_step_that_is_not_finite_is_masked_on_the_device(step: TrainingStep, d
     assert not torch.equal(step.parameters[0], before[0])
 
 
-@pytest.mark.parametrize("extra", [[], ["device.precision=bfloat16"], ["optimizer=sgd", "noise=none"]])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [],
+        ["device.precision=bfloat16"],
+        ["optimizer=sgd", "noise=none"],
+        ["bottleneck=gaussian", "evaluation=full", "figures=[]"],
+    ],
+)
 def test_a_run_on_the_gpu(extra: list[str], elsewhere: Path) -> None:
     settings = ["device=cuda", "architecture=conv", "noise=masking", "training.epochs=3", *extra]
     assert main([*settings, "hydra.run.dir=run"]) == 0

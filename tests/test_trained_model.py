@@ -20,8 +20,10 @@ from autoenc.data.datasets.digits import Digits
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
+from autoenc.trained_model import PixelLimits, scale_problem
 from autoenc.training.checkpoints import Checkpoint, CheckpointError, load_last, save_last
 from tests.conftest import Train
+from tests.meta_device import META, meta_device
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +304,10 @@ def test_the_folder_of_the_data_is_the_argument_s_the_environment_s_or_the_run_s
     autoenc.load_run(finished).split("test", data_dir="/argument")
     own = Path(RunDirectory(finished).config()["data_dir"])
     assert given == [own, Path("/environment"), Path("/argument")]
+
+
+def test_the_scale_of_pixels_is_checked_without_float64_which_apples_gpus_do_not_have() -> None:
+    with meta_device(torch.zeros) as transfers:
+        assert scale_problem(torch.zeros(2, 1, 8, 8, device=META), limits=PixelLimits()) == ""
+    assert transfers.doubles == []
+    assert transfers.unmarked_reads == set()

@@ -93,8 +93,9 @@ def apply(request: Request, *, usual_dataset: Callable[[str], Dataset]) -> None:
         else:
             check_input(text, key=key)
     # All of the above is fast; the model takes long to load.
-    device = plain_device(request.device).torch_device
-    run = load_run(request.run, device=device, dataset_path=request.dataset_path)
+    device = plain_device(request.device)
+    device.set_threads()
+    run = load_run(request.run, device=device.torch_device, dataset_path=request.dataset_path)
     _check_model(request, run)
     log.info("The model of %s: %s.", request.run, run_label(run.config.values))
     batch_size = request.batch_size or max(1, min(MOST_IN_A_BATCH, MOST_PIXELS // math.prod(run.image_shape)))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from copy import copy, deepcopy
+from typing import Any, NoReturn, cast
 
 import hydra
 from hydra import initialize_config_dir
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import env_override, setup_globals
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
 from autoenc import __version__
@@ -53,7 +57,26 @@ def initialize(config_path: str) -> ConfigLoader:
     version: dict[str, Any] = {"version_base": "1.3"} if _IS_1_3 else {}
     initialize_config_dir(config_path, job_name="train", **version)
     register_resolver("hydra", _value_of_hydra)
-    return GlobalHydra.instance().config_loader()
+    loader: Any = GlobalHydra.instance().config_loader()
+    loader.repository = _FilesReadOnce(loader.get_search_path())
+    return cast("ConfigLoader", loader)
+
+
+class _FilesReadOnce(ConfigRepository):
+    """Reads each file once for all configs of a command line. Hydra's own reads all files again for each job."""
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        super().initialize_sources(config_search_path)
+        self._read: dict[str, ConfigResult | None] = {}
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        if config_path not in self._read:
+            self._read[config_path] = super().load_config(config_path)
+        return deepcopy(self._read[config_path])  # Hydra merges into it
+
+    def __deepcopy__(self, memo: object) -> _FilesReadOnce:
+        """Hydra makes a copy for each config, which may look for files elsewhere."""
+        return copy(self)
 
 
 def _value_of_hydra(path: str, *, _root_: DictConfig) -> Any:

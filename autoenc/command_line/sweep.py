@@ -12,7 +12,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from autoenc.command_line.compose import Composer
+from autoenc.command_line.compose import Composer, plain
 from autoenc.command_line.exit_code import in_one_line
 from autoenc.command_line.sweep_jobs import SweepPlan
 from autoenc.progress import shown_path
@@ -20,6 +20,7 @@ from autoenc.runs import RunDirectory, printable, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.attempt import REPLACED
 from autoenc.sweeps.driver import SweepDriver
+from autoenc.sweeps.launchers import LAUNCHERS
 from autoenc.sweeps.plan import Action, Source
 from autoenc.sweeps.sweep_display import SweepDisplay
 
@@ -44,7 +45,8 @@ def sweep(composer: Composer, config: DictConfig) -> int:
         ConfigError: the sweep or one of its jobs is impossible; nothing has been written.
         SystemExit: it was interrupted, and its jobs have saved their state.
     """
-    from autoenc.environment import describe_code
+    LAUNCHERS.parse(plain(config.hydra.launcher)).warm_up()
+    from autoenc.environment import describe_code  # the first import of torch, which takes seconds
 
     plan, code = SweepPlan(composer, config), describe_code()
     with plan.folder.locked(), SweepDisplay(plan.folder.path) as view:

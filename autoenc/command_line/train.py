@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import logging
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.types import RunMode
@@ -68,11 +69,12 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     values = task_values(config)
     log.info("%s", training_line(values, continues=composer.resume is not None))
     # The first import of torch, which takes seconds: all earlier errors and the line above do not wait for it.
-    from autoenc.config import parse
-    from autoenc.experiment.closing_report import command
-    from autoenc.experiment.longer_training import check_change, record_changes
-    from autoenc.experiment.preparation import prepare
-    from autoenc.experiment.run import run_experiment
+    with _without_garbage_collection():
+        from autoenc.config import parse
+        from autoenc.experiment.closing_report import command
+        from autoenc.experiment.longer_training import check_change, record_changes
+        from autoenc.experiment.preparation import prepare
+        from autoenc.experiment.run import run_experiment
 
     continues, parsed = None if composer.resume is None else RunDirectory(composer.resume), parse(values)
     done = 0 if continues is None else check_change(continues, parsed)
@@ -89,6 +91,18 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
         log.info("Interrupted. Continue with: %s %s", command(), " ".join(again))
         raise
     return run_directory
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Import a tenth faster: the collector would visit the growing number of objects of the modules many times."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _warn_of_other_weights(earlier: RunDirectory, *, prepared: Prepared) -> None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from autoenc.pictures.rows_by_setting import SettingRow
 
-DENOISING_BASELINES = ("noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse")
 COLLAPSED = 0.9
 """The error of the mean image is shown next to runs that have at least this share of it."""
 
@@ -168,14 +167,13 @@ def _best_groups(groups: Sequence[tuple[str, Group]], *, metric: str) -> tuple[l
 
 
 def _baselines(records: Sequence[RunRecord], *, metric: str) -> list[str]:
-    """The names of what a metric is shown next to.
+    """The names of what a metric is shown next to: of the clean images, the last of its baselines.
 
     The mean image is only shown next to runs that are about as bad, because it would stretch the axis of the others.
     """
-    if metric.startswith(DENOISING):
-        return list(DENOISING_BASELINES) if metric == f"{DENOISING}mse" else []
     known = find_metric(metric)
-    found = [known.baseline] if known is not None and known.baseline else []
+    baselines = [] if known is None else [*known.baselines]
+    found = baselines if metric.startswith(DENOISING) else baselines[-1:]
     pairs = [(run.metrics.get(f"test.{metric}"), run.metrics.get("test.mean_image_mse")) for run in records]
     near = any(error is not None and mean is not None and error >= COLLAPSED * mean for error, mean in pairs)
     return [*found, "mean_image_mse"] if metric == "mse" and near else found

@@ -13,7 +13,6 @@ from autoenc.comparison.ranking import (
     TRAINED,
     Ranking,
     Section,
-    baseline_name,
     baseline_of,
     better_direction,
     loss_metric_of,
@@ -27,11 +26,6 @@ from autoenc.runs import INITIAL_WEIGHTS, RunRecord
 TEST_NOTE = (
     "To choose among runs, rank them on the validation split: a test score that was used to choose is no longer a test."
 )
-LINEAR = {
-    "pca_mse": "PCA with the same code size",
-    "linear_denoising_mse": "the best linear denoiser with the same code size",
-}
-"""The baselines that are linear models with as many numbers as the code, by metric."""
 
 
 def ranking_note(ranking: Ranking) -> str:
@@ -86,18 +80,18 @@ def baseline_findings(records: Sequence[RunRecord], metric: str | None) -> list[
     linear baseline, whose code has more bits.
     """
     known = None if metric is None else find_metric(metric)
-    if known is None or known.baseline is None:
+    if known is None:
         return []
-    baselines = [known.baseline, *(["noise_mse"] if known.name == f"{DENOISING}mse" else [])]
+    baselines = [*known.baselines[-1:], *(["noise_mse"] if known.name == f"{DENOISING}mse" else [])]
     sentences = []
-    for baseline in baselines:
-        own, key = f"test.{known.name}", f"test.{baseline}"
+    for baseline in filter(None, map(find_metric, baselines)):
+        own, key = f"test.{known.name}", f"test.{baseline.name}"
         compared = [record for record in records if record.finished and {own, key} <= record.metrics.keys()]
-        if baseline in LINEAR:
+        if baseline.has_code:
             compared = [record for record in compared if "test.rate_bits" not in record.metrics]
         worse = [record for record in compared if record.metrics[own] > (1 + ALIKE) * record.metrics[key]]
         if worse:
-            name = LINEAR.get(baseline, baseline_name(key))
+            name = baseline.in_words(numbers="the same code size")
             explained = all((record.path / "index.html").is_file() for record in worse)
             sentences.append(
                 f"{len(worse)} of {len(compared)} run{'' if len(compared) == 1 else 's'} "

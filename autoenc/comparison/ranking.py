@@ -213,7 +213,8 @@ def loss_metric_of(record: RunRecord) -> str | None:
 def baseline_of(metric: str, *, measured: Collection[str]) -> str | None:
     """The key of what a metric should be better than, on its own split or else on the test split; None if unknown."""
     known = find_metric(metric)
-    keys = [f"{split}.{known.baseline}" for split in (split_of(metric), "test") if known is not None]
+    last = () if known is None else known.baselines[-1:]
+    keys = [f"{split}.{name}" for split in (split_of(metric), "test") for name in last]
     return next((key for key in keys if key in measured), None)
 
 

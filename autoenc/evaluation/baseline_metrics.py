@@ -65,6 +65,7 @@ BASELINE_METRICS: tuple[Metric, ...] = (
     _fitted_baseline(
         name="mean_image_mse",
         short_name="mean image",
+        long_name="the mean image",
         unit="the mse of the mean training image: the baseline of a code without information",
         per_split=mean_image_error,
         input="clean",
@@ -72,6 +73,7 @@ BASELINE_METRICS: tuple[Metric, ...] = (
     _fitted_baseline(
         name="pca_mse",
         short_name="PCA",
+        long_name="PCA with {numbers}",
         unit="the mse of PCA with as many components as the code has numbers: the linear baseline",
         per_split=pca_error,
         input="clean",
@@ -79,24 +81,28 @@ BASELINE_METRICS: tuple[Metric, ...] = (
     _baseline(
         name="noise_mse",
         short_name="doing nothing",
+        long_name="doing nothing",
         unit="the error of the noise itself: the mse of the noisy image",
         per_split=noise_error,
     ),
     _baseline(
         name="median_mse",
         short_name="3x3 median filter",
+        long_name="a 3x3 median filter",
         unit="the denoising_mse of a median filter of 3 x 3 pixels",
         per_split=median_error,
     ),
     _fitted_baseline(
         name="pca_denoising_mse",
         short_name="PCA of clean images",
+        long_name="the PCA of clean images with {numbers}",
         unit="the denoising_mse of the PCA of clean images with as many components as the code has numbers",
         per_split=pca_denoising_error,
     ),
     _fitted_baseline(
         name="linear_denoising_mse",
         short_name="best linear denoiser",
+        long_name="the best linear denoiser with {numbers}",
         unit="the denoising_mse of the best linear map whose rank is the code size (reduced-rank regression)",
         per_split=linear_denoising_error,
     ),

@@ -7,6 +7,7 @@ many numbers: principal component analysis, or reduced-rank regression where the
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -116,9 +117,9 @@ def linear_denoiser(images: Tensor, *, noise: Noise, components: int, device: De
     for _ in range(math.ceil(DRAWS * pixels / len(images))):
         for clean in batches(images, device=device):
             noisy = noise(clean, generator=generator).images.flatten(1) - shift  # (B, P)
-            within += (noisy.T @ noisy).cpu()  # synchronizes, after training
-            across += ((clean.flatten(1) - shift).T @ noisy).cpu()
-            total += noisy.sum(0).cpu()
+            within += (noisy.T @ noisy).cpu()  # synchronizes
+            across += ((clean.flatten(1) - shift).T @ noisy).cpu()  # synchronizes
+            total += noisy.sum(0).cpu()  # synchronizes
             count += len(clean)
     mean = total / count
     # The clean images, shifted by their mean, have mean 0.
@@ -150,14 +151,13 @@ def _leading(scatter: Tensor, *, components: int) -> Tensor:
 
 def _total(images: Tensor, *, device: Device) -> Tensor:
     """The exact sum (C, H, W) of uint8 images, in float64 on the CPU."""
-    parts = (batch.to(device.torch_device).float().sum(0).cpu().double() for batch in images.split(EXACT))
-    return sum(parts, torch.zeros((), dtype=torch.float64))
+    return _summed(batch.to(device.torch_device).float().sum(0) for batch in images.split(EXACT))
 
 
 def _scatter_of_pixels(images: Tensor, *, device: Device) -> Tensor:
     """The scatter matrix (P, P) of the pixels of uint8 images, centred, in float64 on the CPU."""
     parts = (batch.to(device.torch_device).flatten(1).float() for batch in images.split(EXACT))
-    products = sum(((part.T @ part).cpu().double() for part in parts), torch.zeros((), dtype=torch.float64))
+    products = _summed(part.T @ part for part in parts)
     total = _total(images, device=device).flatten()
     return products - torch.outer(total, total) / len(images)
 
@@ -165,6 +165,11 @@ def _scatter_of_pixels(images: Tensor, *, device: Device) -> Tensor:
 def _scatter_of_images(images: Tensor, *, device: Device) -> Tensor:
     """The products (N, N) of uint8 images, centred, in float64 on the CPU."""
     parts = (part.to(device.torch_device).float() for part in images.flatten(1).split(EXACT, dim=1))
-    products = sum(((part @ part.T).cpu().double() for part in parts), torch.zeros((), dtype=torch.float64))
+    products = _summed(part @ part.T for part in parts)
     means = products.mean(0)
     return products - means - means.unsqueeze(1) + means.mean()
+
+
+def _summed(parts: Iterable[Tensor]) -> Tensor:
+    """The sum of tensors on the device, in float64 on the CPU."""
+    return sum((part.cpu().double() for part in parts), torch.zeros((), dtype=torch.float64))  # synchronizes

@@ -24,8 +24,8 @@ def effective_rank(codes: Tensor) -> float:
     exponential of the entropy of the singular values, which are divided by their sum. The codes are centred first. 0 if
     they are all the same.
     """
-    centred = codes.cpu().double() - codes.cpu().double().mean(0)
-    values = torch.linalg.svdvals(centred)
+    codes = codes.cpu().double()  # synchronizes
+    values = torch.linalg.svdvals(codes - codes.mean(0))
     if values[0] == 0:
         return 0.0
     return float(torch.special.entr(values / values.sum()).sum().exp())
@@ -34,8 +34,8 @@ def effective_rank(codes: Tensor) -> float:
 def posteriors(model: AutoEncoder, images: Tensor, *, device: Device) -> DiagonalGaussian:
     """The distributions of codes of uint8 images (N, C, H, W), float64 (N, d) on the CPU, of a variational model."""
     with model.evaluating(), device.autocast():
-        features = torch.cat([model.features(batch).cpu().double() for batch in batches(images, device=device)])
-    return DiagonalGaussian.from_features(features)
+        features = [model.features(batch).cpu() for batch in batches(images, device=device)]  # synchronizes
+    return DiagonalGaussian.from_features(torch.cat(features).double())
 
 
 def mutual_information(posterior: DiagonalGaussian, *, samples: Tensor) -> Tensor:

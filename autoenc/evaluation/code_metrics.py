@@ -70,7 +70,7 @@ def _probe(name: str, hits: Callable[..., Tensor | None], *, of: Representation)
         unit=f"accuracy of {probe} on {given}: fitted to at most {{probe_images}} training images",
         better=None if prefix else "higher",
         per_split=functools.partial(hits, representation=of),
-        baseline="" if prefix else f"pca_{name}_accuracy",
+        baselines=() if prefix else (f"pixels_{name}_accuracy", f"pca_{name}_accuracy"),
         splits=("test",) if prefix else HELD_OUT,
         input="clean",
         depends_on=("dataset.split_seed", "evaluation.probe_images"),

@@ -57,12 +57,12 @@ class ImageClassifier(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """The hidden layer for uint8 images (N, C, H, W), (N, FEATURES), float64 on the CPU."""
         with torch.no_grad():
-            return torch.cat([self.body(batch).double() for batch in batches(images.cpu(), device=plain_device("cpu"))])
+            return torch.cat([self.body(batch).double() for batch in _batches(images)])
 
     def correct(self, split: Split) -> Tensor:
         """Whether each image of a split is put into its class, bool (N,), on the CPU."""
         with torch.no_grad():
-            logits = torch.cat([self(batch) for batch in batches(split.images.cpu(), device=plain_device("cpu"))])
+            logits = torch.cat([self(batch) for batch in _batches(split.images)])
         return logits.argmax(1) == split.labels
 
 
@@ -80,8 +80,13 @@ def train_classifier(split: Split) -> ImageClassifier:
         torch.default_generator.manual_seed(derived_seed(0, "classifier's weights"))  # of no other device
         classifier = ImageClassifier(split.image_shape, classes=int(split.labels.max()) + 1)
     with _one_thread():
-        _train(classifier, Split(split.images.cpu(), split.labels), generator=generator)
+        _train(classifier, Split(split.images.cpu(), split.labels), generator=generator)  # synchronizes
     return classifier.eval()
+
+
+def _batches(images: Tensor) -> Iterator[Tensor]:
+    """uint8 images (N, C, H, W) on any device as float batches on the CPU."""
+    return batches(images.cpu(), device=plain_device("cpu"))  # synchronizes
 
 
 def _train(classifier: ImageClassifier, split: Split, *, generator: torch.Generator) -> None:

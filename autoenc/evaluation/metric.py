@@ -56,12 +56,14 @@ class Metric:
     """
     level: Level = "quick"
     """`full` metrics are only measured with `evaluation=full`."""
-    baseline: str = ""
-    """The metric that this one should be better than."""
-    denoising_baseline: str = ""
+    baselines: tuple[str, ...] = ()
+    """The metrics that this one is shown next to, in the order of charts. It should be better than the last one."""
+    denoising_baselines: tuple[str, ...] = ()
     """The same for `denoising_<name>`."""
     short_name: str = ""
     """What charts call a baseline, such as PCA. Only baselines have one: metrics that depend on no trained model."""
+    long_name: str = ""
+    """What sentences call a baseline. `{numbers}` stands for the size of the code of a linear model."""
     splits: tuple[str, ...] = SPLITS
     """Where it is measured."""
     input: Literal["clean", "noisy"] = "noisy"
@@ -71,10 +73,19 @@ class Metric:
     depends_on: tuple[str, ...] = ()
     """Settings, other than those of the images and the noise, that must be equal for two values to be comparable."""
 
+    @property
+    def has_code(self) -> bool:
+        """Whether it is a baseline whose code has as many numbers as that of the model."""
+        return "{numbers}" in self.long_name
+
+    def in_words(self, *, numbers: str) -> str:
+        """A baseline in a sentence: `PCA with 32 numbers`, given `32 numbers`."""
+        return (self.long_name or self.short_name).format(numbers=numbers)
+
     def denoising(self) -> Metric:
         """The same metric, from the noisy input to the clean image."""
         unit = f"{self.unit}; {FROM_NOISY_TO_CLEAN}"
-        return replace(self, name=DENOISING + self.name, unit=unit, input="noisy", baseline=self.denoising_baseline)
+        return replace(self, name=DENOISING + self.name, unit=unit, input="noisy", baselines=self.denoising_baselines)
 
     def unit_in(self, settings: EvaluationSettings) -> str:
         """The unit, with the values of the settings that it names. Other braces stay."""

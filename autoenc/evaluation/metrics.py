@@ -117,8 +117,8 @@ METRICS: dict[str, Metric] = {
             per_image=mean_squared_error,
             input="clean",
             scale="log",
-            baseline="pca_mse",
-            denoising_baseline="linear_denoising_mse",
+            baselines=("mean_image_mse", "pca_mse"),
+            denoising_baselines=("noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse"),
         ),
         Metric(
             name="mae",

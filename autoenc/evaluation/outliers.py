@@ -22,7 +22,8 @@ def auroc(scored: ScoredSplit, errors: Callable[[ScoredSplit], Tensor]) -> float
 
     if scored.trained.other is None:
         return None
-    own, others = (errors(each).double().cpu() for each in (scored, replace(scored, split=scored.trained.other)))
+    splits = (scored, replace(scored, split=scored.trained.other))
+    own, others = (errors(each).cpu().double() for each in splits)  # synchronizes
     is_other = torch.cat([torch.zeros(len(own)), torch.ones(len(others))])
     return float(roc_auc_score(is_other.numpy(), torch.cat([own, others]).numpy()))
 

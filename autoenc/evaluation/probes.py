@@ -5,12 +5,15 @@ The model never sees the labels. A high accuracy shows that its codes keep the c
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autoenc.seeds import derived_seed
@@ -29,6 +32,9 @@ MOST_STEPS = 100
 """Of the linear probe."""
 
 NEIGHBOURS = 5
+
+MOST_COMPARED = 1000
+"""Vectors whose distances to the neighbours are in memory together."""
 
 STARTS = 10
 """Random starts of k-means; the one with the lowest squared distance counts."""
@@ -65,18 +71,67 @@ def linear_probe(fitted_on: Labelled) -> Predict:
     Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes, arXiv:1610.01644. Vectors
     are whitened as in `fitted_on`, so that the penalty does not prefer codes without correlations, such as PCA's. Too
     few images for that, as for pixels, are standardized instead.
-    """
-    from sklearn.decomposition import PCA
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    count, size = fitted_on.vectors.shape
-    if count >= FEWEST_TO_WHITEN * size:
-        regression = LogisticRegression(C=INVERSE_PENALTY, tol=TOLERANCE, max_iter=MOST_STEPS)
-        return _fitted(make_pipeline(PCA(whiten=True, svd_solver="full"), regression), fitted_on)
-    regression = LogisticRegression(C=INVERSE_PENALTY, tol=10 * TOLERANCE, max_iter=MOST_STEPS)
-    return _fitted(make_pipeline(StandardScaler(), regression), fitted_on)
+    It gives the classes of scikit-learn's `LogisticRegression` after `PCA(whiten=True)` or `StandardScaler`, whose
+    import takes longer than many a run.
+    """
+    vectors = fitted_on.vectors.cpu().double()  # synchronizes
+    whitens = len(vectors) >= FEWEST_TO_WHITEN * vectors.shape[1]
+    normalize = _whitening(vectors) if whitens else _standardization(vectors)
+    classes, targets = fitted_on.labels.unique(return_inverse=True)
+    parameters = _regression(normalize(vectors), targets, tolerance=TOLERANCE if whitens else 10 * TOLERANCE)
+    return lambda others: classes[_logits(normalize(others.cpu().double()), parameters).argmax(1)]  # synchronizes
+
+
+def _whitening(vectors: Tensor) -> Callable[[Tensor], Tensor]:
+    """From vectors (M, D) to vectors (M, K) whose covariance matrix is the identity for the given vectors (N, D)."""
+    mean = vectors.mean(0)
+    _, lengths, directions = torch.linalg.svd(vectors - mean, full_matrices=False)
+    deviations = _not_zero(lengths / math.sqrt(len(vectors) - 1))
+    return lambda others: (others - mean) @ directions.T / deviations
+
+
+def _standardization(vectors: Tensor) -> Callable[[Tensor], Tensor]:
+    """From vectors (M, D) to vectors (M, D) whose entries have mean 0 and variance 1 for the given vectors (N, D)."""
+    mean, deviations = vectors.mean(0), _not_zero(vectors.std(0, correction=0))
+    return lambda others: (others - mean) / deviations
+
+
+def _not_zero(deviations: Tensor) -> Tensor:
+    """Standard deviations to divide by; those of constant numbers, which are rounding errors, become 1."""
+    return torch.where(deviations > torch.finfo(torch.float32).eps, deviations, 1)
+
+
+def _regression(vectors: Tensor, targets: Tensor, *, tolerance: float) -> Tensor:
+    """The parameters of a logistic regression, whose classes (N,) are numbered from 0.
+
+    Returns:
+        the weights and, in the last row, the bias of each logit, (D + 1, K); for two classes, K is 1.
+    """
+    from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
+
+    (count, size), classes = vectors.shape, int(targets.max()) + 1
+    shape = size + 1, classes if classes > 2 else 1
+    penalty = 1 / (2 * INVERSE_PENALTY * count)
+
+    def loss_and_gradient(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        parameters = torch.from_numpy(values).view(shape).requires_grad_()
+        loss = F.cross_entropy(_logits(vectors, parameters), targets) + penalty * parameters[:-1].square().sum()
+        (gradient,) = torch.autograd.grad(loss, parameters)
+        return loss.item(), gradient.flatten().numpy()
+
+    options = {"maxiter": MOST_STEPS, "maxls": 50, "gtol": tolerance, "ftol": 64 * np.finfo(float).eps}
+    # Threads would wait for each other: the matrices of a step are small.
+    with threadpool_limits(1):
+        found = minimize(loss_and_gradient, np.zeros(math.prod(shape)), jac=True, method="L-BFGS-B", options=options)
+    return torch.from_numpy(found.x).view(shape)
+
+
+def _logits(vectors: Tensor, parameters: Tensor) -> Tensor:
+    """Of each class, (N, classes); of two classes, the logit of the first one is 0."""
+    logits = torch.addmm(parameters[-1], vectors, parameters[:-1])
+    return F.pad(logits, (1, 0)) if logits.shape[1] == 1 else logits
 
 
 def nearest_neighbours(fitted_on: Labelled, *, neighbours: int = NEIGHBOURS) -> Predict:
@@ -84,23 +139,22 @@ def nearest_neighbours(fitted_on: Labelled, *, neighbours: int = NEIGHBOURS) -> 
 
     Of equally frequent classes the first counts. Fix and Hodges 1951, Discriminatory Analysis.
     """
-    from sklearn.neighbors import KNeighborsClassifier
+    # In float32, distances between vectors far from the origin would be coarse.
+    vectors, count = fitted_on.vectors.cpu().double(), min(neighbours, len(fitted_on.vectors))  # synchronizes
+    half_squares = vectors.square().sum(1) / 2
+    classes, labels = fitted_on.labels.unique(return_inverse=True)
 
-    count = min(neighbours, len(fitted_on.vectors))
-    return _fitted(KNeighborsClassifier(count, algorithm="brute"), fitted_on)
+    def nearest(part: Tensor) -> Tensor:
+        # Half the squared distances, without half the squared length of a vector of the part: it changes no order.
+        return torch.addmm(half_squares, part, vectors.T, alpha=-1).topk(count, largest=False).indices
 
+    def predict(others: Tensor) -> Tensor:
+        parts = others.cpu().double().split(MOST_COMPARED)  # synchronizes
+        found = torch.cat([nearest(part) for part in parts])
+        predicted: Tensor = classes[F.one_hot(labels[found], len(classes)).sum(1).argmax(1)]
+        return predicted
 
-def _fitted(classifier: Any, fitted_on: Labelled) -> Predict:
-    """A classifier of scikit-learn, fitted."""
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
-
-    # Threads would wait for each other: the matrices of a step are small.
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # `MOST_STEPS` bounds the time
-        warnings.simplefilter("ignore", RuntimeWarning)  # constant vectors have no variance to explain
-        classifier.fit(fitted_on.vectors.cpu().numpy(), fitted_on.labels.numpy())
-    return lambda vectors: torch.from_numpy(classifier.predict(vectors.cpu().numpy()))
+    return predict
 
 
 def kmeans_accuracy(scored: Labelled) -> float:
@@ -118,7 +172,7 @@ def kmeans_accuracy(scored: Labelled) -> float:
     kmeans = KMeans(len(classes), n_init=STARTS, random_state=derived_seed(0, "k-means") % 2**32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # there may be fewer different vectors than clusters
-        clusters = kmeans.fit_predict(scored.vectors.cpu().numpy())
+        clusters = kmeans.fit_predict(scored.vectors.cpu().numpy())  # synchronizes
     shared = np.zeros((len(classes), len(classes)), dtype=np.int64)  # images by cluster and class
     np.add.at(shared, (clusters, labels), 1)
     matched = linear_sum_assignment(shared, maximize=True)

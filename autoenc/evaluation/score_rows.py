@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from autoenc.evaluation.metrics import DENOISING, find_metric
+from autoenc.evaluation.metrics import find_metric
 from autoenc.runs import RunRecord
 
 MAIN_SCORES = ("denoising_mse", "elbo_nats", "mse", "linear_probe_accuracy")
@@ -46,12 +46,8 @@ def score_rows(record: RunRecord) -> list[ScoreRow]:
     test, units = record.scores, record.units
     errors = (record.summary.get("standard_errors") or {}).get("test") or {}
     names = [name for name in test if not is_baseline(name) and not _is_repeated(name, test)]
-    baselines: dict[str, list[str]] = {name: [] for name in names}
-    for name in test:
-        if is_baseline(name) and (of := _baseline_of(name, names)) is not None:
-            baselines[of].append(name)
     names.sort(key=lambda name: MAIN_SCORES.index(name) if name in MAIN_SCORES else len(MAIN_SCORES))
-    return [_row(name, test, baselines[name], error=errors.get(name), unit=units.get(name, "")) for name in names]
+    return [_row(name, test, error=errors.get(name), unit=units.get(name, "")) for name in names]
 
 
 def alike(score: float, baseline: float) -> bool:
@@ -70,16 +66,9 @@ def _is_repeated(name: str, test: Mapping[str, float]) -> bool:
     return any(math.isclose(test[name], other, rel_tol=1e-6) for other in others)  # summed in another order
 
 
-def _baseline_of(name: str, scores: list[str]) -> str | None:
-    """The score that a baseline is compared with: `mse` of `pca_mse`, `denoising_mse` of `noise_mse`."""
+def _row(name: str, test: Mapping[str, float], *, error: float | None, unit: str) -> ScoreRow:
     known = find_metric(name)
-    noisy = known is not None and known.input == "noisy"
-    ends = {score: f"_{score.removeprefix(DENOISING) if noisy else score}" for score in scores}
-    return max((score for score, end in ends.items() if name.endswith(end)), key=len, default=None)
-
-
-def _row(name: str, test: Mapping[str, float], baselines: list[str], *, error: float | None, unit: str) -> ScoreRow:
-    known = find_metric(name)
+    baselines = [] if known is None else [baseline for baseline in test if baseline in known.baselines]
     higher = known is not None and known.better == "higher"
     ordered = sorted(baselines, key=lambda baseline: test[baseline], reverse=higher)
     best = test[ordered[0]] if ordered else None

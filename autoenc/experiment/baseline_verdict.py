@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from autoenc.evaluation.metrics import METRICS
 from autoenc.evaluation.score_rows import alike
 from autoenc.runs import RunRecord
 
@@ -52,18 +53,12 @@ def verdict(record: RunRecord) -> Verdict | None:
 
 def _known_baselines(test: Mapping[str, float], *, numbers: str) -> dict[str, float]:
     """The baselines for a model's task by their description, the first without any model."""
-    mean_image = {"the mean image": "mean_image_mse"}
-    if "denoising_mse" in test:
-        found = {"doing nothing": "noise_mse", "a 3x3 median filter": "median_mse", **mean_image}
-        linear = {
-            f"the PCA of clean images with {numbers}": "pca_denoising_mse",
-            f"the best linear denoiser with {numbers}": "linear_denoising_mse",
-        }
-    else:
-        found, linear = mean_image, {f"PCA with {numbers}": "pca_mse"}
-    if "rate_bits" not in test:  # a quantized code has bits, which are fewer
-        found |= linear
-    return {words: test[name] for words, name in found.items() if name in test}
+    score = METRICS["mse"].denoising() if "denoising_mse" in test else METRICS["mse"]
+    found = [METRICS[name] for name in dict.fromkeys((*score.baselines, "mean_image_mse")) if name in test]
+    if "rate_bits" in test:  # a quantized code has bits, which are fewer
+        found = [baseline for baseline in found if not baseline.has_code]
+    found.sort(key=lambda baseline: baseline.has_code)
+    return {baseline.in_words(numbers=numbers): test[baseline.name] for baseline in found}
 
 
 def _above(error: float, baseline: float) -> str:

@@ -87,6 +87,7 @@ def denoise_with(
     """
     for record in records:
         RunDirectory(record.path).check_figures()
+    device.set_threads()
     chosen = noise_levels(settings.noises, usual_settings=usual_settings)
     models = [load_run(record.path, device=device.torch_device, dataset_path=dataset_path) for record in records]
     images = _shared_images(records, models, limit=settings.limit)

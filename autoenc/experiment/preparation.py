@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
-from autoenc.devices import Device
+from autoenc.devices import Device, keep_freed_memory
 from autoenc.experiment.source_run import SourceRun, initialize
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.runs import INITIAL_WEIGHTS, RunDirectory
@@ -48,6 +48,7 @@ def prepare(config: ExperimentConfig, *, continues: RunDirectory | None = None, 
     started = time.perf_counter()
     device = config.device.build()
     device.set_threads(threads)
+    keep_freed_memory()
     config.tracker.require()
     trained_on = {} if continues is None else stored_digests(continues.checkpoints)
     splits = config.build_splits(trained_on=trained_on).to(device.torch_device)

@@ -69,6 +69,7 @@ def redraw_run(
     run_directory.check_figures()
     _check_names(names, projection=projection)
     used = plain_device(device)
+    used.set_threads()
     trained = load_run(run, device=used.torch_device, dataset_path=dataset_path)
     config = trained.config
     checkpoint = load_last(run_directory.checkpoints)

@@ -95,7 +95,7 @@ def evaluate(prepared: Prepared) -> Evaluation:
         details=_details(scored["test"]),
         health=examine(model, given, statistics=measured["test"].scores),
         units={name: units[name] for name in names if name in units},
-        test_errors={name: values.cpu().numpy().astype(np.float16) for name, values in stored.items()},
+        test_errors={name: values.cpu().numpy().astype(np.float16) for name, values in stored.items()},  # synchronizes
     )
 
 

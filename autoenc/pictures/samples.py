@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -13,13 +12,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import number
+from autoenc.pictures.gaussian_mixture import GaussianMixture
 from autoenc.pictures.image_pixels import as_pixels, remark
 from autoenc.pictures.image_strips import Block, Strip, image_strips
 from autoenc.pictures.picture import Panel, Picture
 from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
-    from sklearn.mixture import GaussianMixture
     from torch import Tensor
 
     from autoenc.pictures.subject import Subject
@@ -31,7 +30,6 @@ COMPONENTS = 10
 FEWEST = 20  # codes for each component: of fewer training codes there are fewer components
 MOST_FULL = 64  # numbers in the longest code whose mixture has full covariances
 LEAST_DEVIATION = 1e-6  # of a number that varies, relative to the one that varies most
-LEAST_VARIANCE = 1e-4  # added to each component's variances, relative to the number's own, which may be constant in it
 
 MOST_COMPARED = 1000  # test images whose distances are measured
 MOST_PIXELS = 2**25  # in all of them
@@ -106,7 +104,7 @@ class Samples(Picture):
         mixture = _fitted(((fitted_on.double() - mean)[:, counted] / scale).numpy())
         generator = torch.Generator().manual_seed(SEED)
         prior, other = (torch.randn(SAMPLES, len(mean), generator=generator) for _ in range(2))
-        values, _ = mixture.sample(SAMPLES)  # component after component
+        values = mixture.sample(SAMPLES, seed=SEED)
         drawn = torch.where(collapsed, other, mean)
         drawn[:, counted] = torch.from_numpy(np.random.default_rng(SEED).permutation(values)) * scale + mean[counted]
         standardized = ((held_out.double() - mean)[:, counted] / scale).numpy()
@@ -121,7 +119,7 @@ class Samples(Picture):
             mixture_variety=variety(from_mixture, reals=reals),
             mixture_nearest=nearest(from_mixture, reals=reals),
             prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
-            mixture_log_likelihood=float((mixture.score(standardized) - scale.log().sum()) / len(scale)),
+            mixture_log_likelihood=float((mixture.mean_log_likelihood(standardized) - scale.log().sum()) / len(scale)),
             mixture=f"{_described(mixture)}, fitted to {len(fitted_on):,} training codes",
             code_size=len(mean),
             collapsed=int(collapsed.sum()),
@@ -146,23 +144,16 @@ def _fitted(codes: NDArray[np.float64]) -> GaussianMixture:
     It is that of P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10 components
     with full covariances, or with diagonal ones for codes longer than 64 numbers.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
     (count, size), components = codes.shape, max(1, min(COMPONENTS, len(codes) // FEWEST))
-    shape = "full" if size <= MOST_FULL and count > 2 * components * size else "diag"
-    mixture = GaussianMixture(components, covariance_type=shape, reg_covar=LEAST_VARIANCE, random_state=SEED)
-    with warnings.catch_warnings():
-        # After a hundred rounds it is good enough to draw from, and the likelihood tells how good.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return mixture.fit(codes)
+    full = size <= MOST_FULL and count > 2 * components * size
+    return GaussianMixture.fit(codes, components=components, full=full, seed=SEED)
 
 
 def _described(mixture: GaussianMixture) -> str:
-    shape = {"full": "full", "diag": "diagonal"}[mixture.covariance_type]
-    if mixture.n_components == 1:
+    shape = "full" if mixture.covariances.ndim == 3 else "diagonal"
+    if len(mixture.weights) == 1:
         return f"a Gaussian with {shape} covariance"
-    return f"a mixture of {mixture.n_components} Gaussians with {shape} covariances"
+    return f"a mixture of {len(mixture.weights)} Gaussians with {shape} covariances"
 
 
 def variety(samples: Tensor, *, reals: Tensor) -> float:

@@ -121,9 +121,9 @@ def _dead(codes: Tensor) -> Tensor:
 
 def _sums(values: Tensor) -> tuple[float, float, float, float]:
     """Of a batch of activations (B, n): the zeros, the entries, the sum of Hoyer's sparsities, and how many exist."""
-    sparsities = hoyer(values)
+    zeros, sparsities = float((values == 0).sum()), hoyer(values).cpu()  # synchronizes
     sparsities = sparsities[sparsities.isfinite()]
-    return float((values == 0).sum()), values.numel(), float(sparsities.double().sum()), len(sparsities)
+    return zeros, values.numel(), float(sparsities.double().sum()), len(sparsities)
 
 
 def hoyer(values: Tensor) -> Tensor:

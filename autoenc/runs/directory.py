@@ -1,6 +1,7 @@
 """The folder of a run: everything that is written into it, and what a run reads of its own.
 
-Files that are not appended to are replaced as a whole, by `write_atomically`.
+Files that are not appended to are replaced as a whole, by `write_atomically`. Writing the status also flushes
+the folder's list of files to disk, once for all files written since the last status.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from autoenc.runs.plain_values import UnreadableError, as_yaml, read_file
 from autoenc.runs.process import process_lives
 from autoenc.runs.reading import config_as_json, parse_row, read_table
 from autoenc.runs.record import Phase, State
-from autoenc.runs.whole_files import write_atomically
+from autoenc.runs.whole_files import flush_folder, write_atomically
 from autoenc.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class RunDirectory:
             "error": None if error is None else dict(error),
             "training_changes": before.get("training_changes") or [],
         }
-        self._write_json("status.json", status)
+        self._write_status(status)
 
     def record_training_change(self, before: Mapping[str, Any], after: Mapping[str, Any], *, epochs: int) -> None:
         """Record in `status.json` that the run trains for another time, and set its results so far aside.
@@ -145,9 +146,7 @@ class RunDirectory:
             "results": self._set_results_aside(f"after_{epochs}_epochs"),
         }
         status = self.status()
-        self._write_json(
-            "status.json", {**status, "training_changes": [*(status.get("training_changes") or []), change]}
-        )
+        self._write_status({**status, "training_changes": [*(status.get("training_changes") or []), change]})
 
     def _set_results_aside(self, name: str) -> str | None:
         """Move the scores and pictures of the end of the training into a folder of their own, and return its name.
@@ -173,9 +172,7 @@ class RunDirectory:
         """Record that the run failed, on behalf of its process, which is gone and stays named in `status.json`."""
         now = datetime.now(UTC).isoformat()
         before = {"started_at": now, "host": None, "pid": None, "process_started_at": None, **self.status()}
-        self._write_json(
-            "status.json", {**before, "state": "failed", "phase": None, "finished_at": now, "error": dict(error)}
-        )
+        self._write_status({**before, "state": "failed", "phase": None, "finished_at": now, "error": dict(error)})
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write `environment.json`."""
@@ -304,6 +301,11 @@ class RunDirectory:
         if problem is not None:
             raise ConfigError(str(self.path / name), f"cannot be read: it {problem}")
         return values
+
+    def _write_status(self, status: Mapping[str, Any]) -> None:
+        """Write `status.json`, and flush the folder's list of files, which has all that were written before."""
+        self._write_json("status.json", status)
+        flush_folder(self.path)
 
     def _write_json(self, name: str, values: Mapping[str, Any]) -> None:
         write_atomically(self.path / name, _as_json(values, indent=2) + b"\n")

@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds the old content or the new."""
+    """Write a file so that a reader, or a crash, finds the old content or the new.
+
+    Which of the two a crash of the system leaves is certain only after `flush_folder`.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         write_flushed(temporary, content)
@@ -15,7 +18,6 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    flush_folder(path.parent)
 
 
 def write_flushed(path: Path, content: bytes) -> None:

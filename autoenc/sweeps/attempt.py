@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import multiprocessing
+import multiprocessing.connection
 import multiprocessing.forkserver
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from datetime import datetime
 from multiprocessing import resource_tracker
@@ -26,7 +27,7 @@ from autoenc.runs import ErrorKind, RunDirectory, write_atomically
 from autoenc.settings import ConfigError
 from autoenc.sweeps.job_identity import IGNORED_SETTINGS
 from autoenc.sweeps.plan import JobTask
-from autoenc.sweeps.worker import PRELOADED, work
+from autoenc.sweeps.worker import work
 
 SAVING_SECONDS = 60.0
 """How long a job that is asked to stop may take to finish its step and save."""
@@ -92,6 +93,13 @@ class Attempt:
             self._end_in_stages(HANGING_SECONDS)
         self._send_due_signals(now)
         return False
+
+    @property
+    def sentinel(self) -> int | None:
+        """A descriptor that is readable once the process has ended; None if there is no process to wait for."""
+        if self._process is None or self._process.exitcode == LOST:
+            return None
+        return self._process.sentinel
 
     def stop(self, *, at_once: bool = False) -> None:
         """Ask the job to save and end; kill it if it does not, or `at_once`. `poll` says when it is gone."""
@@ -159,6 +167,16 @@ class Attempt:
         return "killed", f"its process ended with exit code {code} without recording why; see the log"
 
 
+def wait_for_end(attempts: Iterable[Attempt], *, seconds: float) -> None:
+    """Wait until the process of one of the jobs ends, at most so long."""
+    sentinels = [attempt.sentinel for attempt in attempts]
+    known = [sentinel for sentinel in sentinels if sentinel is not None]
+    if known:
+        multiprocessing.connection.wait(known, timeout=seconds)
+    else:
+        time.sleep(seconds)
+
+
 def settle(task: JobTask, *, kind: ErrorKind, message: str) -> None:
     """Record the failure of a job that can no longer do so itself."""
     run = RunDirectory(Path(task.folder))
@@ -195,7 +213,7 @@ def _context() -> ForkServerContext | SpawnContext:
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(["autoenc.sweeps.preloaded"])
     return context
 
 

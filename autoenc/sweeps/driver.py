@@ -16,6 +16,7 @@ from autoenc.sweeps.sweep_display import SweepDisplay
 from autoenc.training.interruption import Interruption
 
 POLL_SECONDS = 0.1
+"""The longest wait for the end of a job: afterwards the driver looks for signals, time limits and the table."""
 LAST_SECONDS = 10.0
 """How long killed jobs may take to be gone."""
 ELSEWHERE_SECONDS = 2.0
@@ -80,7 +81,7 @@ class SweepDriver:
             self.view.look()
             if not self._running and (told or not (self._elsewhere or self._duplicates)):
                 return
-            time.sleep(POLL_SECONDS)
+            self.launcher.wait(POLL_SECONDS)
 
     def _fill_slots(self, interruption: Interruption) -> None:
         while len(self._running) < self.launcher.slots and not interruption.requested:
@@ -148,4 +149,4 @@ class SweepDriver:
         while self._running and time.monotonic() < deadline:
             for task in self.launcher.ended():
                 self._running.pop(task.folder, None)
-            time.sleep(POLL_SECONDS)
+            self.launcher.wait(POLL_SECONDS)

@@ -24,13 +24,6 @@ log = logging.getLogger(__name__)
 ORPHAN_SECONDS = 30.0
 """How long a job may take to finish its step and save once its parent is gone."""
 
-PRELOADED = [
-    *("autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment.run"),
-    *("pydantic.dataclasses", "pydantic.type_adapter", "torch._dynamo", "sklearn.datasets"),
-]
-"""Imported once by the process that jobs are forked from. Nearly every run imports the second line later, which takes
-longer than many an epoch."""
-
 
 def work(task: JobTask) -> None:
     """Run the job: the main function of its process, which ends with the exit code of a run."""

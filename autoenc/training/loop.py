@@ -23,7 +23,10 @@ from autoenc.training.training_settings import TrainingSettings
 log = logging.getLogger(__name__)
 
 GATHERED = 16
-"""How many batches are picked from the images at a time. On a CPU that takes half the time of picking each alone."""
+"""How many batches are picked from the images at a time, and moved to the device if the images do not fit there.
+
+On a CPU that takes half the time of picking each alone.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,16 +93,17 @@ class Trainer:
                 self.state.save()
 
     def _batches(self) -> Iterator[Tensor]:
-        """The remaining batches of the epoch, uint8 (B, C, H, W)."""
+        """The remaining batches of the epoch, uint8 (B, C, H, W), on the device."""
         images, size, steps = self.train_images, self.settings.batch_size, self.state.steps_per_epoch
         done = self.state.position.step - self.state.position.epoch * steps
         order = torch.arange(len(images))
         if self.shuffle:  # on the CPU, so that the order is the same on every device
             order = torch.randperm(len(images), generator=self.state.shuffling)
-        order = order.to(images.device)
+        order = order.to(images.device)  # once an epoch, right after the device was waited for
         for first in range(done, steps, GATHERED):
             indices = order[first * size : (first + GATHERED) * size]
-            yield from images.index_select(0, indices).split(size)
+            picked = images.index_select(0, indices).to(self.step.device.torch_device)  # synchronizes if it moves them
+            yield from picked.split(size)
 
     def _finish_epoch(self) -> dict[str, Any]:
         """Validate, remember the best weights, and record the metrics of the epoch."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveFloat, ProperFraction
 from autoenc.training import muon
+from autoenc.training.uncompiled import uncompiled
 
 
 class OptimizerSettings(Protocol):
@@ -27,11 +28,62 @@ class OptimizerSettings(Protocol):
         ...
 
 
+class FusedAdam(torch.optim.Adam):
+    """Adam, whose step is one call of torch's fused kernel.
+
+    torch's own step first finds out which of its kernels to call. For a small model that takes nearly as long as the
+    kernel.
+    """
+
+    kernel: ClassVar[Callable[..., None]] = staticmethod(torch._fused_adam_)
+
+    def __init__(self, parameters: Iterable[nn.Parameter], **settings: Any) -> None:
+        super().__init__(parameters, **settings)
+        for parameter in (parameter for group in self.param_groups for parameter in group["params"]):
+            self.state[parameter] = {
+                "step": torch.zeros((), device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
+        """Update the parameters that have a gradient, unless `found_inf`, a scalar on their device, is set and 1."""
+        found_inf: Tensor | None = getattr(self, "found_inf", None)
+        for group in self.param_groups:
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            states = [self.state[parameter] for parameter in parameters]
+            steps = [state["step"] for state in states]
+            torch._foreach_add_(steps, 1 if found_inf is None else 1 - found_inf)
+            self.kernel(
+                parameters,
+                [parameter.grad for parameter in parameters],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [],  # the largest second moments, of AMSGrad
+                steps,
+                lr=group["lr"],
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=False,
+                found_inf=found_inf,
+            )
+
+
+class FusedAdamW(FusedAdam):
+    """The same for AdamW."""
+
+    kernel = staticmethod(torch._fused_adamw_)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _TwoMoments(Choice):
     """The settings of Adam and AdamW, which differ in the meaning of `weight_decay`."""
 
-    optimizer_class: ClassVar[type[torch.optim.Adam | torch.optim.AdamW]]
+    optimizer_class: ClassVar[type[FusedAdam]]
     learning_rate: PositiveFloat
     betas: tuple[ProperFraction, ProperFraction]
     epsilon: PositiveFloat
@@ -39,7 +91,7 @@ class _TwoMoments(Choice):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
-        return self.optimizer_class(
+        return uncompiled(self.optimizer_class)(
             parameters,
             lr=self.learning_rate,
             betas=self.betas,
@@ -53,14 +105,14 @@ class _TwoMoments(Choice):
 class Adam(_TwoMoments):
     """`optimizer=adam`: Kingma and Ba 2015, algorithm 1; `weight_decay` is added to the gradient."""
 
-    optimizer_class = torch.optim.Adam
+    optimizer_class = FusedAdam
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW(_TwoMoments):
     """`optimizer=adamw`: Loshchilov and Hutter 2019, algorithm 2; `weight_decay` acts on the weights directly."""
 
-    optimizer_class = torch.optim.AdamW
+    optimizer_class = FusedAdamW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +132,7 @@ class Sgd(Choice):
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
         parameters = list(parameters)
-        optimizer = torch.optim.SGD(
+        optimizer = uncompiled(torch.optim.SGD)(
             parameters,
             lr=self.learning_rate,
             momentum=self.momentum,
@@ -106,7 +158,9 @@ class Muon(Choice):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
-        return muon.Muon(parameters, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay)
+        return uncompiled(muon.Muon)(
+            parameters, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
+        )
 
 
 OPTIMIZERS: Registry[OptimizerSettings] = Registry(

@@ -8,6 +8,7 @@ import logging
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autoenc.command_line.apply import main as apply
 from autoenc.command_line.evaluate import main
 from autoenc.command_line.figures import main as draw
 from autoenc.data.datasets import DatasetError, Splits
 from autoenc.data.datasets.digits import Digits
+from autoenc.devices import flushes_denormals
 from autoenc.pictures.denoising_heat_map import DenoisingHeatMap
 from autoenc.runs import RunDirectory, read_arrays, read_runs
 from autoenc.trained_model import TrainedModel, load_run
@@ -357,3 +360,18 @@ def test_train_refuses_the_evaluation_of_finished_runs(elsewhere: Path, capsys: 
     assert train([*TINY, "evaluation=denoising", "hydra.run.dir=run"]) == 2
     assert "error: evaluation=denoising: it tests finished runs (scripts/evaluate.py FOLDER" in capsys.readouterr().err
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda: main(["runs/gaussian", "evaluation=quick", "--device", "cpu"]),
+        lambda: main(["runs/gaussian", *FEW]),
+        lambda: draw(["runs/gaussian", "worst", "--device", "cpu"]),
+        lambda: apply(["runs/gaussian", "run:test", "codes.npz", "--do", "encode", "--device", "cpu"]),
+    ],
+)
+def test_denormals_are_flushed_as_in_the_training(command: Callable[[], int]) -> None:
+    assert command() == 0
+    assert flushes_denormals()

@@ -76,7 +76,11 @@ def test_the_run_directory_is_that_of_the_design(train: Train) -> None:
     assert summary["seconds"]["total"] > summary["seconds"]["training"] > 0
     environment = json.loads((run / "environment.json").read_text())
     assert environment["packages"]["torch"]
-    assert set(environment) == {"packages", "python", "platform", "git", "device", "threads", "command_line"}
+    assert set(environment) == {
+        *("packages", "python", "platform", "git", "device", "threads", "cpu_flushes_denormals", "allocator"),
+        "command_line",
+    }
+    assert environment["cpu_flushes_denormals"]
     row = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
     assert set(row) == {
         *("epoch", "train/loss", "validation/loss", "validation/mse", "validation/denoising_mse"),
@@ -207,6 +211,27 @@ def test_commands_that_only_print_do_not_import_torch(arguments: list[str], else
         there = sorted(path.stem for path in (REPOSITORY / "conf" / "architecture").glob("*.yaml"))
         assert done.stdout.split() == [f"architecture={name}" for name in there]
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_run_imports_only_what_it_uses(elsewhere: Path) -> None:
+    program = (
+        "import gc, sys; sys.argv = ['train.py', *sys.argv[1:]]\n"
+        "class Finder:\n"
+        "    collects = {}\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        self.collects.setdefault(name, gc.isenabled())\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from autoenc.command_line import main\n"
+        "code = main()\n"
+        "heavy = 'torch._dynamo torch._inductor torch.onnx sympy sklearn scipy.stats pandas torchvision torchmetrics'\n"
+        "print('imported', *(name for name in heavy.split() if name in sys.modules), file=sys.stderr)\n"
+        "print(Finder.collects['torch'], Finder.collects['matplotlib'], gc.isenabled(), file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    arguments = ["dataset.limit=200", "training.epochs=1", "device.threads=1", "figures=[samples]"]  # fits a mixture
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "imported\nFalse False True\n")
 
 
 def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,10 +9,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from omegaconf import OmegaConf
 
 from autoenc.command_line import main
+from autoenc.command_line.compose import Composer
+from autoenc.command_line.hydra_internals import parse_flags
 from autoenc.runs import RunDirectory, read_sweep
 from tests.composed import composed
 from tests.conftest import REPOSITORY, TINY
@@ -38,6 +42,33 @@ def jobs(sweep: Path = SWEEP) -> dict[str, Path]:
 
 def state(folder: Path) -> str:
     return str(RunDirectory(folder).status()["state"])
+
+
+def test_jobs_are_composed_from_files_that_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    composer = Composer(parse_flags(["-m", "noise=gaussian", "seed=0,1"]))
+    config = composer.compose()
+    usual = config.noise.std
+    first = composer.compose_job(config, ["noise=gaussian", "seed=0", f"noise.std={2 * usual}"], number=0)
+
+    def load(*_: object) -> NoReturn:
+        raise AssertionError("a file is read again")
+
+    monkeypatch.setattr(OmegaConf, "load", load)
+    second = composer.compose_job(config, ["noise=gaussian", "seed=1"], number=1)
+    assert [(job.noise.std, job.seed) for job in (first, second)] == [(2 * usual, 0), (usual, 1)]
+
+
+def test_what_jobs_are_forked_from_starts_before_they_are_checked(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[bool] = []
+    monkeypatch.setattr("autoenc.sweeps.launchers.local.warm_up", lambda: started.append(True))
+    assert main([*QUICK, "seed=0,1", "--cfg", "job"]) == 0
+    assert started == []
+    assert main([*QUICK, "seed=0,-1"]) != 0
+    assert "seed" in capsys.readouterr().err
+    assert started == [True]
+    assert not Path("outputs").exists()
 
 
 def test_a_sweep_runs_what_is_missing_and_keeps_the_rest(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,8 +169,9 @@ def test_a_job_with_missing_data_records_the_reason(elsewhere: Path, monkeypatch
 def test_equal_jobs_run_once_and_each_has_its_own_threads_or_a_share(elsewhere: Path) -> None:
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=1000"]
     assert main([*QUICK, "optimizer.learning_rate=0.01,1e-2", "device.threads=2,null", *joblib]) == 0
-    threads = [json.loads((job / "environment.json").read_text())["threads"] for job in jobs().values()]
-    assert threads == [2, 1]
+    environments = [json.loads((job / "environment.json").read_text()) for job in jobs().values()]
+    assert [environment["threads"] for environment in environments] == [2, 1]
+    assert all(environment["cpu_flushes_denormals"] for environment in environments)
 
 
 def test_a_folder_in_use_or_with_other_files_is_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

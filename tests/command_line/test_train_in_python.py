@@ -20,6 +20,7 @@ from torch import Tensor
 
 import autoenc
 from autoenc.command_line.output_folder import configure_logging
+from autoenc.devices import flushes_denormals
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.training.step import NotFiniteError, TrainingStep
@@ -60,6 +61,7 @@ def test_the_caller_s_threads_are_restored() -> None:
             autoenc.train(*TINY, "device.threads=1")
             assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} <= {2, 3}
         assert torch.get_num_threads() == 3
+        assert not flushes_denormals()
     finally:
         torch.set_num_threads(before)
 

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from autoenc.evaluation.probes import (
     INVERSE_PENALTY,
+    MOST_STEPS,
+    TOLERANCE,
     Labelled,
     kmeans_accuracy,
     linear_probe,
@@ -65,6 +72,38 @@ def test_the_linear_probe_is_near_the_optimum_of_its_loss(digits: tuple[Labelled
     assert 0.9 < share(predicted, scored.labels) < 0.95
 
 
+def reduced(digits: tuple[Labelled, Labelled], *, size: int) -> tuple[Labelled, Labelled]:
+    """The first principal components of the pixels."""
+    mean = digits[0].vectors.mean(0)
+    directions = torch.linalg.svd(digits[0].vectors - mean, full_matrices=False).Vh[:size].T
+    fitted_on, scored = (Labelled((each.vectors - mean) @ directions, each.labels) for each in digits)
+    return fitted_on, scored
+
+
+@pytest.mark.parametrize(("count", "whitened"), [(1000, True), (150, False)])
+@pytest.mark.parametrize("classes", [10, 3, 2])
+def test_the_linear_probe_is_that_of_scikit_learn(
+    digits: tuple[Labelled, Labelled], count: int, whitened: bool, classes: int
+) -> None:
+    (vectors, labels), scored = reduced(digits, size=20)
+    fitted_on = Labelled(vectors[:count], labels[:count] % classes)
+    scaler = PCA(whiten=True, svd_solver="full") if whitened else StandardScaler()
+    tolerance = TOLERANCE if whitened else 10 * TOLERANCE
+    reference = make_pipeline(scaler, LogisticRegression(C=INVERSE_PENALTY, tol=tolerance, max_iter=MOST_STEPS))
+    reference.fit(fitted_on.vectors.numpy(), fitted_on.labels.numpy())
+    assert linear_probe(fitted_on)(scored.vectors).tolist() == reference.predict(scored.vectors.numpy()).tolist()
+
+
+def test_constant_numbers_do_not_change_the_linear_probe(digits: tuple[Labelled, Labelled]) -> None:
+    fitted_on, scored = reduced(digits, size=20)
+    wider = [
+        torch.cat([each.vectors, torch.full((len(each.labels), 4), 0.3), each.vectors[:, :3]], dim=1)
+        for each in (fitted_on, scored)
+    ]
+    probe = linear_probe(Labelled(wider[0], fitted_on.labels))
+    assert share(probe(wider[1]), linear_probe(fitted_on)(scored.vectors)) == 1
+
+
 def test_the_linear_probe_does_not_depend_on_the_coordinates_of_a_code(digits: tuple[Labelled, Labelled]) -> None:
     fitted_on, scored = digits
     mixing = torch.randn(64, 64, generator=torch.Generator().manual_seed(0))  # correlates the entries
@@ -95,12 +134,13 @@ def test_classes_keep_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("neighbours", [1, 2, 5])
-def test_the_nearest_neighbours_vote(digits: tuple[Labelled, Labelled], neighbours: int) -> None:
-    fitted_on, scored = digits
-    nearest = torch.cdist(scored.vectors.double(), fitted_on.vectors.double()).topk(neighbours, largest=False).indices
-    expected = fitted_on.labels[nearest].mode(dim=1).values
+def test_the_nearest_neighbours_vote_as_in_scikit_learn(digits: tuple[Labelled, Labelled], neighbours: int) -> None:
+    fitted_on, scored = reduced(digits, size=20)  # of pixels, a few distances are equal
+    fitted_on = Labelled(fitted_on.vectors, fitted_on.labels * 3)
+    reference = KNeighborsClassifier(neighbours, algorithm="brute")
+    reference.fit(fitted_on.vectors.numpy(), fitted_on.labels.numpy())
     found = nearest_neighbours(fitted_on, neighbours=neighbours)(scored.vectors)
-    assert share(found, expected) > 0.998  # a few distances are equal
+    assert found.tolist() == reference.predict(scored.vectors.numpy()).tolist()
 
 
 def test_neighbours_of_vectors_far_from_the_origin_are_found() -> None:

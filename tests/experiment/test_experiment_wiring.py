@@ -324,3 +324,10 @@ def test_status_names_the_phase(train: Train, monkeypatch: pytest.MonkeyPatch) -
     folder = train(*TINY)
     assert found == {"train": "training", "evaluate": "evaluating", "draw_finished_run": "drawing"}
     assert RunDirectory(folder).status()["phase"] is None
+
+
+def test_a_run_keeps_its_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[bool] = []
+    monkeypatch.setattr("autoenc.experiment.preparation.keep_freed_memory", lambda: called.append(True))
+    prepare(parse(composed_values("device=cpu")))
+    assert called

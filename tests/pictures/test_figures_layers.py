@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.image import FigureImage
 from matplotlib.patches import StepPatch
 
@@ -13,7 +14,8 @@ from autoenc.pictures.codebook import Codebook
 from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.matrix import Matrix
 from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.sparsity import Sparsity
+from autoenc.pictures.sparsity import Sparsity, _sums
+from tests.meta_device import META, meta_device
 from tests.pictures.pages import all_of, check_layout, draw, written
 
 ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
@@ -146,3 +148,11 @@ def test_panels_fit_on_the_page(picture: Picture, count: int) -> None:
 
 def test_panels_of_codebooks_have_one_scale() -> None:
     assert len({axes.get_ylim() for axes in draw(used(1, 2, 3), used(9, 1)).axes}) == 1
+
+
+def test_sparsities_are_summed_on_the_cpu() -> None:
+    """In float64, which Apple's GPUs do not have, and without those that are not finite."""
+    with meta_device(torch.ones) as transfers:
+        assert _sums(torch.ones(4, 3, device=META)) == (1.0, 12, 4.0, 4)
+    assert transfers.doubles == []
+    assert transfers.unmarked_reads == set()

@@ -123,6 +123,31 @@ def test_a_failing_write_keeps_the_old_content(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_only_a_status_flushes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDirectory.begin(tmp_path / "run", config={})
+    folders: list[Path] = []
+    monkeypatch.setattr("autoenc.runs.directory.flush_folder", folders.append)
+    flushed = count_calls(monkeypatch, os, "fsync")
+    run.write_summary({"x": 1})
+    assert (len(flushed), folders) == (1, [])
+    run.set_state("finished")
+    assert (len(flushed), folders) == (2, [run.path])
+    run.set_failed_from_outside({"kind": "killed", "message": "x"})
+    assert (len(flushed), folders) == (3, [run.path, run.path])
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> list[int]:
+    """The list that gets the first argument of each further call of the function."""
+    function, calls = getattr(module, name), []
+
+    def counted(first: int) -> None:
+        calls.append(first)
+        function(first)
+
+    monkeypatch.setattr(module, name, counted)
+    return calls
+
+
 def hold(path: Path, held: Event) -> None:
     with RunDirectory(path).locked():
         held.set()

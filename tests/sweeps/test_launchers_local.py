@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import replace
 from multiprocessing import forkserver
 from pathlib import Path
@@ -17,6 +18,7 @@ from autoenc.sweeps import attempt
 from autoenc.sweeps.launchers import local
 from autoenc.sweeps.plan import JobTask
 from tests.sweeps.tasks import (
+    LIMIT,
     check_that_a_job_ended_at_once_does_not_save,
     check_that_each_job_ends_in_its_own_way,
     check_that_each_job_has_a_gpu,
@@ -91,6 +93,15 @@ def test_a_config_that_names_a_gpu_sees_them_all(tmp_path: Path, monkeypatch: py
     assert [task.environment["CUDA_VISIBLE_DEVICES"] for task in started] == ["4,7", "7"]
 
 
+def test_the_end_of_a_job_ends_the_wait_for_it(tmp_path: Path) -> None:
+    basic = launcher("basic")
+    basic.submit(task(tmp_path / "a"))
+    began = time.monotonic()
+    basic.wait(LIMIT)
+    assert time.monotonic() - began < LIMIT
+    assert [Path(job.folder).name for job in basic.ended()] == ["a"]
+
+
 # The last test, since the process that jobs are forked from takes seconds to start.
 def test_jobs_outlive_the_process_that_they_are_forked_from(tmp_path: Path) -> None:
     """The system may kill any process when there is no memory left."""
@@ -101,6 +112,8 @@ def test_jobs_outlive_the_process_that_they_are_forked_from(tmp_path: Path) -> N
     assert parent == forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     os.kill(parent, signal.SIGKILL)
     assert basic.ended() == []
+    (lost,) = basic._running.values()  # type: ignore[attr-defined]
+    wait_until(lambda: lost.sentinel is None)  # the old one would end every wait at once
     wait_until(basic.ended)
     assert outcome(tmp_path / "a") == "finished"
     assert run_all(basic, [task(tmp_path / "b")]) == ["b"]

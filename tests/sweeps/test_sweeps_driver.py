@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,9 @@ class Pretended:
         for task in over:
             RunDirectory(Path(task.folder)).set_state("interrupted" if self.calls else "finished")
         return over
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def stop(self, *, at_once: bool = False) -> None:
         self.calls.append("kill" if at_once else "stop")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -11,6 +14,7 @@ from torch import nn
 
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import OPTIMIZERS, Adam, AdamW, Muon, OptimizerSettings, Sgd
+from autoenc.training.uncompiled import uncompiled
 
 START = 0.7
 GRADIENTS = [0.5, -0.2, 0.3]
@@ -88,6 +92,81 @@ def test_three_steps_by_hand(name: str) -> None:
     assert after_steps(ALL[name]) == pytest.approx(BY_HAND[name](), rel=1e-12)
 
 
+TORCHS: dict[str, Callable[[list[nn.Parameter]], torch.optim.Optimizer]] = {
+    "adam with decay": lambda weights: torch.optim.Adam(
+        weights, lr=0.1, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.04, fused=True
+    ),
+    "adamw": lambda weights: torch.optim.AdamW(
+        weights, lr=0.1, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.04, fused=True
+    ),
+    "sgd with nesterov": lambda weights: torch.optim.SGD(
+        weights, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.04, fused=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TORCHS)
+def test_the_optimizers_do_what_those_of_torch_do(name: str) -> None:
+    found = []
+    for build in (ALL[name].build, TORCHS[name]):
+        weights = [nn.Parameter(torch.arange(3.0)), nn.Parameter(torch.ones(2, 2))]
+        optimizer = build(weights)
+        for step in range(3):
+            optimizer.zero_grad()
+            sum(((weight - step) ** 3).sum() for weight in weights).backward()  # type: ignore[union-attr]
+            optimizer.step()
+        state = optimizer.state_dict()
+        optimizer.load_state_dict(state)
+        assert all(weight.is_leaf and weight.requires_grad for weight in weights)
+        found.append((str(state["state"]), [weight.tolist() for weight in weights]))
+    assert found[0] == found[1]
+
+
+def test_a_step_records_no_gradients() -> None:
+    class Recording(torch.optim.SGD):
+        def step(self, closure: None = None) -> None:  # type: ignore[override]
+            self.records_gradients = torch.is_grad_enabled()
+
+    optimizer = uncompiled(Recording)([nn.Parameter(torch.ones(1))])
+    optimizer.step()
+    assert not optimizer.records_gradients
+    assert torch.is_grad_enabled()
+
+
+def test_an_optimizer_imports_torchs_compiler_only_when_something_is_compiled() -> None:
+    program = """
+import sys, torch
+from autoenc.training.optimizers import Adam, Sgd
+
+def train(model, forward):
+    for settings in (Adam(learning_rate=0.1, betas=(0.9, 0.99), epsilon=1e-8, weight_decay=0.0),
+                     Sgd(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=0.0)):
+        optimizer = settings.build(model.parameters())
+        optimizer.zero_grad()
+        forward(torch.ones(2, 3)).square().sum().backward()
+        optimizer.step()
+        optimizer.load_state_dict(optimizer.state_dict())
+    return [parameter.tolist() for parameter in model.parameters()]
+
+def model():
+    torch.manual_seed(0)
+    return torch.nn.Linear(3, 2)
+
+plain = model()
+expected = train(plain, plain)
+assert "torch._dynamo" not in sys.modules
+compiled = model()
+assert train(compiled, torch.compile(compiled, backend="eager", fullgraph=True)) == expected
+assert "torch._dynamo" in sys.modules
+torch.export.export(compiled, (torch.ones(2, 3),))
+torchs = torch.optim.Adam(compiled.parameters())
+before = compiled.weight.tolist()
+torch.compile(torchs.step, backend="eager")()
+assert compiled.weight.tolist() != before
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=280)
+
+
 @pytest.fixture
 def unwritten_memory_is_nan() -> Iterator[None]:
     """In deterministic mode torch fills what `empty` and the like give; else it may by luck be zero."""
@@ -120,6 +199,25 @@ def test_they_skip_a_step_on_the_device(name: str, skipped: int) -> None:
         else:
             path.append(weight.item())
     assert path == pytest.approx(BY_HAND[name](), rel=1e-12)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("adam with decay", torch.optim.Adam), ("adamw", torch.optim.AdamW)])
+def test_adam_is_torch_s_bit_for_bit(name: str, theirs: type[torch.optim.Adam]) -> None:
+    torch.manual_seed(0)
+    start = [torch.rand(3, 4), torch.rand(5), torch.rand(2)]  # the last one has no gradient
+    paths = []
+    for build in (ALL[name].build, partial(theirs, lr=0.1, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.04, fused=True)):
+        weights = [nn.Parameter(weight.clone()) for weight in start]
+        optimizer, generator = build(weights), torch.Generator().manual_seed(1)
+        for _ in range(5):
+            for weight in weights[:2]:
+                weight.grad = torch.randn(weight.shape, generator=generator)
+            optimizer.step()
+        moments = [tensor for weight in weights[:2] for tensor in optimizer.state[weight].values()]
+        paths.append([*weights, *moments])
+    assert len(paths[0]) == len(paths[1]) == 3 + 2 * 3
+    assert all(torch.equal(ours, others) for ours, others in zip(*paths, strict=True))
+    assert torch.equal(paths[0][2], start[2])
 
 
 def test_nesterov_without_momentum_is_refused() -> None:

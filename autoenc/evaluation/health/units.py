@@ -112,7 +112,7 @@ class _Sums:
         if self.bounds is not None:
             low, high = self.bounds
             near = (values <= low + MARGIN) | (values >= high - MARGIN)
-            self.saturated += near.float().sum(0).cpu().double()
+            self.saturated += near.float().sum(0).cpu().double()  # synchronizes
 
     def statistics(self) -> UnitStatistics:
         variances = _by_unit(self.deviations / self.count)

@@ -26,6 +26,9 @@ class Launcher(Protocol):
     def ended(self) -> list[JobTask]:
         """The jobs that have ended since the last call; it does not wait."""
 
+    def wait(self, seconds: float) -> None:
+        """Wait until a job may have ended, at most so long."""
+
     def stop(self, *, at_once: bool = False) -> None:
         """Ask every job to save and end; `at_once`: without saving. Queued jobs do not begin."""
 
@@ -38,6 +41,9 @@ class LauncherSettings(Protocol):
 
     def check(self) -> None:
         """Refuse what this machine cannot do, without starting anything. Raises ConfigError."""
+
+    def warm_up(self) -> None:
+        """Begin what takes seconds and needs no job, while the jobs are checked. It ends with this process."""
 
     def build(self) -> Launcher:
         """Build the launcher. Raises ConfigError if a package or a resource is missing."""

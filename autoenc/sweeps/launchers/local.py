@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from autoenc.registry import Choice
 from autoenc.settings import PositiveInt
-from autoenc.sweeps.attempt import Attempt, warm_up
+from autoenc.sweeps.attempt import Attempt, wait_for_end, warm_up
 from autoenc.sweeps.plan import JobTask
 
 
@@ -18,6 +18,10 @@ class Basic(Choice):
 
     def check(self) -> None:
         """Accept every machine."""
+
+    def warm_up(self) -> None:
+        """Start the process that jobs are forked from."""
+        warm_up()
 
     def build(self) -> LocalLauncher:
         """Build a launcher with one slot."""
@@ -33,6 +37,10 @@ class Joblib(Choice):
 
     def check(self) -> None:
         """Accept every machine."""
+
+    def warm_up(self) -> None:
+        """Start the process that jobs are forked from."""
+        warm_up()
 
     def build(self) -> LocalLauncher:
         """Build a launcher with `n_jobs` slots."""
@@ -67,6 +75,10 @@ class LocalLauncher:
         """See `Launcher`."""
         over = [slot for slot, attempt in self._running.items() if attempt.poll()]
         return [self._running.pop(slot).task for slot in over]
+
+    def wait(self, seconds: float) -> None:
+        """See `Launcher`."""
+        wait_for_end(self._running.values(), seconds=seconds)
 
     def stop(self, *, at_once: bool = False) -> None:
         """See `Launcher`."""

@@ -47,6 +47,9 @@ class Ray(Choice):
         if self.address is None:
             self._checked_gpus([{"CPU": cores_here(), "GPU": len(gpus_here())}])
 
+    def warm_up(self) -> None:
+        """Do nothing: Ray starts when the jobs are known to be possible."""
+
     def build(self) -> RayLauncher:
         """Connect to Ray.
 
@@ -118,6 +121,10 @@ class RayLauncher:
             else:
                 self._lost.append(job.lose(kind, message))
         return [*over, *take_settled(self._lost)]
+
+    def wait(self, seconds: float) -> None:
+        """See `Launcher`."""
+        time.sleep(seconds)
 
     def stop(self, *, at_once: bool = False) -> None:
         """See `Launcher`. A task that is cancelled twice ends its job without saving."""

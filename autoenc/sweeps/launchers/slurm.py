@@ -66,6 +66,9 @@ class Slurm(Choice):
         if self.gpus_per_node and self.gpus_per_node > (there := len(gpus_here())):
             raise ConfigError("hydra.launcher.gpus_per_node", f"this machine has {there}", value=self.gpus_per_node)
 
+    def warm_up(self) -> None:
+        """Do nothing: jobs start in processes of their own."""
+
     def build(self) -> SubmititLauncher:
         """Build a launcher that submits jobs by submitit.
 

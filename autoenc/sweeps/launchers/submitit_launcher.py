@@ -157,6 +157,10 @@ class SubmititLauncher:
         over, self._over = self._over, []
         return [*over, *take_settled(self._lost)]
 
+    def wait(self, seconds: float) -> None:
+        """See `Launcher`."""
+        time.sleep(seconds)
+
     def stop(self, *, at_once: bool = False) -> None:
         """See `Launcher`."""
         self._stopping = True

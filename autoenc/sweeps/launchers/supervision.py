@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc.runs import ErrorKind, RunDirectory, is_there
-from autoenc.sweeps.attempt import Attempt, settle
+from autoenc.sweeps.attempt import Attempt, settle, wait_for_end
 from autoenc.sweeps.plan import JobTask
 from autoenc.sweeps.worker import ORPHAN_SECONDS
 
@@ -59,7 +59,7 @@ class Supervisor:
         while not self._attempt.poll():
             if self._asked:
                 self._attempt.stop(at_once=self._at_once)
-            time.sleep(POLL_SECONDS)
+            wait_for_end([self._attempt], seconds=POLL_SECONDS)
 
 
 class SubmititJob:

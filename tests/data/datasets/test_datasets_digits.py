@@ -101,3 +101,8 @@ def test_indices_are_positions_in_the_array_of_scikit_learn() -> None:
         position = part.indices.numpy()
         assert np.array_equal(digits.target[position], part.labels.numpy())
         assert np.array_equal(np.rint(digits.images[position] * 255 / 16), part.images[:, 0].numpy())
+
+
+def test_the_images_are_found_where_another_version_of_scikit_learn_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoenc.data.datasets.digits.FILE", "sklearn/datasets/elsewhere/digits.csv.gz")
+    assert hashlib.sha256(build().test.images.numpy().tobytes()).hexdigest() == TEST_IMAGES_SHA256
