@@ -174,8 +174,8 @@ def keep_freed_memory() -> None:
     """Let this process reuse the memory of a training step in the next one.
 
     By default, glibc may return buffers of a few hundred kilobytes to the system: it depends on what was freed before.
-    A step of `conv` then causes up to a thousand page faults, which take a sixth of its time. Other C libraries are left
-    as they are.
+    A step of `conv` then causes up to a thousand page faults, which take a sixth of its time. Other C libraries are
+    left as they are.
     """
     mallopt = getattr(ctypes.pythonapi, "mallopt", None)
     if mallopt is not None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis
 from autoenc.pictures.page import DPI, LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
@@ -117,16 +118,28 @@ def spread(places: Sequence[float], *, apart: float) -> list[float]:
 
     If they do not fit there, they exceed both ends equally.
     """
-    from scipy.optimize import isotonic_regression
-
     order = np.argsort(places, kind="stable")
     steps = apart * np.arange(len(places))
-    moved = isotonic_regression(np.asarray(places)[order] - steps).x  # these must not fall
+    moved = _never_falling(np.asarray(places)[order] - steps)
     low, high = apart / 2, 1 + apart / 2 - apart * len(places)
-    moved = np.clip(moved, low, high) if low <= high else (low + high) / 2
+    moved = np.clip(moved, low, high) if low <= high else np.full(len(places), (low + high) / 2)
     found = np.empty(len(places))
     found[order] = moved + steps
     return [float(place) for place in found]
+
+
+def _never_falling(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest values (N,), by least squares, that never fall: neighbours that fall are averaged.
+
+    This is scipy's `isotonic_regression`. Importing scipy.optimize takes longer than drawing a chart.
+    """
+    pools: list[list[float]] = []
+    for value in values.tolist():
+        pools.append([value])
+        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    return np.array([np.mean(pool) for pool in pools for _ in pool])
 
 
 class RowLayout(NamedTuple):

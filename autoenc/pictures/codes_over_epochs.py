@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
 from autoenc.pictures.code_axes import Window, window
 from autoenc.pictures.code_panels import CodePanel, PlacedCodesPicture, code_page, left_out, shared_names
-from autoenc.pictures.page import house_style
-from autoenc.pictures.panels import stacked
+from autoenc.pictures.page import drawn_pixels, house_style
 from autoenc.pictures.picture import Panel, evenly_chosen, noted
 from autoenc.runs import write_atomically
 
@@ -71,9 +72,9 @@ class CodesOverEpochs(PlacedCodesPicture):
 
         It is animated, so no other format is possible.
         """
-        with house_style():
-            frames = [Image.fromarray(stacked([frame], title="")) for frame in self.frames(title=title)]
         path = folder / f"{self.kind}.gif"
+        with house_style():
+            frames = [Image.fromarray(pixels) for pixels in self._pixels(list(self.frames(title=title)))]
         write_atomically(path, _as_gif(frames))
         self.save(path.with_suffix(".npz"))
         return path
@@ -97,10 +98,32 @@ class CodesOverEpochs(PlacedCodesPicture):
         for index in evenly_chosen(len(self.epochs), most=MOST_FRAMES):
             yield _page([self.still(index, label="")], [self], side=FRAME_SIDE, columns=1, title=title)
 
+    def _pixels(self, frames: Sequence[Figure]) -> Iterator[NDArray[np.uint8]]:
+        """The pixels (H, W, 3) of the frames. What they share, such as the ticks and most texts, is drawn once."""
+        canvas = FigureCanvasAgg(frames[0])
+        for artist in self._moving(frames[0]):
+            artist.set_animated(True)  # is not drawn with the rest
+        canvas.draw()  # type: ignore[no-untyped-call]
+        shared = canvas.copy_from_bbox(frames[0].bbox)  # type: ignore[no-untyped-call]
+        for frame in frames:
+            canvas.restore_region(shared)  # type: ignore[no-untyped-call]
+            for artist in sorted(self._moving(frame), key=Artist.get_zorder):
+                artist.draw(canvas.renderer)
+            yield drawn_pixels(canvas)
+
+    def _moving(self, frame: Figure) -> list[Artist]:
+        """What differs between the frames or stands above it: the epoch, and all in the axes but ticks and grid."""
+        (axes,) = frame.axes
+        headings = [_heading(epoch) for epoch in self.epochs]
+        below = (axes.patch, axes.xaxis, axes.yaxis)
+        return [
+            *(text for text in frame.texts if text.get_text() in headings),
+            *(artist for artist in axes.get_children() if artist not in below),
+        ]
+
     def still(self, index: int, *, label: str) -> CodePanel:
         """One epoch's codes on the axes of all epochs."""
-        epoch = self.epochs[index]
-        heading = "\n".join(filter(None, (label, f"epoch {epoch}" if epoch else "before training")))
+        heading = "\n".join(filter(None, (label, _heading(self.epochs[index]))))
         return CodePanel(heading, self.points[index], self.labels, self.axis_labels, self.seen)
 
     @property
@@ -112,6 +135,10 @@ class CodesOverEpochs(PlacedCodesPicture):
     def seen(self) -> Window:
         """The part of the plane or the line that has the codes of all epochs."""
         return window(self.all_points).shaped(1.0)
+
+
+def _heading(epoch: int) -> str:
+    return f"epoch {epoch}" if epoch else "before training"
 
 
 def _page(
@@ -148,7 +175,8 @@ def _indexed(frame: Image.Image, *, palette: Image.Image) -> Image.Image:
     """
     found = np.array(frame.quantize(palette=palette, dither=Image.Dither.NONE))  # (H, W)
     colors = np.array(palette.getpalette(), dtype=np.int64).reshape(-1, 3)
-    found[(np.asarray(frame) == 255).all(axis=-1)] = colors.sum(axis=1).argmax()
+    red, green, blue = np.asarray(frame).transpose(2, 0, 1)
+    found[red & green & blue == 255] = colors.sum(axis=1).argmax()
     colors[colors.sum(axis=1).argmax()] = 255
     image = Image.fromarray(found)
     image.putpalette(colors.astype(np.uint8).tobytes())

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
-from autoenc.pictures.page import DPI, LABEL, MARGIN, SMALL, TITLE, Page, block_height, house_style, wrapped
-from autoenc.runs import write_atomically
+from autoenc.pictures.page import (
+    LABEL,
+    MARGIN,
+    SMALL,
+    TITLE,
+    Page,
+    block_height,
+    house_style,
+    pixels_of,
+    wrapped,
+    write_png,
+)
 
 LEAST_WIDTH = 900  # of a page, so that a title has room
 SPACE = 12
@@ -80,9 +87,7 @@ def panel_page(
 
 def save_stacked(figures: Sequence[Figure], path: Path, *, title: str) -> None:
     """Write the figures under one another as one PNG with a title; OSError leaves an older file as it was."""
-    content = io.BytesIO()
-    Image.fromarray(stacked(figures, title=title)).save(content, format="png", dpi=(DPI, DPI))
-    write_atomically(path, content.getvalue())
+    write_png(stacked(figures, title=title), path)
 
 
 def stacked(figures: Sequence[Figure], *, title: str) -> NDArray[np.uint8]:
@@ -96,11 +101,3 @@ def stacked(figures: Sequence[Figure], *, title: str) -> NDArray[np.uint8]:
         pages.insert(0, pixels_of(head.figure))
     padded = [np.pad(page, ((0, 0), (0, width - page.shape[1]), (0, 0)), constant_values=255) for page in pages]
     return np.concatenate(padded)
-
-
-def pixels_of(figure: Figure) -> NDArray[np.uint8]:
-    """The pixels (H, W, 3) of a figure."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    drawn = np.asarray(canvas.buffer_rgba(), dtype=np.uint8)  # type: ignore[no-untyped-call]
-    return drawn[..., :3].copy()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from autoenc.pictures.page import DPI, save
-from autoenc.pictures.panels import pixels_of
-from autoenc.runs import write_atomically
+from autoenc.pictures.page import DPI, pixels_of, save, write_png
 
 WIDTH, HEIGHT = 1920, 1080
 LEAST_SCALE = 0.85
@@ -44,9 +42,7 @@ def save_slides(figures: Sequence[Figure], folder: Path, *, name: str, figure_fo
     for figure, number in zip(figures, numbers, strict=True):
         path = folder / f"{name}{number}.{figure_format}"
         if figure_format == "png":
-            content = io.BytesIO()
-            _slide(figure).save(content, format="png")
-            write_atomically(path, content.getvalue())
+            write_png(np.asarray(_slide(figure)), path)
         else:
             save(figure, path, part=_shape(figure))
     written = {f"{name}{number}.{figure_format}" for number in numbers}

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
-from matplotlib.colors import to_hex
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.pictures.class_colors import look
+from autoenc.pictures.class_colors import Look, look
+from autoenc.pictures.code_axes import Box, Cloud
 from autoenc.pictures.codes import Codes
 from autoenc.pictures.codes_over_epochs import CodesOverEpochs
-from autoenc.pictures.page import FRAME, house_style
+from autoenc.pictures.page import FRAME, Page, house_style, pixels_of
 from autoenc.pictures.picture import Panel
 from tests.pictures.pages import all_of, draw, written
 
@@ -54,24 +54,36 @@ def strip(classes: int = 3, **changed: Any) -> Codes:
     return scatter(classes, **{"points": points, "labels": labels, "axis_labels": ("code 1",), **changed})
 
 
-def clouds(place: Figure | Axes) -> list[PathCollection]:
-    all_axes = [place] if isinstance(place, Axes) else place.axes
-    return [found for axes in all_axes for found in axes.collections if isinstance(found, PathCollection)]
+def layers(place: Figure | Axes) -> list[tuple[NDArray[np.float64], Look]]:
+    """The points of all clouds with their looks, in the order in which they are drawn."""
+    return [layer for cloud in place.findobj(Cloud) for layer in cloud.layers]
 
 
 def points_in(place: Figure | Axes) -> NDArray[np.float64]:
-    return np.concatenate([np.asarray(cloud.get_offsets()) for cloud in clouds(place)])
+    return np.concatenate([points for points, _ in layers(place)])
 
 
 def test_every_code_stands_where_it_is_in_the_colour_of_its_class() -> None:
     picture = scatter()
-    drawn = {
-        (*np.round(place, 4).tolist(), to_hex(cloud.get_facecolors()[0]))  # type: ignore[attr-defined]
-        for cloud in clouds(draw(picture))
-        for place in np.asarray(cloud.get_offsets())
-    }
+    drawn = {(*np.round(place, 4).tolist(), color) for points, (color, _) in layers(draw(picture)) for place in points}
     points = zip(picture.points.astype(float), picture.labels, strict=True)
     assert drawn == {(*np.round(point, 4).tolist(), look(int(label)).color) for point, label in points}
+
+
+def test_a_cloud_looks_like_a_scatter_plot_for_each_layer() -> None:
+    points = np.random.default_rng(0).random((6, 20, 2))
+    layers = [(part, look(index)) for index, part in enumerate(points)]
+    pages = [Page(width=300, height=200) for _ in range(2)]
+    with house_style():
+        cloud, plots = (Box(left=60, top=20, width=200, height=140).axes(page) for page in pages)
+        cloud.add_artist(Cloud(layers, diameter=5.0))
+        for (across, up), (color, marker) in ((part.T, shown) for part, shown in layers):
+            size = 25 if marker == "o" else 1.3 * 25
+            plots.scatter(across, up, s=size, color=color, marker=marker, alpha=0.8, linewidths=0, clip_on=False)
+        plots.set(xlim=(0, 1), ylim=(0, 1))
+        found, expected = (pixels_of(page.figure) for page in pages)
+    assert np.array_equal(found, expected)
+    assert len(np.unique(found.reshape(-1, 3), axis=0)) > 100
 
 
 def test_a_unit_is_as_long_across_as_it_is_up() -> None:
@@ -118,7 +130,7 @@ def test_there_is_one_legend_and_it_covers_no_axes() -> None:
 
 def test_no_class_is_hidden_by_those_that_are_drawn_after_it() -> None:
     labels = np.arange(300) // 100
-    colors = [to_hex(cloud.get_facecolors()[0]) for cloud in clouds(draw(scatter(labels=labels)))]  # type: ignore[attr-defined]
+    colors = [color for _, (color, _) in layers(draw(scatter(labels=labels)))]
     for index in range(3):
         assert np.mean(np.flatnonzero(np.array(colors) == look(index).color)) == pytest.approx(len(colors) / 2, rel=0.1)
 
@@ -161,8 +173,8 @@ def test_of_a_thousand_classes_seventy_are_named_and_the_others_are_one(make: Ca
     assert "class 70" not in all_of(figure)
     assert "930 other classes" in all_of(figure)
     assert max(figure.bbox.width, figure.bbox.height) < 2500
-    grey = [cloud for cloud in clouds(figure) if to_hex(cloud.get_facecolors()[0]) == FRAME]  # type: ignore[attr-defined]
-    assert sum(len(np.asarray(cloud.get_offsets())) for cloud in grey) == (230 if clouds(figure) else 0)
+    grey = [len(points) for points, (color, _) in layers(figure) if color == FRAME]
+    assert sum(grey) == (230 if layers(figure) else 0)
 
 
 def test_a_few_codes_far_out_do_not_shrink_the_rest() -> None:
@@ -171,8 +183,7 @@ def test_a_few_codes_far_out_do_not_shrink_the_rest() -> None:
     figure = draw(scatter(points=points))
     assert figure.axes[0].get_xlim()[1] < 100
     assert "1 of 300 codes is beyond the axes, drawn on their border." in all_of(figure)
-    offsets = np.asarray(clouds(figure)[0].get_offsets())
-    assert offsets[:, 0].max() == pytest.approx(figure.axes[0].get_xlim()[1])
+    assert points_in(figure)[:, 0].max() == pytest.approx(figure.axes[0].get_xlim()[1])
 
 
 def test_codes_that_are_not_finite_are_counted() -> None:
@@ -269,6 +280,29 @@ def test_each_frame_says_its_epoch_and_has_the_same_axes() -> None:
     for frame, points in zip(frames, picture.points, strict=True):
         drawn = points_in(frame)
         assert np.allclose(np.sort(drawn, axis=0), np.sort(points, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("changed", [{}, {"dimensions": 1}, {"first": 0}])
+def test_the_gif_shows_each_frame_as_it_is_drawn_alone(tmp_path: Path, changed: dict[str, int]) -> None:
+    picture = moving(**{key: value for key, value in changed.items() if key != "first"})
+    if "first" in changed:  # all codes are equal before training, and the picture says so
+        picture.points[0] = changed["first"]
+    with house_style():
+        alone = [pixels_of(frame).astype(int) for frame in picture.frames(title="t")]
+    with Image.open(picture.draw(tmp_path, title="t")) as gif:
+        for index, expected in enumerate(alone):
+            gif.seek(index)
+            found = np.asarray(gif.convert("RGB")).astype(int)
+            assert found.shape == expected.shape
+            assert np.abs(found - expected).mean() < 0.5  # of 255: colours are reduced to 256
+            assert np.mean(np.abs(found - expected).max(axis=-1) > 64) < 1e-3
+
+
+def test_what_the_frames_share_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[object] = []
+    monkeypatch.setattr(Axis, "draw", lambda axis, renderer: drawn.append(axis))
+    moving(epochs=4).draw(tmp_path, title="t")
+    assert len(drawn) == 2  # one axis across, one up
 
 
 def test_of_many_epochs_thirty_become_frames() -> None:

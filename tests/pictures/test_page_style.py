@@ -11,14 +11,17 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.image import FigureImage
 from numpy.typing import NDArray
 from PIL import Image
 
 import autoenc
+from autoenc.pictures import page as page_module
 from autoenc.pictures.loss_charts import Loss
 from autoenc.pictures.loss_curves import draw_loss_curves
-from autoenc.pictures.page import Page, house_style, save, text_width, wrapped
+from autoenc.pictures.page import Page, house_style, pixels_of, save, text_width, wrapped
 from autoenc.pictures.panels import save_stacked, stacked
 
 
@@ -59,7 +62,7 @@ def test_the_callers_style_neither_changes_nor_matters(tmp_path: Path) -> None:
         assert dict(mpl.rcParams) == before
     assert np.array_equal(page_of(tmp_path / "first.png"), page_of(tmp_path / "second.png"))
     picture = Image.open(tmp_path / "first.png")
-    assert (picture.format, picture.width, picture.getpixel((0, 0))) == ("PNG", 1600, (255, 255, 255, 255))
+    assert (picture.format, picture.width, picture.getpixel((0, 0))) == ("PNG", 1600, (255, 255, 255))
     assert 850 <= picture.height <= 950  # as large as a slide
 
 
@@ -72,6 +75,7 @@ path = pathlib.Path({str(tmp_path / "x.png")!r})
 draw_loss_curves([{{"epoch": 1, "train/loss": 1}}], path=path, loss=Loss("loss"), best_epoch=None, title="t")
 assert "matplotlib.pyplot" not in sys.modules, "pyplot"
 assert "torch" not in sys.modules, "torch"
+assert "scipy" not in sys.modules, "scipy"
 assert dict.__getitem__(matplotlib.rcParams, "backend") == "svg", "backend"
 """
     environment = {"MPLBACKEND": "svg", "MPLCONFIGDIR": str(tmp_path), "PATH": ""}
@@ -90,6 +94,39 @@ def test_texts_are_wrapped_between_words_and_inside_long_ones() -> None:
         broken = wrapped("abcdefghij" * 3, width=90, size=12)
         assert broken.replace("\n", "") == "abcdefghij" * 3
         assert text_width(broken, 12) <= 90
+
+
+def test_a_text_that_fits_is_measured_once_and_few_parts_of_a_longer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def ten_for_each_letter(line: str, size: float) -> int:
+        measured.append(line)
+        return 10 * len(line)
+
+    monkeypatch.setattr(page_module, "_line_width", ten_for_each_letter)
+    assert wrapped("It all fits on one line.", width=240, size=12) == "It all fits on one line."
+    assert measured == ["It all fits on one line."]
+    measured.clear()
+    words = ["words"] * 256
+    assert wrapped(" ".join(words), width=60 * 128 - 10, size=12) == "\n".join([" ".join(words[:128])] * 2)
+    assert len([line for line in measured if " " in line]) <= 1 + 2 * 8  # not one for each word
+
+
+def test_a_figure_is_drawn_once_when_it_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr(RendererAgg, "draw_text", lambda *given, **_: texts.append(given[4]))
+    draw(tmp_path / "x.png")
+    assert texts.count("epoch") == 1
+
+
+def test_images_are_copied_to_the_page_without_resampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FigureImage, "make_image", lambda *_: pytest.fail("resampled"))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    with house_style():
+        page = Page(width=100, height=80)
+        page.image(pixels, left=30, top=20, scale=7)
+        found = pixels_of(page.figure)
+    assert np.array_equal(found[20:48, 30:65], pixels.repeat(7, axis=0).repeat(7, axis=1))
 
 
 @pytest.mark.parametrize("suffix", ["svg", "pdf"])
