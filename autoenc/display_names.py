@@ -57,7 +57,7 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
         "salt_and_pepper": "salt-and-pepper noise",
         "speckle": "speckle noise",
     },
-    "optimizer": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"},
+    "optimizer": {"adam": "Adam", "adamw": "AdamW", "muon": "Muon", "sgd": "SGD"},
     "schedule": {"constant": "constant learning rate", "one_cycle": "one-cycle schedule", "cosine": "cosine schedule"},
     "variant": {
         "conv_3_codes": "convolutional, code size 3",

@@ -57,6 +57,11 @@ RUNS: Mapping[str, tuple[Sequence[str], Mapping[str, str]]] = {
         ("experiment=vanilla_2d",),
         {"codes": "gallery/vanilla_2d_codes.png", "decoder_grid": "gallery/vanilla_2d_decoder_grid.png"},
     ),
+    "fast_fully_connected": (
+        ("experiment=fast_fully_connected",),
+        {"reconstructions": "gallery/fast_fully_connected.png"},
+    ),
+    "fast_conv": (("experiment=fast_conv",), {"reconstructions": "gallery/fast_conv.png"}),
     "deep": (("experiment=deep",), {"reconstructions": "gallery/deep.png"}),
     "salt_and_pepper": (("experiment=salt_and_pepper",), {"reconstructions": "gallery/salt_and_pepper.png"}),
     "reconstructions": (

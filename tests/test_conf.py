@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from torch import nn
 
 from autoenc.command_line.yaml_comments import read_comments
 from autoenc.comparison.charts import CHARTS
@@ -272,6 +273,21 @@ def test_the_architectures_of_system_a(choice: str, fields: dict[str, object]) -
     assert found["architecture"] == {**common, **fields}
 
 
+@pytest.mark.parametrize(("choice", "parameters"), [("fully_connected", 219_891), ("conv", 210_369)])
+def test_a_fast_preset_trains_the_architecture_of_system_a_on_its_images(choice: str, parameters: int) -> None:
+    fast = composed(f"experiment=fast_{choice}")
+    slow = composed("experiment=linear_vs_conv", "hydra.mode=RUN", f"architecture={choice}")
+    initialization = {"initialization": fast["architecture"]["initialization"]}  # the only difference
+    assert fast["architecture"] == slow["architecture"] | initialization
+    assert {key: fast[key] for key in ("loss", "noise", "bottleneck")} == {
+        key: slow[key] for key in ("loss", "noise", "bottleneck")
+    }
+    assert fast["dataset"] == slow["dataset"] | {"shuffle": True}
+    architecture = parse(fast).architecture
+    model = nn.ModuleList(architecture.build((1, 28, 28), feature_size=architecture.code_size))
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
+
+
 FOLLOW_THE_DEFAULTS = ("architectures", "search_learning_rate", "search_vae")
 INITIALIZATIONS = {
     **{name: {"kaiming"} for name in ("code_size", "collapse", "depth", "noise_severity", "overfitting")},
@@ -279,8 +295,12 @@ INITIALIZATIONS = {
     "relu_vs_sigmoid": {"kaiming", "xavier"},
     "deep": {"xavier"},
     "denoising_kernels": {"xavier"},
+    "fast_fully_connected": {"auto"},
+    "fast_conv": {"auto"},
 }
 """Of the presets that do not use torch's."""
+LEARNING_RATES = {"denoising_kernels": 5e-3, "fast_fully_connected": 0.02, "fast_conv": 0.01}
+"""Of the presets that do not use 0.001."""
 EXPERIMENTS = [name for group, name in PRESETS if group == "experiment"]
 
 
@@ -297,7 +317,7 @@ def swept_architectures(preset: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("preset", [name for name in EXPERIMENTS if name not in FOLLOW_THE_DEFAULTS])
 def test_a_preset_does_not_follow_the_defaults(preset: str) -> None:
     values = composed(f"experiment={preset}", "hydra.mode=RUN")
-    assert values["optimizer"]["learning_rate"] == (5e-3 if preset == "denoising_kernels" else 1e-3)
+    assert values["optimizer"]["learning_rate"] == LEARNING_RATES.get(preset, 1e-3)
     architectures = swept_architectures(preset)
     assert {each["initialization"] for each in architectures} == INITIALIZATIONS.get(preset, {"torch_default"})
     assert {each["activation"] for each in architectures if each["hidden"]} <= {"relu", "sigmoid"}

@@ -169,7 +169,7 @@ def test_the_smallest_batch_with_a_penalty_is_accepted(name: str, fields: dict[s
     [
         ("seed", "seed: it is required, but not set"),
         ("optimizer.betas", "optimizer.betas: it is required, but not set"),
-        ("optimizer", "optimizer=null: it must be one of adam, adamw, sgd"),
+        ("optimizer", "optimizer=null: it must be one of adam, adamw, muon, sgd"),
         ("training", "training=null: it must be a group of keys"),
         ("data_dir", "data_dir=null: it must be a text"),
     ],

@@ -65,7 +65,7 @@ FEWER_JOBS = {
 def needs(arguments: list[str]) -> str | None:
     """The folder of the real data that a command needs, if it needs any."""
     text = " ".join(arguments)
-    if any(f"experiment={name}" in text for name in ("linear_vs_conv", "checkerboard", "cpu_vs_gpu")):
+    if any(f"experiment={name}" in text for name in ("linear_vs_conv", "fast_", "checkerboard", "cpu_vs_gpu")):
         return "FashionMNIST"
     if "dataset=mnist" in text or "experiment=" in text:
         return "MNIST"

@@ -1,4 +1,4 @@
-"""Optimizers in torch's fused form: one kernel for all parameters, which can skip a step on the device."""
+"""Optimizers that can skip a step on the device. Those of torch are fused: one kernel for all parameters."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveFloat, ProperFraction
+from autoenc.training import muon
 from autoenc.training.uncompiled import uncompiled
 
 
@@ -147,11 +148,27 @@ class Sgd(Choice):
         return optimizer
 
 
+@dataclass(frozen=True, kw_only=True)
+class Muon(Choice):
+    """`optimizer=muon`: see `autoenc.training.muon`."""
+
+    learning_rate: PositiveFloat
+    momentum: ProperFraction
+    weight_decay: NonNegativeFloat
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer."""
+        return uncompiled(muon.Muon)(
+            parameters, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
+        )
+
+
 OPTIMIZERS: Registry[OptimizerSettings] = Registry(
     "optimizer",
     {
         "adam": Adam,
         "adamw": AdamW,
+        "muon": Muon,
         "sgd": Sgd,
     },
 )

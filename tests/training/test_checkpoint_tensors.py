@@ -8,6 +8,7 @@ from torch import nn
 
 from autoenc.training.checkpoint_tensors import load_optimizer, optimizer_tensors, random_states, restore_random_states
 from autoenc.training.checkpoints import CheckpointError
+from autoenc.training.muon import Muon
 
 Build = Callable[[nn.Module], torch.optim.Optimizer]
 
@@ -34,6 +35,7 @@ def take_step(model: nn.Module, optimizer: torch.optim.Optimizer, *, seed: int) 
         lambda model: torch.optim.AdamW(model.parameters(), fused=True),
         lambda model: torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, fused=True),
         lambda model: torch.optim.SGD(model.parameters(), lr=0.1, fused=True),
+        lambda model: Muon(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.0),
     ],
 )
 def test_restored_moments_of_channels_last_weights_pair_with_the_right_elements(build: Build) -> None:

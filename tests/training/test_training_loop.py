@@ -134,7 +134,10 @@ VARIATIONS = {
         *("training.severity_start=1", "training.severity_end=0.1"),
     ),
     "a penalty estimated at random": ("bottleneck=contractive", "bottleneck.estimator=hutchinson"),
-    "batch norm, dropout": ("bottleneck=wasserstein", *MLP, "architecture.batch_norm=true", "architecture.dropout=0.2"),
+    "muon, batch norm, dropout": (
+        *("optimizer=muon", "bottleneck=wasserstein", *MLP),
+        *("architecture.batch_norm=true", "architecture.dropout=0.2"),
+    ),
     "tied, unit columns": ("bottleneck=sparse", *MLP, "architecture.tied=true"),
     "gradient of the decoder": (
         *("bottleneck=regularized", "bottleneck.decoder_penalty=gradient", "bottleneck.decoder_weight=1e-3"),
