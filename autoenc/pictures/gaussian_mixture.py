@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 MOST_ROUNDS = 100
 TOLERANCE = 1e-3
@@ -18,7 +18,40 @@ LEAST_VARIANCE = 1e-4
 """Added to the variances of each component: they are 0 along entries in which its codes are equal."""
 
 
-def fit_mixture(codes: Tensor, *, components: int, full: bool, seed: int) -> MixtureSameFamily:
+class GaussianMixture(NamedTuple):
+    """K Gaussians of D dimensions."""
+
+    weights: Tensor
+    """(K,), with the sum 1."""
+    means: Tensor
+    """(K, D)."""
+    factors: Tensor
+    """The Cholesky factors of full covariances, (K, D, D), or the standard deviations of diagonal ones, (K, D)."""
+
+    def log_densities(self, codes: Tensor) -> Tensor:
+        """The log-density of codes (N, D) under each component times its weight, (N, K)."""
+        centred = codes - self.means[:, None]  # (K, N, D)
+        if self.factors.ndim == 3:
+            standardized = torch.linalg.solve_triangular(self.factors, centred.mT, upper=False).mT
+            deviations = self.factors.diagonal(dim1=1, dim2=2)
+        else:
+            standardized, deviations = centred / self.factors[:, None], self.factors
+        normalization = deviations.log().sum(1) + codes.shape[1] * math.log(2 * math.pi) / 2 - self.weights.log()
+        return -(standardized.square().sum(2) / 2 + normalization[:, None]).T
+
+    def log_density(self, codes: Tensor) -> Tensor:
+        """Of codes (N, D), (N,)."""
+        return self.log_densities(codes).logsumexp(dim=1)
+
+    def sample(self, count: int, *, generator: torch.Generator) -> Tensor:
+        """Random codes, (count, D)."""
+        components = self.weights.multinomial(count, replacement=True, generator=generator)
+        means, factors = self.means[components], self.factors[components]
+        noise = torch.randn(means.shape, dtype=means.dtype, generator=generator)
+        return means + (factors * noise if factors.ndim == 2 else (factors @ noise[..., None])[..., 0])
+
+
+def fit_mixture(codes: Tensor, *, components: int, full: bool, seed: int) -> GaussianMixture:
     """Fit a mixture of K `components` with full or diagonal covariances to codes (N, D), from the clusters of k-means.
 
     Expectation maximization: Dempster, Laird and Rubin 1977, Journal of the Royal Statistical Society B 39. The first
@@ -29,31 +62,27 @@ def fit_mixture(codes: Tensor, *, components: int, full: bool, seed: int) -> Mix
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of empty clusters, if codes are repeated
         _, clusters = kmeans2(codes.numpy(), components, minit="++", seed=seed)
-    mixture = _most_likely(codes, F.one_hot(torch.from_numpy(clusters).long(), components).double(), full=full)
+    shares = F.one_hot(torch.from_numpy(clusters).long(), components).to(codes.dtype)
     likelihood = -math.inf
     for _ in range(MOST_ROUNDS):
-        before, likelihood = likelihood, mixture.log_prob(codes).mean().item()
+        mixture = _most_likely(codes, shares, full=full)
+        densities = mixture.log_densities(codes)
+        before, likelihood = likelihood, densities.logsumexp(dim=1).mean().item()
         if likelihood - before < TOLERANCE:
             break
-        mixture = _most_likely(codes, responsibilities(mixture, codes), full=full)
+        shares = densities.softmax(dim=1)
     return mixture
 
 
-def responsibilities(mixture: MixtureSameFamily, codes: Tensor) -> Tensor:
-    """The probability of each component, given the code: of codes (N, D), (N, K)."""
-    joint = mixture.component_distribution.log_prob(codes[:, None]) + mixture.mixture_distribution.logits
-    return joint.softmax(dim=1)
-
-
-def _most_likely(codes: Tensor, shares: Tensor, *, full: bool) -> MixtureSameFamily:
+def _most_likely(codes: Tensor, shares: Tensor, *, full: bool) -> GaussianMixture:
     """The most likely mixture if its components produced these shares (N, K) of each code (N, D)."""
     sums = shares.sum(0) + 10 * torch.finfo(shares.dtype).eps  # a component may have no code
-    means = shares.T @ codes / sums[:, None]  # (K, D)
+    means = shares.T @ codes / sums[:, None]
     centred = codes - means[:, None]  # (K, N, D)
     weighted = centred * shares.T[..., None]
     if full:
-        covariances = weighted.mT @ centred / sums[:, None, None]  # (K, D, D)
-        regular = covariances + LEAST_VARIANCE * torch.eye(codes.shape[1], dtype=codes.dtype)
-        return MixtureSameFamily(Categorical(sums), MultivariateNormal(means, regular))
-    variances = (weighted * centred).sum(1) / sums[:, None] + LEAST_VARIANCE  # (K, D)
-    return MixtureSameFamily(Categorical(sums), Independent(Normal(means, variances.sqrt()), 1))
+        covariances = weighted.mT @ centred / sums[:, None, None]
+        covariances += LEAST_VARIANCE * torch.eye(codes.shape[1], dtype=codes.dtype)
+        return GaussianMixture(sums / sums.sum(), means, torch.linalg.cholesky(covariances))
+    variances = (weighted * centred).sum(1) / sums[:, None] + LEAST_VARIANCE
+    return GaussianMixture(sums / sums.sum(), means, variances.sqrt())

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -208,13 +209,18 @@ def _filled(line: str, *, width: float, size: float) -> str:
     def too_wide(parts: Sequence[str]) -> bool:
         return text_width("".join(parts).strip(), size) > width
 
-    if not too_wide(line):
+    whole = text_width(line.strip(), size)
+    if whole <= width:
         return line.strip()
     parts = [part for piece in pieces(line) for part in (piece if too_wide(piece) else [piece])]
     filled = []
     while parts:
-        # Measuring is slow: the number of parts that fit is found by bisection.
-        count = bisect.bisect(range(2, len(parts) + 1), False, key=lambda count: too_wide(parts[:count])) + 1
+        # Measuring is slow, so the search for the number of parts that fit begins where it will probably end.
+        count = max(1, bisect.bisect(list(accumulate(map(len, parts))), len(line) * width / whole))
+        while count > 1 and too_wide(parts[:count]):
+            count -= 1
+        while count < len(parts) and not too_wide(parts[: count + 1]):
+            count += 1
         filled.append("".join(parts[:count]).strip())
         parts = parts[count:]
     return "\n".join(filled)

@@ -105,9 +105,7 @@ class Samples(Picture):
         mixture = fit_mixture(standardized, components=components, full=full, seed=SEED)
         generator = torch.Generator().manual_seed(SEED)
         prior, other = (torch.randn(SAMPLES, len(mean), generator=generator) for _ in range(2))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEED)
-            values = mixture.sample((SAMPLES,))
+        values = mixture.sample(SAMPLES, generator=generator)
         drawn = torch.where(collapsed, other, mean)
         drawn[:, counted] = values * scale + mean[counted]
         mean_square = held_out[:, counted].double().square().mean()
@@ -121,7 +119,7 @@ class Samples(Picture):
             mixture_variety=variety(from_mixture, reals=reals),
             mixture_nearest=nearest(from_mixture, reals=reals),
             prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
-            mixture_log_likelihood=float((mixture.log_prob(others).mean() - scale.log().sum()) / len(scale)),
+            mixture_log_likelihood=float((mixture.log_density(others).mean() - scale.log().sum()) / len(scale)),
             mixture=f"{_described(components, full=full)}, fitted to {len(fitted_on):,} training codes",
             code_size=len(mean),
             collapsed=int(collapsed.sum()),
