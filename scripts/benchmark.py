@@ -73,7 +73,7 @@ def _options() -> argparse.Namespace:
         metavar="N",
         nargs="+",
         default=[200, 5000],
-        help="for compare: how many (default: 200 5000)",
+        help="for compare (default: 200 5000)",
     )
     add("--images", type=positive, metavar="N", default=60_000, help="training images; fewer only for a trial")
     add("--threads", type=positive, metavar="N", help="of every process, except in sweep (default: torch's choice)")
