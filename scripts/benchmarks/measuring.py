@@ -65,7 +65,12 @@ def command_seconds(command: Sequence[str], **environment: str) -> Measured:
     printed: list[bytes] = []
     reader = threading.Thread(target=_read_all, args=(leader, printed))
     reader.start()
-    _, status, usage = os.wait4(process.pid, 0)
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()  # it writes into a folder that the caller deletes
+        raise
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     reader.join()

@@ -17,8 +17,9 @@ def codes() -> Tensor:
     """The digits' 16 principal components, standardized, (1797, 16)."""
     images = torch.from_numpy(load_digits().data)
     centred = images - images.mean(0)
-    projected: Tensor = centred @ torch.linalg.svd(centred, full_matrices=False)[2][:16].T
-    return projected / projected.std(0)
+    projected = centred @ torch.linalg.svd(centred, full_matrices=False)[2][:16].T
+    standardized: Tensor = projected / projected.std(0)
+    return standardized
 
 
 def reference(found: GaussianMixture) -> Reference:
