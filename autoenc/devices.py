@@ -185,7 +185,7 @@ def keep_freed_memory() -> None:
 
 def flushes_denormals() -> bool:
     """Whether the arithmetic of this thread replaces denormal numbers by zero."""
-    smallest_normal = torch.tensor(torch.finfo(torch.float32).tiny)
+    smallest_normal = torch.tensor(torch.finfo(torch.float32).tiny, dtype=torch.float32)
     return bool(smallest_normal / 2 == 0)
 
 

@@ -39,10 +39,10 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._change(parameter, parameter.grad, group, skip)
+                    self._change(parameter, gradient=parameter.grad, settings=group, skip=skip)
 
-    def _change(self, weight: Tensor, gradient: Tensor, group: Mapping[str, Any], skip: Tensor | None) -> None:
-        rate, momentum, weight_decay = group["lr"], group["momentum"], group["weight_decay"]
+    def _change(self, weight: Tensor, *, gradient: Tensor, settings: Mapping[str, Any], skip: Tensor | None) -> None:
+        rate, momentum, weight_decay = (settings[name] for name in ("lr", "momentum", "weight_decay"))
         state = self.state[weight]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(weight)

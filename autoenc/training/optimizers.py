@@ -54,7 +54,8 @@ class FusedAdam(torch.optim.Adam):
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
             states = [self.state[parameter] for parameter in parameters]
             steps = [state["step"] for state in states]
-            torch._foreach_add_(steps, 1 if found_inf is None else 1 - found_inf)
+            # A list, because torch would read a single tensor from the device, to pass it as a number.
+            torch._foreach_add_(steps, 1 if found_inf is None else [1 - found_inf] * len(steps))
             self.kernel(
                 parameters,
                 [parameter.grad for parameter in parameters],

@@ -46,11 +46,19 @@ class DoublingConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: A002
         """(B, inputs, H, W) to (B, outputs, 2 H - 1 + output_padding[0], 2 W - 1 + output_padding[1])."""
-        # An exported model does not run in torch, and not every format can express the sum of what overlaps.
-        if self.out_channels > 1 or input.device.type != "cpu" or torch.compiler.is_exporting():
+        if self.out_channels > 1 or input.device.type != "cpu" or _needs_torchs_layer():
             return super().forward(input, output_size)
         images: Tensor = _ToOneChannel.apply(input, self.weight, self.output_padding)
         return images if self.bias is None else images + self.bias
+
+
+def _needs_torchs_layer() -> bool:
+    """Whether something looks into the operations of a layer.
+
+    Not every format of an exported model can express the sum of what overlaps, torch's compiler stops at a function
+    with its own derivatives, and autocast gives the products another type than the weights.
+    """
+    return torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
 
 
 class _ToOneChannel(torch.autograd.Function):

@@ -114,3 +114,27 @@ def test_all_kinds_of_derivatives_of_the_step_to_one_channel() -> None:
         torch.testing.assert_close(jacobian(applied)(*given), torch.autograd.functional.jacobian(applied, given)[0])
     stacked = torch.stack([maps, 2 * maps])
     torch.testing.assert_close(torch.vmap(applied, (0, None))(stacked, given[1])[1], 2 * applied(*given))
+
+
+@pytest.fixture
+def step_to_one_channel() -> tuple[nn.Module, Tensor]:
+    maps = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(1))
+    return DoublingConvTranspose2d(3, 1, output_padding=(1, 1), bias=True), maps
+
+
+def test_in_bfloat16_the_step_to_one_channel_is_torchs(step_to_one_channel: tuple[nn.Module, Tensor]) -> None:
+    ours, maps = step_to_one_channel
+    torchs = nn.ConvTranspose2d(3, 1, 3, stride=2, padding=1, output_padding=1)
+    torchs.load_state_dict(ours.state_dict())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(ours(maps), torchs(maps))
+        assert ours(maps).dtype == torch.bfloat16
+        found = [_gradients(layer, maps) for layer in (ours, torchs)]
+    for mine, its in zip(*found, strict=True):
+        assert torch.equal(mine, its)
+
+
+def test_the_step_to_one_channel_is_compiled_as_one_graph(step_to_one_channel: tuple[nn.Module, Tensor]) -> None:
+    layer, maps = step_to_one_channel
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(maps), layer(maps))
