@@ -15,9 +15,6 @@ LARGEST = 1e9
 ROUNDING = 1e-12
 """A half width that is a smaller share of the mean is a rounding error of equal numbers, and counts as 0."""
 
-SMALLEST_STEP = 1e-14
-"""In radians: smaller steps of Newton's method are rounding errors."""
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -65,22 +62,7 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 @cache
 def student_t(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t distribution, by Newton's method.
+    """The 97.5 % quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # a tenth of the import time of scipy.stats
 
-    For whole degrees of freedom, P(|T| < sqrt(degrees) tan(angle)) is a finite sum: Abramowitz and Stegun 1964,
-    equations 26.7.3 and 26.7.4. Importing scipy takes a quarter of the time of comparing 200 runs.
-    """
-    odd = degrees % 2
-    factor = 2 / math.pi if odd else 1.0
-    angle, step = 0.0, 1.0
-    while step > SMALLEST_STEP:  # the sum is concave, so that the steps lead to the quantile from below
-        cosine = math.cos(angle)
-        total, term = 0.0, cosine**odd
-        for power in range(2 + odd, degrees + 1, 2):
-            total += term
-            term *= (power - 1) / power * cosine**2
-        inside = factor * (odd * angle + math.sin(angle) * total)
-        slope = factor * degrees * term / cosine
-        step = (0.95 - inside) / slope
-        angle += step
-    return math.sqrt(degrees) * math.tan(angle)
+    return float(stdtrit(degrees, 0.975))

@@ -42,7 +42,7 @@ class Row:
     how: str
     rounds: Sequence[Measured]
     ratio: float | None = None
-    """The time of this way divided by that of autoenc, which is the first row with the same `what`."""
+    """The time of this way divided by that of the first row with the same `what`, usually autoenc."""
     goal: str = ""
 
     @property
