@@ -95,7 +95,13 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
 
 @contextlib.contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Import without the collector, which then never visits these objects: modules stay until the process ends."""
+    """Import without the collector, which then never visits these objects: modules stay until the process ends.
+
+    A process that has torch already, such as a notebook, has little to import, and objects that have to be collected.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
     gc.disable()
     try:
         yield

@@ -5,9 +5,10 @@ Nothing here may start a thread, since a forked process does not have it.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import signal
 
-from autoenc.environment import describe_installation
 from autoenc.pictures import PICTURES, picture_class
 
 MODULES = (
@@ -18,9 +19,22 @@ MODULES = (
 )
 """Runs import the second and later lines only when they need them, but nearly every run does."""
 
-for name in MODULES:
-    importlib.import_module(name)
-for name, entry in PICTURES.items():
-    if entry.always:
-        picture_class(name)
-describe_installation()
+SIGNAL_WHEN_THE_PARENT_DIES = 1
+"""`PR_SET_PDEATHSIG` of Linux's `prctl`."""
+
+
+def preload() -> None:
+    """Import the modules, and look up what all jobs record."""
+    for name in MODULES:
+        importlib.import_module(name)
+    for name, entry in PICTURES.items():
+        if entry.always:
+            picture_class(name)
+    from autoenc.environment import describe_installation
+
+    describe_installation()
+
+
+# If the command is over before the imports, because of a mistake, a pipe that reads its output would wait for them.
+ctypes.CDLL(None).prctl(SIGNAL_WHEN_THE_PARENT_DIES, signal.SIGKILL)
+preload()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -84,6 +85,7 @@ def test_logging_hydra_and_random_numbers_of_the_process_are_as_before(elsewhere
     root, handler = logging.getLogger(), logging.NullHandler()
     root.addHandler(handler)
     handlers, level = list(root.handlers), logging.getLogger("autoenc").level
+    collected = gc.isenabled(), gc.get_freeze_count()
     hydra = GlobalHydra.instance().hydra  # of an earlier test
     torch.manual_seed(3)
     expected = torch.rand(2)
@@ -94,6 +96,7 @@ def test_logging_hydra_and_random_numbers_of_the_process_are_as_before(elsewhere
         assert root.handlers == handlers
         assert logging.getLogger("autoenc").level == level
         assert GlobalHydra.instance().hydra is hydra
+        assert (gc.isenabled(), gc.get_freeze_count()) == collected
     finally:
         root.removeHandler(handler)
 

@@ -13,7 +13,7 @@ import pytest
 
 from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY
-from tests.sweeps.tasks import outcome, task, values
+from tests.sweeps.tasks import LIMIT, outcome, task, values
 
 JOB = """
 import json, subprocess, sys
@@ -34,6 +34,22 @@ found = {"modules": sorted(set(sys.modules) - loaded), "programs": programs}
 Path(target).write_text(json.dumps(found))
 """
 
+FIRST_IMPORT = """
+import sys, time
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            print("importing", flush=True)
+            time.sleep({seconds})
+sys.meta_path.insert(0, Slow())
+import autoenc.sweeps.preloaded
+"""
+
+COMMAND = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE).stdout.readline()
+"""
+
 LARGE = {"PIL", "autoenc", "filelock", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "torch"}
 """Packages whose modules take long to import ..."""
 SMALL = ("torch.fx.", "torch.nested.")
@@ -51,3 +67,9 @@ def test_a_job_imports_nothing_large_and_starts_no_program(tmp_path: Path) -> No
     large = [name for name in found["modules"] if name.partition(".")[0] in LARGE and not name.startswith(SMALL)]
     assert large == []
     assert found["programs"] == []
+
+
+def test_a_pipe_does_not_wait_for_the_imports_when_the_command_is_over() -> None:
+    """As in `train.py -m architecture.code_size=0 | cat`; here, the pipe is that of the errors."""
+    command = [sys.executable, "-c", COMMAND, FIRST_IMPORT.format(seconds=2 * LIMIT)]
+    subprocess.run(command, check=True, cwd=REPOSITORY, stderr=subprocess.PIPE, timeout=LIMIT)
