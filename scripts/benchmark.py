@@ -22,7 +22,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from autoenc.command_line.shared_arguments import Parser, positive
 from scripts.benchmarks import comparisons, start_up, steps, sweeps, time_to_error
 from scripts.benchmarks.machine import describe_machine, machine_sentences
 from scripts.benchmarks.measuring import Row
@@ -40,36 +42,50 @@ HEADING = """| what | how | best | rounds | ratio | goal | processor s | peak MB
 
 
 def main() -> None:
-    """Measure the chosen sections and print their rows as they come."""
+    """Measure the chosen sections and print their rows as they come. Ctrl-C leaves those that are there."""
     options = _options()
     machine = describe_machine()
     print("\n".join(machine_sentences(machine)), flush=True)
-    found: list[Row] = []
     print(f"\n{HEADING}", flush=True)
-    for section in options.only:
-        for row in SECTIONS[section](options):
-            print(_line(row), flush=True)
-            found.append(row)
-    if options.json:
-        content = {"machine": machine, "command_line": sys.argv, "rows": [asdict(row) for row in found]}
-        options.json.write_text(json.dumps(content, indent=2) + "\n")
+    content: dict[str, Any] = {"machine": machine, "command_line": sys.argv, "rows": []}
+    try:
+        for section in options.only:
+            for row in SECTIONS[section](options):
+                print(_line(row), flush=True)
+                content["rows"].append(asdict(row))
+                if options.json:
+                    options.json.write_text(json.dumps(content, indent=2) + "\n")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="the sections to measure")
-    parser.add_argument("--architectures", nargs="+", choices=steps.GOALS, default=list(steps.GOALS))
-    parser.add_argument("--epochs", type=int, default=5, help="of each measurement of the training")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each way; error has one")
-    parser.add_argument("--folders", type=int, nargs="+", default=[200, 5000], help="how many to compare")
-    parser.add_argument("--images", type=int, default=60_000, help="training images; fewer only for a trial")
-    parser.add_argument("--threads", type=int, help="of every process, except in sweep (default: torch's choice)")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--quick", action="store_true", help="error: only 2 of the tutorial's 50 epochs, multiplied")
-    parser.add_argument("--json", type=Path, help="a file for all rounds")
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.settings = ()
+    add = parser.add_argument
+    add("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="the sections to measure")
+    add("--architectures", nargs="+", choices=steps.GOALS, default=list(steps.GOALS), help="for step, sweep and error")
+    add("--epochs", type=positive, metavar="N", default=5, help="for step and sweep (default: 5)")
+    add("--rounds", type=positive, metavar="N", default=3, help="measurements of each way (default: 3); error has one")
+    add(
+        "--folders",
+        type=positive,
+        metavar="N",
+        nargs="+",
+        default=[200, 5000],
+        help="for compare (default: 200 5000)",
+    )
+    add("--images", type=positive, metavar="N", default=60_000, help="training images; fewer only for a trial")
+    add("--threads", type=positive, metavar="N", help="of every process, except in sweep (default: torch's choice)")
+    add("--device", choices=("cpu", "cuda", "mps"), default="cpu", help="for training (default: cpu)")
+    add("--quick", action="store_true", help="for error: only 2 of the tutorial's 50 epochs, multiplied")
+    add("--json", type=Path, metavar="FILE", help="write every round into this file, after each row")
     options = parser.parse_args()
-    if "AUTOENC_DATA" not in os.environ:
-        parser.error("AUTOENC_DATA has to be the folder of Fashion-MNIST")
+    data = os.environ.get("AUTOENC_DATA")
+    if not data or not Path(data, "FashionMNIST").is_dir():
+        parser.error(f"AUTOENC_DATA={data or ''}: set it to a folder that has FashionMNIST in torchvision's layout")
+    if options.json and not options.json.parent.is_dir():
+        parser.error(f"--json {options.json}: there is no folder {options.json.parent}")
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)  # every process below reads it
     return options

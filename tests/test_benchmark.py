@@ -8,8 +8,10 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
@@ -125,6 +127,28 @@ def test_a_command_that_fails_is_shown() -> None:
         command_seconds([sys.executable, "-S", "-c", "raise SystemExit('the reason')"])
 
 
+def test_ctrl_c_waits_for_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller deletes the folder that the command writes into."""
+    started, ended = tmp_path / "started", tmp_path / "ended"
+    works = (
+        "import pathlib, signal, sys, time\n"
+        f"end = lambda *_: (time.sleep(0.2), pathlib.Path({str(ended)!r}).touch(), sys.exit())\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        f"pathlib.Path({str(started)!r}).touch()\n"
+        "time.sleep(60)"
+    )
+
+    def interrupted(pid: int, options: int) -> NoReturn:
+        while not started.exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "wait4", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        command_seconds([sys.executable, "-S", "-c", works])
+    assert ended.exists()
+
+
 @pytest.mark.filterwarnings("ignore")  # other packages have some
 @pytest.mark.usefixtures("images")
 def test_a_step_of_every_loop(commands: list[list[str]]) -> None:
@@ -192,6 +216,11 @@ def test_comparisons(commands: list[list[str]], capsys: pytest.CaptureFixture[st
     assert re.findall(r"seed=(\d)", plain) == ["0", "1", "2"]
 
 
+def fake_data(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "FashionMNIST").mkdir()
+    monkeypatch.setenv("AUTOENC_DATA", str(folder))
+
+
 def test_the_table_and_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,7 +232,7 @@ def test_the_table_and_the_file(
     path = tmp_path / "rounds.json"
     arguments = ["--only", "step", "compare", "--rounds", "7", "--json", str(path)]
     monkeypatch.setattr(sys, "argv", ["benchmark.py", *arguments])
-    monkeypatch.setenv("AUTOENC_DATA", str(tmp_path))
+    fake_data(monkeypatch, tmp_path)
     monkeypatch.setattr(benchmark, "SECTIONS", {"step": measure, "startup": None, "compare": measure})
     monkeypatch.setattr(os, "getloadavg", lambda: (0.9, 0, 0))
     benchmark.main()
@@ -218,3 +247,56 @@ def test_the_table_and_the_file(
     stored = json.loads(path.read_text())
     assert stored["machine"]["load"] == 0.9
     assert [one["seconds"] for one in stored["rows"][0]["rounds"]] == [2.0, 1.5]
+
+
+def test_ctrl_c_keeps_the_rows_that_are_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def measure(options: argparse.Namespace) -> Iterator[Row]:
+        yield from rows("what", {"autoenc": [Measured(seconds=1, megabytes=1)]})
+        raise KeyboardInterrupt
+
+    path = tmp_path / "rounds.json"
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "--json", str(path)])
+    fake_data(monkeypatch, tmp_path)
+    monkeypatch.setattr(benchmark, "SECTIONS", {"step": measure})
+    with pytest.raises(SystemExit) as stopped:
+        benchmark.main()
+    assert stopped.value.code == 130
+    assert [row["what"] for row in json.loads(path.read_text())["rows"]] == ["what"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rounds", "0"], "'0' is not a whole number of at least 1"),
+        (["--fast"], "--fast: there is no such option; there are --help"),
+        (["--only", "stepp"], "'stepp' is not a choice (did you mean 'step'?)"),
+        (["--json", "/nowhere/rounds.json"], "there is no folder /nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", *arguments])
+    fake_data(monkeypatch, tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        benchmark.main()
+    assert stopped.value.code == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out
+
+
+def test_missing_images_are_noticed_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise the first measurement would download them, and count that."""
+    monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+    monkeypatch.setenv("AUTOENC_DATA", str(tmp_path))
+    with pytest.raises(SystemExit):
+        benchmark.main()
+    assert f"AUTOENC_DATA={tmp_path}: set it to a folder" in capsys.readouterr().err

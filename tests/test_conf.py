@@ -240,7 +240,7 @@ def test_words_of_a_comment_are_whole() -> None:
 def test_an_experiment_says_what_to_look_for_and_how_long_it_takes(name: str) -> None:
     head = read_comments(CONF / "experiment" / f"{name}.yaml").head
     assert re.search(r"^Look for: ", head, re.MULTILINE)
-    assert re.search(r"^Takes: about \d+ minutes? on two cores", head, re.MULTILINE)
+    assert re.search(r"^Takes: about \d+ (seconds|minutes?) on two cores", head, re.MULTILINE)
 
 
 # --- no option that nothing reads ---

@@ -89,10 +89,12 @@ def baseline_findings(records: Sequence[RunRecord], metric: str | None) -> list[
         compared = [record for record in records if record.finished and {own, key} <= record.metrics.keys()]
         if baseline.has_code:
             compared = [record for record in compared if "test.rate_bits" not in record.metrics]
-        worse = [record for record in compared if record.metrics[own] > (1 + ALIKE) * record.metrics[key]]
+        sign = -1 if known.better == "higher" else 1
+        pairs = [(record, record.metrics[own], record.metrics[key]) for record in compared]
+        worse = [record for record, score, other in pairs if sign * (score - other) > ALIKE * abs(other)]
         if worse:
             name = baseline.in_words(numbers="the same code size")
-            explained = all((record.path / "index.html").is_file() for record in worse)
+            explained = known.better == "lower" and all((record.path / "index.html").is_file() for record in worse)
             sentences.append(
                 f"{len(worse)} of {len(compared)} run{'' if len(compared) == 1 else 's'} "
                 f"{'is' if len(worse) == 1 else 'are'} worse than {name} (test {known.name.replace('_', ' ')})"
@@ -179,7 +181,8 @@ def different_code_sizes(records: Iterable[RunRecord], metric: str) -> str:
             baselines[int(size)] = baselines.get(int(size)) or record.metrics.get(baseline or "")
     if len(baselines) < 2:
         return ""
-    text = f"codes of {listed_in_words(map(str, sorted(baselines)))} numbers: a larger code alone gives a smaller error"
+    better = "a smaller error" if better_direction(metric) == "lower" else "a higher score"
+    text = f"codes of {listed_in_words(map(str, sorted(baselines)))} numbers: a larger code alone gives {better}"
     errors = [(size, error) for size, error in sorted(baselines.items()) if error is not None]
     if len(errors) < 2:
         return text

@@ -37,7 +37,8 @@ class GaussianMixture(NamedTuple):
         else:
             standardized, deviations = centred / self.factors[:, None], self.factors
         normalization = deviations.log().sum(1) + codes.shape[1] * math.log(2 * math.pi) / 2 - self.weights.log()
-        return -(standardized.square().sum(2) / 2 + normalization[:, None]).T
+        log_densities: Tensor = -(standardized.square().sum(2) / 2 + normalization[:, None]).T
+        return log_densities
 
     def log_density(self, codes: Tensor) -> Tensor:
         """Of codes (N, D), (N,)."""

@@ -42,7 +42,7 @@ class Row:
     how: str
     rounds: Sequence[Measured]
     ratio: float | None = None
-    """The time of this way divided by that of autoenc, which is the first row with the same `what`."""
+    """The time of this way divided by that of the first row with the same `what`, usually autoenc."""
     goal: str = ""
 
     @property
@@ -65,7 +65,12 @@ def command_seconds(command: Sequence[str], **environment: str) -> Measured:
     printed: list[bytes] = []
     reader = threading.Thread(target=_read_all, args=(leader, printed))
     reader.start()
-    _, status, usage = os.wait4(process.pid, 0)
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()  # it writes into a folder that the caller deletes
+        raise
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     reader.join()

@@ -51,7 +51,7 @@ def _two_jobs(architecture: str, options: argparse.Namespace) -> list[Row]:
     at_once, in_turn, *bares = found
     training, whole = ({how: [pair[part] for pair in rounds] for how, rounds in found.items()} for part in (0, 1))
     what = f"two jobs of `{architecture}`, {options.epochs} epochs"
-    allowed = rows(f"{what}: seconds of training", {how: training[how] for how in bares})
+    allowed = rows(f"{what}, bare loops: seconds of training", {how: training[how] for how in bares})
     ours = {how: training[how] for how in (at_once, in_turn)}
     goal = f"{GOAL * (allowed[1].ratio or 0):.2f} x"
     return [

@@ -81,6 +81,14 @@ def test_runs_that_are_worse_than_their_baselines_are_counted(tmp_path: Path) ->
     assert "than PCA" not in text
 
 
+def test_a_high_accuracy_is_not_worse_than_its_baseline(tmp_path: Path) -> None:
+    """The pages of runs explain errors, not accuracies."""
+    (tmp_path / "index.html").touch()
+    name = "linear_probe_accuracy"
+    runs = [record(str(own), {name: own, f"pca_{name}": 0.9}, path=tmp_path) for own in (0.95, 0.93, 0.892, 0.8)]
+    assert "1 of 4 runs is worse than PCA codes (test linear probe accuracy).\n" in shown(runs, metric=f"test.{name}")
+
+
 def test_a_setting_that_names_the_runs_is_not_shown_twice() -> None:
     runs = [
         record(name, {"mse": 0.1}, label=label, architecture__name=name, optimizer__learning_rate=rate)

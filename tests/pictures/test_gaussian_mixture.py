@@ -18,7 +18,8 @@ def codes() -> Tensor:
     images = torch.from_numpy(load_digits().data)
     centred = images - images.mean(0)
     projected = centred @ torch.linalg.svd(centred, full_matrices=False)[2][:16].T
-    return projected / projected.std(0)
+    standardized: Tensor = projected / projected.std(0)
+    return standardized
 
 
 def reference(found: GaussianMixture) -> Reference:
