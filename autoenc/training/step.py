@@ -55,9 +55,9 @@ class TrainingStep:
     def __post_init__(self) -> None:
         self._noise_now = self.noise
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        # A fused optimizer can skip a step on the device. For others, the host has to decide.
-        fused = getattr(self.optimizer, "_step_supports_amp_scaling", False)
-        self._masks_on_device = fused and self.device.torch_device.type != "cpu"
+        # Our optimizers can skip a step on the device. For others, such as plugins, the host has to decide.
+        skips = getattr(self.optimizer, "_step_supports_amp_scaling", False)
+        self._masks_on_device = skips and self.device.torch_device.type != "cpu"
         self._forward = torch.compile(self.model) if self.device.compile else self.model
         self.sums: dict[str, Tensor] = {"loss": self._zero()}
         self.skipped = torch.zeros((), device=self.device.torch_device)
