@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Literal, TextIO, cast
 
 from autoenc.progress import LastingStream
 from autoenc.registry import blamed_plugin
@@ -45,8 +45,9 @@ def exit_code(work: Callable[[], int]) -> int:
 
 @contextlib.contextmanager
 def _lasting_streams() -> Iterator[None]:
+    sys.stdin = sys.stdin or _null_device("r")
     before = sys.stdout, sys.stderr
-    lasting = [LastingStream(stream or _null_device()) for stream in before]
+    lasting = [LastingStream(stream or _null_device("w")) for stream in before]
     sys.stdout, sys.stderr = (cast("TextIO", stream) for stream in lasting)
     try:
         yield
@@ -56,9 +57,9 @@ def _lasting_streams() -> Iterator[None]:
             stream.finish()
 
 
-def _null_device() -> TextIO:
+def _null_device(mode: Literal["r", "w"]) -> TextIO:
     """A stream to replace one that was closed at the start (`>&-`); the next file to be opened would get its number."""
-    null = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
+    null = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open as long as the process lives
     os.set_inheritable(null.fileno(), True)
     return null
 
