@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,14 +51,16 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     Each takes as many seconds as its number.
     """
     noted: list[list[str]] = []
+    one_at_a_time = threading.Lock()  # loops run at once have one `sys.argv` here
 
     def run(command: Sequence[str], **environment: str) -> Measured:
-        noted.append(list(command))
         words = list(command[2:] if command[1] == "-m" else command[1:])
-        monkeypatch.setattr(sys, "argv", words)
         name = words[0] if command[1] == "-m" else f"scripts.{Path(words[0]).stem}"
-        assert not importlib.import_module(name).main(), command
-        return Measured(seconds=len(noted), megabytes=100, processor_seconds=len(noted))
+        with one_at_a_time:
+            noted.append(list(command))
+            monkeypatch.setattr(sys, "argv", words)
+            assert not importlib.import_module(name).main(), command
+            return Measured(seconds=len(noted), megabytes=100, processor_seconds=len(noted))
 
     for module in (comparisons, start_up, steps, sweeps, time_to_error):
         monkeypatch.setattr(module, "command_seconds", run, raising=False)
