@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
     if not data or not Path(data, "FashionMNIST").is_dir():
         parser.error(f"AUTOENC_DATA={data or ''}: set it to a folder that has FashionMNIST in torchvision's layout")
     if options.json and not options.json.parent.is_dir():
-        parser.error(f"--json {options.json}: there is no folder {options.json.parent}")
+        parser.error(f"--json {options.json}: the folder {options.json.parent} does not exist")
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)  # every process below reads it
     return options

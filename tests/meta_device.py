@@ -34,7 +34,7 @@ INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
 """Operations that copy indices to the device if they are on the CPU."""
 
 Numbers = Callable[[Sequence[int]], Tensor]
-"""From a shape to what is read from a tensor of this shape."""
+"""From a shape to the numbers that stand in for a tensor of this shape when it is read."""
 
 
 @contextlib.contextmanager

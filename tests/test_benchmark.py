@@ -273,7 +273,7 @@ def test_ctrl_c_keeps_the_rows_that_are_there(monkeypatch: pytest.MonkeyPatch, t
         (["--rounds", "0"], "'0' is not a whole number of at least 1"),
         (["--fast"], "--fast: there is no such option; there are --help"),
         (["--only", "stepp"], "'stepp' is not a choice (did you mean 'step'?)"),
-        (["--json", "/nowhere/rounds.json"], "there is no folder /nowhere"),
+        (["--json", "/nowhere/rounds.json"], "the folder /nowhere does not exist"),
     ],
 )
 def test_a_mistake_is_one_line(

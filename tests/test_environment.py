@@ -55,7 +55,7 @@ def test_a_package_that_is_not_there_is_none(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_installation_is_described_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code that a process has loaded does not change, whatever happens to its files."""
     first = describe_environment(cpu())["git"]
-    monkeypatch.setattr(environment, "_git_state", lambda folder: {"commit": "of later", "dirty": True})
+    monkeypatch.setattr(environment, "_git_state", lambda folder: {"commit": "a later one", "dirty": True})
     assert describe_environment(cpu())["git"] == first
 
 
@@ -71,7 +71,7 @@ def test_the_commit_and_whether_it_is_dirty(tmp_path: Path, monkeypatch: pytest.
     assert described_again()["git"] is None  # no repository
     git(tmp_path, "init", "-q")
     module.touch()
-    assert described_again()["git"] is None  # somebody else's, which does not have our file
+    assert described_again()["git"] is None  # a repository of other code
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "x")
     commit = git(tmp_path, "rev-parse", "HEAD")

@@ -96,7 +96,7 @@ class Attempt:
 
     @property
     def sentinel(self) -> int | None:
-        """A descriptor that is readable once the process has ended; None if there is no process to wait for."""
+        """A descriptor that becomes readable when the process ends; None without a process."""
         if self._process is None or self._process.exitcode == LOST:
             return None
         return self._process.sentinel

@@ -1,4 +1,4 @@
-"""The evaluation mixes no devices, and every line that reads from the device says so."""
+"""The evaluation keeps to one device, and every line that reads from the device is marked."""
 
 from __future__ import annotations
 

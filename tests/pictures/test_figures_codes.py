@@ -285,7 +285,7 @@ def test_each_frame_says_its_epoch_and_has_the_same_axes() -> None:
 @pytest.mark.parametrize("changed", [{}, {"dimensions": 1}, {"first": 0}])
 def test_the_gif_shows_each_frame_as_it_is_drawn_alone(tmp_path: Path, changed: dict[str, int]) -> None:
     picture = moving(**{key: value for key, value in changed.items() if key != "first"})
-    if "first" in changed:  # all codes are equal before training, and the picture says so
+    if "first" in changed:  # all codes are equal before training; the picture has a line about it
         picture.points[0] = changed["first"]
     with house_style():
         alone = [pixels_of(frame).astype(int) for frame in picture.frames(title="t")]
