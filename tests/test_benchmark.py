@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -45,7 +46,7 @@ def images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def commands(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
     """Runs the commands in this process, where torch is imported already, and notes them.
 
     Each takes as many seconds as its number.
@@ -64,7 +65,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     for module in (comparisons, start_up, steps, sweeps, time_to_error):
         monkeypatch.setattr(module, "command_seconds", run, raising=False)
-    return noted
+    yield noted
+    plt.close("all")  # the plain script leaves its figures to the end of the process
 
 
 def table(found: list[Row]) -> list[tuple[str, float | None, str]]:

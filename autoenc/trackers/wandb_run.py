@@ -175,9 +175,14 @@ _SETTINGS = wandb.Settings(
 
 @contextlib.contextmanager
 def _service_ended_on_error() -> Iterator[None]:
+    logger = logging.getLogger("wandb")
+    handlers = list(logger.handlers)
     try:
         yield
     except BaseException:
+        for handler in set(logger.handlers) - set(handlers):  # else the next run would write to a file of this one
+            logger.removeHandler(handler)
+            handler.close()
         with contextlib.suppress(Exception):  # that there is no process is the most likely error
             _end_service()
         raise

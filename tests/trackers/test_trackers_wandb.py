@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import socket
@@ -126,7 +127,7 @@ def test_an_interrupted_run_says_so(train: Train, monkeypatch: pytest.MonkeyPatc
 def test_a_run_that_is_interrupted_as_it_begins_keeps_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import wandb
 
-    begun = wandb.init
+    begun, handlers = wandb.init, list(logging.getLogger("wandb").handlers)
 
     def interrupted(**options: Any) -> None:
         begun(**options)
@@ -136,6 +137,8 @@ def test_a_run_that_is_interrupted_as_it_begins_keeps_its_id(tmp_path: Path, mon
         patched.setattr(wandb, "init", interrupted)
         with pytest.raises(KeyboardInterrupt):
             record(tracker_of(tmp_path))
+    # A handler that stays would open its file again after Hydra's next command, in a folder that is gone.
+    assert logging.getLogger("wandb").handlers == handlers
     (first,) = tmp_path.glob("wandb/offline-run-*")
     record(tracker_of(tmp_path))
     (second,) = tmp_path.glob("wandb/offline-run-*")
