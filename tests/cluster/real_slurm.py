@@ -86,8 +86,8 @@ class Slurm:
         for process in [*steps, *_steps_of(self.folder), *reversed(children)]:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        for process in self.processes.values():
-            process.wait()
+        for started in self.processes.values():
+            started.wait()
         self.processes.clear()
 
     def _authenticate(self) -> None:
