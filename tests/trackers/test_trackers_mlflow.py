@@ -160,7 +160,7 @@ def mlflow_run(folder: Path, *, epochs: int = 3) -> MlflowRun:
     from autoenc.trackers.mlflow_run import MlflowRun
 
     values = {"seed": 1, "training": {"epochs": epochs}}
-    run = TrackedRun(RunDirectory(folder), "a run", values=values, units={})
+    run = TrackedRun(RunDirectory(folder), "a run", values=values, units={}, sending="")
     return MlflowRun(run, tracking_uri=f"sqlite:///{folder / 'outputs' / 'mlflow.db'}", experiment="autoenc")
 
 
@@ -169,7 +169,7 @@ def epochs(last: int) -> list[Epoch]:
 
 
 def finish(run: MlflowRun) -> None:
-    run.finish(Ending("interrupted", None, 200.0, epochs=0, scores={}))
+    run.finish(Ending("interrupted", None, 200.0, epochs=0, scores={}, scored=200.0))
 
 
 def test_only_epochs_that_mlflow_does_not_have_are_written(store: Store, elsewhere: Path) -> None:
