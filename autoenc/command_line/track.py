@@ -58,7 +58,7 @@ def _track(options: argparse.Namespace) -> int:
     log_to_terminal()
     folders, overrides = folders_and_overrides(options.words, group="tracker", known=("tracker",))
     values = group_values("tracker", overrides)
-    from autoenc.trackers import TRACKERS
+    from autoenc.trackers import TRACKERS, TrackerError
 
     if values["name"] == "none":
         choices = [name for name in TRACKERS.names() if name != "none"]
@@ -72,8 +72,7 @@ def _track(options: argparse.Namespace) -> int:
         try:
             send_run(RunDirectory(record.path), tracker=values)
             log.info("Sent: %s (%s)", record.name, record.state)
-        except Exception as error:
-            log.debug("Not sent.", exc_info=error)
+        except (ValueError, OSError, TrackerError) as error:
             failures[record.name] = in_one_line(error)
     for name, reason in failures.items():
         sys.stderr.write(f"error: {name} was not sent: {reason}\n")

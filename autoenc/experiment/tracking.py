@@ -45,7 +45,8 @@ def send_run(run_directory: RunDirectory, *, tracker: Mapping[str, Any]) -> None
         loss = config.loss.build(output=config.architecture.output, image_shape=(1, 1, 1))
         bottleneck = config.bottleneck.build(code_size=config.architecture.code_size)
         units = {**units_of(config, loss=loss, bottleneck=bottleneck), **record.units}
-        build_tracker(config, run_directory, units=units).send(*_ending(record))
+        state, error = _ending(record)
+        build_tracker(config, run_directory, units=units).send(state, error=error)
 
 
 def _ending(record: RunRecord) -> tuple[State, str | None]:

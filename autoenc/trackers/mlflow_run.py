@@ -29,7 +29,7 @@ _STATUS: dict[State, str] = {"finished": "FINISHED", "failed": "FAILED", "interr
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Makes MLflow list numbers, and not the traces of a language model."""
 
-for _library in ("mlflow", "alembic"):
+for _library in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_library).setLevel(logging.CRITICAL)  # `Tracker` logs what goes wrong, once
 
 
