@@ -11,7 +11,7 @@ from pathlib import Path
 from autoenc.command_line.exit_code import FAILED, exit_code, in_one_line
 from autoenc.command_line.group_arguments import folders_and_overrides, group_parser, group_values
 from autoenc.command_line.shared_arguments import folders_among
-from autoenc.progress import log_to_terminal, steps
+from autoenc.progress import console, insist_on_output, log_to_terminal, steps
 from autoenc.runs import RunDirectory, RunRecord, read_runs
 from autoenc.settings import ConfigError, listed
 
@@ -71,11 +71,12 @@ def _track(options: argparse.Namespace) -> int:
     for record in steps(records, name="Sending", item_name=lambda record: record.name):
         try:
             send_run(RunDirectory(record.path), tracker=values)
-            log.info("Sent: %s (%s)", record.name, record.state)
+            console.print(f"Sent: {record.name} ({record.state})", soft_wrap=True, markup=False)
         except (ValueError, OSError, TrackerError) as error:
             failures[record.name] = in_one_line(error)
     for name, reason in failures.items():
         sys.stderr.write(f"error: {name} was not sent: {reason}\n")
+    insist_on_output()
     return FAILED if failures else 0
 
 
@@ -87,5 +88,5 @@ def _runs(folders: Sequence[Path]) -> list[RunRecord]:
             raise ConfigError("FOLDER", "there is no run in it", value=str(folder))
     waiting = [record.name for record in records if record.state == "waiting"]
     if waiting:
-        log.info("Left out, because they have not started: %s.", listed(waiting))
+        log.warning("Left out, because they have not started: %s.", listed(waiting))
     return [record for record in records if record.state != "waiting"]
