@@ -16,11 +16,14 @@ import yaml
 
 from autoenc.command_line import main as train_main
 from autoenc.command_line.track import main
-from autoenc.runs import RunDirectory, Sweep, SweepJob, write_sweep
+from autoenc.runs import RunDirectory, Sweep, SweepJob, moment, write_sweep
 from tests.conftest import TINY, Train
 from tests.trackers.conftest import KilledRun, Store, tracker_warnings
 from tests.trackers.mlflow_records import all_runs, assert_whole_record, history, only_run, whole
 from tests.trackers.mlflow_server import MlflowServer
+from tests.trackers.test_trackers_tensorboard import event_files, text
+from tests.trackers.test_trackers_tensorboard import read as read_events
+from tests.trackers.wandb_files import read as read_wandb
 from tests.training.test_training_loop import stop_at
 
 if TYPE_CHECKING:
@@ -245,6 +248,53 @@ def test_failed_and_interrupted_runs_say_so(store: Store, finished: Path) -> Non
     assert found["outputs/failed"].data.tags["error"] == "the loss is not finite"
     assert found["outputs/interrupted"].info.status == "KILLED"
     assert all("test/mse" not in run.data.metrics for run in found.values())
+
+
+# --- TensorBoard, Weights & Biases ---
+
+
+def test_tensorboard_finds_the_epochs_at_their_times_and_no_file_twice(finished: Path) -> None:
+    sent = []
+    for _ in range(2):
+        assert main(["outputs/run", "tracker=tensorboard"]) == 0
+        (_,) = event_files(finished)
+        reader = read_events(finished)
+        tags = reader.Tags()
+        found = {
+            name: [(event.wall_time, event.step, event.value) for event in reader.Scalars(name)]
+            for name in tags["scalars"]
+        }
+        sent.append((found, tags["images"], text(reader, "state")))
+    assert sent[0] == sent[1]
+    scalars, images, state = sent[0]
+    assert state == ["finished"]
+    assert {"figures/loss_curves", "figures/reconstructions"} <= set(images)
+    directory = RunDirectory(finished)
+    began, ended = (moment(directory.status()[name]) for name in ("started_at", "finished_at"))
+    assert began is not None
+    assert ended is not None
+    losses = scalars["train/loss"]
+    assert [step for _, step, _ in losses] == [1, 2, 3]
+    assert all(began.timestamp() <= time <= ended.timestamp() for time, _, _ in losses)
+    ((time, step, value),) = scalars["test/mse"]
+    assert (time, step, value) == (ended.timestamp(), 3, pytest.approx(directory.summary()["test"]["mse"], rel=1e-6))
+
+
+@pytest.mark.usefixtures("wandb_alone")
+def test_wandb_has_one_run_however_often_it_is_sent(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sent = []
+    for _ in range(2):
+        assert main(["outputs/run", "tracker=wandb"]) == 0
+        found = read_wandb(finished)  # of the only folder
+        sent.append((found.run.run_id, found.history, found.config["units"], found.exit_code, found.summary["state"]))
+    assert [sent[0][0], *sent[0][2:]] == [sent[1][0], *sent[1][2:]]
+    history = sent[0][1]
+    assert [history[step]["train/loss"] for step in (1, 2, 3)] == [
+        row["train/loss"] for row in RunDirectory(finished).metrics()
+    ]
+    assert history[3]["test/mse"] == RunDirectory(finished).summary()["test"]["mse"]
+    assert history[3]["_timestamp"] == pytest.approx((finished / "metrics.jsonl").stat().st_mtime)
+    assert sent[0][3:] == (0, "finished")
 
 
 # --- several runs, and mistakes ---
