@@ -260,10 +260,8 @@ def test_tensorboard_finds_the_epochs_at_their_times_and_no_file_twice(finished:
         (_,) = event_files(finished)
         reader = read_events(finished)
         tags = reader.Tags()
-        found = {
-            name: [(event.wall_time, event.step, event.value) for event in reader.Scalars(name)]
-            for name in tags["scalars"]
-        }
+        events = {name: reader.Scalars(name) for name in tags["scalars"]}
+        found = {name: [(each.wall_time, each.step, each.value) for each in events[name]] for name in events}
         sent.append((found, tags["images"], text(reader, "state")))
     assert sent[0] == sent[1]
     scalars, images, state = sent[0]
