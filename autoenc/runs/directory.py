@@ -205,19 +205,24 @@ class RunDirectory:
         write_atomically(self.page, content.encode())
 
     def check_figures(self) -> None:
-        """Refuse to draw into a linked folder: in a stranger's run, the link may lead anywhere.
+        """Refuse a linked folder of pictures: in a stranger's run, the link may lead anywhere.
 
         Raises:
             ConfigError: `figures` is a symbolic link.
         """
         if self.figures.is_symlink():
-            problem = "it is a symbolic link, and pictures are only drawn into the run's own folder; remove the link"
+            problem = "it is a symbolic link, and a run's pictures are in its own folder; remove the link"
             raise ConfigError(str(self.figures), problem)
 
     def pictures(self, *suffixes: str) -> list[Path]:
-        """The files in `figures` with these suffixes, such as .png, by name. A link is none of them."""
-        folder = () if self.figures.is_symlink() else self.figures.glob("*")
-        return sorted(path for path in folder if path.suffix in suffixes and stat.S_ISREG(path.lstat().st_mode))
+        """The files in `figures` with these suffixes, such as .png, by name. A link is none of them.
+
+        Raises:
+            ConfigError: `figures` is a symbolic link.
+        """
+        self.check_figures()
+        found = (path for path in self.figures.glob("*") if path.suffix in suffixes)
+        return sorted(path for path in found if stat.S_ISREG(path.lstat().st_mode))
 
     def tracker(self, **place: str) -> dict[str, Any]:
         """The run's record in a tracker, as named in `tracker.json`, exactly as written; empty if there is none.

@@ -57,7 +57,7 @@ class MlflowRun:
         self._recorded = run.data.metrics
         """The last value of each number by the time that this process began."""
         units = ((name, unit, run.data.tags.get(f"unit.{_name(name)}")) for name, unit in self._run.units.items())
-        self._quantities = {name for name, unit, recorded in units if recorded == unit[:VALUE_LENGTH]}
+        self._quantities = {name for name, unit, recorded in units if recorded == unit}
         """Those whose units MLflow has."""
         settings = {_name(key): str(value)[:VALUE_LENGTH] for key, value in self._run.settings().items()}
         params = [Param(key, value) for key, value in settings.items() if key not in run.data.params]

@@ -18,18 +18,17 @@ class MlflowServer:
     """A server whose runs are in the file `server.db` of the current folder; with a `password`, it asks for it."""
 
     def __init__(self, tables: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-        from mlflow import server
-        from mlflow.server import handlers
+        from mlflow.server import app, constants, handlers
 
         Path("server.db").write_bytes(tables)
         monkeypatch.setattr(handlers, "_tracking_store", None)
         monkeypatch.setattr(handlers, "_artifact_repo", None)
-        monkeypatch.setenv(server.BACKEND_STORE_URI_ENV_VAR, f"sqlite:///{Path.cwd()}/server.db")
-        monkeypatch.setenv(server.ARTIFACT_ROOT_ENV_VAR, "mlflow-artifacts:/")
-        monkeypatch.setenv(server.ARTIFACTS_DESTINATION_ENV_VAR, str(Path("served").absolute()))
-        monkeypatch.setenv(server.SERVE_ARTIFACTS_ENV_VAR, "true")
+        monkeypatch.setenv(constants.BACKEND_STORE_URI_ENV_VAR, f"sqlite:///{Path.cwd()}/server.db")
+        monkeypatch.setenv(constants.ARTIFACT_ROOT_ENV_VAR, "mlflow-artifacts:/")
+        monkeypatch.setenv(constants.ARTIFACTS_DESTINATION_ENV_VAR, str(Path("served").absolute()))
+        monkeypatch.setenv(constants.SERVE_ARTIFACTS_ENV_VAR, "true")
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request
-        self._app: Any = server.app
+        self._app: Any = app
         self.password: str | None = None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
