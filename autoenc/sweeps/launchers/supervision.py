@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc.runs import ErrorKind, RunDirectory, is_there
-from autoenc.sweeps.attempt import Attempt, settle, wait_for_end
+from autoenc.sweeps.attempt import Attempt, blocked, settle, wait_for_end
 from autoenc.sweeps.plan import JobTask
 from autoenc.sweeps.worker import ORPHAN_SECONDS
 
@@ -25,8 +27,6 @@ POLL_SECONDS = 0.1
 """Between two looks at a job's process."""
 LOST_SECONDS = ORPHAN_SECONDS + 15.0
 """How long a job may take to save and end once its supervisor is gone."""
-PREEMPTED_SECONDS = 600.0
-"""How long a saved job waits for slurm to end it; slurm would not queue a job again that ends by itself."""
 STOP_SECONDS = 1.0
 """Between two looks for the file that asks a job of slurm's to end."""
 
@@ -65,57 +65,70 @@ class Supervisor:
 class SubmititJob:
     """The function that submitit calls, and calls again after a preemption or at the time limit.
 
-    The file `stop` asks the job to save and end. So does the end of the `submitter`, the pid and the start of the
-    sweep's process. Without a submitter the job is slurm's, and outlives the sweep: then SIGINT asks the same sooner
-    than a file on a network disk, and SIGTERM comes from slurm, which decides whether the job is queued again.
+    - The file `stop` asks the job to save and end. So does the end of the `submitter`, the pid and the start of the
+      sweep's process. Without a submitter the job is slurm's, and outlives the sweep: then SIGINT asks the same sooner
+      than a file on a network disk.
+    - Slurm's warning before the time limit (SIGUSR2) and its SIGTERM ask the job to save and end, and to be queued
+      again. Slurm may send them to all processes of the job, but only this one reacts to the warning.
+    - Signals are only noted: a handler that waits can block the code that it interrupts.
     """
 
     def __init__(self, task: JobTask, *, submitter: tuple[int, float] | None, stop: Path) -> None:
         self._task = task
         self._submitter = submitter
         self._stop = stop
-        self._supervisor: Supervisor | None = None
-        self._preempted = False
 
     def __call__(self) -> None:
-        """Run the job to its end, which its folder records."""
+        """Run the job to its end, which its folder records; queue it again if slurm interrupted it.
+
+        Raises:
+            SystemExit: it is queued again.
+        """
+        from submitit import JobEnvironment
+
         restarted = os.environ.get("SLURM_RESTART_COUNT", "0") != "0"  # by slurm itself, without asking us
-        task = replace(self._task, replaces=self._task.replaces and not restarted)
-        self._supervisor = supervisor = Supervisor(task)
-        self._handle_signals(supervisor)
+        self._task = replace(self._task, replaces=self._task.replaces and not restarted)
+        supervisor = Supervisor(self._task)
+        warning = signal.Signals["SIG" + JobEnvironment.USR_SIG]  # the user may have chosen another than SIGUSR2
+        requeue = signal.getsignal(warning)
+        received = []
+
+        def note(number: int, frame: Any) -> None:  # noqa: ARG001
+            received.append(number)
+            supervisor.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM, warning):
+            signal.signal(number, note)
         if self._shall_end():
             return
-        supervisor.start()
+        with blocked(warning):  # in the supervisor's thread, and so in all processes that it starts
+            supervisor.start()
         parent = os.getppid()
         while not supervisor.wait(STOP_SECONDS if self._submitter is None else POLL_SECONDS):
             if self._shall_end() or (self._submitter is not None and os.getppid() != parent):
                 supervisor.stop()
-        until = time.monotonic() + PREEMPTED_SECONDS
-        while self._preempted and time.monotonic() < until:
-            time.sleep(POLL_SECONDS)
+        if signal.SIGINT in received or self._shall_end() or not self._can_continue():
+            return
+        self._task = replace(self._task, replaces=False)
+        with blocked(warning, signal.SIGTERM):  # slurm sends them to its own `scontrol` too
+            if warning in received and callable(requeue):
+                requeue(warning, None)  # submitit's: it counts the time limits, and exits
+            if signal.SIGTERM in received and self._submitter is None:
+                # Unless slurm has decided already that the job is cancelled or queued again.
+                command = ["scontrol", "requeue", "Incomplete", os.environ["SLURM_JOB_ID"]]
+                subprocess.run(command, check=False)  # noqa: S603 - our own arguments; its error is in submitit's log
+                sys.exit(128 + signal.SIGTERM)
 
-    def checkpoint(self) -> DelayedSubmission | None:
-        """Have the job save and end; returns what to run when it is its turn again, or None if it has ended."""
+    def checkpoint(self) -> DelayedSubmission:
+        """What submitit runs when the job is queued again."""
         from submitit.helpers import DelayedSubmission
 
-        if self._supervisor is None:
-            return DelayedSubmission(self)
-        self._supervisor.stop()
-        self._supervisor.wait()
+        return DelayedSubmission(self)
+
+    def _can_continue(self) -> bool:
         status = RunDirectory(Path(self._task.folder)).status()
-        killed = (status.get("error") or {}).get("kind") == "killed"  # too slow to save, but it has older ones
-        if status.get("state") != "interrupted" and not killed:
-            return None
-        task = replace(self._task, replaces=False)
-        return DelayedSubmission(SubmititJob(task, submitter=self._submitter, stop=self._stop))
-
-    def _handle_signals(self, supervisor: Supervisor) -> None:
-        def stop(number: int, frame: Any) -> None:  # noqa: ARG001
-            self._preempted = self._submitter is None and number == signal.SIGTERM
-            supervisor.stop()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
+        killed = (status.get("error") or {}).get("kind") == "killed"  # too slow to save, but it has older checkpoints
+        return killed or status.get("state") not in {"finished", "failed"}
 
     def _shall_end(self) -> bool:
         if self._stop.exists():
