@@ -55,7 +55,7 @@ class Slurm(Choice):
         """
         imported("submitit", extra="slurm", key="hydra.launcher")
         if self.timeout_min * 60 <= WARNING_SECONDS:
-            problem = f"slurm warns a job {WARNING_SECONDS} seconds before; at least {WARNING_SECONDS // 60 + 1}"
+            problem = f"slurm warns {WARNING_SECONDS} seconds before; at least {WARNING_SECONDS // 60 + 1}"
             raise ConfigError("hydra.launcher.timeout_min", problem, value=self.timeout_min)
         if self.cluster == "slurm":
             if shutil.which("sbatch") is None or shutil.which("srun") is None:
