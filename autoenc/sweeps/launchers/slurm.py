@@ -55,7 +55,8 @@ class Slurm(Choice):
         """
         imported("submitit", extra="slurm", key="hydra.launcher")
         if self.timeout_min * 60 <= WARNING_SECONDS:
-            problem = f"slurm warns {WARNING_SECONDS} seconds before; at least {WARNING_SECONDS // 60 + 1}"
+            least = WARNING_SECONDS // 60 + 1
+            problem = f"at least {least}, because jobs save {WARNING_SECONDS} seconds before their time limit"
             raise ConfigError("hydra.launcher.timeout_min", problem, value=self.timeout_min)
         if self.cluster == "slurm":
             if shutil.which("sbatch") is None or shutil.which("srun") is None:
