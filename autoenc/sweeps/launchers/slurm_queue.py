@@ -94,13 +94,13 @@ def states_of(numbers: Collection[str]) -> dict[str, str]:
     return {number: state for number, state in found if number in numbers}
 
 
-def numbers_by_name() -> dict[str, str]:
-    """The numbers of this user's jobs that wait or run, by name.
+def jobs_by_name() -> dict[str, tuple[str, str]]:
+    """The numbers and states of this user's jobs that wait or run, by name.
 
     Raises:
         SlurmError: slurm does not answer.
     """
-    return {name: number for number, state, name in _queue() if state not in ENDED | {"COMPLETING"}}
+    return {name: (number, state) for number, state, name in _queue() if state not in ENDED | {"COMPLETING"}}
 
 
 def _queue() -> list[list[str]]:

@@ -9,12 +9,14 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc.runs import ErrorKind, RunDirectory, is_there
 from autoenc.sweeps.attempt import Attempt, settle, wait_for_end
+from autoenc.sweeps.launchers.local import with_one_gpu
 from autoenc.sweeps.plan import JobTask
 from autoenc.sweeps.worker import ORPHAN_SECONDS
 
@@ -32,56 +34,57 @@ STOP_SECONDS = 1.0
 
 
 class Supervisor:
-    """Watches an attempt in its own thread, so that the main thread can handle signals."""
+    """Watches attempts in its own thread, so that the main thread can handle signals."""
 
-    def __init__(self, task: JobTask) -> None:
-        self._attempt = Attempt(task)
+    def __init__(self, *tasks: JobTask) -> None:
+        self._attempts = [Attempt(task) for task in tasks]
         self._asked = self._at_once = False  # no locks: signal handlers interrupt each other
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self) -> None:
-        """Begin the job."""
+        """Begin the jobs."""
         self._thread.start()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the end of the job, at most so long; returns whether it has ended."""
+        """Wait for the end of all jobs, at most so long; returns whether they have ended."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Ask the job to save and end; `at_once`: without saving. May be called again."""
+        """Ask the jobs to save and end; `at_once`: without saving. May be called again."""
         self._at_once = self._at_once or at_once
         self._asked = True
 
     def _watch(self) -> None:
-        if not self._asked:
-            self._attempt.start()
-        while not self._attempt.poll():
+        for attempt in self._attempts:
+            if not self._asked:
+                attempt.start()
+        while running := [attempt for attempt in self._attempts if not attempt.poll()]:
             if self._asked:
-                self._attempt.stop(at_once=self._at_once)
-            wait_for_end([self._attempt], seconds=POLL_SECONDS)
+                for attempt in running:
+                    attempt.stop(at_once=self._at_once)
+            wait_for_end(running, seconds=POLL_SECONDS)
 
 
 class SubmititJob:
-    """The function that submitit calls, and calls again after a preemption or at the time limit.
+    """The function that submitit calls, and calls again after a preemption or at the time limit. It runs its jobs at once.
 
-    The file `stop` asks the job to save and end. So does the end of the `submitter`, the pid and the start of the
+    The file `stop` asks the jobs to save and end. So does the end of the `submitter`, the pid and the start of the
     sweep's process. Without a submitter the job is slurm's, and outlives the sweep: then SIGINT asks the same sooner
     than a file on a network disk, and SIGTERM comes from slurm, which decides whether the job is queued again.
     """
 
-    def __init__(self, task: JobTask, *, submitter: tuple[int, float] | None, stop: Path) -> None:
-        self._task = task
+    def __init__(self, jobs: Sequence[RemoteJob], *, submitter: tuple[int, float] | None, stop: Path) -> None:
+        self._jobs = list(jobs)
         self._submitter = submitter
         self._stop = stop
         self._supervisor: Supervisor | None = None
         self._preempted = False
 
     def __call__(self) -> None:
-        """Run the job to its end, which its folder records."""
-        restarted = os.environ.get("SLURM_RESTART_COUNT", "0") != "0"  # by slurm itself, without asking us
-        task = replace(self._task, replaces=self._task.replaces and not restarted)
-        self._supervisor = supervisor = Supervisor(task)
+        """Run the jobs to their ends, which their folders record. One that has ended before is left alone."""
+        tasks = [task for job in self._jobs if (task := job.left_to_do()) is not None]
+        self._supervisor = supervisor = Supervisor(*_each_with_a_gpu(tasks))
         self._handle_signals(supervisor)
         if self._shall_end():
             return
@@ -95,19 +98,16 @@ class SubmititJob:
             time.sleep(POLL_SECONDS)
 
     def checkpoint(self) -> DelayedSubmission | None:
-        """Have the job save and end; returns what to run when it is its turn again, or None if it has ended."""
+        """Have the jobs save and end; returns what to run when it is their turn again, or None if all have ended."""
         from submitit.helpers import DelayedSubmission
 
         if self._supervisor is None:
             return DelayedSubmission(self)
         self._supervisor.stop()
         self._supervisor.wait()
-        status = RunDirectory(Path(self._task.folder)).status()
-        killed = (status.get("error") or {}).get("kind") == "killed"  # too slow to save, but it has older ones
-        if status.get("state") != "interrupted" and not killed:
+        if all(job.left_to_do() is None for job in self._jobs):
             return None
-        task = replace(self._task, replaces=False)
-        return DelayedSubmission(SubmititJob(task, submitter=self._submitter, stop=self._stop))
+        return DelayedSubmission(SubmititJob(self._jobs, submitter=self._submitter, stop=self._stop))
 
     def _handle_signals(self, supervisor: Supervisor) -> None:
         def stop(number: int, frame: Any) -> None:  # noqa: ARG001
@@ -143,6 +143,15 @@ class RemoteJob:
         told = begun and status.get("state") in {"finished", "failed"}
         return told or (stopping and (not begun or status.get("state") == "interrupted"))
 
+    def left_to_do(self) -> JobTask | None:
+        """The job for a machine that runs it now: None if it has ended since it was handed over."""
+        status = self._run.status()
+        if status == self._before:
+            return self.task
+        killed = (status.get("error") or {}).get("kind") == "killed"  # too slow to save, but it has older ones
+        ended = status.get("state") in {"finished", "failed"} and not killed
+        return None if ended else replace(self.task, replaces=False)
+
     def lose(self, kind: ErrorKind, message: str, *, gone: bool = False) -> RemoteJob:
         """Note why the other system ended it; `gone`: its process is known to have ended too."""
         self._kind: ErrorKind = kind
@@ -160,6 +169,15 @@ class RemoteJob:
         if status == self._before or status.get("state") not in {"finished", "failed"}:
             settle(self.task, kind=self._kind, message=self._message)
         return True
+
+
+def _each_with_a_gpu(tasks: Sequence[JobTask]) -> Sequence[JobTask]:
+    """Jobs of one process, which share its GPU or get one of several in turn; a single job has all of them."""
+    if len(tasks) < 2:
+        return tasks
+    visible = {**os.environ, **tasks[0].environment}.get("CUDA_VISIBLE_DEVICES", "")
+    gpus = [name for name in visible.split(",") if name]
+    return [with_one_gpu(task, gpus, number=number) for number, task in enumerate(tasks)]
 
 
 def take_settled(lost: list[RemoteJob]) -> list[JobTask]:
