@@ -67,7 +67,7 @@ class Supervisor:
 
 
 class SubmititJob:
-    """The function that submitit calls, and calls again after a preemption or at the time limit. It runs its jobs at once.
+    """The function that submitit calls, and calls again after a preemption or at the time limit: it runs a group of jobs.
 
     The file `stop` asks the jobs to save and end. So does the end of the `submitter`, the pid and the start of the
     sweep's process. Without a submitter the job is slurm's, and outlives the sweep: then SIGINT asks the same sooner
