@@ -7,10 +7,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from autoenc.runs import RunDirectory
+from autoenc.sweeps.plan import JobTask
 from tests.cluster.real_slurm import Slurm
 from tests.sweeps.tasks import ends, launcher, outcome, task, training, wait_until
 
@@ -27,7 +27,7 @@ def test_a_group_is_saved_continued_and_found_again(slurm: Slurm, tmp_path: Path
     sweep = tmp_path / "sweep"
     failing, running, waiting = tasks = [
         replace(task(sweep / "fails", "raise"), replaces=True),
-        replace(task(sweep / "runs", seconds=0.5), replaces=True),
+        replace(endless(sweep / "runs"), replaces=True),
         task(sweep / "waits"),
     ]
     first = launcher("slurm", **PAIRS)
@@ -57,6 +57,12 @@ def test_a_group_is_saved_continued_and_found_again(slurm: Slurm, tmp_path: Path
     assert ends(second, count=3) == ["fails", "runs", "waits"]
     assert outcome(sweep / "runs") == "interrupted"
     assert not (sweep / "waits").exists()
+
+
+def endless(folder: Path) -> JobTask:
+    """A job that does not end by itself."""
+    job = task(folder, seconds=0.1)
+    return replace(job, config={**job.config, "training": {**job.config["training"], "epochs": 10_000}})
 
 
 def requested(slurm: Slurm, number: str) -> tuple[str, str]:
