@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
 import re
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -208,7 +209,6 @@ class SubmititLauncher:
 
     def _submit(self, group: Sequence[JobTask]) -> None:
         import submitit
-        from submitit.helpers import clean_env
 
         logging.getLogger("submitit").setLevel(logging.CRITICAL)  # it has a handler for the terminal
         folder, cluster = self._submitit_folder(group[0]), "local" if self.here else "slurm"
@@ -221,7 +221,7 @@ class SubmititLauncher:
         slot = next(number for number in range(len(used) + 1) if number not in used)
         remotes = [RemoteJob(self._placed(task, slot=slot)) for task in group]
         # A terminal's Ctrl-C is for the sweep, which asks its jobs.
-        with clean_env(), blocked(signal.SIGINT):
+        with _outside_of_a_job(), blocked(signal.SIGINT):
             job = executor.submit(SubmititJob(remotes, submitter=submitter, stop=folder / STOP_FILE))
         queued = None if self.here else QueuedJob(job.job_id, folder=folder, queue=self._queue)
         self._submitted.append(_Submission(job=queued or LocalJob(job, folder=folder), remotes=remotes, slot=slot))
@@ -276,6 +276,23 @@ class SubmititLauncher:
             (sweep / FOLDER).mkdir(parents=True, exist_ok=True)
             self._folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=sweep / FOLDER))
         return self._folder
+
+
+_OF_A_JOB = re.compile(r"SLURMD?_(?!CONF|CLUSTERS$|JWT$)|SRUN_|SUBMITIT_(?!PREEMPT_SIGNAL$)")
+"""Environment variables that slurm and submitit set in a job, and not those that a user sets."""
+
+
+@contextlib.contextmanager
+def _outside_of_a_job() -> Iterator[None]:
+    """Hide the slurm job that this process runs in, if any: a new job would take its resources from it."""
+    inside = "SLURM_JOB_ID" in os.environ
+    hidden = {name: value for name, value in os.environ.items() if inside and _OF_A_JOB.match(name)}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _name(group: Sequence[JobTask]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc.runs import ErrorKind, RunDirectory, is_there
-from autoenc.sweeps.attempt import Attempt, settle, wait_for_end
+from autoenc.sweeps.attempt import Attempt, blocked, settle, wait_for_end
 from autoenc.sweeps.launchers.local import with_one_gpu
 from autoenc.sweeps.plan import JobTask
 from autoenc.sweeps.worker import ORPHAN_SECONDS
@@ -27,8 +29,6 @@ POLL_SECONDS = 0.1
 """Between two looks at a job's process."""
 LOST_SECONDS = ORPHAN_SECONDS + 15.0
 """How long a job may take to save and end once its supervisor is gone."""
-PREEMPTED_SECONDS = 600.0
-"""How long a saved job waits for slurm to end it; slurm would not queue a job again that ends by itself."""
 STOP_SECONDS = 1.0
 """Between two looks for the file that asks a job of slurm's to end."""
 
@@ -67,55 +67,69 @@ class Supervisor:
 
 
 class SubmititJob:
-    """The function that submitit calls, and calls again after a preemption or at the time limit: it runs a group of jobs.
+    """The function that submitit calls, and calls again after a preemption or at the time limit.
 
-    The file `stop` asks the jobs to save and end. So does the end of the `submitter`, the pid and the start of the
-    sweep's process. Without a submitter the job is slurm's, and outlives the sweep: then SIGINT asks the same sooner
-    than a file on a network disk, and SIGTERM comes from slurm, which decides whether the job is queued again.
+    It runs a group of jobs at once, each in a process that is forked from the same one.
+
+    - The file `stop` asks the jobs to save and end. So does the end of the `submitter`, the pid and the start of the
+      sweep's process. Without a submitter the jobs are slurm's, and outlive the sweep: then SIGINT asks the same sooner
+      than a file on a network disk.
+    - Slurm's warning before the time limit (SIGUSR2) and its SIGTERM ask the jobs to save and end, and to be queued
+      again. Slurm may send them to all processes of the slurm job, but only this one reacts to the warning.
+    - Signals are only noted: a handler that waits can block the code that it interrupts.
     """
 
     def __init__(self, jobs: Sequence[RemoteJob], *, submitter: tuple[int, float] | None, stop: Path) -> None:
         self._jobs = list(jobs)
         self._submitter = submitter
         self._stop = stop
-        self._supervisor: Supervisor | None = None
-        self._preempted = False
 
     def __call__(self) -> None:
-        """Run the jobs to their ends, which their folders record. One that has ended before is left alone."""
-        tasks = [task for job in self._jobs if (task := job.left_to_do()) is not None]
-        self._supervisor = supervisor = Supervisor(*_each_with_a_gpu(tasks))
-        self._handle_signals(supervisor)
+        """Run the jobs to their ends, which their folders record; queue them again if slurm interrupted them.
+
+        Raises:
+            SystemExit: they are queued again.
+        """
+        from submitit import JobEnvironment
+
+        supervisor = Supervisor(*_each_with_a_gpu(self._left_to_do()))
+        warning = signal.Signals["SIG" + JobEnvironment.USR_SIG]  # the user may have chosen another than SIGUSR2
+        requeue = signal.getsignal(warning)
+        received = []
+
+        def note(number: int, frame: Any) -> None:  # noqa: ARG001
+            received.append(number)
+            supervisor.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM, warning):
+            signal.signal(number, note)
         if self._shall_end():
             return
-        supervisor.start()
+        with blocked(warning):  # in the supervisor's thread, and so in all processes that it starts
+            supervisor.start()
         parent = os.getppid()
         while not supervisor.wait(STOP_SECONDS if self._submitter is None else POLL_SECONDS):
             if self._shall_end() or (self._submitter is not None and os.getppid() != parent):
                 supervisor.stop()
-        until = time.monotonic() + PREEMPTED_SECONDS
-        while self._preempted and time.monotonic() < until:
-            time.sleep(POLL_SECONDS)
+        if signal.SIGINT in received or self._shall_end() or not self._left_to_do():
+            return
+        with blocked(warning, signal.SIGTERM):  # slurm sends them to its own `scontrol` too
+            if warning in received and callable(requeue):
+                requeue(warning, None)  # submitit's: it counts the time limits, and exits
+            if signal.SIGTERM in received and self._submitter is None:
+                # Unless slurm has decided already that the job is cancelled or queued again.
+                command = ["scontrol", "requeue", "Incomplete", os.environ["SLURM_JOB_ID"]]
+                subprocess.run(command, check=False)  # noqa: S603 - our own arguments; its error is in submitit's log
+                sys.exit(128 + signal.SIGTERM)
 
-    def checkpoint(self) -> DelayedSubmission | None:
-        """Have the jobs save and end; returns what to run when it is their turn again, or None if all have ended."""
+    def checkpoint(self) -> DelayedSubmission:
+        """What submitit runs when the jobs are queued again."""
         from submitit.helpers import DelayedSubmission
 
-        if self._supervisor is None:
-            return DelayedSubmission(self)
-        self._supervisor.stop()
-        self._supervisor.wait()
-        if all(job.left_to_do() is None for job in self._jobs):
-            return None
-        return DelayedSubmission(SubmititJob(self._jobs, submitter=self._submitter, stop=self._stop))
+        return DelayedSubmission(self)
 
-    def _handle_signals(self, supervisor: Supervisor) -> None:
-        def stop(number: int, frame: Any) -> None:  # noqa: ARG001
-            self._preempted = self._submitter is None and number == signal.SIGTERM
-            supervisor.stop()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
+    def _left_to_do(self) -> list[JobTask]:
+        return [task for job in self._jobs if (task := job.left_to_do()) is not None]
 
     def _shall_end(self) -> bool:
         if self._stop.exists():
