@@ -15,6 +15,7 @@ from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from tests.sweeps.tasks import (
     check_that_each_job_ends_in_its_own_way,
+    check_that_each_job_has_a_gpu,
     check_that_nothing_outlives,
     check_that_stopped_jobs_are_saved,
     ends,
@@ -80,6 +81,12 @@ def test_a_job_goes_on_after_a_preemption_and_after_its_process_is_killed(tmp_pa
     assert RunDirectory(tmp_path / "a").status()["error"]["message"] == "its process ended without recording why"
     assert run_all(slurm, [task(tmp_path / "a")]) == ["a"]
     assert outcome(tmp_path / "a") == "finished"
+
+
+def test_jobs_of_a_group_get_gpus_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    pairs = launcher("slurm", **HERE, gpus_per_node=2, jobs_per_task=2)
+    check_that_each_job_has_a_gpu(pairs, tmp_path, threads=1)
 
 
 def test_missing_resources_are_reported_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
