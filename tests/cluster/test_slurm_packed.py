@@ -26,7 +26,10 @@ pytestmark = [
 PAIRS = {"jobs_per_task": 2, "cpus_per_task": 1, "mem_gb": 2}
 
 
-def test_a_group_is_saved_continued_and_found_again(slurm: Slurm, tmp_path: Path) -> None:
+def test_a_group_is_saved_continued_and_found_again(
+    slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SBATCH_JOB_NAME", "mine")
     sweep, calm = tmp_path / "sweep", tmp_path / "calm"
     calm.touch()
     fails, runs, waits = tasks = [

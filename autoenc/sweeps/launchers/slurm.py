@@ -57,9 +57,16 @@ class Slurm(Choice):
         """Refuse what this machine cannot do.
 
         Raises:
-            ConfigError: submitit, slurm or a resource is missing.
+            ConfigError: submitit, slurm or a resource is missing, or the time limit leaves no time to train.
         """
         imported("submitit", extra="slurm", key="hydra.launcher")
+        if self.timeout_min * 60 <= WARNING_SECONDS:
+            problem = f"slurm warns a job {WARNING_SECONDS} seconds before; at least {WARNING_SECONDS // 60 + 1}"
+            raise ConfigError("hydra.launcher.timeout_min", problem, value=self.timeout_min)
+        for name in {"job-name", "job_name"} & self.additional_parameters.keys():
+            problem = "the sweep names its slurm jobs, to find them again; comment= is free for you"
+            value = self.additional_parameters[name]
+            raise ConfigError(f"hydra.launcher.additional_parameters.{name}", problem, value=value)
         if self.cluster == "slurm":
             if shutil.which("sbatch") is None or shutil.which("srun") is None:
                 problem = "this machine has no slurm; cluster=local runs the jobs here"

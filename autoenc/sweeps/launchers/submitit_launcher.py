@@ -284,9 +284,12 @@ _OF_A_JOB = re.compile(r"SLURMD?_(?!CONF|CLUSTERS$|JWT$)|SRUN_|SUBMITIT_(?!PREEM
 
 @contextlib.contextmanager
 def _outside_of_a_job() -> Iterator[None]:
-    """Hide the slurm job that this process runs in, if any: a new job would take its resources from it."""
+    """Hide the slurm job that this process runs in, if any: a new job would take its resources from it. Hide the user's
+    name of jobs as well: the next start finds them by ours.
+    """
     inside = "SLURM_JOB_ID" in os.environ
-    hidden = {name: value for name, value in os.environ.items() if inside and _OF_A_JOB.match(name)}
+    names = [name for name in os.environ if name == "SBATCH_JOB_NAME" or (inside and _OF_A_JOB.match(name))]
+    hidden = {name: os.environ[name] for name in names}
     for name in hidden:
         del os.environ[name]
     try:
