@@ -131,7 +131,7 @@ def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch)
         ({"cluster": "slurm"}, r"hydra\.launcher\.cluster=slurm: this machine has no slurm"),
         (
             {"additional_parameters": {"job-name": "x"}},
-            r"hydra\.launcher\.additional_parameters\.job-name=x: the sweep names",
+            r"hydra\.launcher\.additional_parameters\.job-name=x: the sweep",
         ),
         ({**HERE, "jobs_per_task": 65}, r"hydra\.launcher\.jobs_per_task=65: it must be a whole number from 1 to 64"),
         ({**HERE, "gpus_per_node": 2}, r"hydra\.launcher\.gpus_per_node=2: this machine has 1"),
