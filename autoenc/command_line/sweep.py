@@ -131,7 +131,7 @@ def _begin(plan: SweepPlan, *, code: str, view: SweepDisplay) -> SweepDriver:
     with contextlib.ExitStack() as undone:
         launcher = plan.launcher.build()
         undone.callback(launcher.close)
-        source = plan.source()
+        source = plan.source(slots=launcher.slots)
         plan.folder.add(plan.jobs, code=code)
         write_atomically(plan.folder.path / "multirun.yaml", OmegaConf.to_yaml(plan.config).encode())  # as Hydra does
         undone.pop_all()

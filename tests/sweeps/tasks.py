@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+import torch
 import yaml
 
 from autoenc.runs import RunDirectory
@@ -152,6 +154,12 @@ def check_that_a_job_ended_at_once_does_not_save(launcher: Launcher, folder: Pat
     ends(launcher)
     assert outcome(folder / "a") == "killed"
     assert "Fatal Python error" not in (folder / "a" / "train.log").read_text()  # of a job that was given time
+
+
+def pretend_gpus(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
+    """Pretend that this machine has GPUs, named as in `CUDA_VISIBLE_DEVICES`."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names.split(",")))
 
 
 def check_that_each_job_has_a_gpu(launcher: Launcher, folder: Path, *, threads: int) -> None:

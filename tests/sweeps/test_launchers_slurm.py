@@ -20,6 +20,7 @@ from tests.sweeps.tasks import (
     ends,
     launcher,
     outcome,
+    pretend_gpus,
     run_all,
     task,
     training,
@@ -83,7 +84,7 @@ def test_a_job_goes_on_after_a_preemption_and_after_its_process_is_killed(tmp_pa
 
 
 def test_missing_resources_are_reported_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    pretend_gpus(monkeypatch, "4")
     monkeypatch.setenv("PATH", "/nonexistent")
     for changes, message in (
         ({"cluster": "slurm"}, r"hydra\.launcher\.cluster=slurm: this machine has no slurm"),

@@ -39,6 +39,14 @@ class Launcher(Protocol):
 class LauncherSettings(Protocol):
     """A choice of `hydra/launcher`; its fields are those of `hydra.launcher`."""
 
+    @property
+    def runs_here(self) -> bool:
+        """Whether all jobs run on this machine. If not, each job checks its device where it runs."""
+
+    @property
+    def n_jobs(self) -> int | None:
+        """The number of jobs at a time; None: the user has left it to the launcher."""
+
     def check(self) -> None:
         """Refuse what this machine cannot do, without starting anything. Raises ConfigError."""
 

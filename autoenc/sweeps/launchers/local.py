@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from autoenc.registry import Choice
 from autoenc.settings import PositiveInt
@@ -15,6 +17,9 @@ from autoenc.sweeps.plan import JobTask
 @dataclass(frozen=True, kw_only=True)
 class Basic(Choice):
     """`hydra/launcher=basic`: one job after another, with all threads."""
+
+    runs_here: ClassVar[bool] = True
+    n_jobs: ClassVar[int] = 1
 
     def check(self) -> None:
         """Accept every machine."""
@@ -31,6 +36,8 @@ class Basic(Choice):
 @dataclass(frozen=True, kw_only=True)
 class Joblib(Choice):
     """`hydra/launcher=joblib`: several jobs at once, which share the threads and the GPUs."""
+
+    runs_here: ClassVar[bool] = True
 
     n_jobs: PositiveInt | None
     """None: one a GPU if there are any, else one a core."""
@@ -104,8 +111,9 @@ def cores_here() -> int:
 
 def gpus_here() -> list[str]:
     """The GPUs that this process may use, as in `CUDA_VISIBLE_DEVICES`."""
-    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [name.strip() for name in visible.split(",") if name.strip() not in {"", "-1"}]
     from autoenc.devices import count_of_gpus
 
-    return [str(number) for number in range(count_of_gpus())]
+    count = count_of_gpus()  # the variable may name some that are not here
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = map(str, range(count)) if visible is None else map(str.strip, visible.split(","))
+    return list(itertools.islice(names, count))

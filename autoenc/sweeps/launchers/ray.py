@@ -37,6 +37,11 @@ class Ray(Choice):
     num_gpus: NonNegativeFloat | None
     """Of a job, which may be a fraction; None: one if the cluster has any."""
 
+    @property
+    def runs_here(self) -> bool:
+        """See `LauncherSettings`."""
+        return self.address is None
+
     def check(self) -> None:
         """Refuse what this machine cannot do; whether Ray answers at an address shows later.
 
@@ -44,7 +49,7 @@ class Ray(Choice):
             ConfigError: Ray is not installed, or this machine has too few CPUs or GPUs.
         """
         imported("ray", extra="ray", key="hydra.launcher")
-        if self.address is None:
+        if self.runs_here:
             self._checked_gpus([{"CPU": cores_here(), "GPU": len(gpus_here())}])
 
     def warm_up(self) -> None:

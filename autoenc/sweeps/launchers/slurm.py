@@ -47,6 +47,11 @@ class Slurm(Choice):
     setup: tuple[str, ...]
     """Shell commands at the beginning of a job."""
 
+    @property
+    def runs_here(self) -> bool:
+        """See `LauncherSettings`."""
+        return self.cluster == "local"
+
     def check(self) -> None:
         """Refuse what this machine cannot do.
 
@@ -54,7 +59,7 @@ class Slurm(Choice):
             ConfigError: submitit, slurm or a resource is missing.
         """
         imported("submitit", extra="slurm", key="hydra.launcher")
-        if self.cluster == "slurm":
+        if not self.runs_here:
             if shutil.which("sbatch") is None or shutil.which("srun") is None:
                 problem = "this machine has no slurm; cluster=local runs the jobs here"
                 raise ConfigError("hydra.launcher.cluster", problem, value=self.cluster)
@@ -76,7 +81,7 @@ class Slurm(Choice):
             ConfigError: submitit, slurm or a resource is missing.
         """
         self.check()
-        here = self.cluster == "local"
+        here = self.runs_here
         return SubmititLauncher(
             here=here,
             slots=self.n_jobs or (max(1, cores_here() // self.cpus_per_task) if here else MOST_QUEUED),
