@@ -6,12 +6,13 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from autoenc.registry import Choice
 from autoenc.settings import PositiveInt
 from autoenc.sweeps.attempt import Attempt, wait_for_end, warm_up
-from autoenc.sweeps.plan import JobTask
+from autoenc.sweeps.plan import STARTED, JobTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Basic(Choice):
         """Start the process that jobs are forked from."""
         warm_up()
 
-    def build(self) -> LocalLauncher:
+    def build(self, folder: Path) -> LocalLauncher:  # noqa: ARG002
         """Build a launcher with one slot."""
         return LocalLauncher(slots=1, threads=None, gpus=[])
 
@@ -49,7 +50,7 @@ class Joblib(Choice):
         """Start the process that jobs are forked from."""
         warm_up()
 
-    def build(self) -> LocalLauncher:
+    def build(self, folder: Path) -> LocalLauncher:  # noqa: ARG002
         """Build a launcher with `n_jobs` slots."""
         gpus = gpus_here()
         slots = self.n_jobs or len(gpus) or cores_here()
@@ -77,6 +78,10 @@ class LocalLauncher:
         attempt = Attempt(replace(task, threads=self._threads, environment=environment))
         attempt.start()
         self._running[slot] = attempt
+
+    def states(self) -> dict[str, str]:
+        """See `Launcher`."""
+        return {attempt.task.folder: STARTED for attempt in self._running.values()}
 
     def ended(self) -> list[JobTask]:
         """See `Launcher`."""
