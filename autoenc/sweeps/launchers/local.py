@@ -73,9 +73,8 @@ class LocalLauncher:
         """Start a job in a free slot, which decides on its GPU."""
         slot = next(number for number in range(self.slots) if number not in self._running)
         environment = {**os.environ, **task.environment}  # the parent of the jobs may have an older one
-        if self._gpus and not _chooses_a_gpu(task):
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
-        attempt = Attempt(replace(task, threads=self._threads, environment=environment))
+        task = replace(task, threads=self._threads, environment=environment)
+        attempt = Attempt(with_one_gpu(task, self._gpus, number=slot))
         attempt.start()
         self._running[slot] = attempt
 
@@ -101,10 +100,12 @@ class LocalLauncher:
         """See `Launcher`."""
 
 
-def _chooses_a_gpu(task: JobTask) -> bool:
-    """Whether its config has the index of a GPU, so that it needs to see all of them."""
+def with_one_gpu(task: JobTask, gpus: Sequence[str], *, number: int) -> JobTask:
+    """The job with one of several GPUs, in turn; with all of them if its config has the index of one."""
     device = task.config.get("device")
-    return isinstance(device, Mapping) and bool(device.get("index"))
+    if not gpus or (isinstance(device, Mapping) and device.get("index")):
+        return task
+    return replace(task, environment={**task.environment, "CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]})
 
 
 def cores_here() -> int:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
 
 from autoenc.extras import imported
 from autoenc.registry import Choice
 from autoenc.settings import ConfigError, NonNegativeInt, PositiveFloat, PositiveInt
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
-from autoenc.sweeps.launchers.submitit_launcher import SubmititLauncher
+from autoenc.sweeps.launchers.submitit_launcher import LARGEST_GROUP, SubmititLauncher
 
+GroupSize = Annotated[int, Ge(1), Le(LARGEST_GROUP)]
 MOST_QUEUED = 10_000
-"""Jobs in slurm's queue if the user sets no limit."""
+"""Jobs of a sweep at a time if the user sets no limit."""
 WARNING_SECONDS = int(SAVING_SECONDS) + 30
 """How long before its time limit slurm tells a job to save."""
 ONLY_SLURM = ("partition", "account", "qos", "constraint", "mem_gb", "additional_parameters")
@@ -23,29 +26,32 @@ ONLY_SLURM = ("partition", "account", "qos", "constraint", "mem_gb", "additional
 
 @dataclass(frozen=True, kw_only=True)
 class Slurm(Choice):
-    """`hydra/launcher=slurm`: each job is one of slurm's; the names are those of submitit and `sbatch`."""
+    """`hydra/launcher=slurm`: each slurm job runs a group of jobs; the names are those of submitit and `sbatch`."""
 
     cluster: Literal["slurm", "local"]
     """`local`: the same on this machine, without slurm."""
     n_jobs: PositiveInt | None
-    """At most so many jobs in slurm's queue at a time; None: all, or one a core on this machine."""
+    """At most so many jobs of the sweep at a time; None: all, or one a core on this machine."""
+    jobs_per_task: GroupSize
+    """At most so many jobs of the sweep run at once in one slurm job."""
     partition: str | None
     account: str | None
     qos: str | None
     constraint: str | None
     timeout_min: PositiveInt
-    """Minutes after which a job is saved and queued again ..."""
+    """Minutes after which a slurm job saves and is queued again ..."""
     max_num_timeout: NonNegativeInt
     """... at most so often."""
     cpus_per_task: PositiveInt
-    """Of a job; also its threads if its config has none."""
+    """Of a job of the sweep; also its threads if its config has none."""
     gpus_per_node: NonNegativeInt
-    """Of a job, which has one node."""
+    """Of a slurm job, which has one node. Its jobs share one GPU, or get one of several in turn."""
     mem_gb: PositiveFloat | None
+    """Of a job of the sweep."""
     additional_parameters: Mapping[str, str | int | float | bool]
     """Further options of `sbatch`."""
     setup: tuple[str, ...]
-    """Shell commands at the beginning of a job."""
+    """Shell commands at the beginning of a slurm job."""
 
     @property
     def runs_here(self) -> bool:
@@ -85,16 +91,18 @@ class Slurm(Choice):
         return SubmititLauncher(
             here=here,
             slots=self.n_jobs or (max(1, cores_here() // self.cpus_per_task) if here else MOST_QUEUED),
-            parameters=self._parameters(),
+            jobs_per_task=self.jobs_per_task,
+            parameters=self._parameters,
             max_num_timeout=self.max_num_timeout,
             threads=self.cpus_per_task,
             gpus=gpus_here() if here and self.gpus_per_node else [],
             gpus_each=self.gpus_per_node,
         )
 
-    def _parameters(self) -> dict[str, Any]:
-        """As submitit's `AutoExecutor` takes them; None leaves the choice to slurm."""
-        values = {name: getattr(self, name) for name in ("timeout_min", "cpus_per_task", "mem_gb")}
+    def _parameters(self, jobs: int) -> dict[str, Any]:
+        """For so many jobs, as submitit's `AutoExecutor` takes them; None leaves the choice to slurm."""
+        values: dict[str, Any] = {"timeout_min": self.timeout_min, "cpus_per_task": self.cpus_per_task * jobs}
+        values["mem_gb"] = None if self.mem_gb is None else self.mem_gb * jobs
         values["gpus_per_node"] = self.gpus_per_node or None
         if self.setup:
             values[f"{self.cluster}_setup"] = list(self.setup)

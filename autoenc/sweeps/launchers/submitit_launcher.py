@@ -1,4 +1,4 @@
-"""Jobs by submitit: in slurm's queue, or in processes on this machine.
+"""Jobs by submitit: in slurm's queue, or in processes on this machine. One slurm job or process runs a group of jobs.
 
 Submitit's results are never read, and nothing is unpickled here. A job's folder says how the job went; slurm, or the
 process, says whether it is over.
@@ -15,16 +15,16 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
-from autoenc.runs import ErrorKind
+from autoenc.runs import ErrorKind, RunDirectory
 from autoenc.sweeps.attempt import blocked, settle
-from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, ask_to_end, last_line, numbers_by_name
+from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, ask_to_end, jobs_by_name, last_line
 from autoenc.sweeps.launchers.supervision import RemoteJob, SubmititJob, take_settled
 from autoenc.sweeps.plan import JobTask
 
@@ -32,16 +32,21 @@ FOLDER = ".submitit"
 """In a sweep's folder, with a folder for each start of the sweep."""
 STOP_FILE = "stop"
 NAME_LENGTH = 60
+"""Of the part of a slurm job's name that people read."""
+HASH_LENGTH = 12
+LARGEST_GROUP = 64
+"""The hashes of its jobs fit into the 1,024 characters of a slurm job's name."""
 LOOK_SECONDS = 1.0
 """Between two looks at a disk that may be on a network."""
 TAIL_BYTES = 4096
 
+T = TypeVar("T")
 End = tuple[ErrorKind, str]
 """Why a job ended, in case its folder does not say: a kind and a message."""
 
 
 class LocalJob:
-    """A process of submitit's on this machine, which supervises the job."""
+    """A process of submitit's on this machine, which supervises a group of jobs."""
 
     def __init__(self, job: Any, *, folder: Path) -> None:
         self.number: str = job.job_id
@@ -100,28 +105,32 @@ class QueuedJob:
 
 @dataclass(frozen=True, kw_only=True)
 class _Submission:
-    remote: RemoteJob
     job: LocalJob | QueuedJob
-    slot: int
+    remotes: list[RemoteJob]
+    """The sweep's jobs that it runs, and that this start of the sweep waits for."""
+    slot: int = 0
+    """On this machine, it decides on the GPUs."""
 
 
 @dataclass(kw_only=True)
 class SubmititLauncher:
-    """Submits each job by submitit."""
+    """Submits jobs in groups by submitit."""
 
     slots: int
+    jobs_per_task: int
+    """The largest group."""
     here: bool
     """Whether jobs run on this machine, and not in slurm's queue."""
-    parameters: Mapping[str, Any]
-    """As submitit's `AutoExecutor` takes them."""
+    parameters: Callable[[int], Mapping[str, Any]]
+    """For a group of so many jobs, as submitit's `AutoExecutor` takes them."""
     max_num_timeout: int
-    """How often a job is queued again at its time limit."""
+    """How often a group is queued again at its time limit."""
     threads: int
     """Of a job whose config has none."""
     gpus: Sequence[str]
-    """Of this machine, which jobs get in turn."""
+    """Of this machine, which groups get in turn."""
     gpus_each: int
-    """How many GPUs a job gets."""
+    """How many GPUs a group gets."""
 
     def __post_init__(self) -> None:
         self.adopts = not self.here
@@ -132,29 +141,23 @@ class SubmititLauncher:
         self._over: list[JobTask] = []
         self._folder: Path | None = None
         """Submitit's, for this start of the sweep."""
-        self._left: dict[str, str] | None = None
-        """Numbers of jobs that an earlier start has left in slurm's queue, by name."""
+        self._left: dict[str, tuple[str, str]] | None = None
+        """Numbers and states of slurm jobs that an earlier start has left, by the hash of each of their folders."""
         self._stopping = False
         self._keep_logs = False
 
     def submit(self, task: JobTask) -> None:
-        """Queue a job; `ended` submits one at a time, since slurm is slow."""
+        """Queue a job; `ended` submits one group at a time, since slurm is slow."""
         self._waiting.append(task)
 
     def ended(self) -> list[JobTask]:
         """See `Launcher`."""
         if self._waiting:
-            self._send(self._waiting.pop(0))
+            self._send()
         for submission in list(self._submitted):
-            end, remote = submission.job.end(), submission.remote
-            if end is None:
-                continue
-            self._submitted.remove(submission)
-            if remote.has_told(stopping=self._stopping):
-                self._over.append(remote.task)
-            else:
-                self._keep_logs = True
-                self._lost.append(remote.lose(*end, gone=not self.here))
+            end = submission.job.end()
+            if end is not None:
+                self._take(submission, *end)
         over, self._over = self._over, []
         return [*over, *take_settled(self._lost)]
 
@@ -189,48 +192,74 @@ class SubmititLauncher:
             with contextlib.suppress(OSError):  # it is not empty
                 self._folder.parent.rmdir()
 
-    def _send(self, task: JobTask) -> None:
-        used = {submission.slot for submission in self._submitted}
-        slot = next(number for number in range(self.slots + 1) if number not in used)
+    def _send(self) -> None:
+        """Submit the first jobs that wait as a group, without those that slurm has already."""
+        group = self._waiting[: self.jobs_per_task]
         try:
-            left = self._left_in_queue(task)
-            remote = RemoteJob(task, adopted=left is not None)
-            job = left or self._started(self._placed(task, slot=slot))
+            self._adopt()
+            group = self._waiting[: self.jobs_per_task]
+            if group:
+                self._submit(group)
         except Exception as error:  # of submitit, slurm or a disk: the sweep goes on
             system = "submitit" if self.here else "slurm"
-            settle(task, kind="killed", message=f"{system} did not take it: {last_line(str(error))}")
-            self._over.append(task)
-            return
-        self._submitted.append(_Submission(remote=remote, job=job, slot=slot))
+            for task in group:
+                settle(task, kind="killed", message=f"{system} did not take it: {last_line(str(error))}")
+            self._over += group
+        self._waiting = self._waiting[len(group) :]
 
-    def _started(self, task: JobTask) -> LocalJob | QueuedJob:
+    def _submit(self, group: Sequence[JobTask]) -> None:
         import submitit
 
         logging.getLogger("submitit").setLevel(logging.CRITICAL)  # it has a handler for the terminal
-        folder, cluster = self._submitit_folder(task), "local" if self.here else "slurm"
+        folder, cluster = self._submitit_folder(group[0]), "local" if self.here else "slurm"
         restarts = {f"{cluster}_max_num_timeout": self.max_num_timeout}
         executor = submitit.AutoExecutor(folder, cluster=cluster, **restarts)
-        executor.update_parameters(name=_name(task), **self.parameters)
+        executor.update_parameters(name=_name(group), **self.parameters(len(group)))
         this = psutil.Process()
         submitter = (this.pid, this.create_time()) if self.here else None
+        used = {submission.slot for submission in self._submitted}
+        slot = next(number for number in range(len(used) + 1) if number not in used)
+        remotes = [RemoteJob(self._placed(task, slot=slot)) for task in group]
         # A terminal's Ctrl-C is for the sweep, which asks its jobs.
         with _outside_of_a_job(), blocked(signal.SIGINT):
-            job = executor.submit(SubmititJob(task, submitter=submitter, stop=folder / STOP_FILE))
-        if self.here:
-            return LocalJob(job, folder=folder)
-        return QueuedJob(job.job_id, folder=folder, queue=self._queue)
+            job = executor.submit(SubmititJob(remotes, submitter=submitter, stop=folder / STOP_FILE))
+        queued = None if self.here else QueuedJob(job.job_id, folder=folder, queue=self._queue)
+        self._submitted.append(_Submission(job=queued or LocalJob(job, folder=folder), remotes=remotes, slot=slot))
 
-    def _left_in_queue(self, task: JobTask) -> QueuedJob | None:
-        """The job that an earlier start has left with slurm, according to slurm: a folder may come from a stranger."""
+    def _adopt(self) -> None:
+        """Find the jobs that an earlier start has left with slurm, according to slurm: folders may be a stranger's."""
         if self.here:
-            return None
+            return
         if self._left is None:
-            self._left = numbers_by_name()
-        number = self._left.pop(_name(task), None)
-        if number is None:
-            return None
-        folders = (Path(task.folder).parent / FOLDER).glob(f"*/{number}_submitted.pkl")
-        return QueuedJob(number, folder=next((path.parent for path in folders), None), queue=self._queue)
+            self._left = _by_hash(jobs_by_name())
+        for task in list(self._waiting):
+            number, state = self._left.pop(_hash(task), ("", ""))
+            ended = RunDirectory(Path(task.folder)).state in {"finished", "failed"}
+            if not number or (ended and state != "PENDING"):  # others of its group still run
+                continue
+            self._waiting.remove(task)
+            remote = RemoteJob(task, adopted=True)
+            known = next((there for there in self._submitted if there.job.number == number), None)
+            if known is not None:
+                known.remotes.append(remote)
+                continue
+            folders = (Path(task.folder).parent / FOLDER).glob(f"*/{number}_submitted.pkl")
+            folder = next((path.parent for path in folders), None)
+            job = QueuedJob(number, folder=folder, queue=self._queue)
+            self._submitted.append(_Submission(job=job, remotes=[remote]))
+
+    def _take(self, submission: _Submission, kind: ErrorKind, message: str) -> None:
+        """Take the jobs of a group that has ended."""
+        self._submitted.remove(submission)
+        if self._left:
+            number = submission.job.number
+            self._left = {hashed: left for hashed, left in self._left.items() if left[0] != number}
+        for remote in submission.remotes:
+            if remote.has_told(stopping=self._stopping):
+                self._over.append(remote.task)
+            else:
+                self._keep_logs = True
+                self._lost.append(remote.lose(kind, message, gone=not self.here))
 
     def _placed(self, task: JobTask, *, slot: int) -> JobTask:
         if not self.gpus:
@@ -266,9 +295,21 @@ def _outside_of_a_job() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _name(task: JobTask) -> str:
-    readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", Path(task.folder).name)[:NAME_LENGTH]
-    return f"{readable}.{hashlib.sha256(task.folder.encode()).hexdigest()[:12]}"
+def _name(group: Sequence[JobTask]) -> str:
+    """Of a slurm job. The first part is for people, the hashes are for the next start of the sweep."""
+    readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", Path(group[0].folder).name)[:NAME_LENGTH]
+    more = f"_and_{len(group) - 1}_more" if len(group) > 1 else ""
+    return ".".join([readable + more, *map(_hash, group)])
+
+
+def _hash(task: JobTask) -> str:
+    return hashlib.sha256(task.folder.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def _by_hash(jobs: Mapping[str, T]) -> dict[str, T]:
+    """The slurm jobs with these names, by each hash in the name."""
+    ends = ((re.search(rf"(\.[0-9a-f]{{{HASH_LENGTH}}})+$", name), job) for name, job in jobs.items())
+    return {hashed: job for end, job in ends if end is not None for hashed in end[0].split(".")[1:]}
 
 
 _KINDS: dict[str, ErrorKind] = {"OUT_OF_MEMORY": "out_of_memory", "TIMEOUT": "timed_out", "DEADLINE": "timed_out"}
