@@ -27,7 +27,8 @@ class Launcher(Protocol):
 
     def states(self) -> Mapping[str, str]:
         """What became of the submitted jobs that have not ended, by their folders: `STARTED`, or in a few words why a
-        job has not started. Jobs that have not been handed over are missing."""
+        job has not started. Jobs that have not been handed over are missing.
+        """
 
     def ended(self) -> list[JobTask]:
         """The jobs that have ended since the last call; it does not wait."""
