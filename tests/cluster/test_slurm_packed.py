@@ -37,7 +37,7 @@ def test_a_group_is_saved_continued_and_found_again(
         endless(sweep / "runs", noise=noise(seconds=0.1)),
         task(sweep / "waits"),
     ]
-    first = launcher("slurm", **PAIRS)
+    first = launcher("slurm", sweep=sweep, **PAIRS)
     for job in tasks:
         first.submit(job)
     wait_until(lambda: first.ended() == [] and training(sweep / "fails") and training(sweep / "runs"))
@@ -57,7 +57,7 @@ def test_a_group_is_saved_continued_and_found_again(
     assert RunDirectory(sweep / "fails").status() == failed
     assert not (sweep / ".replaced").exists()
 
-    second = launcher("slurm", **PAIRS)
+    second = launcher("slurm", sweep=sweep, **PAIRS)
     for job in (runs, waits):
         second.submit(job)
     assert second.ended() == []

@@ -24,6 +24,7 @@ from tests.sweeps.tasks import (
     ends,
     launcher,
     outcome,
+    pretend_gpus,
     run_all,
     task,
     training,
@@ -87,7 +88,7 @@ def test_a_job_goes_on_after_a_preemption_and_after_its_process_is_killed(tmp_pa
 
 
 def test_jobs_of_a_group_get_gpus_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    pretend_gpus(monkeypatch, "4,7")
     pairs = launcher("slurm", **HERE, gpus_per_node=2, jobs_per_task=2)
     check_that_each_job_has_a_gpu(pairs, tmp_path, threads=1)
 
@@ -125,7 +126,7 @@ def test_the_handler_of_a_signal_waits_for_nothing(tmp_path: Path, monkeypatch: 
 
 
 def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    pretend_gpus(monkeypatch, "4")
     monkeypatch.setenv("PATH", "/nonexistent")
     for changes, message in (
         ({"cluster": "slurm"}, r"hydra\.launcher\.cluster=slurm: this machine has no slurm"),

@@ -149,6 +149,12 @@ class RemoteJob:
         self._run = RunDirectory(Path(task.folder))
         self._before = {} if adopted else self._run.status()
         """Its status when it was handed over; an adopted job may have written its last one since."""
+        self._begun = False
+
+    def has_begun(self) -> bool:
+        """Whether its process has written into its folder since it was handed over."""
+        self._begun = self._begun or self._run.status() != self._before
+        return self._begun
 
     def has_told(self, *, stopping: bool) -> bool:
         """Whether its folder says how it ended; when the sweep is stopping, it need not have begun or finished."""
