@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
@@ -26,6 +27,7 @@ from tests.sweeps.tasks import (
     ends,
     launcher,
     outcome,
+    pretend_gpus,
     run_all,
     task,
     training,
@@ -44,7 +46,7 @@ def _a_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     with pytest.MonkeyPatch.context() as patch:
         install(tmp_path_factory.mktemp("plugin")).use(patch)
         patch.setattr("autoenc.sweeps.launchers.ray_connection.cores_here", lambda: 2)
-        patch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+        pretend_gpus(patch, "4,7")
         before = _environment()
         handler = signal.getsignal(signal.SIGTERM)
         made = launcher("ray")
@@ -137,7 +139,7 @@ def test_jobs_end_with_the_process_that_began_them(faulty: object, tmp_path: Pat
 
 @pytest.mark.parametrize(("key", "value"), [("num_cpus", 5000), ("num_gpus", 0.5)])
 def test_a_job_that_fits_no_machine_is_refused(key: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr("autoenc.sweeps.launchers.ray.RayConnection", None)  # it need not be started to know
     with pytest.raises(
         ConfigError, match=rf"^hydra\.launcher\.{key}={value}: no machine of the Ray cluster has so many"
