@@ -93,8 +93,13 @@ def test_jobs_of_a_group_get_gpus_in_turn(tmp_path: Path, monkeypatch: pytest.Mo
     check_that_each_job_has_a_gpu(pairs, tmp_path, threads=1)
 
 
-def test_the_handler_of_a_signal_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("too_often", [False, True])
+def test_the_handler_of_a_signal_waits_for_nothing(
+    too_often: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It would wait forever for a lock that the interrupted code holds."""
+    from submitit.core.utils import UncompletedJobError
+
     events = []
 
     class Watching:
@@ -111,6 +116,8 @@ def test_the_handler_of_a_signal_waits_for_nothing(tmp_path: Path, monkeypatch: 
 
     def requeue(number: int, frame: object) -> None:  # as submitit does
         events.append("requeue" if job.checkpoint() is not None else "not requeued")
+        if too_often:
+            raise UncompletedJobError("Job not requeued because: timed-out too many times.")
 
     monkeypatch.setattr(supervision, "Supervisor", Watching)
     job = SubmititJob([RemoteJob(task(tmp_path / "a"))], submitter=None, stop=tmp_path / "stop")
@@ -123,6 +130,7 @@ def test_the_handler_of_a_signal_waits_for_nothing(tmp_path: Path, monkeypatch: 
         for number in numbers:
             signal.signal(number, before[number])
     assert events == ["start", "wait", "stop", "waited", "requeue"]
+    assert outcome(tmp_path / "a") == ("timed_out" if too_often else "None")
 
 
 def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
