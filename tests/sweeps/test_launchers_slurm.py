@@ -138,7 +138,7 @@ def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch)
         ({**HERE, "gpus_per_node": 2}, r"hydra\.launcher\.gpus_per_node=2: this machine has 1"),
         (
             {**HERE, "timeout_min": 1},
-            r"hydra\.launcher\.timeout_min=1: slurm warns a job 90 seconds before; at least 2",
+            r"hydra\.launcher\.timeout_min=1: at least 2, because jobs save 90 seconds before",
         ),
         ({**HERE, "partition": "a100"}, r"hydra\.launcher\.partition=a100: it needs slurm"),
     ):

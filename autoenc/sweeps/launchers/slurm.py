@@ -70,7 +70,8 @@ class Slurm(Choice):
         """
         imported("submitit", extra="slurm", key="hydra.launcher")
         if self.timeout_min * 60 <= WARNING_SECONDS:
-            problem = f"slurm warns a job {WARNING_SECONDS} seconds before; at least {WARNING_SECONDS // 60 + 1}"
+            least = WARNING_SECONDS // 60 + 1
+            problem = f"at least {least}, because jobs save {WARNING_SECONDS} seconds before their time limit"
             raise ConfigError("hydra.launcher.timeout_min", problem, value=self.timeout_min)
         for name in {"job-name", "job_name"} & self.additional_parameters.keys():
             problem = "the sweep names its slurm jobs, to find them again; comment= is free for you"
