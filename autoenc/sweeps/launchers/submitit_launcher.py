@@ -235,8 +235,9 @@ class SubmititLauncher:
         if self.here:
             for submission in self._submitted:
                 submission.job.kill()
-        with contextlib.suppress(SlurmError):  # the next start removes them
-            self._remove_submitit_folders()
+        if self._queue.silence is None:  # else the next start removes them
+            with contextlib.suppress(SlurmError):
+                self._remove_submitit_folders()
 
     def _leave_with_slurm(self) -> None:
         """Slurm cannot be asked to end jobs: wait only for those that run and see the stop file."""
@@ -250,7 +251,7 @@ class SubmititLauncher:
                 left.append(submission.job.number)
         if left:
             log.warning(
-                "Slurm does not answer (%s). These slurm jobs stay in its queue: to cancel them, run: scancel %s",
+                "Slurm does not answer (%s), so these jobs stay in its queue. To cancel them later: scancel %s",
                 self._queue.silence,
                 " ".join(left),
             )
