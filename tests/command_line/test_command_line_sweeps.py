@@ -287,6 +287,60 @@ def test_a_launcher_or_a_search_that_is_refused_leaves_no_folder(
     assert not Path("outputs").exists()
 
 
+@pytest.mark.parametrize(
+    ("launcher", "refusal"),
+    [
+        ("basic", "device=cuda: torch finds no CUDA device"),
+        ("joblib", "device=cuda: torch finds no CUDA device"),
+        ("slurm hydra.launcher.cluster=local", "device=cuda: torch finds no CUDA device"),
+        ("slurm hydra.launcher.cluster=local hydra.launcher.gpus_per_node=1", "hydra.launcher.gpus_per_node=1: this"),
+        ("slurm hydra.launcher.partition=gpu hydra.launcher.gpus_per_node=1", None),
+        ("ray", "device=cuda: torch finds no CUDA device"),
+        ("ray hydra.launcher.num_gpus=1", "hydra.launcher.num_gpus=1.0: no machine"),
+        ("ray hydra.launcher.num_gpus=1 hydra.launcher.address=auto", None),
+    ],
+)
+def test_only_jobs_of_this_machine_are_checked_against_its_gpus(
+    launcher: str,
+    refusal: str | None,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("submitit")
+    pytest.importorskip("ray")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # does not make one
+    monkeypatch.setattr("shutil.which", lambda name, **_: f"/usr/bin/{name}")  # this machine may have no slurm
+    command = [text for text in QUICK if text != "device=cpu"]
+    command += ["seed=0,1", "device=cuda", *f"hydra/launcher={launcher}".split(), "--cfg", "job"]
+    assert main([*command, "data_dir=/nonexistent"]) == (0 if refusal is None else 2)
+    said = capsys.readouterr()
+    if refusal is None:
+        assert said.out.startswith("# 2 jobs in outputs/sweeps/s: 2 new.")
+    else:
+        assert said.err.startswith(f"error: {refusal}")
+        assert said.err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_jobs", "most"), [("null", 2), ("4", 4)])
+def test_a_search_waits_for_results_unless_the_number_of_jobs_is_set(
+    n_jobs: str, most: int, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    monkeypatch.setattr("autoenc.sweeps.launchers.local.cores_here", lambda: 4)
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler.n_startup_trials=1"]
+    joblib = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}"]
+    assert main([*QUICK, *search, *joblib, "optimizer.learning_rate=tag(log, interval(1e-3, 1e-1))"]) == 0
+    out = capsys.readouterr().out
+    assert ("At most 2 trials run at a time" in out) is (n_jobs == "null")
+    events = re.findall(r": (started|finished)$", out, re.MULTILINE)
+    assert events.count("started") == events.count("finished") == 4
+    running = [events[: n + 1].count("started") - events[: n + 1].count("finished") for n in range(len(events))]
+    assert max(running) == most
+
+
 SEARCH = (*QUICK, "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2")
 
 
