@@ -129,7 +129,7 @@ def _announce(plan: SweepPlan, *, code: str) -> None:
 def _begin(plan: SweepPlan, *, code: str, view: SweepDisplay) -> SweepDriver:
     """Start the launcher and write the sweep's files. The launcher comes first: if it fails, no file is left."""
     with contextlib.ExitStack() as undone:
-        launcher = plan.launcher.build()
+        launcher = plan.launcher.build(plan.folder.path)
         undone.callback(launcher.close)
         source = plan.source(slots=launcher.slots)
         plan.folder.add(plan.jobs, code=code)

@@ -74,11 +74,11 @@ class SweepDriver:
             if interruption.requested and not told:
                 told = True
                 self.launcher.stop()
-                self.view.stopping()
+                self.view.stopping([job for _, job in self._elsewhere])
             self._take_ended()
             if not told:
                 self._fill_slots(interruption)
-            self.view.look()
+            self.view.look(self.launcher.states)
             if not self._running and (told or not (self._elsewhere or self._duplicates)):
                 return
             self.launcher.wait(POLL_SECONDS)
@@ -111,7 +111,6 @@ class SweepDriver:
             task = replace(job.task, replaces=action == "again")
             self._running[task.folder] = (proposal, job)
             self.launcher.submit(task)
-            self.view.began(job)
 
     def _take_ended(self) -> None:
         for task in self.launcher.ended():

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.real_slurm import MISSING, Slurm
+from tests.sweeps.conftest import faulty
+
+__all__ = ["faulty", "slurm"]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -110,10 +111,12 @@ def ends(launcher: Launcher, *, count: int = 1) -> list[str]:
     return sorted(ended)
 
 
-def launcher(name: str, **changes: object) -> Launcher:
-    """A launcher with the settings of its YAML, except for the changes."""
+def launcher(name: str, *, sweep: Path | None = None, **changes: object) -> Launcher:
+    """A launcher with the settings of its YAML, except for the changes; `sweep` is the folder of its sweep."""
     given = yaml.safe_load((REPOSITORY / "conf" / "hydra" / "launcher" / f"{name}.yaml").read_text())
-    return LAUNCHERS.parse({**given, **changes}).build()
+    settings = LAUNCHERS.parse({**given, **changes})
+    settings.check()
+    return settings.build(sweep or Path(tempfile.mkdtemp()))
 
 
 def check_that_each_job_ends_in_its_own_way(

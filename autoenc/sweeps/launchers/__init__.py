@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from autoenc.registry import Registry
@@ -22,6 +24,11 @@ class Launcher(Protocol):
 
     def submit(self, task: JobTask) -> None:
         """Start a job, or queue it."""
+
+    def states(self) -> Mapping[str, str]:
+        """What became of the submitted jobs that have not ended, by their folders: `STARTED`, or in a few words why a
+        job has not started. Jobs that have not been handed over are missing.
+        """
 
     def ended(self) -> list[JobTask]:
         """The jobs that have ended since the last call; it does not wait."""
@@ -53,8 +60,8 @@ class LauncherSettings(Protocol):
     def warm_up(self) -> None:
         """Begin what takes seconds and needs no job, while the jobs are checked. It ends with this process."""
 
-    def build(self) -> Launcher:
-        """Build the launcher. Raises ConfigError if a package or a resource is missing."""
+    def build(self, folder: Path) -> Launcher:
+        """Build the launcher of the sweep in this folder. Raises ConfigError if a package or a resource is missing."""
 
 
 LAUNCHERS: Registry[LauncherSettings] = Registry(

@@ -6,12 +6,13 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from autoenc.registry import Choice
 from autoenc.settings import PositiveInt
 from autoenc.sweeps.attempt import Attempt, wait_for_end, warm_up
-from autoenc.sweeps.plan import JobTask
+from autoenc.sweeps.plan import STARTED, JobTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Basic(Choice):
         """Start the process that jobs are forked from."""
         warm_up()
 
-    def build(self) -> LocalLauncher:
+    def build(self, folder: Path) -> LocalLauncher:  # noqa: ARG002
         """Build a launcher with one slot."""
         return LocalLauncher(slots=1, threads=None, gpus=[])
 
@@ -49,7 +50,7 @@ class Joblib(Choice):
         """Start the process that jobs are forked from."""
         warm_up()
 
-    def build(self) -> LocalLauncher:
+    def build(self, folder: Path) -> LocalLauncher:  # noqa: ARG002
         """Build a launcher with `n_jobs` slots."""
         gpus = gpus_here()
         slots = self.n_jobs or len(gpus) or cores_here()
@@ -72,11 +73,14 @@ class LocalLauncher:
         """Start a job in a free slot, which decides on its GPU."""
         slot = next(number for number in range(self.slots) if number not in self._running)
         environment = {**os.environ, **task.environment}  # the parent of the jobs may have an older one
-        if self._gpus and not _chooses_a_gpu(task):
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
-        attempt = Attempt(replace(task, threads=self._threads, environment=environment))
+        task = replace(task, threads=self._threads, environment=environment)
+        attempt = Attempt(with_one_gpu(task, self._gpus, number=slot))
         attempt.start()
         self._running[slot] = attempt
+
+    def states(self) -> dict[str, str]:
+        """See `Launcher`."""
+        return {attempt.task.folder: STARTED for attempt in self._running.values()}
 
     def ended(self) -> list[JobTask]:
         """See `Launcher`."""
@@ -96,10 +100,12 @@ class LocalLauncher:
         """See `Launcher`."""
 
 
-def _chooses_a_gpu(task: JobTask) -> bool:
-    """Whether its config has the index of a GPU, so that it needs to see all of them."""
+def with_one_gpu(task: JobTask, gpus: Sequence[str], *, number: int) -> JobTask:
+    """The job with one of several GPUs, in turn; with all of them if its config has the index of one."""
     device = task.config.get("device")
-    return isinstance(device, Mapping) and bool(device.get("index"))
+    if not gpus or (isinstance(device, Mapping) and device.get("index")):
+        return task
+    return replace(task, environment={**task.environment, "CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]})
 
 
 def cores_here() -> int:

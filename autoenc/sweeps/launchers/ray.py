@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from autoenc.extras import imported
@@ -18,7 +19,7 @@ from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
 from autoenc.sweeps.launchers.ray_connection import RayConnection
 from autoenc.sweeps.launchers.supervision import POLL_SECONDS, RemoteJob, Supervisor, take_settled
-from autoenc.sweeps.plan import JobTask
+from autoenc.sweeps.plan import STARTED, JobTask
 
 CANCEL_SECONDS = 0.5
 """Between two requests to end at once."""
@@ -55,7 +56,7 @@ class Ray(Choice):
     def warm_up(self) -> None:
         """Do nothing: Ray starts when the jobs are known to be possible."""
 
-    def build(self) -> RayLauncher:
+    def build(self, folder: Path) -> RayLauncher:  # noqa: ARG002
         """Connect to Ray.
 
         Raises:
@@ -111,6 +112,10 @@ class RayLauncher:
             self._lost.append(job.lose("killed", f"Ray did not take it: {_first_sentence(error)}", gone=True))
         else:
             self._running[reference] = job
+
+    def states(self) -> dict[str, str]:
+        """See `Launcher`."""
+        return {job.task.folder: STARTED if job.has_begun() else "queued" for job in self._running.values()}
 
     def ended(self) -> list[JobTask]:
         """See `Launcher`."""
