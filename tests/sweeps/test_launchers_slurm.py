@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import psutil
 import pytest
@@ -93,13 +95,18 @@ def test_jobs_of_a_group_get_gpus_in_turn(tmp_path: Path, monkeypatch: pytest.Mo
     check_that_each_job_has_a_gpu(pairs, tmp_path, threads=1)
 
 
-@pytest.mark.parametrize("too_often", [False, True])
+@pytest.mark.parametrize("expected", ["None", "timed_out", "killed"])
 def test_the_handler_of_a_signal_waits_for_nothing(
-    too_often: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would wait forever for a lock that the interrupted code holds."""
     from submitit.core.utils import UncompletedJobError
 
+    refusals = {
+        "timed_out": UncompletedJobError("timed-out too many times"),
+        "killed": CalledProcessError(1, "scontrol"),
+    }
+    refusal = refusals.get(expected)
     events = []
 
     class Watching:
@@ -116,8 +123,8 @@ def test_the_handler_of_a_signal_waits_for_nothing(
 
     def requeue(number: int, frame: object) -> None:  # as submitit does
         events.append("requeue" if job.checkpoint() is not None else "not requeued")
-        if too_often:
-            raise UncompletedJobError("Job not requeued because: timed-out too many times.")
+        if refusal is not None:
+            raise refusal
 
     monkeypatch.setattr(supervision, "Supervisor", Watching)
     job = SubmititJob([RemoteJob(task(tmp_path / "a"))], submitter=None, stop=tmp_path / "stop")
@@ -125,12 +132,13 @@ def test_the_handler_of_a_signal_waits_for_nothing(
     before = {number: signal.getsignal(number) for number in numbers}
     try:
         signal.signal(signal.SIGUSR2, requeue)
-        job()
+        with pytest.raises(SystemExit) if refusal is None else contextlib.nullcontext():
+            job()
     finally:
         for number in numbers:
             signal.signal(number, before[number])
     assert events == ["start", "wait", "stop", "waited", "requeue"]
-    assert outcome(tmp_path / "a") == ("timed_out" if too_often else "None")
+    assert outcome(tmp_path / "a") == expected
 
 
 def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
