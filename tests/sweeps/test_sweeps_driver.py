@@ -152,7 +152,7 @@ def test_the_sweep_waits_for_a_job_of_another_process(tmp_path: Path) -> None:
     looks = 0
 
     class Looking(Silent):
-        def look(self, states: Callable[[], Mapping[str, str]]) -> None:  # noqa: ARG002
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             nonlocal looks
             looks += 1
             if looks == 3:
@@ -166,13 +166,30 @@ def test_the_sweep_waits_for_a_job_of_another_process(tmp_path: Path) -> None:
     assert told(one) == [(0, "a")]
 
 
+def test_a_stopped_sweep_says_which_jobs_continue(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    RunDirectory.begin(tmp_path / "a", config=values())  # by this very process, and not by the launcher
+
+    class Signalled(Silent):
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def stopping(self, elsewhere: Sequence[Job]) -> None:
+            SweepDisplay.stopping(self, elsewhere)
+
+    one = driver(tmp_path, "ab")
+    one.view = Signalled()
+    with pytest.raises(SystemExit):
+        one.run()
+    assert caplog.records[-1].message == "An earlier start of the sweep runs these jobs, so they continue: a"
+
+
 @pytest.mark.parametrize("host", ["elsewhere", socket.gethostname()])
 def test_only_an_adopting_launcher_gets_a_job_of_another_machine(tmp_path: Path, host: str) -> None:
     run = RunDirectory.begin(tmp_path / "a", config=values())
     run._write_json("status.json", {**run.status(), "host": host})
 
     class Ending(Silent):
-        def look(self, states: Callable[[], Mapping[str, str]]) -> None:  # noqa: ARG002
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             run.set_state("finished")
 
     one = driver(tmp_path, "a", launcher=Pretended(adopts=True))
@@ -185,7 +202,7 @@ def test_jobs_save_when_the_sweep_itself_fails(tmp_path: Path) -> None:
     launcher = Pretended()
 
     class Faulty(Silent):
-        def look(self, states: Callable[[], Mapping[str, str]]) -> None:  # noqa: ARG002
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             raise OSError(28, "No space left on device")
 
     one = driver(tmp_path, "abc", launcher=launcher)
@@ -201,7 +218,7 @@ def test_a_signal_ends_the_sweep_when_its_jobs_have_saved(tmp_path: Path) -> Non
     launcher = Pretended()
 
     class Signalled(Silent):
-        def look(self, states: Callable[[], Mapping[str, str]]) -> None:  # noqa: ARG002
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             if not launcher.calls:
                 os.kill(os.getpid(), signal.SIGINT)
 
