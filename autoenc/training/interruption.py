@@ -13,8 +13,8 @@ from typing import NoReturn
 class Interruption:
     """A request to stop.
 
-    Inside `deferred()` a signal only sets `requested`, which the training loop checks between two steps. A second Ctrl-C
-    (SIGINT), and any signal outside, raises `SystemExit` at once. The exit code is 128 plus the signal's number.
+    Inside `deferred()` a signal only sets `requested`, which the training loop checks between two steps. A second
+    Ctrl-C, and any signal outside, raises `SystemExit` at once. The exit code is 128 plus the signal's number.
     """
 
     def __init__(self) -> None:

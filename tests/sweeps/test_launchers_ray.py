@@ -64,7 +64,7 @@ def ray(_a_ray: Launcher) -> Launcher:
 
 
 def _environment() -> dict[str, str]:
-    others = ("PYTEST_", "RAY_CLIENT_MODE", "KMP_INIT_AT_FORK")  # set as Ray and scikit-learn are imported
+    others = ("PYTEST_", "RAY_CLIENT_MODE", "KMP_")  # set as Ray, threadpoolctl and scikit-learn are imported
     return {name: value for name, value in os.environ.items() if not name.startswith(others)}
 
 

@@ -13,8 +13,12 @@ import pytest
 
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
+from autoenc.sweeps.launchers import supervision
+from autoenc.sweeps.launchers.supervision import RemoteJob, SubmititJob
+from autoenc.sweeps.plan import JobTask
 from tests.sweeps.tasks import (
     check_that_each_job_ends_in_its_own_way,
+    check_that_each_job_has_a_gpu,
     check_that_nothing_outlives,
     check_that_stopped_jobs_are_saved,
     ends,
@@ -84,12 +88,67 @@ def test_a_job_goes_on_after_a_preemption_and_after_its_process_is_killed(tmp_pa
     assert outcome(tmp_path / "a") == "finished"
 
 
-def test_missing_resources_are_reported_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_of_a_group_get_gpus_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpus(monkeypatch, "4,7")
+    pairs = launcher("slurm", **HERE, gpus_per_node=2, jobs_per_task=2)
+    check_that_each_job_has_a_gpu(pairs, tmp_path, threads=1)
+
+
+@pytest.mark.parametrize("too_often", [False, True])
+def test_the_handler_of_a_signal_waits_for_nothing(
+    too_often: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait forever for a lock that the interrupted code holds."""
+    from submitit.core.utils import UncompletedJobError
+
+    events = []
+
+    class Watching:
+        def __init__(self, *tasks: JobTask) -> None:
+            self.stop = lambda: events.append("stop")
+            self.start = lambda: events.append("start")
+
+        def wait(self, seconds: float | None = None) -> bool:
+            assert "wait" not in events, events
+            events.append("wait")
+            signal.raise_signal(signal.SIGUSR2)
+            events.append("waited")
+            return True
+
+    def requeue(number: int, frame: object) -> None:  # as submitit does
+        events.append("requeue" if job.checkpoint() is not None else "not requeued")
+        if too_often:
+            raise UncompletedJobError("Job not requeued because: timed-out too many times.")
+
+    monkeypatch.setattr(supervision, "Supervisor", Watching)
+    job = SubmititJob([RemoteJob(task(tmp_path / "a"))], submitter=None, stop=tmp_path / "stop")
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        signal.signal(signal.SIGUSR2, requeue)
+        job()
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
+    assert events == ["start", "wait", "stop", "waited", "requeue"]
+    assert outcome(tmp_path / "a") == ("timed_out" if too_often else "None")
+
+
+def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gpus(monkeypatch, "4")
     monkeypatch.setenv("PATH", "/nonexistent")
     for changes, message in (
         ({"cluster": "slurm"}, r"hydra\.launcher\.cluster=slurm: this machine has no slurm"),
+        (
+            {"additional_parameters": {"job-name": "x"}},
+            r"hydra\.launcher\.additional_parameters\.job-name=x: the sweep",
+        ),
+        ({**HERE, "jobs_per_task": 65}, r"hydra\.launcher\.jobs_per_task=65: it must be a whole number from 1 to 64"),
         ({**HERE, "gpus_per_node": 2}, r"hydra\.launcher\.gpus_per_node=2: this machine has 1"),
+        (
+            {**HERE, "timeout_min": 1},
+            r"hydra\.launcher\.timeout_min=1: at least 2, because jobs save 90 seconds before",
+        ),
         ({**HERE, "partition": "a100"}, r"hydra\.launcher\.partition=a100: it needs slurm"),
     ):
         with pytest.raises(ConfigError, match=rf"^{message}"):

@@ -16,7 +16,7 @@ from autoenc.settings import ConfigError, NonNegativeInt, PositiveFloat, Positiv
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
 from autoenc.sweeps.launchers.slurm_queue import SlurmError, check_submission
-from autoenc.sweeps.launchers.submitit_launcher import LARGEST_GROUP, SubmititLauncher, outside_of_a_job
+from autoenc.sweeps.launchers.submitit_launcher import LARGEST_GROUP, SubmititLauncher, environment_of_sbatch
 
 GroupSize = Annotated[int, Ge(1), Le(LARGEST_GROUP)]
 MOST_QUEUED = 10_000
@@ -66,9 +66,17 @@ class Slurm(Choice):
         """Refuse what this machine cannot do.
 
         Raises:
-            ConfigError: submitit, slurm or a resource is missing.
+            ConfigError: submitit, slurm or a resource is missing, or the time limit leaves no time to train.
         """
         imported("submitit", extra="slurm", key="hydra.launcher")
+        if self.timeout_min * 60 <= WARNING_SECONDS:
+            least = WARNING_SECONDS // 60 + 1
+            problem = f"at least {least}, because jobs save {WARNING_SECONDS} seconds before their time limit"
+            raise ConfigError("hydra.launcher.timeout_min", problem, value=self.timeout_min)
+        for name in {"job-name", "job_name"} & self.additional_parameters.keys():
+            problem = "the sweep names its slurm jobs, to find them again; comment= is free for you"
+            value = self.additional_parameters[name]
+            raise ConfigError(f"hydra.launcher.additional_parameters.{name}", problem, value=value)
         if not self.runs_here:
             if shutil.which("sbatch") is None or shutil.which("srun") is None:
                 problem = "this machine has no slurm; cluster=local runs the jobs here"
@@ -105,10 +113,11 @@ class Slurm(Choice):
         import submitit
 
         executor = submitit.AutoExecutor(".", cluster="slurm")
-        executor.update_parameters(**self._parameters(self.jobs_per_task))
+        parameters = self._parameters(self.jobs_per_task)
+        executor.update_parameters(**parameters)
         script = executor._executor._make_submission_file_text("true", "")  # type: ignore[attr-defined]
         try:
-            with outside_of_a_job():
+            with environment_of_sbatch(parameters):
                 check_submission(script)
         except SlurmError as error:
             raise ConfigError("hydra.launcher", f"slurm refuses its jobs: {error}", value=self.name) from None

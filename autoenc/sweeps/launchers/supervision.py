@@ -111,22 +111,32 @@ class SubmititJob:
         while not supervisor.wait(STOP_SECONDS if self._submitter is None else POLL_SECONDS):
             if self._shall_end() or (self._submitter is not None and os.getppid() != parent):
                 supervisor.stop()
-        if signal.SIGINT in received or self._shall_end() or not self._left_to_do():
-            return
-        with blocked(warning, signal.SIGTERM):  # slurm sends them to its own `scontrol` too
-            if warning in received and callable(requeue):
-                requeue(warning, None)  # submitit's: it counts the time limits, and exits
-            if signal.SIGTERM in received and self._submitter is None:
-                # Unless slurm has decided already that the job is cancelled or queued again.
-                command = ["scontrol", "requeue", "Incomplete", os.environ["SLURM_JOB_ID"]]
-                subprocess.run(command, check=False)  # noqa: S603 - our own arguments; its error is in submitit's log
-                sys.exit(128 + signal.SIGTERM)
+        if signal.SIGINT not in received and not self._shall_end() and self._left_to_do():
+            with blocked(warning, signal.SIGTERM):  # slurm sends them to its own `scontrol` too
+                if warning in received:
+                    self._queue_again(requeue, warning)
+                elif signal.SIGTERM in received and self._submitter is None:
+                    # Unless slurm has decided already that the job is cancelled or queued again.
+                    command = ["scontrol", "requeue", "Incomplete", os.environ["SLURM_JOB_ID"]]
+                    subprocess.run(command, check=False)  # noqa: S603 - our own arguments; errors go to submitit's log
+                    sys.exit(128 + signal.SIGTERM)
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit runs when the jobs are queued again."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+    def _queue_again(self, requeue: Any, warning: int) -> None:
+        """By submitit, which counts the time limits and exits."""
+        from submitit.core.utils import UncompletedJobError
+
+        try:
+            requeue(warning, None)
+        except UncompletedJobError:
+            message = "it reached its time limit more than hydra.launcher.max_num_timeout times; run again to continue"
+            for task in self._left_to_do():
+                settle(task, kind="timed_out", message=message)
 
     def _left_to_do(self) -> list[JobTask]:
         return [task for job in self._jobs if (task := job.left_to_do()) is not None]

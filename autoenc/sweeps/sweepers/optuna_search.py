@@ -141,9 +141,7 @@ class OptunaSearch(Choice):
         terms = Terms(self.metric, self._direction(), space.described(), _common_settings(values, space=space))
         study = open_study(folder, storage=self.storage, name=self.study_name, terms=terms, space=space.distributions)
         sampler = SAMPLERS.parse(self.sampler)
-        return Search(
-            settings=self, study=study, space=space, sampler=sampler, rerun=rerun, folder=folder, slots=slots
-        )
+        return Search(settings=self, study=study, space=space, sampler=sampler, rerun=rerun, folder=folder, slots=slots)
 
     def _direction(self) -> Direction:
         metric = find_metric(f"{SPLIT}.{self.metric}")

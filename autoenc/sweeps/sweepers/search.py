@@ -129,8 +129,9 @@ class Search:
         if self.slots is None or self.slots <= self._at_a_time or self._random == self.settings.n_trials:
             return []
         return [
-            f"At most {self._at_a_time} trials run at a time, so that each learns from the results before it; the first "
-            f"{self._random} are drawn at random and need not wait. hydra.launcher.n_jobs=NUMBER sets another limit."
+            f"At most {self._at_a_time} trials run at a time, so that each learns from the results before it; the "
+            f"first {self._random} are drawn at random and need not wait. hydra.launcher.n_jobs=NUMBER sets another "
+            "limit."
         ]
 
 
