@@ -25,6 +25,7 @@ from tests.sweeps.tasks import (
     check_that_stopped_jobs_are_saved,
     ends,
     launcher,
+    launcher_settings,
     outcome,
     pretend_gpus,
     run_all,
@@ -43,7 +44,7 @@ HERE = {"cluster": "local", "cpus_per_task": 1, "n_jobs": 2}
 
 
 def test_each_job_ends_in_its_own_way(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    slurm = launcher("slurm", **HERE)
+    slurm = launcher("slurm", sweep=tmp_path, **HERE)
     check_that_each_job_ends_in_its_own_way(slurm, tmp_path, faults=["none", "kill"])  # each imports torch for seconds
     slurm.close()
     assert not (tmp_path / ".submitit").exists()
@@ -159,7 +160,7 @@ def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch)
         ({**HERE, "partition": "a100"}, r"hydra\.launcher\.partition=a100: it needs slurm"),
     ):
         with pytest.raises(ConfigError, match=rf"^{message}"):
-            launcher("slurm", **changes)
+            launcher_settings("slurm", **changes).check()
 
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +168,7 @@ def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(sys.modules, package, None)
         message = rf"^hydra\.launcher={name}: it is not installed; pip install 'autoenc\[{name}\]'$"
         with pytest.raises(ConfigError, match=message):
-            launcher(name)
+            launcher_settings(name).check()
 
 
 def _is_training_again(folder: Path, *, before: psutil.Process) -> bool:
