@@ -179,6 +179,15 @@ def check_submission(script: str) -> None:
     _answer("sbatch", "--test-only", given=script)
 
 
+def requeue_unless_decided(number: str) -> None:
+    """Queue a job that runs again, unless slurm has decided already that it is cancelled or queued again.
+
+    Raises:
+        SlurmError: slurm refuses, or does not answer.
+    """
+    _answer("scontrol", "requeue", "Incomplete", number)
+
+
 def _cancel(numbers: Collection[str], *, at_once: bool) -> None:
     calls = [["--signal=KILL"], []] if at_once else [["--state=PENDING"], ["--signal=INT"]]
     for arguments in calls:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from autoenc.runs import ErrorKind, RunDirectory, is_there
 from autoenc.sweeps.attempt import Attempt, blocked, settle, wait_for_end
 from autoenc.sweeps.launchers.local import with_one_gpu
-from autoenc.sweeps.launchers.slurm_queue import ANSWER_SECONDS
+from autoenc.sweeps.launchers.slurm_queue import SlurmError, requeue_unless_decided
 from autoenc.sweeps.plan import JobTask
 from autoenc.sweeps.worker import ORPHAN_SECONDS
 
@@ -117,7 +117,7 @@ class SubmititJob:
                 if warning in received:
                     self._queue_again(lambda: requeue(warning, None))  # submitit's: it counts the time limits
                 elif signal.SIGTERM in received and self._submitter is None:
-                    self._queue_again(_requeue_unless_decided)
+                    self._queue_again(lambda: requeue_unless_decided(os.environ["SLURM_JOB_ID"]))
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit runs when the jobs are queued again."""
@@ -132,16 +132,16 @@ class SubmititJob:
         left = self._left_to_do()
         if not left:
             return
-        kind: ErrorKind
         try:
             requeue()
             sys.exit(128 + signal.SIGTERM)
         except UncompletedJobError:
-            kind, problem = "timed_out", "it reached its time limit more than hydra.launcher.max_num_timeout times"
-        except (OSError, subprocess.SubprocessError):  # submitit's log has the message
-            kind, problem = "killed", "slurm interrupted it, and did not queue it again"
+            kind: ErrorKind = "timed_out"
+            message = "it reached its time limit more than hydra.launcher.max_num_timeout times; run again to continue"
+        except (OSError, subprocess.SubprocessError, SlurmError) as error:
+            kind, message = "killed", f"slurm interrupted it and did not queue it again: {error}"
         for task in left:
-            settle(task, kind=kind, message=f"{problem}; run again to continue")
+            settle(task, kind=kind, message=message)
 
     def _left_to_do(self) -> list[JobTask]:
         return [task for job in self._jobs if (task := job.left_to_do()) is not None]
@@ -150,12 +150,6 @@ class SubmititJob:
         if self._stop.exists():
             return True
         return self._submitter is not None and is_there(self._submitter[0], began=self._submitter[1]) is not True
-
-
-def _requeue_unless_decided() -> None:
-    """Queue this slurm job again, unless slurm has decided already that it is cancelled or queued again."""
-    command = ["scontrol", "requeue", "Incomplete", os.environ["SLURM_JOB_ID"]]
-    subprocess.run(command, check=True, timeout=ANSWER_SECONDS)  # noqa: S603 - our own arguments
 
 
 class RemoteJob:
