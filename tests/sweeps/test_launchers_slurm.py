@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CalledProcessError
+from typing import Any
 
 import psutil
 import pytest
@@ -40,7 +41,7 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="submitit is not installed"),
 ]
 
-HERE = {"cluster": "local", "cpus_per_task": 1, "n_jobs": 2}
+HERE: dict[str, Any] = {"cluster": "local", "cpus_per_task": 1, "n_jobs": 2}
 
 
 def test_each_job_ends_in_its_own_way(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
