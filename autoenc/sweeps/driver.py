@@ -65,7 +65,7 @@ class SweepDriver:
             with interruption.deferred():
                 self._look_until_done(interruption)
         except SystemExit:
-            self.launcher.stop(at_once=True)  # a second signal: the user does not want to wait
+            self.launcher.stop(at_once=True)  # a second Ctrl-C: the user does not want to wait
             raise
 
     def _look_until_done(self, interruption: Interruption) -> None:
