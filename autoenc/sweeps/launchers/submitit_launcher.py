@@ -121,6 +121,7 @@ class SubmititLauncher:
     """Of this machine, which jobs get in turn."""
     gpus_each: int
     """How many GPUs a job gets."""
+    lost = None
 
     def __post_init__(self) -> None:
         self.adopts = not self.here

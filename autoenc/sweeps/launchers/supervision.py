@@ -136,6 +136,10 @@ class RemoteJob:
         self._before = {} if adopted else self._run.status()
         """Its status when it was handed over; an adopted job may have written its last one since."""
 
+    def has_begun(self) -> bool:
+        """Whether its process has written its status."""
+        return self._run.status() != self._before
+
     def has_told(self, *, stopping: bool) -> bool:
         """Whether its folder says how it ended; when the sweep is stopping, it need not have begun or finished."""
         status = self._run.status()
