@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import multiprocessing
 import os
 import secrets
@@ -86,7 +85,7 @@ class RayDriver:
             self.nodes = self._nodes(address)
             """The resources of each machine of the cluster."""
         except BaseException:
-            self.close(seconds=0.0)
+            self.close(seconds=CLOSE_SECONDS if address is None else 0.0)
             raise
 
     def submit(self, task: JobTask, *, num_cpus: float, num_gpus: float) -> None:
@@ -186,7 +185,9 @@ class _Tasks:
         self._watch = ray.remote(max_retries=0, max_calls=0, retry_exceptions=False)(watch)
         self._folders: dict[Any, str] = {}
         """By Ray's reference."""
-        self._cancel_again_at = math.inf
+        self._ending: list[Any] = []
+        """The tasks that are to end at once."""
+        self._cancel_again_at = 0.0
 
     def submit(self, task: JobTask, resources: Mapping[str, float]) -> None:
         self._folders[self._watch.options(**resources).remote(task)] = task.folder
@@ -194,19 +195,22 @@ class _Tasks:
     def stop(self, at_once: bool) -> None:
         """A task that is cancelled twice ends its job without saving."""
         if at_once:
-            self._cancel_again_at = time.monotonic()
-        for reference in self._folders:
-            with contextlib.suppress(Exception):  # a task or its machine is gone
-                self._ray.cancel(reference, force=False, recursive=False)
+            self._ending = list(self._folders)
+        self._cancel(list(self._folders))
 
     def ends(self) -> list[End]:
-        if time.monotonic() >= self._cancel_again_at:  # a process may miss one of several signals
-            self.stop(at_once=False)
+        if self._ending and time.monotonic() >= self._cancel_again_at:  # a process may miss one of several signals
             self._cancel_again_at = time.monotonic() + CANCEL_SECONDS
+            self._cancel([reference for reference in self._ending if reference in self._folders])
         if not self._folders:
             return []
         ready, _ = self._ray.wait(list(self._folders), num_returns=len(self._folders), timeout=0)
         return [End(self._folders.pop(reference), *self._cause(reference)) for reference in ready]
+
+    def _cancel(self, references: list[Any]) -> None:
+        for reference in references:
+            with contextlib.suppress(Exception):  # a task or its machine is gone
+                self._ray.cancel(reference, force=False, recursive=False)
 
     def _cause(self, reference: Any) -> tuple[ErrorKind, str]:
         exceptions = self._ray.exceptions
