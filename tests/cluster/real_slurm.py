@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -72,6 +73,12 @@ class Slurm:
         """The states of all jobs that slurm still knows, by their numbers."""
         lines = self.ask("squeue", "--states=all", "--noheader", "--format=%i %T").splitlines()
         return dict(line.split() for line in sorted(lines))
+
+    def restarts(self, number: str) -> int:
+        """How often a job was queued again."""
+        found = re.search(r"Restarts=(\d+)", self.ask("scontrol", "show", "job", number))
+        assert found is not None, number
+        return int(found[1])
 
     def start_controller(self) -> None:
         """Start `slurmctld`, for the first time or after `stop_controller`."""

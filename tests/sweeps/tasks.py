@@ -22,7 +22,7 @@ import torch
 import yaml
 
 from autoenc.runs import RunDirectory
-from autoenc.sweeps.launchers import LAUNCHERS, Launcher
+from autoenc.sweeps.launchers import LAUNCHERS, Launcher, LauncherSettings
 from autoenc.sweeps.plan import JobTask
 from tests.composed import composed_values
 from tests.conftest import REPOSITORY, TINY
@@ -113,10 +113,13 @@ def ends(launcher: Launcher, *, count: int = 1) -> list[str]:
 
 def launcher(name: str, *, sweep: Path | None = None, **changes: object) -> Launcher:
     """A launcher with the settings of its YAML, except for the changes; `sweep` is the folder of its sweep."""
+    return launcher_settings(name, **changes).build(sweep or Path(tempfile.mkdtemp()))
+
+
+def launcher_settings(name: str, **changes: object) -> LauncherSettings:
+    """The settings of its YAML, except for the changes."""
     given = yaml.safe_load((REPOSITORY / "conf" / "hydra" / "launcher" / f"{name}.yaml").read_text())
-    settings = LAUNCHERS.parse({**given, **changes})
-    settings.check()
-    return settings.build(sweep or Path(tempfile.mkdtemp()))
+    return LAUNCHERS.parse({**given, **changes})
 
 
 def check_that_each_job_ends_in_its_own_way(

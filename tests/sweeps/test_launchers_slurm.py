@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import psutil
 import pytest
@@ -23,6 +25,7 @@ from tests.sweeps.tasks import (
     check_that_stopped_jobs_are_saved,
     ends,
     launcher,
+    launcher_settings,
     outcome,
     pretend_gpus,
     run_all,
@@ -41,7 +44,7 @@ HERE = {"cluster": "local", "cpus_per_task": 1, "n_jobs": 2}
 
 
 def test_each_job_ends_in_its_own_way(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    slurm = launcher("slurm", **HERE)
+    slurm = launcher("slurm", sweep=tmp_path, **HERE)
     check_that_each_job_ends_in_its_own_way(slurm, tmp_path, faults=["none", "kill"])  # each imports torch for seconds
     slurm.close()
     assert not (tmp_path / ".submitit").exists()
@@ -93,8 +96,18 @@ def test_jobs_of_a_group_get_gpus_in_turn(tmp_path: Path, monkeypatch: pytest.Mo
     check_that_each_job_has_a_gpu(pairs, tmp_path, threads=1)
 
 
-def test_the_handler_of_a_signal_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("expected", ["None", "timed_out", "killed"])
+def test_the_handler_of_a_signal_waits_for_nothing(
+    expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It would wait forever for a lock that the interrupted code holds."""
+    from submitit.core.utils import UncompletedJobError
+
+    refusals = {
+        "timed_out": UncompletedJobError("timed-out too many times"),
+        "killed": CalledProcessError(1, "scontrol"),
+    }
+    refusal = refusals.get(expected)
     events = []
 
     class Watching:
@@ -111,6 +124,8 @@ def test_the_handler_of_a_signal_waits_for_nothing(tmp_path: Path, monkeypatch: 
 
     def requeue(number: int, frame: object) -> None:  # as submitit does
         events.append("requeue" if job.checkpoint() is not None else "not requeued")
+        if refusal is not None:
+            raise refusal
 
     monkeypatch.setattr(supervision, "Supervisor", Watching)
     job = SubmititJob([RemoteJob(task(tmp_path / "a"))], submitter=None, stop=tmp_path / "stop")
@@ -118,11 +133,13 @@ def test_the_handler_of_a_signal_waits_for_nothing(tmp_path: Path, monkeypatch: 
     before = {number: signal.getsignal(number) for number in numbers}
     try:
         signal.signal(signal.SIGUSR2, requeue)
-        job()
+        with pytest.raises(SystemExit) if refusal is None else contextlib.nullcontext():
+            job()
     finally:
         for number in numbers:
             signal.signal(number, before[number])
     assert events == ["start", "wait", "stop", "waited", "requeue"]
+    assert outcome(tmp_path / "a") == expected
 
 
 def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +160,7 @@ def test_what_cannot_work_is_refused_in_advance(monkeypatch: pytest.MonkeyPatch)
         ({**HERE, "partition": "a100"}, r"hydra\.launcher\.partition=a100: it needs slurm"),
     ):
         with pytest.raises(ConfigError, match=rf"^{message}"):
-            launcher("slurm", **changes)
+            launcher_settings("slurm", **changes).check()
 
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +168,7 @@ def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(sys.modules, package, None)
         message = rf"^hydra\.launcher={name}: it is not installed; pip install 'autoenc\[{name}\]'$"
         with pytest.raises(ConfigError, match=message):
-            launcher(name)
+            launcher_settings(name).check()
 
 
 def _is_training_again(folder: Path, *, before: psutil.Process) -> bool:

@@ -166,6 +166,23 @@ def test_the_sweep_waits_for_a_job_of_another_process(tmp_path: Path) -> None:
     assert told(one) == [(0, "a")]
 
 
+def test_a_stopped_sweep_says_which_jobs_continue(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    RunDirectory.begin(tmp_path / "a", config=values())  # by this very process, and not by the launcher
+
+    class Signalled(Silent):
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def stopping(self, elsewhere: Sequence[Job]) -> None:
+            SweepDisplay.stopping(self, elsewhere)
+
+    one = driver(tmp_path, "ab")
+    one.view = Signalled()
+    with pytest.raises(SystemExit):
+        one.run()
+    assert caplog.records[-1].message == "An earlier start of the sweep runs these jobs, so they continue: a"
+
+
 @pytest.mark.parametrize("host", ["elsewhere", socket.gethostname()])
 def test_only_an_adopting_launcher_gets_a_job_of_another_machine(tmp_path: Path, host: str) -> None:
     run = RunDirectory.begin(tmp_path / "a", config=values())

@@ -16,7 +16,7 @@ from autoenc.settings import ConfigError, NonNegativeInt, PositiveFloat, Positiv
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
 from autoenc.sweeps.launchers.slurm_queue import SlurmError, check_submission
-from autoenc.sweeps.launchers.submitit_launcher import LARGEST_GROUP, SubmititLauncher, outside_of_a_job
+from autoenc.sweeps.launchers.submitit_launcher import LARGEST_GROUP, SubmititLauncher, environment_of_sbatch
 
 GroupSize = Annotated[int, Ge(1), Le(LARGEST_GROUP)]
 MOST_QUEUED = 10_000
@@ -113,10 +113,11 @@ class Slurm(Choice):
         import submitit
 
         executor = submitit.AutoExecutor(".", cluster="slurm")
-        executor.update_parameters(**self._parameters(self.jobs_per_task))
+        parameters = self._parameters(self.jobs_per_task)
+        executor.update_parameters(**parameters)
         script = executor._executor._make_submission_file_text("true", "")  # type: ignore[attr-defined]
         try:
-            with outside_of_a_job():
+            with environment_of_sbatch(parameters):
                 check_submission(script)
         except SlurmError as error:
             raise ConfigError("hydra.launcher", f"slurm refuses its jobs: {error}", value=self.name) from None

@@ -16,7 +16,7 @@ ASK_SECONDS = 5.0
 """Between two questions. All users share slurm's controller, so one question is about all jobs of a sweep. The end of a
 job is known within 10 s."""
 HURRIED_SECONDS = 2.0
-"""The same while a job seems to have ended, and while the user waits for the end."""
+"""The same after jobs were submitted, while a job seems to have ended, and while the user waits for the end."""
 ANSWER_SECONDS = 60.0
 
 ENDED = {
@@ -94,7 +94,8 @@ class SlurmQueue:
 
     def _serve(self) -> None:
         while not self._closed or self._to_end:
-            soon = self._hurried or any(times < SURE for times in self._ends.values())
+            unknown = not self._watched <= self._entries.keys()
+            soon = self._hurried or unknown or any(times < SURE for times in self._ends.values())
             self._woken.wait(HURRIED_SECONDS if soon else ASK_SECONDS)
             self._woken.clear()
             if self._watched and (self._to_end or not self._closed):

@@ -235,8 +235,9 @@ class SubmititLauncher:
         if self.here:
             for submission in self._submitted:
                 submission.job.kill()
-        with contextlib.suppress(SlurmError):  # the next start removes them
-            self._remove_submitit_folders()
+        if self._queue.silence is None:  # else the next start removes them
+            with contextlib.suppress(SlurmError):
+                self._remove_submitit_folders()
 
     def _leave_with_slurm(self) -> None:
         """Slurm cannot be asked to end jobs: wait only for those that run and see the stop file."""
@@ -250,7 +251,7 @@ class SubmititLauncher:
                 left.append(submission.job.number)
         if left:
             log.warning(
-                "Slurm does not answer (%s). These slurm jobs stay in its queue: to cancel them, run: scancel %s",
+                "Slurm does not answer (%s), so these jobs stay in its queue. To cancel them later: scancel %s",
                 self._queue.silence,
                 " ".join(left),
             )
@@ -296,14 +297,16 @@ class SubmititLauncher:
         folder, cluster = self._submitit_folder(), "local" if self.here else "slurm"
         restarts = {f"{cluster}_max_num_timeout": self.max_num_timeout}
         executor = submitit.AutoExecutor(folder, cluster=cluster, **restarts)
-        executor.update_parameters(name=_name(group), **self.parameters(len(group)))
+        parameters = {"name": _name(group), **self.parameters(len(group))}
+        executor.update_parameters(**parameters)
         this = psutil.Process()
         submitter = (this.pid, this.create_time()) if self.here else None
         used = {submission.slot for submission in self._submitted}
         slot = next(number for number in range(len(used) + 1) if number not in used)
         remotes = [RemoteJob(self._placed(task, slot=slot)) for task in group]
         # A terminal's Ctrl-C is for the sweep, which asks its jobs. Submitit prints the errors that it raises.
-        with outside_of_a_job(), blocked(signal.SIGINT), contextlib.redirect_stderr(io.StringIO()):
+        silent = contextlib.redirect_stderr(io.StringIO())
+        with environment_of_sbatch(parameters), blocked(signal.SIGINT), silent:
             job = executor.submit(SubmititJob(remotes, submitter=submitter, stop=folder / STOP_FILE))
         queued = None if self.here else QueuedJob(job.job_id, folder=folder, queue=self._queue)
         self._submitted.append(_Submission(job=queued or LocalJob(job, folder=folder), remotes=remotes, slot=slot))
@@ -364,18 +367,30 @@ class SubmititLauncher:
 
 _OF_A_JOB = re.compile(r"SLURMD?_(?!CONF|CLUSTERS$|JWT$)|SRUN_|SUBMITIT_(?!PREEMPT_SIGNAL$)")
 """Environment variables that slurm and submitit set in a job, and not those that a user sets."""
+_VARIABLES = {
+    "name": "JOB_NAME",
+    "mem_gb": "MEM_PER_NODE",
+    "slurm_signal_delay_s": "SIGNAL",
+    "timeout_min": "TIMELIMIT",
+    "time": "TIMELIMIT",
+    "mem": "MEM_PER_NODE",
+}
+"""Of `sbatch`, after `SBATCH_`, if they are not named after the option."""
 
 
 @contextlib.contextmanager
-def outside_of_a_job() -> Iterator[None]:
-    """Hide the slurm job that this process runs in, if any: a new job would take its resources from it. Hide the user's
-    name of jobs as well: the next start finds them by ours.
+def environment_of_sbatch(parameters: Mapping[str, Any]) -> Iterator[None]:
+    """Hide variables that would change a new job.
+
+    - Those of the slurm job that this process runs in, if any.
+    - The user's variables of `sbatch` for options that submitit's parameters set: they would count more.
     """
     inside = "SLURM_JOB_ID" in os.environ
-    names = [name for name in os.environ if name == "SBATCH_JOB_NAME" or (inside and _OF_A_JOB.match(name))]
-    hidden = {name: os.environ[name] for name in names}
-    for name in hidden:
-        del os.environ[name]
+    options = [*parameters, *parameters.get("slurm_additional_parameters", ())]
+    plain = (_VARIABLES.get(option, option.removeprefix("slurm_").replace("-", "_").upper()) for option in options)
+    set_here = {f"SBATCH_{variable}" for variable in plain}
+    names = [name for name in os.environ if name in set_here or (inside and _OF_A_JOB.match(name))]
+    hidden = {name: os.environ.pop(name) for name in names}
     try:
         yield
     finally:
@@ -419,8 +434,6 @@ def _end(problem: str, *, folder: Path | None, number: str, kind: ErrorKind = "k
         used = f"its slurm job {number} used more memory than it had requested"
         return "out_of_memory", f"{used}; increase hydra.launcher.mem_gb"
     last = last_line("\n".join(line for line in text.splitlines() if not line.startswith("submitit ")))
-    if "timed-out too many times" in last:
-        return "timed_out", f"{problem}: {last}"
     if folder is None or not last:
         return kind, f"{problem} without recording why"
     return kind, f"{problem}: {last} (the last line of {FOLDER}/{folder.name}/{_log(folder, number).name})"

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from autoenc.runs import ErrorKind, RunDirectory, is_there
 from autoenc.sweeps.attempt import Attempt, blocked, settle, wait_for_end
 from autoenc.sweeps.launchers.local import with_one_gpu
+from autoenc.sweeps.launchers.slurm_queue import ANSWER_SECONDS
 from autoenc.sweeps.plan import JobTask
 from autoenc.sweeps.worker import ORPHAN_SECONDS
 
@@ -94,7 +95,7 @@ class SubmititJob:
 
         supervisor = Supervisor(*_each_with_a_gpu(self._left_to_do()))
         warning = signal.Signals["SIG" + JobEnvironment.USR_SIG]  # the user may have chosen another than SIGUSR2
-        requeue = signal.getsignal(warning)
+        requeue: Any = signal.getsignal(warning)
         received = []
 
         def note(number: int, frame: Any) -> None:  # noqa: ARG001
@@ -111,22 +112,36 @@ class SubmititJob:
         while not supervisor.wait(STOP_SECONDS if self._submitter is None else POLL_SECONDS):
             if self._shall_end() or (self._submitter is not None and os.getppid() != parent):
                 supervisor.stop()
-        if signal.SIGINT in received or self._shall_end() or not self._left_to_do():
-            return
-        with blocked(warning, signal.SIGTERM):  # slurm sends them to its own `scontrol` too
-            if warning in received and callable(requeue):
-                requeue(warning, None)  # submitit's: it counts the time limits, and exits
-            if signal.SIGTERM in received and self._submitter is None:
-                # Unless slurm has decided already that the job is cancelled or queued again.
-                command = ["scontrol", "requeue", "Incomplete", os.environ["SLURM_JOB_ID"]]
-                subprocess.run(command, check=False)  # noqa: S603 - our own arguments; its error is in submitit's log
-                sys.exit(128 + signal.SIGTERM)
+        if signal.SIGINT not in received and not self._shall_end():
+            with blocked(warning, signal.SIGTERM):  # slurm sends them to its own `scontrol` too
+                if warning in received:
+                    self._queue_again(lambda: requeue(warning, None))  # submitit's: it counts the time limits
+                elif signal.SIGTERM in received and self._submitter is None:
+                    self._queue_again(_requeue_unless_decided)
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit runs when the jobs are queued again."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+    def _queue_again(self, requeue: Callable[[], object]) -> None:
+        """If a job can continue, queue the group again and exit, so that submitit does not record its end."""
+        from submitit.core.utils import UncompletedJobError
+
+        left = self._left_to_do()
+        if not left:
+            return
+        kind: ErrorKind
+        try:
+            requeue()
+            sys.exit(128 + signal.SIGTERM)
+        except UncompletedJobError:
+            kind, problem = "timed_out", "it reached its time limit more than hydra.launcher.max_num_timeout times"
+        except (OSError, subprocess.SubprocessError):  # submitit's log has the message
+            kind, problem = "killed", "slurm interrupted it, and did not queue it again"
+        for task in left:
+            settle(task, kind=kind, message=f"{problem}; run again to continue")
 
     def _left_to_do(self) -> list[JobTask]:
         return [task for job in self._jobs if (task := job.left_to_do()) is not None]
@@ -135,6 +150,12 @@ class SubmititJob:
         if self._stop.exists():
             return True
         return self._submitter is not None and is_there(self._submitter[0], began=self._submitter[1]) is not True
+
+
+def _requeue_unless_decided() -> None:
+    """Queue this slurm job again, unless slurm has decided already that it is cancelled or queued again."""
+    command = ["scontrol", "requeue", "Incomplete", os.environ["SLURM_JOB_ID"]]
+    subprocess.run(command, check=True, timeout=ANSWER_SECONDS)  # noqa: S603 - our own arguments
 
 
 class RemoteJob:
