@@ -330,7 +330,8 @@ def test_a_search_waits_for_results_unless_the_number_of_jobs_is_set(
 ) -> None:
     pytest.importorskip("optuna")
     monkeypatch.setattr("autoenc.sweeps.launchers.local.cores_here", lambda: 4)
-    submit, running = LocalLauncher.submit, []
+    submit = LocalLauncher.submit
+    running: list[int] = []
 
     def submit_and_count(launcher: LocalLauncher, task: JobTask) -> None:
         submit(launcher, task)
