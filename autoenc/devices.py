@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -223,8 +224,8 @@ def count_of_gpus() -> int:
 
 
 def _not_available(name: str, reason: str) -> ConfigError:
-    here = ", ".join(kinds_here())
-    return ConfigError("device", f"{reason}; this machine has {here} (device=auto takes the first)", value=name)
+    here = f"{platform.node()} has {', '.join(kinds_here())}"  # by name: a sweep's jobs run on several machines
+    return ConfigError("device", f"{reason}; {here} (device=auto takes the first)", value=name)
 
 
 DEVICES: Registry[DeviceSettings] = Registry(

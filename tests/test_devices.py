@@ -55,12 +55,15 @@ def small_model() -> AutoEncoder:
 @pytest.mark.parametrize(
     ("name", "mps", "message"),
     [
-        ("cuda", False, "device=cuda: torch finds no CUDA device; this machine has cpu"),
-        ("cuda", True, "device=cuda: torch finds no CUDA device; this machine has mps, cpu"),
-        ("mps", False, "device=mps: torch finds no Apple GPU; this machine has cpu"),
+        ("cuda", False, "device=cuda: torch finds no CUDA device; node7 has cpu"),
+        ("cuda", True, "device=cuda: torch finds no CUDA device; node7 has mps, cpu"),
+        ("mps", False, "device=mps: torch finds no Apple GPU; node7 has cpu"),
     ],
 )
-def test_a_device_that_is_not_here_is_refused(here: Any, name: str, mps: bool, message: str) -> None:
+def test_a_device_that_is_not_here_is_refused(
+    here: Any, name: str, mps: bool, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.node", lambda: "node7")
     here(cuda=0, mps=mps)
     with pytest.raises(ConfigError) as caught:
         device(name)

@@ -67,8 +67,8 @@ class SweepPlan:
         """Whether the images of the job, or the weights that it started from, have changed since it was trained."""
         return self._trained_on_others(job.folder, job.task.config)
 
-    def source(self) -> Source:
-        """Where the jobs come from.
+    def source(self, *, slots: int) -> Source:
+        """Where the jobs come from; `slots` are those of the launcher.
 
         Raises:
             ConfigError: a search, which learns from its earlier trials, had other settings, images or initial weights.
@@ -79,7 +79,11 @@ class SweepPlan:
             problem = "the images or the initial weights have changed since the earlier trials of this search"
             raise ConfigError("sweep.name", f"{problem}; choose another name", value=str(self.config.sweep.name))
         return self.sweeper.build_source(
-            self.overrides, folder=self.folder.path, values=self._first_values, rerun=self.settings.rerun
+            self.overrides,
+            folder=self.folder.path,
+            values=self._first_values,
+            rerun=self.settings.rerun,
+            slots=slots if self.launcher.n_jobs is None else None,
         )
 
     def job_of(self, proposal: Proposal, *, code: str) -> Job | None:
@@ -115,7 +119,8 @@ class SweepPlan:
 
         composed = self._composer.compose_job(self.config, overrides, number=number)
         parsed = parse(task_values(composed))
-        parsed.device.build()
+        if self.launcher.runs_here:
+            parsed.device.build()  # refuses one that this machine does not have
         parsed.tracker.require()
         self.sweeper.check(parsed.values)
         check_comparison(parsed.values, settings=self._comparison)

@@ -47,9 +47,16 @@ TEXTS = (*ALWAYS, "device", "")
 
 
 def live_table(
-    records: Sequence[RunRecord], *, now: datetime, most_rows: int | None = None, width: int | None = None
+    records: Sequence[RunRecord],
+    *,
+    now: datetime,
+    most_rows: int | None = None,
+    width: int | None = None,
+    why_waiting: Mapping[str, str] | None = None,
 ) -> Table:
     """A row for each run; beyond `most_rows` only the most important ones. The caption counts all.
+
+    `why_waiting` is shown instead of the state of jobs that another system has queued, by their paths.
 
     If they are wider than `width` characters, less important columns are left out and names are cut in the middle.
     """
@@ -58,6 +65,8 @@ def live_table(
         shown = sorted(records, key=lambda record: list(STYLES).index(record.state))[:most_rows]
     after_training = _usual_seconds_after_training(records)
     rows = [_row(record, now, after_training) for record in shown]
+    for record, row in zip(shown, rows, strict=True):
+        row["state"] = (why_waiting or {}).get(str(record.path), row["state"])
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
     columns = {name: cells for name, cells in columns.items() if name in ALWAYS or any(cells)}
     if len({*columns.get("device", ())} - {""}) < 2:

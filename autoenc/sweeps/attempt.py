@@ -149,7 +149,7 @@ class Attempt:
             message = f"it was still running after sweep.job_timeout={self.task.timeout:g} seconds"
             settle(self.task, kind="timed_out", message=message)
         elif state not in {"finished", "failed", "interrupted"}:
-            if self._asked and code in {-signal.SIGTERM, 128 + signal.SIGTERM}:  # before it could handle signals
+            if code in {-signal.SIGTERM, 128 + signal.SIGTERM}:  # before it could handle signals
                 with contextlib.suppress(OSError):
                     self._run.set_state("interrupted")
             else:
@@ -191,21 +191,33 @@ def warm_up() -> None:
     """Start the process that jobs are forked from: importing torch takes longer than many a job."""
     if _context().get_start_method() == "forkserver":
         resource_tracker.ensure_running()  # else it starts one, which lets all signals in
-        with blocked(signal.SIGINT):
+        with blocked(signal.SIGINT, signal.SIGTERM):
             multiprocessing.forkserver.ensure_running()
 
 
 @contextlib.contextmanager
-def blocked(number: int) -> Iterator[None]:
-    """Block a signal in this thread, and in the processes that are started inside until they unblock it.
+def blocked(*numbers: int) -> Iterator[None]:
+    """Block signals in this thread, and in the threads and processes that are started inside until they unblock them.
 
-    A terminal sends Ctrl-C to all its processes, but only the sweep should handle it.
+    A terminal sends Ctrl-C to all its processes, but only the sweep should handle it. Slurm may do the same with all
+    its signals.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def without_main() -> Iterator[None]:
+    """Start processes inside that do not import this process's script, which may not be importable."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _context() -> ForkServerContext | SpawnContext:
@@ -218,15 +230,10 @@ def _context() -> ForkServerContext | SpawnContext:
 
 
 def _started_process(task: JobTask) -> BaseProcess:
-    """Start a job's process without importing this process's script in it, which may not be importable."""
     warm_up()  # starts it again if it was killed
     process = _context().Process(target=work, args=(task,), name=Path(task.folder).name)
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
+    with without_main():
         process.start()
-    finally:
-        sys.modules["__main__"] = main
     return process
 
 

@@ -65,7 +65,7 @@ class SweepDriver:
             with interruption.deferred():
                 self._look_until_done(interruption)
         except SystemExit:
-            self.launcher.stop(at_once=True)  # a second signal: the user does not want to wait
+            self.launcher.stop(at_once=True)  # a second Ctrl-C: the user does not want to wait
             raise
 
     def _look_until_done(self, interruption: Interruption) -> None:
@@ -74,12 +74,13 @@ class SweepDriver:
             if interruption.requested and not told:
                 told = True
                 self.launcher.stop()
-                self.view.stopping()
+                self.view.stopping([job for _, job in self._elsewhere])
             self._take_ended()
-            if not told:
+            begins_no_more = told or self.launcher.lost is not None
+            if not begins_no_more:
                 self._fill_slots(interruption)
-            self.view.look()
-            if not self._running and (told or not (self._elsewhere or self._duplicates)):
+            self.view.look(self.launcher.states)
+            if not self._running and (begins_no_more or not (self._elsewhere or self._duplicates)):
                 return
             self.launcher.wait(POLL_SECONDS)
 
@@ -111,7 +112,6 @@ class SweepDriver:
             task = replace(job.task, replaces=action == "again")
             self._running[task.folder] = (proposal, job)
             self.launcher.submit(task)
-            self.view.began(job)
 
     def _take_ended(self) -> None:
         for task in self.launcher.ended():

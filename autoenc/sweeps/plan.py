@@ -20,6 +20,9 @@ is running there."""
 _DETERMINED = {"raised", "not_finite"}
 """Kinds of failure that a checkpoint would lead to again: such jobs start again, others continue."""
 
+STARTED = "started"
+"""The state of a job that has begun, as a launcher reports it."""
+
 SILENT_SECONDS = 1800.0
 """A job on another machine that has written nothing for so long counts as dead: it saves far more often."""
 

@@ -1,11 +1,13 @@
-"""The display of a running sweep: a live table on a terminal, a log line for each job elsewhere."""
+"""The display of a running sweep: a live table on a terminal, a log line for each event elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from rich.live import Live
 from autoenc.comparison.live_table import live_table, rows_that_fit
 from autoenc.progress import console
 from autoenc.runs import RunDirectory, Watch, printable
-from autoenc.sweeps.plan import Job
+from autoenc.sweeps.plan import STARTED, Job
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ LARGEST_LOG = 2**20
 """Characters of a log that are searched for warnings."""
 REFRESH_SECONDS = 0.5
 """Between two readings of the folders, which take time from the jobs."""
+MOST_NAMED = 3
+"""Jobs in a line of the log."""
 
 
 class SweepDisplay:
@@ -34,6 +38,8 @@ class SweepDisplay:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._looked = 0.0
         self._warned: set[str] = set()
+        self._states: Mapping[str, str] = {}
+        """By folder, as the launcher reported them last."""
 
     def __enter__(self) -> SweepDisplay:
         if console.is_terminal:
@@ -54,11 +60,6 @@ class SweepDisplay:
             host = RunDirectory(job.folder).status().get("host")
             log.info("%s is still running from an earlier start, on %s; waiting for it.", job.folder.name, host)
 
-    def began(self, job: Job) -> None:
-        """Log a line if there is no table."""
-        if not console.is_terminal:
-            log.info("%s: started", job.folder.name)
-
     def ended(self, job: Job) -> None:
         """Log a line if there is no table; log a failure always."""
         run = RunDirectory(job.folder)
@@ -69,7 +70,7 @@ class SweepDisplay:
             kind = str(error.get("kind")).replace("_", " ")
             log.error("%s: %s: %s", job.folder.name, kind, error.get("message"))
         elif not console.is_terminal:
-            log.info("%s: %s", job.folder.name, state)
+            log.info("%s: %s", job.folder.name, state or "not started")
         self._repeat_warnings(job)
 
     def _repeat_warnings(self, job: Job) -> None:
@@ -87,14 +88,31 @@ class SweepDisplay:
                 self._warned.add(text)
                 log.warning("%s: %s", job.folder.name, printable(text))
 
-    def look(self) -> None:
-        """Refresh the table, if there is one and it is time."""
-        if console.is_terminal and time.monotonic() - self._looked >= REFRESH_SECONDS:
-            self._looked = time.monotonic()
+    def look(self, states: Callable[[], Mapping[str, str]]) -> None:
+        """Refresh the table or, if there is none, log new states of jobs; `states` are those of the launcher."""
+        if time.monotonic() - self._looked < REFRESH_SECONDS:
+            return
+        self._looked = time.monotonic()
+        before, self._states = self._states, states()
+        if console.is_terminal:
+            waiting = {os.path.realpath(job): state for job, state in self._states.items() if state != STARTED}
             with contextlib.suppress(OSError, ValueError):  # a folder has been removed
                 size = {"most_rows": rows_that_fit(console), "width": console.width}
-                self._live.update(live_table(self._watch.refresh(), now=datetime.now(UTC), **size), refresh=True)
+                table = live_table(self._watch.refresh(), now=datetime.now(UTC), why_waiting=waiting, **size)
+                self._live.update(table, refresh=True)
+            return
+        changed = {folder: state for folder, state in self._states.items() if before.get(folder) != state}
+        for state in dict.fromkeys(changed.values()):
+            log.info("%s: %s", _named([folder for folder in changed if changed[folder] == state]), state)
 
-    def stopping(self) -> None:
-        """Say what is going on: saving may take a while."""
+    def stopping(self, elsewhere: Sequence[Job]) -> None:
+        """Say what is going on: saving may take a while, and jobs that run `elsewhere` continue."""
         log.info("Stopping: the running jobs save. Once more (Ctrl-C) ends them at once.")
+        if elsewhere:
+            names = _named([str(job.folder) for job in elsewhere])
+            log.warning("An earlier start of the sweep runs these jobs, so they continue: %s", names)
+
+
+def _named(folders: Sequence[str]) -> str:
+    more = f" and {len(folders) - MOST_NAMED} more" if len(folders) > MOST_NAMED else ""
+    return ", ".join(Path(folder).name for folder in folders[:MOST_NAMED]) + more

@@ -30,7 +30,7 @@ def work(task: JobTask) -> None:
     if hasattr(os, "setsid"):
         os.setsid()  # a terminal's Ctrl-C goes to the sweep, which then asks its jobs
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked in the parent
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # blocked in the parent
     run_directory = RunDirectory(Path(task.folder))
     _send_output_to(run_directory.path / "train.log")
     faulthandler.enable()  # a crash, or the end of a hanging job, leaves a stack in the log

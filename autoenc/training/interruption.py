@@ -13,8 +13,8 @@ from typing import NoReturn
 class Interruption:
     """A request to stop.
 
-    Inside `deferred()` the first signal only sets `requested`, which the training loop checks between two steps. A
-    second signal, and any signal outside, raises `SystemExit` at once. The exit code is 128 plus the signal's number.
+    Inside `deferred()` a signal only sets `requested`, which the training loop checks between two steps. A second
+    Ctrl-C, and any signal outside, raises `SystemExit` at once. The exit code is 128 plus the signal's number.
     """
 
     def __init__(self) -> None:
@@ -59,5 +59,6 @@ class Interruption:
         self.requested = True
         self._exit_code = 128 + number
         # No logging here: the handler may interrupt a log line.
-        if again or not self._deferring:
+        # A sweep and slurm may both send SIGTERM, so a second one does not mean more than the first.
+        if not self._deferring or (again and number == signal.SIGINT):
             self.leave()

@@ -132,6 +132,6 @@ class Trainer:
 
     def _stop_if_asked(self) -> None:
         if self.interruption.requested:
-            log.info("Stopping, and saving. A second signal stops at once.")
+            log.info("Stopping, and saving. A second Ctrl-C stops at once.")
             self.state.save()
             self.interruption.leave()

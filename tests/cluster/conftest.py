@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.real_slurm import MISSING, Slurm
+from tests.sweeps.conftest import faulty
+
+__all__ = ["faulty", "slurm"]
 
 
 @pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
-    """A real slurm, which this process and its children use. It starts in a fifth of a second."""
+def slurm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
+    """A real slurm, which this process and its children use; a parameter is its `settings`. It starts in 0.2 s."""
     if MISSING is not None:
         pytest.skip(f"NOT TESTED WITH A REAL SLURM, because {MISSING} is not installed")
-    with Slurm.started(tmp_path / "slurm") as started:
+    with Slurm.started(tmp_path / "slurm", settings=getattr(request, "param", None)) as started:
         monkeypatch.setenv("SLURM_CONF", str(started.configuration))
         yield started

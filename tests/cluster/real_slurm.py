@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -43,11 +44,16 @@ class Slurm:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, folder: Path, *, cpus: int = 2, settings: Mapping[str, object] | None = None) -> Iterator[Slurm]:
-        """A slurm that takes jobs; `settings` are further lines of its `slurm.conf`."""
+    def started(
+        cls, folder: Path, *, cpus: int = 2, gpus: int = 0, settings: Mapping[str, object] | None = None
+    ) -> Iterator[Slurm]:
+        """A slurm that takes jobs; `settings` are further lines of its `slurm.conf`.
+
+        Its GPUs are pretended, in a partition of that name: slurm counts them, and torch finds none.
+        """
         folder.mkdir(parents=True)
         slurm = cls(folder, folder / "slurm.conf")
-        slurm.configuration.write_text(_configuration(folder, cpus=cpus, settings=settings or {}))
+        slurm.configuration.write_text(_configuration(folder, cpus=cpus, gpus=gpus, settings=settings or {}))
         try:
             slurm._authenticate()
             slurm.start_controller()
@@ -67,6 +73,12 @@ class Slurm:
         """The states of all jobs that slurm still knows, by their numbers."""
         lines = self.ask("squeue", "--states=all", "--noheader", "--format=%i %T").splitlines()
         return dict(line.split() for line in sorted(lines))
+
+    def restarts(self, number: str) -> int:
+        """How often a job was queued again."""
+        found = re.search(r"Restarts=(\d+)", self.ask("scontrol", "show", "job", number))
+        assert found is not None, number
+        return int(found[1])
 
     def start_controller(self) -> None:
         """Start `slurmctld`, for the first time or after `stop_controller`."""
@@ -126,10 +138,14 @@ def _steps_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def _configuration(folder: Path, *, cpus: int, settings: Mapping[str, object]) -> str:
+def _configuration(folder: Path, *, cpus: int, gpus: int, settings: Mapping[str, object]) -> str:
     for name in ("state", "spool"):
         (folder / name).mkdir()
     (folder / "cgroup.conf").write_text("CgroupPlugin=autodetect\n")
+    devices = [folder / f"gpu{number}" for number in range(gpus)]
+    for device in devices:
+        device.touch()
+    (folder / "gres.conf").write_text("".join(f"NodeName=node Name=gpu File={device}\n" for device in devices))
     controller, node = _free_ports(2)
     lines = {
         "ClusterName": "tests",
@@ -147,6 +163,7 @@ def _configuration(folder: Path, *, cpus: int, settings: Mapping[str, object]) -
         "ProctrackType": "proctrack/linuxproc",
         "TaskPlugin": "task/none",
         "MpiDefault": "none",
+        "GresTypes": "gpu",
         "SelectType": "select/cons_tres",
         "SelectTypeParameters": "CR_CPU_Memory",
         "JobAcctGatherType": "jobacct_gather/linux",
@@ -156,13 +173,14 @@ def _configuration(folder: Path, *, cpus: int, settings: Mapping[str, object]) -
         "KillWait": 5,
         "ReturnToService": 2,
     } | dict(settings)
-    resources = f"CPUs={cpus} RealMemory={psutil.virtual_memory().total // 2**20}"
+    resources = f"CPUs={cpus} RealMemory={psutil.virtual_memory().total // 2**20} Gres=gpu:{gpus}"
     return "\n".join(
         [
             *(f"{key}={value}" for key, value in lines.items()),
             f"NodeName=node NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={node} {resources}",
             "PartitionName=short Nodes=node Default=YES MaxTime=INFINITE State=UP",
             "PartitionName=long Nodes=node MaxTime=INFINITE State=UP",
+            "PartitionName=gpu Nodes=node MaxTime=INFINITE State=UP",
             "",
         ]
     )

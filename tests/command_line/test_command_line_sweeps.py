@@ -18,6 +18,8 @@ from autoenc.command_line import main
 from autoenc.command_line.compose import Composer
 from autoenc.command_line.hydra_internals import parse_flags
 from autoenc.runs import RunDirectory, read_sweep
+from autoenc.sweeps.launchers.local import LocalLauncher
+from autoenc.sweeps.plan import JobTask
 from tests.composed import composed
 from tests.conftest import REPOSITORY, TINY
 from tests.sweeps.faulty import Installed, install
@@ -285,6 +287,63 @@ def test_a_launcher_or_a_search_that_is_refused_leaves_no_folder(
     assert main([*QUICK, *search, "optimizer.learning_rate=interval(1e-3,1e-1)"]) == 2
     assert "the study cannot be opened" in capsys.readouterr().err
     assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("launcher", "refusal"),
+    [
+        ("basic", "device=cuda: torch finds no CUDA device"),
+        ("joblib", "device=cuda: torch finds no CUDA device"),
+        ("slurm hydra.launcher.cluster=local", "device=cuda: torch finds no CUDA device"),
+        ("slurm hydra.launcher.cluster=local hydra.launcher.gpus_per_node=1", "hydra.launcher.gpus_per_node=1: this"),
+        ("ray", "device=cuda: torch finds no CUDA device"),
+        ("ray hydra.launcher.num_gpus=1", "hydra.launcher.num_gpus=1.0: no machine"),
+        ("ray hydra.launcher.num_gpus=1 hydra.launcher.address=auto", None),
+    ],
+)
+def test_only_jobs_of_this_machine_are_checked_against_its_gpus(
+    launcher: str,
+    refusal: str | None,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("submitit")
+    pytest.importorskip("ray")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # does not make one
+    command = [text for text in QUICK if text != "device=cpu"]
+    command += ["seed=0,1", "device=cuda", *f"hydra/launcher={launcher}".split(), "--cfg", "job"]
+    assert main([*command, "data_dir=/nonexistent"]) == (0 if refusal is None else 2)
+    said = capsys.readouterr()
+    if refusal is None:
+        assert said.out.startswith("# 2 jobs in outputs/sweeps/s: 2 new.")
+    else:
+        assert said.err.startswith(f"error: {refusal}")
+        assert said.err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_jobs", "most"), [("null", 2), ("4", 4)])
+def test_a_search_waits_for_results_unless_the_number_of_jobs_is_set(
+    n_jobs: str, most: int, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    monkeypatch.setattr("autoenc.sweeps.launchers.local.cores_here", lambda: 4)
+    submit = LocalLauncher.submit
+    running: list[int] = []
+
+    def submit_and_count(launcher: LocalLauncher, task: JobTask) -> None:
+        submit(launcher, task)
+        running.append(len(launcher._running))
+
+    monkeypatch.setattr(LocalLauncher, "submit", submit_and_count)
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler.n_startup_trials=1"]
+    joblib = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}"]
+    assert main([*QUICK, *search, *joblib, "optimizer.learning_rate=tag(log, interval(1e-3, 1e-1))"]) == 0
+    assert ("At most 2 trials run at a time" in capsys.readouterr().out) is (n_jobs == "null")
+    assert max(running) == most
+    assert len(running) == 4
 
 
 SEARCH = (*QUICK, "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from autoenc.comparison.live_table import live_table, remarks, rows_that_fit
 from autoenc.runs import RunRecord
@@ -134,6 +135,12 @@ def test_every_state_has_a_row(state: str, changes: dict[str, Any], expected: di
     found = cells(record(state, **changes))
     assert {name: found.get(name) for name in expected} == expected
     assert "left" not in found
+
+
+def test_a_queued_job_shows_why_it_waits() -> None:
+    saved = record("interrupted")
+    table = live_table([saved, record(label="conv")], now=NOW, why_waiting={str(saved.path): "requeued: Resources"})
+    assert list(table.columns[1].cells) == [Text("requeued: Resources"), Text("running")]
 
 
 def test_a_run_on_another_machine_has_its_host_and_last_change() -> None:

@@ -54,12 +54,13 @@ def begin(
     overrides: Sequence[str] = (RATE, BATCH),
     rerun: Rerun = "failed",
     config: Mapping[str, Any] = CONFIG,
+    slots: int | None = None,
     **changes: Any,
 ) -> Search:
     """A search in a folder, new or taken up again."""
     folder.mkdir(parents=True, exist_ok=True)
     parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return settings(**changes).build_source(parsed, folder=folder, values=config, rerun=rerun)
+    return settings(**changes).build_source(parsed, folder=folder, values=config, rerun=rerun, slots=slots)
 
 
 def valley(given: Mapping[str, str]) -> float:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+import torch
 import yaml
 
 from autoenc.runs import RunDirectory
-from autoenc.sweeps.launchers import LAUNCHERS, Launcher
+from autoenc.sweeps.launchers import LAUNCHERS, Launcher, LauncherSettings
 from autoenc.sweeps.plan import JobTask
 from tests.composed import composed_values
 from tests.conftest import REPOSITORY, TINY
@@ -108,10 +111,15 @@ def ends(launcher: Launcher, *, count: int = 1) -> list[str]:
     return sorted(ended)
 
 
-def launcher(name: str, **changes: object) -> Launcher:
-    """A launcher with the settings of its YAML, except for the changes."""
+def launcher(name: str, *, sweep: Any = None, **changes: object) -> Launcher:
+    """A launcher with the settings of its YAML, except for the changes; `sweep` is the path of the sweep's folder."""
+    return launcher_settings(name, **changes).build(sweep or Path(tempfile.mkdtemp()))
+
+
+def launcher_settings(name: str, **changes: object) -> LauncherSettings:
+    """The settings of its YAML, except for the changes."""
     given = yaml.safe_load((REPOSITORY / "conf" / "hydra" / "launcher" / f"{name}.yaml").read_text())
-    return LAUNCHERS.parse({**given, **changes}).build()
+    return LAUNCHERS.parse({**given, **changes})
 
 
 def check_that_each_job_ends_in_its_own_way(
@@ -152,6 +160,12 @@ def check_that_a_job_ended_at_once_does_not_save(launcher: Launcher, folder: Pat
     ends(launcher)
     assert outcome(folder / "a") == "killed"
     assert "Fatal Python error" not in (folder / "a" / "train.log").read_text()  # of a job that was given time
+
+
+def pretend_gpus(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
+    """Pretend that this machine has GPUs, named as in `CUDA_VISIBLE_DEVICES`."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names.split(",")))
 
 
 def check_that_each_job_has_a_gpu(launcher: Launcher, folder: Path, *, threads: int) -> None:

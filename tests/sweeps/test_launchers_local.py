@@ -26,6 +26,7 @@ from tests.sweeps.tasks import (
     check_that_stopped_jobs_are_saved,
     launcher,
     outcome,
+    pretend_gpus,
     run_all,
     task,
     training,
@@ -74,7 +75,7 @@ def test_a_folder_that_cannot_be_made_fails_only_its_job(tmp_path: Path) -> None
 
 
 def test_gpus_are_dealt_out_and_threads_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    pretend_gpus(monkeypatch, "4,7")
     monkeypatch.setattr("autoenc.sweeps.launchers.local.cores_here", lambda: 6)
     joblib = launcher("joblib")
     assert joblib.slots == 2
@@ -82,7 +83,7 @@ def test_gpus_are_dealt_out_and_threads_divided(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_config_that_names_a_gpu_sees_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    pretend_gpus(monkeypatch, "4,7")
     job = task(tmp_path / "a", "tell")
     config = {**job.config, "device": {**job.config["device"], "index": 1}}
     started: list[JobTask] = []

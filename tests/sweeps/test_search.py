@@ -12,9 +12,10 @@ import pytest
 
 from autoenc.pictures import search_history
 from autoenc.runs import RunDirectory, Sweep, write_sweep
-from autoenc.sweeps.plan import Rerun
+from autoenc.sweeps.plan import Proposal, Rerun
 from autoenc.sweeps.sweepers.optuna_search import Tpe
 from autoenc.sweeps.sweepers.sampling import frozen, suggest
+from autoenc.sweeps.sweepers.search import Search
 from tests.sweeps.searches import (
     BATCH,
     RATE,
@@ -124,6 +125,76 @@ def test_a_small_space_is_exhausted(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert search.propose() is None
     assert search.propose() is None
     assert caplog.messages == ["Every point of the search space has been tried: the search ends with 6 trials."]
+
+
+# --- several trials at a time ---
+
+
+def at_once(search: Search) -> list[Proposal]:
+    """The trials that a launcher with any number of slots begins before the next result."""
+    return list(iter(search.propose, None))
+
+
+def test_trials_wait_for_the_results_that_they_learn_from(tmp_path: Path) -> None:
+    search = begin(tmp_path, n_trials=17, slots=10_000)
+    first = at_once(search)
+    assert len(first) == 5  # the random ones
+    search.ended(first[0], finish(tmp_path, first[0]))
+    assert at_once(search) == []  # four are running, the root of 17
+    search.ended(first[1], finish(tmp_path, first[1]))
+    (learned,) = at_once(search)
+    known = [trial for trial in trials_of(search) if trial.number < learned.number]
+    assert [trial.state for trial in known] == ["finished", "finished", "running", "running", "running"]
+    running = [*first[2:], learned]
+    while running:
+        search.ended(running[0], finish(tmp_path, running.pop(0)))
+        running += at_once(search)
+        assert len(running) <= 4
+    assert [trial.state for trial in trials_of(search)] == ["finished"] * 17
+
+
+def test_a_refused_or_failed_trial_makes_room_for_the_next(tmp_path: Path) -> None:
+    search = begin(tmp_path, n_trials=9, slots=9)
+    refused, failed, *_ = at_once(search)
+    search.refused(refused, "impossible")
+    search.ended(failed, fail(tmp_path, failed))
+    assert at_once(search) == []  # three are running
+    search = begin(tmp_path, n_trials=9, slots=9)
+    assert len(at_once(search)) == 5  # the same again, and no new one
+
+
+@pytest.mark.parametrize(
+    ("slots", "sampler", "count"),
+    [
+        (None, {"name": "tpe", "seed": 0, "n_startup_trials": 5}, 12),  # the user has set hydra.launcher.n_jobs
+        (12, {"name": "random", "seed": 0}, 12),
+        (12, {"name": "tpe", "seed": 0, "n_startup_trials": 20}, 12),
+        (12, {"name": "tpe", "seed": 0, "n_startup_trials": 0}, 3),
+    ],
+)
+def test_trials_that_learn_nothing_or_are_not_to_do_not_wait(
+    tmp_path: Path, slots: int | None, sampler: dict[str, Any], count: int
+) -> None:
+    assert len(at_once(begin(tmp_path, n_trials=12, slots=slots, sampler=sampler))) == count
+
+
+def test_the_limit_of_trials_at_a_time_is_announced_where_it_applies(tmp_path: Path) -> None:
+    limit = (
+        "At most 4 trials run at a time, so that each learns from the results before it; the first 5 are drawn at "
+        "random and need not wait. hydra.launcher.n_jobs=NUMBER sets another limit."
+    )
+    for slots, lines in ((None, []), (4, []), (5, [limit]), (10_000, [limit])):
+        assert begin(tmp_path, n_trials=20, slots=slots).opening_words() == ["A search of 20 trials.", *lines]
+    go_through(tmp_path, begin(tmp_path, n_trials=20), most=1)
+    first, second = begin(tmp_path, n_trials=20, slots=8).opening_words()
+    assert first == "The search has 1 trials; 19 more to come (hydra.sweeper.n_trials)."
+    assert second == limit
+
+
+def test_trials_after_the_random_ones_learn_when_half_of_those_have_ended(tmp_path: Path) -> None:
+    """Optuna itself waits for all of them, and draws further trials at random until then."""
+    sampler = Tpe(seed=0, n_startup_trials=6)
+    assert [sampler.build(seed=0, number=number)._n_startup_trials for number in (0, 5, 6, 20)] == [6, 6, 3, 3]  # type: ignore[attr-defined]
 
 
 # --- open and failed trials ---

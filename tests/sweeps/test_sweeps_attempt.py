@@ -17,7 +17,7 @@ import pytest
 from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import Attempt
-from autoenc.sweeps.plan import Job
+from autoenc.sweeps.plan import STARTED, Job
 from autoenc.sweeps.sweep_display import SweepDisplay
 from tests.conftest import TINY
 from tests.sweeps.faulty import Installed
@@ -79,6 +79,20 @@ def test_the_display_repeats_a_warning_once_and_leaves_the_closing_report_in_the
         (tmp_path / name / "train.log").write_text("".join(lines))
         display.ended(Job(identity=name, overrides=(), folder=tmp_path / name, task=job))
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["a: no answer"]
+
+
+def test_the_display_logs_each_change_of_a_launcher_s_states_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("autoenc.sweeps.sweep_display.REFRESH_SECONDS", 0.0)
+    caplog.set_level("INFO")
+    display = SweepDisplay(tmp_path)
+    queued = dict.fromkeys((str(tmp_path / name) for name in "abcde"), "queued")
+    waiting = {**queued, str(tmp_path / "b"): "waiting: Priority"}
+    for states in ({}, queued, queued, waiting, {**waiting, str(tmp_path / "a"): STARTED}, waiting):
+        display.look(lambda states=states: states)  # type: ignore[misc]
+    lines = ["a, b, c and 2 more: queued", "b: waiting: Priority", "a: started", "a: queued"]
+    assert [record.message for record in caplog.records] == lines
 
 
 def test_a_job_that_waits_for_another_process_can_be_stopped(tmp_path: Path, faulty: Installed) -> None:

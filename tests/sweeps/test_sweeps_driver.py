@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Pretended:
 
     slots: int = 2
     adopts: bool = False
+    lost: str | None = None
     submitted: list[JobTask] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     _running: list[JobTask] = field(default_factory=list)
@@ -38,6 +39,9 @@ class Pretended:
         self.most = max(self.most, len(self._running))
         if not (Path(task.folder) / "config.yaml").exists():
             RunDirectory.begin(Path(task.folder), config=values())
+
+    def states(self) -> dict[str, str]:
+        return {task.folder: "started" for task in self._running}
 
     def ended(self) -> list[JobTask]:
         over, self._running = self._running[:1], self._running[1:]
@@ -58,10 +62,9 @@ class Pretended:
 class Silent(SweepDisplay):
     def __init__(self) -> None: ...
     def planned(self, job: Job, action: str) -> None: ...
-    def began(self, job: Job) -> None: ...
     def ended(self, job: Job) -> None: ...
-    def look(self) -> None: ...
-    def stopping(self) -> None: ...
+    def look(self, states: Callable[[], Mapping[str, str]]) -> None: ...
+    def stopping(self, elsewhere: Sequence[Job]) -> None: ...
 
 
 class Remembering(Grid):
@@ -150,7 +153,7 @@ def test_the_sweep_waits_for_a_job_of_another_process(tmp_path: Path) -> None:
     looks = 0
 
     class Looking(Silent):
-        def look(self) -> None:
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             nonlocal looks
             looks += 1
             if looks == 3:
@@ -164,13 +167,30 @@ def test_the_sweep_waits_for_a_job_of_another_process(tmp_path: Path) -> None:
     assert told(one) == [(0, "a")]
 
 
+def test_a_stopped_sweep_says_which_jobs_continue(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    RunDirectory.begin(tmp_path / "a", config=values())  # by this very process, and not by the launcher
+
+    class Signalled(Silent):
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def stopping(self, elsewhere: Sequence[Job]) -> None:
+            SweepDisplay.stopping(self, elsewhere)
+
+    one = driver(tmp_path, "ab")
+    one.view = Signalled()
+    with pytest.raises(SystemExit):
+        one.run()
+    assert caplog.records[-1].message == "An earlier start of the sweep runs these jobs, so they continue: a"
+
+
 @pytest.mark.parametrize("host", ["elsewhere", socket.gethostname()])
 def test_only_an_adopting_launcher_gets_a_job_of_another_machine(tmp_path: Path, host: str) -> None:
     run = RunDirectory.begin(tmp_path / "a", config=values())
     run._write_json("status.json", {**run.status(), "host": host})
 
     class Ending(Silent):
-        def look(self) -> None:
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             run.set_state("finished")
 
     one = driver(tmp_path, "a", launcher=Pretended(adopts=True))
@@ -183,7 +203,7 @@ def test_jobs_save_when_the_sweep_itself_fails(tmp_path: Path) -> None:
     launcher = Pretended()
 
     class Faulty(Silent):
-        def look(self) -> None:
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             raise OSError(28, "No space left on device")
 
     one = driver(tmp_path, "abc", launcher=launcher)
@@ -199,7 +219,7 @@ def test_a_signal_ends_the_sweep_when_its_jobs_have_saved(tmp_path: Path) -> Non
     launcher = Pretended()
 
     class Signalled(Silent):
-        def look(self) -> None:
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             if not launcher.calls:
                 os.kill(os.getpid(), signal.SIGINT)
 

@@ -24,6 +24,16 @@ def test_inside_it_is_only_noted() -> None:
     assert caught.value.code == 130
 
 
+def test_only_a_second_ctrl_c_leaves_at_once() -> None:
+    interruption = Interruption()
+    with interruption.watched(), interruption.deferred():
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(number)
+        assert interruption.requested
+        with pytest.raises(SystemExit):
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_after_it_a_signal_leaves_at_once_again() -> None:
     interruption = Interruption()
     with interruption.watched():

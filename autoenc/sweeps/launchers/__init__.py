@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from autoenc.registry import Registry
@@ -20,8 +22,17 @@ class Launcher(Protocol):
     adopts: bool
     """Whether a job that is still running from an earlier start of the sweep may be submitted, to be watched."""
 
+    @property
+    def lost(self) -> str | None:
+        """Why no further job can be submitted: the system that runs them is gone. None: it works."""
+
     def submit(self, task: JobTask) -> None:
         """Start a job, or queue it."""
+
+    def states(self) -> Mapping[str, str]:
+        """What became of the submitted jobs that have not ended, by their folders: `STARTED`, or in a few words why a
+        job has not started. Jobs that have not been handed over are missing.
+        """
 
     def ended(self) -> list[JobTask]:
         """The jobs that have ended since the last call; it does not wait."""
@@ -39,14 +50,22 @@ class Launcher(Protocol):
 class LauncherSettings(Protocol):
     """A choice of `hydra/launcher`; its fields are those of `hydra.launcher`."""
 
+    @property
+    def runs_here(self) -> bool:
+        """Whether all jobs run on this machine. If not, each job checks its device where it runs."""
+
+    @property
+    def n_jobs(self) -> int | None:
+        """The number of jobs at a time; None: the user has left it to the launcher."""
+
     def check(self) -> None:
         """Refuse what this machine cannot do, without starting anything. Raises ConfigError."""
 
     def warm_up(self) -> None:
         """Begin what takes seconds and needs no job, while the jobs are checked. It ends with this process."""
 
-    def build(self) -> Launcher:
-        """Build the launcher. Raises ConfigError if a package or a resource is missing."""
+    def build(self, folder: Path) -> Launcher:
+        """Build the launcher of the sweep in this folder. Raises ConfigError if a package or a resource is missing."""
 
 
 LAUNCHERS: Registry[LauncherSettings] = Registry(

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
 
 from autoenc.registry import Choice
 from autoenc.settings import PositiveInt
 from autoenc.sweeps.attempt import Attempt, wait_for_end, warm_up
-from autoenc.sweeps.plan import JobTask
+from autoenc.sweeps.plan import STARTED, JobTask
 
 
 @dataclass(frozen=True, kw_only=True)
 class Basic(Choice):
     """`hydra/launcher=basic`: one job after another, with all threads."""
+
+    runs_here: ClassVar[bool] = True
+    n_jobs: ClassVar[int] = 1
 
     def check(self) -> None:
         """Accept every machine."""
@@ -23,7 +29,7 @@ class Basic(Choice):
         """Start the process that jobs are forked from."""
         warm_up()
 
-    def build(self) -> LocalLauncher:
+    def build(self, folder: Path) -> LocalLauncher:  # noqa: ARG002
         """Build a launcher with one slot."""
         return LocalLauncher(slots=1, threads=None, gpus=[])
 
@@ -31,6 +37,8 @@ class Basic(Choice):
 @dataclass(frozen=True, kw_only=True)
 class Joblib(Choice):
     """`hydra/launcher=joblib`: several jobs at once, which share the threads and the GPUs."""
+
+    runs_here: ClassVar[bool] = True
 
     n_jobs: PositiveInt | None
     """None: one a GPU if there are any, else one a core."""
@@ -42,7 +50,7 @@ class Joblib(Choice):
         """Start the process that jobs are forked from."""
         warm_up()
 
-    def build(self) -> LocalLauncher:
+    def build(self, folder: Path) -> LocalLauncher:  # noqa: ARG002
         """Build a launcher with `n_jobs` slots."""
         gpus = gpus_here()
         slots = self.n_jobs or len(gpus) or cores_here()
@@ -53,6 +61,7 @@ class LocalLauncher:
     """Runs each job as a child of this process."""
 
     adopts = False
+    lost = None
 
     def __init__(self, *, slots: int, threads: int | None, gpus: Sequence[str]) -> None:
         self.slots = slots
@@ -65,11 +74,14 @@ class LocalLauncher:
         """Start a job in a free slot, which decides on its GPU."""
         slot = next(number for number in range(self.slots) if number not in self._running)
         environment = {**os.environ, **task.environment}  # the parent of the jobs may have an older one
-        if self._gpus and not _chooses_a_gpu(task):
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
-        attempt = Attempt(replace(task, threads=self._threads, environment=environment))
+        task = replace(task, threads=self._threads, environment=environment)
+        attempt = Attempt(with_one_gpu(task, self._gpus, number=slot))
         attempt.start()
         self._running[slot] = attempt
+
+    def states(self) -> dict[str, str]:
+        """See `Launcher`."""
+        return {attempt.task.folder: STARTED for attempt in self._running.values()}
 
     def ended(self) -> list[JobTask]:
         """See `Launcher`."""
@@ -89,10 +101,12 @@ class LocalLauncher:
         """See `Launcher`."""
 
 
-def _chooses_a_gpu(task: JobTask) -> bool:
-    """Whether its config has the index of a GPU, so that it needs to see all of them."""
+def with_one_gpu(task: JobTask, gpus: Sequence[str], *, number: int) -> JobTask:
+    """The job with one of several GPUs, in turn; with all of them if its config has the index of one."""
     device = task.config.get("device")
-    return isinstance(device, Mapping) and bool(device.get("index"))
+    if not gpus or (isinstance(device, Mapping) and device.get("index")):
+        return task
+    return replace(task, environment={**task.environment, "CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]})
 
 
 def cores_here() -> int:
@@ -104,8 +118,9 @@ def cores_here() -> int:
 
 def gpus_here() -> list[str]:
     """The GPUs that this process may use, as in `CUDA_VISIBLE_DEVICES`."""
-    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [name.strip() for name in visible.split(",") if name.strip() not in {"", "-1"}]
     from autoenc.devices import count_of_gpus
 
-    return [str(number) for number in range(count_of_gpus())]
+    count = count_of_gpus()  # the variable may name some that are not here
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = map(str, range(count)) if visible is None else map(str.strip, visible.split(","))
+    return list(itertools.islice(names, count))

@@ -1,4 +1,4 @@
-"""Jobs by submitit: in slurm's queue, or in processes on this machine.
+"""Jobs by submitit: in slurm's queue, or in processes on this machine. One slurm job or process runs a group of jobs.
 
 Submitit's results are never read, and nothing is unpickled here. A job's folder says how the job went; slurm, or the
 process, says whether it is over.
@@ -8,50 +8,64 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import logging
+import os
 import re
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
-from autoenc.runs import ErrorKind
+from autoenc.runs import ErrorKind, RunDirectory
 from autoenc.sweeps.attempt import blocked, settle
-from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, ask_to_end, last_line, numbers_by_name
+from autoenc.sweeps.launchers.slurm_queue import SlurmError, SlurmQueue, in_one_line, jobs_by_name, last_line
 from autoenc.sweeps.launchers.supervision import RemoteJob, SubmititJob, take_settled
-from autoenc.sweeps.plan import JobTask
+from autoenc.sweeps.plan import STARTED, JobTask
+
+log = logging.getLogger(__name__)
 
 FOLDER = ".submitit"
 """In a sweep's folder, with a folder for each start of the sweep."""
 STOP_FILE = "stop"
 NAME_LENGTH = 60
+"""Of the part of a slurm job's name that people read."""
+HASH_LENGTH = 12
+LARGEST_GROUP = 64
+"""The hashes of its jobs fit into the 1,024 characters of a slurm job's name."""
 LOOK_SECONDS = 1.0
 """Between two looks at a disk that may be on a network."""
 TAIL_BYTES = 4096
 
+T = TypeVar("T")
 End = tuple[ErrorKind, str]
 """Why a job ended, in case its folder does not say: a kind and a message."""
 
 
 class LocalJob:
-    """A process of submitit's on this machine, which supervises the job."""
+    """A process of submitit's on this machine, which supervises a group of jobs."""
 
     def __init__(self, job: Any, *, folder: Path) -> None:
         self.number: str = job.job_id
+        self.folder = folder
+        """Submitit's."""
         self._job = job
-        self._folder = folder
 
     def end(self) -> End | None:
         """Why it ended; None while it runs. In between, submitit may start its process again."""
         if self._job.state == "RUNNING":
             return None
-        return _end("its process ended", folder=self._folder, number=self.number)
+        return _end("its process ended", folder=self.folder, number=self.number)
+
+    def state(self) -> str:
+        """See `Launcher.states`."""
+        return STARTED
 
     def kill(self) -> None:
         """Kill the process and all below it, from the top, so that none is started again."""
@@ -67,9 +81,15 @@ class QueuedJob:
 
     def __init__(self, number: str, *, folder: Path | None, queue: SlurmQueue) -> None:
         self.number = number
-        self._folder = folder
+        self.folder = folder
+        """Submitit's; None if it is gone."""
         self._queue = queue
         self._look_at = 0.0
+        self._requeued = ""
+        """Words about the last time that slurm queued it again."""
+        self._restarts = 0
+        self._log_read = 0
+        """Bytes of submitit's log that were searched for the reason of earlier times."""
         queue.watch(number)
 
     def end(self) -> End | None:
@@ -83,44 +103,76 @@ class QueuedJob:
             return None
         self._queue.forget(self.number)
         problem = "its slurm job ended" if state is None else f"its slurm job {self.number} ended as {state}"
-        return _end(problem, folder=self._folder, number=self.number, kind=_KINDS.get(state or "", "killed"))
+        return _end(problem, folder=self.folder, number=self.number, kind=_KINDS.get(state or "", "killed"))
+
+    def state(self) -> str:
+        """See `Launcher.states`; reasons for waiting are in slurm's words, such as `Priority`."""
+        entry = self._queue.entry(self.number)
+        if entry is None:
+            return "queued"
+        if entry.restarts > self._restarts:
+            self._restarts = entry.restarts
+            self._requeued = self._words_about_requeueing()
+        if entry.state in {"RUNNING", "COMPLETING"}:
+            return STARTED
+        if entry.state != "PENDING":
+            return entry.state.lower().replace("_", " ")
+        reason = "" if entry.reason == "None" else f": {entry.reason}"
+        return f"{self._requeued or ('waiting' if reason else 'queued')}{reason}"
 
     def kill(self) -> None:
         """Do nothing: it is not on this machine."""
 
+    def _words_about_requeueing(self) -> str:
+        if self.folder is None:
+            return "requeued"
+        path = _log(self.folder, self.number)
+        text = _tail(path, since=self._log_read)
+        with contextlib.suppress(OSError):
+            self._log_read = path.stat().st_size
+        cause = next((words for found, words in _CAUSES.items() if found in text), None)
+        return "requeued" if cause is None else f"requeued ({cause})"
+
     def _has_result(self) -> bool:
-        if self._folder is None:
+        if self.folder is None:
             return False
         with contextlib.suppress(OSError):
             # NFS may remember for a minute that a file does not exist; a listing is fresh.
-            return self._folder / f"{self.number}_0_result.pkl" in self._folder.iterdir()
+            return self.folder / f"{self.number}_0_result.pkl" in self.folder.iterdir()
         return False
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Submission:
-    remote: RemoteJob
     job: LocalJob | QueuedJob
-    slot: int
+    remotes: list[RemoteJob]
+    """The sweep's jobs that it runs, and that this start of the sweep waits for."""
+    slot: int = 0
+    """On this machine, it decides on the GPUs."""
 
 
 @dataclass(kw_only=True)
 class SubmititLauncher:
-    """Submits each job by submitit."""
+    """Submits jobs in groups by submitit."""
 
+    folder: Path
+    """The sweep's."""
     slots: int
+    jobs_per_task: int
+    """The largest group."""
     here: bool
     """Whether jobs run on this machine, and not in slurm's queue."""
-    parameters: Mapping[str, Any]
-    """As submitit's `AutoExecutor` takes them."""
+    parameters: Callable[[int], Mapping[str, Any]]
+    """For a group of so many jobs, as submitit's `AutoExecutor` takes them."""
     max_num_timeout: int
-    """How often a job is queued again at its time limit."""
+    """How often a group is queued again at its time limit."""
     threads: int
     """Of a job whose config has none."""
     gpus: Sequence[str]
-    """Of this machine, which jobs get in turn."""
+    """Of this machine, which groups get in turn."""
     gpus_each: int
-    """How many GPUs a job gets."""
+    """How many GPUs a group gets."""
+    lost = None
 
     def __post_init__(self) -> None:
         self.adopts = not self.here
@@ -129,31 +181,33 @@ class SubmititLauncher:
         self._submitted: list[_Submission] = []
         self._lost: list[RemoteJob] = []
         self._over: list[JobTask] = []
+        self._ended: set[str] = set()
+        """Numbers of slurm jobs that have ended."""
         self._folder: Path | None = None
         """Submitit's, for this start of the sweep."""
-        self._left: dict[str, str] | None = None
-        """Numbers of jobs that an earlier start has left in slurm's queue, by name."""
+        self._left: dict[str, tuple[str, str]] | None = None
+        """Numbers and states of slurm jobs that an earlier start has left, by the hash of each of their folders."""
         self._stopping = False
-        self._keep_logs = False
 
     def submit(self, task: JobTask) -> None:
-        """Queue a job; `ended` submits one at a time, since slurm is slow."""
+        """Queue a job; `ended` submits one group at a time, since slurm is slow."""
         self._waiting.append(task)
+
+    def states(self) -> dict[str, str]:
+        """See `Launcher`."""
+        pairs = ((remote, submission.job) for submission in self._submitted for remote in submission.remotes)
+        return {remote.task.folder: job.state() for remote, job in pairs}
 
     def ended(self) -> list[JobTask]:
         """See `Launcher`."""
         if self._waiting:
-            self._send(self._waiting.pop(0))
+            self._send()
+        if self._stopping and self._queue.silence is not None:
+            self._leave_with_slurm()
         for submission in list(self._submitted):
-            end, remote = submission.job.end(), submission.remote
-            if end is None:
-                continue
-            self._submitted.remove(submission)
-            if remote.has_told(stopping=self._stopping):
-                self._over.append(remote.task)
-            else:
-                self._keep_logs = True
-                self._lost.append(remote.lose(*end, gone=not self.here))
+            end = submission.job.end()
+            if end is not None:
+                self._take(submission, *end)
         over, self._over = self._over, []
         return [*over, *take_settled(self._lost)]
 
@@ -174,63 +228,126 @@ class SubmititLauncher:
             for job in jobs:
                 job.kill()
         if not self.here:
-            ask_to_end([job.number for job in jobs], at_once=at_once)
-            self._queue.hurry()
+            self._queue.end([job.number for job in jobs], at_once=at_once)
 
     def close(self) -> None:
-        """See `Launcher`. Submitit's files stay if a job did not say why it ended."""
+        """See `Launcher`."""
         self._queue.close()
         if self.here:
             for submission in self._submitted:
                 submission.job.kill()
-        if self._folder is not None and not self._submitted and not self._keep_logs:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            with contextlib.suppress(OSError):  # it is not empty
-                self._folder.parent.rmdir()
+        if self._queue.silence is None:  # else the next start removes them
+            with contextlib.suppress(SlurmError):
+                self._remove_submitit_folders()
 
-    def _send(self, task: JobTask) -> None:
-        used = {submission.slot for submission in self._submitted}
-        slot = next(number for number in range(self.slots + 1) if number not in used)
+    def _leave_with_slurm(self) -> None:
+        """Slurm cannot be asked to end jobs: wait only for those that run and see the stop file."""
+        running = {"RUNNING", "COMPLETING"}
+        left = []
+        for submission in list(self._submitted):
+            entry = self._queue.entry(submission.job.number)
+            if entry is None or entry.state not in running or submission.job.folder != self._folder:
+                self._submitted.remove(submission)
+                self._over += [remote.task for remote in submission.remotes]
+                left.append(submission.job.number)
+        if left:
+            log.warning(
+                "Slurm does not answer (%s), so these jobs stay in its queue. To cancel them later: scancel %s",
+                self._queue.silence,
+                " ".join(left),
+            )
+
+    def _remove_submitit_folders(self) -> None:
+        """Remove the files of this start and of earlier ones, except where slurm has a job that needs them, or where a
+        log is the only record of why a job failed.
+        """
+        parent = self.folder / FOLDER
+        starts = [] if parent.is_symlink() else list(parent.glob("*"))
+        if not starts:
+            return
+        needed = {submission.job.number for submission in self._submitted}
+        if not self.here:
+            needed |= {number for number, _ in jobs_by_name().values()} - self._ended
+        errors = [str(RunDirectory(path.parent).status().get("error")) for path in self.folder.glob("*/status.json")]
+        for start in starts:
+            numbers = {path.name.partition("_")[0] for path in start.glob("*_submitted.pkl")}
+            if not numbers & needed and not any(start.name in error for error in errors):
+                shutil.rmtree(start, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it is not empty
+            parent.rmdir()
+
+    def _send(self) -> None:
+        """Submit the first jobs that wait as a group, without those that slurm has already."""
+        group = self._waiting[: self.jobs_per_task]
         try:
-            left = self._left_in_queue(task)
-            remote = RemoteJob(task, adopted=left is not None)
-            job = left or self._started(self._placed(task, slot=slot))
+            self._adopt()
+            group = self._waiting[: self.jobs_per_task]
+            if group:
+                self._submit(group)
         except Exception as error:  # of submitit, slurm or a disk: the sweep goes on
             system = "submitit" if self.here else "slurm"
-            settle(task, kind="killed", message=f"{system} did not take it: {last_line(str(error))}")
-            self._over.append(task)
-            return
-        self._submitted.append(_Submission(remote=remote, job=job, slot=slot))
+            for task in group:
+                settle(task, kind="killed", message=f"{system} did not take it: {in_one_line(str(error))}")
+            self._over += group
+        self._waiting = self._waiting[len(group) :]
 
-    def _started(self, task: JobTask) -> LocalJob | QueuedJob:
+    def _submit(self, group: Sequence[JobTask]) -> None:
         import submitit
-        from submitit.helpers import clean_env
 
         logging.getLogger("submitit").setLevel(logging.CRITICAL)  # it has a handler for the terminal
-        folder, cluster = self._submitit_folder(task), "local" if self.here else "slurm"
+        folder, cluster = self._submitit_folder(), "local" if self.here else "slurm"
         restarts = {f"{cluster}_max_num_timeout": self.max_num_timeout}
         executor = submitit.AutoExecutor(folder, cluster=cluster, **restarts)
-        executor.update_parameters(name=_name(task), **self.parameters)
+        parameters = {"name": _name(group), **self.parameters(len(group))}
+        executor.update_parameters(**parameters)
         this = psutil.Process()
         submitter = (this.pid, this.create_time()) if self.here else None
-        # A terminal's Ctrl-C is for the sweep, which asks its jobs.
-        with clean_env(), blocked(signal.SIGINT):
-            job = executor.submit(SubmititJob(task, submitter=submitter, stop=folder / STOP_FILE))
-        if self.here:
-            return LocalJob(job, folder=folder)
-        return QueuedJob(job.job_id, folder=folder, queue=self._queue)
+        used = {submission.slot for submission in self._submitted}
+        slot = next(number for number in range(len(used) + 1) if number not in used)
+        remotes = [RemoteJob(self._placed(task, slot=slot)) for task in group]
+        # A terminal's Ctrl-C is for the sweep, which asks its jobs. Submitit prints the errors that it raises.
+        silent = contextlib.redirect_stderr(io.StringIO())
+        with environment_of_sbatch(parameters), blocked(signal.SIGINT), silent:
+            job = executor.submit(SubmititJob(remotes, submitter=submitter, stop=folder / STOP_FILE))
+        queued = None if self.here else QueuedJob(job.job_id, folder=folder, queue=self._queue)
+        self._submitted.append(_Submission(job=queued or LocalJob(job, folder=folder), remotes=remotes, slot=slot))
 
-    def _left_in_queue(self, task: JobTask) -> QueuedJob | None:
-        """The job that an earlier start has left with slurm, according to slurm: a folder may come from a stranger."""
+    def _adopt(self) -> None:
+        """Find the jobs that an earlier start has left with slurm, according to slurm: folders may be a stranger's."""
         if self.here:
-            return None
+            return
         if self._left is None:
-            self._left = numbers_by_name()
-        number = self._left.pop(_name(task), None)
-        if number is None:
-            return None
-        folders = (Path(task.folder).parent / FOLDER).glob(f"*/{number}_submitted.pkl")
-        return QueuedJob(number, folder=next((path.parent for path in folders), None), queue=self._queue)
+            self._left = _by_hash(jobs_by_name())
+        for task in list(self._waiting):
+            number, state = self._left.pop(_hash(task), ("", ""))
+            ended = RunDirectory(Path(task.folder)).state in {"finished", "failed"}
+            if not number or (ended and state != "PENDING"):  # others of its group still run
+                continue
+            self._waiting.remove(task)
+            remote = RemoteJob(task, adopted=True)
+            known = next((there for there in self._submitted if there.job.number == number), None)
+            if known is not None:
+                known.remotes.append(remote)
+                continue
+            folders = (self.folder / FOLDER).glob(f"*/{number}_submitted.pkl")
+            folder = next((path.parent for path in folders), None)
+            if folder is not None:
+                (folder / STOP_FILE).unlink(missing_ok=True)  # of a start that slurm did not answer at its end
+            job = QueuedJob(number, folder=folder, queue=self._queue)
+            self._submitted.append(_Submission(job=job, remotes=[remote]))
+
+    def _take(self, submission: _Submission, kind: ErrorKind, message: str) -> None:
+        """Take the jobs of a group that has ended."""
+        self._submitted.remove(submission)
+        number = submission.job.number
+        self._ended.add(number)
+        if self._left:
+            self._left = {hashed: left for hashed, left in self._left.items() if left[0] != number}
+        for remote in submission.remotes:
+            if remote.has_told(stopping=self._stopping):
+                self._over.append(remote.task)
+            else:
+                self._lost.append(remote.lose(kind, message, gone=not self.here))
 
     def _placed(self, task: JobTask, *, slot: int) -> JobTask:
         if not self.gpus:
@@ -240,36 +357,97 @@ class SubmititLauncher:
         environment = {**task.environment, "CUDA_VISIBLE_DEVICES": ",".join(gpus)}
         return replace(task, threads=self.threads, environment=environment)
 
-    def _submitit_folder(self, task: JobTask) -> Path:
+    def _submitit_folder(self) -> Path:
         """A new folder, which no one else can have put a file into: submitit's jobs unpickle what they find there."""
-        sweep = Path(task.folder).parent
         if self._folder is None:
-            (sweep / FOLDER).mkdir(parents=True, exist_ok=True)
-            self._folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=sweep / FOLDER))
+            parent = self.folder / FOLDER
+            parent.mkdir(parents=True, exist_ok=True)
+            self._folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=parent))
         return self._folder
 
 
-def _name(task: JobTask) -> str:
-    readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", Path(task.folder).name)[:NAME_LENGTH]
-    return f"{readable}.{hashlib.sha256(task.folder.encode()).hexdigest()[:12]}"
+_OF_A_JOB = re.compile(r"SLURMD?_(?!CONF|CLUSTERS$|JWT$)|SRUN_|SUBMITIT_(?!PREEMPT_SIGNAL$)")
+"""Environment variables that slurm and submitit set in a job, and not those that a user sets."""
+_VARIABLES = {
+    "name": "JOB_NAME",
+    "mem_gb": "MEM_PER_NODE",
+    "slurm_signal_delay_s": "SIGNAL",
+    "timeout_min": "TIMELIMIT",
+    "time": "TIMELIMIT",
+    "mem": "MEM_PER_NODE",
+}
+"""Of `sbatch`, after `SBATCH_`, if they are not named after the option."""
+
+
+@contextlib.contextmanager
+def environment_of_sbatch(parameters: Mapping[str, Any]) -> Iterator[None]:
+    """Hide variables that would change a new job.
+
+    - Those of the slurm job that this process runs in, if any.
+    - The user's variables of `sbatch` for options that submitit's parameters set: they would count more.
+    """
+    inside = "SLURM_JOB_ID" in os.environ
+    options = [*parameters, *parameters.get("slurm_additional_parameters", ())]
+    plain = (_VARIABLES.get(option, option.removeprefix("slurm_").replace("-", "_").upper()) for option in options)
+    set_here = {f"SBATCH_{variable}" for variable in plain}
+    names = [name for name in os.environ if name in set_here or (inside and _OF_A_JOB.match(name))]
+    hidden = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def _name(group: Sequence[JobTask]) -> str:
+    """Of a slurm job. The first part is for people, the hashes are for the next start of the sweep."""
+    readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", Path(group[0].folder).name)[:NAME_LENGTH]
+    more = f"_and_{len(group) - 1}_more" if len(group) > 1 else ""
+    return ".".join([readable + more, *map(_hash, group)])
+
+
+def _hash(task: JobTask) -> str:
+    return hashlib.sha256(task.folder.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def _by_hash(jobs: Mapping[str, T]) -> dict[str, T]:
+    """The slurm jobs with these names, by each hash in the name."""
+    ends = ((re.search(rf"(\.[0-9a-f]{{{HASH_LENGTH}}})+$", name), job) for name, job in jobs.items())
+    return {hashed: job for end, job in ends if end is not None for hashed in end[0].split(".")[1:]}
 
 
 _KINDS: dict[str, ErrorKind] = {"OUT_OF_MEMORY": "out_of_memory", "TIMEOUT": "timed_out", "DEADLINE": "timed_out"}
+_MEMORY = re.compile(r"exceeded (job |step )?memory limit|oom[-_ ]?kill", re.IGNORECASE)
+"""What slurm writes into the log of a job that it ends for its memory; not everywhere is `OUT_OF_MEMORY` its state."""
+_CAUSES = {
+    "this job is timed-out": "time limit",
+    "this job is preempted": "preemption",
+    "DUE TO PREEMPTION": "preemption",
+    "DUE TO NODE FAILURE": "node failure",
+    "DUE TO TIME LIMIT": "time limit",
+}
+"""Why slurm queued a job again, by words of submitit and slurm in its log."""
 
 
 def _end(problem: str, *, folder: Path | None, number: str, kind: ErrorKind = "killed") -> End:
-    """With the last line of submitit's log, if there is one."""
-    last = "" if folder is None else _last_log_line(folder / f"{number}_0_log.err")
-    if "timed-out too many times" in last:
-        kind = "timed_out"
-    return kind, f"{problem}: {last}" if last else f"{problem} without recording why"
+    """With the last line of submitit's log, if there is one; then the log is kept."""
+    text = "" if folder is None else _tail(_log(folder, number))
+    if kind == "out_of_memory" or _MEMORY.search(text):
+        used = f"its slurm job {number} used more memory than it had requested"
+        return "out_of_memory", f"{used}; increase hydra.launcher.mem_gb"
+    last = last_line("\n".join(line for line in text.splitlines() if not line.startswith("submitit ")))
+    if folder is None or not last:
+        return kind, f"{problem} without recording why"
+    return kind, f"{problem}: {last} (the last line of {FOLDER}/{folder.name}/{_log(folder, number).name})"
 
 
-def _last_log_line(path: Path) -> str:
+def _log(folder: Path, number: str) -> Path:
+    return folder / f"{number}_0_log.err"
+
+
+def _tail(path: Path, *, since: int = 0) -> str:
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            lines = file.read().decode("utf-8", errors="replace").splitlines()
+            file.seek(max(since, path.stat().st_size - TAIL_BYTES))
+            return file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
-    return last_line("\n".join(line for line in lines if not line.startswith("submitit ")))

@@ -33,7 +33,7 @@ class SweeperSettings(Protocol):
         """Refuse a job's resolved config that this sweeper cannot use. Raises ConfigError."""
 
     def build_source(
-        self, overrides: Sequence[Override], *, folder: Path, values: Mapping[str, Any], rerun: Rerun
+        self, overrides: Sequence[Override], *, folder: Path, values: Mapping[str, Any], rerun: Rerun, slots: int | None
     ) -> Source:
         """Build the source of the jobs.
 
@@ -42,6 +42,7 @@ class SweeperSettings(Protocol):
             folder: the sweep's, absolute; it exists and is locked.
             values: the resolved config of the first of the `examples`.
             rerun: which jobs of an earlier command are run again.
+            slots: how many jobs the launcher has room for at a time; None: the user has set their number.
 
         Raises:
             ConfigError: it does not fit what an earlier sweep left in the folder.

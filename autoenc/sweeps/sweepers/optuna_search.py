@@ -32,7 +32,11 @@ class SamplerSettings(Choice):
     seed: NonNegativeInt
 
     @abstractmethod
-    def build(self, *, seed: int) -> BaseSampler:
+    def random_trials(self, *, n_trials: int) -> int:
+        """How many trials, from the first, are drawn at random, and so need no results of others."""
+
+    @abstractmethod
+    def build(self, *, seed: int, number: int) -> BaseSampler:
         """Build Optuna's sampler for one trial, with a seed for it alone."""
 
 
@@ -42,23 +46,35 @@ class Tpe(SamplerSettings):
 
     Multivariate, because settings such as learning rate and batch size depend on each other. A running trial counts as
     a bad one (the constant liar), so that several at once get different proposals.
+
+    Optuna draws at random until `n_startup_trials` have ended, which with several at once makes more random trials than
+    that. Here, further trials learn as soon as half of them have ended.
     """
 
     n_startup_trials: NonNegativeInt
     """Trials drawn at random before it begins to learn from them."""
 
-    def build(self, *, seed: int) -> BaseSampler:
+    def random_trials(self, *, n_trials: int) -> int:
+        """See `SamplerSettings`."""
+        return min(self.n_startup_trials, n_trials)
+
+    def build(self, *, seed: int, number: int) -> BaseSampler:
         """See `SamplerSettings`."""
         from optuna.samplers import TPESampler
 
-        return TPESampler(seed=seed, n_startup_trials=self.n_startup_trials, multivariate=True, constant_liar=True)
+        needed = self.n_startup_trials if number < self.n_startup_trials else self.n_startup_trials // 2
+        return TPESampler(seed=seed, n_startup_trials=needed, multivariate=True, constant_liar=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Random(SamplerSettings):
     """Random search, the baseline of the others (J. Bergstra, Y. Bengio, Random Search, 2012)."""
 
-    def build(self, *, seed: int) -> BaseSampler:
+    def random_trials(self, *, n_trials: int) -> int:
+        """See `SamplerSettings`."""
+        return n_trials
+
+    def build(self, *, seed: int, number: int) -> BaseSampler:  # noqa: ARG002
         """See `SamplerSettings`."""
         from optuna.samplers import RandomSampler
 
@@ -115,7 +131,7 @@ class OptunaSearch(Choice):
             raise ConfigError("dataset.validation_fraction", problem, value=0)
 
     def build_source(
-        self, overrides: Sequence[Override], *, folder: Path, values: Mapping[str, Any], rerun: Rerun
+        self, overrides: Sequence[Override], *, folder: Path, values: Mapping[str, Any], rerun: Rerun, slots: int | None
     ) -> Search:
         """See `SweeperSettings`."""
         from autoenc.sweeps.sweepers.search import Search
@@ -125,7 +141,7 @@ class OptunaSearch(Choice):
         terms = Terms(self.metric, self._direction(), space.described(), _common_settings(values, space=space))
         study = open_study(folder, storage=self.storage, name=self.study_name, terms=terms, space=space.distributions)
         sampler = SAMPLERS.parse(self.sampler)
-        return Search(settings=self, study=study, space=space, sampler=sampler, rerun=rerun, folder=folder)
+        return Search(settings=self, study=study, space=space, sampler=sampler, rerun=rerun, folder=folder, slots=slots)
 
     def _direction(self) -> Direction:
         metric = find_metric(f"{SPLIT}.{self.metric}")

@@ -49,7 +49,7 @@ def _studies(
     """The studies to ask in turn: those that learn from the history, then again and again one that draws at random."""
     for attempt in range(ATTEMPTS):
         seed = derived_seed(sampler.seed, f"trial {number}, attempt {attempt}") % 2**32
-        study = optuna.create_study(direction=direction, sampler=sampler.build(seed=seed))
+        study = optuna.create_study(direction=direction, sampler=sampler.build(seed=seed, number=number))
         study.add_trials(history)
         yield study
     seed = derived_seed(sampler.seed, f"trial {number}, at random") % 2**32

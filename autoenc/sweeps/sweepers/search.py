@@ -7,6 +7,7 @@ Optuna proposes settings and is told the outcomes here, without Hydra's plugin: 
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +21,9 @@ from autoenc.sweeps.sweepers.study import Study
 from autoenc.sweeps.sweepers.trial import Outcome, Trial, outcome
 
 log = logging.getLogger(__name__)
+
+FEWEST_AT_A_TIME = 2
+"""However short the search is: two halve its time, and each still has the results of all trials but one."""
 
 
 @dataclass(kw_only=True)
@@ -38,22 +42,31 @@ class Search:
     rerun: Rerun
     folder: Path
     """The sweep's."""
+    slots: int | None
+    """How many trials the launcher has room for at a time; None: the user has set their number."""
 
     def __post_init__(self) -> None:
         there = self.study.trials()
         self._waiting = [trial for trial in there if trial.state in _RUN_AGAIN[self.rerun]]
         self._over_before = [trial for trial in there if trial.state not in _RUN_AGAIN[self.rerun]]
-        self._proposed: dict[int, Trial] = {}
+        self._running: dict[int, Trial] = {}
+        """The proposed trials that have not ended, by number."""
+        self._begun = self.study.next_number()
+        self._random = self.sampler.random_trials(n_trials=self.settings.n_trials)
+        self._at_a_time = max(FEWEST_AT_A_TIME, math.isqrt(self.settings.n_trials))
         self._exhausted = False
 
     def opening_words(self) -> list[str]:
-        """Say how far the search is."""
+        """Say how far the search is, and how many trials run at a time if that is not the user's choice."""
         there = len(self.study.trials())
         if there == 0:
-            return [f"A search of {self.settings.n_trials} trials."]
+            return [f"A search of {self.settings.n_trials} trials.", *self._words_on_waiting()]
         left = max(self.settings.n_trials - there, 0)
         waiting = f", {len(self._waiting)} of them to be continued" if self._waiting else ""
-        return [f"The search has {there} trials{waiting}; {left} more to come (hydra.sweeper.n_trials)."]
+        return [
+            f"The search has {there} trials{waiting}; {left} more to come (hydra.sweeper.n_trials).",
+            *self._words_on_waiting(),
+        ]
 
     def over_before(self) -> list[Path]:
         """The folders of the trials that have ended and are left alone, as far as they still exist."""
@@ -65,18 +78,18 @@ class Search:
         trial = self._waiting.pop(0) if self._waiting else self._new_trial()
         if trial is None:
             return None
-        self._proposed[trial.number] = trial
+        self._running[trial.number] = trial
         return Proposal(number=trial.number, overrides=self.space.command(trial.params))
 
     def ended(self, proposal: Proposal, folder: Path) -> None:
         """Record the outcome. An interrupted trial stays open, so that the same command continues it."""
-        found = outcome(folder, metric=self.settings.metric)
+        trial, found = self._running.pop(proposal.number), outcome(folder, metric=self.settings.metric)
         if found is not None:
-            self.study.end(self._proposed[proposal.number], self.study.checked(found), folder=folder.name)
+            self.study.end(trial, self.study.checked(found), folder=folder.name)
 
     def refused(self, proposal: Proposal, problem: str) -> None:
         """Record a failure: settings that are valid one by one may be invalid together."""
-        self.study.end(self._proposed[proposal.number], Outcome("failed", reason=problem), folder=None)
+        self.study.end(self._running.pop(proposal.number), Outcome("failed", reason=problem), folder=None)
 
     def closing_words(self) -> list[str]:
         """Name the best trial, and write `search.json` and `search.png` into the sweep's folder.
@@ -87,7 +100,7 @@ class Search:
         return write_report(self.study, folder=self.folder, metric=self.settings.metric)
 
     def _new_trial(self) -> Trial | None:
-        if self._exhausted:  # this is called several times a second
+        if self._exhausted or self._waits_for_results():  # this is called several times a second
             return None
         trials = self.study.trials()
         params = None
@@ -102,7 +115,24 @@ class Search:
             if params is None:
                 log.info("Every point of the search space has been tried: the search ends with %d trials.", len(trials))
         self._exhausted = params is None
-        return None if params is None else self.study.begin(params)
+        if params is None:
+            return None
+        trial = self.study.begin(params)
+        self._begun = trial.number + 1
+        return trial
+
+    def _waits_for_results(self) -> bool:
+        """Whether the next trial has to wait: it learns nothing from those that still run."""
+        return self.slots is not None and self._begun >= self._random and len(self._running) >= self._at_a_time
+
+    def _words_on_waiting(self) -> list[str]:
+        if self.slots is None or self.slots <= self._at_a_time or self._random == self.settings.n_trials:
+            return []
+        return [
+            f"At most {self._at_a_time} trials run at a time, so that each learns from the results before it; the "
+            f"first {self._random} are drawn at random and need not wait. hydra.launcher.n_jobs=NUMBER sets another "
+            "limit."
+        ]
 
 
 _RUN_AGAIN: dict[str, set[str]] = {
