@@ -60,11 +60,16 @@ def sweep(composer: Composer, config: DictConfig) -> int:
             view.interrupted()
             log.info("Interrupted. The same command continues the sweep.")
             raise
-        plan.folder.end_anew()
+        if driver.launcher.lost is None:
+            plan.folder.end_anew()
         compared = _compare(plan.folder.path, driver.source)
     log.info("The sweep is in %s", shown_path(plan.folder.path))
-    folders = list(dict.fromkeys([*driver.source.over_before(), *driver.asked_for]))
-    return 0 if _succeeded(folders, driver.source) and compared else 1
+    known = [job.folder for job in plan.jobs]  # without some of them, if the launcher has been lost
+    folders = list(dict.fromkeys([*driver.source.over_before(), *driver.asked_for, *known]))
+    succeeded = _succeeded(folders, driver.source)
+    if driver.launcher.lost is not None:
+        sys.stderr.write(f"error: {driver.launcher.lost}. The same command continues the sweep.\n")
+    return 0 if succeeded and compared and driver.launcher.lost is None else 1
 
 
 def preview(flags: argparse.Namespace, composer: Composer) -> str:

@@ -209,6 +209,17 @@ def blocked(*numbers: int) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def without_main() -> Iterator[None]:
+    """Start processes inside that do not import this process's script, which may not be importable."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _context() -> ForkServerContext | SpawnContext:
     """On Linux, jobs are forked from a process that has imported everything; elsewhere forking is unsafe."""
     if sys.platform != "linux":
@@ -219,15 +230,10 @@ def _context() -> ForkServerContext | SpawnContext:
 
 
 def _started_process(task: JobTask) -> BaseProcess:
-    """Start a job's process without importing this process's script in it, which may not be importable."""
     warm_up()  # starts it again if it was killed
     process = _context().Process(target=work, args=(task,), name=Path(task.folder).name)
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
+    with without_main():
         process.start()
-    finally:
-        sys.modules["__main__"] = main
     return process
 
 

@@ -76,10 +76,11 @@ class SweepDriver:
                 self.launcher.stop()
                 self.view.stopping([job for _, job in self._elsewhere])
             self._take_ended()
-            if not told:
+            begins_no_more = told or self.launcher.lost is not None
+            if not begins_no_more:
                 self._fill_slots(interruption)
             self.view.look(self.launcher.states)
-            if not self._running and (told or not (self._elsewhere or self._duplicates)):
+            if not self._running and (begins_no_more or not (self._elsewhere or self._duplicates)):
                 return
             self.launcher.wait(POLL_SECONDS)
 

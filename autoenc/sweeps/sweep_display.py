@@ -70,7 +70,7 @@ class SweepDisplay:
             kind = str(error.get("kind")).replace("_", " ")
             log.error("%s: %s: %s", job.folder.name, kind, error.get("message"))
         elif not console.is_terminal:
-            log.info("%s: %s", job.folder.name, state)
+            log.info("%s: %s", job.folder.name, state or "not started")
         self._repeat_warnings(job)
 
     def _repeat_warnings(self, job: Job) -> None:

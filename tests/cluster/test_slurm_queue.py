@@ -14,6 +14,7 @@ from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.launchers import Launcher, slurm_queue
 from autoenc.sweeps.launchers.slurm_queue import QueueEntry, SlurmQueue, entries_of, in_one_line, last_line
+from autoenc.sweeps.launchers.submitit_launcher import SubmititLauncher
 from tests.cluster.real_slurm import Slurm
 from tests.sweeps.tasks import ends, launcher, launcher_settings, outcome, task, training, wait_until
 
@@ -27,7 +28,6 @@ Submitted = Callable[..., Launcher]
 
 LONG = ["exec sleep 600"]
 """The setup of a slurm job that does not get to its jobs."""
-TOO_LARGE = "allocation failure: Requested node configuration is not available"
 PREEMPTING = {
     "PreemptType": "preempt/partition_prio",
     "PreemptMode": "REQUEUE",
@@ -92,15 +92,9 @@ def test_a_preempted_job_says_so(submitted: Submitted, slurm: Slurm) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (
-            {"partition": "gpu"},
-            "sbatch: error: invalid partition specified: gpu; allocation failure: Invalid partition",
-        ),
+        ({"partition": "a100"}, "sbatch: error: invalid partition specified: a100; allocation failure: Invalid"),
         ({"mem_gb": 9000}, "allocation failure: Requested node configuration is not available"),
-        (
-            {"cpus_per_task": 1, "jobs_per_task": 64},
-            "allocation failure: Requested node configuration is not available",
-        ),
+        ({"jobs_per_task": 64}, "allocation failure: Requested node configuration is not available"),
     ],
 )
 @pytest.mark.usefixtures("slurm")
@@ -191,6 +185,16 @@ def test_a_job_requests_its_memory_and_a_warning_before_its_time_limit(submitted
     assert not any("gpus" in line for line in lines)
 
 
+def test_the_default_memory_yields_to_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert requested(launcher("slurm")) == 4
+    assert requested(launcher("slurm", gpus_per_node=1)) == 8
+    assert requested(launcher("slurm", mem_gb=None)) is None
+    assert requested(launcher("slurm", cluster="local")) is None
+    assert requested(launcher("slurm", additional_parameters={"mem-per-cpu": "1G"})) is None
+    monkeypatch.setenv("SBATCH_MEM_PER_CPU", "1G")
+    assert requested(launcher("slurm")) is None
+
+
 def test_accounts_know_jobs_that_slurm_has_removed(
     slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +235,13 @@ def test_messages_of_slurm_are_one_printable_line() -> None:
     assert last_line("") == in_one_line("") == ""
     assert last_line("a\nb\x1b[31m\x07red\n\n") == "b [31m red"
     assert in_one_line("a\n\nb \na\n") == "a; b"
+
+
+def requested(made: Launcher) -> float | None:
+    """The memory of a slurm job with one job of the sweep, in GB; None: it is left to slurm."""
+    assert isinstance(made, SubmititLauncher)
+    memory: float | None = made.parameters(1).get("mem_gb")
+    return memory
 
 
 def states_until(made: Launcher, wanted: dict[str, str]) -> dict[str, list[str]]:

@@ -111,8 +111,8 @@ def ends(launcher: Launcher, *, count: int = 1) -> list[str]:
     return sorted(ended)
 
 
-def launcher(name: str, *, sweep: Path | None = None, **changes: object) -> Launcher:
-    """A launcher with the settings of its YAML, except for the changes; `sweep` is the folder of its sweep."""
+def launcher(name: str, *, sweep: Any = None, **changes: object) -> Launcher:
+    """A launcher with the settings of its YAML, except for the changes; `sweep` is the path of the sweep's folder."""
     return launcher_settings(name, **changes).build(sweep or Path(tempfile.mkdtemp()))
 
 

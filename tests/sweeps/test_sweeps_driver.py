@@ -27,6 +27,7 @@ class Pretended:
 
     slots: int = 2
     adopts: bool = False
+    lost: str | None = None
     submitted: list[JobTask] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     _running: list[JobTask] = field(default_factory=list)

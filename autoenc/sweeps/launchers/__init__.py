@@ -22,6 +22,10 @@ class Launcher(Protocol):
     adopts: bool
     """Whether a job that is still running from an earlier start of the sweep may be submitted, to be watched."""
 
+    @property
+    def lost(self) -> str | None:
+        """Why no further job can be submitted: the system that runs them is gone. None: it works."""
+
     def submit(self, task: JobTask) -> None:
         """Start a job, or queue it."""
 

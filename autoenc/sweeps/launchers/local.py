@@ -61,6 +61,7 @@ class LocalLauncher:
     """Runs each job as a child of this process."""
 
     adopts = False
+    lost = None
 
     def __init__(self, *, slots: int, threads: int | None, gpus: Sequence[str]) -> None:
         self.slots = slots

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ WARNING_SECONDS = int(SAVING_SECONDS) + 30
 """How long before its time limit slurm tells a job to save."""
 MEMORY_GB, MEMORY_GB_WITH_GPUS = 4, 8
 """Many clusters add up the resident memory of all processes of a slurm job, and count shared pages several times."""
+MEMORY_OPTIONS = {"mem", "mem-per-cpu", "mem-per-gpu"}
+MEMORY_VARIABLES = {"SBATCH_MEM_PER_NODE", "SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU"}
 ONLY_SLURM = ("partition", "account", "qos", "constraint", "mem_gb", "additional_parameters")
 
 
@@ -125,9 +128,7 @@ class Slurm(Choice):
     def _parameters(self, jobs: int) -> dict[str, Any]:
         """For so many jobs, as submitit's `AutoExecutor` takes them; None leaves the choice to slurm."""
         values: dict[str, Any] = {"timeout_min": self.timeout_min, "cpus_per_task": self.cpus_per_task * jobs}
-        memory = self.mem_gb
-        if memory == "auto":
-            memory = None if self.runs_here else MEMORY_GB_WITH_GPUS if self.gpus_per_node else MEMORY_GB
+        memory = self._default_memory() if self.mem_gb == "auto" else self.mem_gb
         values["mem_gb"] = None if memory is None else memory * jobs
         values["gpus_per_node"] = self.gpus_per_node or None
         if self.setup:
@@ -138,3 +139,10 @@ class Slurm(Choice):
             values["slurm_additional_parameters"] = dict(self.additional_parameters)
             values["slurm_signal_delay_s"] = WARNING_SECONDS
         return {name: value for name, value in values.items() if value is not None}
+
+    def _default_memory(self) -> float | None:
+        """In GB; None where the user asks slurm in another way, and on this machine."""
+        options = {name.replace("_", "-") for name in self.additional_parameters}
+        if self.runs_here or options & MEMORY_OPTIONS or os.environ.keys() & MEMORY_VARIABLES:
+            return None
+        return MEMORY_GB_WITH_GPUS if self.gpus_per_node else MEMORY_GB

@@ -172,6 +172,7 @@ class SubmititLauncher:
     """Of this machine, which groups get in turn."""
     gpus_each: int
     """How many GPUs a group gets."""
+    lost = None
 
     def __post_init__(self) -> None:
         self.adopts = not self.here
