@@ -122,10 +122,11 @@ class RayDriver:
             self._pipe.send((name, *arguments))
 
     def _nodes(self, address: str | None) -> list[Mapping[str, float]]:
-        problem = f"Ray does not answer there within {CONNECT_SECONDS:g} seconds; is it the port of Ray's head node?"
+        problem = "Ray does not answer there; is it the port of Ray's head node, which is 6379 by default?"
+        if address is None:
+            problem = "Ray ended while it started"
         with contextlib.suppress(EOFError, OSError):
-            if self._pipe.poll(CONNECT_SECONDS if address is not None else None):
-                problem = "Ray ended while it started"
+            if self._pipe.poll(None if address is None else CONNECT_SECONDS):
                 answer = self._pipe.recv()
                 if isinstance(answer, list):
                     return answer
