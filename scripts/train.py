@@ -1,8 +1,7 @@
 """Train an autoencoder: see `python scripts/train.py --help`."""
 
-import sys
-
 from autoenc.command_line import main
+from autoenc.command_line.exit_code import end_with
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)

@@ -12,8 +12,9 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
-from autoenc.command_line.exit_code import exit_code
+from autoenc.command_line.exit_code import end_with, exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with restored_process():
         return exit_code(lambda: train(sys.argv[1:] if arguments is None else arguments))
+
+
+def program() -> NoReturn:
+    """The command `autoenc-train`."""
+    end_with(main)
 
 
 @contextlib.contextmanager

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from autoenc.seeds import derived_seed
+from autoenc.uncompiled import uncompiled
 
 INVERSE_PENALTY = 0.1
 """Of the linear probe, as scikit-learn's `C`: the weight of the summed errors next to half the squared weights."""
@@ -108,24 +109,28 @@ def _regression(vectors: Tensor, targets: Tensor, *, tolerance: float) -> Tensor
     Returns:
         the weights and, in the last row, the bias of each logit, (D + 1, K); for two classes, K is 1.
     """
-    from scipy.optimize import minimize
-    from threadpoolctl import threadpool_limits
-
     (count, size), classes = vectors.shape, int(targets.max()) + 1
-    shape = size + 1, classes if classes > 2 else 1
+    parameters = vectors.new_zeros(size + 1, classes if classes > 2 else 1, requires_grad=True)
     penalty = 1 / (2 * INVERSE_PENALTY * count)
+    optimizer = uncompiled(torch.optim.LBFGS)(
+        [parameters],
+        max_iter=MOST_STEPS,
+        tolerance_grad=tolerance,
+        tolerance_change=64 * torch.finfo(vectors.dtype).eps,
+        history_size=10,
+        line_search_fn="strong_wolfe",
+    )
 
-    def loss_and_gradient(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        parameters = torch.from_numpy(values).view(shape).requires_grad_()
-        loss = F.cross_entropy(_logits(vectors, parameters), targets) + penalty * parameters[:-1].square().sum()
-        (gradient,) = torch.autograd.grad(loss, parameters)
-        return loss.item(), gradient.flatten().numpy()
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = F.cross_entropy(_logits(vectors, parameters), targets) + penalty * parameters[:-1].square().sum()
+        value.backward()
+        return value
 
-    options = {"maxiter": MOST_STEPS, "maxls": 50, "gtol": tolerance, "ftol": 64 * np.finfo(float).eps}
     # Threads would wait for each other: the matrices of a step are small.
     with threadpool_limits(1):
-        found = minimize(loss_and_gradient, np.zeros(math.prod(shape)), jac=True, method="L-BFGS-B", options=options)
-    return torch.from_numpy(found.x).view(shape)
+        optimizer.step(loss)
+    return parameters.detach()
 
 
 def _logits(vectors: Tensor, parameters: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import Splits
 from autoenc.devices import Device, plain_device
@@ -19,7 +21,6 @@ from autoenc.pictures import PICTURES, FigureFormat, draw_pictures
 from autoenc.pictures.loss_charts import Loss
 from autoenc.pictures.loss_curves import draw_loss_curves
 from autoenc.pictures.subject import Subject
-from autoenc.progress import console
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError, listed, nearest
 from autoenc.trained_model import load_run
@@ -110,23 +111,25 @@ def _draw(
     file_format: FigureFormat,
 ) -> list[Path]:
     """Draw pictures of a model with the weights of the best epoch, or of the last: `epochs`. `unit` is the loss's."""
-    folder, label, best_epoch = run_directory.figures, run_label(config.values), epochs[0]
-    folder.mkdir(exist_ok=True)
-    paths = []
-    if names is None or LOSS_CURVES in names:
-        paths.append(folder / f"{LOSS_CURVES}.{file_format}")
-        with console.status(f"Drawing pictures: {LOSS_CURVES}"):
-            draw_loss_curves(
-                run_directory.metrics(),
-                path=paths[0],
-                loss=Loss(unit, denoising=config.noise.corrupts),
-                best_epoch=best_epoch,
-                title=f"Loss by epoch: {label}",
-            )
-    others = None if names is None else [name for name in names if name != LOSS_CURVES]
-    epoch = best_epoch or epochs[1]
-    drawn = draw_pictures(subject, folder=folder, names=others, label=label, epoch=epoch, file_format=file_format)
-    return [*paths, *drawn]
+    label, best_epoch = run_label(config.values), epochs[0]
+    curves = functools.partial(
+        draw_loss_curves,
+        run_directory.metrics(),
+        path=run_directory.figures / f"{LOSS_CURVES}.{file_format}",
+        loss=Loss(unit, denoising=config.noise.corrupts),
+        best_epoch=best_epoch,
+        title=f"Loss by epoch: {label}",
+    )
+    return draw_pictures(
+        subject,
+        folder=run_directory.figures,
+        names=None if names is None else [name for name in names if name != LOSS_CURVES],
+        label=label,
+        epoch=best_epoch or epochs[1],
+        file_format=file_format,
+        others={LOSS_CURVES: curves} if names is None or LOSS_CURVES in names else {},
+        processes=torch.get_num_threads(),
+    )
 
 
 def _subject(

@@ -6,13 +6,15 @@ it to `PICTURES`. The table itself imports neither torch nor matplotlib, so that
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 if TYPE_CHECKING:
+    from autoenc.pictures.drawing import Drawing
     from autoenc.pictures.picture import Picture
     from autoenc.pictures.subject import Subject
 
@@ -175,27 +177,30 @@ def draw_pictures(
     label: str,
     epoch: int | None,
     file_format: FigureFormat = "png",
+    others: Mapping[str, Drawing] | None = None,
+    processes: int = 1,
 ) -> list[Path]:
     """Measure and draw pictures into a folder, which is made if it does not exist, and return their paths.
 
     `names` are from `PICTURES`; None draws every picture. One that does not apply to the model is left out, with a
     warning if it was named. A title has what the picture shows, the run's `label`, and after how many epochs of
-    training, if that is known.
+    training, if that is known. `others` are drawn first. At most so many `processes` draw.
 
     Raises:
         OSError: a picture cannot be written.
     """
+    from autoenc.pictures.drawing import draw_all
     from autoenc.progress import steps
 
     folder.mkdir(exist_ok=True)
-    paths = []
-    chosen = list(PICTURES) if names is None else names
-    for name in steps(chosen, name="Drawing pictures", item_name=str):
+    drawings = dict(others or {})
+    for name in steps(list(PICTURES if names is None else names), name="Measuring for pictures", item_name=str):
         picture = picture_class(name).measure(subject)
         if picture is not None:
             title, over_epochs = PICTURES[name].title, PICTURES[name].over_epochs
             when = "" if epoch is None or over_epochs else f", after {epoch} epoch{'' if epoch == 1 else 's'}"
-            paths.append(picture.draw(folder, title=f"{title}: {label}{when}", file_format=file_format))
+            title = f"{title}: {label}{when}"
+            drawings[name] = functools.partial(picture.draw, folder, title=title, file_format=file_format)
         elif names is not None:
             log.warning("The picture '%s' does not apply to this model and is not drawn.", name)
-    return paths
+    return draw_all(drawings, processes=processes)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+K_MEANS_ROUNDS = 10
 MOST_ROUNDS = 100
 TOLERANCE = 1e-3
 """The fit ends when a round improves the mean log-likelihood by less, in nats."""
@@ -58,12 +58,7 @@ def fit_mixture(codes: Tensor, *, components: int, full: bool, seed: int) -> Gau
     Expectation maximization: Dempster, Laird and Rubin 1977, Journal of the Royal Statistical Society B 39. The first
     centres: Arthur and Vassilvitskii 2007, k-means++: The Advantages of Careful Seeding, SODA.
     """
-    from scipy.cluster.vq import kmeans2
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of empty clusters, if codes are repeated
-        _, clusters = kmeans2(codes.numpy(), components, minit="++", seed=seed)
-    shares = F.one_hot(torch.from_numpy(clusters).long(), components).to(codes.dtype)
+    shares = _k_means(codes, components, generator=torch.Generator().manual_seed(seed))
     likelihood = -math.inf
     for _ in range(MOST_ROUNDS):
         mixture = _most_likely(codes, shares, full=full)
@@ -73,6 +68,19 @@ def fit_mixture(codes: Tensor, *, components: int, full: bool, seed: int) -> Gau
             break
         shares = densities.softmax(dim=1)
     return mixture
+
+
+def _k_means(codes: Tensor, count: int, *, generator: torch.Generator) -> Tensor:
+    """For each code (N, D), 1 for its cluster and 0 for the others, (N, count)."""
+    centres = codes[torch.randint(len(codes), (1,), generator=generator)]
+    while len(centres) < count:
+        squares = torch.cdist(codes, centres).amin(1).square() + LEAST_VARIANCE  # all are 0 if codes are repeated
+        centres = torch.cat([centres, codes[squares.multinomial(1, generator=generator)]])
+    for _ in range(K_MEANS_ROUNDS):
+        shares = F.one_hot(torch.cdist(codes, centres).argmin(1), count).to(codes.dtype)
+        sizes = shares.sum(0)[:, None]
+        centres = torch.where(sizes > 0, shares.T @ codes / sizes, centres)
+    return shares
 
 
 def _most_likely(codes: Tensor, shares: Tensor, *, full: bool) -> GaussianMixture:

@@ -30,10 +30,10 @@ OVERFITTING = (
 NAME_BELOW = 0.85  # of the axes' height: higher curves would cross the name
 
 
-def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epoch: int | None, title: str) -> None:
+def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epoch: int | None, title: str) -> Path:
     """Draw `train/loss` and, if there is one, `validation/loss` by `epoch`; mark the best epoch and overfitting.
 
-    `history` are the rows of metrics.jsonl. Values that are not finite leave a gap.
+    Returns `path`. `history` are the rows of metrics.jsonl. Values that are not finite leave a gap.
 
     Raises:
         OSError: the picture cannot be written; an older one stays as it was.
@@ -55,6 +55,7 @@ def draw_loss_curves(history: Sequence[Row], *, path: Path, loss: Loss, best_epo
         if onset is not None:
             _mark_overfitting(axes, curves, onset=onset)
         save(page.page.figure, path)
+    return path
 
 
 def _mark_best(axes: Axes, curves: Sequence[Curve], *, best_epoch: int) -> None:

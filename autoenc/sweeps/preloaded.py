@@ -13,7 +13,8 @@ from autoenc.pictures import PICTURES, picture_class
 MODULES = (
     *("torch", "autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment.run"),
     *("autoenc.evaluation.likelihood", "autoenc.evaluation.structural_similarity"),
-    *("filelock", "pydantic.dataclasses", "pydantic.type_adapter", "rich.status", "scipy.optimize"),
+    *("autoenc.pictures.drawing", "filelock", "numpy.ctypeslib", "pydantic.dataclasses", "pydantic.type_adapter"),
+    "rich.status",
     *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin", "matplotlib.style.core"),
 )
 """Runs import the second and later lines only when they need them, but nearly every run does."""

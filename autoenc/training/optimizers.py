@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveFloat, ProperFraction
 from autoenc.training import muon
-from autoenc.training.uncompiled import uncompiled
+from autoenc.uncompiled import uncompiled
 
 
 class OptimizerSettings(Protocol):

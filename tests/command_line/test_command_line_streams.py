@@ -128,3 +128,32 @@ def test_following_ends_with_its_terminal(tmp_path: Path) -> None:
         _, complaint = process.communicate(timeout=120)
     assert process.returncode == 1
     assert complaint.decode() == "error: [Errno 5] Input/output error\n"
+
+
+ENDING = """
+import atexit, sys, threading, time
+from autoenc.command_line.exit_code import end_with
+
+class Freed:
+    def __del__(self):
+        print("freed")
+
+def main():
+    global kept
+    kept = Freed()
+    atexit.register(print, "called at the end")
+    threading.Thread(target=lambda: (time.sleep(0.1), print("a thread has ended"))).start()
+    print("worked")
+    {how}
+
+end_with(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "freed"), [("return 3", 3, ""), ("sys.exit(4)", 4, "freed\n"), ("raise KeyError", 1, "freed\n")]
+)
+def test_a_program_ends_without_freeing_its_objects(how: str, code: int, freed: str) -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING.format(how=how)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, f"worked\na thread has ended\ncalled at the end\n{freed}")
+    assert done.stderr.endswith("KeyError\n") == (code == 1)

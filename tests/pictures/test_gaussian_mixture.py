@@ -46,7 +46,7 @@ def test_scikit_learn_finds_the_same_mixture_from_there(codes: Tensor, component
     expected = reference(found).fit(codes.numpy())
     likelihood = found.log_density(codes).mean().item()
     assert likelihood - 1e-9 <= expected.score(codes.numpy()) < likelihood + 0.02
-    np.testing.assert_allclose(found.means, expected.means_, atol=0.05)
+    np.testing.assert_allclose(found.means, expected.means_, atol=0.1)
 
 
 @pytest.mark.parametrize("full", [True, False])

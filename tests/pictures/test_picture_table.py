@@ -25,6 +25,7 @@ from autoenc.experiment import run_pictures
 from autoenc.pictures import PICTURES, draw_pictures, picture_class
 from autoenc.pictures.code_space import principal_plane
 from autoenc.pictures.codes import Codes
+from autoenc.pictures.drawing import Drawing
 from autoenc.pictures.error_by_class import ErrorByClass
 from autoenc.pictures.gradients import Gradients
 from autoenc.pictures.picture import Panel, columns_of
@@ -41,7 +42,13 @@ from tests.pictures.subjects import images_of, measured, pixel_subject, subject_
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mock]:
     """A run whose best epoch is not its last, with the calls that draw its pictures, and draw them again."""
-    folder, drawn = tmp_path_factory.mktemp("runs") / "run", Mock(return_value=[])
+    folder = tmp_path_factory.mktemp("runs") / "run"
+
+    def draw_others(*_: object, folder: Path, others: dict[str, Drawing], **__: object) -> list[Path]:
+        folder.mkdir(exist_ok=True)
+        return [draw() for draw in others.values()]
+
+    drawn = Mock(side_effect=draw_others)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(run_pictures, "draw_pictures", drawn)
         overrides = ["figures=[codes,codes_over_epochs]", "optimizer.learning_rate=0.3", "training.epochs=4"]
@@ -198,9 +205,10 @@ def test_a_terminal_names_the_picture_that_is_drawn(tmp_path: Path, monkeypatch:
     for name in ("reconstructions", "codes"):
         monkeypatch.setattr(picture_class(name), "measure", lambda subject: None)
     subject: Any = None
-    draw_pictures(subject, folder=tmp_path, names=["reconstructions", "codes"], label="", epoch=None)
-    for name in ("reconstructions", "codes"):
-        assert f"Drawing pictures: {name}" in terminal.getvalue()
+    others: dict[str, Drawing] = {"loss_curves": lambda: tmp_path}
+    draw_pictures(subject, folder=tmp_path, names=["reconstructions", "codes"], label="", epoch=None, others=others)
+    for line in ("Measuring for pictures: reconstructions", "pictures: codes", "Drawing pictures: loss_curves"):
+        assert line in terminal.getvalue()
 
 
 def test_up_to_three_panels_stand_side_by_side_and_four_stand_two_by_two() -> None:

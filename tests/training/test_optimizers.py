@@ -14,7 +14,7 @@ from torch import nn
 
 from autoenc.settings import ConfigError
 from autoenc.training.optimizers import OPTIMIZERS, Adam, AdamW, Muon, OptimizerSettings, Sgd
-from autoenc.training.uncompiled import uncompiled
+from autoenc.uncompiled import uncompiled
 
 START = 0.7
 GRADIENTS = [0.5, -0.2, 0.3]

@@ -1,0 +1,79 @@
+"""The loop that draws pictures, in several processes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autoenc.pictures.drawing import Drawing, draw_all
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there do several processes draw")
+
+PARENT = os.getpid()
+
+
+def draw(folder: Path, name: str, *, after: str = "", kills_the_helper: bool = False, fails: bool = False) -> Path:
+    """Append the number of the process to the picture's file, once another picture is there; or end in another way."""
+    while after and not (folder / after).exists():
+        time.sleep(0.01)
+    with (folder / name).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    if kills_the_helper and os.getpid() != PARENT:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fails:
+        raise OSError(28, "No space left on device", str(folder / name))
+    return folder / name
+
+
+def drawn_by(folder: Path, name: str) -> list[bool]:
+    """For each drawing of a picture, whether this process drew it."""
+    return [int(line) == PARENT for line in (folder / name).read_text().splitlines()]
+
+
+def test_each_picture_is_drawn_once_and_the_processes_share_them(tmp_path: Path) -> None:
+    folder = tmp_path / "new\nline"
+    folder.mkdir()
+    names = list("abcdef")
+    drawings: dict[str, Drawing] = {name: functools.partial(draw, folder, name) for name in names}
+    drawings["a"] = functools.partial(draw, folder, "a", after="b")  # whoever draws this waits for another process
+    assert draw_all(drawings, processes=3) == [folder / name for name in names]
+    found = [drawn_by(folder, name) for name in names]
+    assert [len(times) for times in found] == [1] * len(names)
+    assert {times[0] for times in found} == {True, False}
+
+
+def test_one_process_draws_all_in_order(tmp_path: Path) -> None:
+    drawings = {name: functools.partial(draw, tmp_path, name, after=after) for name, after in [("a", ""), ("b", "a")]}
+    assert draw_all(drawings, processes=1) == [tmp_path / "a", tmp_path / "b"]
+    assert drawn_by(tmp_path, "a") == drawn_by(tmp_path, "b") == [True]
+    assert draw_all({}, processes=4) == []
+
+
+def test_what_a_killed_helper_leaves_is_drawn_here(tmp_path: Path) -> None:
+    drawings = {name: functools.partial(draw, tmp_path, name, kills_the_helper=True) for name in "abcd"}
+    drawings["a"] = functools.partial(drawings["a"], after="b")
+    assert draw_all(drawings, processes=2) == [tmp_path / name for name in "abcd"]
+    assert all(drawn_by(tmp_path, name)[-1] for name in "abcd")
+    assert sum(len(drawn_by(tmp_path, name)) for name in "abcd") == 5  # the helper's one, twice
+
+
+def test_an_error_of_a_helper_is_raised_here(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drawings = {"a": functools.partial(draw, tmp_path, "a", after="b")}
+    drawings["b"] = functools.partial(draw, tmp_path, "b", fails=True)
+    with pytest.raises(OSError, match="No space left on device"):
+        draw_all(drawings, processes=2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_after_an_error_nothing_more_is_drawn(tmp_path: Path) -> None:
+    drawings = {"a": functools.partial(draw, tmp_path, "a", fails=True)}
+    drawings |= {name: functools.partial(draw, tmp_path, name, after="stop") for name in "bc"}
+    with pytest.raises(OSError, match="No space left"):
+        draw_all(drawings, processes=1)
+    assert not (tmp_path / "b").exists()
