@@ -6,6 +6,7 @@ import importlib.util
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -131,3 +132,15 @@ def test_a_job_that_fits_no_machine_is_refused(key: str, value: float, monkeypat
         ConfigError, match=rf"^hydra\.launcher\.{key}={value}: no machine of the Ray cluster has so many"
     ):
         launcher("ray", **{key: value})
+
+
+def test_the_room_for_jobs_is_counted_on_each_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [{"CPU": 3.0}, {"CPU": 3.0, "GPU": 1.0}]
+    pretended = SimpleNamespace(nodes=nodes, close=lambda: None)
+    monkeypatch.setattr("autoenc.sweeps.launchers.ray.RayDriver", lambda address: pretended)
+    slots = {gpus: launcher("ray", address="auto", num_cpus=2, num_gpus=gpus).slots for gpus in (0.0, 0.5, None)}
+    assert slots == {0.0: 2, 0.5: 1, None: 1}
+    nodes[0]["CPU"] = 4.0
+    problem = "no machine of the Ray cluster has so many and num_gpus=1 too"
+    with pytest.raises(ConfigError, match=rf"^hydra\.launcher\.num_cpus=4: {problem}$"):
+        launcher("ray", address="auto", num_cpus=4, num_gpus=1.0)
