@@ -221,6 +221,8 @@ class _Tasks:
             return "killed", "Ray's task for it was cancelled"
         except exceptions.OutOfMemoryError:
             return "out_of_memory", "Ray ended it because its machine had no memory left"
+        except exceptions.RayTaskError as error:  # most often, the machine does not have this package
+            return "killed", f"Ray could not run it: {str(error).strip().splitlines()[-1]}"
         except Exception as error:  # its worker or its machine is gone, or something else
             return "killed", f"Ray lost it: {_first_sentence(error)}"
         return "killed", "Ray's task for it ended without recording why"
