@@ -7,7 +7,7 @@ import shlex
 
 _READ_AS_TYPED = r"[+-]?[\d_.]*\d[\d_.]*(e[+-]?[\d_]+)?|[+-]?(inf|nan)|true|false|null"
 """What Hydra reads as a number, a boolean or null: `2024_05_01` is 20240501."""
-_NEEDS_NO_QUOTES = re.compile(rf"(?!({_READ_AS_TYPED})\Z)[\w./-]+", re.ASCII | re.IGNORECASE)
+_NEEDS_NO_QUOTES = re.compile(rf"(?!({_READ_AS_TYPED})\Z)[\w./:-]+", re.ASCII | re.IGNORECASE)
 
 
 def as_value(text: str) -> str:

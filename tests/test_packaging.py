@@ -37,7 +37,8 @@ def test_the_wheel_has_every_yaml_and_trains(wheel: Path, elsewhere: Path) -> No
     ours = {path.relative_to(REPOSITORY / "conf") for path in (REPOSITORY / "conf").rglob("*.yaml")}
     packed = {path.relative_to(wheel / "autoenc" / "conf") for path in (wheel / "autoenc" / "conf").rglob("*.yaml")}
     assert packed == ours
-    assert "autoenc-train = autoenc.command_line:main" in next(wheel.glob("*.dist-info/entry_points.txt")).read_text()
+    points = next(wheel.glob("*.dist-info/entry_points.txt")).read_text()
+    assert "autoenc-train = autoenc.command_line:program" in points
     done = run(wheel, *TINY, "hydra.run.dir=run")
     assert done.returncode == 0, done.stderr
     assert "autoenc-train rerun=run" in done.stdout

@@ -14,6 +14,7 @@ from autoenc.command_line.compare import main as compare_main
 from autoenc.command_line.evaluate import main as evaluate_main
 from autoenc.command_line.figures import main as figures_main
 from autoenc.command_line.status import main as status_main
+from autoenc.command_line.track import main as track_main
 from autoenc.runs import RunDirectory
 from tests.conftest import REPOSITORY
 
@@ -130,6 +131,18 @@ def test_finished_runs_are_scored_as_the_docs_say(elsewhere: Path) -> None:
         assert evaluate_main(arguments) == 0
     test = RunDirectory(elsewhere / "outputs" / "first").summary()["test"]
     assert {"effective_rank", "denoising_gain_db"} <= test.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's packages have some
+def test_finished_runs_are_sent_as_the_docs_say(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "figures=[]", "hydra.run.dir=outputs/first"]) == 0
+    asked = commands("track")
+    assert len(asked) == 2
+    for arguments in asked:
+        capsys.readouterr()
+        assert track_main(arguments) == 0
+        assert "Sent: first (finished)" in capsys.readouterr().out
 
 
 def test_the_pictures_of_a_run_are_drawn_as_the_docs_say(elsewhere: Path) -> None:

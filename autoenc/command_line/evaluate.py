@@ -7,14 +7,13 @@ import functools
 import logging
 import os
 import sys
-import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoenc.command_line.compose import Composer, config_directory, plain, usual_settings
+from autoenc.command_line.compose import usual_settings
 from autoenc.command_line.exit_code import exit_code
-from autoenc.command_line.hydra_internals import parse_flags
+from autoenc.command_line.group_arguments import folders_and_overrides, group_parser, group_values
 from autoenc.command_line.shared_arguments import DATASET_PATH_HELP, Parser, folders_among, take_dataset_path
 from autoenc.comparison.denoising_tables import denoising_tables
 from autoenc.comparison.exports import check_destination
@@ -22,7 +21,7 @@ from autoenc.comparison.reasons import why_not_finished
 from autoenc.comparison.rendering import print_tables
 from autoenc.progress import console, insist_on_output, log_to_terminal, shown_path
 from autoenc.runs import RunRecord, read_run, read_runs
-from autoenc.settings import ConfigError, listed, nearest
+from autoenc.settings import ConfigError, listed
 
 DESCRIPTION = """\
 Score finished runs without training them. A folder is a run, a sweep, or a folder that contains some. Runs that have
@@ -75,13 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    as_written = argparse.RawDescriptionHelpFormatter
-    parser = Parser(prog="evaluate.py", description=DESCRIPTION, formatter_class=as_written, allow_abbrev=False)
-    files = sorted((config_directory() / "evaluation").glob("*.yaml"))
-    parser.settings = SETTINGS
-    parser.epilog = EXAMPLES + textwrap.indent("\n".join(file.read_text(encoding="utf-8") for file in files), "  ")
-    words = "a folder with runs, or a setting: evaluation=CHOICE, evaluation.KEY=VALUE"
-    parser.add_argument("words", nargs="+", metavar="FOLDER | KEY=VALUE", help=words)
+    parser = group_parser(
+        "evaluation", prog="evaluate.py", description=DESCRIPTION, examples=EXAMPLES, settings=SETTINGS
+    )
     devices = ("auto", "cpu", "cuda", "mps")
     help_text = "where to compute (default: as the run was trained; for evaluation=denoising, auto)"
     parser.add_argument("--device", choices=devices, help=help_text)
@@ -92,8 +87,9 @@ def _parser() -> Parser:
 
 def _evaluate(options: argparse.Namespace) -> int:
     log_to_terminal()
-    folders, overrides = _divided(options.words)
-    values = _evaluation(overrides)
+    known = ("--device", "--output", *SETTINGS)
+    folders, overrides = folders_and_overrides(options.words, group="evaluation", known=known)
+    values = group_values("evaluation", overrides)
     records = _finished_runs(folders)
     if values["name"] == "denoising":
         _test_denoising(records, values, options)
@@ -102,37 +98,6 @@ def _evaluate(options: argparse.Namespace) -> int:
         _rescore(records, values, changed, options)
     insist_on_output()
     return 0
-
-
-def _evaluation(overrides: Sequence[str]) -> dict[str, Any]:
-    """The node `evaluation` of the config with these overrides."""
-    composer = Composer(parse_flags(overrides))
-    config = composer.compose(multirun=True)
-    for override in composer.parsed(overrides):
-        if override.is_sweep_override():
-            value = (override.input_line or "").partition("=")[2]
-            raise ConfigError(override.key_or_group, "one value at a time", value=value)
-    return plain(config.evaluation)
-
-
-def _divided(words: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """The folders and the overrides among the arguments."""
-    folders, overrides = [], []
-    for word in words:
-        key, equals, value = word.lstrip("+~").partition("=")
-        if Path(word).exists():
-            folders.append(Path(word))
-        elif key == "evaluation" or key.startswith("evaluation."):
-            overrides.append(word)
-        elif equals:
-            hint = nearest(key, ("--device", "--output", *SETTINGS))
-            raise ConfigError(key, f"it is neither a folder nor a setting{hint}", value=value)
-        else:
-            choices = [f"evaluation={file.stem}" for file in (config_directory() / "evaluation").glob("*.yaml")]
-            raise ConfigError("FOLDER", f"there is no such folder{nearest(word, (), others=choices)}", value=word)
-    if not folders:
-        raise ConfigError("FOLDER", "name at least one folder with a finished run")
-    return folders, overrides
 
 
 def _finished_runs(folders: Sequence[Path]) -> list[RunRecord]:

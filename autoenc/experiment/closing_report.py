@@ -90,7 +90,7 @@ def rerun_command(run: Path) -> str:
 def command(name: str = "train") -> str:
     """How one of our programs is called, without its arguments: as the running one was, if that is ours."""
     called = Path(sys.argv[0])
-    ours = re.fullmatch(r"(autoenc-|)(?:train|figures|evaluate)(\.py|)", called.name)
+    ours = re.fullmatch(r"(autoenc-|)(?:train|figures|evaluate|track)(\.py|)", called.name)
     if ours is None:  # a notebook, or a program of someone else
         return f"autoenc-{name}"
     called = called.with_name(f"{ours[1]}{name}{ours[2]}")

@@ -10,7 +10,6 @@ import torch
 
 from autoenc.data.datasets import shown_indices
 from autoenc.data.datasets.binarization import draw as draw_binary
-from autoenc.display_names import run_label
 from autoenc.environment import describe_environment
 from autoenc.evaluation.batches import as_floats
 from autoenc.evaluation.frozen_noise import frozen_generator
@@ -23,10 +22,11 @@ from autoenc.experiment.run_pictures import draw_finished_run
 from autoenc.experiment.run_scores import evaluate, units_of
 from autoenc.experiment.status import recorded
 from autoenc.experiment.summary import summarize
+from autoenc.experiment.tracking import build_tracker
 from autoenc.pictures.subject import followed_images
 from autoenc.runs import RunDirectory, read_run
 from autoenc.seeds import derived_seed
-from autoenc.trackers import TrackedRun, Tracker
+from autoenc.trackers import Tracker
 from autoenc.training.interruption import Interruption
 from autoenc.training.loop import Trainer
 from autoenc.training.state import SnapshotImages, TrainingState
@@ -50,7 +50,9 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
     with recorded(run_directory) as (interruption, tracking):
         prepared = prepare()
         run_directory.write_environment(describe_environment(prepared.device))
-        tracker = tracking.tracker = _build_tracker(prepared, run_directory)
+        model = prepared.model
+        units = units_of(prepared.config, loss=model.loss, bottleneck=model.bottleneck)
+        tracker = tracking.tracker = build_tracker(prepared.config, run_directory, units=units)
         trainer = _build_trainer(prepared, run_directory, tracker=tracker, interruption=interruption)
         announce(prepared)
         seconds_before = trainer.state.restore().position.seconds
@@ -72,12 +74,6 @@ def run_experiment(run_directory: RunDirectory, *, prepare: Callable[[], Prepare
     record = read_run(run_directory.path)
     report(record, more_epochs=more_epochs(record, prepared.config, steps_per_epoch=trainer.state.steps_per_epoch))
     return summary
-
-
-def _build_tracker(prepared: Prepared, run_directory: RunDirectory) -> Tracker:
-    config = prepared.config
-    tracked = TrackedRun(run_directory, run_label(config.values), values=config.values, units=units_of(prepared))
-    return config.tracker.build(tracked)
 
 
 def _build_trainer(

@@ -15,7 +15,6 @@ from autoenc.devices import Device, plain_device
 from autoenc.display_names import run_label
 from autoenc.experiment.preparation import Prepared
 from autoenc.experiment.run_page import write_run_page
-from autoenc.experiment.run_scores import units_of
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.pictures import PICTURES, FigureFormat, draw_pictures
 from autoenc.pictures.loss_charts import Loss
@@ -40,7 +39,7 @@ def draw_finished_run(prepared: Prepared, state: TrainingState, *, run_directory
         config,
         run_directory,
         names=None if config.figures is None else [*always, *config.figures],
-        unit=units_of(prepared)["loss"],
+        unit=prepared.model.bottleneck.objective_unit(prepared.model.loss.unit),
         epochs=(position.best_epoch, position.epoch),
         file_format=config.figure_format,
     )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from autoenc.config import ExperimentConfig
 from autoenc.data.datasets import DatasetError, Split
 from autoenc.data.datasets.outlier_images import outlier_images
 from autoenc.evaluation.batches import fetch
@@ -23,6 +24,8 @@ from autoenc.evaluation.probes import probe_indices
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
 from autoenc.evaluation.scores import measure
 from autoenc.experiment.preparation import Prepared
+from autoenc.models.bottlenecks import Bottleneck
+from autoenc.models.losses import Loss
 from autoenc.progress import steps
 from autoenc.training.step import NotFiniteError
 
@@ -84,7 +87,7 @@ def evaluate(prepared: Prepared) -> Evaluation:
     measured = {
         name: _measure(scored[name]) for name in steps(SPLITS, name="Evaluating", item_name="the {} split".format)
     }
-    units = units_of(prepared)
+    units = units_of(config, loss=model.loss, bottleneck=model.bottleneck)
     names = dict.fromkeys([*(name for each in measured.values() for name in each.scores), *SPEED])
     test = inputs(splits.test.images, noise=config.noise, split="test", device=device)
     given = (batch.given for batch in test)
@@ -128,9 +131,8 @@ def _other_split(prepared: Prepared) -> Split | None:
     return found.test.to(device.torch_device)
 
 
-def units_of(prepared: Prepared) -> dict[str, str]:
+def units_of(config: ExperimentConfig, *, loss: Loss, bottleneck: Bottleneck) -> dict[str, str]:
     """The unit of each number that a run may report, by name."""
-    config, loss, bottleneck = prepared.config, prepared.model.loss, prepared.model.bottleneck
     kinds = {"none": "grey", "static": "statically binarized", "dynamic": "dynamically binarized"}
     pixels = f"{kinds[config.dataset.binarization]} pixels"
     likelihood = f"; {loss.likelihood_of or loss.unit} of {pixels}"

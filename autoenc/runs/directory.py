@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import socket
+import stat
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -204,26 +205,46 @@ class RunDirectory:
         write_atomically(self.page, content.encode())
 
     def check_figures(self) -> None:
-        """Refuse to draw into a linked folder: in a stranger's run, the link may lead anywhere.
+        """Refuse a linked folder of pictures: in a stranger's run, the link may lead anywhere.
 
         Raises:
             ConfigError: `figures` is a symbolic link.
         """
         if self.figures.is_symlink():
-            problem = "it is a symbolic link, and pictures are only drawn into the run's own folder; remove the link"
+            problem = "it is a symbolic link, and a run's pictures are in its own folder; remove the link"
             raise ConfigError(str(self.figures), problem)
 
-    def tracker(self) -> dict[str, Any]:
-        """The content of `tracker.json`, exactly as written: which run of a tracker this is; empty if there is none.
+    def pictures(self, *suffixes: str) -> list[Path]:
+        """The files in `figures` with these suffixes, such as .png, by name. A link is none of them.
 
         Raises:
-            ConfigError: it cannot be read.
+            ConfigError: `figures` is a symbolic link.
         """
-        return self._table("tracker.json", exact=True)
+        self.check_figures()
+        found = (path for path in self.figures.glob("*") if path.suffix in suffixes)
+        return sorted(path for path in found if stat.S_ISREG(path.lstat().st_mode))
 
-    def write_tracker(self, run: Mapping[str, Any]) -> None:
-        """Write `tracker.json`."""
-        self._write_json("tracker.json", run)
+    def tracker(self, **place: str) -> dict[str, Any]:
+        """The run's record in a tracker, as named in `tracker.json`, exactly as written; empty if there is none.
+
+        `place` are entries that the record has to have. Without them, it is the record that was written to last.
+
+        Raises:
+            ConfigError: `tracker.json` cannot be read.
+        """
+        return next((record for record in self._tracker_records() if place.items() <= record.items()), {})
+
+    def write_tracker(self, record: Mapping[str, Any]) -> None:
+        """Name the run's record in a tracker. `others` keeps the records in other trackers and on other servers."""
+        place = ("tracker", "tracking_uri")
+        known = self._tracker_records()
+        others = [other for other in known if any(other.get(key) != record.get(key) for key in place)]
+        self._write_json("tracker.json", {**record, **({"others": others} if others else {})})
+
+    def _tracker_records(self) -> list[dict[str, Any]]:
+        last = self._table("tracker.json", exact=True)
+        others = last.pop("others", None) or []
+        return [last, *others] if last else []
 
     def metrics(self, epochs: int | None = None) -> list[dict[str, Any]]:
         """The rows of `metrics.jsonl`, one per epoch, without an unfinished last line; at most the first `epochs`.
@@ -254,8 +275,10 @@ class RunDirectory:
             write_atomically(self.path / "metrics.jsonl", b"".join(_as_json(row, indent=None) + b"\n" for row in rows))
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, key: str = "resume") -> Iterator[None]:
         """Keep other processes from training in this folder. The lock ends with its process.
+
+        `key` is what the caller's users know the folder as, for the message.
 
         Raises:
             ConfigError: another process is training here.
@@ -264,7 +287,7 @@ class RunDirectory:
             if not acquired:
                 status = self.status()
                 problem = f"process {status.get('pid')} on {status.get('host')} is training in this folder"
-                raise ConfigError("resume", problem, value=str(self.path))
+                raise ConfigError(key, problem, value=str(self.path))
             for leftover in self.path.glob(".*.new"):  # of a process that was killed while it wrote
                 leftover.unlink()
             yield

@@ -67,6 +67,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "evaluation": {"scores": {"settings": {}}},
     },
     "environment.json": {"device": _TEXT},
+    "tracker.json": {"others": [{"*": _TEXT}]},
     "metrics.jsonl": {"*": _NUMBER},
 }
 """The types of the entries that other modules rely on; `*` is any other entry. A list holds tables of these types."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from autoenc.registry import Registry
 from autoenc.trackers.choices import Mlflow, NoTracker, TensorBoard, Wandb
-from autoenc.trackers.tracker import TrackedRun, Tracker, TrackerSettings, Tracking, tracked
+from autoenc.trackers.tracker import TrackedRun, Tracker, TrackerError, TrackerSettings, Tracking, tracked
 
-__all__ = ["TRACKERS", "TrackedRun", "Tracker", "TrackerSettings", "Tracking", "tracked"]
+__all__ = ["TRACKERS", "TrackedRun", "Tracker", "TrackerError", "TrackerSettings", "Tracking", "tracked"]
 
 TRACKERS: Registry[TrackerSettings] = Registry(
     "tracker", {"none": NoTracker, "tensorboard": TensorBoard, "mlflow": Mlflow, "wandb": Wandb}

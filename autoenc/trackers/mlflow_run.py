@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -30,7 +29,7 @@ _STATUS: dict[State, str] = {"finished": "FINISHED", "failed": "FAILED", "interr
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Makes MLflow list numbers, and not the traces of a language model."""
 
-for _library in ("mlflow", "alembic"):
+for _library in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_library).setLevel(logging.CRITICAL)  # `Tracker` logs what goes wrong, once
 
 
@@ -42,11 +41,8 @@ class MlflowRun:
         self._tracking_uri = tracking_uri
         self._file = sqlite_file(tracking_uri)
         self._experiment = experiment
-        self._started = _milliseconds(time.time())
         self._sent: list[Future[None]] = []
         """What may not have arrived yet."""
-        self._quantities: set[str] = set()
-        """Those whose units MLflow has."""
 
     def begin(self, epochs: Sequence[Epoch]) -> None:
         """See `Backend`. Epochs that MLflow has already stay as they are.
@@ -58,14 +54,19 @@ class MlflowRun:
             self._client = MlflowClient(tracking_uri=self._tracking_uri, registry_uri=self._tracking_uri)
             run = self._resumed() or self._created()
         self._run_id = run.info.run_id
+        self._recorded = run.data.metrics
+        """The last value of each number by the time that this process began."""
+        units = ((name, unit, run.data.tags.get(f"unit.{_name(name)}")) for name, unit in self._run.units.items())
+        self._quantities = {name for name, unit, recorded in units if recorded == unit}
+        """Those whose units MLflow has."""
         settings = {_name(key): str(value)[:VALUE_LENGTH] for key, value in self._run.settings().items()}
         params = [Param(key, value) for key, value in settings.items() if key not in run.data.params]
         changed = {key: value for key, value in settings.items() if run.data.params.get(key, value) != value}
         tags = {"folder": str(self._run.directory.path), **{f"changed.{key}": value for key, value in changed.items()}}
         self._client.log_batch(self._run_id, params=params, tags=[RunTag(*tag) for tag in tags.items()])
-        history = self._client.get_metric_history(self._run_id, "learning_rate")  # every epoch has one
-        last = max((metric.step for metric in history), default=0)
-        self._send([metric for epoch in epochs if epoch.number > last for metric in _of_epoch(epoch)])
+        metrics = [metric for epoch in epochs for metric in _of_epoch(epoch)]
+        steps = {key: self._recorded_steps(key) for key in {metric.key for metric in metrics}}
+        self._send([metric for metric in metrics if metric.step not in steps[metric.key]])
 
     def epoch(self, epoch: Epoch) -> None:
         """See `Backend`."""
@@ -77,22 +78,29 @@ class MlflowRun:
 
     def finish(self, ending: Ending) -> None:
         """See `Backend`."""
-        self._send(_metrics(ending.scores, step=ending.epochs, seconds=ending.time))
+        scores = _metrics(ending.scores, step=ending.epochs, seconds=ending.time)
+        # Of two values of a step, MLflow shows the later one.
+        again = _metrics(ending.scores, step=ending.epochs, seconds=ending.scored)
+        known = self._recorded
+        self._send([metric for metric in scores if metric.key not in known])
+        self._send([metric for metric in again if known.get(metric.key, metric.value) != metric.value])
         for future in self._sent:
             future.result()
         if ending.error is not None:
             self._client.set_tag(self._run_id, "error", ending.error[:VALUE_LENGTH])
         self._client.set_terminated(self._run_id, _STATUS[ending.state], end_time=_milliseconds(ending.time))
         if ending.state == "finished":
-            for path in sorted(self._run.directory.figures.iterdir()):
-                if path.suffix in {".png", ".svg", ".pdf"}:
-                    self._client.log_artifact(self._run_id, str(path), "figures")
+            for path in self._run.directory.pictures(".png", ".svg", ".pdf"):
+                self._client.log_artifact(self._run_id, str(path), "figures")
+
+    def _recorded_steps(self, key: str) -> set[int]:
+        history = self._client.get_metric_history(self._run_id, key) if key in self._recorded else []
+        return {metric.step for metric in history}
 
     def _resumed(self) -> Run | None:
         """The run that `tracker.json` names, if it is one of this tracker's: a folder may come from a stranger."""
-        kept = self._run.directory.tracker()
-        run_id = str(kept.get("run_id"))
-        if kept.get("tracking_uri") != self._tracking_uri or not re.fullmatch("[0-9a-f]{32}", run_id):
+        run_id = str(self._run.directory.tracker(tracking_uri=self._tracking_uri).get("run_id"))
+        if not re.fullmatch("[0-9a-f]{32}", run_id):
             return None
         try:
             run = self._client.get_run(run_id)
@@ -108,7 +116,8 @@ class MlflowRun:
         return run
 
     def _created(self) -> Run:
-        run = self._client.create_run(self._experiment_id(), start_time=self._started, run_name=self._run.name)
+        started = _milliseconds(self._run.started)
+        run = self._client.create_run(self._experiment_id(), start_time=started, run_name=self._run.name)
         kept = {"tracker": "mlflow", "tracking_uri": self._tracking_uri, "run_id": run.info.run_id}
         self._run.directory.write_tracker(kept)
         return run

@@ -5,7 +5,6 @@ Its `FileWriter` and not its `SummaryWriter`, which cannot record units or a fai
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -47,8 +46,10 @@ class TensorBoardEvents:
         # A TensorBoard that has read the old file, and is still running, drops what it has of it.
         restart = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._writer.add_event(event_pb2.Event(session_log=restart), step=0)
-        self._add(summary_v2.hparams_pb(self._run.settings()), step=0)
-        self._add(_text("run", f"{self._run.title}\n\n`{self._folder}`"), step=0)
+        started = self._run.started
+        session = summary_v2.hparams_pb(self._run.settings(), start_time_secs=started)
+        for summary in (session, _text("run", f"{self._run.title}\n\n`{self._folder}`")):
+            self._add(summary, step=0, seconds=started)
         for epoch in epochs:
             self.epoch(epoch)
 
@@ -62,13 +63,13 @@ class TensorBoardEvents:
         for summary in (self._scalars(ending.scores), _text("state", state), _session_end(ending)):
             self._add(summary, step=ending.epochs, seconds=ending.time)
         if ending.state == "finished":
-            for path in sorted(self._run.directory.figures.glob("*.png")):
-                self._add(_image(path), step=ending.epochs)
+            for path in self._run.directory.pictures(".png"):
+                self._add(_image(path), step=ending.epochs, seconds=ending.time)
         self._writer.flush()  # raises what went wrong since the last call
         self._writer.close()
 
-    def _add(self, summary: Summary, *, step: int, seconds: float | None = None) -> None:
-        self._writer.add_summary(summary, step, time.time() if seconds is None else seconds)
+    def _add(self, summary: Summary, *, step: int, seconds: float) -> None:
+        self._writer.add_summary(summary, step, seconds)
 
     def _scalars(self, values: Mapping[str, float]) -> Summary:
         return Summary(value=[self._scalar(name, value) for name, value in values.items()])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from autoenc.registry import Choice
-from autoenc.runs import RunDirectory, State
+from autoenc.runs import RunDirectory, State, moment
 from autoenc.settings import flattened
 
 log = logging.getLogger(__name__)
@@ -54,11 +54,19 @@ class TrackedRun(NamedTuple):
     """Its config, as plain values."""
     units: Mapping[str, str]
     """The unit of each number, by its name without the split: `mse`."""
+    sending: str
+    """The command that sends it to this tracker after its end."""
 
     @property
     def name(self) -> str:
         """The last two folders of its path: a date and a time, or a sweep and a job."""
         return "/".join(self.directory.path.absolute().parts[-2:])
+
+    @property
+    def started(self) -> float:
+        """When it began, in seconds since 1970."""
+        began = moment(self.directory.status().get("started_at"))
+        return time.time() if began is None else began.timestamp()
 
     def settings(self) -> dict[str, bool | float | str]:
         """The config by dotted keys, without the tracker's own; lists and null as YAML writes them."""
@@ -94,19 +102,25 @@ class Ending(NamedTuple):
     epochs: int
     scores: Mapping[str, float]
     """The numbers of `summary.json`; empty unless the run finished."""
+    scored: float
+    """When they were measured last: at the run's end or, if it was scored again, later."""
 
 
 class Backend(Protocol):
     """Records one run in one program. Its methods may raise anything."""
 
     def begin(self, epochs: Sequence[Epoch]) -> None:
-        """Record the settings and the epochs so far."""
+        """Record the settings and the epochs so far. What an earlier process recorded is not recorded twice."""
 
     def epoch(self, epoch: Epoch) -> None:
         """Record an epoch without waiting for it to arrive."""
 
     def finish(self, ending: Ending) -> None:
         """Record the scores, the state and the pictures, and wait until everything has arrived."""
+
+
+class TrackerError(RuntimeError):
+    """A run that could not be sent; the message is one line."""
 
 
 class Tracker:
@@ -118,6 +132,7 @@ class Tracker:
     def __init__(self, backend: Backend | None, *, name: str, run: TrackedRun) -> None:
         self._backend = backend
         self._name = name
+        self._run = run
         self._directory = run.directory
         self._begun = False
 
@@ -137,15 +152,40 @@ class Tracker:
     def _finish(self, state: State, error: str | None) -> None:
         if not self._begun:  # the run failed before its training
             self.begin(self._directory.metrics())
-        summary = self._directory.summary() if state == "finished" else {}
-        epochs = len(self._directory.metrics())
-        ending = Ending(state, error, time.time(), epochs=epochs, scores=_scores(summary))
+        ending = self._ending(state, error)
         thread = threading.Thread(target=self._call, args=(lambda backend: backend.finish(ending),), daemon=True)
         thread.start()
         seconds = FINISHED_WAIT if state == "finished" else UNFINISHED_WAIT
         thread.join(seconds)
         if thread.is_alive():
             raise TimeoutError(f"it has not answered for {seconds:g} seconds")
+
+    def send(self, state: State, *, error: str | None = None) -> None:
+        """Record a run that has ended, from its folder, and complete what the tracker has of it.
+
+        Raises:
+            TrackerError: the tracker or the folder does not allow it.
+        """
+        assert self._backend is not None, "tracker=none records nothing"
+        try:
+            ending = self._ending(state, error)
+            last = min(ending.time, self._written("metrics.jsonl"))
+            self._backend.begin(_dated(self._directory.metrics(), end=last))
+            self._backend.finish(ending)
+        except Exception as problem:  # see `_call`
+            raise TrackerError(f"tracker={self._name} does not work: {_shortened(problem)}") from problem
+
+    def _ending(self, state: State, error: str | None) -> Ending:
+        summary = self._directory.summary() if state == "finished" else {}
+        recorded = moment(self._directory.status().get("finished_at"))  # None if its process was killed
+        end = self._written("status.json", "metrics.jsonl") if recorded is None else recorded.timestamp()
+        scored = max(end, self._written("summary.json"))
+        return Ending(state, error, end, len(self._directory.metrics()), _scores(summary), scored)
+
+    def _written(self, *names: str) -> float:
+        """When the last of these files was written, in seconds since 1970; now, if there is none."""
+        files = [self._directory.path / name for name in names]
+        return max((file.stat().st_mtime for file in files if file.exists()), default=time.time())
 
     def _call(self, call: Callable[[Backend], None]) -> None:
         backend = self._backend
@@ -157,8 +197,9 @@ class Tracker:
             if self._backend is not backend:  # its thread has gone on after the wait for it
                 return
             self._backend = None
-            text = "tracker=%s does not work: %s. The run goes on, and its folder has everything."
-            log.warning(text, self._name, _shortened(error))
+            problem = f"tracker={self._name} does not work: {_shortened(error)}"
+            advice = f"Send it after its end: {self._run.sending}"
+            log.warning("%s. The run goes on, and its folder has everything. %s", problem, advice)
             log.debug("The tracker's error in full:", exc_info=error)
         except BaseException:  # a signal, while the run began: the backend is not ready to be told of its end
             self._backend = None

@@ -69,6 +69,8 @@ class WandbRun:
                 reinit="create_new",  # leaves a run of the same process alone: a notebook may have one
                 settings=_SETTINGS,
             )
+        self._recorded = dict(self._wandb.summary)
+        """The last values that the server has by the time that this process begins."""
         wandb.termsetup(_SETTINGS, None)  # else it warns about epochs that the server has already
         self._announce()
         for epoch in epochs:
@@ -92,18 +94,19 @@ class WandbRun:
             self._add_units(ending.scores)
             self._wandb.summary["state"] = state
             if ending.state == "finished":
-                pictures = sorted(self._run.directory.figures.glob("*.png"))
-                images = {f"figures/{path.stem}": wandb.Image(path) for path in pictures}
-                self._wandb.log({**ending.scores, **images})
+                pictures = {f"figures/{path.stem}": path for path in self._run.directory.pictures(".png")}
+                known = {name: self._recorded.get(name) for name in ending.scores}
+                if known != ending.scores or not pictures.keys() <= self._recorded.keys():
+                    images = {name: wandb.Image(path) for name, path in pictures.items()}
+                    self._wandb.log({**ending.scores, **images})
             self._wandb.finish(exit_code=_EXIT_CODE[ending.state])
         finally:
             _end_service()
 
     def _resumed_id(self) -> str | None:
         """The run that `tracker.json` names, if it can be one of W&B's: a folder may come from a stranger."""
-        kept = self._run.directory.tracker()
-        run_id = str(kept.get("run_id"))
-        return run_id if kept.get("tracker") == "wandb" and re.fullmatch("[0-9a-z]+", run_id) else None
+        run_id = str(self._run.directory.tracker(tracker="wandb").get("run_id"))
+        return run_id if re.fullmatch("[0-9a-z]+", run_id) else None
 
     def _remove_offline_runs(self, run_id: str) -> None:
         folder = self._run.directory.path / FOLDER

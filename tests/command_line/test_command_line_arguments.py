@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import autoenc
-from autoenc.command_line import apply, compare, evaluate, figures, status
+from autoenc.command_line import apply, compare, evaluate, figures, status, track
 from autoenc.runs import RunDirectory
 from tests.composed import composed_values
 
@@ -18,6 +18,7 @@ SCRIPTS: dict[str, Callable[[Sequence[str]], int]] = {
     "evaluate": evaluate.main,
     "figures": figures.main,
     "status": status.main,
+    "track": track.main,
 }
 MISTAKES = {
     "compare": "the following arguments are required: FOLDER",
@@ -38,6 +39,16 @@ MISTAKES = {
     "evaluate run evaluation=ful": "evaluation=ful: there is no such choice (did you mean 'full'?)",
     "status": "the following arguments are required: FOLDER",
     "status run --folow": "did you mean '--follow'?",
+    "track": "the following arguments are required: FOLDER | KEY=VALUE",
+    "track tracker=mlflow": "FOLDER: name at least one folder",
+    "track run": "tracker=none: it says where to send the runs; the choices are mlflow, tensorboard, wandb",
+    "track run mlflow": "FOLDER=mlflow: there is no such folder (did you mean 'tracker=mlflow'?)",
+    "track run --tracker mlflow": "--tracker: there is no such option (did you mean 'tracker'?)",
+    "track run tracker=mlflov": "tracker=mlflov: there is no such choice (did you mean 'mlflow'?)",
+    "track run tracker=mlflow,wandb": "tracker=mlflow,wandb: one value at a time",
+    "track run seed=3": "seed='3': it is neither a folder nor a setting",
+    "track nowhere tracker=mlflow": "FOLDER=nowhere: there is no such folder",
+    "track empty tracker=mlflow": "FOLDER=empty: there is no run in it",
 }
 
 
@@ -51,6 +62,7 @@ def test_every_script_tells_its_version(script: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("arguments", MISTAKES)
 def test_a_mistake_is_one_line(arguments: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     RunDirectory.begin(Path("run"), config=composed_values())
+    Path("empty").mkdir()
     script, *words = arguments.split()
     try:
         code: object = SCRIPTS[script](words)

@@ -235,7 +235,7 @@ def test_nothing_is_drawn_through_a_link(command: str, runs: Path, capsys: pytes
     before = summary_of(runs / "masking")
     done = main(["runs", *FEW]) if command == "evaluate" else draw(["runs/gaussian", "worst"])
     assert done == 2
-    expected = "gaussian/figures: it is a symbolic link, and pictures are only drawn into the run's own folder; remove"
+    expected = "gaussian/figures: it is a symbolic link, and a run's pictures are in its own folder; remove"
     assert expected in capsys.readouterr().err
     assert not list(victim.iterdir())
     assert summary_of(runs / "masking") == before

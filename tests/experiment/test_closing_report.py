@@ -72,6 +72,7 @@ def test_reasons_for_a_loss_are_warnings(caplog: pytest.LogCaptureFixture) -> No
         ("scripts/train.py", "python scripts/compare.py", "python scripts/train.py"),
         ("/usr/bin/autoenc-train", "autoenc-compare", "autoenc-train"),
         ("scripts/evaluate.py", "python scripts/compare.py", "python scripts/train.py"),
+        ("/usr/bin/autoenc-track", "autoenc-compare", "autoenc-train"),
         ("/usr/lib/ipykernel_launcher.py", "autoenc-compare", "autoenc-train"),
     ],
 )

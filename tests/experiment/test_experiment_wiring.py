@@ -301,7 +301,7 @@ def test_of_the_training_split_a_frozen_draw_is_scored_and_the_others_whole(trai
 )
 def test_the_units_of_errors_name_binarized_pixels(binarization: str, end: str) -> None:
     prepared = prepare(parse(composed_values(f"dataset.binarization={binarization}", "device=cpu")))
-    units = units_of(prepared)
+    units = units_of(prepared.config, loss=prepared.model.loss, bottleneck=prepared.model.bottleneck)
     assert units["mse"] == METRICS["mse"].unit + end
     assert units["denoising_mae"] == METRICS["mae"].denoising().unit + end
     assert units["pca_mse"] == METRICS["pca_mse"].unit  # it names the mse

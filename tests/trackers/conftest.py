@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,11 @@ from tests.conftest import TINY
 from tests.trackers.wandb_files import services
 from tests.training.test_training_loop import Killed, kill, stop_at
 
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
 KilledRun = Callable[..., Path]
+Store = Callable[[], "MlflowClient"]
 
 
 def tracker_warnings(run: Path) -> list[str]:
@@ -72,3 +76,35 @@ def wandb_alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
         monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
         yield
         assert services() == []
+
+
+@pytest.fixture
+def mlflow_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow without the settings of the person who runs the tests, and impatient."""
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_ASYNC_LOGGING_BUFFERING_SECONDS", "0")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A file with MLflow's tables, which take seconds to make."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    from mlflow.tracking import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}").search_experiments()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def store(elsewhere: Path, empty_store: bytes) -> Store:
+    """The file where runs are kept by default, and a client that reads it."""
+    from mlflow.tracking import MlflowClient
+
+    path = elsewhere / "outputs" / "mlflow.db"
+    path.parent.mkdir()
+    path.write_bytes(empty_store)
+    return lambda: MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}")

@@ -60,7 +60,7 @@ def directory(tmp_path: Path) -> RunDirectory:
 
 
 def guarded(backend: Backend, directory: RunDirectory) -> Tracker:
-    return Tracker(backend, name="fake", run=TrackedRun(directory, "a run", values={}, units={}))
+    return Tracker(backend, name="fake", run=TrackedRun(directory, "a run", values={}, units={}, sending="track it"))
 
 
 def record(tracker: Tracker) -> None:
@@ -100,7 +100,8 @@ def test_an_error_costs_one_warning_and_ends_the_tracking(
 
     record(guarded(Recording(before), directory))
     problem = "tracker=fake does not work: ConnectionError: nobody there."
-    assert warnings(caplog) == [f"{problem} The run goes on, and its folder has everything."]
+    advice = "Send it after its end: track it"
+    assert warnings(caplog) == [f"{problem} The run goes on, and its folder has everything. {advice}"]
     assert calls[-1] == call
 
 

@@ -22,67 +22,21 @@ from autoenc.runs import RunDirectory
 from autoenc.trackers import TrackedRun, tracker
 from autoenc.trackers.tracker import Ending, Epoch
 from tests.conftest import REPOSITORY, TINY, Train
-from tests.trackers.conftest import KilledRun, tracker_warnings
+from tests.trackers.conftest import KilledRun, Store, tracker_warnings
+from tests.trackers.mlflow_records import as_written, assert_whole_record, history, only_run
 from tests.training.test_training_loop import assert_same_run
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
-    from mlflow.tracking import MlflowClient
-
     from autoenc.trackers.mlflow_run import MlflowRun
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # those of MLflow's two hundred packages are not ours to mend
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # those of MLflow's two hundred packages are not ours to mend
+    pytest.mark.usefixtures("mlflow_alone"),
+]
 
 SCRIPT = str(REPOSITORY / "scripts" / "train.py")
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    monkeypatch.setenv("MLFLOW_ASYNC_LOGGING_BUFFERING_SECONDS", "0")
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A file with MLflow's tables, which take seconds to make."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    from mlflow.tracking import MlflowClient
-
-    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
-    MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}").search_experiments()
-    return path.read_bytes()
-
-
-@pytest.fixture
-def store(elsewhere: Path, empty_store: bytes) -> Callable[[], MlflowClient]:
-    """The file where runs are kept by default, and a client that reads it."""
-    from mlflow.tracking import MlflowClient
-
-    path = elsewhere / "outputs" / "mlflow.db"
-    path.parent.mkdir()
-    path.write_bytes(empty_store)
-    return lambda: MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}")
-
-
-def only_run(client: MlflowClient) -> Run:
-    experiment = client.get_experiment_by_name("autoenc")
-    assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id])
-    return run
-
-
-def history(client: MlflowClient, run: Run, name: str) -> list[tuple[int, float]]:
-    found = sorted(client.get_metric_history(run.info.run_id, name), key=lambda metric: metric.timestamp)
-    return [(metric.step, metric.value) for metric in found]
-
-
-def as_written(folder: Path, name: str) -> list[tuple[int, float]]:
-    return [(row["epoch"], row[name]) for row in RunDirectory(folder).metrics()]
-
-
-Store = Callable[[], "MlflowClient"]
 Processes = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -105,38 +59,10 @@ def processes() -> Iterator[Processes]:
 
 def test_mlflow_finds_numbers_units_settings_and_pictures(train: Train, store: Store, untracked: Path) -> None:
     folder = train("tracker=mlflow", folder="outputs/a day/a time")
-    client, directory = store(), RunDirectory(folder)
-    run, rows, summary = only_run(client), directory.metrics(), directory.summary()
-    assert (run.info.status, run.info.run_name) == ("FINISHED", "a day/a time")
-    assert run.info.end_time > run.info.start_time > (time.time() - 120) * 1000
-
-    epochs = {name for row in rows for name in row} - {"epoch"}
-    for name in epochs:
-        assert history(client, run, name) == as_written(folder, name)  # to the last bit
-    assert {name: run.data.metrics[f"test/{name}"] for name in summary["test"]} == summary["test"]
-    for split in ("train", "validation"):
-        assert {name: run.data.metrics[f"final/{split}/{name}"] for name in summary[split]} == summary[split]
-    assert history(client, run, "test/mse") == [(3, summary["test"]["mse"])]
-    assert run.data.metrics["final/seconds/total"] == summary["seconds"]["total"]
-
-    tags = run.data.tags
-    assert tags["folder"] == str(folder)
-    assert {name: tags[f"unit.{name}"] for name in summary["units"]} == summary["units"]
-    assert f"| `mse` | {summary['units']['mse']} |" in tags["mlflow.note.content"]
-    assert "unit.learning_rate" not in tags
-    assert "error" not in tags
-
-    params = run.data.params
-    expected = {"architecture.code_size": "3", "noise.name": "gaussian", "training.patience": "null", "seed": "0"}
-    assert {name: params[name] for name in expected} == expected
-    assert params["optimizer.betas"] == "[0.9, 0.999]"
-    assert not any(name.startswith("tracker") for name in params)
-
-    pictures = {f"figures/{path.name}": path for path in directory.figures.glob("*.png")}
-    assert {item.path for item in client.list_artifacts(run.info.run_id, "figures")} == set(pictures)
+    run = assert_whole_record(store(), folder)
+    assert run.info.run_name == "a day/a time"
+    assert run.info.start_time > (time.time() - 120) * 1000
     assert Path("outputs/mlflow-artifacts", run.info.run_id).is_dir()
-    for name, path in pictures.items():
-        assert Path(client.download_artifacts(run.info.run_id, name)).read_bytes() == path.read_bytes()
     assert not Path("mlruns").exists()
     assert tracker_warnings(folder) == []
     assert_same_run(folder, untracked)
@@ -160,7 +86,7 @@ def mlflow_run(folder: Path, *, epochs: int = 3) -> MlflowRun:
     from autoenc.trackers.mlflow_run import MlflowRun
 
     values = {"seed": 1, "training": {"epochs": epochs}}
-    run = TrackedRun(RunDirectory(folder), "a run", values=values, units={})
+    run = TrackedRun(RunDirectory(folder), "a run", values=values, units={}, sending="")
     return MlflowRun(run, tracking_uri=f"sqlite:///{folder / 'outputs' / 'mlflow.db'}", experiment="autoenc")
 
 
@@ -169,7 +95,7 @@ def epochs(last: int) -> list[Epoch]:
 
 
 def finish(run: MlflowRun) -> None:
-    run.finish(Ending("interrupted", None, 200.0, epochs=0, scores={}))
+    run.finish(Ending("interrupted", None, 200.0, epochs=0, scores={}, scored=200.0))
 
 
 def test_only_epochs_that_mlflow_does_not_have_are_written(store: Store, elsewhere: Path) -> None:

@@ -248,11 +248,10 @@ def test_epochs_of_a_run_keep_their_times(tmp_path: Path) -> None:
     tracker_of(tmp_path / "run")
     from autoenc.trackers.wandb_run import WandbRun
 
-    run = TrackedRun(
-        RunDirectory(tmp_path / "run"), "a run", values={"training": {"epochs": 9, "patience": None}}, units={}
-    )
+    values = {"training": {"epochs": 9, "patience": None}}
+    run = TrackedRun(RunDirectory(tmp_path / "run"), "a run", values=values, units={}, sending="")
     backend = WandbRun(run, mode="offline", project="autoenc", entity=None)
     backend.begin([Epoch(1, {"train/loss": 1.0}, 100.0), Epoch(2, {"train/loss": 0.5}, 160.0)])
-    backend.finish(Ending("interrupted", None, 200.0, epochs=2, scores={}))
+    backend.finish(Ending("interrupted", None, 200.0, epochs=2, scores={}, scored=200.0))
     found = read(tmp_path / "run").history
     assert {step: row["_timestamp"] for step, row in found.items()} == {1: 100.0, 2: 160.0}

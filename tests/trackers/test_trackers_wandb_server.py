@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from autoenc.command_line import main
+from autoenc.command_line.track import main as track
 from autoenc.runs import RunDirectory
 from tests.conftest import TINY, Train
 from tests.trackers.conftest import tracker_warnings
@@ -51,7 +53,7 @@ class Server(ThreadingHTTPServer):
             bucket = {"id": "r", "name": name, "displayName": "", "description": "", "config": "{}", "sweepName": ""}
             return {"upsertBucket": {"bucket": {**bucket, "project": project, "historyLineCount": 0}, "inserted": True}}
         if operation == "RunResumeStatus" and name in self.runs:
-            last = json.dumps({"_step": max(row["_step"] for row in self.history)})
+            last = json.dumps({name: value for row in self.history for name, value in row.items()})
             counts = {"logLineCount": 0, "eventsLineCount": 0, "historyLineCount": len(self.history)}
             texts = {"historyTail": json.dumps([last]), "eventsTail": "[]", "summaryMetrics": last, "config": "{}"}
             bucket = {"id": "r", "name": name, "displayName": "", "tags": [], "wandbConfig": '{"t": 1}'}
@@ -136,6 +138,28 @@ def test_a_server_gets_the_epochs_that_it_does_not_have(
     assert server.exit_codes == [130, 0]
     assert len(server.runs) == 1
     assert capfd.readouterr().err == ""
+
+
+def test_a_run_that_is_sent_again_adds_nothing_until_its_scores_change(server: Server, train: Train) -> None:
+    folder = train(*ONLINE)
+    before = list(server.history)
+    assert track(["run", *ONLINE]) == 0
+    assert server.history == before
+    summary = RunDirectory(folder).summary()
+    summary["test"]["mse"] /= 2
+    RunDirectory(folder).write_summary(summary)
+    assert track(["run", *ONLINE]) == 0
+    (new,) = server.history[len(before) :]
+    assert (new["test/mse"], "train/loss" in new) == (summary["test"]["mse"], False)
+
+
+def test_a_run_that_no_tracker_knows_is_sent(server: Server, untracked: Path, elsewhere: Path) -> None:
+    folder = Path(shutil.copytree(untracked, "run"))
+    assert track(["run", *ONLINE]) == 0
+    rows, summary = RunDirectory(folder).metrics(), RunDirectory(folder).summary()
+    assert [row["train/loss"] for row in server.history] == [row["train/loss"] for row in rows]
+    assert server.history[-1]["test/mse"] == summary["test"]["mse"]
+    assert server.exit_codes == [0]
 
 
 def test_a_run_that_patience_ended_is_trained_longer_without_a_gap(server: Server, train: Train) -> None:

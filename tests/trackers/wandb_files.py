@@ -80,7 +80,8 @@ def tracker_of(folder: Path, *, mode: Literal["offline", "online"] = "offline") 
     """The tracker of a run of three epochs."""
     folder.mkdir(parents=True, exist_ok=True)
     training = {"epochs": 3, "patience": None}
-    run = TrackedRun(RunDirectory(folder), "a run", values={"training": training}, units={"loss": "nats"})
+    values = {"training": training}
+    run = TrackedRun(RunDirectory(folder), "a run", values=values, units={"loss": "nats"}, sending="")
     settings = Wandb(mode=mode, project="autoenc", entity=None)
     settings.require()
     return settings.build(run)
