@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -82,9 +83,19 @@ def _run(folder: Path) -> None:
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 
-    machine = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": OBJECT_STORE_BYTES, "node_manager_port": 0}
-    own = {"temp_dir": str(folder), "node_ip_address": "127.0.0.1", "min_worker_port": 0, "max_worker_port": 0}
-    quiet = {"include_dashboard": False, "include_log_monitor": False}
+    machine: dict[str, Any] = {
+        "num_cpus": 1,
+        "num_gpus": 0,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "node_manager_port": 0,
+    }
+    own: dict[str, Any] = {
+        "temp_dir": str(folder),
+        "node_ip_address": "127.0.0.1",
+        "min_worker_port": 0,
+        "max_worker_port": 0,
+    }
+    quiet: dict[str, Any] = {"include_dashboard": False, "include_log_monitor": False}
     nodes: list[Node] = []
     for _ in ("head", "second"):
         address = nodes[0].gcs_address if nodes else None

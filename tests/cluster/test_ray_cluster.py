@@ -75,7 +75,7 @@ def test_a_head_node_that_is_gone_ends_the_sweep_with_its_table_and_report(
     cluster: RayCluster, plugin: Installed, tmp_path: Path
 ) -> None:
     command = [sys.executable, "scripts/train.py", "-m", *TINY, "noise=faulty", "noise.seconds=0,0.3,0.2"]
-    options = ["--config-dir", plugin.conf, f"hydra.sweep.dir={tmp_path / 'sweep'}", "training.epochs=2"]
+    options = ["--config-dir", str(plugin.conf), f"hydra.sweep.dir={tmp_path / 'sweep'}", "training.epochs=2"]
     ray = ["hydra/launcher=ray", f"hydra.launcher.address={cluster.address}", "hydra.launcher.n_jobs=1"]
     with (tmp_path / "output").open("wb") as output:
         process = subprocess.Popen([*command, *options, *ray], stdout=output, stderr=output, cwd=REPOSITORY)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -133,3 +136,26 @@ def test_a_job_that_fits_no_machine_is_refused(key: str, value: float, monkeypat
         ConfigError, match=rf"^hydra\.launcher\.{key}={value}: no machine of the Ray cluster has so many"
     ):
         launcher("ray", **{key: value})
+
+
+def test_the_room_for_jobs_is_counted_on_each_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [{"CPU": 3.0}, {"CPU": 3.0, "GPU": 1.0}]
+    pretended = SimpleNamespace(nodes=nodes, close=lambda: None)
+    monkeypatch.setattr("autoenc.sweeps.launchers.ray.RayDriver", lambda address: pretended)
+    slots = {gpus: launcher("ray", address="auto", num_cpus=2, num_gpus=gpus).slots for gpus in (0.0, 0.5, None)}
+    assert slots == {0.0: 2, 0.5: 1, None: 1}
+    nodes[0]["CPU"] = 4.0
+    problem = "no machine of the Ray cluster has so many and num_gpus=1 too"
+    with pytest.raises(ConfigError, match=rf"^hydra\.launcher\.num_cpus=4: {problem}$"):
+        launcher("ray", address="auto", num_cpus=4, num_gpus=1.0)
+
+
+def test_a_task_that_cannot_be_imported_is_reported_with_the_cause() -> None:
+    exceptions = importlib.import_module("ray.exceptions")
+    text = "\x1b[36mray::watch()\x1b[39m\nRuntimeError: failed.\n\nModuleNotFoundError: No module named 'a'\n"
+    failed = exceptions.RayTaskError("watch", text, cause=RuntimeError())
+    ray = Mock(exceptions=exceptions, get=Mock(side_effect=failed), wait=lambda tasks, **_: (tasks, []))
+    tasks = ray_driver._Tasks(ray)
+    tasks.submit(task(Path("/sweep/job")), {})
+    message = "Ray could not run it: ModuleNotFoundError: No module named 'a'"
+    assert tasks.ends() == [("/sweep/job", "killed", message)]

@@ -132,6 +132,21 @@ def test_a_job_that_is_proposed_twice_runs_once(tmp_path: Path, rerun: Rerun, sl
     assert told(one) == [(0, "a"), (1, "a"), (2, "b")]
 
 
+def test_nothing_begins_and_nothing_is_waited_for_when_the_system_of_the_jobs_is_gone(tmp_path: Path) -> None:
+    RunDirectory.begin(tmp_path / "c", config=values())  # it runs in this process, and does not end
+
+    class Losing(Silent):
+        def look(self) -> None:
+            launcher.lost = "gone"
+
+    launcher = Pretended()
+    one = driver(tmp_path, "cabd", launcher=launcher)
+    one.view = Losing()
+    one.run()
+    assert submitted(one) == ["a", "b"]
+    assert [name for _, name in told(one)] == ["a", "b"]
+
+
 def test_a_finished_job_does_not_run_again(tmp_path: Path) -> None:
     RunDirectory.begin(tmp_path / "a", config=values()).set_state("finished")
     one = driver(tmp_path, "ab")

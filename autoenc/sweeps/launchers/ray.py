@@ -62,15 +62,11 @@ class Ray(Choice):
         driver = RayDriver(self.address)
         try:
             gpus = self._checked_gpus(driver.nodes)
+            room = self._room(driver.nodes, gpus=gpus)
         except BaseException:
             driver.close()
             raise
-        needed = {"CPU": self.num_cpus, "GPU": gpus}
-        room = sum(
-            min(int(node.get(resource, 0.0) // count) for resource, count in needed.items() if count)
-            for node in driver.nodes
-        )
-        return RayLauncher(driver, slots=self.n_jobs or max(1, room), num_cpus=self.num_cpus, num_gpus=gpus)
+        return RayLauncher(driver, slots=self.n_jobs or room, num_cpus=self.num_cpus, num_gpus=gpus)
 
     def _checked_gpus(self, nodes: Sequence[Mapping[str, float]]) -> float:
         gpus = float(any(node.get("GPU") for node in nodes)) if self.num_gpus is None else self.num_gpus
@@ -80,6 +76,14 @@ class Ray(Choice):
                 problem = f"no machine of the Ray cluster has so many: the largest has {largest:g}"
                 raise ConfigError(f"hydra.launcher.{key}", problem, value=needed)
         return gpus
+
+    def _room(self, nodes: Sequence[Mapping[str, float]], *, gpus: float) -> int:
+        needed = {resource: count for resource, count in {"CPU": self.num_cpus, "GPU": gpus}.items() if count}
+        room = sum(min(int(node.get(resource, 0.0) // count) for resource, count in needed.items()) for node in nodes)
+        if not room:
+            problem = f"no machine of the Ray cluster has so many and num_gpus={gpus:g} too"
+            raise ConfigError("hydra.launcher.num_cpus", problem, value=self.num_cpus)
+        return room
 
 
 class RayLauncher:
@@ -139,5 +143,6 @@ class RayLauncher:
             self.lost = LOST
             log.warning("%s. No further job starts; the running jobs save and end.", LOST)
         running, self._running = list(self._running.values()), {}
-        self._lost += [job.lose("killed", LOST) for job in running if job.has_begun()]
-        return [job.task for job in running if not job.has_begun()]
+        begun = [job for job in running if job.has_begun()]
+        self._lost += [job.lose("killed", LOST) for job in begun]
+        return [job.task for job in running if job not in begun]

@@ -122,10 +122,11 @@ class RayDriver:
             self._pipe.send((name, *arguments))
 
     def _nodes(self, address: str | None) -> list[Mapping[str, float]]:
-        problem = f"Ray does not answer there within {CONNECT_SECONDS:g} seconds; is it the port of Ray's head node?"
+        problem = "Ray does not answer there; is it the port of Ray's head node, which is 6379 by default?"
+        if address is None:
+            problem = "Ray ended while it started"
         with contextlib.suppress(EOFError, OSError):
-            if self._pipe.poll(CONNECT_SECONDS if address is not None else None):
-                problem = "Ray ended while it started"
+            if self._pipe.poll(None if address is None else CONNECT_SECONDS):
                 answer = self._pipe.recv()
                 if isinstance(answer, list):
                     return answer
@@ -220,6 +221,8 @@ class _Tasks:
             return "killed", "Ray's task for it was cancelled"
         except exceptions.OutOfMemoryError:
             return "out_of_memory", "Ray ended it because its machine had no memory left"
+        except exceptions.RayTaskError as error:  # most often, the machine does not have this package
+            return "killed", f"Ray could not run it: {str(error).strip().splitlines()[-1]}"
         except Exception as error:  # its worker or its machine is gone, or something else
             return "killed", f"Ray lost it: {_first_sentence(error)}"
         return "killed", "Ray's task for it ended without recording why"
