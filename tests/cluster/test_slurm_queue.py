@@ -124,23 +124,22 @@ def test_a_job_that_slurm_refuses_later_fails_alone(
 def test_the_next_start_finds_the_jobs_and_removes_what_slurm_no_longer_needs(
     submitted: Submitted, slurm: Slurm, tmp_path: Path
 ) -> None:
-    first = submitted("a", "b", "c", cpus_per_task=2, mem_gb=2)
+    jobs = {"cpus_per_task": 2, "setup": LONG}
+    first = submitted("a", "b", "c", **jobs)
     states_until(first, {"a": "started", "b": "waiting: Resources", "c": "waiting: Priority"})
     first.close()
     slurm.ask("scancel", "2")
-    second = submitted("a", "c", cpus_per_task=2, mem_gb=2)
+    second = submitted("a", "c", **jobs)
     states_until(second, {"a": "started", "c": "waiting: Resources"})
-    wait_until(lambda: second.ended() == [] and training(tmp_path / "a"))
     assert list(slurm.states().values()) == ["RUNNING", "CANCELLED", "PENDING"]
     second.close()
     assert len(list((tmp_path / ".submitit").iterdir())) == 1  # slurm has jobs that need it
-    second = submitted("a", "c", cpus_per_task=2, mem_gb=2)
-    assert second.ended() == []
-    second.stop()
-    assert ends(second, count=2) == ["a", "c"]
-    assert outcome(tmp_path / "a") == "interrupted"
-    assert not (tmp_path / "c").exists()
-    second.close()
+    third = submitted("a", "c", **jobs)
+    assert third.ended() == []
+    third.stop(at_once=True)
+    assert ends(third, count=2) == ["a", "c"]
+    assert list(slurm.states().values()) == ["CANCELLED"] * 3
+    third.close()
     assert not (tmp_path / ".submitit").exists()
 
 

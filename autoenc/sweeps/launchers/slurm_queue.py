@@ -95,7 +95,7 @@ class SlurmQueue:
     def _serve(self) -> None:
         while not self._closed or self._to_end:
             unknown = not self._watched <= self._entries.keys()
-            soon = self._hurried or unknown or any(times < SURE for times in self._ends.values())
+            soon = self._hurried or unknown or any(times < SURE for times in list(self._ends.values()))
             self._woken.wait(HURRIED_SECONDS if soon else ASK_SECONDS)
             self._woken.clear()
             if self._watched and (self._to_end or not self._closed):
