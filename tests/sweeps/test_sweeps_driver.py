@@ -136,7 +136,7 @@ def test_nothing_begins_and_nothing_is_waited_for_when_the_system_of_the_jobs_is
     RunDirectory.begin(tmp_path / "c", config=values())  # it runs in this process, and does not end
 
     class Losing(Silent):
-        def look(self) -> None:
+        def look(self, states: Callable[[], Mapping[str, str]]) -> None:
             launcher.lost = "gone"
 
     launcher = Pretended()
