@@ -24,6 +24,7 @@ MOST_QUEUED = 10_000
 """Jobs of a sweep at a time if the user sets no limit."""
 WARNING_SECONDS = int(SAVING_SECONDS) + 30
 """How long before its time limit slurm tells a job to save."""
+Minutes = Annotated[int, Ge(WARNING_SECONDS // 60 + 1)]
 MEMORY_GB, MEMORY_GB_WITH_GPUS = 4, 8
 """Many clusters add up the resident memory of all processes of a slurm job, and count shared pages several times."""
 MEMORY_OPTIONS = {"mem", "mem-per-cpu", "mem-per-gpu"}
@@ -45,7 +46,7 @@ class Slurm(Choice):
     account: str | None
     qos: str | None
     constraint: str | None
-    timeout_min: PositiveInt
+    timeout_min: Minutes
     """Minutes after which a slurm job saves and is queued again ..."""
     max_num_timeout: NonNegativeInt
     """... at most so often."""
@@ -69,13 +70,9 @@ class Slurm(Choice):
         """Refuse what this machine cannot do.
 
         Raises:
-            ConfigError: submitit, slurm or a resource is missing, or the time limit leaves no time to train.
+            ConfigError: submitit, slurm or a resource is missing.
         """
         imported("submitit", extra="slurm", key="hydra.launcher")
-        if self.timeout_min * 60 <= WARNING_SECONDS:
-            least = WARNING_SECONDS // 60 + 1
-            problem = f"at least {least}, because jobs save {WARNING_SECONDS} seconds before their time limit"
-            raise ConfigError("hydra.launcher.timeout_min", problem, value=self.timeout_min)
         for name in {"job-name", "job_name"} & self.additional_parameters.keys():
             problem = "the sweep names its slurm jobs, to find them again; comment= is free for you"
             value = self.additional_parameters[name]
