@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -93,14 +94,13 @@ class Slurm:
 
     def end(self) -> None:
         """End all jobs and slurm's processes."""
-        children = [psutil.Process(process.pid) for process in self.processes.values() if process.poll() is None]
-        steps = [step for process in children for step in process.children(recursive=True)]
-        for process in [*steps, *_steps_of(self.folder), *reversed(children)]:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        for started in self.processes.values():
-            started.wait()
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
         self.processes.clear()
+        for step in _steps_of(self.folder):  # now, no further one begins
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(step, signal.SIGKILL)
 
     def _authenticate(self) -> None:
         key = self.folder / "munge.key"
@@ -128,13 +128,16 @@ class Slurm:
             time.sleep(0.05)
 
 
-def _steps_of(folder: Path) -> list[psutil.Process]:
-    """The processes of jobs: those that know this slurm by their environment."""
+def _steps_of(folder: Path) -> list[int]:
+    """The processes of jobs, and those of slurm that watch them: they know this slurm by their environment."""
     found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("SLURM_CONF", "").startswith(f"{folder}/") and "SLURM_JOB_ID" in process.environ():
-                found.append(process)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # Read here, since psutil stops where slurm writes its title over the environment.
+            environment = (process / "environ").read_bytes()
+            of_a_job = b"SLURM_JOB_ID=" in environment or (process / "comm").read_text() == "slurmstepd\n"
+            if of_a_job and f"SLURM_CONF={folder}/".encode() in environment:
+                found.append(int(process.name))
     return found
 
 
