@@ -34,7 +34,8 @@ def draw_all(drawings: Mapping[str, Drawing], *, processes: int) -> list[Path]:
     os.close(waiting_end)
     names, paths = list(drawings), dict[str, Path]()
     try:
-        helpers = _helpers(drawings, waiting, finished_end, processes=min(processes, MOST_PROCESSES, len(drawings)))
+        arguments = (list(drawings.values()), waiting, finished, finished_end)
+        helpers = _helpers(arguments, processes=min(processes, MOST_PROCESSES, len(drawings)))
     finally:
         os.close(finished_end)
     try:
@@ -55,11 +56,11 @@ def draw_all(drawings: Mapping[str, Drawing], *, processes: int) -> list[Path]:
     return [paths[name] if name in paths else drawings[name]() for name in names]
 
 
-def _helpers(drawings: Mapping[str, Drawing], waiting: int, finished: int, *, processes: int) -> list[BaseProcess]:
-    if sys.platform != "linux":  # elsewhere, forking is unsafe or impossible
+def _helpers(arguments: tuple[list[Drawing], int, int, int], *, processes: int) -> list[BaseProcess]:
+    # Elsewhere, forking is unsafe or impossible. Python refuses it in a daemon, such as a process of a pool.
+    if sys.platform != "linux" or multiprocessing.current_process().daemon:
         return []
     context = multiprocessing.get_context("fork")
-    arguments = (list(drawings.values()), waiting, finished)
     helpers: list[BaseProcess] = [
         context.Process(target=_help, args=arguments, daemon=True) for _ in range(processes - 1)
     ]
@@ -71,12 +72,13 @@ def _helpers(drawings: Mapping[str, Drawing], waiting: int, finished: int, *, pr
     return helpers
 
 
-def _help(drawings: list[Drawing], waiting: int, finished: int) -> None:
+def _help(drawings: list[Drawing], waiting: int, finished: int, finished_end: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both processes; the other one decides
+    os.close(finished)  # so that writing fails, and this process ends, if the other one was killed
     with contextlib.suppress(Exception):  # the other process draws the picture again
         for number in _taken(waiting):
             path = drawings[number]()
-            os.write(finished, b"%d %s\0" % (number, os.fsencode(path)))
+            os.write(finished_end, b"%d %s\0" % (number, os.fsencode(path)))
 
 
 def _taken(waiting: int) -> Iterator[int]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -77,3 +79,41 @@ def test_after_an_error_nothing_more_is_drawn(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"):
         draw_all(drawings, processes=1)
     assert not (tmp_path / "b").exists()
+
+
+def test_a_daemon_draws_alone(tmp_path: Path) -> None:
+    """Python refuses to fork there; the processes of `multiprocessing.Pool` are daemons."""
+    drawings = {name: functools.partial(draw, tmp_path, name) for name in "ab"}
+    process = multiprocessing.get_context("fork").Process(target=draw_all, args=(drawings,), kwargs={"processes": 2})
+    process.daemon = True
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text() == f"{process.pid}\n"
+
+
+def test_helpers_of_a_killed_process_begin_no_other_picture(tmp_path: Path) -> None:
+    """They hold the lock of the run's folder, which a resumed run needs."""
+    program = f"""
+import os, signal, time
+from pathlib import Path
+from autoenc.pictures.drawing import draw_all
+from tests.pictures.test_drawing import draw
+
+parent = os.getpid()
+
+def drawing(name):
+    path = draw(Path({str(tmp_path)!r}), name, after="" if os.getpid() != parent else "drawn by a helper")
+    if os.getpid() == parent:
+        os.kill(parent, signal.SIGKILL)
+    (path.parent / "drawn by a helper").touch()
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    return path
+
+draw_all({{name: lambda name=name: drawing(name) for name in "abcd"}}, processes=2)
+"""
+    # The helper has the other end of the pipe, so this waits for it.
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
+    assert len([name for name in "abcd" if (tmp_path / name).exists()]) == 2
