@@ -7,13 +7,22 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 import pytest
 
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.launchers import Launcher, slurm_queue
-from autoenc.sweeps.launchers.slurm_queue import QueueEntry, SlurmQueue, entries_of, in_one_line, last_line
+from autoenc.sweeps.launchers.slurm_queue import (
+    QueueEntry,
+    SlurmError,
+    SlurmQueue,
+    check_submission,
+    entries_of,
+    in_one_line,
+    last_line,
+)
 from autoenc.sweeps.launchers.submitit_launcher import SubmititLauncher
 from tests.cluster.real_slurm import Slurm
 from tests.sweeps.tasks import ends, launcher, launcher_settings, outcome, task, training, wait_until
@@ -228,6 +237,15 @@ def test_a_slow_slurm_does_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert queue.ended_as("101") is None  # while slurm is being asked
     queue.close()
     released.touch()
+
+
+def test_a_slurm_that_does_not_answer_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], **_: object) -> None:
+        raise TimeoutExpired(command, 60, stderr=b"sbatch: error: no file, retrying\n")
+
+    monkeypatch.setattr("subprocess.run", run)
+    with pytest.raises(SlurmError, match=r"^sbatch does not answer within 60 s; sbatch: error: no file, retrying$"):
+        check_submission("")
 
 
 def test_messages_of_slurm_are_one_printable_line() -> None:

@@ -26,7 +26,7 @@ from autoenc.sweeps.launchers.slurm_queue import SlurmError, SlurmQueue, in_one_
 from autoenc.sweeps.launchers.submission import by_hash, environment_of_sbatch, hash_of, name_of
 from autoenc.sweeps.launchers.submitted_jobs import FOLDER, LocalJob, QueuedJob
 from autoenc.sweeps.launchers.supervision import RemoteJob, SubmititJob, take_settled
-from autoenc.sweeps.plan import JobTask
+from autoenc.sweeps.plan import STARTED, JobTask
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +133,9 @@ class SubmititLauncher:
 
     def _leave_with_slurm(self) -> None:
         """Slurm cannot be asked to end jobs: wait only for those that run and see the stop file."""
-        running = {"RUNNING", "COMPLETING"}
         left = []
         for submission in list(self._submitted):
-            entry = self._queue.entry(submission.job.number)
-            if entry is None or entry.state not in running or submission.job.folder != self._folder:
+            if submission.job.state() != STARTED or submission.job.folder != self._folder:
                 self._submitted.remove(submission)
                 self._over += [remote.task for remote in submission.remotes]
                 left.append(submission.job.number)
