@@ -171,14 +171,14 @@ def test_without_slurm_s_controller_the_sweep_ends_and_says_which_jobs_stay(
 
 
 def test_a_log_stays_while_it_is_the_only_record_of_a_failure(submitted: Submitted, tmp_path: Path) -> None:
-    made = submitted("a", setup=["echo 'module: command not found' >&2", "exit 1"])
+    made = submitted("a", setup=["srun() { command srun sh -c 'echo no Python >&2; exit 1'; }"])
     ends(made)
     made.close()
     message = RunDirectory(tmp_path / "a").status()["error"]["message"]
     (log,) = (tmp_path / ".submitit").glob("*/1_0_log.err")
-    assert log.read_text() == "module: command not found\n"
+    assert log.read_text() == "no Python\nsrun: error: node: task 0: Exited with exit code 1\n"
     shown = log.relative_to(tmp_path)
-    assert message == f"its slurm job 1 ended as FAILED: module: command not found (the last line of {shown})"
+    assert message == f"its slurm job 1 ended as FAILED: no Python (from {shown})"
     RunDirectory(tmp_path / "a").set_state("finished")
     submitted().close()
     assert not (tmp_path / ".submitit").exists()

@@ -91,7 +91,7 @@ class Slurm(Choice):
         if self.gpus_per_node and self.gpus_per_node > (there := len(gpus_here())):
             raise ConfigError(
                 "hydra.launcher.gpus_per_node",
-                f"this machine has {there}, as torch counts its GPUs",
+                f"this machine has {there}",
                 value=self.gpus_per_node,
             )
 

@@ -121,6 +121,8 @@ class QueuedJob:
 _KINDS: dict[str, ErrorKind] = {"OUT_OF_MEMORY": "out_of_memory", "TIMEOUT": "timed_out", "DEADLINE": "timed_out"}
 _MEMORY = re.compile(r"exceeded (job |step )?memory limit|oom[-_ ]?kill", re.IGNORECASE)
 """What slurm writes into the log of a job that it ends for its memory; not everywhere is `OUT_OF_MEMORY` its state."""
+_NO_CAUSE = re.compile(r"submitit |srun: (forcing|got|Job step aborted)|srun: error: .*: Exited with exit code")
+"""Lines of a log that only say that a job ends; most often `srun` writes the last one."""
 _CAUSES = {
     "this job is timed-out": "time limit",
     "this job is preempted": "preemption",
@@ -132,15 +134,15 @@ _CAUSES = {
 
 
 def _end(problem: str, *, folder: Path | None, number: str, kind: ErrorKind = "killed") -> End:
-    """With the last line of submitit's log, if there is one; then the log is kept."""
+    """With the last line of submitit's log that may say why, if there is one; then the log is kept."""
     text = "" if folder is None else _tail(_log(folder, number))
     if kind == "out_of_memory" or _MEMORY.search(text):
         used = f"its slurm job {number} used more memory than it had requested"
         return "out_of_memory", f"{used}; increase hydra.launcher.mem_gb"
-    last = last_line("\n".join(line for line in text.splitlines() if not line.startswith("submitit ")))
+    last = last_line("\n".join(line for line in text.splitlines() if not _NO_CAUSE.match(line)))
     if folder is None or not last:
         return kind, f"{problem} without recording why"
-    return kind, f"{problem}: {last} (the last line of {FOLDER}/{folder.name}/{_log(folder, number).name})"
+    return kind, f"{problem}: {last} (from {FOLDER}/{folder.name}/{_log(folder, number).name})"
 
 
 def _log(folder: Path, number: str) -> Path:
