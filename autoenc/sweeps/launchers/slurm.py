@@ -89,11 +89,7 @@ class Slurm(Choice):
                 problem = "it needs slurm, and cluster=local runs the jobs on this machine"
                 raise ConfigError(f"hydra.launcher.{name}", problem, value=getattr(self, name))
         if self.gpus_per_node and self.gpus_per_node > (there := len(gpus_here())):
-            raise ConfigError(
-                "hydra.launcher.gpus_per_node",
-                f"this machine has {there}",
-                value=self.gpus_per_node,
-            )
+            raise ConfigError("hydra.launcher.gpus_per_node", f"this machine has {there}", value=self.gpus_per_node)
 
     def warm_up(self) -> None:
         """Do nothing: jobs start in processes of their own."""

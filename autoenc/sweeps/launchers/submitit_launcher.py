@@ -24,22 +24,13 @@ from autoenc.runs import ErrorKind, RunDirectory
 from autoenc.sweeps.attempt import blocked, settle
 from autoenc.sweeps.launchers.slurm_queue import SlurmError, SlurmQueue, in_one_line, jobs_by_name
 from autoenc.sweeps.launchers.submission import by_hash, environment_of_sbatch, hash_of, name_of
-from autoenc.sweeps.launchers.submitted_jobs import FOLDER, LocalJob, QueuedJob
+from autoenc.sweeps.launchers.submitted_jobs import FOLDER, LocalJob, QueuedJob, Submission
 from autoenc.sweeps.launchers.supervision import RemoteJob, SubmititJob, take_settled
 from autoenc.sweeps.plan import STARTED, JobTask
 
 log = logging.getLogger(__name__)
 
 STOP_FILE = "stop"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Submission:
-    job: LocalJob | QueuedJob
-    remotes: list[RemoteJob]
-    """The sweep's jobs that it runs, and that this start of the sweep waits for."""
-    slot: int = 0
-    """On this machine, it decides on the GPUs."""
 
 
 @dataclass(kw_only=True)
@@ -69,7 +60,7 @@ class SubmititLauncher:
         self.adopts = not self.here
         self._queue = SlurmQueue()
         self._waiting: list[JobTask] = []
-        self._submitted: list[_Submission] = []
+        self._submitted: list[Submission] = []
         self._lost: list[RemoteJob] = []
         self._over: list[JobTask] = []
         self._ended: set[str] = set()
@@ -199,7 +190,7 @@ class SubmititLauncher:
         with environment_of_sbatch(parameters), blocked(signal.SIGINT), silent:
             job = executor.submit(SubmititJob(remotes, submitter=submitter, stop=folder / STOP_FILE))
         queued = None if self.here else QueuedJob(job.job_id, folder=folder, queue=self._queue)
-        self._submitted.append(_Submission(job=queued or LocalJob(job, folder=folder), remotes=remotes, slot=slot))
+        self._submitted.append(Submission(job=queued or LocalJob(job, folder=folder), remotes=remotes, slot=slot))
 
     def _adopt(self) -> None:
         """Find the jobs that an earlier start has left with slurm, according to slurm: folders may be a stranger's."""
@@ -223,9 +214,9 @@ class SubmititLauncher:
             if folder is not None:
                 (folder / STOP_FILE).unlink(missing_ok=True)  # of a start that slurm did not answer at its end
             job = QueuedJob(number, folder=folder, queue=self._queue)
-            self._submitted.append(_Submission(job=job, remotes=[remote]))
+            self._submitted.append(Submission(job=job, remotes=[remote]))
 
-    def _take(self, submission: _Submission, kind: ErrorKind, message: str) -> None:
+    def _take(self, submission: Submission, kind: ErrorKind, message: str) -> None:
         """Take the jobs of a group that has ended."""
         self._submitted.remove(submission)
         number = submission.job.number

@@ -1,10 +1,11 @@
-"""A group of a sweep's jobs that submitit has started, seen from the sweep: in slurm's queue, or in a process here."""
+"""What submitit has started, as the sweep sees it: a job in slurm's queue, or a process on this machine."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import psutil
 
 from autoenc.runs import ErrorKind
 from autoenc.sweeps.launchers.slurm_queue import SlurmQueue, last_line
+from autoenc.sweeps.launchers.supervision import RemoteJob
 from autoenc.sweeps.plan import STARTED
 
 FOLDER = ".submitit"
@@ -22,6 +24,17 @@ TAIL_BYTES = 4096
 
 End = tuple[ErrorKind, str]
 """Why a job ended, in case its folder does not say: a kind and a message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A group of the sweep's jobs, and what runs it."""
+
+    job: LocalJob | QueuedJob
+    remotes: list[RemoteJob]
+    """The sweep's jobs that it runs, and that this start of the sweep waits for."""
+    slot: int = 0
+    """On this machine, it decides on the GPUs."""
 
 
 class LocalJob:
