@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from autoenc.settings import ConfigError
@@ -22,3 +23,13 @@ def imported(module: str, *, extra: str, key: str, value: str | None = None) -> 
         name = "it" if value is None else f"the package {module}"
         what = "is not installed" if missing else f"cannot be imported ({' '.join(str(error).split())})"
         raise ConfigError(key, f"{name} {what}; pip install 'autoenc[{extra}]'", value=value or extra) from error
+
+
+def check_installed(module: str, *, extra: str, key: str) -> None:
+    """Refuse a setting whose package is not installed, without the time to import it in this process.
+
+    Raises:
+        ConfigError: it is not; `key` is the setting, and the name of the extra is its value.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(key, f"it is not installed; pip install 'autoenc[{extra}]'", value=extra)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from typing import Any
 import psutil
 
 from tests.conftest import REPOSITORY
-from tests.sweeps.tasks import end_processes
+from tests.sweeps.tasks import LIMIT, end_processes
 
 ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # 127.0.0.1 is this machine's address
@@ -58,10 +59,15 @@ class RayCluster:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
+            assert select.select([process.stdout], [], [], LIMIT)[0], "Ray does not start"
             yield cls(**json.loads(process.stdout.readline()))
         finally:
-            process.communicate()  # closes its standard input
+            process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LIMIT)
             end_processes(folder)  # Ray's workers name it in their command lines
+            process.wait()
+            process.stdout.close()
             shutil.rmtree(folder, ignore_errors=True)
 
     def is_on_second(self, pid: int) -> bool:

@@ -15,7 +15,7 @@ from autoenc.runs import RunDirectory
 from tests.cluster.ray_cluster import ENVIRONMENT, RayCluster
 from tests.conftest import REPOSITORY, TINY
 from tests.sweeps.faulty import Installed, install
-from tests.sweeps.tasks import ends, launcher, outcome, task, training, wait_until
+from tests.sweeps.tasks import LIMIT, ends, launcher, outcome, task, training, wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -82,7 +82,7 @@ def test_a_head_node_that_is_gone_ends_the_sweep_with_its_table_and_report(
     try:
         wait_until(lambda: process.poll() is not None or any(map(training, (tmp_path / "sweep").glob("*seconds_0.3*"))))
         cluster.kill_head()
-        assert process.wait() == 1, (tmp_path / "output").read_text()
+        assert process.wait(LIMIT) == 1, (tmp_path / "output").read_text()
     finally:
         process.kill()
         process.wait()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autoenc.extras import imported
+from autoenc.extras import check_installed
 from autoenc.registry import Choice
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveInt
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
@@ -45,7 +45,7 @@ class Ray(Choice):
         Raises:
             ConfigError: Ray is not installed, or this machine has too few CPUs or GPUs.
         """
-        imported("ray", extra="ray", key="hydra.launcher")
+        check_installed("ray", extra="ray", key="hydra.launcher")  # only the driver's process imports it
         if self.runs_here:
             self._checked_gpus([{"CPU": cores_here(), "GPU": len(gpus_here())}])
 
