@@ -114,7 +114,7 @@ def test_every_sweep_on_a_cluster_can_be_composed(
 ) -> None:
     """Without slurm and Ray, which would check their options. Tests of `tests/cluster/` run such sweeps."""
     for launcher in (Slurm, Ray):
-        monkeypatch.setattr(launcher, "check", lambda self: None)  # noqa: ARG005
+        monkeypatch.setattr(launcher, "check", lambda self: None)
     assert main([*arguments, "--cfg", "job"]) == 0
     assert "in outputs/sweeps/" in capsys.readouterr().out
     assert list(elsewhere.iterdir()) == []
