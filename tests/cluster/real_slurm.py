@@ -197,7 +197,9 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-if __name__ == "__main__":  # to try things by hand: python -m tests.cluster.real_slurm FOLDER
+if __name__ == "__main__":  # to try things by hand: python -m tests.cluster.real_slurm NEW_FOLDER
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: sys.exit())
     with Slurm.started(Path(sys.argv[1])) as started:
         sys.stdout.write(f"export SLURM_CONF={started.configuration}\n")
         sys.stdout.flush()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from autoenc.runs import RunDirectory
-from autoenc.sweeps.launchers.submitit_launcher import LARGEST_GROUP, _by_hash, _hash, _name
+from autoenc.sweeps.launchers.submission import LARGEST_GROUP, by_hash, hash_of, name_of
 from autoenc.sweeps.plan import JobTask
 from tests.cluster.real_slurm import Slurm
 from tests.sweeps.faulty import noise
@@ -73,10 +73,10 @@ def test_a_group_is_saved_continued_and_found_again(
 
 def test_the_name_of_a_slurm_job_identifies_each_job_of_the_largest_group(tmp_path: Path) -> None:
     group = [task(tmp_path / f"{'long' * 50}-seed_{seed}") for seed in range(LARGEST_GROUP)]
-    names = {_name(group): 1, _name([task(tmp_path / "a.b")]): 2, "someone's": 3}
+    names = {name_of(group): 1, name_of([task(tmp_path / "a.b")]): 2, "someone's": 3}
     assert max(map(len, names)) <= 1024  # slurm's limit
-    jobs = _by_hash(names)
-    assert [jobs[_hash(job)] for job in group] == [1] * LARGEST_GROUP
+    jobs = by_hash(names)
+    assert [jobs[hash_of(job)] for job in group] == [1] * LARGEST_GROUP
     assert len(jobs) == LARGEST_GROUP + 1
 
 

@@ -7,13 +7,22 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 import pytest
 
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from autoenc.sweeps.launchers import Launcher, slurm_queue
-from autoenc.sweeps.launchers.slurm_queue import QueueEntry, SlurmQueue, entries_of, in_one_line, last_line
+from autoenc.sweeps.launchers.slurm_queue import (
+    QueueEntry,
+    SlurmError,
+    SlurmQueue,
+    check_submission,
+    entries_of,
+    in_one_line,
+    last_line,
+)
 from autoenc.sweeps.launchers.submitit_launcher import SubmititLauncher
 from tests.cluster.real_slurm import Slurm
 from tests.sweeps.tasks import ends, launcher, launcher_settings, outcome, task, training, wait_until
@@ -162,14 +171,14 @@ def test_without_slurm_s_controller_the_sweep_ends_and_says_which_jobs_stay(
 
 
 def test_a_log_stays_while_it_is_the_only_record_of_a_failure(submitted: Submitted, tmp_path: Path) -> None:
-    made = submitted("a", setup=["echo 'module: command not found' >&2", "exit 1"])
+    made = submitted("a", setup=["srun() { command srun sh -c 'echo no Python >&2; exit 1'; }"])
     ends(made)
     made.close()
     message = RunDirectory(tmp_path / "a").status()["error"]["message"]
     (log,) = (tmp_path / ".submitit").glob("*/1_0_log.err")
-    assert log.read_text() == "module: command not found\n"
+    assert log.read_text() == "no Python\nsrun: error: node: task 0: Exited with exit code 1\n"
     shown = log.relative_to(tmp_path)
-    assert message == f"its slurm job 1 ended as FAILED: module: command not found (the last line of {shown})"
+    assert message == f"its slurm job 1 ended as FAILED: no Python (from {shown})"
     RunDirectory(tmp_path / "a").set_state("finished")
     submitted().close()
     assert not (tmp_path / ".submitit").exists()
@@ -228,6 +237,15 @@ def test_a_slow_slurm_does_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert queue.ended_as("101") is None  # while slurm is being asked
     queue.close()
     released.touch()
+
+
+def test_a_slurm_that_does_not_answer_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], **_: object) -> None:
+        raise TimeoutExpired(command, 60, stderr=b"sbatch: error: no file, retrying\n")
+
+    monkeypatch.setattr("subprocess.run", run)
+    with pytest.raises(SlurmError, match=r"^sbatch does not answer within 60 s; sbatch: error: no file, retrying$"):
+        check_submission("")
 
 
 def test_messages_of_slurm_are_one_printable_line() -> None:

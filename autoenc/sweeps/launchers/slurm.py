@@ -17,7 +17,8 @@ from autoenc.settings import ConfigError, NonNegativeInt, PositiveFloat, Positiv
 from autoenc.sweeps.attempt import SAVING_SECONDS
 from autoenc.sweeps.launchers.local import cores_here, gpus_here
 from autoenc.sweeps.launchers.slurm_queue import SlurmError, check_submission
-from autoenc.sweeps.launchers.submitit_launcher import LARGEST_GROUP, SubmititLauncher, environment_of_sbatch
+from autoenc.sweeps.launchers.submission import LARGEST_GROUP, environment_of_sbatch
+from autoenc.sweeps.launchers.submitit_launcher import SubmititLauncher
 
 GroupSize = Annotated[int, Ge(1), Le(LARGEST_GROUP)]
 MOST_QUEUED = 10_000

@@ -213,8 +213,11 @@ def _answer(program: str, *arguments: str, given: str = "") -> str:
             check=False,
             start_new_session=True,  # a terminal's Ctrl-C is for the sweep
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise SlurmError(f"{program}: {error}") from None
+    except subprocess.TimeoutExpired as error:
+        said = in_one_line((error.stderr or b"").decode(errors="replace"))
+        raise SlurmError(f"{program} does not answer within {ANSWER_SECONDS:g} s; {said}".rstrip("; ")) from None
     if done.returncode:
         raise SlurmError(in_one_line(done.stderr) or f"{program}: exit code {done.returncode}")
     return done.stdout

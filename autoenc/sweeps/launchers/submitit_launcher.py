@@ -7,148 +7,30 @@ process, says whether it is over.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import logging
-import os
-import re
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 
 from autoenc.runs import ErrorKind, RunDirectory
 from autoenc.sweeps.attempt import blocked, settle
-from autoenc.sweeps.launchers.slurm_queue import SlurmError, SlurmQueue, in_one_line, jobs_by_name, last_line
+from autoenc.sweeps.launchers.slurm_queue import SlurmError, SlurmQueue, in_one_line, jobs_by_name
+from autoenc.sweeps.launchers.submission import by_hash, environment_of_sbatch, hash_of, name_of
+from autoenc.sweeps.launchers.submitted_jobs import FOLDER, LocalJob, QueuedJob, Submission
 from autoenc.sweeps.launchers.supervision import RemoteJob, SubmititJob, take_settled
 from autoenc.sweeps.plan import STARTED, JobTask
 
 log = logging.getLogger(__name__)
 
-FOLDER = ".submitit"
-"""In a sweep's folder, with a folder for each start of the sweep."""
 STOP_FILE = "stop"
-NAME_LENGTH = 60
-"""Of the part of a slurm job's name that people read."""
-HASH_LENGTH = 12
-LARGEST_GROUP = 64
-"""The hashes of its jobs fit into the 1,024 characters of a slurm job's name."""
-LOOK_SECONDS = 1.0
-"""Between two looks at a disk that may be on a network."""
-TAIL_BYTES = 4096
-
-T = TypeVar("T")
-End = tuple[ErrorKind, str]
-"""Why a job ended, in case its folder does not say: a kind and a message."""
-
-
-class LocalJob:
-    """A process of submitit's on this machine, which supervises a group of jobs."""
-
-    def __init__(self, job: Any, *, folder: Path) -> None:
-        self.number: str = job.job_id
-        self.folder = folder
-        """Submitit's."""
-        self._job = job
-
-    def end(self) -> End | None:
-        """Why it ended; None while it runs. In between, submitit may start its process again."""
-        if self._job.state == "RUNNING":
-            return None
-        return _end("its process ended", folder=self.folder, number=self.number)
-
-    def state(self) -> str:
-        """See `Launcher.states`."""
-        return STARTED
-
-    def kill(self) -> None:
-        """Kill the process and all below it, from the top, so that none is started again."""
-        with contextlib.suppress(psutil.Error):
-            top = psutil.Process(int(self.number))
-            for process in [top, *top.children(recursive=True)]:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
-
-
-class QueuedJob:
-    """A job of slurm's. Submitit writes a file when it comes to its end."""
-
-    def __init__(self, number: str, *, folder: Path | None, queue: SlurmQueue) -> None:
-        self.number = number
-        self.folder = folder
-        """Submitit's; None if it is gone."""
-        self._queue = queue
-        self._look_at = 0.0
-        self._requeued = ""
-        """Words about the last time that slurm queued it again."""
-        self._restarts = 0
-        self._log_read = 0
-        """Bytes of submitit's log that were searched for the reason of earlier times."""
-        queue.watch(number)
-
-    def end(self) -> End | None:
-        """Why it ended, according to its file or to slurm; None while it waits or runs."""
-        now = time.monotonic()
-        if now < self._look_at:
-            return None
-        self._look_at = now + LOOK_SECONDS
-        state = self._queue.ended_as(self.number)
-        if state is None and not self._has_result():
-            return None
-        self._queue.forget(self.number)
-        problem = "its slurm job ended" if state is None else f"its slurm job {self.number} ended as {state}"
-        return _end(problem, folder=self.folder, number=self.number, kind=_KINDS.get(state or "", "killed"))
-
-    def state(self) -> str:
-        """See `Launcher.states`; reasons for waiting are in slurm's words, such as `Priority`."""
-        entry = self._queue.entry(self.number)
-        if entry is None:
-            return "queued"
-        if entry.restarts > self._restarts:
-            self._restarts = entry.restarts
-            self._requeued = self._words_about_requeueing()
-        if entry.state in {"RUNNING", "COMPLETING"}:
-            return STARTED
-        if entry.state != "PENDING":
-            return entry.state.lower().replace("_", " ")
-        reason = "" if entry.reason == "None" else f": {entry.reason}"
-        return f"{self._requeued or ('waiting' if reason else 'queued')}{reason}"
-
-    def kill(self) -> None:
-        """Do nothing: it is not on this machine."""
-
-    def _words_about_requeueing(self) -> str:
-        if self.folder is None:
-            return "requeued"
-        path = _log(self.folder, self.number)
-        text = _tail(path, since=self._log_read)
-        with contextlib.suppress(OSError):
-            self._log_read = path.stat().st_size
-        cause = next((words for found, words in _CAUSES.items() if found in text), None)
-        return "requeued" if cause is None else f"requeued ({cause})"
-
-    def _has_result(self) -> bool:
-        if self.folder is None:
-            return False
-        with contextlib.suppress(OSError):
-            # NFS may remember for a minute that a file does not exist; a listing is fresh.
-            return self.folder / f"{self.number}_0_result.pkl" in self.folder.iterdir()
-        return False
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Submission:
-    job: LocalJob | QueuedJob
-    remotes: list[RemoteJob]
-    """The sweep's jobs that it runs, and that this start of the sweep waits for."""
-    slot: int = 0
-    """On this machine, it decides on the GPUs."""
 
 
 @dataclass(kw_only=True)
@@ -178,7 +60,7 @@ class SubmititLauncher:
         self.adopts = not self.here
         self._queue = SlurmQueue()
         self._waiting: list[JobTask] = []
-        self._submitted: list[_Submission] = []
+        self._submitted: list[Submission] = []
         self._lost: list[RemoteJob] = []
         self._over: list[JobTask] = []
         self._ended: set[str] = set()
@@ -242,11 +124,9 @@ class SubmititLauncher:
 
     def _leave_with_slurm(self) -> None:
         """Slurm cannot be asked to end jobs: wait only for those that run and see the stop file."""
-        running = {"RUNNING", "COMPLETING"}
         left = []
         for submission in list(self._submitted):
-            entry = self._queue.entry(submission.job.number)
-            if entry is None or entry.state not in running or submission.job.folder != self._folder:
+            if submission.job.state() != STARTED or submission.job.folder != self._folder:
                 self._submitted.remove(submission)
                 self._over += [remote.task for remote in submission.remotes]
                 left.append(submission.job.number)
@@ -298,7 +178,7 @@ class SubmititLauncher:
         folder, cluster = self._submitit_folder(), "local" if self.here else "slurm"
         restarts = {f"{cluster}_max_num_timeout": self.max_num_timeout}
         executor = submitit.AutoExecutor(folder, cluster=cluster, **restarts)
-        parameters = {"name": _name(group), **self.parameters(len(group))}
+        parameters = {"name": name_of(group), **self.parameters(len(group))}
         executor.update_parameters(**parameters)
         this = psutil.Process()
         submitter = (this.pid, this.create_time()) if self.here else None
@@ -310,16 +190,16 @@ class SubmititLauncher:
         with environment_of_sbatch(parameters), blocked(signal.SIGINT), silent:
             job = executor.submit(SubmititJob(remotes, submitter=submitter, stop=folder / STOP_FILE))
         queued = None if self.here else QueuedJob(job.job_id, folder=folder, queue=self._queue)
-        self._submitted.append(_Submission(job=queued or LocalJob(job, folder=folder), remotes=remotes, slot=slot))
+        self._submitted.append(Submission(job=queued or LocalJob(job, folder=folder), remotes=remotes, slot=slot))
 
     def _adopt(self) -> None:
         """Find the jobs that an earlier start has left with slurm, according to slurm: folders may be a stranger's."""
         if self.here:
             return
         if self._left is None:
-            self._left = _by_hash(jobs_by_name())
+            self._left = by_hash(jobs_by_name())
         for task in list(self._waiting):
-            number, state = self._left.pop(_hash(task), ("", ""))
+            number, state = self._left.pop(hash_of(task), ("", ""))
             ended = RunDirectory(Path(task.folder)).state in {"finished", "failed"}
             if not number or (ended and state != "PENDING"):  # others of its group still run
                 continue
@@ -334,9 +214,9 @@ class SubmititLauncher:
             if folder is not None:
                 (folder / STOP_FILE).unlink(missing_ok=True)  # of a start that slurm did not answer at its end
             job = QueuedJob(number, folder=folder, queue=self._queue)
-            self._submitted.append(_Submission(job=job, remotes=[remote]))
+            self._submitted.append(Submission(job=job, remotes=[remote]))
 
-    def _take(self, submission: _Submission, kind: ErrorKind, message: str) -> None:
+    def _take(self, submission: Submission, kind: ErrorKind, message: str) -> None:
         """Take the jobs of a group that has ended."""
         self._submitted.remove(submission)
         number = submission.job.number
@@ -364,90 +244,3 @@ class SubmititLauncher:
             parent.mkdir(parents=True, exist_ok=True)
             self._folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=parent))
         return self._folder
-
-
-_OF_A_JOB = re.compile(r"SLURMD?_(?!CONF|CLUSTERS$|JWT$)|SRUN_|SUBMITIT_(?!PREEMPT_SIGNAL$)")
-"""Environment variables that slurm and submitit set in a job, and not those that a user sets."""
-_VARIABLES = {
-    "name": "JOB_NAME",
-    "mem_gb": "MEM_PER_NODE",
-    "slurm_signal_delay_s": "SIGNAL",
-    "timeout_min": "TIMELIMIT",
-    "time": "TIMELIMIT",
-    "mem": "MEM_PER_NODE",
-}
-"""Of `sbatch`, after `SBATCH_`, if they are not named after the option."""
-
-
-@contextlib.contextmanager
-def environment_of_sbatch(parameters: Mapping[str, Any]) -> Iterator[None]:
-    """Hide variables that would change a new job.
-
-    - Those of the slurm job that this process runs in, if any.
-    - The user's variables of `sbatch` for options that submitit's parameters set: they would count more.
-    """
-    inside = "SLURM_JOB_ID" in os.environ
-    options = [*parameters, *parameters.get("slurm_additional_parameters", ())]
-    plain = (_VARIABLES.get(option, option.removeprefix("slurm_").replace("-", "_").upper()) for option in options)
-    set_here = {f"SBATCH_{variable}" for variable in plain}
-    names = [name for name in os.environ if name in set_here or (inside and _OF_A_JOB.match(name))]
-    hidden = {name: os.environ.pop(name) for name in names}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
-
-
-def _name(group: Sequence[JobTask]) -> str:
-    """Of a slurm job. The first part is for people, the hashes are for the next start of the sweep."""
-    readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", Path(group[0].folder).name)[:NAME_LENGTH]
-    more = f"_and_{len(group) - 1}_more" if len(group) > 1 else ""
-    return ".".join([readable + more, *map(_hash, group)])
-
-
-def _hash(task: JobTask) -> str:
-    return hashlib.sha256(task.folder.encode()).hexdigest()[:HASH_LENGTH]
-
-
-def _by_hash(jobs: Mapping[str, T]) -> dict[str, T]:
-    """The slurm jobs with these names, by each hash in the name."""
-    ends = ((re.search(rf"(\.[0-9a-f]{{{HASH_LENGTH}}})+$", name), job) for name, job in jobs.items())
-    return {hashed: job for end, job in ends if end is not None for hashed in end[0].split(".")[1:]}
-
-
-_KINDS: dict[str, ErrorKind] = {"OUT_OF_MEMORY": "out_of_memory", "TIMEOUT": "timed_out", "DEADLINE": "timed_out"}
-_MEMORY = re.compile(r"exceeded (job |step )?memory limit|oom[-_ ]?kill", re.IGNORECASE)
-"""What slurm writes into the log of a job that it ends for its memory; not everywhere is `OUT_OF_MEMORY` its state."""
-_CAUSES = {
-    "this job is timed-out": "time limit",
-    "this job is preempted": "preemption",
-    "DUE TO PREEMPTION": "preemption",
-    "DUE TO NODE FAILURE": "node failure",
-    "DUE TO TIME LIMIT": "time limit",
-}
-"""Why slurm queued a job again, by words of submitit and slurm in its log."""
-
-
-def _end(problem: str, *, folder: Path | None, number: str, kind: ErrorKind = "killed") -> End:
-    """With the last line of submitit's log, if there is one; then the log is kept."""
-    text = "" if folder is None else _tail(_log(folder, number))
-    if kind == "out_of_memory" or _MEMORY.search(text):
-        used = f"its slurm job {number} used more memory than it had requested"
-        return "out_of_memory", f"{used}; increase hydra.launcher.mem_gb"
-    last = last_line("\n".join(line for line in text.splitlines() if not line.startswith("submitit ")))
-    if folder is None or not last:
-        return kind, f"{problem} without recording why"
-    return kind, f"{problem}: {last} (the last line of {FOLDER}/{folder.name}/{_log(folder, number).name})"
-
-
-def _log(folder: Path, number: str) -> Path:
-    return folder / f"{number}_0_log.err"
-
-
-def _tail(path: Path, *, since: int = 0) -> str:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(since, path.stat().st_size - TAIL_BYTES))
-            return file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
