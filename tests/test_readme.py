@@ -16,6 +16,8 @@ from autoenc.command_line.figures import main as figures_main
 from autoenc.command_line.status import main as status_main
 from autoenc.command_line.track import main as track_main
 from autoenc.runs import RunDirectory
+from autoenc.sweeps.launchers.ray import Ray
+from autoenc.sweeps.launchers.slurm import Slurm
 from tests.conftest import REPOSITORY
 
 ELSEWHERE = {"extending.md", "python.md", "your_own_images.md"}
@@ -98,6 +100,24 @@ def test_every_command_runs(arguments: list[str], elsewhere: Path, monkeypatch: 
     fewer = next((fewer for words, fewer in FEWER_JOBS.items() if words in " ".join(arguments)), [])
     shortened = [] if resumes else [*SMALL, *drawn, *fewer]  # a resumed run keeps its settings
     assert main([*arguments, *shortened]) == 0
+
+
+IN_CLUSTERS = re.findall(
+    r"^(?:\w+=\S+ )?python scripts/train.py (.*)$", (REPOSITORY / "docs" / "clusters.md").read_text(), re.MULTILINE
+)
+SWEEPS_ON_CLUSTERS = [shlex.split(command) for command in IN_CLUSTERS if "-m " in command]
+
+
+@pytest.mark.parametrize("arguments", SWEEPS_ON_CLUSTERS, ids=[words[1] for words in SWEEPS_ON_CLUSTERS])
+def test_every_sweep_on_a_cluster_can_be_composed(
+    arguments: list[str], elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without slurm and Ray, which would check their options. Tests of `tests/cluster/` run such sweeps."""
+    for launcher in (Slurm, Ray):
+        monkeypatch.setattr(launcher, "check", lambda self: None)
+    assert main([*arguments, "--cfg", "job"]) == 0
+    assert "in outputs/sweeps/" in capsys.readouterr().out
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.mark.slow
