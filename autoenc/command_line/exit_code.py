@@ -47,13 +47,15 @@ def exit_code(work: Callable[[], int]) -> int:
 def end_with(main: Callable[[], int]) -> NoReturn:
     """Run a command as a program, whose process ends with the exit code.
 
-    Python waits for threads and calls the functions of `atexit`, ours last. Then the process ends, and the system takes
-    its memory back: freeing torch's objects and libraries one by one takes a quarter of a second.
+    Python waits for threads and calls the functions of `atexit` that the command has registered. Then the process ends,
+    and the system takes its memory back: freeing torch's objects and libraries one by one takes a quarter of a second.
     """
     codes: list[int] = []
 
     def end() -> None:
-        if codes:  # else an exception, such as SystemExit, has the code
+        # Without a code, it is that of an exception, such as SystemExit. A tracer, such as that of coverage.py, has
+        # registered a function before ours, which Python calls next.
+        if codes and sys.gettrace() is None:
             logging.shutdown()
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):

@@ -151,7 +151,13 @@ end_with(main)
 
 
 @pytest.mark.parametrize(
-    ("how", "code", "freed"), [("return 3", 3, ""), ("sys.exit(4)", 4, "freed\n"), ("raise KeyError", 1, "freed\n")]
+    ("how", "code", "freed"),
+    [
+        ("return 3", 3, ""),
+        ("sys.exit(4)", 4, "freed\n"),
+        ("raise KeyError", 1, "freed\n"),
+        ("sys.settrace(getattr); return 5", 5, "freed\n"),
+    ],
 )
 def test_a_program_ends_without_freeing_its_objects(how: str, code: int, freed: str) -> None:
     done = subprocess.run([sys.executable, "-c", ENDING.format(how=how)], capture_output=True, text=True, check=False)
