@@ -286,14 +286,14 @@ class RunDirectory:
         with self._lock() as acquired:
             if not acquired:
                 status = self.status()
-                problem = f"process {status.get('pid')} on {status.get('host')} is training in this folder"
+                problem = f"process {status.get('pid')} on {status.get('host')} is working in this folder"
                 raise ConfigError(key, problem, value=str(self.path))
             for leftover in self.path.glob(".*.new"):  # of a process that was killed while it wrote
                 leftover.unlink()
             yield
 
     def is_locked(self) -> bool:
-        """Whether a process is training in this folder."""
+        """Whether a process is working in this folder."""
         if not (self.path / ".lock").exists():
             return False
         with self._lock() as acquired:

@@ -178,7 +178,7 @@ def test_a_run_that_another_process_trains_is_not_resumed(train: Train, capsys: 
     run.set_state("interrupted")
     with run.locked():
         assert main(["resume=run"]) == 2
-    assert "is training in this folder" in capsys.readouterr().err
+    assert "is working in this folder" in capsys.readouterr().err
     assert run.status()["state"] == "interrupted"
 
 

@@ -162,7 +162,7 @@ def test_a_second_process_is_kept_out_until_the_first_is_gone(tmp_path: Path) ->
     holder.start()
     try:
         assert held.wait(60)
-        with pytest.raises(ConfigError, match=f"process {os.getpid()} on .* is training in this folder"), run.locked():
+        with pytest.raises(ConfigError, match=f"process {os.getpid()} on .* is working in this folder"), run.locked():
             pass
     finally:
         holder.kill()  # SIGKILL: the lock has to go with the process

@@ -314,7 +314,7 @@ def test_of_several_runs_those_that_can_be_sent_are(
     assert damaged.startswith("error: damaged was not sent: tracker=mlflow at ")
     assert "damaged/metrics.jsonl: cannot be read: it " in damaged
     assert training.startswith(f"error: run was not sent: RUN={finished}: process ")
-    assert training.endswith(" is training in this folder")
+    assert training.endswith(" is working in this folder")
     reason = f"RUN={finished.parent / 'unfinished'}: summary.json is missing."
     assert unfinished == f"error: unfinished was not sent: {reason}"
     assert [run.info.run_name for run in all_runs(store()) if run.info.status != "RUNNING"] == ["outputs/new"]

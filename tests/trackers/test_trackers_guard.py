@@ -279,7 +279,7 @@ def test_the_state_is_written_and_the_folder_locked_while_the_tracker_is_waited_
     def look(call: str) -> None:
         if call == "finish":
             seen.append(directory.status()["state"])
-            with pytest.raises(ConfigError, match="is training in this folder"), directory.locked():
+            with pytest.raises(ConfigError, match="is working in this folder"), directory.locked():
                 pass
 
     run(directory, guarded(Recording(look), directory))
