@@ -61,14 +61,14 @@ def _helpers(arguments: tuple[list[Drawing], int, int, int], *, processes: int) 
     if sys.platform != "linux" or multiprocessing.current_process().daemon:
         return []
     context = multiprocessing.get_context("fork")
-    helpers: list[BaseProcess] = [
-        context.Process(target=_help, args=arguments, daemon=True) for _ in range(processes - 1)
-    ]
-    with warnings.catch_warnings():
+    helpers: list[BaseProcess] = []
+    with warnings.catch_warnings(), contextlib.suppress(OSError):  # if there are too many processes, fewer draw
         # Python 3.12 and later warn of locks that threads hold. As in torch's data loader, they are not used.
         warnings.filterwarnings("ignore", message=".*multi-threaded", category=DeprecationWarning)
-        for helper in helpers:
+        for _ in range(processes - 1):
+            helper = context.Process(target=_help, args=arguments, daemon=True)
             helper.start()
+            helpers.append(helper)
     return helpers
 
 

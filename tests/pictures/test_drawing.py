@@ -117,3 +117,12 @@ draw_all({{name: lambda name=name: drawing(name) for name in "abcd"}}, processes
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
     assert len([name for name in "abcd" if (tmp_path / name).exists()]) == 2
+
+
+def test_without_room_for_a_process_this_one_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refused)
+    drawings = {name: functools.partial(draw, tmp_path, name) for name in "ab"}
+    assert draw_all(drawings, processes=2) == [tmp_path / "a", tmp_path / "b"]
