@@ -48,7 +48,7 @@ def folders_and_overrides(words: Sequence[str], *, group: str, known: Sequence[s
             choices = [f"{group}={file.stem}" for file in (config_directory() / group).glob("*.yaml")]
             raise ConfigError("FOLDER", f"there is no such folder{nearest(word, (), others=choices)}", value=word)
     if not folders:
-        raise ConfigError("FOLDER", "name at least one folder with a finished run")
+        raise ConfigError("FOLDER", "name at least one folder with runs")
     return folders, overrides
 
 

@@ -62,7 +62,7 @@ def _track(options: argparse.Namespace) -> int:
 
     if values["name"] == "none":
         choices = [name for name in TRACKERS.names() if name != "none"]
-        raise ConfigError("tracker", f"it says where to send the runs; the choices are {listed(choices)}", value="none")
+        raise ConfigError("tracker", f"choose where to send the runs: {listed(choices)}")
     records = _runs(folders_among(folders))
     TRACKERS.parse(values).require()
     from autoenc.experiment.tracking import send_run

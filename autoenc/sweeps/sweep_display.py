@@ -106,7 +106,7 @@ class SweepDisplay:
             log.info("%s: %s", _named([folder for folder in changed if changed[folder] == state]), state)
 
     def stopping(self, elsewhere: Sequence[Job]) -> None:
-        """Say what is going on: saving may take a while, and jobs that run `elsewhere` continue."""
+        """Say that jobs save, which may take a while, and that those `elsewhere` continue."""
         log.info("Stopping: the running jobs save. Once more (Ctrl-C) ends them at once.")
         if elsewhere:
             names = _named([str(job.folder) for job in elsewhere])

@@ -198,7 +198,7 @@ class Tracker:
                 return
             self._backend = None
             problem = f"tracker={self._name} does not work: {_shortened(error)}"
-            advice = f"Send it after its end: {self._run.sending}"
+            advice = f"To send it when it has ended: {self._run.sending}"
             log.warning("%s. The run goes on, and its folder has everything. %s", problem, advice)
             log.debug("The tracker's error in full:", exc_info=error)
         except BaseException:  # a signal, while the run began: the backend is not ready to be told of its end

@@ -41,7 +41,7 @@ MISTAKES = {
     "status run --folow": "did you mean '--follow'?",
     "track": "the following arguments are required: FOLDER | KEY=VALUE",
     "track tracker=mlflow": "FOLDER: name at least one folder",
-    "track run": "tracker=none: it says where to send the runs; the choices are mlflow, tensorboard, wandb",
+    "track run": "tracker: choose where to send the runs: mlflow, tensorboard, wandb",
     "track run mlflow": "FOLDER=mlflow: there is no such folder (did you mean 'tracker=mlflow'?)",
     "track run --tracker mlflow": "--tracker: there is no such option (did you mean 'tracker'?)",
     "track run tracker=mlflov": "tracker=mlflov: there is no such choice (did you mean 'mlflow'?)",

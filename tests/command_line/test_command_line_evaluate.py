@@ -280,7 +280,7 @@ def test_the_settings_of_a_run_are_those_of_its_last_scores(runs: Path) -> None:
 
 MISTAKES = {
     "nowhere evaluation=quick": "FOLDER=nowhere: there is no such folder",
-    "evaluation=quick": "FOLDER: name at least one folder with a finished run",
+    "evaluation=quick": "FOLDER: name at least one folder with runs",
     "runs/interrupted": "FOLDER: there is no finished run in runs/interrupted",
     "runs evaluation=denoise": "evaluation=denoise: there is no such choice (did you mean 'denoising'?)",
     "runs evaluation=denoising evaluation.noise=1": "evaluation.noise=1: evaluation=denoising has no such key",

@@ -137,7 +137,7 @@ def test_a_run_whose_server_went_away_is_completed_by_the_command_in_its_log(
         stop_at(9, outage, patched)
         folder = train("tracker=mlflow", f"tracker.tracking_uri={server.address}")
     (warning,) = tracker_warnings(folder)
-    _, _, command = warning.partition("Send it after its end: ")
+    _, _, command = warning.partition("To send it when it has ended: ")
     server.come()
     client = client_of(server)
     assert only_run(client).info.status == "RUNNING"
@@ -344,7 +344,7 @@ def test_a_job_of_a_sweep_names_the_command_for_the_whole_sweep(
     (warning,) = tracker_warnings(train("tracker=mlflow", "tracker.experiment=two words"))
     store = f"tracker.tracking_uri=sqlite:///{elsewhere}/outputs/mlflow.db"
     command = f"""autoenc-track {elsewhere} tracker=mlflow {store} tracker.experiment="'two words'\""""
-    assert warning.endswith(f"Send it after its end: {command}")
+    assert warning.endswith(f"To send it when it has ended: {command}")
 
 
 def test_a_strangers_folder_decides_nothing(store: Store, finished: Path) -> None:

@@ -100,7 +100,7 @@ def test_an_error_costs_one_warning_and_ends_the_tracking(
 
     record(guarded(Recording(before), directory))
     problem = "tracker=fake does not work: ConnectionError: nobody there."
-    advice = "Send it after its end: track it"
+    advice = "To send it when it has ended: track it"
     assert warnings(caplog) == [f"{problem} The run goes on, and its folder has everything. {advice}"]
     assert calls[-1] == call
 
