@@ -29,8 +29,10 @@ def work(task: JobTask) -> None:
     """Run the job: the main function of its process, which ends with the exit code of a run."""
     if hasattr(os, "setsid"):
         os.setsid()  # a terminal's Ctrl-C goes to the sweep, which then asks its jobs
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # blocked in the parent
+    if hasattr(signal, "pthread_sigmask"):  # both are blocked in the parent
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # drops a Ctrl-C that came before `setsid`
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     run_directory = RunDirectory(Path(task.folder))
     _send_output_to(run_directory.path / "train.log")
     faulthandler.enable()  # a crash, or the end of a hanging job, leaves a stack in the log

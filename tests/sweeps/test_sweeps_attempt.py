@@ -17,11 +17,18 @@ import pytest
 from autoenc.command_line import main
 from autoenc.runs import RunDirectory
 from autoenc.sweeps.attempt import Attempt
-from autoenc.sweeps.plan import STARTED, Job
+from autoenc.sweeps.plan import STARTED, Job, JobTask
 from autoenc.sweeps.sweep_display import SweepDisplay
+from autoenc.sweeps.worker import work
 from tests.conftest import TINY
 from tests.sweeps.faulty import Installed
-from tests.sweeps.tasks import COMMAND_LINE, outcome, task, training, wait_until
+from tests.sweeps.tasks import COMMAND_LINE, outcome, task, training, values, wait_until
+
+
+def _work_after_ctrl_c(job: JobTask) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.kill(os.getpid(), signal.SIGINT)
+    work(job)
 
 
 def test_a_job_waits_while_another_process_trains_in_its_folder(tmp_path: Path, faulty: Installed) -> None:
@@ -103,6 +110,17 @@ def test_a_job_that_waits_for_another_process_can_be_stopped(tmp_path: Path, fau
         attempt.stop()
         assert attempt.poll()
     assert outcome(run.path) == "running"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no masks of signals")
+def test_a_ctrl_c_before_a_job_has_left_the_terminal_is_the_sweep_s(tmp_path: Path) -> None:
+    job = replace(task(tmp_path / "job"), config=values())
+    RunDirectory.begin(tmp_path / "job", config=job.config)
+    process = multiprocessing.get_context("spawn").Process(target=_work_after_ctrl_c, args=(job,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert outcome(tmp_path / "job") == "finished"
 
 
 def test_the_end_is_recorded_over_a_damaged_status(tmp_path: Path, faulty: Installed) -> None:
