@@ -72,7 +72,8 @@ def house_style() -> Iterator[None]:
     with mpl.rc_context(), warnings.catch_warnings():
         # As `mpl.rcdefaults` does, without reading every style file of matplotlib for a tenth of a second.
         defaults = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
-        mpl.rcParams.update({**defaults, **_STYLE})  # type: ignore[arg-type]
+        mpl.rcParams.update(defaults)
+        mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
         # The font may lack the script of a class name. The picture shows empty boxes; a warning for each letter would
         # add nothing, and under `-W error` it would stop a finished run.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
