@@ -31,7 +31,8 @@ from torch.nn import functional as F
 
 from autoenc.command_line.compose import usual_settings
 from autoenc.config import GROUPS
-from autoenc.data.noise import Corruption, Noise
+from autoenc.data.noise import Noise
+from autoenc.data.noise.corruption import Corruption
 from autoenc.devices import Device
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.training.step import TrainingStep
