@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt, checked, join, listed, nearest
 from autoenc.verification.formula import Formula
@@ -28,13 +29,6 @@ class Prediction:
     """The claim holds from the first to the second number; None for no limit on that side."""
     control: bool = False
     """Whether it tests the claim in a fair design, rather than as it was made."""
-
-    def __post_init__(self) -> None:
-        low, high = self.band
-        if low is None and high is None:
-            raise ConfigError("tests.band", "one of the two numbers must not be null, or no result would refute it")
-        if low is not None and high is not None and low > high:
-            raise ConfigError("tests.band", "the first number must not be above the second", value=list(self.band))
 
     @property
     def band_in_words(self) -> str:
@@ -79,6 +73,7 @@ class Claim:
         if not self.tests:
             raise ConfigError("tests", "there must be at least one", value=[])
         for number, test in enumerate(self.tests):
+            _check_band(test.band, key=join("tests", number, "band"))
             key = join("tests", number, "quantity")
             formula = Formula(test.quantity, key=key)
             for name in formula.names - self.runs.keys():
@@ -88,6 +83,14 @@ class Claim:
     def sources(self, kind: str) -> list[str]:
         """The experiments, or the benchmarks, that it needs, each once."""
         return list(dict.fromkeys(str(each[kind]) for each in self.runs.values() if kind in each))
+
+
+def _check_band(band: tuple[float | None, float | None], *, key: str) -> None:
+    low, high = band
+    if low is None and high is None:
+        raise ConfigError(key, "one of the two numbers must not be null, or no result would refute it")
+    if low is not None and high is not None and low > high:
+        raise ConfigError(key, "the first number must not be above the second", value=list(band))
 
 
 def read_claims(folder: Path) -> dict[str, Claim]:
@@ -101,16 +104,20 @@ def read_claims(folder: Path) -> dict[str, Claim]:
 
 def _read(path: Path) -> Claim:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        # As Hydra reads the presets: 1e-3 is a number.
+        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except YAMLError as error:
         raise ConfigError(path.name, f"it is not YAML: {error}") from None
     if not isinstance(values, dict):
         raise ConfigError(path.name, "it must be a group of keys")
-    tests = values.get("tests")
-    if isinstance(tests, list) and all(isinstance(each, dict) for each in tests):
-        for number, each in enumerate(tests):
-            checked(Prediction, each, key=join(path.stem, "tests", number))
-    return checked(Claim, values, key=path.stem)
+    try:
+        tests = values.get("tests")
+        if isinstance(tests, list) and all(isinstance(each, dict) for each in tests):
+            for number, each in enumerate(tests):  # one by one, because their keys are named then
+                checked(Prediction, each, key=join("tests", number))
+        return checked(Claim, values, key="")
+    except ConfigError as error:
+        raise ConfigError(path.name, str(error)) from None
 
 
 def chosen(claims: Mapping[str, Claim], names: Sequence[str]) -> dict[str, Claim]:
