@@ -83,7 +83,7 @@ def test_a_claim_is_trained_measured_and_shown(repository: Path, capsys: pytest.
     for path in ("charts/small.png", "claims.md", "results.csv"):
         assert (folder / path).stat().st_size > 100
     assert main(["small", "--quick", "--jobs", "1"]) == 0  # and again, without training
-    assert "2 finished before" in capsys.readouterr().out
+    assert "2 kept." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("parameters", "code"), [(50, 0), (200, 1)])
