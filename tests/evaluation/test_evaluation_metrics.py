@@ -25,7 +25,7 @@ BETTER = {
     **dict.fromkeys(["linear_probe_accuracy", "knn_accuracy", "kmeans_accuracy"], "higher"),
     **dict.fromkeys([f"{of}_{name}_accuracy" for of in ("pca", "pixels") for name in ("linear_probe", "knn")], None),
     **dict.fromkeys(["effective_rank", "mutual_information_nats", "classifier_accuracy"], None),
-    **dict.fromkeys(["aggregate_kl_nats", "classifier_frechet_distance"], "lower"),
+    **dict.fromkeys(["aggregate_kl_nats", "classifier_frechet_distance", "shape_error", "detail_error"], "lower"),
     **dict.fromkeys(["classifier_precision", "classifier_recall"], "higher"),
     **dict.fromkeys(["denoising_gain_db", "denoising_gain_unseen_db", "denoising_gain_over_median_db"], "higher"),
     **dict.fromkeys(["outlier_auroc_mse", "outlier_auroc_elbo"], "higher"),

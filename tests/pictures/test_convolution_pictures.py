@@ -16,7 +16,7 @@ from autoenc.models.bottlenecks.bottleneck import Plain
 from autoenc.pictures.kernel_overlap import overlap_counts
 from autoenc.pictures.matrix import Matrix
 from autoenc.pictures.page import MOST_PAGE_WIDTH
-from autoenc.pictures.power_spectrum import checkerboard, power_spectrum
+from autoenc.evaluation.power_spectrum import checkerboard, power_spectrum
 from autoenc.pictures.spectrum import Spectrum
 from tests.pictures.pages import all_of, check_layout, draw
 from tests.pictures.subjects import images_of, measured, subject_from, subject_of
