@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from autoenc.evaluation.power_spectrum import checkerboard, checkerboard_excess, power_spectrum
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
 from autoenc.pictures.charts import BASELINE_COLOR, BASELINE_LINE, LEADER, LineLabel, label_lines
 from autoenc.pictures.code_axes import Box
@@ -18,7 +19,6 @@ from autoenc.pictures.kernel_overlap import draw_overlap, overlap_counts, overla
 from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture
-from autoenc.evaluation.power_spectrum import checkerboard, checkerboard_excess, power_spectrum
 from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
