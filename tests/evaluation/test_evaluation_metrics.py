@@ -14,6 +14,7 @@ from autoenc.evaluation.code_metrics import CODE_METRICS
 from autoenc.evaluation.evaluation_settings import Quick
 from autoenc.evaluation.metrics import METRICS, Metric, find_metric, metric_names
 from autoenc.evaluation.sample_metrics import SAMPLE_METRICS
+from autoenc.evaluation.spectral_metrics import SPECTRAL_METRICS
 from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from tests.conftest import AddPlugin, Train
@@ -81,7 +82,7 @@ def test_nothing_has_to_be_chosen_on_the_test_split() -> None:
     assert set(metric_names(split="test")) - set(metric_names(split="train")) == {
         *("nll_nats", "mean_image_mse", "pca_mse", "ssim", "denoising_ssim"),
         *("noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse"),
-        *(metric.name for metric in (*CODE_METRICS, *SAMPLE_METRICS)),
+        *(metric.name for metric in (*CODE_METRICS, *SAMPLE_METRICS, *SPECTRAL_METRICS)),
         *of_finished_runs,
     }
 
