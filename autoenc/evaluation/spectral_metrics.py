@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from autoenc.evaluation.scored_split import ScoredSplit
 
+Part = Literal["shape", "detail"]
+
 LONG, SHORT = 8, 4  # pixels: the shortest wavelength of shapes, and the longest of detail
 
 
-def lost_share(
-    errors: NDArray[np.float64], images: NDArray[np.float64], *, part: Literal["shape", "detail"]
-) -> float | None:
+def lost_share(errors: NDArray[np.float64], images: NDArray[np.float64], *, part: Part) -> float | None:
     """The power of the errors at some wavelengths over that of the images, from their spectra (F, F).
 
     The wavelength is the inverse of the length of the frequency (vertical, horizontal). None without power there.
@@ -31,14 +31,14 @@ def lost_share(
     return float(errors[chosen].sum()) / power if power else None
 
 
-def spectral_error(scored: ScoredSplit, *, part: Literal["shape", "detail"]) -> float | None:
+def spectral_error(scored: ScoredSplit, *, part: Part) -> float | None:
     """The `lost_share` of the reconstructions of clean images."""
     found = scored.spectra
     return lost_share(found.errors, found.images, part=part)
 
 
-SPECTRAL_METRICS: tuple[Metric, ...] = tuple(
-    full_metric(
+def _metric(part: Part, *, wavelengths: str) -> Metric:
+    return full_metric(
         name=f"{part}_error",
         unit=f"share of the images' power that the error has at wavelengths {wavelengths}: of at most 2,000 images, "
         "each without its mean, in a Hann window",
@@ -46,5 +46,9 @@ SPECTRAL_METRICS: tuple[Metric, ...] = tuple(
         per_split=functools.partial(spectral_error, part=part),
         scale="log",
     )
-    for part, wavelengths in (("shape", f"of {LONG} pixels or more"), ("detail", f"below {SHORT} pixels"))
+
+
+SPECTRAL_METRICS: tuple[Metric, ...] = (
+    _metric("shape", wavelengths=f"of {LONG} pixels or more"),
+    _metric("detail", wavelengths=f"below {SHORT} pixels"),
 )
