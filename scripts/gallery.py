@@ -33,7 +33,6 @@ WIDTHS = (1600, 1400, 1200, 1000, 850, 700)
 
 SWEEPS: Mapping[str, Sequence[str]] = {
     "linear_vs_conv": ("final_losses", "progress"),
-    "linear_vs_conv_matched": ("final_losses", "reconstructions"),
     "architectures": ("final_losses", "error_by_class"),
     "code_size": ("error_against", "reconstructions"),
     "depth": ("final_losses", "codes"),

@@ -16,6 +16,7 @@ from autoenc.evaluation.baseline_metrics import BASELINE_METRICS
 from autoenc.evaluation.code_metrics import CODE_METRICS
 from autoenc.evaluation.metric import DENOISING, HELD_OUT, SPLITS, Metric
 from autoenc.evaluation.sample_metrics import SAMPLE_METRICS
+from autoenc.evaluation.spectral_metrics import SPECTRAL_METRICS
 from autoenc.registry import load_plugin, plugins
 from autoenc.settings import ConfigError
 
@@ -172,6 +173,7 @@ METRICS: dict[str, Metric] = {
         *BASELINE_METRICS,
         *CODE_METRICS,
         *SAMPLE_METRICS,
+        *SPECTRAL_METRICS,
         *(
             Metric(
                 name=name,

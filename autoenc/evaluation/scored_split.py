@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autoenc.data.datasets import Split
@@ -26,6 +28,7 @@ from autoenc.evaluation.code_distribution import mutual_information, posteriors
 from autoenc.evaluation.evaluation_settings import EvaluationSettings
 from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.image_classifier import ImageClassifier, train_classifier
+from autoenc.evaluation.power_spectrum import power_spectrum
 from autoenc.evaluation.probes import Labelled, Predict, probe_indices
 from autoenc.evaluation.sample_quality import NEIGHBOURS, PrecisionRecall, improved_precision_recall, samples
 from autoenc.models.autoencoder import AutoEncoder
@@ -37,6 +40,9 @@ Representation = Literal["codes", "pca", "pixels"]
 
 MOST_COMPARED = 10_000
 """The most images that are compared with samples. The time grows with the square."""
+
+MOST_TRANSFORMED = 2000
+"""The most images whose spectra are measured."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -144,6 +150,16 @@ class ScoredSplit:
         return (found == self.split.labels).float().to(self.trained.device.torch_device)
 
     @cached_property
+    def spectra(self) -> Spectra:
+        """Of at most `MOST_TRANSFORMED` clean images."""
+        images = self.split.images[probe_indices(len(self.split), most=MOST_TRANSFORMED)]
+        model, device = self.trained.model, self.trained.device
+        with model.evaluating(), device.autocast():
+            made = torch.cat([model(clean).reconstruction.float().cpu() for clean in batches(images, device=device)])
+        pixels = images.cpu().numpy() / 255
+        return Spectra(power_spectrum(pixels), power_spectrum(made.numpy() - pixels))
+
+    @cached_property
     def posterior(self) -> DiagonalGaussian | None:
         """The distributions of the codes of the clean images, (N, code_size); None if these have none."""
         trained = self.trained
@@ -177,6 +193,14 @@ class ScoredSplit:
     def precision_recall(self) -> PrecisionRecall | None:
         """Of the samples; None where `compared` is."""
         return None if self.compared is None else improved_precision_recall(*self.compared)
+
+
+class Spectra(NamedTuple):
+    """Power spectra, (F, F) each: see `power_spectrum`."""
+
+    images: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    """Of the differences between the reconstructions and the images."""
 
 
 class Compared(NamedTuple):

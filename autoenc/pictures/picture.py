@@ -34,6 +34,8 @@ class Picture:
 
     kind: ClassVar[str]
     """The picture's name, that of its module: it is drawn to `figures/<kind>.png`, `.svg` or `.pdf`."""
+    derived: ClassVar[tuple[str, ...]] = ()
+    """Properties that `save` also writes, for those who read the numbers without this class. `load` ignores them."""
 
     def __init_subclass__(cls) -> None:
         cls.kind = cls.__module__.rpartition(".")[2]
@@ -84,6 +86,7 @@ class Picture:
         for field in fields(self):
             value = getattr(self, field.name)
             (arrays if isinstance(value, np.ndarray) else values)[field.name] = value
+        arrays.update({name: np.asarray(getattr(self, name)) for name in self.derived})
         content = io.BytesIO()
         arrays[_VALUES] = np.array(json.dumps(values))
         np.savez_compressed(content, allow_pickle=False, **arrays)
@@ -100,6 +103,8 @@ class Picture:
         try:
             arrays: dict[str, Any] = read_arrays(path, most=_LARGEST)
             values = json.loads(str(arrays.pop(_VALUES)))
+            for name in cls.derived:
+                arrays.pop(name, None)
             listed = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**arrays, **listed)
         except OSError:
