@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def claims_directory() -> Path:
     return config_directory().parent / "claims"
 
 
-def _print(parts: Sequence[Line | Table]) -> None:
+def _print(parts: Iterable[Line | Table]) -> None:
     print_tables(parts, metric=None, all_columns=False, to=console)
 
 

@@ -8,7 +8,6 @@ import math
 import operator
 import statistics
 from collections.abc import Callable, Mapping
-from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,7 +153,9 @@ def _number(numbers: Numbers, place: _Place) -> float:
         rows = [row for row in numbers.history if row.get("epoch") == place.epoch]
         found = rows[0].get("/".join(path)) if rows else None
     elif path[0] == "health":
-        found = reduce(lambda entry, part: (entry or {}).get(part), path, numbers.summary)
+        found = numbers.summary
+        for part in path:
+            found = (found or {}).get(part)
     else:
         found = numbers.metrics.get(name)
         if found is None and len(path) == 2:
