@@ -190,7 +190,7 @@ def localities(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> NDArray[
     """How local each of the kernels (N, C, H, W) is, (N,): the energy in its best window, as a share of its energy.
 
     The energy is the sum of the squared weights. The window has a quarter of the kernel's sides, rounded up: 7 x 7 of
-    28 x 28, so a sixteenth of the area. 1 for a kernel within such a window; 0.11 for white noise on 28 x 28 pixels.
+    28 x 28, so a sixteenth of the area. 1 for a kernel within such a window; 0.1 for white noise on 28 x 28 pixels.
     Weights that are `ignored`, (C, H, W), count as 0. NaN for a kernel of zeros.
     """
     energies = (kernels.astype(np.float64) ** 2 * ~ignored).sum(1)  # (N, H, W)
