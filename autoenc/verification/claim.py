@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt, checked, join, listed, nearest
 from autoenc.verification.formula import Formula
 
-SOURCES = ("experiment", "benchmark")
+SOURCES = ("experiment", "train", "benchmark")
 BEST = "best"
 
 
@@ -28,13 +29,6 @@ class Prediction:
     """The claim holds from the first to the second number; None for no limit on that side."""
     control: bool = False
     """Whether it tests the claim in a fair design, rather than as it was made."""
-
-    def __post_init__(self) -> None:
-        low, high = self.band
-        if low is None and high is None:
-            raise ConfigError("tests.band", "one of the two numbers must not be null, or no result would refute it")
-        if low is not None and high is not None and low > high:
-            raise ConfigError("tests.band", "the first number must not be above the second", value=list(self.band))
 
     @property
     def band_in_words(self) -> str:
@@ -57,9 +51,10 @@ class Claim:
     minutes: PositiveFloat
     """What all its runs take on two cores, two at a time."""
     runs: Mapping[str, Mapping[str, Any]]
-    """The names of the formulas: of each the `experiment` or the `benchmark`, and the settings that select a run.
+    """The names of the formulas, and how each is found: where, and by which settings.
 
-    If settings select several runs of a seed, the formula `best` chooses the one with the lowest value.
+    Where is an `experiment`, a command line to `train`, or a `benchmark`. If settings select several runs of a seed,
+    the formula `best` chooses the one with the lowest value.
     """
     tests: tuple[Prediction, ...]
     refuted_by: str
@@ -79,15 +74,38 @@ class Claim:
         if not self.tests:
             raise ConfigError("tests", "there must be at least one", value=[])
         for number, test in enumerate(self.tests):
+            _check_band(test.band, key=join("tests", number, "band"))
             key = join("tests", number, "quantity")
             formula = Formula(test.quantity, key=key)
             for name in formula.names - self.runs.keys():
                 choices = f"there is no such run{nearest(name, self.runs)}; the runs are {listed(self.runs)}"
                 raise ConfigError(key, f"{name}: {choices}", value=test.quantity)
 
-    def sources(self, kind: str) -> list[str]:
-        """The experiments, or the benchmarks, that it needs, each once."""
-        return list(dict.fromkeys(str(each[kind]) for each in self.runs.values() if kind in each))
+    @property
+    def trainings(self) -> list[str]:
+        """The command lines that train all its runs, each once and without its seeds."""
+        found = map(training_of, self.runs.values())
+        return list(dict.fromkeys(each for each in found if each is not None))
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """The benchmarks that it needs, each once."""
+        return list(dict.fromkeys(str(each["benchmark"]) for each in self.runs.values() if "benchmark" in each))
+
+
+def training_of(selection: Mapping[str, Any]) -> str | None:
+    """The command line that trains a run; None for a row of a benchmark."""
+    if "experiment" in selection:
+        return f"experiment={selection['experiment']}"
+    return selection.get("train")
+
+
+def _check_band(band: tuple[float | None, float | None], *, key: str) -> None:
+    low, high = band
+    if low is None and high is None:
+        raise ConfigError(key, "one of the two numbers must not be null, or no result would refute it")
+    if low is not None and high is not None and low > high:
+        raise ConfigError(key, "the first number must not be above the second", value=list(band))
 
 
 def read_claims(folder: Path) -> dict[str, Claim]:
@@ -101,16 +119,20 @@ def read_claims(folder: Path) -> dict[str, Claim]:
 
 def _read(path: Path) -> Claim:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        # As Hydra reads the presets: 1e-3 is a number.
+        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except YAMLError as error:
         raise ConfigError(path.name, f"it is not YAML: {error}") from None
     if not isinstance(values, dict):
         raise ConfigError(path.name, "it must be a group of keys")
-    tests = values.get("tests")
-    if isinstance(tests, list) and all(isinstance(each, dict) for each in tests):
-        for number, each in enumerate(tests):
-            checked(Prediction, each, key=join(path.stem, "tests", number))
-    return checked(Claim, values, key=path.stem)
+    try:
+        tests = values.get("tests")
+        if isinstance(tests, list) and all(isinstance(each, dict) for each in tests):
+            for number, each in enumerate(tests):  # one by one, because their keys are named then
+                checked(Prediction, each, key=join("tests", number))
+        return checked(Claim, values, key="")
+    except ConfigError as error:
+        raise ConfigError(path.name, str(error)) from None
 
 
 def chosen(claims: Mapping[str, Claim], names: Sequence[str]) -> dict[str, Claim]:
