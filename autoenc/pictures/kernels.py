@@ -58,9 +58,9 @@ class Kernels(Picture):
     def measure(cls, subject: Subject) -> Self | None:
         """The kernels of a convolution, or the rows of a weight matrix on the whole image, each in the image's shape.
 
-        The weights that a matrix has for a pixel that is black in every training image do not count in the roughness and
-        the locality: unless noise lights the pixel, their gradient is zero and they stay as initialised. None for an encoder without
-        weights, or whose first layer does not read the image itself.
+        The weights that a matrix has for a pixel that is black in every training image count in no number: unless noise
+        lights the pixel, their gradient is zero and they stay as initialised. None for an encoder without weights, or
+        whose first layer does not read the image itself.
         """
         from torch import nn
 

@@ -110,7 +110,9 @@ def test_sixty_four_of_many_are_shown_evenly_chosen() -> None:
     assert set(np.diff(chosen)) <= {3, 4}
     assert (shown.dead == (chosen % 2 == 1)).all()
     assert (shown.count, shown.dead_count) == (200, 100)
-    assert "200 kernels, 100 of them dead; roughness 1.00; locality 1.00; 64 are shown, evenly chosen" in all_of(draw(shown))
+    assert "200 kernels, 100 of them dead; roughness 1.00; locality 1.00; 64 are shown, evenly chosen" in all_of(
+        draw(shown)
+    )
 
 
 def test_the_limit_is_the_quantile_of_all_weights_and_the_dead_are_not_rough() -> None:

@@ -299,7 +299,9 @@ def test_the_sparsity_of_the_code_leaves_out_dead_entries() -> None:
     assert found.alive_zeros == pytest.approx((codes[:, :12] == 0).float().mean().item())
     sparsity = hoyer(codes[:, :12])
     assert found.alive_hoyer == pytest.approx(sparsity[sparsity.isfinite()].mean().item(), abs=1e-5)
-    assert f"12 of 16 entries of the code are alive, and {100 * found.alive_zeros:.0f} % of their values" in found.remark
+    assert (
+        f"12 of 16 entries of the code are alive, and {100 * found.alive_zeros:.0f} % of their values" in found.remark
+    )
 
 
 def found_codes(model: AutoEncoder) -> Tensor:
