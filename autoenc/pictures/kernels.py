@@ -27,6 +27,7 @@ WINDOW = 4  # a window has a quarter of the kernel's sides, rounded up
 GAP = 6  # between kernels
 ROOM = MOST_PAGE_WIDTH - 2 * MARGIN - GUTTER - SIDE  # the width of all panels in a row
 ROOM_HEIGHT = 1000  # of a single row of panels
+LEAST_ROOM_HEIGHT = 500  # of each of several rows, so that 64 kernels of 28 x 28 get two pixels for a weight
 MOST_SIDE = 150  # of a kernel
 
 
@@ -122,7 +123,8 @@ class Kernels(Picture):
         limit = max(picture.limit for picture in pictures) or 1.0
         columns = columns_of(panels)
         rows = -(-len(panels) // columns)
-        grids = [_grid(picture.kernels, width=ROOM // columns, height=ROOM_HEIGHT // rows) for picture in pictures]
+        height = max(LEAST_ROOM_HEIGHT, ROOM_HEIGHT // rows)
+        grids = [_grid(picture.kernels, width=ROOM // columns, height=height) for picture in pictures]
         colored = any(picture.kernels.shape[1] == 3 for picture in pictures)
         page, corners, side = panel_page(
             [panel.heading for panel in panels],
