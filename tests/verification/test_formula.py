@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ def run(tmp_path: Path) -> Path:
     path = make_run(tmp_path / "run", summary={**SUMMARY, "health": health})
     (path / "figures").mkdir()
     values = np.array(json.dumps({"dead_count": 4, "locality": float("nan"), "note": "a text"}))
-    np.savez(path / "figures" / "kernels.npz", roughness=np.array([1.0, 2.0, 6.0]), **{VALUES: values})
+    arrays: dict[str, Any] = {"roughness": np.array([1.0, 2.0, 6.0]), VALUES: values}
+    np.savez(path / "figures" / "kernels.npz", **arrays)
     return path
 
 
