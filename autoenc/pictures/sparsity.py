@@ -55,9 +55,9 @@ class Sparsity(Picture):
     code_hoyer: float = math.nan
     """The last of `hoyer`."""
     alive_zeros: float = math.nan
-    """The share of zeros among the entries of the code that are alive; NaN if none is."""
+    """The share of zeros among the entries of the code that are alive; 0 if none is."""
     alive_hoyer: float = math.nan
-    """Hoyer's sparsity of the entries of the code that are alive; NaN if fewer than two are."""
+    """Hoyer's sparsity of the entries of the code that are alive; 0 if fewer than two are: one is as large as all."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self:
@@ -88,8 +88,8 @@ class Sparsity(Picture):
                 zero_codes=int((codes == 0).all(1).sum()),
                 code_zeros=float(zeros[-1]),
                 code_hoyer=float(hoyers[-1]),
-                alive_zeros=float(np.float64(alive_zeros) / alive_entries),
-                alive_hoyer=float(np.float64(alive_sparsities) / alive_defined),
+                alive_zeros=alive_zeros / max(1, alive_entries),
+                alive_hoyer=alive_sparsities / max(1, alive_defined),
             )
 
     @property
