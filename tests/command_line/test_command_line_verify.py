@@ -31,7 +31,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Path)
     """With the claims `small`, `ours` and `cuda`."""
     for folder in ("claims", "docs"):
         (tmp_path / folder).mkdir()
-    for name, changes in {"small": {}, "ours": {"ours": True}, "cuda": {"needs": "cuda"}}.items():
+    changed: dict[str, dict[str, Any]] = {"small": {}, "ours": {"ours": True}, "cuda": {"needs": "cuda"}}
+    for name, changes in changed.items():
         (tmp_path / "claims" / f"{name}.yaml").write_text(yaml.safe_dump(CLAIM | changes))
     monkeypatch.setattr(verify, "claims_directory", lambda: tmp_path / "claims")
     return tmp_path
