@@ -188,6 +188,13 @@ def test_panels_beside_one_another_fit() -> None:
     assert all_of(found).count(note) == 6
 
 
+def test_twelve_panels_have_two_pixels_for_a_weight() -> None:
+    found = draw(*(picture(noise(256, 1, 28, 28, seed=seed)) for seed in range(12)))
+    check_layout(found)
+    extents = np.array([image.get_extent() for image in found.findobj(FigureImage)])
+    assert set(extents[:, 1] - extents[:, 0]) == {56}
+
+
 def test_weights_that_are_not_finite_stop_nothing() -> None:
     kernels = noise(4, 1, 3, 3)
     kernels[1, 0, 0, 0] = np.nan
