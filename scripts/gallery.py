@@ -38,7 +38,7 @@ SWEEPS: Mapping[str, Sequence[str]] = {
     "depth": ("final_losses", "codes"),
     "relu_vs_sigmoid": ("sparsity", "codes"),
     "collapse": ("dead_units", "final_losses"),
-    "denoising_kernels": ("final_losses", "seconds_per_epoch", "kernels"),
+    "denoising_kernels": ("final_losses", "kernels"),
     "noise_severity": ("error_against",),
     "residual_vs_plain": ("loss_curves", "differences"),
     "checkerboard": ("spectrum",),

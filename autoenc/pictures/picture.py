@@ -13,13 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autoenc.pictures.page import house_style, save
-from autoenc.runs import read_arrays, write_atomically
+from autoenc.runs import VALUES, read_arrays, write_atomically
 
 if TYPE_CHECKING:
     from autoenc.pictures import FigureFormat
     from autoenc.pictures.subject import Subject
 
-_VALUES = "<values>"  # not the name of a field
 _LARGEST = 2**28  # bytes; our own files take a few megabytes
 
 PictureType = TypeVar("PictureType", bound="Picture")
@@ -88,7 +87,7 @@ class Picture:
             (arrays if isinstance(value, np.ndarray) else values)[field.name] = value
         arrays.update({name: np.asarray(getattr(self, name)) for name in self.derived})
         content = io.BytesIO()
-        arrays[_VALUES] = np.array(json.dumps(values))
+        arrays[VALUES] = np.array(json.dumps(values))
         np.savez_compressed(content, allow_pickle=False, **arrays)
         write_atomically(path, content.getvalue())
 
@@ -105,6 +104,7 @@ class Picture:
             values = json.loads(str(arrays.pop(_VALUES)))
             for name in cls.derived:
                 arrays.pop(name, None)
+            values = json.loads(str(arrays.pop(VALUES)))
             listed = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**arrays, **listed)
         except OSError:
