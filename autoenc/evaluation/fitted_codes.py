@@ -1,4 +1,4 @@
-"""Where the codes of training images lie: codes sampled for them, and a Gaussian or a mixture that is fitted to codes."""
+"""Where the codes of training images lie: sampled codes, and a Gaussian or a mixture that is fitted to codes."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Subject:
         return self._by_batches(images, self.model.encode)
 
     def sampled_codes(self, images: Tensor, *, split: str) -> Tensor:
-        """As `codes`, but of a variational model a code drawn from each image's posterior. `split` freezes the draws."""
+        """As `codes`, but of a variational model a draw for each image. `split` freezes the draws."""
         return sampled_codes(self.model, images, split=split, device=self.device)
 
     def reconstructions(self, images: Tensor) -> Tensor:
