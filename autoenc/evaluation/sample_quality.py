@@ -94,10 +94,10 @@ def nearest_errors(images: Tensor, others: Tensor, *, apart_from: Tensor | None 
         others: uint8 (N, C, H, W).
         apart_from: the indices of the others that an image is not compared with, int64 (M, K).
     """
-    queries, rows = images.cpu().flatten(1).float() / 255, torch.arange(len(images))
+    queries, rows = images.cpu().flatten(1).float() / 255, torch.arange(len(images))  # synchronizes
     found = torch.full((len(images),), math.inf)
     for start in range(0, len(others), ROWS):
-        part = others[start : start + ROWS].cpu().flatten(1).float() / 255
+        part = others[start : start + ROWS].cpu().flatten(1).float() / 255  # synchronizes
         distances = torch.cdist(queries, part)
         for indices in () if apart_from is None else apart_from.T - start:
             inside = (indices >= 0) & (indices < len(part))
