@@ -190,7 +190,7 @@ def test_images_of_one_class_have_no_pairs() -> None:
     made = made_of(one_class(seed=0))
     assert made.pairs is None
     assert made.similarity("midpoints") is None
-    assert made.gaps is made.midpoint_error is made.interpolation_entropies is None
+    assert [made.gaps, made.midpoint_error, made.interpolation_entropies] == [None, None, None]
     assert made.similarity("mixture") is not None
 
 
