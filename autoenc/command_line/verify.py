@@ -165,7 +165,7 @@ def _measured(claims: Mapping[str, Claim], *, folder: Folder) -> Results:
     for name, claim in claims.items():
         _print(details(name, claim, found[name]))
     minutes = folder.seconds(claims.values()) / 60 / PAIRS
-    machine = f"{_machine()} The runs took {minutes:.0f} minutes, two at a time."
+    machine = f"{_machine()} The runs took {minutes:.1f} minutes, two at a time."
     return Results({name: each for name, each in found.items() if each.values}, machine=machine)
 
 

@@ -46,7 +46,7 @@ class Folder:
         """The folder of the sweep that a command line trains."""
         if re.fullmatch(r"experiment=[\w/]+", training):
             return self.path / "runs" / training.removeprefix("experiment=")
-        name = re.sub(r"[^\w=.]+", "-", training)[:LONGEST]
+        name = re.sub(r"[^\w=.]+", "-", training)[:LONGEST].strip("-")
         return self.path / "runs" / f"{name}-{hashlib.sha256(training.encode()).hexdigest()[:8]}"
 
     def benchmark(self, name: str) -> Path:
@@ -95,7 +95,7 @@ class Folder:
 
     def _all(self, source: Path) -> list[Numbers]:
         if source not in self._found:
-            self._found[source] = list(_read_rows(source) if source.suffix else _read_sweep(source))
+            self._found[source] = list(_read_rows(source) if source.suffix == ".json" else _read_sweep(source))
         return self._found[source]
 
 
