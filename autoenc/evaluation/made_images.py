@@ -130,16 +130,17 @@ class MadeImages:
 
         `samples` are from N(0, I); `copies` are reconstructed training images. None if the latter error is 0.
         """
-        count = min(MOST_BY_PIXELS, len(self.split))
-        of_samples = kind == "samples"
-        images = self._images("prior", count=count) if of_samples else self._decoded(self.trained.probed.codes[:count])
-        assert images is not None
+        if kind == "samples":
+            images = self._images("prior", count=min(MOST_BY_PIXELS, len(self.split)))
+            assert images is not None
+        else:
+            images = self._decoded(_some(self.trained.probed.codes))
         return _ratio(nearest_errors(images, self.trained.split.images).mean(), self._distance_from_training)
 
     @cached_property
     def _distance_from_training(self) -> Tensor:
         """The mean error of reconstructions against the nearest training image."""
-        return nearest_errors(self._decoded(self.codes[:MOST_BY_PIXELS]), self.trained.split.images).mean()
+        return nearest_errors(self._decoded(_some(self.codes)), self.trained.split.images).mean()
 
     def _images(self, kind: ImageSet, *, count: int) -> Tensor | None:
         """uint8 (M, C, H, W)."""
@@ -174,6 +175,11 @@ class MadeImages:
 
     def _decoded(self, codes: Tensor) -> Tensor:
         return decoded(self.trained.model, codes, device=self.trained.device)
+
+
+def _some(codes: Tensor) -> Tensor:
+    """At most `MOST_BY_PIXELS` of codes, which may be sorted by class."""
+    return codes[probe_indices(len(codes), most=MOST_BY_PIXELS)]
 
 
 def _ratio(error: Tensor, reference: Tensor) -> float | None:

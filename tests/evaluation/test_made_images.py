@@ -215,6 +215,15 @@ def test_copies_are_not_new_and_held_out_images_are(monkeypatch: pytest.MonkeyPa
     assert novelty("samples", images=test.images.flip(0)) == pytest.approx(1)
 
 
+def test_images_that_are_sorted_by_class_are_drawn_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = two_clusters(seed=0)
+    test = split.take(split.labels.argsort())
+    train = Split(integers(0, 50, 100, seed=5), torch.arange(100) % 2)  # dark: only bright images are far
+    monkeypatch.setattr(made_images, "MOST_BY_PIXELS", 150)
+    monkeypatch.setattr(made_images, "samples", lambda *_, **__: test.images)
+    assert made_of(test, train=train).novelty("samples") == pytest.approx(1, abs=0.4)
+
+
 # --- fitted codes ---
 
 
