@@ -66,7 +66,8 @@ class ImageClassifier(nn.Module):
 
     def entropies(self, images: Tensor) -> Tensor:
         """The entropy of the classes that it predicts for uint8 images (N, C, H, W), in nats, (N,), on the CPU."""
-        return torch.special.entr(self._logits(images).softmax(1)).sum(1)
+        entropies: Tensor = torch.special.entr(self._logits(images).softmax(1)).sum(1)
+        return entropies
 
     def _logits(self, images: Tensor) -> Tensor:
         """(N, classes)."""
