@@ -61,9 +61,18 @@ class ImageClassifier(nn.Module):
 
     def correct(self, split: Split) -> Tensor:
         """Whether each image of a split is put into its class, bool (N,), on the CPU."""
+        correct: Tensor = self._logits(split.images).argmax(1) == split.labels
+        return correct
+
+    def entropies(self, images: Tensor) -> Tensor:
+        """The entropy of the classes that it predicts for uint8 images (N, C, H, W), in nats, (N,), on the CPU."""
+        entropies: Tensor = torch.special.entr(self._logits(images).softmax(1)).sum(1)
+        return entropies
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """(N, classes)."""
         with torch.no_grad():
-            logits = torch.cat([self(batch) for batch in _batches(split.images)])
-        return logits.argmax(1) == split.labels
+            return torch.cat([self(batch) for batch in _batches(images)])
 
 
 def train_classifier(split: Split) -> ImageClassifier:

@@ -1,43 +1,80 @@
-"""Metrics of images that are not of the data set: samples of the model, and another data set's."""
+"""Metrics of images that are not of the data set: those that the model makes of codes, and another data set's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal
 
 from autoenc.evaluation.metric import Metric, full_metric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from autoenc.evaluation.made_images import ImageSet, Similarity
     from autoenc.evaluation.scored_split import ScoredSplit
 
 
 def classifier_hits(scored: ScoredSplit) -> Tensor | None:
     """1 for each image that the classifier puts into its class, else 0, (N,)."""
-    if scored.compared is None or scored.trained.classifier is None:
+    if scored.made_images is None:
         return None
-    correct = scored.trained.classifier.correct(scored.split)
-    return correct.to(scored.trained.device.torch_device).float()
+    return _on_device(scored.made_images.classifier.correct(scored.split), scored)
 
 
-def precision(scored: ScoredSplit) -> Tensor | None:
-    """1 for each sample among the real images, else 0, (K,)."""
-    found = scored.precision_recall
-    return None if found is None else found.precision.to(scored.trained.device.torch_device).float()
+def precision(scored: ScoredSplit, *, images: ImageSet) -> Tensor | None:
+    """1 for each of the images among those of the split, else 0, (M,)."""
+    found = _similarity(scored, images)
+    return None if found is None else _on_device(found.precision, scored)
 
 
-def recall(scored: ScoredSplit) -> Tensor | None:
-    """1 for each real image among the samples, else 0, (K,)."""
-    found = scored.precision_recall
-    return None if found is None else found.recall.to(scored.trained.device.torch_device).float()
+def recall(scored: ScoredSplit, *, images: ImageSet) -> Tensor | None:
+    """1 for each image of the split among the images, else 0, (K,)."""
+    found = _similarity(scored, images)
+    return None if found is None else _on_device(found.recall, scored)
 
 
-def frechet_distance(scored: ScoredSplit) -> float | None:
+def frechet_distance(scored: ScoredSplit, *, images: ImageSet) -> float | None:
     """See `autoenc.evaluation.sample_quality`."""
-    from autoenc.evaluation.sample_quality import frechet_distance as distance
+    found = _similarity(scored, images)
+    return None if found is None else found.frechet_distance
 
-    return None if scored.compared is None else distance(*scored.compared)
+
+def _similarity(scored: ScoredSplit, images: ImageSet) -> Similarity | None:
+    return None if scored.made_images is None else scored.made_images.similarity(images)
+
+
+def novelty(scored: ScoredSplit, *, kind: Literal["samples", "copies"]) -> float | None:
+    """See `autoenc.evaluation.made_images`."""
+    return None if scored.made_images is None else scored.made_images.novelty(kind)
+
+
+def midpoint_error(scored: ScoredSplit) -> float | None:
+    """See `autoenc.evaluation.made_images`."""
+    return None if scored.made_images is None else scored.made_images.midpoint_error
+
+
+def code_gaps(scored: ScoredSplit) -> Tensor | None:
+    """1 for each midpoint of two codes that no code is near, else 0, (P,)."""
+    found = None if scored.made_images is None else scored.made_images.gaps
+    return None if found is None else _on_device(found, scored)
+
+
+def interpolation_entropies(scored: ScoredSplit) -> Tensor | None:
+    """Of each interpolation, (P,)."""
+    found = None if scored.made_images is None else scored.made_images.interpolation_entropies
+    return None if found is None else _on_device(found, scored)
+
+
+def reconstruction_entropies(scored: ScoredSplit) -> Tensor | None:
+    """Of each reconstruction, (K,)."""
+    if scored.made_images is None:
+        return None
+    return _on_device(scored.made_images.reconstruction_entropies, scored)
+
+
+def _on_device(values: Tensor, scored: ScoredSplit) -> Tensor:
+    return values.to(scored.trained.device.torch_device).float()
 
 
 def outlier_auroc_by_error(scored: ScoredSplit) -> float | None:
@@ -55,7 +92,41 @@ def outlier_auroc_by_elbo(scored: ScoredSplit) -> float | None:
 
 
 _FEATURES = "features of a classifier trained on the training split"
-_COUNT = "with as many samples from N(0, I) as images, at most 10,000"
+_IMAGE_SETS: dict[ImageSet, str] = {
+    "prior": "samples from N(0, I)",
+    "gaussian": "samples from a Gaussian fitted to training codes",
+    "mixture": "samples from a mixture of 10 Gaussians fitted to training codes",
+    "midpoints": "decoded midpoints of the codes of two images of different classes",
+    "reconstructions": "reconstructions",
+    "training_images": "training images",
+}
+_COUNT = "at most 10,000 of each"
+_FRECHET = f"on {_FEATURES}, not Inception's, {_COUNT}"
+_NEAR = f"by 3 nearest neighbours on {_FEATURES}, {_COUNT}"
+
+
+def _similarity_metrics(images: ImageSet) -> Iterator[Metric]:
+    """How close images are to those of the split. Training images are the baseline of samples from the prior."""
+    described, is_baseline = _IMAGE_SETS[images], images == "training_images"
+    suffix = "" if images == "prior" else f"_{images}"
+    measures: tuple[tuple[str, str, Callable[..., Tensor | float | None]], ...] = (
+        ("frechet_distance", f"squared Fréchet distance of {described} and images: {_FRECHET}", frechet_distance),
+        ("precision", f"share of {described} near an image: {_NEAR}", precision),
+        ("recall", f"share of images near {described}: {_NEAR}", recall),
+    )
+    for name, unit, function in measures:
+        is_distance = function is frechet_distance
+        yield full_metric(
+            name=f"classifier_{name}{suffix}",
+            unit=unit,
+            better=None if is_baseline else "lower" if is_distance else "higher",
+            per_split=functools.partial(function, images=images),
+            scale="log" if is_distance else "linear",
+            baselines=(f"classifier_{name}_training_images",) if images == "prior" else (),
+            short_name="training images" if is_baseline else "",
+            long_name="training images" if is_baseline else "",
+            depends_on=("dataset.split_seed",),
+        )
 
 
 def _outlier_auroc(name: str, per_split: Callable[[ScoredSplit], float | None], *, score: str) -> Metric:
@@ -75,26 +146,48 @@ SAMPLE_METRICS: tuple[Metric, ...] = (
         unit="accuracy of the classifier whose features measure the samples: trained on the training split",
         per_split=classifier_hits,
     ),
+    *(metric for images in _IMAGE_SETS for metric in _similarity_metrics(images)),
     full_metric(
-        name="classifier_frechet_distance",
-        unit=f"squared Fréchet distance of samples and images: on {_FEATURES}, not Inception's, {_COUNT}",
+        name="sample_novelty",
+        unit="error of samples from N(0, I) against the nearest training image: relative to that of reconstructions of "
+        "held-out images",
+        per_split=functools.partial(novelty, kind="samples"),
+        depends_on=("dataset.split_seed",),
+    ),
+    full_metric(
+        name="copy_novelty",
+        unit="error of reconstructed training images against the nearest training image: relative to that of "
+        "reconstructions of held-out images, what sample_novelty would be of copies",
+        per_split=functools.partial(novelty, kind="copies"),
+        depends_on=("dataset.split_seed", "evaluation.probe_images"),
+    ),
+    full_metric(
+        name="code_gap_share",
+        unit="share of midpoints of the codes of two images of different classes that no code is near: by 3 nearest "
+        "neighbours, as for precision",
         better="lower",
-        per_split=frechet_distance,
-        scale="log",
+        per_split=code_gaps,
+    ),
+    full_metric(
+        name="midpoint_error",
+        unit="mse of decoded midpoints against the nearest image: of the codes of two images of different classes, "
+        "relative to reconstructions against the nearest other image",
+        better="lower",
+        per_split=midpoint_error,
+    ),
+    full_metric(
+        name="interpolation_entropy_nats",
+        unit="nats of entropy of a classifier along interpolations: between the codes of two images of different "
+        "classes, averaged over 5 inner steps",
+        better="lower",
+        per_split=interpolation_entropies,
         depends_on=("dataset.split_seed",),
     ),
     full_metric(
-        name="classifier_precision",
-        unit=f"share of samples near an image: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
-        better="higher",
-        per_split=precision,
-        depends_on=("dataset.split_seed",),
-    ),
-    full_metric(
-        name="classifier_recall",
-        unit=f"share of images near a sample: by 3 nearest neighbours on {_FEATURES}, {_COUNT}",
-        better="higher",
-        per_split=recall,
+        name="reconstruction_entropy_nats",
+        unit="nats of entropy of a classifier for reconstructions: the ends of interpolations",
+        better="lower",
+        per_split=reconstruction_entropies,
         depends_on=("dataset.split_seed",),
     ),
     _outlier_auroc("mse", outlier_auroc_by_error, score="mse"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,11 +26,13 @@ from autoenc.evaluation.baselines import (
 from autoenc.evaluation.batches import batches
 from autoenc.evaluation.code_distribution import mutual_information, posteriors
 from autoenc.evaluation.evaluation_settings import EvaluationSettings
+from autoenc.evaluation.fitted_codes import FittedCodes, fit_codes, sampled_codes
 from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.image_classifier import ImageClassifier, train_classifier
 from autoenc.evaluation.power_spectrum import power_spectrum
+from autoenc.evaluation.made_images import MadeImages
 from autoenc.evaluation.probes import Labelled, Predict, probe_indices
-from autoenc.evaluation.sample_quality import NEIGHBOURS, PrecisionRecall, improved_precision_recall, samples
+from autoenc.evaluation.sample_quality import NEIGHBOURS
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks.variational import DiagonalGaussian
 from autoenc.seeds import derived_seed
@@ -39,7 +41,7 @@ Representation = Literal["codes", "pca", "pixels"]
 """What a probe is given: the model's codes, the codes of PCA, or the pixels."""
 
 MOST_COMPARED = 10_000
-"""The most images that are compared with samples. The time grows with the square."""
+"""The most images that are compared with those that a model makes. The time grows with the square."""
 
 MOST_TRANSFORMED = 2000
 """The most images whose spectra are measured."""
@@ -93,6 +95,13 @@ class Trained:
                 return None
             self._probes[key] = fit(Labelled(vectors, labels))
         return self._probes[key]
+
+    @cached_property
+    def fitted_codes(self) -> dict[Literal["gaussian", "mixture"], FittedCodes | None]:
+        """A Gaussian and a mixture fitted to sampled codes of at most `MOST_COMPARED` training images."""
+        images = self.split.images[probe_indices(len(self.split), most=MOST_COMPARED)]
+        codes = sampled_codes(self.model, images, split="train", device=self.device)
+        return {"gaussian": fit_codes(codes, components=1), "mixture": fit_codes(codes)}
 
     @cached_property
     def classifier(self) -> ImageClassifier | None:
@@ -177,13 +186,13 @@ class ScoredSplit:
         return terms.float().to(self.trained.device.torch_device)
 
     @cached_property
-    def compared(self) -> Compared | None:
-        """Features of at most `MOST_COMPARED` images and as many samples.
+    def made_images(self) -> MadeImages | None:
+        """What the model makes of codes, next to at most `MOST_COMPARED` images of the split.
 
-        None for a model without a prior, images without classes, or so few that they have too few neighbours.
+        None for images without classes, or so few that they have too few neighbours.
         """
-        trained, images = self.trained, self.split.images
-        if not trained.model.bottleneck.has_prior or len(images) <= NEIGHBOURS or trained.classifier is None:
+        trained, count = self.trained, len(self.split)
+        if count <= NEIGHBOURS or len(trained.split) <= NEIGHBOURS or trained.classifier is None:
             return None
         real = images[probe_indices(len(images), most=MOST_COMPARED)]
         generated = samples(trained.model, len(real), code_size=trained.code_size, device=trained.device)
@@ -208,3 +217,6 @@ class Compared(NamedTuple):
 
     real: Tensor
     generated: Tensor
+        chosen = probe_indices(count, most=MOST_COMPARED)
+        codes = self.codes[chosen.to(self.codes.device)].cpu()  # synchronizes
+        return MadeImages(trained=trained, classifier=trained.classifier, split=self.split.take(chosen), codes=codes)

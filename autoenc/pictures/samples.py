@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 SAMPLES = 64
 SEED = derived_seed(0, "samples") % 2**32
 MOST_FITTED = 10_000  # training codes
-COMPONENTS = 10
-FEWEST = 20  # codes for each component: of fewer training codes there are fewer components
-MOST_FULL = 64  # numbers in the longest code whose mixture has full covariances
-LEAST_DEVIATION = 1e-6  # of a number that varies, relative to the one that varies most
 
 MOST_COMPARED = 1000  # test images whose distances are measured
 MOST_PIXELS = 2**25  # in all of them
@@ -83,34 +79,25 @@ class Samples(Picture):
         """
         import torch
 
+        from autoenc.evaluation.fitted_codes import fit_codes
         from autoenc.pictures.code_space import random_indices
-        from autoenc.pictures.gaussian_mixture import fit_mixture
         from autoenc.pictures.subject import finite, stored
 
         train, test = subject.splits.train.images, subject.splits.test.images
         chosen = train[random_indices(len(train), most=MOST_FITTED)]
         fitted_on = finite(subject.sampled_codes(chosen, split="train"))
         held_out = finite(subject.sampled_codes(test, split="test"))
-        if len(fitted_on) < 2 or not len(held_out):
-            return None
-        deviations = fitted_on.std(dim=0, correction=0)
-        varying = deviations > LEAST_DEVIATION * deviations.amax()
-        if not varying.any():
-            return None
         collapsed = subject.collapsed_entries
-        counted = varying if collapsed.all() else varying & ~collapsed
-        mean, scale = fitted_on.double().mean(dim=0), fitted_on.double().std(dim=0, correction=0)[counted]
-        standardized, others = (((codes.double() - mean)[:, counted] / scale).cpu() for codes in (fitted_on, held_out))
-        components, full = _shape(*standardized.shape)
-        mixture = fit_mixture(standardized, components=components, full=full, seed=SEED)
+        fitted = fit_codes(fitted_on, without=collapsed)
+        if fitted is None or not len(held_out):
+            return None
         generator = torch.Generator().manual_seed(SEED)
-        prior, other = (torch.randn(SAMPLES, len(mean), generator=generator) for _ in range(2))
-        values = mixture.sample(SAMPLES, generator=generator)
-        drawn = torch.where(collapsed, other, mean)
-        drawn[:, counted] = values * scale + mean[counted]
-        mean_square = held_out[:, counted].double().square().mean()
+        prior, other = (torch.randn(SAMPLES, len(collapsed), generator=generator) for _ in range(2))
+        drawn = fitted.sample(SAMPLES, generator=generator)
+        drawn = torch.where(collapsed & ~fitted.varying, other, drawn)
+        mean_square = held_out[:, fitted.varying].double().square().mean()
         images = test[random_indices(len(test), most=min(MOST_COMPARED, max(2, MOST_PIXELS // test[0].numel())))]
-        reals, from_prior, from_mixture = images.cpu() / 255, subject.decode(prior), subject.decode(drawn.float())
+        reals, from_prior, from_mixture = images.cpu() / 255, subject.decode(prior), subject.decode(drawn)
         return cls(
             prior_images=stored(from_prior),
             mixture_images=stored(from_mixture),
@@ -119,9 +106,9 @@ class Samples(Picture):
             mixture_variety=variety(from_mixture, reals=reals),
             mixture_nearest=nearest(from_mixture, reals=reals),
             prior_log_likelihood=float(-0.5 * (mean_square + math.log(2 * math.pi))),
-            mixture_log_likelihood=float((mixture.log_density(others).mean() - scale.log().sum()) / len(scale)),
-            mixture=f"{_described(components, full=full)}, fitted to {len(fitted_on):,} training codes",
-            code_size=len(mean),
+            mixture_log_likelihood=float(fitted.log_density(held_out).mean() / fitted.varying.sum()),
+            mixture=f"{fitted.description}, fitted to {len(fitted_on):,} training codes",
+            code_size=len(collapsed),
             collapsed=int(collapsed.sum()),
         )
 
@@ -136,23 +123,6 @@ class Samples(Picture):
         line = " ".join(filter(None, [LINE, collapsed, remark(*images)]))
         columns = len(panels) if above else 2 * min(len(panels), 3)
         return image_strips(blocks, columns=columns, title=title, line=line)
-
-
-def _shape(count: int, size: int) -> tuple[int, bool]:
-    """The number of components for codes (count, size), and whether their covariances are full.
-
-    As in P. Ghosh et al., From Variational to Deterministic Autoencoders, ICLR 2020, section 4: 10 components with full
-    covariances, or with diagonal ones for codes longer than 64 numbers. Fewer for few codes.
-    """
-    components = max(1, min(COMPONENTS, count // FEWEST))
-    return components, size <= MOST_FULL and count > 2 * components * size
-
-
-def _described(components: int, *, full: bool) -> str:
-    shape = "full" if full else "diagonal"
-    if components == 1:
-        return f"a Gaussian with {shape} covariance"
-    return f"a mixture of {components} Gaussians with {shape} covariances"
 
 
 def variety(samples: Tensor, *, reals: Tensor) -> float:

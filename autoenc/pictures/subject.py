@@ -16,7 +16,8 @@ from autoenc.data.datasets import Splits, shown_indices
 from autoenc.data.noise import Noise
 from autoenc.devices import Device
 from autoenc.evaluation.batches import as_floats, batches
-from autoenc.evaluation.frozen_noise import Inputs, frozen_generator, inputs
+from autoenc.evaluation.fitted_codes import sampled_codes
+from autoenc.evaluation.frozen_noise import Inputs, inputs
 from autoenc.models.autoencoder import AutoEncoder, AutoEncoderOutput
 from autoenc.models.bottlenecks.variational import active_units
 
@@ -106,20 +107,8 @@ class Subject:
         return self._by_batches(images, self.model.encode)
 
     def sampled_codes(self, images: Tensor, *, split: str) -> Tensor:
-        """As `codes`, but of a variational model a code drawn from each image's posterior. `split` freezes the draws.
-
-        These codes, not the means, are distributed like N(0, I) if the aggregate posterior is the prior.
-        """
-        if not self.model.bottleneck.variational:
-            return self.codes(images)
-        generator = frozen_generator(self.device, split=f"{split}, sampled codes")
-
-        def sample(batch: Tensor) -> Tensor:
-            draws = self.model.draw(batch, generator=generator, samples=1)
-            codes: Tensor = self.model.bottleneck(self.model.features(batch), draws=draws).samples[0]
-            return codes
-
-        return self._by_batches(images, sample)
+        """As `codes`, but of a variational model a draw for each image. `split` freezes the draws."""
+        return sampled_codes(self.model, images, split=split, device=self.device)
 
     def reconstructions(self, images: Tensor) -> Tensor:
         """The reconstructions (N, C, H, W), in [0, 1] scale, of uint8 images, on the CPU."""

@@ -21,6 +21,7 @@ from autoenc.data.noise.pixels import NoNoise
 from autoenc.evaluation import image_classifier
 from autoenc.evaluation.evaluation_settings import Full
 from autoenc.evaluation.metrics import METRICS
+from autoenc.evaluation.sample_metrics import SAMPLE_METRICS
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
 from autoenc.experiment.preparation import prepare
 from autoenc.experiment.run_scores import evaluate
@@ -198,32 +199,48 @@ def test_a_code_without_a_distribution_has_no_information_and_no_elbo(name: str)
 # --- samples ---
 
 
-SAMPLES = ("classifier_accuracy", "classifier_frechet_distance", "classifier_precision", "classifier_recall")
+SAMPLES = tuple(metric.name for metric in SAMPLE_METRICS if not metric.name.startswith("outlier"))
 
 
 def test_samples_are_compared_with_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_classifier, "STEPS", 40)
     given = scored(gaussian())
     found = {name: value(name, given) for name in SAMPLES}
-    assert found["classifier_accuracy"] is not None
-    assert found["classifier_accuracy"] > 0.9
-    assert given.compared is not None
-    assert given.compared.real.shape == given.compared.generated.shape
+    assert None not in found.values()
+    assert (found["classifier_accuracy"] or 0) > 0.9
+    assert (found["classifier_frechet_distance"] or 0) > 1
+    # The codes are pixels, so reconstructions are the images.
+    assert found["classifier_frechet_distance_reconstructions"] == pytest.approx(0, abs=1e-6)
     # The same images as samples, in another order.
-    monkeypatch.setattr("autoenc.evaluation.scored_split.samples", lambda *_, **__: given.split.images.flip(0))
+    monkeypatch.setattr("autoenc.evaluation.made_images.samples", lambda *_, **__: given.split.images.flip(0))
     perfect = dataclasses.replace(given)
     assert value("classifier_frechet_distance", perfect) == pytest.approx(0, abs=1e-6)
     assert value("classifier_precision", perfect) == 1
     assert value("classifier_recall", perfect) == 1
-    assert found["classifier_frechet_distance"] is not None
-    assert found["classifier_frechet_distance"] > 1
+
+
+def test_a_plain_model_has_samples_from_the_same_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_classifier, "STEPS", 5)
+    variational, plain = scored(gaussian()), scored(identity())
+    for name in ("classifier_precision", "sample_novelty", "code_gap_share", "midpoint_error"):
+        assert value(name, plain) == value(name, variational)  # both decode codes as pixels
+
+
+def test_of_many_images_some_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_classifier, "STEPS", 1)
+    monkeypatch.setattr("autoenc.evaluation.scored_split.MOST_COMPARED", 20)
+    made = scored(identity()).made_images
+    assert made is not None
+    torch.testing.assert_close(made.codes, made.split.images.flatten(1) / 255)
+    assert len(made.split) == 20
+    assert len(made.split.labels.unique()) == 3
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_models_without_a_prior_and_images_without_classes_or_neighbours_have_no_samples(name: str) -> None:
-    assert value(name, scored(identity())) is None
+def test_images_without_classes_or_neighbours_have_no_samples(name: str) -> None:
     assert value(name, scored(gaussian(), split=one_class(90))) is None
     assert value(name, scored(gaussian(), test=bars(3))) is None
+    assert value(name, scored(gaussian(), split=bars(3))) is None
 
 
 # --- outliers ---

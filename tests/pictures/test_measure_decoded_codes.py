@@ -134,9 +134,11 @@ def coded(monkeypatch: pytest.MonkeyPatch) -> Coded:
             decoded.append(codes)
             return torch.zeros(len(codes), 1, 4, 4)
 
-        monkeypatch.setattr(
-            Subject, "codes", lambda subject, images: test if images is subject.splits.test.images else train
-        )
+        def codes(subject: Subject, images: Tensor, **_: str) -> Tensor:
+            return test if images is subject.splits.test.images else train
+
+        monkeypatch.setattr(Subject, "codes", codes)
+        monkeypatch.setattr(Subject, "sampled_codes", codes)
         monkeypatch.setattr(Subject, "decode", decode)
         return decoded
 

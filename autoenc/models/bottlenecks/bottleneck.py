@@ -61,8 +61,6 @@ class Bottleneck(nn.Module):
     """False if the penalty is always zero. Then no step computes the sum."""
     variational: ClassVar[bool] = False
     """Whether the objective is a bound on the likelihood. Then the loss has to be in nats, and there is an ELBO."""
-    has_prior: ClassVar[bool] = False
-    """Whether codes are trained to be distributed as N(0, I). Then decoded draws from it are samples of the model."""
     diagnostic_units: ClassVar[dict[str, str]] = {}
     """The unit of each diagnostic and each statistic."""
     learned_buffers: ClassVar[tuple[str, ...]] = ()

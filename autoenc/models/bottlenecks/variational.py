@@ -63,7 +63,6 @@ class Variational(Bottleneck):
     """The common part of both bottlenecks. They differ in the penalty and in how it is combined with the loss."""
 
     variational = True
-    has_prior = True
     diagnostic_units = {  # noqa: RUF012 - typed as a ClassVar by `Bottleneck`
         "kl_nats": "nats an image, unweighted, in closed form",
         "active_units": f"number of the code's entries whose mean has a variance over {ACTIVE_VARIANCE:g}",

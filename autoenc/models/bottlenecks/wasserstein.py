@@ -25,7 +25,6 @@ class Wasserstein(Bottleneck):
     there is no penalty.
     """
 
-    has_prior = True
     diagnostic_units: ClassVar[dict[str, str]] = {
         "mmd": "squared maximum mean discrepancy from N(0, I), unweighted; an unbiased estimate that can be below 0, "
         "averaged over batches",

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.mixture import GaussianMixture as Reference
 from torch import Tensor
 
-from autoenc.pictures.gaussian_mixture import LEAST_VARIANCE, GaussianMixture, fit_mixture
+from autoenc.evaluation.gaussian_mixture import LEAST_VARIANCE, GaussianMixture, fit_mixture
 
 
 @pytest.fixture(scope="module")
