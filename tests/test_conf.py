@@ -37,7 +37,11 @@ NODES: dict[str, type[Any]] = {
     "comparison": ComparisonSettings,
     "sweep": SweepSettings,
 }
-PRESETS = [(group, path.stem) for group in ("experiment", "variant") for path in sorted((CONF / group).glob("*.yaml"))]
+PRESETS = [
+    (group, path.relative_to(CONF / group).with_suffix("").as_posix())
+    for group in ("experiment", "variant")
+    for path in sorted((CONF / group).rglob("*.yaml"))
+]
 
 
 composed = functools.cache(composed_values)
@@ -301,7 +305,7 @@ INITIALIZATIONS = {
 """Of the presets that do not use torch's."""
 LEARNING_RATES = {"denoising_kernels": 5e-3, "fast_fully_connected": 0.02, "fast_conv": 0.01}
 """Of the presets that do not use 0.001."""
-EXPERIMENTS = [name for group, name in PRESETS if group == "experiment"]
+EXPERIMENTS = [name for group, name in PRESETS if group == "experiment" and not name.startswith("claims/")]
 
 
 def swept_architectures(preset: str) -> list[dict[str, Any]]:

@@ -1,0 +1,189 @@
+"""`scripts/verify.py [NAME...]`: check claims about autoencoders by training what they need."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from autoenc.command_line import main as train
+from autoenc.command_line.compose import config_directory
+from autoenc.command_line.exit_code import FAILED, exit_code
+from autoenc.command_line.shared_arguments import Parser, positive
+from autoenc.comparison.rendering import print_tables
+from autoenc.comparison.tables import Line, Table
+from autoenc.progress import console, insist_on_output, log_to_terminal, shown_path
+from autoenc.runs import write_atomically
+from autoenc.settings import ConfigError
+from autoenc.verification.claim import Claim, chosen, read_claims
+from autoenc.verification.measuring import Folder, Measured, Results
+from autoenc.verification.page import write_page
+from autoenc.verification.tables import details, document, overview
+from autoenc.verification.training import (
+    QUICK_IMAGES,
+    QUICK_SEEDS,
+    benchmark_arguments,
+    rounds_of_benchmarks,
+    seeds_of_experiments,
+    sweep_arguments,
+)
+from autoenc.verification.verdict import failing
+
+DESCRIPTION = """\
+Check what is said about autoencoders. Without a name: list the claims with their last verdicts, and the minutes that
+they take on two cores. With names: train what is missing, measure, and print each claim with its numbers and verdict.
+
+Trainings are ordinary sweeps below the folder. What has finished is kept: a stopped command continues, and claims share
+their runs. The folder gets claims.md, results.csv and a page with the pictures behind each verdict.
+"""
+
+EXAMPLES = """\
+Verdicts: confirmed, refuted, confounded (it holds as it was made, but not in a fair design), undecided (more seeds are
+needed), not tested. The exit code is 1 if a claim of this project is tested and not confirmed.
+
+Examples
+
+  python scripts/verify.py
+  python scripts/verify.py A2 D4
+  python scripts/verify.py --all --jobs 8
+  python scripts/verify.py A2 --quick
+"""
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    return exit_code(lambda: _verify(options))
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="verify.py",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.settings = ()
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a claim, such as A2")
+    parser.add_argument("--all", action="store_true", help="every claim")
+    quick = f"{QUICK_IMAGES} training images and {QUICK_SEEDS} seeds: shows that everything works, but decides nothing"
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--no-training", action="store_true", help="only measure what has been trained")
+    parser.add_argument(
+        "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: one a core)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("outputs/claims"), help="for runs and results (default: outputs/claims)"
+    )
+    parser.add_argument(
+        "--record", action="store_true", help="also keep the results in claims/results.csv and docs/claims.md"
+    )
+    return parser
+
+
+def _verify(options: argparse.Namespace) -> int:
+    claims = read_claims(claims_directory())
+    recorded = Results.read(claims_directory() / "results.csv")
+    if not (options.names or options.all):
+        _print(overview(claims, recorded.measured))
+        console.print("To check one: python scripts/verify.py NAME", soft_wrap=True)
+        insist_on_output()
+        return 0
+    if options.quick and options.record:
+        raise ConfigError("--record", "results of --quick are not kept")
+    log_to_terminal()
+    wanted = claims if options.all else chosen(claims, options.names)
+    if options.quick:
+        wanted = {name: replace(claim, seeds=QUICK_SEEDS) for name, claim in wanted.items()}
+    folder = Folder((options.folder / "quick" if options.quick else options.folder).absolute())
+    if not options.no_training and (code := _train(wanted, options, folder=folder)):
+        return code
+    found = {name: folder.measured(claim) for name, claim in wanted.items()}
+    for name, claim in wanted.items():
+        _print(details(name, claim, found[name]))
+    _write(folder, wanted, found, quick=options.quick)
+    if options.record:
+        _record(claims, recorded, found)
+    failed = [] if options.quick else failing(wanted, found)
+    for name in failed:
+        sys.stderr.write(f"error: {name} is a claim of this project, and is not confirmed\n")
+    insist_on_output()
+    return FAILED if failed else 0
+
+
+def claims_directory() -> Path:
+    """The folder of the claims: next to that of the configs."""
+    return config_directory().parent / "claims"
+
+
+def _print(parts: Iterable[Line | Table]) -> None:
+    print_tables(parts, metric=None, all_columns=False, to=console)
+
+
+def _train(claims: Mapping[str, Claim], options: argparse.Namespace, *, folder: Folder) -> int:
+    """Train and measure what is missing; returns an exit code other than 0 if that was interrupted."""
+    here = _testable(claims)
+    for name, rounds in rounds_of_benchmarks(here, folder=folder).items():
+        log.info("Benchmark %s: %d rounds.", name, rounds)
+        folder.benchmark(name).parent.mkdir(parents=True, exist_ok=True)
+        script = claims_directory().parent / "scripts" / "benchmark.py"
+        subprocess.run(  # noqa: S603 - our own script
+            [sys.executable, script, *benchmark_arguments(name, rounds, folder=folder)], check=True
+        )
+    for experiment, seeds in seeds_of_experiments(here.values()).items():
+        log.info("Experiment %s: %d seeds.", experiment, seeds)
+        arguments = sweep_arguments(experiment, seeds, folder=folder, jobs=options.jobs, quick=options.quick)
+        code = train(arguments)
+        if code >= 128:  # a signal
+            return code
+        if code:
+            log.warning("Experiment %s has jobs that failed.", experiment)
+    return 0
+
+
+def _testable(claims: Mapping[str, Claim]) -> dict[str, Claim]:
+    if not any(claim.needs for claim in claims.values()):
+        return dict(claims)
+    from autoenc.devices import kinds_here
+
+    return {name: claim for name, claim in claims.items() if claim.needs in (None, *kinds_here())}
+
+
+def _write(folder: Folder, claims: Mapping[str, Claim], found: Mapping[str, Measured], *, quick: bool) -> None:
+    note = f"Quick: {QUICK_IMAGES} training images and {QUICK_SEEDS} seeds. Nothing is decided by it." if quick else ""
+    results = Results(_tested(found), machine=_machine())
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder.path / "results.csv", results.as_csv.encode())
+    text = document(claims, results)
+    write_atomically(folder.path / "claims.md", (f"{note}\n\n{text}" if quick else text).encode())
+    page = write_page(folder, claims, found, note=note or results.machine)
+    console.print(f"{note}\nOpen: {shown_path(page)}".strip(), soft_wrap=True, markup=False)
+
+
+def _record(claims: Mapping[str, Claim], recorded: Results, found: Mapping[str, Measured]) -> None:
+    """Keep what was measured now, and for the other claims what was measured before."""
+    path = claims_directory() / "results.csv"
+    results = Results({**recorded.measured, **_tested(found)}, machine=_machine())
+    write_atomically(path, results.as_csv.encode())
+    write_atomically(claims_directory().parent / "docs" / "claims.md", document(claims, Results.read(path)).encode())
+
+
+def _tested(found: Mapping[str, Measured]) -> dict[str, Measured]:
+    return {name: measured for name, measured in found.items() if measured.values}
+
+
+def _machine() -> str:
+    from autoenc.environment import describe_code, describe_installation
+
+    installation = describe_installation()
+    torch = installation["packages"]["torch"]
+    cores = f"{os.cpu_count()} cores"
+    return f"Measured with autoenc {describe_code()}, torch {torch}, Python {installation['python']}, {cores}."

@@ -1,0 +1,1 @@
+"""Claims about autoencoders, each measured over several seeds by ordinary runs, with a verdict."""

@@ -1,0 +1,120 @@
+"""Which runs the values of a claim come from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoenc.verification.claim import Claim, Prediction
+from autoenc.verification.measuring import Folder, Measured, Results
+from autoenc.verification.tables import document
+from tests.comparison.run_folders import CONFIG, SUMMARY, make_run
+
+
+def add_run(folder: Folder, label: str, *, seed: int, mse: float, state: str = "finished", **architecture: Any) -> None:
+    config = {**CONFIG, "architecture": {**CONFIG["architecture"], **architecture}, "seed": seed}
+    summary = {**SUMMARY, "test": {"mse": mse}, "validation": {"mse": 10 - mse}}
+    make_run(folder.sweep("depth") / f"{label}-{seed}", config=config, summary=summary, state=state)
+
+
+def claim(*quantities: str, **runs: dict[str, Any]) -> Claim:
+    return Claim(
+        sentence="Large codes are better.",
+        source="us",
+        seeds=2,
+        minutes=1.0,
+        runs=runs,
+        tests=tuple(Prediction(quantity=each, means="m", band=(None, 1.0)) for each in quantities),
+        refuted_by="a ratio above 1",
+    )
+
+
+SMALL = {"experiment": "depth", "architecture.code_size": 2}
+LARGE = {"experiment": "depth", "architecture": "mlp", "architecture.code_size": 8}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path)
+    for seed in (0, 1, 2):
+        add_run(folder, "small", seed=seed, mse=4.0 + seed, code_size=2)
+        add_run(folder, "large", seed=seed, mse=1.0, name="mlp", code_size=8)
+    return folder
+
+
+def test_runs_are_paired_by_seed(folder: Folder) -> None:
+    ratio = "large.test.mse / small.test.mse"
+    found = folder.measured(claim(ratio, small=SMALL, large=LARGE))
+    assert found == Measured(values={ratio: {0: 0.25, 1: 0.2}}, seconds={0: 150.0, 1: 150.0})
+
+
+def test_a_run_that_is_named_twice_takes_its_time_once(folder: Folder) -> None:
+    found = folder.measured(claim("one.test.mse - other.test.mse", one=SMALL, other=SMALL))
+    assert found.seconds == {0: 75.0, 1: 75.0}
+
+
+def test_the_best_of_several_runs_is_the_lowest(folder: Folder) -> None:
+    best = {"experiment": "depth", "best": "validation.mse"}  # which is 10 minus the test error
+    found = folder.measured(claim("run.test.mse", run=best))
+    assert found.values == {"run.test.mse": {0: 4.0, 1: 5.0}}
+
+
+@pytest.mark.parametrize(
+    ("selection", "reason"),
+    [
+        ({"architecture.code_size": 3}, "there is no finished run with architecture.code_size=3, seed=0"),
+        ({}, "there are 2 runs with seed=0"),
+    ],
+)
+def test_without_exactly_one_run_a_claim_is_not_tested(folder: Folder, selection: dict[str, Any], reason: str) -> None:
+    found = folder.measured(claim("run.test.mse", run={"experiment": "depth", **selection}))
+    assert found == Measured(values={}, seconds={}, reason=reason)
+
+
+def test_a_run_that_has_not_finished_does_not_count(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    add_run(folder, "small", seed=0, mse=1.0)
+    add_run(folder, "small", seed=1, mse=1.0, state="interrupted")
+    assert folder.measured(claim("run.test.mse", run={"experiment": "depth"})).values == {}
+
+
+def test_an_experiment_that_never_ran_is_not_tested(tmp_path: Path) -> None:
+    assert not Folder(tmp_path).measured(claim("run.test.mse", run=SMALL)).values
+
+
+def test_the_rounds_of_a_benchmark_are_its_seeds(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    file = folder.benchmark("noise")
+    file.parent.mkdir()
+    rows = [
+        {"noise": name, "round": number, "seconds": seconds + number}
+        for name, seconds in (("a", 1), ("b", 3))
+        for number in (0, 1)
+    ]
+    file.write_text(json.dumps(rows))
+    runs = {name: {"benchmark": "noise", "noise": name} for name in ("a", "b")}
+    found = folder.measured(claim("b.seconds / a.seconds", **runs))
+    assert found.values == {"b.seconds / a.seconds": {0: 3.0, 1: 2.0}}
+
+
+def test_results_are_read_as_they_were_written(folder: Folder, tmp_path: Path) -> None:
+    ratio = "large.test.mse / small.test.mse"
+    larger = claim(ratio, small=SMALL, large=LARGE)
+    written = Results({"larger": folder.measured(larger)}, machine="Measured with nothing.")
+    (tmp_path / "results.csv").write_text(written.as_csv)
+    assert written.as_csv.splitlines()[:3] == [
+        "# Measured with nothing.",
+        "claim,quantity,seed,value",
+        f"larger,{ratio},0,0.25",
+    ]
+    assert Results.read(tmp_path / "results.csv") == written
+    text = document({"larger": larger}, written)
+    assert "| m | 0.23 ± 0.32 | 2 | at most 1 | holds |" in text
+    assert "| larger | Large codes are better. | confirmed | 2.5 |" in text
+
+
+def test_without_a_file_there_are_no_results(tmp_path: Path) -> None:
+    assert Results.read(tmp_path / "results.csv") == Results({}, machine="")
