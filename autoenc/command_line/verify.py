@@ -29,7 +29,7 @@ from autoenc.verification.training import (
     QUICK_SEEDS,
     benchmark_arguments,
     rounds_of_benchmarks,
-    seeds_of_experiments,
+    seeds_of_trainings,
     sweep_arguments,
 )
 from autoenc.verification.verdict import failing
@@ -138,14 +138,14 @@ def _train(claims: Mapping[str, Claim], options: argparse.Namespace, *, folder: 
         subprocess.run(  # noqa: S603 - our own script
             [sys.executable, script, *benchmark_arguments(name, rounds, folder=folder)], check=True
         )
-    for experiment, seeds in seeds_of_experiments(here.values()).items():
-        log.info("Experiment %s: %d seeds.", experiment, seeds)
-        arguments = sweep_arguments(experiment, seeds, folder=folder, jobs=options.jobs, quick=options.quick)
+    for training, seeds in seeds_of_trainings(here.values()).items():
+        log.info("train.py %s seed=range(%d)", training, seeds)
+        arguments = sweep_arguments(training, seeds, folder=folder, jobs=options.jobs, quick=options.quick)
         code = train(arguments)
         if code >= 128:  # a signal
             return code
         if code:
-            log.warning("Experiment %s has jobs that failed.", experiment)
+            log.warning("train.py %s: some jobs failed.", training)
     return 0
 
 

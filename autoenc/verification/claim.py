@@ -13,7 +13,7 @@ from yaml import YAMLError
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt, checked, join, listed, nearest
 from autoenc.verification.formula import Formula
 
-SOURCES = ("experiment", "benchmark")
+SOURCES = ("experiment", "train", "benchmark")
 BEST = "best"
 
 
@@ -51,9 +51,10 @@ class Claim:
     minutes: PositiveFloat
     """What all its runs take on two cores, two at a time."""
     runs: Mapping[str, Mapping[str, Any]]
-    """The names of the formulas: of each the `experiment` or the `benchmark`, and the settings that select a run.
+    """The names of the formulas, and how each is found: where, and by which settings.
 
-    If settings select several runs of a seed, the formula `best` chooses the one with the lowest value.
+    Where is an `experiment`, a command line to `train`, or a `benchmark`. If settings select several runs of a seed,
+    the formula `best` chooses the one with the lowest value.
     """
     tests: tuple[Prediction, ...]
     refuted_by: str
@@ -80,9 +81,23 @@ class Claim:
                 choices = f"there is no such run{nearest(name, self.runs)}; the runs are {listed(self.runs)}"
                 raise ConfigError(key, f"{name}: {choices}", value=test.quantity)
 
-    def sources(self, kind: str) -> list[str]:
-        """The experiments, or the benchmarks, that it needs, each once."""
-        return list(dict.fromkeys(str(each[kind]) for each in self.runs.values() if kind in each))
+    @property
+    def trainings(self) -> list[str]:
+        """The command lines that train all its runs, each once and without its seeds."""
+        found = map(training_of, self.runs.values())
+        return list(dict.fromkeys(each for each in found if each is not None))
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """The benchmarks that it needs, each once."""
+        return list(dict.fromkeys(str(each["benchmark"]) for each in self.runs.values() if "benchmark" in each))
+
+
+def training_of(selection: Mapping[str, Any]) -> str | None:
+    """The command line that trains a run; None for a row of a benchmark."""
+    if "experiment" in selection:
+        return f"experiment={selection['experiment']}"
+    return selection.get("train")
 
 
 def _check_band(band: tuple[float | None, float | None], *, key: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.runs import RunRecord, read_runs
-from autoenc.verification.claim import BEST, SOURCES, Claim
+from autoenc.verification.claim import BEST, SOURCES, Claim, training_of
 from autoenc.verification.formula import Formula, MissingNumberError, Numbers
 
 COLUMNS = ("claim", "quantity", "seed", "value")
+LONGEST = 60  # letters of a command line in the name of a folder
 SECONDS = "seconds of all its runs"
 """Stands in the place of a quantity."""
 
@@ -39,9 +42,12 @@ class Folder:
         self.path = path
         self._found: dict[Path, list[Numbers]] = {}
 
-    def sweep(self, experiment: str) -> Path:
-        """The folder of an experiment's sweep."""
-        return self.path / "runs" / experiment
+    def sweep(self, training: str) -> Path:
+        """The folder of the sweep that a command line trains."""
+        if re.fullmatch(r"experiment=[\w/]+", training):
+            return self.path / "runs" / training.removeprefix("experiment=")
+        name = re.sub(r"[^\w=.]+", "-", training)[:LONGEST]
+        return self.path / "runs" / f"{name}-{hashlib.sha256(training.encode()).hexdigest()[:8]}"
 
     def benchmark(self, name: str) -> Path:
         """The file of a benchmark's results."""
@@ -66,8 +72,9 @@ class Folder:
 
     def _selected(self, selection: Mapping[str, Any], seed: int) -> Numbers:
         wanted = {key: value for key, value in selection.items() if key not in (*SOURCES, BEST)}
-        if "experiment" in selection:
-            source, wanted = self.sweep(selection["experiment"]), {**wanted, "seed": seed}
+        training = training_of(selection)
+        if training is not None:
+            source, wanted = self.sweep(training), {**wanted, "seed": seed}
         else:
             source, wanted = self.benchmark(selection["benchmark"]), {**wanted, "round": seed}
         found = [each for each in self._all(source) if all(_settings(each).get(key) == wanted[key] for key in wanted)]

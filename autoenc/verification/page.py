@@ -65,7 +65,7 @@ def _section(folder: Folder, name: str, claim: Claim, measured: Measured | None)
 
 
 def _pictures(folder: Folder, name: str, claim: Claim) -> list[Path]:
-    return [chart_of(folder, name), *(folder.sweep(each) / "comparison.png" for each in claim.sources("experiment"))]
+    return [chart_of(folder, name), *(folder.sweep(each) / "comparison.png" for each in claim.trainings)]
 
 
 def _picture(path: Path, folder: Path) -> Markup:

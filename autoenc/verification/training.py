@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from autoenc.verification.claim import Claim
 from autoenc.verification.measuring import Folder
@@ -11,22 +11,22 @@ from autoenc.verification.measuring import Folder
 QUICK_IMAGES, QUICK_SEEDS = 500, 2
 
 
-def seeds_of_experiments(claims: Iterable[Claim]) -> dict[str, int]:
-    """How many seeds each experiment needs: those of the claim that needs the most."""
+def seeds_of_trainings(claims: Iterable[Claim]) -> dict[str, int]:
+    """How many seeds each command line needs: those of the claim that needs the most."""
     found: dict[str, int] = {}
     for claim in claims:
-        for experiment in claim.sources("experiment"):
-            found[experiment] = max(claim.seeds, found.get(experiment, 0))
+        for training in claim.trainings:
+            found[training] = max(claim.seeds, found.get(training, 0))
     return found
 
 
-def sweep_arguments(experiment: str, seeds: int, *, folder: Folder, jobs: int, quick: bool) -> list[str]:
-    """The arguments of `train.py` that train an experiment with these seeds, or continue it."""
+def sweep_arguments(training: str, seeds: int, *, folder: Folder, jobs: int, quick: bool) -> list[str]:
+    """The arguments of `train.py` that train a command line with these seeds, or continue it."""
     return [
         "--multirun",
-        f"experiment={experiment}",
+        *shlex.split(training),
         f"seed={','.join(map(str, range(seeds)))}",
-        f"hydra.sweep.dir={folder.sweep(experiment)}",
+        f"hydra.sweep.dir={folder.sweep(training)}",
         "hydra/launcher=joblib",
         f"hydra.launcher.n_jobs={jobs}",
         "device.threads=1",
@@ -43,7 +43,7 @@ def rounds_of_benchmarks(claims: Mapping[str, Claim], *, folder: Folder) -> dict
     """How many rounds each benchmark needs that has no results yet."""
     found: dict[str, int] = {}
     for claim in claims.values():
-        for name in claim.sources("benchmark"):
-            if not Path(folder.benchmark(name)).is_file():
+        for name in claim.benchmarks:
+            if not folder.benchmark(name).is_file():
                 found[name] = max(claim.seeds, found.get(name, 0))
     return found

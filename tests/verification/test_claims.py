@@ -18,6 +18,7 @@ from tests.conftest import REPOSITORY
 
 CLAIMS = read_claims(REPOSITORY / "claims")
 RESULTS = Results.read(REPOSITORY / "claims" / "results.csv")
+PRESETS = REPOSITORY / "conf" / "experiment"
 STATEMENTS = [*(f"A{number}" for number in range(1, 8)), "B1", "B2", "B3", "C1", "C2"]
 STATEMENTS += [f"D{number}" for number in range(1, 13)]
 
@@ -38,14 +39,13 @@ def test_every_statement_is_a_claim() -> None:
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_claim_names_presets_that_exist(name: str) -> None:
-    for experiment in CLAIMS[name].sources("experiment"):
-        assert (REPOSITORY / "conf" / "experiment" / f"{experiment}.yaml").is_file()
+    named = {each["experiment"] for each in CLAIMS[name].runs.values() if "experiment" in each}
+    assert [each for each in named if not (PRESETS / f"{each}.yaml").is_file()] == []
 
 
 def test_every_preset_for_claims_belongs_to_one() -> None:
-    folder = REPOSITORY / "conf" / "experiment"
-    used = {experiment for claim in CLAIMS.values() for experiment in claim.sources("experiment")}
-    assert {f"claims/{path.stem}" for path in (folder / "claims").glob("*.yaml")} <= used
+    used = {training for claim in CLAIMS.values() for training in claim.trainings}
+    assert {f"experiment=claims/{path.stem}" for path in (PRESETS / "claims").glob("*.yaml")} <= used
 
 
 def test_the_results_are_of_these_claims() -> None:

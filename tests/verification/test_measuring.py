@@ -17,7 +17,7 @@ from tests.comparison.run_folders import CONFIG, SUMMARY, make_run
 def add_run(folder: Folder, label: str, *, seed: int, mse: float, state: str = "finished", **architecture: Any) -> None:
     config = {**CONFIG, "architecture": {**CONFIG["architecture"], **architecture}, "seed": seed}
     summary = {**SUMMARY, "test": {"mse": mse}, "validation": {"mse": 10 - mse}}
-    make_run(folder.sweep("depth") / f"{label}-{seed}", config=config, summary=summary, state=state)
+    make_run(folder.sweep("experiment=depth") / f"{label}-{seed}", config=config, summary=summary, state=state)
 
 
 def claim(*quantities: str, **runs: dict[str, Any]) -> Claim:
@@ -114,6 +114,15 @@ def test_results_are_read_as_they_were_written(folder: Folder, tmp_path: Path) -
     text = document({"larger": larger}, written)
     assert "| m | 0.23 ± 0.32 | 2 | at most 1 | holds |" in text
     assert "| larger | Large codes are better. | confirmed | 2.5 |" in text
+
+
+def test_each_command_line_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    assert folder.sweep("experiment=claims/depth") == tmp_path / "runs" / "claims" / "depth"
+    names = [folder.sweep(text).name for text in ("", "a=1 b=[2,3]", "a=1 b=[2,4]", f"a={'x' * 100}")]
+    assert len(set(names)) == 4
+    assert max(map(len, names)) < 80
+    assert not any(set(name) & set("/ ,[]") for name in names)
 
 
 def test_without_a_file_there_are_no_results(tmp_path: Path) -> None:
