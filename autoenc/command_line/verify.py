@@ -21,9 +21,9 @@ from autoenc.progress import console, insist_on_output, log_to_terminal, shown_p
 from autoenc.runs import write_atomically
 from autoenc.settings import ConfigError
 from autoenc.verification.claim import Claim, chosen, read_claims
-from autoenc.verification.measuring import Folder, Measured, Results
+from autoenc.verification.measuring import Folder, Results
 from autoenc.verification.page import write_page
-from autoenc.verification.tables import details, document, overview
+from autoenc.verification.tables import PAIRS, details, document, overview
 from autoenc.verification.training import (
     QUICK_IMAGES,
     QUICK_SEEDS,
@@ -53,6 +53,8 @@ Examples
   python scripts/verify.py --all --jobs 8
   python scripts/verify.py A2 --quick
 """
+
+RESULTS = "results.csv"
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +93,7 @@ def _parser() -> Parser:
 
 def _verify(options: argparse.Namespace) -> int:
     claims = read_claims(claims_directory())
-    recorded = Results.read(claims_directory() / "results.csv")
+    recorded = Results.read(claims_directory() / RESULTS)
     if not (options.names or options.all):
         _print(overview(claims, recorded.measured))
         console.print("To check one: python scripts/verify.py NAME", soft_wrap=True)
@@ -101,18 +103,18 @@ def _verify(options: argparse.Namespace) -> int:
         raise ConfigError("--record", "results of --quick are not kept")
     log_to_terminal()
     wanted = claims if options.all else chosen(claims, options.names)
+    folder = Folder(options.folder.absolute())
     if options.quick:
         wanted = {name: replace(claim, seeds=QUICK_SEEDS) for name, claim in wanted.items()}
-    folder = Folder((options.folder / "quick" if options.quick else options.folder).absolute())
+        folder = Folder(folder.path / "quick")
     if not options.no_training and (code := _train(wanted, options, folder=folder)):
         return code
-    found = {name: folder.measured(claim) for name, claim in wanted.items()}
-    for name, claim in wanted.items():
-        _print(details(name, claim, found[name]))
-    _write(folder, wanted, found, quick=options.quick)
+    results = _measured(wanted, folder=folder)
+    _write(folder, wanted, results, quick=options.quick)
     if options.record:
-        _record(claims, recorded, found)
-    failed = [] if options.quick else failing(wanted, found)
+        machine = results.machine if options.all else recorded.machine
+        _record(claims, Results({**recorded.measured, **results.measured}, machine=machine))
+    failed = [] if options.quick else failing(wanted, results.measured)
     for name in failed:
         sys.stderr.write(f"error: {name} is a claim of this project, and is not confirmed\n")
     insist_on_output()
@@ -157,27 +159,31 @@ def _testable(claims: Mapping[str, Claim]) -> dict[str, Claim]:
     return {name: claim for name, claim in claims.items() if claim.needs in (None, *kinds_here())}
 
 
-def _write(folder: Folder, claims: Mapping[str, Claim], found: Mapping[str, Measured], *, quick: bool) -> None:
+def _measured(claims: Mapping[str, Claim], *, folder: Folder) -> Results:
+    """Measure the claims and print them; those that were not tested are not among the results."""
+    found = {name: folder.measured(claim) for name, claim in claims.items()}
+    for name, claim in claims.items():
+        _print(details(name, claim, found[name]))
+    minutes = folder.seconds(claims.values()) / 60 / PAIRS
+    machine = f"{_machine()} The runs took {minutes:.1f} minutes, two at a time."
+    return Results({name: each for name, each in found.items() if each.values}, machine=machine)
+
+
+def _write(folder: Folder, claims: Mapping[str, Claim], results: Results, *, quick: bool) -> None:
     note = f"Quick: {QUICK_IMAGES} training images and {QUICK_SEEDS} seeds. Nothing is decided by it." if quick else ""
-    results = Results(_tested(found), machine=_machine())
     folder.path.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder.path / "results.csv", results.as_csv.encode())
+    write_atomically(folder.path / RESULTS, results.as_csv.encode())
     text = document(claims, results)
     write_atomically(folder.path / "claims.md", (f"{note}\n\n{text}" if quick else text).encode())
-    page = write_page(folder, claims, found, note=note or results.machine)
+    page = write_page(folder, claims, results.measured, note=f"{note} {results.machine}".strip())
     console.print(f"{note}\nOpen: {shown_path(page)}".strip(), soft_wrap=True, markup=False)
 
 
-def _record(claims: Mapping[str, Claim], recorded: Results, found: Mapping[str, Measured]) -> None:
-    """Keep what was measured now, and for the other claims what was measured before."""
-    path = claims_directory() / "results.csv"
-    results = Results({**recorded.measured, **_tested(found)}, machine=_machine())
+def _record(claims: Mapping[str, Claim], results: Results) -> None:
+    """Keep the results in the repository, as they are read again: with fewer digits."""
+    path = claims_directory() / RESULTS
     write_atomically(path, results.as_csv.encode())
     write_atomically(claims_directory().parent / "docs" / "claims.md", document(claims, Results.read(path)).encode())
-
-
-def _tested(found: Mapping[str, Measured]) -> dict[str, Measured]:
-    return {name: measured for name, measured in found.items() if measured.values}
 
 
 def _machine() -> str:

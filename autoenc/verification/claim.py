@@ -120,11 +120,12 @@ def read_claims(folder: Path) -> dict[str, Claim]:
 def _read(path: Path) -> Claim:
     try:
         # As Hydra reads the presets: 1e-3 is a number.
-        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        read = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except YAMLError as error:
         raise ConfigError(path.name, f"it is not YAML: {error}") from None
-    if not isinstance(values, dict):
+    if not isinstance(read, dict):
         raise ConfigError(path.name, "it must be a group of keys")
+    values = {str(key): value for key, value in read.items()}
     try:
         tests = values.get("tests")
         if isinstance(tests, list) and all(isinstance(each, dict) for each in tests):

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +46,7 @@ class Folder:
         """The folder of the sweep that a command line trains."""
         if re.fullmatch(r"experiment=[\w/]+", training):
             return self.path / "runs" / training.removeprefix("experiment=")
-        name = re.sub(r"[^\w=.]+", "-", training)[:LONGEST]
+        name = re.sub(r"[^\w=.]+", "-", training)[:LONGEST].strip("-")
         return self.path / "runs" / f"{name}-{hashlib.sha256(training.encode()).hexdigest()[:8]}"
 
     def benchmark(self, name: str) -> Path:
@@ -65,7 +65,12 @@ class Folder:
             }
         except MissingNumberError as error:
             return Measured(values={}, seconds={}, reason=str(error))
-        return Measured(values=values, seconds={seed: _seconds(found) for seed, found in runs.items()})
+        return Measured(values=values, seconds={seed: _seconds(found.values()) for seed, found in runs.items()})
+
+    def seconds(self, claims: Iterable[Claim]) -> float:
+        """What all finished runs of these claims took, one after another; shared runs are counted once."""
+        sweeps = {self.sweep(training) for claim in claims for training in claim.trainings}
+        return _seconds(run for sweep in sweeps for run in self._all(sweep))
 
     def _runs(self, claim: Claim, seed: int) -> dict[str, Numbers]:
         return {name: self._selected(selection, seed) for name, selection in claim.runs.items()}
@@ -90,7 +95,7 @@ class Folder:
 
     def _all(self, source: Path) -> list[Numbers]:
         if source not in self._found:
-            self._found[source] = list(_read_rows(source) if source.suffix else _read_sweep(source))
+            self._found[source] = list(_read_rows(source) if source.suffix == ".json" else _read_sweep(source))
         return self._found[source]
 
 
@@ -107,8 +112,8 @@ def _settings(numbers: Numbers) -> Mapping[str, Any]:
     return numbers.settings if isinstance(numbers, RunRecord) else numbers
 
 
-def _seconds(runs: Mapping[str, Numbers]) -> float:
-    records = {each.path: each for each in runs.values() if isinstance(each, RunRecord)}
+def _seconds(runs: Iterable[Numbers]) -> float:
+    records = {each.path: each for each in runs if isinstance(each, RunRecord)}
     return sum(each.metrics.get("seconds.total", 0.0) for each in records.values())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from autoenc.comparison.html_tables import as_html
-from autoenc.comparison.report.html_page import asset, content_policy
+from autoenc.comparison.report.html_page import asset
 from autoenc.markup import Markup, element
 from autoenc.runs import write_atomically
 from autoenc.verification.claim import Claim
@@ -28,7 +28,6 @@ def write_page(folder: Folder, claims: Mapping[str, Claim], found: Mapping[str, 
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=content_policy(style=style)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", TITLE),
         element("style", Markup(style)),

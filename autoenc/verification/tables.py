@@ -49,7 +49,8 @@ def minutes(claim: Claim, measured: Measured | None) -> str:
     """What its runs took, two at a time; for a claim that was not tested, what they are expected to take."""
     if measured is None or not measured.seconds:
         return f"about {claim.minutes:g}"
-    return f"{sum(measured.seconds.values()) / 60 / PAIRS:.3g}"
+    taken = sum(measured.seconds.values()) / 60 / PAIRS
+    return f"{taken:.{0 if taken >= 10 else 1}f}"
 
 
 def details(name: str, claim: Claim, measured: Measured | None) -> Iterator[Line | Table]:

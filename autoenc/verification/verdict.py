@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from autoenc.evaluation.estimates import Estimate, estimate
@@ -53,7 +54,7 @@ def verdict(claim: Claim, measured: Measured | None) -> Verdict:
     return "undecided" if "undecided" in outcomes.values() else "confirmed"
 
 
-def failing(claims: dict[str, Claim], found: dict[str, Measured]) -> list[str]:
+def failing(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> list[str]:
     """The claims of this project that were tested and are not confirmed."""
     verdicts = {name: verdict(claim, found.get(name)) for name, claim in claims.items() if claim.ours}
     return [name for name, each in verdicts.items() if each not in ("confirmed", "not tested")]

@@ -58,7 +58,7 @@ def test_the_page_shows_what_was_measured() -> None:
 
 
 def test_what_we_claim_is_confirmed() -> None:
-    assert failing(CLAIMS, dict(RESULTS.measured)) == []
+    assert failing(CLAIMS, RESULTS.measured) == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from autoenc.runs import read_run
 from autoenc.settings import ConfigError
-from autoenc.verification.formula import Formula, MissingNumberError
+from autoenc.verification.formula import Formula, MissingNumberError, Numbers
 from tests.comparison.run_folders import SUMMARY, make_run
 
 
@@ -47,7 +47,7 @@ def test_the_value_of_a_formula(run: Path, text: str, value: float) -> None:
 
 
 def test_a_row_of_a_benchmark_has_numbers_too() -> None:
-    rows = {"slow": {"seconds": 3.0, "noise": "dropout"}, "fast": {"seconds": 2.0}}
+    rows: dict[str, Numbers] = {"slow": {"seconds": 3.0, "noise": "dropout"}, "fast": {"seconds": 2.0}}
     assert Formula("slow.seconds / fast.seconds", key="quantity").value(rows) == 1.5
     with pytest.raises(MissingNumberError, match="the benchmark has no noise"):
         Formula("slow.noise", key="quantity").value(rows)

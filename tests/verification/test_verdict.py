@@ -15,7 +15,7 @@ INSIDE, OUTSIDE, OVER_THE_EDGE = [1.0, 1.01, 0.99], [3.0, 3.01, 2.99], [1.99, 2.
 
 
 def claim(*tests: Prediction, **changes: Any) -> Claim:
-    given = {"sentence": "S.", "source": "us", "seeds": 3, "minutes": 1.0, "refuted_by": "R."}
+    given: dict[str, Any] = {"sentence": "S.", "source": "us", "seeds": 3, "minutes": 1.0, "refuted_by": "R."}
     return Claim(runs={"run": {"experiment": "x"}}, tests=tests, **(given | changes))
 
 
