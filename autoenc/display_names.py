@@ -61,8 +61,10 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "schedule": {"constant": "constant learning rate", "one_cycle": "one-cycle schedule", "cosine": "cosine schedule"},
     "variant": {
         "conv_3_codes": "convolutional, code size 3",
+        "conv_16_codes": "convolutional, code size 16",
         "conv_64_codes": "convolutional, code size 64",
         "fully_connected_3_codes": "fully connected, code size 3",
+        "fully_connected_16_codes": "fully connected, code size 16",
         "fully_connected_64_codes": "fully connected, code size 64",
         "relu_throughout": "ReLU",
         "sigmoid_throughout": "sigmoid",

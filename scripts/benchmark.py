@@ -6,11 +6,12 @@
     python scripts/benchmark.py --only step --architectures conv --epochs 2 --device cuda
 
 Sections: `step` (an epoch of training), `startup` (imports, first step), `default` (the default run), `sweep` (jobs of
-a sweep), `error` (time to a published test error), `compare` (comparing run folders). docs/performance.md explains the
-rows. Fashion-MNIST is read from the folder AUTOENC_DATA. Lightning and pythae are measured if they are installed.
+a sweep), `error` (time to a published test error), `compare` (comparing run folders), `noise` (a training step with
+each kind of noise). docs/performance.md explains the rows. Fashion-MNIST is read from the folder AUTOENC_DATA.
+Lightning and pythae are measured if they are installed.
 
-All ways to do one thing take turns, each in a process of its own, and the best of the rounds counts. Use an idle
-machine.
+All ways to do one thing take turns, each in a process of its own (kinds of noise share one), and the best of the rounds
+counts. Use an idle machine.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.command_line.shared_arguments import Parser, positive
-from scripts.benchmarks import comparisons, start_up, steps, sweeps, time_to_error
+from scripts.benchmarks import comparisons, noises, start_up, steps, sweeps, time_to_error
 from scripts.benchmarks.machine import describe_machine, machine_sentences
 from scripts.benchmarks.measuring import Row
 
@@ -36,6 +37,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "sweep": sweeps.measure,
     "error": time_to_error.measure,
     "compare": comparisons.measure,
+    "noise": noises.measure,
 }
 HEADING = """| what | how | best | rounds | ratio | goal | processor s | peak MB |
 | --- | --- | ---: | --- | ---: | ---: | ---: | ---: |"""
@@ -47,12 +49,13 @@ def main() -> None:
     machine = describe_machine()
     print("\n".join(machine_sentences(machine)), flush=True)
     print(f"\n{HEADING}", flush=True)
-    content: dict[str, Any] = {"machine": machine, "command_line": sys.argv, "rows": []}
+    content: dict[str, Any] = {"machine": machine, "command_line": sys.argv, "rows": [], "rounds": []}
     try:
         for section in options.only:
             for row in SECTIONS[section](options):
                 print(_line(row), flush=True)
                 content["rows"].append(asdict(row))
+                content["rounds"] += [{"section": section, **numbers} for numbers in row.numbers]
                 if options.json:
                     options.json.write_text(json.dumps(content, indent=2) + "\n")
     except KeyboardInterrupt:

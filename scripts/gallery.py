@@ -33,13 +33,12 @@ WIDTHS = (1600, 1400, 1200, 1000, 850, 700)
 
 SWEEPS: Mapping[str, Sequence[str]] = {
     "linear_vs_conv": ("final_losses", "progress"),
-    "linear_vs_conv_matched": ("final_losses", "reconstructions"),
     "architectures": ("final_losses", "error_by_class"),
     "code_size": ("error_against", "reconstructions"),
     "depth": ("final_losses", "codes"),
     "relu_vs_sigmoid": ("sparsity", "codes"),
     "collapse": ("dead_units", "final_losses"),
-    "denoising_kernels": ("final_losses", "seconds_per_epoch", "kernels"),
+    "denoising_kernels": ("final_losses", "kernels"),
     "noise_severity": ("error_against",),
     "residual_vs_plain": ("loss_curves", "differences"),
     "checkerboard": ("spectrum",),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import os
 import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,8 @@ from scripts import benchmark
 from scripts.benchmarks import (
     comparisons,
     loops,
+    noise_steps,
+    noises,
     start_up,
     steps,
     sweeps,
@@ -63,7 +66,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
             assert not importlib.import_module(name).main(), command
             return Measured(seconds=len(noted), megabytes=100, processor_seconds=len(noted))
 
-    for module in (comparisons, start_up, steps, sweeps, time_to_error):
+    for module in (comparisons, noises, start_up, steps, sweeps, time_to_error):
         monkeypatch.setattr(module, "command_seconds", run, raising=False)
     yield noted
     plt.close("all")  # the plain script leaves its figures to the end of the process
@@ -221,6 +224,33 @@ def test_comparisons(commands: list[list[str]], capsys: pytest.CaptureFixture[st
     assert re.findall(r"seed=(\d)", plain) == ["0", "1", "2"]
 
 
+@pytest.mark.usefixtures("images")
+def test_noises(commands: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock takes a second: once before a step and after it, and around each of its parts."""
+    monkeypatch.setattr(noise_steps, "STEPS", 2)
+    monkeypatch.setattr(noise_steps, "FIRST_STEPS", 1)
+    monkeypatch.setattr(time, "process_time", itertools.count().__next__)
+    found = list(noises.measure(argparse.Namespace(rounds=2, images=64, device="cpu")))
+    assert [row.settings for row in found] == [
+        {"architecture": architecture, "noise": noise}
+        for architecture in noise_steps.ARCHITECTURES
+        for noise in noise_steps.NOISES
+    ]
+    assert found[0].how == "none: noise 1000.00, forward 1000.00, backward 1000.00, optimizer 1000.00"
+    assert [row.ratio for row in found[:2]] == [None, 1]
+    parts = dict.fromkeys(("noise_seconds", "forward_seconds", "backward_seconds", "optimizer_seconds"), 1000)
+    first = {"architecture": "one_layer", "noise": "none", "seconds": 7000, **parts}
+    assert found[0].numbers == [{**first, "round": 0}, {**first, "round": 1}]
+
+
+@pytest.mark.parametrize("draw", [noise_steps.uniform_dropout, noise_steps.dropout_layer])
+def test_the_other_ways_to_draw_dropout_are_dropout(draw: Callable[..., torch.Tensor]) -> None:
+    torch.manual_seed(0)
+    noisy = draw(torch.full((64, 1, 28, 28), 0.5), 0.3, torch.Generator().manual_seed(0))
+    assert noisy.unique().tolist() == pytest.approx([0, 0.5 / 0.7])
+    assert (noisy == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+
+
 def fake_data(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     (folder / "FashionMNIST").mkdir()
     monkeypatch.setenv("AUTOENC_DATA", str(folder))
@@ -252,6 +282,10 @@ def test_the_table_and_the_file(
     stored = json.loads(path.read_text())
     assert stored["machine"]["load"] == 0.9
     assert [one["seconds"] for one in stored["rows"][0]["rounds"]] == [2.0, 1.5]
+    assert stored["rounds"][2:4] == [
+        {"section": "step", "round": 0, "seconds": 3},
+        {"section": "step", "round": 1, "seconds": 3},
+    ]
 
 
 def test_ctrl_c_keeps_the_rows_that_are_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

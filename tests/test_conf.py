@@ -292,6 +292,16 @@ def test_a_fast_preset_trains_the_architecture_of_system_a_on_its_images(choice:
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
 
 
+@pytest.mark.parametrize(("codes", "parameters"), [(3, 56_500), (16, 96_600), (64, 210_500)])
+def test_the_models_of_equal_codes_have_equally_many_parameters(codes: int, parameters: int) -> None:
+    for name in ("fully_connected", "conv"):
+        architecture = parse(composed(f"variant={name}_{codes}_codes", "dataset=fashion_mnist")).architecture
+        assert architecture.code_size == codes
+        model = nn.ModuleList(architecture.build((1, 28, 28), feature_size=codes))
+        found = sum(parameter.numel() for parameter in model.parameters())
+        assert found == pytest.approx(parameters, rel=0.002)
+
+
 FOLLOW_THE_DEFAULTS = ("architectures", "search_learning_rate", "search_vae")
 INITIALIZATIONS = {
     **{name: {"kaiming"} for name in ("code_size", "collapse", "depth", "noise_severity", "overfitting")},

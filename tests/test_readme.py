@@ -54,7 +54,6 @@ FEWER_JOBS = {
     "experiment=code_size": ["architecture.code_size=1,64"],
     "experiment=denoising_kernels": ["noise=none,gaussian"],
     "experiment=depth": ["architecture.hidden=[],[256]"],
-    "experiment=linear_vs_conv_matched": ["variant=fully_connected_3_codes,conv_64_codes"],
     "experiment=noise_severity": ["noise.std=0,1.6"],
     "experiment=collapse": ["seed=0", "architecture.code_activation=relu,identity"],
     "experiment=overfitting": ["seed=0"],

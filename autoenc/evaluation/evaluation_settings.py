@@ -27,6 +27,8 @@ class EvaluationSettings(Choice):
     train_images: PositiveInt | None = None
     """Training images that the model is scored on, at most, by a frozen draw; None: all. The test and the validation
     split are always scored as a whole."""
+    nll_train_images: NonNegativeInt = 0
+    """Of these, how many have a negative log-likelihood, at most. The default is for runs from before this setting."""
 
 
 @dataclass(frozen=True, kw_only=True)

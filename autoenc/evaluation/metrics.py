@@ -16,6 +16,7 @@ from autoenc.evaluation.baseline_metrics import BASELINE_METRICS
 from autoenc.evaluation.code_metrics import CODE_METRICS
 from autoenc.evaluation.metric import DENOISING, HELD_OUT, SPLITS, Metric
 from autoenc.evaluation.sample_metrics import SAMPLE_METRICS
+from autoenc.evaluation.spectral_metrics import SPECTRAL_METRICS
 from autoenc.registry import load_plugin, plugins
 from autoenc.settings import ConfigError
 
@@ -94,14 +95,21 @@ def structural_similarity(model: AutoEncoder, output: AutoEncoderOutput, clean: 
 
 
 def negative_log_likelihood(scored: ScoredSplit) -> Tensor | None:
-    """-log p(image) in nats, (N,), by importance sampling; None where no samples are asked for."""
-    from autoenc.evaluation.likelihood import negative_log_likelihoods
+    """-log p(image) in nats, (N,), by importance sampling; None where no samples are asked for.
 
-    trained, samples = scored.trained, scored.trained.settings.nll_samples
-    if not samples:
+    Of the training split, a frozen draw of `evaluation.nll_train_images` images is measured.
+    """
+    from autoenc.evaluation.likelihood import negative_log_likelihoods
+    from autoenc.evaluation.probes import probe_indices
+
+    trained, settings, images = scored.trained, scored.trained.settings, scored.split.images
+    samples = settings.nll_samples
+    if scored.name == "train":
+        images = images[probe_indices(len(images), most=settings.nll_train_images)]
+    if not samples or len(images) == 0:
         return None
-    log.info("Estimating the likelihood of the %s images from %d samples each.", scored.name, samples)
-    return negative_log_likelihoods(trained.model, scored.split.images, device=trained.device, samples=samples)
+    log.info("Estimating the likelihood of %d %s images from %d samples each.", len(images), scored.name, samples)
+    return negative_log_likelihoods(trained.model, images, device=trained.device, samples=samples)
 
 
 METRICS: dict[str, Metric] = {
@@ -165,13 +173,13 @@ METRICS: dict[str, Metric] = {
             "which is too high with few samples",
             better="lower",
             per_split=negative_log_likelihood,
-            splits=HELD_OUT,
             input="clean",
             depends_on=("loss", "evaluation.nll_samples"),
         ),
         *BASELINE_METRICS,
         *CODE_METRICS,
         *SAMPLE_METRICS,
+        *SPECTRAL_METRICS,
         *(
             Metric(
                 name=name,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autoenc.data.datasets import Split
@@ -28,6 +30,7 @@ from autoenc.evaluation.fitted_codes import FittedCodes, fit_codes, sampled_code
 from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.image_classifier import ImageClassifier, train_classifier
 from autoenc.evaluation.made_images import MadeImages
+from autoenc.evaluation.power_spectrum import power_spectrum
 from autoenc.evaluation.probes import Labelled, Predict, probe_indices
 from autoenc.evaluation.sample_quality import NEIGHBOURS
 from autoenc.models.autoencoder import AutoEncoder
@@ -39,6 +42,9 @@ Representation = Literal["codes", "pca", "pixels"]
 
 MOST_COMPARED = 10_000
 """The most images that are compared with those that a model makes. The time grows with the square."""
+
+MOST_TRANSFORMED = 2000
+"""The most images whose spectra are measured."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -153,6 +159,16 @@ class ScoredSplit:
         return (found == self.split.labels).float().to(self.trained.device.torch_device)
 
     @cached_property
+    def spectra(self) -> Spectra:
+        """Of at most `MOST_TRANSFORMED` clean images."""
+        images = self.split.images[probe_indices(len(self.split), most=MOST_TRANSFORMED)]
+        model, device = self.trained.model, self.trained.device
+        with model.evaluating(), device.autocast():
+            made = torch.cat([model(clean).reconstruction.float().cpu() for clean in batches(images, device=device)])
+        pixels = images.cpu().numpy() / 255
+        return Spectra(power_spectrum(pixels), power_spectrum(made.numpy() - pixels))
+
+    @cached_property
     def posterior(self) -> DiagonalGaussian | None:
         """The distributions of the codes of the clean images, (N, code_size); None if these have none."""
         trained = self.trained
@@ -181,3 +197,11 @@ class ScoredSplit:
         chosen = probe_indices(count, most=MOST_COMPARED)
         codes = self.codes[chosen.to(self.codes.device)].cpu()  # synchronizes
         return MadeImages(trained=trained, classifier=trained.classifier, split=self.split.take(chosen), codes=codes)
+
+
+class Spectra(NamedTuple):
+    """Power spectra, (F, F) each: see `power_spectrum`."""
+
+    images: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    """Of the differences between the reconstructions and the images."""

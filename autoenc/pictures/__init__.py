@@ -119,8 +119,9 @@ PICTURES = {
     "kernels": PictureEntry(
         "Kernels",
         "Kernels of the first layer",
-        "A kernel is a pattern that the first layer looks for. Smooth strokes are easy to read, but noisy kernels may "
-        "work as well: judge by the error. Dead kernels are crossed out.",
+        "A kernel is a pattern that the first layer looks for. Strokes are smooth and local; salt and pepper has a "
+        "roughness near 1 and a locality near 0.1, but may work as well: judge by the error. Dead kernels are crossed "
+        "out.",
     ),
     "matrix": PictureEntry(
         "Matrix",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import LEAST_HEIGHT, SIDE, ColorScale, draw_color_bar
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 64
 QUANTILE = 0.995
+WINDOW = 4  # a window has a quarter of the kernel's sides, rounded up
 GAP = 6  # between kernels
 ROOM = MOST_PAGE_WIDTH - 2 * MARGIN - GUTTER - SIDE  # the width of all panels in a row
 ROOM_HEIGHT = 1000  # of a single row of panels
+LEAST_ROOM_HEIGHT = 500  # of each of several rows, so that 64 kernels of 28 x 28 get two pixels for a weight
 MOST_SIDE = 150  # of a kernel
 
 
@@ -45,14 +48,20 @@ class Kernels(Picture):
     """See `roughness`; NaN if undefined."""
     note: str
     """A further sentence for the heading, or nothing."""
+    locality: float = math.nan
+    """The median over the kernels that are not dead; NaN if undefined, or in the numbers of earlier runs."""
+    localities: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """See `localities`: of all kernels of the layer, (count,)."""
+    learned_roughness: float = math.nan
+    """The roughness of what training has added to the initial weights; NaN if undefined, or of earlier runs."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self | None:
         """The kernels of a convolution, or the rows of a weight matrix on the whole image, each in the image's shape.
 
-        The weights that a matrix has for a pixel that is black in every training image do not count in the roughness:
-        unless noise lights the pixel, their gradient is zero and they stay as initialised. None for an encoder without
-        weights, or whose first layer does not read the image itself.
+        The weights that a matrix has for a pixel that is black in every training image count in no number: unless noise
+        lights the pixel, their gradient is zero and they stay as initialised. None for an encoder without weights, or
+        whose first layer does not read the image itself.
         """
         from torch import nn
 
@@ -68,22 +77,32 @@ class Kernels(Picture):
             # Every image that may be drawn counts, if they are drawn from probabilities.
             drawn_from = subject.splits.train_probabilities
             black = ((subject.splits.train.images if drawn_from is None else drawn_from).amax(0) == 0).cpu().numpy()
+        initial = _first_weights(subject.untrained(), subject=subject)
+        assert initial is not None, "the same layers as the trained model"
         if black.any():
-            initial = _first_weights(subject.untrained(), subject=subject)
-            moved = not np.array_equal(weights[:, black], initial[:, black])  # type: ignore[index]
-            fate = "; they do not count in the roughness" if moved else ": their weights never moved"
+            moved = not np.array_equal(weights[:, black], initial[:, black])
+            fate = "; they do not count in the numbers" if moved else ": their weights never moved"
             count = int(black.all(0).sum())
             note = f"{count} {'pixel is' if count == 1 else 'pixels are'} black in every training image{fate}"
-        return cls.of(weights, dead=dead.numpy(), ignored=black, note=note)
+        return cls.of(weights, initial=initial, dead=dead.numpy(), ignored=black, note=note)
 
     @classmethod
-    def of(cls, kernels: NDArray[Any], *, dead: NDArray[np.bool_], ignored: NDArray[np.bool_], note: str) -> Self:
+    def of(
+        cls,
+        kernels: NDArray[Any],
+        *,
+        initial: NDArray[Any],
+        dead: NDArray[np.bool_],
+        ignored: NDArray[np.bool_],
+        note: str,
+    ) -> Self:
         """The picture of all kernels (N, C, H, W) of a layer, of which 64 are shown, evenly chosen.
 
-        C is 1 or 3. `dead` (N,) marks kernels, `ignored` (C, H, W) weights that do not count in the roughness.
+        C is 1 or 3. `dead` (N,) marks kernels, `ignored` (C, H, W) weights that count in no number.
         """
         shown = evenly_chosen(len(kernels), most=MOST_SHOWN)
         finite = np.abs(kernels[np.isfinite(kernels)])
+        locality = localities(kernels, ignored=ignored)
         return cls(
             kernels=kernels[shown].astype(np.float32),
             dead=dead[shown],
@@ -92,6 +111,9 @@ class Kernels(Picture):
             limit=float(np.quantile(finite, QUANTILE)) if finite.size else 0.0,
             roughness=roughness(kernels[~dead], ignored=ignored),
             note=note,
+            locality=_median(locality[~dead]),
+            localities=locality,
+            learned_roughness=roughness((kernels - initial)[~dead], ignored=ignored),
         )
 
     @classmethod
@@ -101,7 +123,8 @@ class Kernels(Picture):
         limit = max(picture.limit for picture in pictures) or 1.0
         columns = columns_of(panels)
         rows = -(-len(panels) // columns)
-        grids = [_grid(picture.kernels, width=ROOM // columns, height=ROOM_HEIGHT // rows) for picture in pictures]
+        height = max(LEAST_ROOM_HEIGHT, ROOM_HEIGHT // rows)
+        grids = [_grid(picture.kernels, width=ROOM // columns, height=height) for picture in pictures]
         colored = any(picture.kernels.shape[1] == 3 for picture in pictures)
         page, corners, side = panel_page(
             [panel.heading for panel in panels],
@@ -124,6 +147,7 @@ class Kernels(Picture):
         """The numbers of this layer in words."""
         counted = f"{self.count} kernel{'' if self.count == 1 else 's'}, {self.dead_count or 'none'} of them dead"
         rough = f"; roughness {self.roughness:.2f}" if np.isfinite(self.roughness) else ""
+        rough += f"; locality {self.locality:.2f}" if np.isfinite(self.locality) else ""
         shown = "" if len(self.kernels) == self.count else f"; {len(self.kernels)} are shown, evenly chosen"
         return f"{counted}{rough}{shown}\n{self.note}".strip()
 
@@ -160,8 +184,28 @@ def roughness(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> float:
     differences = (np.diff(weights, axis=3) ** 2 * across).sum((1, 2, 3))  # (N,)
     differences += (np.diff(weights, axis=2) ** 2 * down).sum((1, 2, 3))
     squares = (weights**2 * counted).sum((1, 2, 3)) / counted.sum()
-    lit = np.isfinite(squares) & (squares > 0)
-    return float(np.median(differences[lit] / pairs / (2 * squares[lit]))) if lit.any() else float("nan")
+    with np.errstate(invalid="ignore"):
+        return _median(differences / pairs / (2 * squares))
+
+
+def localities(kernels: NDArray[Any], *, ignored: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How local each of the kernels (N, C, H, W) is, (N,): the energy in its best window, as a share of its energy.
+
+    The energy is the sum of the squared weights. The window has a quarter of the kernel's sides, rounded up: 7 x 7 of
+    28 x 28, so a sixteenth of the area. 1 for a kernel within such a window; 0.1 for white noise on 28 x 28 pixels.
+    Weights that are `ignored`, (C, H, W), count as 0. NaN for a kernel of zeros.
+    """
+    energies = (kernels.astype(np.float64) ** 2 * ~ignored).sum(1)  # (N, H, W)
+    window = tuple(-(-side // WINDOW) for side in energies.shape[1:])
+    inside = sliding_window_view(energies, window, axis=(1, 2)).sum((-2, -1))  # (N, H', W')
+    with np.errstate(invalid="ignore"):
+        return inside.max((1, 2)) / energies.sum((1, 2))  # type: ignore[no-any-return]
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """The median of the finite values; NaN if there is none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else math.nan
 
 
 class _Grid(NamedTuple):
@@ -197,7 +241,8 @@ def _line(*, colored: bool) -> str:
         f"Kernels of the encoder's first layer, all on one scale: {colors}; clipped at the 99.5 % quantile of "
         "the absolute weights. Crossed out: dead kernels, whose unit is constant on the test images (with noise if the "
         "run has noise), or varies less than a millionth as much as the median unit. Roughness: 1 for white noise, 0 "
-        "for a constant."
+        "for a constant. Locality: the share of a kernel's squared weights in its best window, whose sides are a "
+        "quarter of the kernel's. Of both, the median."
     )
 
 

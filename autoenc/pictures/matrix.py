@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -41,6 +41,7 @@ LINE = (
 class Matrix(Picture):
     """Two matrices and the kernel they are made of."""
 
+    derived: ClassVar[tuple[str, ...]] = ("deviation",)
     kernel: NDArray[np.float64]
     """(h, w), of one input channel and one output channel."""
     convolution: NDArray[np.float64]

@@ -13,13 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autoenc.pictures.page import house_style, save
-from autoenc.runs import read_arrays, write_atomically
+from autoenc.runs import VALUES, read_arrays, write_atomically
 
 if TYPE_CHECKING:
     from autoenc.pictures import FigureFormat
     from autoenc.pictures.subject import Subject
 
-_VALUES = "<values>"  # not the name of a field
 _LARGEST = 2**28  # bytes; our own files take a few megabytes
 
 PictureType = TypeVar("PictureType", bound="Picture")
@@ -34,6 +33,8 @@ class Picture:
 
     kind: ClassVar[str]
     """The picture's name, that of its module: it is drawn to `figures/<kind>.png`, `.svg` or `.pdf`."""
+    derived: ClassVar[tuple[str, ...]] = ()
+    """Properties that `save` also writes, for those who read the numbers without this class. `load` ignores them."""
 
     def __init_subclass__(cls) -> None:
         cls.kind = cls.__module__.rpartition(".")[2]
@@ -84,8 +85,9 @@ class Picture:
         for field in fields(self):
             value = getattr(self, field.name)
             (arrays if isinstance(value, np.ndarray) else values)[field.name] = value
+        arrays.update({name: np.asarray(getattr(self, name)) for name in self.derived})
         content = io.BytesIO()
-        arrays[_VALUES] = np.array(json.dumps(values))
+        arrays[VALUES] = np.array(json.dumps(values))
         np.savez_compressed(content, allow_pickle=False, **arrays)
         write_atomically(path, content.getvalue())
 
@@ -99,7 +101,9 @@ class Picture:
         """
         try:
             arrays: dict[str, Any] = read_arrays(path, most=_LARGEST)
-            values = json.loads(str(arrays.pop(_VALUES)))
+            for name in cls.derived:
+                arrays.pop(name, None)
+            values = json.loads(str(arrays.pop(VALUES)))
             listed = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             return cls(**arrays, **listed)
         except OSError:

@@ -50,6 +50,14 @@ class Sparsity(Picture):
     """The number of test images."""
     zero_codes: int = 0
     """How many of them have a code of zeros only."""
+    code_zeros: float = math.nan
+    """The last of `zeros`; NaN in the numbers of earlier runs, like the following."""
+    code_hoyer: float = math.nan
+    """The last of `hoyer`."""
+    alive_zeros: float = math.nan
+    """The share of zeros among the entries of the code that are alive; 0 if none is."""
+    alive_hoyer: float = math.nan
+    """Hoyer's sparsity of the entries of the code that are alive; 0 if fewer than two are: one is as large as all."""
 
     @classmethod
     def measure(cls, subject: Subject) -> Self:
@@ -66,15 +74,22 @@ class Sparsity(Picture):
             totals = totals + np.array([_sums(activation.values.flatten(1)) for activation in observation.activations])
         zeros, entries, sparsities, defined = totals.T
         codes = subject.codes(subject.splits.test.images)  # (N, code_size)
+        alive = ~_dead(finite(codes)) & ~subject.collapsed_entries
+        alive_zeros, alive_entries, alive_sparsities, alive_defined = _sums(codes[:, alive])
         with np.errstate(invalid="ignore"):
+            zeros, hoyers = zeros / entries, sparsities / defined
             return cls(
                 layers=layers,
-                zeros=zeros / entries,
-                hoyer=sparsities / defined,
+                zeros=zeros,
+                hoyer=hoyers,
                 code_size=codes.shape[1],
-                alive=int((~_dead(finite(codes)) & ~subject.collapsed_entries).sum()),
+                alive=int(alive.sum()),
                 codes=len(codes),
                 zero_codes=int((codes == 0).all(1).sum()),
+                code_zeros=float(zeros[-1]),
+                code_hoyer=float(hoyers[-1]),
+                alive_zeros=alive_zeros / max(1, alive_entries),
+                alive_hoyer=alive_sparsities / max(1, alive_defined),
             )
 
     @property
@@ -85,6 +100,8 @@ class Sparsity(Picture):
         if not self.alive:
             return "the code has collapsed: none of its entries depends on the image"
         entries = f"{self.alive} of {self.code_size} entries of the code are alive"
+        if 0 < self.alive < self.code_size and math.isfinite(self.alive_zeros):
+            entries += f", and {100 * self.alive_zeros:.0f} % of their values are 0"
         zeros = f"{self.zero_codes:,}" if self.zero_codes else "none"
         return f"{entries}; {zeros} of {self.codes:,} codes {'is' if self.zero_codes == 1 else 'are'} 0"
 
@@ -129,10 +146,11 @@ def _sums(values: Tensor) -> tuple[float, float, float, float]:
 def hoyer(values: Tensor) -> Tensor:
     """Hoyer's sparsity of each row of (B, n), (B,): 0 if all entries are equally large, 1 if only one is not zero.
 
-    Hoyer 2004, JMLR 5, section 3.1: (sqrt(n) - |x|_1 / |x|_2) / (sqrt(n) - 1). NaN for a row of zeros or of one entry.
+    Hoyer 2004, JMLR 5, section 3.1: (sqrt(n) - |x|_1 / |x|_2) / (sqrt(n) - 1). NaN for a row of zeros, of one entry or
+    of none.
     """
     root = math.sqrt(values.shape[1])
-    if root == 1:
+    if root <= 1:
         return values.new_full((len(values),), math.nan)
     ratio: Tensor = values.abs().sum(1) / values.norm(dim=1)  # 0 / 0 for zeros
     return (root - ratio) / (root - 1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from autoenc.evaluation.power_spectrum import checkerboard, checkerboard_excess, power_spectrum
 from autoenc.pictures.axis_ticks import ValueAxis, value_axis
 from autoenc.pictures.charts import BASELINE_COLOR, BASELINE_LINE, LEADER, LineLabel, label_lines
 from autoenc.pictures.code_axes import Box
@@ -18,7 +19,6 @@ from autoenc.pictures.kernel_overlap import draw_overlap, overlap_counts, overla
 from autoenc.pictures.page import GRID, LABEL, SMALL, Page, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture
-from autoenc.pictures.power_spectrum import checkerboard, power_spectrum
 from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ PIXELS = (
 class Spectrum(Picture):
     """Three power spectra (F, F), as `power_spectrum` gives them."""
 
+    derived: ClassVar[tuple[str, ...]] = ("originals_excess", "reconstructions_excess", "untrained_excess")
     originals: NDArray[np.float64]
     reconstructions: NDArray[np.float64]
     untrained: NDArray[np.float64]
@@ -99,6 +100,21 @@ class Spectrum(Picture):
     def powers(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """In the order of `NAMES`."""
         return self.originals, self.reconstructions, self.untrained
+
+    @property
+    def originals_excess(self) -> NDArray[np.float64]:
+        """See `checkerboard_excess`; (3,), whose mean is the number in the heading."""
+        return checkerboard_excess(self.originals)
+
+    @property
+    def reconstructions_excess(self) -> NDArray[np.float64]:
+        """The same."""
+        return checkerboard_excess(self.reconstructions)
+
+    @property
+    def untrained_excess(self) -> NDArray[np.float64]:
+        """The same."""
+        return checkerboard_excess(self.untrained)
 
     @classmethod
     def figure(cls, panels: Sequence[Panel[Self]], *, title: str) -> Figure:

@@ -2,7 +2,7 @@
 
 from autoenc.runs.directory import TEST_ERRORS, RunDirectory
 from autoenc.runs.find_runs import Watch, read_run, read_runs
-from autoenc.runs.npz_archive import ArrayError, read_arrays
+from autoenc.runs.npz_archive import VALUES, ArrayError, read_arrays
 from autoenc.runs.plain_values import printable
 from autoenc.runs.process import is_there, moment, process_lives
 from autoenc.runs.record import INITIAL_WEIGHTS, SPLITS, ErrorKind, RecordState, RunRecord, State
@@ -14,6 +14,7 @@ __all__ = [
     "SPLITS",
     "SWEEP_FILE",
     "TEST_ERRORS",
+    "VALUES",
     "ArrayError",
     "ErrorKind",
     "RecordState",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MOST_MEMBERS = 64
 """Arrays in a file; a picture has about ten."""
+VALUES = "<values>"
+"""The array in which a picture stores its numbers and texts that are no arrays, as JSON."""
 
 
 class ArrayError(ValueError):

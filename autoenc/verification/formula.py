@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import math
 import operator
 import statistics
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autoenc.runs import RunRecord, read_arrays
+from autoenc.runs import VALUES, RunRecord, read_arrays
 from autoenc.settings import ConfigError, listed
 
 Numbers = RunRecord | Mapping[str, Any]
@@ -50,7 +51,7 @@ class Formula:
 
     - `run.test.mse`: any of `RunRecord.metrics`;
     - `run[10].train.loss`: the same after epoch 10, from `metrics.jsonl`;
-    - `run.kernels.roughness`: the mean of an array of `figures/kernels.npz`;
+    - `run.kernels.roughness`: a number of `figures/kernels.npz`, of an array the mean;
     - `run.health.collapsed_units`: an entry of `health` in `summary.json`;
     - numbers, + - * /, comparisons (1 if true, else 0), abs, log10, max, mean, min and sqrt.
 
@@ -158,7 +159,7 @@ def _number(numbers: Numbers, place: _Place) -> float:
     else:
         found = numbers.metrics.get(name)
         if found is None and len(path) == 2:
-            found = _mean_of_array(numbers.path, *path)
+            found = _number_of_picture(numbers.path, *path)
     if not isinstance(found, int | float):
         whose = numbers.name if isinstance(numbers, RunRecord) else "the benchmark"
         after = "" if place.epoch is None else f" after epoch {place.epoch}"
@@ -166,7 +167,10 @@ def _number(numbers: Numbers, place: _Place) -> float:
     return found
 
 
-def _mean_of_array(run: Path, picture: str, name: str) -> float | None:
+def _number_of_picture(run: Path, picture: str, name: str) -> float | None:
     path = run / "figures" / f"{picture}.npz"
-    array = read_arrays(path, most=MOST_BYTES, names=[name]).get(name) if path.is_file() else None
-    return None if array is None or not array.size else float(array.mean())
+    arrays = read_arrays(path, most=MOST_BYTES, names=[name, VALUES]) if path.is_file() else {}
+    if name in arrays:
+        return float(arrays[name].mean()) if arrays[name].size else None
+    found: float | None = json.loads(str(arrays[VALUES])).get(name) if VALUES in arrays else None
+    return found

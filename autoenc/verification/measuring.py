@@ -104,7 +104,7 @@ def _read_sweep(folder: Path) -> Sequence[Numbers]:
 
 
 def _read_rows(path: Path) -> Sequence[Numbers]:
-    rows: Sequence[Numbers] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    rows: Sequence[Numbers] = json.loads(path.read_text(encoding="utf-8"))["rounds"] if path.is_file() else []
     return rows
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,9 +29,12 @@ class Measured:
     processor_seconds: float | None = None
     """User and system time, which depend little on other load; None if the seconds are only a part of the process."""
 
-    def part(self, seconds: float) -> Measured:
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What the seconds consist of, by names such as `noise_seconds`."""
+
+    def part(self, seconds: float, parts: Mapping[str, float] | None = None) -> Measured:
         """The same process, of which only a part was timed, such as the training."""
-        return Measured(seconds=seconds, megabytes=self.megabytes)
+        return Measured(seconds=seconds, megabytes=self.megabytes, parts=parts or {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,16 @@ class Row:
     ratio: float | None = None
     """The time of this way divided by that of the first row with the same `what`, usually autoenc."""
     goal: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What tells this row from others of its section, for a program that reads the file of `--json`."""
+
+    @property
+    def numbers(self) -> list[dict[str, str | float]]:
+        """The settings and the numbers of each round, which are counted from 0."""
+        return [
+            {**self.settings, "round": number, "seconds": one.seconds, **one.parts}
+            for number, one in enumerate(self.rounds)
+        ]
 
     @property
     def best(self) -> float:

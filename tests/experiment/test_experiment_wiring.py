@@ -173,10 +173,22 @@ def test_pca_is_fitted_to_the_training_split_with_as_many_components_as_the_code
 
 
 def test_the_likelihood_is_that_of_the_test_images(run: Run) -> None:
-    found = RunDirectory(run.folder).summary()["test"]["nll_nats"]
+    summary = RunDirectory(run.folder).summary()
+    found = summary["test"]["nll_nats"]
     expected = {name: _nll(run, getattr(run.splits, name).images) for name in ("test", "train")}
     assert found == pytest.approx(expected["test"], rel=1e-5)
     assert found != pytest.approx(expected["train"], rel=1e-3)
+    assert "nll_nats" not in summary["train"]
+
+
+def test_of_the_training_split_as_many_images_as_asked_for_have_a_likelihood(run: Run, train: Train) -> None:
+    few = ["evaluation.nll_train_images=5", "training.epochs=1", "training.severity_epochs=1"]
+    folder = train(*SETTINGS[len(TINY) :], *few)
+    found, images = RunDirectory(folder).summary(), run.splits.train.images
+    again = run._replace(model=autoenc.load_run(folder))
+    drawn = images[probe_indices(len(images), most=5)]
+    assert found["train"]["nll_nats"] == pytest.approx(_nll(again, drawn), rel=1e-5)
+    assert found["test"]["nll_nats"] == pytest.approx(_nll(again, run.splits.test.images), rel=1e-5)
 
 
 def _nll(run: Run, images: Tensor) -> float:

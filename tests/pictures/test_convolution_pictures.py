@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +12,12 @@ from matplotlib.image import FigureImage
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from autoenc.evaluation.power_spectrum import checkerboard, power_spectrum
 from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.bottlenecks.bottleneck import Plain
 from autoenc.pictures.kernel_overlap import overlap_counts
 from autoenc.pictures.matrix import Matrix
 from autoenc.pictures.page import MOST_PAGE_WIDTH
-from autoenc.pictures.power_spectrum import checkerboard, power_spectrum
 from autoenc.pictures.spectrum import Spectrum
 from tests.pictures.pages import all_of, check_layout, draw
 from tests.pictures.subjects import images_of, measured, subject_from, subject_of
@@ -273,6 +274,22 @@ def test_the_spectra_are_those_of_originals_reconstructions_and_the_untrained_de
     assert found.untrained[20:28, 4:16].mean() == pytest.approx(1, rel=0.05)
     window = np.outer(np.hanning(30)[1:-1], np.hanning(30)[1:-1])
     assert found.untrained[32, 32] == pytest.approx(1 + 4 * window.sum() ** 2 / (window**2).sum(), rel=0.05)
+
+
+def test_the_numbers_of_checkerboards_and_of_the_matrix_are_stored(tmp_path: Path) -> None:
+    shown, kernel = picture(), torch.rand(3, 3, dtype=torch.float64)
+    matrix = replace(Matrix.of(kernel, stride=2, padding=1, dilation=1), side=9)
+    matrix.transposed[3, 0] += 0.25
+    shown.save(tmp_path / "spectrum.npz")
+    matrix.save(tmp_path / "matrix.npz")
+    with np.load(tmp_path / "spectrum.npz") as stored:
+        for name in ("originals", "reconstructions", "untrained"):
+            assert stored[f"{name}_excess"].shape == (3,)
+            assert stored[f"{name}_excess"].mean() == pytest.approx(checkerboard(getattr(shown, name)))
+    with np.load(tmp_path / "matrix.npz") as stored:
+        assert stored["deviation"] == pytest.approx(0.25)
+    np.testing.assert_array_equal(Spectrum.load(tmp_path / "spectrum.npz").untrained, shown.untrained)
+    assert Matrix.load(tmp_path / "matrix.npz").deviation == pytest.approx(0.25)
 
 
 def test_only_of_models_with_upsampling_and_of_images_that_are_large_enough() -> None:

@@ -11,7 +11,7 @@ from matplotlib.image import FigureImage
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from autoenc.pictures.kernels import MOST_SHOWN, Kernels, roughness
+from autoenc.pictures.kernels import MOST_SHOWN, Kernels, localities, roughness
 from tests.pictures.pages import all_of, check_layout, draw
 
 
@@ -25,7 +25,9 @@ def none_of(*shape: int) -> NDArray[np.bool_]:
 
 def picture(kernels: NDArray[Any], *, dead: NDArray[np.bool_] | None = None, note: str = "") -> Kernels:
     dead = none_of(len(kernels)) if dead is None else dead
-    return Kernels.of(kernels, dead=dead, ignored=none_of(*kernels.shape[1:]), note=note)
+    return Kernels.of(
+        kernels, initial=np.zeros_like(kernels), dead=dead, ignored=none_of(*kernels.shape[1:]), note=note
+    )
 
 
 def blocks(found: Figure) -> list[NDArray[np.uint8]]:
@@ -62,6 +64,41 @@ def test_it_may_be_undefined(shape: tuple[int, ...]) -> None:
     assert np.isnan(roughness(np.ones((3, 1, 4, 4)), ignored=~none_of(1, 4, 4)))
 
 
+def test_locality_is_the_energy_in_the_best_window() -> None:
+    kernels = np.zeros((4, 1, 8, 8))
+    kernels[0, 0, 3:5, 6:8] = [[1, -1], [2, 5]]  # in one window of 2 x 2
+    kernels[1, 0, 0, 0], kernels[1, 0, 5, 5:7] = 3, [2, 2]  # energies of 9 and 8, far from each other
+    kernels[2] = 1  # 4 of 64
+    assert localities(kernels, ignored=none_of(1, 8, 8)) == pytest.approx([1, 9 / 17, 1 / 16, np.nan], nan_ok=True)
+    ignored = none_of(1, 8, 8)
+    ignored[0, 0, 0] = True
+    assert localities(kernels, ignored=ignored) == pytest.approx([1, 1, 4 / 63, np.nan], nan_ok=True)
+    assert localities(7 * kernels[:2], ignored=ignored) == pytest.approx([1, 1])
+
+
+def test_windows_are_rounded_up_and_sum_the_channels() -> None:
+    kernels = np.zeros((1, 3, 5, 3))
+    kernels[0, 0, 1, 2], kernels[0, 2, 2, 2], kernels[0, 1, 4, 0] = 1, 2, 3  # the window has 2 x 1 pixels
+    assert localities(kernels, ignored=none_of(3, 5, 3)) == pytest.approx([9 / 14])
+    kernels[0, 1, 1, 2] = 4
+    assert localities(kernels, ignored=none_of(3, 5, 3)) == pytest.approx([21 / 30])
+
+
+def test_white_noise_on_28_pixels_has_a_locality_of_a_tenth() -> None:
+    assert np.median(localities(noise(200, 1, 28, 28), ignored=none_of(1, 28, 28))) == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_dead_do_not_count_in_the_median_locality() -> None:
+    kernels = np.ones((5, 1, 4, 4))
+    kernels[:3] = 0
+    kernels[:3, 0, 0, 0] = 1
+    shown = picture(kernels, dead=np.array([True, True, True, False, False]))
+    assert shown.localities == pytest.approx([1, 1, 1, 1 / 16, 1 / 16])
+    assert shown.locality == pytest.approx(1 / 16)
+    assert "locality 0.06" in shown.remark
+    assert np.isnan(picture(kernels, dead=np.ones(5, dtype=bool)).locality)
+
+
 def test_sixty_four_of_many_are_shown_evenly_chosen() -> None:
     kernels = np.zeros((200, 1, 2, 2))
     kernels[:, 0, 0, 0] = np.arange(200)
@@ -73,7 +110,9 @@ def test_sixty_four_of_many_are_shown_evenly_chosen() -> None:
     assert set(np.diff(chosen)) <= {3, 4}
     assert (shown.dead == (chosen % 2 == 1)).all()
     assert (shown.count, shown.dead_count) == (200, 100)
-    assert "200 kernels, 100 of them dead; roughness 1.00; 64 are shown, evenly chosen" in all_of(draw(shown))
+    assert "200 kernels, 100 of them dead; roughness 1.00; locality 1.00; 64 are shown, evenly chosen" in all_of(
+        draw(shown)
+    )
 
 
 def test_the_limit_is_the_quantile_of_all_weights_and_the_dead_are_not_rough() -> None:
@@ -147,6 +186,13 @@ def test_panels_beside_one_another_fit() -> None:
     check_layout(found)
     assert found.bbox.width <= 2200
     assert all_of(found).count(note) == 6
+
+
+def test_twelve_panels_have_two_pixels_for_a_weight() -> None:
+    found = draw(*(picture(noise(256, 1, 28, 28, seed=seed)) for seed in range(12)))
+    check_layout(found)
+    extents = np.array([image.get_extent() for image in found.findobj(FigureImage)])
+    assert set(extents[:, 1] - extents[:, 0]) == {56}
 
 
 def test_weights_that_are_not_finite_stop_nothing() -> None:

@@ -79,10 +79,12 @@ def test_pixels_that_are_always_black_are_told_and_left_out() -> None:
     found = measured(Kernels, subject_of(model, train=train, test=TEST, untrained=before))
     assert found.note == "8 pixels are black in every training image: their weights never moved"
     assert found.roughness == 0
+    assert found.localities == pytest.approx([1 / 8] * 3)
+    assert found.learned_roughness > 0.3  # the negative of random weights
     smooth[0, 0] += 0.1
     fill(model.encoder[1].weight, smooth)  # type: ignore[index]
     moved = measured(Kernels, subject_of(model, train=train, test=TEST, untrained=before))
-    assert moved.note == "8 pixels are black in every training image; they do not count in the roughness"
+    assert moved.note == "8 pixels are black in every training image; they do not count in the numbers"
     assert moved.roughness == 0
 
 
@@ -272,6 +274,52 @@ def test_the_use_of_a_codebook_is_that_of_the_summary() -> None:
     found = measured(Codebook, subject)
     assert 1 < found.perplexity == pytest.approx(float(scores["perplexity"]), rel=1e-5)
     assert 0 < found.unused == int(scores["unused_entries"])
+
+
+def test_what_training_added_to_the_kernels_is_judged_without_the_initial_weights() -> None:
+    before, after = (model_of(nn.Flatten(), nn.Linear(PIXELS, 3), code_size=3) for _ in range(2))
+    random = torch.randn(3, PIXELS)
+    fill(before.encoder[1].weight, random)  # type: ignore[index]
+    fill(after.encoder[1].weight, random + 0.5)  # type: ignore[index]
+    found = measured(Kernels, subject_of(after, train=TRAIN, test=TEST, untrained=before))
+    assert found.learned_roughness == pytest.approx(0, abs=1e-6)
+    assert found.roughness > 0.3
+
+
+def test_the_sparsity_of_the_code_leaves_out_dead_entries() -> None:
+    layer = nn.Linear(PIXELS, PIXELS)
+    fill(layer.weight, torch.eye(PIXELS))
+    fill(layer.bias, torch.tensor([-0.5] * 12 + [-9.0] * 4))
+    model = model_of(nn.Flatten(), nn.Linear(PIXELS, PIXELS), nn.Sigmoid(), layer, nn.ReLU(), code_size=PIXELS)
+    found = Sparsity.measure(subject_of(model, train=TRAIN, test=TEST))
+    codes = found_codes(model)
+    assert found.alive == 12
+    assert found.code_zeros == found.zeros[1] == pytest.approx((codes == 0).float().mean().item())
+    assert found.code_hoyer == found.hoyer[1]
+    assert found.alive_zeros == pytest.approx((codes[:, :12] == 0).float().mean().item())
+    sparsity = hoyer(codes[:, :12])
+    assert found.alive_hoyer == pytest.approx(sparsity[sparsity.isfinite()].mean().item(), abs=1e-5)
+    assert (
+        f"12 of 16 entries of the code are alive, and {100 * found.alive_zeros:.0f} % of their values" in found.remark
+    )
+
+
+def found_codes(model: AutoEncoder) -> Tensor:
+    with torch.no_grad():
+        return model.encode(TEST / 255)
+
+
+@pytest.mark.parametrize("alive", [0, 1])
+def test_a_code_with_fewer_than_two_live_entries_is_not_sparse(alive: int) -> None:
+    layer = nn.Linear(PIXELS, 2)
+    fill(layer.weight, 0.0)
+    fill(layer.bias, 0.0)
+    with torch.no_grad():
+        layer.weight[:alive] = 1
+    found = Sparsity.measure(subject_of(model_of(nn.Flatten(), layer, nn.ReLU(), code_size=2), train=TRAIN, test=TEST))
+    assert found.alive == alive
+    assert (found.alive_zeros, found.alive_hoyer) == (0, 0)
+    assert found.code_zeros == 1 - alive / 2
 
 
 def test_entries_of_the_code_that_are_alive_and_codes_of_zeros_are_counted() -> None:

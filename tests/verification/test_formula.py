@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from autoenc.runs import read_run
+from autoenc.runs import VALUES, read_run
 from autoenc.settings import ConfigError
 from autoenc.verification.formula import Formula, MissingNumberError, Numbers
 from tests.comparison.run_folders import SUMMARY, make_run
@@ -20,7 +22,9 @@ def run(tmp_path: Path) -> Path:
     health = {"collapsed_units": 3, "dead_units": {"code": 2}}
     path = make_run(tmp_path / "run", summary={**SUMMARY, "health": health})
     (path / "figures").mkdir()
-    np.savez(path / "figures" / "kernels.npz", roughness=np.array([1.0, 2.0, 6.0]))
+    values = np.array(json.dumps({"dead_count": 4, "locality": float("nan"), "note": "a text"}))
+    arrays: dict[str, Any] = {"roughness": np.array([1.0, 2.0, 6.0]), VALUES: values}
+    np.savez(path / "figures" / "kernels.npz", **arrays)
     return path
 
 
@@ -36,6 +40,7 @@ def run(tmp_path: Path) -> Path:
         ("run[4].train.loss < run[2].train.loss", 1.0),
         ("run.test.mse >= 1", 0.0),
         ("run.kernels.roughness", 3.0),
+        ("run.kernels.dead_count", 4.0),
         ("run.health.collapsed_units - run.health.dead_units.code", 1.0),
         ("max(1, run.parameters, 3) + min(4, 2) + mean(1, 3) + abs(-1) + sqrt(9) + log10(100)", 20.0),
     ],
@@ -59,6 +64,8 @@ def test_a_row_of_a_benchmark_has_numbers_too() -> None:
         ("run.test.psnr", "run has no test.psnr"),
         ("run[9].train.loss", "run has no train.loss after epoch 9"),
         ("run.kernels.nothing", "run has no kernels.nothing"),
+        ("run.kernels.note", "run has no kernels.note"),
+        ("run.kernels.locality", "run.kernels.locality is not finite"),
         ("run.nothing.roughness", "run has no nothing.roughness"),
         ("run.health.dead_units", "run has no health.dead_units"),
         ("run.health.nothing.code", "run has no health.nothing.code"),

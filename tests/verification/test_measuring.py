@@ -94,7 +94,7 @@ def test_the_rounds_of_a_benchmark_are_its_seeds(tmp_path: Path) -> None:
         for name, seconds in (("a", 1), ("b", 3))
         for number in (0, 1)
     ]
-    file.write_text(json.dumps(rows))
+    file.write_text(json.dumps({"rounds": rows}))
     runs = {name: {"benchmark": "noise", "noise": name} for name in ("a", "b")}
     found = folder.measured(claim("b.seconds / a.seconds", **runs))
     assert found.values == {"b.seconds / a.seconds": {0: 3.0, 1: 2.0}}

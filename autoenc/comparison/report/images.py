@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from autoenc.runs import ArrayError, RunRecord, printable, read_arrays
+from autoenc.runs import VALUES, ArrayError, RunRecord, printable, read_arrays
 
 LARGEST = 2**26
 """Bytes of a picture; fewer than in `autoenc.pictures`, because the page has the pictures of many runs."""
 LONGEST_VALUES = 100_000
 """Characters of the values that are not arrays."""
-VALUES = "<values>"  # as in autoenc.pictures.picture
 LARGEST_SIDE = 512
 """Pixels of an image."""
 LARGEST_SPRITE = 4096

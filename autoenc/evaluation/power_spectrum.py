@@ -34,17 +34,22 @@ def power_spectrum(images: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def checkerboard(power: NDArray[np.float64]) -> float:
-    """How far a power spectrum (F, F) sticks out at half the sampling frequency, in decibels.
+    """The mean of `checkerboard_excess`, in decibels; NaN without power."""
+    mean = float(checkerboard_excess(power).mean())
+    return mean if np.isfinite(mean) else float("nan")
+
+
+def checkerboard_excess(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far a power spectrum (F, F) sticks out at half the sampling frequency, (3,), in decibels.
 
     At each of (1/2, 0), (0, 1/2) and (1/2, 1/2) cycles a pixel: 10 log10 of the power there, less the mean of 10 log10
-    of the power at the eight neighbours that are 1/16 away in one direction or in both. The mean of the three. An
-    upsampling by two whose kernels overlap unevenly multiplies the picture with a pattern of period two (Odena et al.
-    2016), which copies its low frequencies to these three places. The neighbours lie symmetrically, so that a spectrum
-    whose logarithm is linear over this distance has 0. One that falls steeply up to 1/2, beyond which it rises again,
-    has a little less than 0: compare with the originals' number.
+    of the power at the eight neighbours that are 1/16 away in one direction or in both. An upsampling by two whose
+    kernels overlap unevenly multiplies the picture with a pattern of period two (Odena et al. 2016), which copies its
+    low frequencies to these three places. The neighbours lie symmetrically, so that a spectrum whose logarithm is
+    linear over this distance has 0. One that falls steeply up to 1/2, beyond which it rises again, has a little less
+    than 0: compare with the originals' number.
 
-    Returns:
-        Decibels; NaN without power at one of these frequencies or their neighbours.
+    Not finite without power at one of these frequencies or their neighbours.
     """
     size = len(power)
     half, steps = size // 2, round(NEIGHBOUR * size) * np.array([-1, 0, 1])
@@ -54,5 +59,4 @@ def checkerboard(power: NDArray[np.float64]) -> float:
         for row, column in ((half, 0), (0, half), (half, half)):
             block = decibels[np.ix_((row + steps) % size, (column + steps) % size)]  # (3, 3), the frequency within
             excesses.append(block[1, 1] - (block.sum() - block[1, 1]) / 8)
-    mean = float(np.mean(excesses))
-    return mean if np.isfinite(mean) else float("nan")
+    return np.asarray(excesses, dtype=np.float64)
