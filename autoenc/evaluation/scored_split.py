@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -29,8 +29,8 @@ from autoenc.evaluation.evaluation_settings import EvaluationSettings
 from autoenc.evaluation.fitted_codes import FittedCodes, fit_codes, sampled_codes
 from autoenc.evaluation.frozen_noise import inputs
 from autoenc.evaluation.image_classifier import ImageClassifier, train_classifier
-from autoenc.evaluation.power_spectrum import power_spectrum
 from autoenc.evaluation.made_images import MadeImages
+from autoenc.evaluation.power_spectrum import power_spectrum
 from autoenc.evaluation.probes import Labelled, Predict, probe_indices
 from autoenc.evaluation.sample_quality import NEIGHBOURS
 from autoenc.models.autoencoder import AutoEncoder
@@ -194,14 +194,9 @@ class ScoredSplit:
         trained, count = self.trained, len(self.split)
         if count <= NEIGHBOURS or len(trained.split) <= NEIGHBOURS or trained.classifier is None:
             return None
-        real = images[probe_indices(len(images), most=MOST_COMPARED)]
-        generated = samples(trained.model, len(real), code_size=trained.code_size, device=trained.device)
-        return Compared(*(trained.classifier.features(each) for each in (real, generated)))
-
-    @cached_property
-    def precision_recall(self) -> PrecisionRecall | None:
-        """Of the samples; None where `compared` is."""
-        return None if self.compared is None else improved_precision_recall(*self.compared)
+        chosen = probe_indices(count, most=MOST_COMPARED)
+        codes = self.codes[chosen.to(self.codes.device)].cpu()  # synchronizes
+        return MadeImages(trained=trained, classifier=trained.classifier, split=self.split.take(chosen), codes=codes)
 
 
 class Spectra(NamedTuple):
@@ -210,13 +205,3 @@ class Spectra(NamedTuple):
     images: NDArray[np.float64]
     errors: NDArray[np.float64]
     """Of the differences between the reconstructions and the images."""
-
-
-class Compared(NamedTuple):
-    """Features of real images and of samples, (K, FEATURES), float64, on the CPU."""
-
-    real: Tensor
-    generated: Tensor
-        chosen = probe_indices(count, most=MOST_COMPARED)
-        codes = self.codes[chosen.to(self.codes.device)].cpu()  # synchronizes
-        return MadeImages(trained=trained, classifier=trained.classifier, split=self.split.take(chosen), codes=codes)

@@ -101,7 +101,6 @@ class Picture:
         """
         try:
             arrays: dict[str, Any] = read_arrays(path, most=_LARGEST)
-            values = json.loads(str(arrays.pop(_VALUES)))
             for name in cls.derived:
                 arrays.pop(name, None)
             values = json.loads(str(arrays.pop(VALUES)))
