@@ -10,6 +10,7 @@ from typing import Any, Literal
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
+from autoenc.runs.find_runs import natural
 from autoenc.settings import ConfigError, PositiveFloat, PositiveInt, checked, join, listed, nearest
 from autoenc.verification.formula import Formula
 
@@ -114,7 +115,8 @@ def read_claims(folder: Path) -> dict[str, Claim]:
     Raises:
         ConfigError: a file is no claim. The message has the key, and what is allowed.
     """
-    return {path.stem: _read(path) for path in sorted(folder.glob("*.yaml"))}
+    paths = sorted(folder.glob("*.yaml"), key=lambda path: natural(path.stem))  # D2 before D10
+    return {path.stem: _read(path) for path in paths}
 
 
 def _read(path: Path) -> Claim:

@@ -102,6 +102,12 @@ def test_a_file_that_is_no_claim_is_refused(tmp_path: Path, text: str, message: 
         read_claims(tmp_path)
 
 
+def test_claims_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for name in ("D10", "D2", "A1", "b"):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(GIVEN))
+    assert list(read_claims(tmp_path)) == ["A1", "D2", "D10", "b"]
+
+
 def test_claims_are_chosen_by_name(tmp_path: Path) -> None:
     for name in ("A1", "A2", "linear_is_pca"):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(GIVEN))
