@@ -61,8 +61,7 @@ class ImageClassifier(nn.Module):
 
     def correct(self, split: Split) -> Tensor:
         """Whether each image of a split is put into its class, bool (N,), on the CPU."""
-        correct: Tensor = self._logits(split.images).argmax(1) == split.labels
-        return correct
+        return self._logits(split.images).argmax(1) == split.labels
 
     def entropies(self, images: Tensor) -> Tensor:
         """The entropy of the classes that it predicts for uint8 images (N, C, H, W), in nats, (N,), on the CPU."""

@@ -106,8 +106,8 @@ _NEAR = f"by 3 nearest neighbours on {_FEATURES}, {_COUNT}"
 
 
 def _similarity_metrics(images: ImageSet) -> Iterator[Metric]:
-    """How close images are to those of the split. Training images are the baseline of samples from the prior."""
-    described, is_baseline = _IMAGE_SETS[images], images == "training_images"
+    """How close images are to those of the split. Training images show what perfect samples would reach."""
+    described, is_reference = _IMAGE_SETS[images], images == "training_images"
     suffix = "" if images == "prior" else f"_{images}"
     measures: tuple[tuple[str, str, Callable[..., Tensor | float | None]], ...] = (
         ("frechet_distance", f"squared Fréchet distance of {described} and images: {_FRECHET}", frechet_distance),
@@ -119,12 +119,9 @@ def _similarity_metrics(images: ImageSet) -> Iterator[Metric]:
         yield full_metric(
             name=f"classifier_{name}{suffix}",
             unit=unit,
-            better=None if is_baseline else "lower" if is_distance else "higher",
+            better=None if is_reference else "lower" if is_distance else "higher",
             per_split=functools.partial(function, images=images),
             scale="log" if is_distance else "linear",
-            baselines=(f"classifier_{name}_training_images",) if images == "prior" else (),
-            short_name="training images" if is_baseline else "",
-            long_name="training images" if is_baseline else "",
             depends_on=("dataset.split_seed",),
         )
 

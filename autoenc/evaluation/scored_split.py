@@ -164,9 +164,10 @@ class ScoredSplit:
         images = self.split.images[probe_indices(len(self.split), most=MOST_TRANSFORMED)]
         model, device = self.trained.model, self.trained.device
         with model.evaluating(), device.autocast():
-            made = torch.cat([model(clean).reconstruction.float().cpu() for clean in batches(images, device=device)])
-        pixels = images.cpu().numpy() / 255
-        return Spectra(power_spectrum(pixels), power_spectrum(made.numpy() - pixels))
+            made = torch.cat([model(clean).reconstruction.float() for clean in batches(images, device=device)])
+        pixels = images.cpu().numpy() / 255  # synchronizes
+        errors = made.cpu().numpy() - pixels  # synchronizes
+        return Spectra(power_spectrum(pixels), power_spectrum(errors))
 
     @cached_property
     def posterior(self) -> DiagonalGaussian | None:
