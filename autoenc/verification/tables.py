@@ -24,6 +24,9 @@ any claim again:
     python scripts/verify.py            # lists the claims
     python scripts/verify.py A2 D4      # trains what these need, measures it and draws the pictures
     python scripts/verify.py --all
+"""
+METHOD = """\
+## How claims are measured
 
 - **Names.** The letter stands for the source: A is a notebook on Fashion-MNIST, B a lecture on denoising, C a lesson
   with a zoo of architectures, and D a course in four parts. Published results have names in words, and so have our own
@@ -111,12 +114,10 @@ def document(claims: Mapping[str, Claim], results: Results) -> str:
     groups = {title: each for title, each in _grouped(claims).items() if each}
     names = {name: claim for each in groups.values() for name, claim in each.items()}
     table = as_markdown(overview(names, results.measured))
-    parts = [INTRODUCTION, as_markdown([_counts(names, results.measured)])]
-    if results.machine:
-        parts.append(f"{results.machine}\n")
-    parts.append(
-        re.sub(rf"^\| ({'|'.join(names)}) \|", lambda found: f"| {_link(found[1])} |", table, flags=re.MULTILINE)
-    )
+    for name in names:
+        table = table.replace(f"| {name} |", f"| [{name}](#{name.lower()}) |", 1)  # as GitHub calls its heading
+    parts = [INTRODUCTION, as_markdown([_counts(names, results.measured)]), table]
+    parts += [METHOD, *([f"{results.machine}\n"] if results.machine else [])]
     for title, each in groups.items():
         lines = [part for name, claim in each.items() for part in details(name, claim, results.measured.get(name))]
         parts += [f"## {title}\n", _LABELS.sub(r"**\1:**", as_markdown(lines))]
@@ -140,8 +141,3 @@ def _counts(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> Table
         Column("meaning", list(MEANINGS.values()), right=False),
         Column("claims", [str(counts[each]) for each in MEANINGS]),
     ]
-
-
-def _link(name: str) -> str:
-    """To the heading of a claim: GitHub calls it by its small letters."""
-    return f"[{name}](#{name.lower()})"
