@@ -126,7 +126,7 @@ def test_the_page_has_the_claims_of_tutorials_first_and_ours_last() -> None:
     headings = re.findall(
         r"^##+ (.*)$", document(dict(reversed(claims.items())), Results({}, machine="")), re.MULTILINE
     )
-    assert headings == [TUTORIALS, "D10", PUBLISHED, "a_number", OURS, "an_example"]
+    assert headings[1:] == [TUTORIALS, "D10", PUBLISHED, "a_number", OURS, "an_example"]
     assert "(#d10)" in document(claims, Results({}, machine=""))
 
 
