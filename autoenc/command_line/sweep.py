@@ -38,7 +38,7 @@ _WORDS: dict[Action, str] = {
 }
 
 
-def sweep(composer: Composer, config: DictConfig) -> int:
+def sweep(composer: Composer, config: DictConfig, *, shows_table: bool = True) -> int:
     """Run every job that has not finished, and compare all; returns the exit code.
 
     Raises:
@@ -62,7 +62,7 @@ def sweep(composer: Composer, config: DictConfig) -> int:
             raise
         if driver.launcher.lost is None:
             plan.folder.end_anew()
-        compared = _compare(plan.folder.path, driver.source)
+        compared = _compare(plan.folder.path, driver.source, shows_table=shows_table)
     log.info("The sweep is in %s", shown_path(plan.folder.path))
     known = [job.folder for job in plan.jobs]  # without some of them, if the launcher has been lost
     folders = list(dict.fromkeys([*driver.source.over_before(), *driver.asked_for, *known]))
@@ -151,19 +151,19 @@ def _begin(plan: SweepPlan, *, code: str, view: SweepDisplay) -> SweepDriver:
     )
 
 
-def _compare(folder: Path, source: Source) -> bool:
+def _compare(folder: Path, source: Source, *, shows_table: bool) -> bool:
     """Write the table, the pictures and the report; returns whether that worked. A failure here loses no run."""
     from autoenc.comparison.sweep_results import REPORT, SLIDES, compare_sweep
 
     try:
-        page = compare_sweep(folder)
+        page = compare_sweep(folder, shows_table=shows_table)
         lines = source.closing_words()
     except (ValueError, OSError) as error:
         log.error("The runs are complete, but cannot be compared: %s", in_one_line(error))  # noqa: TRY400
         return False
     for line in lines:
         log.info("%s", line)
-    if page is not None:
+    if page is not None and shows_table:
         log.info("Side by side: %s, and for a browser: %s", shown_path(page), shown_path(folder / REPORT))
         log.info("Slides: %s", shown_path(folder / SLIDES))
     return True

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from autoenc.command_line import main as train
-from autoenc.command_line.compose import config_directory
+from autoenc.command_line import restored_process
+from autoenc.command_line.compose import Composer, config_directory
 from autoenc.command_line.exit_code import FAILED, exit_code
+from autoenc.command_line.hydra_internals import parse_flags
 from autoenc.command_line.shared_arguments import Parser, positive
 from autoenc.comparison.rendering import print_tables
 from autoenc.comparison.tables import Line, Table
@@ -28,6 +29,7 @@ from autoenc.verification.training import (
     QUICK_IMAGES,
     QUICK_SEEDS,
     benchmark_arguments,
+    minutes_of_trainings,
     rounds_of_benchmarks,
     seeds_of_trainings,
     sweep_arguments,
@@ -44,7 +46,7 @@ their runs. The folder gets claims.md, results.csv and a page with the pictures 
 
 EXAMPLES = """\
 Verdicts: confirmed, refuted, confounded (it holds as it was made, but not in a fair design), undecided (more seeds are
-needed), not tested. The exit code is 1 if a claim of this project is tested and not confirmed.
+needed), not tested. The exit code is 1 if a claim of this project is tested and not confirmed, or if a training fails.
 
 Examples
 
@@ -94,20 +96,23 @@ def _parser() -> Parser:
 def _verify(options: argparse.Namespace) -> int:
     claims = read_claims(claims_directory())
     recorded = Results.read(claims_directory() / RESULTS)
+    _check(options)
     if not (options.names or options.all):
         _print(overview(claims, recorded.measured))
+        hours = sum(minutes_of_trainings(claims.values()).values()) / 60
+        console.print(f"All of them: about {hours:.1f} hours, because claims share their runs.", soft_wrap=True)
         console.print("To check one: python scripts/verify.py NAME", soft_wrap=True)
         insist_on_output()
         return 0
-    if options.quick and options.record:
-        raise ConfigError("--record", "results of --quick are not kept")
     log_to_terminal()
     wanted = claims if options.all else chosen(claims, options.names)
     folder = Folder(options.folder.absolute())
     if options.quick:
         wanted = {name: replace(claim, seeds=QUICK_SEEDS) for name, claim in wanted.items()}
         folder = Folder(folder.path / "quick")
-    if not options.no_training and (code := _train(wanted, options, folder=folder)):
+    folder.path.mkdir(parents=True, exist_ok=True)  # before hours of training
+    trained = {} if options.no_training else _testable(wanted)
+    if code := _train(trained, options, folder=folder):
         return code
     results = _measured(wanted, folder=folder)
     _write(folder, wanted, results, quick=options.quick)
@@ -117,8 +122,19 @@ def _verify(options: argparse.Namespace) -> int:
     failed = [] if options.quick else failing(wanted, results.measured)
     for name in failed:
         sys.stderr.write(f"error: {name} is a claim of this project, and is not confirmed\n")
+    missing = [name for name in trained if name not in results.measured]
+    for name in missing:
+        sys.stderr.write(f"error: {name} could not be tested: its verdict says why\n")
     insist_on_output()
-    return FAILED if failed else 0
+    return FAILED if failed or missing else 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.quick and options.record:
+        raise ConfigError("--record", "results of --quick are not kept")
+    docs = claims_directory().parent / "docs"
+    if options.record and not docs.is_dir():
+        raise ConfigError("--record", f"it needs a clone of the repository; there is no folder {docs}")
 
 
 def claims_directory() -> Path:
@@ -132,31 +148,51 @@ def _print(parts: Iterable[Line | Table]) -> None:
 
 def _train(claims: Mapping[str, Claim], options: argparse.Namespace, *, folder: Folder) -> int:
     """Train and measure what is missing; returns an exit code other than 0 if that was interrupted."""
-    here = _testable(claims)
-    for name, rounds in rounds_of_benchmarks(here, folder=folder).items():
+    for name, rounds in rounds_of_benchmarks(claims, folder=folder).items():
         log.info("Benchmark %s: %d rounds.", name, rounds)
-        folder.benchmark(name).parent.mkdir(parents=True, exist_ok=True)
-        script = claims_directory().parent / "scripts" / "benchmark.py"
-        subprocess.run(  # noqa: S603 - our own script
-            [sys.executable, script, *benchmark_arguments(name, rounds, folder=folder)], check=True
-        )
-    for training, seeds in seeds_of_trainings(here.values()).items():
-        log.info("train.py %s seed=range(%d)", training, seeds)
-        arguments = sweep_arguments(training, seeds, folder=folder, jobs=options.jobs, quick=options.quick)
-        code = train(arguments)
+        path = folder.benchmark(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")  # a benchmark that is stopped has written some of its rounds
+        arguments = [sys.executable, _benchmark_script(), *benchmark_arguments(name, rounds, path=partial)]
+        if subprocess.run(arguments, check=False).returncode == 0:  # noqa: S603 - our own script
+            partial.replace(path)
+    left = minutes_of_trainings(claims.values())
+    sweeps = seeds_of_trainings(claims.values())
+    for number, (training, seeds) in enumerate(sweeps.items(), start=1):
+        time = "" if options.quick else f", about {sum(left.values()):.0f} minutes left on two cores"
+        log.info("Sweep %d of %d%s: train.py %s seed=range(%d)", number, len(sweeps), time, training, seeds)
+        code = _sweep(sweep_arguments(training, seeds, folder=folder, jobs=options.jobs, quick=options.quick))
         if code >= 128:  # a signal
             return code
-        if code:
-            log.warning("train.py %s: some jobs failed.", training)
+        del left[training]
     return 0
 
 
+def _sweep(arguments: Sequence[str]) -> int:
+    """Do what `train.py` does with these arguments, without the table: the claims have the numbers."""
+    from autoenc.command_line.sweep import sweep
+
+    def work() -> int:
+        composer = Composer(parse_flags(arguments))
+        return sweep(composer, composer.compose(), shows_table=False)
+
+    with restored_process():
+        return exit_code(work)
+
+
 def _testable(claims: Mapping[str, Claim]) -> dict[str, Claim]:
+    """The claims whose device and benchmarks are here: an installed package has no benchmarks."""
+    if not _benchmark_script().is_file():
+        claims = {name: claim for name, claim in claims.items() if not claim.benchmarks}
     if not any(claim.needs for claim in claims.values()):
         return dict(claims)
     from autoenc.devices import kinds_here
 
     return {name: claim for name, claim in claims.items() if claim.needs in (None, *kinds_here())}
+
+
+def _benchmark_script() -> Path:
+    return claims_directory().parent / "scripts" / "benchmark.py"
 
 
 def _measured(claims: Mapping[str, Claim], *, folder: Folder) -> Results:
@@ -171,7 +207,6 @@ def _measured(claims: Mapping[str, Claim], *, folder: Folder) -> Results:
 
 def _write(folder: Folder, claims: Mapping[str, Claim], results: Results, *, quick: bool) -> None:
     note = f"Quick: {QUICK_IMAGES} training images and {QUICK_SEEDS} seeds. Nothing is decided by it." if quick else ""
-    folder.path.mkdir(parents=True, exist_ok=True)
     write_atomically(folder.path / RESULTS, results.as_csv.encode())
     text = document(claims, results)
     write_atomically(folder.path / "claims.md", (f"{note}\n\n{text}" if quick else text).encode())

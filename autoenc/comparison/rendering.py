@@ -58,7 +58,7 @@ def print_tables(parts: Iterable[Line | Table], *, metric: str | None, all_colum
         after_line = isinstance(part, Line)
     if left_out:
         keys = listed_in_words(left_out)
-        to.print(Text(f"Too narrow for {keys}: a wider terminal, `| less -S` or --columns shows them.", style="dim"))
+        to.print(Text(f"Too narrow for {keys}: a wider terminal or `| less -S` shows them.", style="dim"))
 
 
 def as_rich_table(columns: Sequence[Column], *, widest_name: int | None = None) -> RichTable:

@@ -57,10 +57,10 @@ def jobs_of(folder: Path) -> list[RunRecord]:
     return sorted(jobs, key=lambda record: order[record.path.name])
 
 
-def compare_sweep(folder: Path, *, figure_format: FigureFormat | None = None) -> Path | None:
+def compare_sweep(folder: Path, *, figure_format: FigureFormat | None = None, shows_table: bool = True) -> Path | None:
     """Write the table, the page of pictures, the slides and the report of a sweep's jobs, and print the table.
 
-    Slides are in the `figure_format`; None for that of the runs.
+    Slides are in the `figure_format`; None for that of the runs. Without `shows_table`, nothing is printed.
 
     Returns:
         the page of pictures; None if no job has finished or there is nothing to draw.
@@ -88,13 +88,17 @@ def compare_sweep(folder: Path, *, figure_format: FigureFormat | None = None) ->
         )
         write_report(jobs, folder / REPORT, title=settings.title or folder.name, metric=metric)
     finally:  # print the table even if, say, the disk is full
-        if settings.title is not None:
-            console.print(settings.title, style="bold", markup=False)
-        ranking = rank(jobs, metric=metric)
-        shown = TableOptions(metric=metric, all_rows=True, groups=groups_by_seed(ranking))
-        tables = comparison_tables(ranking, shown)
-        print_tables(tables, metric=metric, all_columns=False, to=console)
+        if shows_table:
+            _print_table(jobs, title=settings.title, metric=metric)
     return folder / PAGE if drawn else None
+
+
+def _print_table(jobs: Sequence[RunRecord], *, title: str | None, metric: str | None) -> None:
+    if title is not None:
+        console.print(title, style="bold", markup=False)
+    ranking = rank(jobs, metric=metric)
+    shown = TableOptions(metric=metric, all_rows=True, groups=groups_by_seed(ranking))
+    print_tables(comparison_tables(ranking, shown), metric=metric, all_columns=False, to=console)
 
 
 def comparison_of(sweep: Path | None, finished: Sequence[RunRecord]) -> tuple[ComparisonSettings, str]:

@@ -123,7 +123,7 @@ def _read(path: Path) -> Claim:
     try:
         # As Hydra reads the presets: 1e-3 is a number.
         read = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except YAMLError as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(path.name, f"it is not YAML: {error}") from None
     if not isinstance(read, dict):
         raise ConfigError(path.name, "it must be a group of keys")

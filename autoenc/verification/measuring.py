@@ -85,12 +85,12 @@ class Folder:
         found = [each for each in self._all(source) if all(_settings(each).get(key) == wanted[key] for key in wanted)]
         words = ", ".join(f"{key}={value}" for key, value in wanted.items())
         if not found:
-            raise MissingNumberError(f"there is no finished run with {words}")
+            raise MissingNumberError(f"{source.relative_to(self.path)} has no finished run with {words}")
         if BEST in selection:
             formula = Formula(f"run.{selection[BEST]}", key=BEST)
             return min(found, key=lambda each: formula.value({"run": each}))
         if len(found) > 1:
-            raise MissingNumberError(f"there are {len(found)} runs with {words}")
+            raise MissingNumberError(f"{source.relative_to(self.path)} has {len(found)} runs with {words}")
         return found[0]
 
     def _all(self, source: Path) -> list[Numbers]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from autoenc.verification.claim import Claim
 from autoenc.verification.measuring import Folder
@@ -17,6 +18,15 @@ def seeds_of_trainings(claims: Iterable[Claim]) -> dict[str, int]:
     for claim in claims:
         for training in claim.trainings:
             found[training] = max(claim.seeds, found.get(training, 0))
+    return found
+
+
+def minutes_of_trainings(claims: Iterable[Claim]) -> dict[str, float]:
+    """About how many minutes each command line takes: claims state the sum of theirs."""
+    found: dict[str, float] = {}
+    for claim in claims:
+        for training in claim.trainings:
+            found[training] = min(claim.minutes / len(claim.trainings), found.get(training, claim.minutes))
     return found
 
 
@@ -34,9 +44,9 @@ def sweep_arguments(training: str, seeds: int, *, folder: Folder, jobs: int, qui
     ]
 
 
-def benchmark_arguments(name: str, rounds: int, *, folder: Folder) -> list[str]:
-    """The arguments of `scripts/benchmark.py` that measure a benchmark."""
-    return ["--only", name, "--rounds", str(rounds), "--threads", "1", "--json", str(folder.benchmark(name))]
+def benchmark_arguments(name: str, rounds: int, *, path: Path) -> list[str]:
+    """The arguments of `scripts/benchmark.py` that measure a benchmark into a file."""
+    return ["--only", name, "--rounds", str(rounds), "--threads", "1", "--json", str(path)]
 
 
 def rounds_of_benchmarks(claims: Mapping[str, Claim], *, folder: Folder) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ def test_a_claim_is_trained_measured_and_shown(repository: Path, capsys: pytest.
     out = capsys.readouterr().out
     assert re.search(r"^parameters +4,192 ± 0 +2 +at most 100 +fails$", out, re.MULTILINE), out
     assert "Verdict: refuted: an interval lies outside its band." in out
+    assert "images_per_second" not in out  # of the sweep's own table
     assert "Quick: 500 training images and 2 seeds. Nothing is decided by it." in out
     folder = Path("outputs/claims/quick")
     configs = [yaml.safe_load(path.read_text()) for path in folder.glob("runs/*/*/config.yaml")]
@@ -96,6 +98,59 @@ def test_a_claim_of_ours_has_to_be_confirmed(
     assert capsys.readouterr().err == ("error: ours is a claim of this project, and is not confirmed\n" if code else "")
 
 
+def test_a_training_that_fails_is_an_error_and_the_others_go_on(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = {"run": {"train": "architecture=nothing"}}
+    (repository / "claims" / "broken.yaml").write_text(yaml.safe_dump(CLAIM | {"runs": runs}))
+    assert main(["broken", "small", "--quick", "--jobs", "1"]) == 1
+    out, err = capsys.readouterr()
+    assert "architecture=nothing: there is no such choice" in err
+    assert "error: broken could not be tested" in err
+    assert "error: small" not in err
+    assert "4,192" in out
+
+
+@pytest.fixture
+def benchmark_claim(repository: Path) -> Path:
+    """A script that writes two rounds; returns its path."""
+    runs = {"run": {"benchmark": "noise", "noise": "a"}}
+    tests = [{"quantity": "run.seconds", "means": "m", "band": [None, 100]}]
+    (repository / "claims" / "timed.yaml").write_text(yaml.safe_dump(CLAIM | {"runs": runs, "tests": tests}))
+    rows = [{"noise": "a", "round": number, "seconds": 1.0} for number in (0, 1)]
+    script = repository / "scripts" / "benchmark.py"
+    script.parent.mkdir()
+    script.write_text(f"import pathlib, sys\npathlib.Path(sys.argv[-1]).write_text({json.dumps({'rounds': rows})!r})\n")
+    return script
+
+
+def test_a_benchmark_is_measured(benchmark_claim: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["timed"]) == 0
+    assert "Verdict: confirmed" in capsys.readouterr().out
+
+
+def test_a_benchmark_that_is_stopped_is_measured_again(benchmark_claim: Path) -> None:
+    complete = benchmark_claim.read_text()
+    benchmark_claim.write_text(f"{complete.replace('1.0', '2.0')}sys.exit(1)\n")
+    assert main(["timed"]) == 1
+    benchmark_claim.write_text(complete)
+    assert main(["timed"]) == 0
+    assert "timed,run.seconds,0,1\n" in Path("outputs/claims/results.csv").read_text()
+
+
+def test_an_installed_package_has_no_benchmarks(benchmark_claim: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark_claim.unlink()
+    assert main(["timed"]) == 0
+    assert "Verdict: not tested" in capsys.readouterr().out
+
+
+def test_an_installed_package_records_nothing(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "docs").rmdir()
+    assert main(["small", "--record"]) == 2
+    assert "error: --record: it needs a clone of the repository" in capsys.readouterr().err
+    assert not Path("outputs").exists()
+
+
 def test_results_are_kept_next_to_earlier_ones(repository: Path) -> None:
     have_run(parameters=50)
     assert main(["small", "--no-training", "--record"]) == 0
@@ -109,7 +164,7 @@ def test_results_are_kept_next_to_earlier_ones(repository: Path) -> None:
 
 def test_what_was_not_trained_is_not_tested(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["small", "--no-training"]) == 0
-    assert "Verdict: not tested: there is no finished run with seed=0." in capsys.readouterr().out
+    assert "Verdict: not tested: runs/" in capsys.readouterr().out
 
 
 def test_a_claim_that_needs_another_device_trains_nothing(

@@ -67,8 +67,8 @@ def test_the_best_of_several_runs_is_the_lowest(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("selection", "reason"),
     [
-        ({"architecture.code_size": 3}, "there is no finished run with architecture.code_size=3, seed=0"),
-        ({}, "there are 2 runs with seed=0"),
+        ({"architecture.code_size": 3}, "runs/depth has no finished run with architecture.code_size=3, seed=0"),
+        ({}, "runs/depth has 2 runs with seed=0"),
     ],
 )
 def test_without_exactly_one_run_a_claim_is_not_tested(folder: Folder, selection: dict[str, Any], reason: str) -> None:

@@ -1,0 +1,26 @@
+"""The command lines that claims need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autoenc.verification.claim import Claim, Prediction
+from autoenc.verification.training import minutes_of_trainings, seeds_of_trainings
+
+
+def claim(*experiments: str, **given: Any) -> Claim:
+    test = Prediction(quantity="run_0.test.mse", means="m", band=(None, 1.0))
+    runs = {f"run_{number}": {"experiment": name} for number, name in enumerate(experiments)}
+    return Claim(sentence="S.", source="us", runs=runs, tests=(test,), refuted_by="R.", **given)
+
+
+def test_claims_share_their_trainings() -> None:
+    claims = [
+        claim("a", "b", seeds=2, minutes=10.0),
+        claim("b", seeds=5, minutes=4.0),
+        claim("c", seeds=1, minutes=7.0),
+    ]
+    assert seeds_of_trainings(claims) == {"experiment=a": 2, "experiment=b": 5, "experiment=c": 1}
+    assert minutes_of_trainings(claims) == pytest.approx({"experiment=a": 5, "experiment=b": 4, "experiment=c": 7})
