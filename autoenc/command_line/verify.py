@@ -100,7 +100,7 @@ def _verify(options: argparse.Namespace) -> int:
     if not (options.names or options.all):
         _print(overview(claims, recorded.measured))
         hours = sum(minutes_of_trainings(claims.values()).values()) / 60
-        console.print(f"All of them: about {hours:.1f} hours, because claims share their runs.", soft_wrap=True)
+        console.print(f"All together: about {hours:.1f} hours on two cores, because claims share runs.", soft_wrap=True)
         console.print("To check one: python scripts/verify.py NAME", soft_wrap=True)
         insist_on_output()
         return 0
