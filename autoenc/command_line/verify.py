@@ -153,7 +153,7 @@ def _train(claims: Mapping[str, Claim], options: argparse.Namespace, *, folder: 
         path = folder.benchmark(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")  # a benchmark that is stopped has written some of its rounds
-        arguments = [sys.executable, _benchmark_script(), *benchmark_arguments(name, rounds, path=partial)]
+        arguments = [sys.executable, str(_benchmark_script()), *benchmark_arguments(name, rounds, path=partial)]
         if subprocess.run(arguments, check=False).returncode == 0:  # noqa: S603 - our own script
             partial.replace(path)
     left = minutes_of_trainings(claims.values())
