@@ -17,8 +17,9 @@ INTRODUCTION = """\
 # Claims
 
 What is often said about autoencoders, measured. Each claim has the sentence, and for each test a number, the mean over
-seeds with its 95 % interval (Student's t), and the band in which it lies if the claim is true. The bands were chosen
-before the runs. Controls test a claim in a fair design: at equal code sizes, for example.
+seeds with its 95 % interval (Student's t), and the band in which it lies if the claim is true. The bands were set
+before the runs; where trials with one seed came first, the known confounds say so. Controls test a claim in a fair
+design: at equal code sizes, for example.
 
     python scripts/verify.py            # lists the claims
     python scripts/verify.py A2 D4      # trains what these need, measures it and draws the pictures
