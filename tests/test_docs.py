@@ -73,6 +73,12 @@ def test_every_picture_of_the_gallery_is_shown() -> None:
     assert sorted(shown) == sorted(path.name for path in (DOCS / "gallery").glob("*.png"))
 
 
+def test_the_gallery_leaves_results_to_the_claims() -> None:
+    """A measured number in its text would be a claim that nothing checks. Texts of pictures may say what is seen."""
+    text = re.sub(r"<img[^>]*>|```.*?```", "", GALLERY, flags=re.DOTALL)
+    assert re.findall(r"\d+\.\d+|\d+ ?%|±", text) == []
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=[preset.stem for preset in PRESETS])
 def test_the_gallery_has_the_time_of_each_preset(preset: Path) -> None:
     (takes,) = re.findall(r"^# Takes: (.*)$", preset.read_text(), re.MULTILINE)

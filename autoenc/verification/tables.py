@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from autoenc.comparison.columns import Column
 from autoenc.comparison.rendering import as_markdown
@@ -16,17 +18,32 @@ PAIRS = 2
 INTRODUCTION = """\
 # Claims
 
-What is often said about autoencoders, measured. Each claim has the sentence, and for each test a number, the mean over
-seeds with its 95 % interval (Student's t), and the band in which it lies if the claim is true. The bands were set
-before the runs; where trials with one seed came first, the known confounds say so. Controls test a claim in a fair
-design: at equal code sizes, for example.
+What is said about autoencoders, measured with several seeds: as it was said, and in fair designs. One command checks
+any claim again:
 
     python scripts/verify.py            # lists the claims
     python scripts/verify.py A2 D4      # trains what these need, measures it and draws the pictures
     python scripts/verify.py --all
-
-`claims/` has a file for each claim, and `results.csv` with the value of each seed.
 """
+METHOD = """\
+## How claims are measured
+
+- **Names.** The letter stands for the source: A is a notebook on Fashion-MNIST, B a lecture on denoising, C a lesson
+  with a zoo of architectures, and D a course in four parts. Published results have names in words, and so have our own
+  claims, marked (ours). The command fails if one of ours is not confirmed.
+- **Tests.** Each is a number and the band in which it lies if the claim is true. The number is the mean over n seeds ±
+  half of its 95 % interval (Student's t); runs are paired by seed. A test holds if the whole interval lies in the band,
+  fails if it lies outside, and else is undecided.
+- **Controls** test the claim in a fair design: at equal code sizes, for example.
+- **Bands** follow from the sentence. They were chosen before the runs whose results are shown, some of them after
+  trials with one seed, and are not changed to please a result. Comments in a claim's file say why they have these
+  numbers.
+- **Minutes** are those of two cores with two runs at a time. Claims share runs, and each counts all that it needs.
+- **Files.** [claims/](../claims) has a file for each claim, with its formulas, and
+  [results.csv](../claims/results.csv) with the value of each seed.
+"""
+TUTORIALS, PUBLISHED, OURS = "Statements of tutorials", "Published results", "What this project says"
+_LABELS = re.compile(r"^(Source|Verdict|Refuted by|Known confounds|To test it[\w ,]*):", re.MULTILINE)
 
 
 def overview(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> list[Line | Table]:
@@ -56,14 +73,15 @@ def minutes(claim: Claim, measured: Measured | None) -> str:
 
 def details(name: str, claim: Claim, measured: Measured | None) -> Iterator[Line | Table]:
     """One claim with everything that was measured for it."""
-    yield Line(f"{name}: {claim.sentence}", kind="heading")
-    yield Line(f"Source: {claim.source}")
-    yield _tests(claim, measured)
+    yield Line(name, kind="heading")  # short, so that links to it remain if the sentence changes
+    yield Line(claim.sentence)
     found = verdict(claim, measured)
     why = measured.reason if measured is not None and measured.reason else MEANINGS[found]
     yield Line(f"Verdict: {found}: {why}. Minutes: {minutes(claim, measured)}.")
     if found == "not tested":
         yield Line(f"To test it{_on(claim)}: python scripts/verify.py {name}")
+    yield Line(f"Source: {claim.source}")
+    yield _tests(claim, measured)
     yield Line(f"Refuted by: {claim.refuted_by}")
     if claim.confounds:
         yield Line(f"Known confounds: {' '.join(claim.confounds)}")
@@ -82,14 +100,44 @@ def _tests(claim: Claim, measured: Measured | None) -> Table:
         Column("measured", ["" if each is None else each.rounded for each in found]),
         Column("n", ["" if each is None else str(each.count) for each in found]),
         Column("band", [test.band_in_words for test in claim.tests], right=False),
-        Column("outcome", outcomes, right=False),
+        Column("outcome", outcomes, best=_not_holding(outcomes), right=False),
     ]
+
+
+def _not_holding(outcomes: Sequence[str]) -> frozenset[int]:
+    """The rows that are bold."""
+    return frozenset(row for row, each in enumerate(outcomes) if each not in ("", "holds"))
 
 
 def document(claims: Mapping[str, Claim], results: Results) -> str:
     """All claims as a page in Markdown."""
-    parts: list[Line | Table] = []
+    groups = {title: each for title, each in _grouped(claims).items() if each}
+    names = {name: claim for each in groups.values() for name, claim in each.items()}
+    table = as_markdown(overview(names, results.measured))
+    for name in names:
+        table = table.replace(f"| {name} |", f"| [{name}](#{name.lower()}) |", 1)  # as GitHub calls its heading
+    parts = [INTRODUCTION, as_markdown([_counts(names, results.measured)]), table]
+    parts += [METHOD, *([f"{results.machine}\n"] if results.machine else [])]
+    for title, each in groups.items():
+        lines = [part for name, claim in each.items() for part in details(name, claim, results.measured.get(name))]
+        parts += [f"## {title}\n", _LABELS.sub(r"**\1:**", as_markdown(lines))]
+    return "\n".join(parts)
+
+
+def _grouped(claims: Mapping[str, Claim]) -> dict[str, dict[str, Claim]]:
+    """By who says it. Statements of tutorials are named by a letter and a number."""
+    found: dict[str, dict[str, Claim]] = {TUTORIALS: {}, PUBLISHED: {}, OURS: {}}
     for name, claim in claims.items():
-        parts += details(name, claim, results.measured.get(name))
-    measured = f"{results.machine}\n\n" if results.machine else ""
-    return f"{INTRODUCTION}\n{measured}{as_markdown(overview(claims, results.measured))}\n{as_markdown(parts)}"
+        said_by = OURS if claim.ours else TUTORIALS if re.fullmatch(r"[A-Z]\d+", name) else PUBLISHED
+        found[said_by][name] = claim
+    return found
+
+
+def _counts(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> Table:
+    """The meaning of each verdict, and how many claims have it."""
+    counts = Counter(verdict(claim, found.get(name)) for name, claim in claims.items())
+    return [
+        Column("verdict", list(MEANINGS), right=False),
+        Column("meaning", list(MEANINGS.values()), right=False),
+        Column("claims", [str(counts[each]) for each in MEANINGS]),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.conftest import REPOSITORY
 
 CLAIMS = read_claims(REPOSITORY / "claims")
 RESULTS = Results.read(REPOSITORY / "claims" / "results.csv")
+README = (REPOSITORY / "README.md").read_text()
 PRESETS = REPOSITORY / "conf" / "experiment"
 STATEMENTS = [*(f"A{number}" for number in range(1, 8)), "B1", "B2", "B3", "C1", "C2"]
 STATEMENTS += [f"D{number}" for number in range(1, 13)]
@@ -59,6 +61,61 @@ def test_the_page_shows_what_was_measured() -> None:
 
 def test_what_we_claim_is_confirmed() -> None:
     assert failing(CLAIMS, RESULTS.measured) == []
+
+
+SHOWN = {
+    "## Two commands": [
+        "digits.test.mse",
+        "digits.test.mse / digits.test.pca_mse",
+        "digits.test.linear_probe_accuracy",
+        "digits.test.mse",
+        "digits.test.mse / digits.test.pca_mse",
+    ],
+    "**1.": ["digits.test.mse", "digits.test.mse / digits.test.pca_mse"],
+    "**2.": [
+        "denoising.test.denoising_mse",
+        "denoising.test.denoising_mse / denoising.test.linear_denoising_mse",
+        "denoising.test.denoising_mse / denoising.test.median_mse",
+        "denoising.test.denoising_mse / denoising.test.noise_mse",
+    ],
+    "**3.": ["mnist.test.mse", "mnist.test.mse / mnist.test.pca_mse"],
+    "**4.": ["vae.test.elbo_nats", "vae.test.mse", "vae.test.mse / vae.test.pca_mse"],
+    "**5.": [
+        "sizes_2.test.mse",
+        "sizes_8.test.mse",
+        "sizes_2.test.mse / sizes_2.test.pca_mse",
+        "sizes_8.test.mse / sizes_8.test.pca_mse",
+        "sizes_32.test.mse",
+        "sizes_32.test.mse / sizes_32.test.pca_mse",
+    ],
+}
+"""The quantities whose values parts of the README have, in their order. Of an error / baseline, it has the baseline."""
+NOT_CHECKED = r"```bash\n.*?```|± +[\d.]+|mean image [\d.]+|\(pixels [^)]*\)|[\d.]+ minutes"
+
+
+def shown_numbers(part: str) -> list[str]:
+    """The numbers with a decimal point in a part of the README."""
+    text = README.split(f"\n{part}")[1].split("\n**" if part.startswith("**") else "\n## ")[0]
+    return re.findall(r"-?\b\d+\.\d+\b", re.sub(NOT_CHECKED, "", text, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize("part", SHOWN)
+def test_the_readme_has_the_numbers_that_were_measured(part: str) -> None:
+    """Those of seed 0; of example 5, means over the seeds."""
+    shown, quantities = shown_numbers(part), SHOWN[part]
+    assert len(shown) == len(quantities)
+    needed = {*quantities, *(each.partition(" / ")[0] for each in quantities)}
+    assert needed <= {test.quantity for test in CLAIMS["examples"].tests}
+    values = RESULTS.measured["examples"].values if "examples" in RESULTS.measured else {}
+    if not needed <= values.keys():
+        pytest.skip("not measured yet: verify.py examples --record")
+    for text, quantity in zip(shown, quantities, strict=True):
+        found = values[quantity]
+        if " / " in quantity:
+            errors = values[quantity.partition(" / ")[0]]
+            found = {seed: errors[seed] / share for seed, share in found.items()}
+        value = fmean(found.values()) if part == "**5." else found[0]
+        assert f"{value:.{len(text.partition('.')[2])}f}" == text, quantity
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from autoenc.verification.claim import Claim, Prediction
 from autoenc.verification.measuring import Folder, Measured, Results
-from autoenc.verification.tables import document
+from autoenc.verification.tables import OURS, PUBLISHED, TUTORIALS, document
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run
 
 
@@ -113,7 +115,24 @@ def test_results_are_read_as_they_were_written(folder: Folder, tmp_path: Path) -
     assert Results.read(tmp_path / "results.csv") == written
     text = document({"larger": larger}, written)
     assert "| m | 0.23 ± 0.32 | 2 | at most 1 | holds |" in text
-    assert "| larger | Large codes are better. | confirmed | 2.5 |" in text
+    assert "| [larger](#larger) | Large codes are better. | confirmed | 2.5 |" in text
+    assert "\n### larger\n\nLarge codes are better.\n\n**Verdict:** confirmed: all its intervals" in text
+    assert "| confirmed | all its intervals lie in their bands | 1 |" in text
+
+
+def test_the_page_has_the_claims_of_tutorials_first_and_ours_last() -> None:
+    theirs = claim("run.test.mse", run=SMALL)
+    claims = {"D10": theirs, "a_number": theirs, "an_example": replace(theirs, ours=True)}
+    headings = re.findall(
+        r"^##+ (.*)$", document(dict(reversed(claims.items())), Results({}, machine="")), re.MULTILINE
+    )
+    assert headings[1:] == [TUTORIALS, "D10", PUBLISHED, "a_number", OURS, "an_example"]
+    assert "(#d10)" in document(claims, Results({}, machine=""))
+
+
+def test_what_does_not_hold_is_bold() -> None:
+    measured = Results({"D1": Measured(values={"run.test.mse": {0: 2.0, 1: 2.0}}, seconds={})}, machine="")
+    assert "| 2 | at most 1 | **fails** |" in document({"D1": claim("run.test.mse", run=SMALL)}, measured)
 
 
 def test_each_command_line_has_a_folder_of_its_own(tmp_path: Path) -> None:
