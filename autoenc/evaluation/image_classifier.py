@@ -61,7 +61,11 @@ class ImageClassifier(nn.Module):
 
     def correct(self, split: Split) -> Tensor:
         """Whether each image of a split is put into its class, bool (N,), on the CPU."""
-        return self._logits(split.images).argmax(1) == split.labels
+        return self.classes(split.images) == split.labels
+
+    def classes(self, images: Tensor) -> Tensor:
+        """The classes that it predicts for uint8 images (N, C, H, W), int64 (N,), on the CPU."""
+        return self._logits(images).argmax(1)
 
     def entropies(self, images: Tensor) -> Tensor:
         """The entropy of the classes that it predicts for uint8 images (N, C, H, W), in nats, (N,), on the CPU."""

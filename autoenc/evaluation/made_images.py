@@ -29,8 +29,8 @@ from autoenc.seeds import derived_seed
 if TYPE_CHECKING:
     from autoenc.evaluation.scored_split import Trained
 
-ImageSet = Literal["prior", "gaussian", "mixture", "midpoints", "reconstructions", "training_images"]
-"""Where images come from. The first three are decoded from random codes."""
+ImageSet = Literal["prior", "gaussian", "mixture", "midpoints", "reconstructions", "training_images", "overlays"]
+"""Where images come from. The first three are decoded from random codes, and the last two are not of the model."""
 
 MOST_BY_PIXELS = 1000
 """The most images whose nearest image is found by its pixels, and the most interpolations."""
@@ -46,6 +46,8 @@ class Similarity(NamedTuple):
     """Whether each of them is near an image of the split, bool (M,)."""
     recall: Tensor
     """Whether each image of the split is near one of them, bool (K,)."""
+    realism: Tensor
+    """Whether each of them is near an image of the split of the denser half, bool (M,)."""
     frechet_distance: float
 
 
@@ -71,7 +73,7 @@ class MadeImages:
     def similarity(self, kind: ImageSet) -> Similarity | None:
         """Of as many images of a kind as are compared with; None without pairs, or without codes that vary."""
         if kind not in self._similarities:
-            images = self._images(kind, count=len(self.split))
+            images = self._images(kind)
             self._similarities[kind] = None if images is None else self._similarity(images)
         return self._similarities[kind]
 
@@ -128,31 +130,51 @@ class MadeImages:
     def novelty(self, kind: Literal["samples", "copies"]) -> float | None:
         """The error of images against the nearest training image, over that of reconstructions of the split's images.
 
-        `samples` are from N(0, I); `copies` are reconstructed training images. None if the latter error is 0.
+        `samples` are those from N(0, I) that are near an image of the split by their features, since any other shape
+        would be new, too. `copies` are reconstructed training images. None without such samples, or if the latter error
+        is 0.
         """
         if kind == "samples":
-            images = self._images("prior", count=min(MOST_BY_PIXELS, len(self.split)))
-            assert images is not None
+            near = self.similarity("prior")
+            images = None if near is None else self._samples.cpu()[near.precision]  # synchronizes
+            if images is None or not len(images):
+                return None
+            images = images[probe_indices(len(images), most=MOST_BY_PIXELS)]
         else:
             images = self._decoded(_some(self.trained.probed.codes))
         return _ratio(nearest_errors(images, self.trained.split.images).mean(), self._distance_from_training)
+
+    @cached_property
+    def sample_class_entropy(self) -> float:
+        """The entropy of the classes that the classifier puts samples from N(0, I) into, in nats."""
+        shares = self.classifier.classes(self._samples).bincount() / len(self._samples)
+        return float(torch.special.entr(shares).sum())
+
+    @cached_property
+    def _samples(self) -> Tensor:
+        """From N(0, I), as many as images, uint8 (K, C, H, W)."""
+        trained = self.trained
+        return samples(trained.model, len(self.split), code_size=self.codes.shape[1], device=trained.device)
 
     @cached_property
     def _distance_from_training(self) -> Tensor:
         """The mean error of reconstructions against the nearest training image."""
         return nearest_errors(self._decoded(_some(self.codes)), self.trained.split.images).mean()
 
-    def _images(self, kind: ImageSet, *, count: int) -> Tensor | None:
-        """uint8 (M, C, H, W)."""
-        trained = self.trained
+    def _images(self, kind: ImageSet) -> Tensor | None:
+        """As many as are compared with, or as pairs, uint8 (M, C, H, W)."""
+        trained, count = self.trained, len(self.split)
         if kind == "prior":
-            return samples(trained.model, count, code_size=self.codes.shape[1], device=trained.device)
+            return self._samples
         if kind in ("gaussian", "mixture"):
             fitted = trained.fitted_codes[kind]
             generator = torch.Generator().manual_seed(derived_seed(0, "samples of fitted codes"))
             return None if fitted is None else self._decoded(fitted.sample(count, generator=generator))
-        if kind == "midpoints":
-            return None if self.pairs is None else self._decoded(self._between(0.5))
+        if kind in ("midpoints", "overlays"):
+            if self.pairs is None:
+                return None
+            starts, ends = (self.split.images[indices].short() for indices in self.pairs)
+            return self._decoded(self._between(0.5)) if kind == "midpoints" else ((starts + ends) // 2).byte()
         if kind == "reconstructions":
             return self._decoded(self.codes)
         return trained.split.images[probe_indices(len(trained.split), most=count)]

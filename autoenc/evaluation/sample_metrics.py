@@ -34,6 +34,12 @@ def recall(scored: ScoredSplit, *, images: ImageSet) -> Tensor | None:
     return None if found is None else _on_device(found.recall, scored)
 
 
+def realism(scored: ScoredSplit, *, images: ImageSet) -> Tensor | None:
+    """1 for each of the images among those of the split of the denser half, else 0, (M,)."""
+    found = _similarity(scored, images)
+    return None if found is None else _on_device(found.realism, scored)
+
+
 def frechet_distance(scored: ScoredSplit, *, images: ImageSet) -> float | None:
     """See `autoenc.evaluation.sample_quality`."""
     found = _similarity(scored, images)
@@ -47,6 +53,11 @@ def _similarity(scored: ScoredSplit, images: ImageSet) -> Similarity | None:
 def novelty(scored: ScoredSplit, *, kind: Literal["samples", "copies"]) -> float | None:
     """See `autoenc.evaluation.made_images`."""
     return None if scored.made_images is None else scored.made_images.novelty(kind)
+
+
+def sample_class_entropy(scored: ScoredSplit) -> float | None:
+    """See `autoenc.evaluation.made_images`."""
+    return None if scored.made_images is None else scored.made_images.sample_class_entropy
 
 
 def midpoint_error(scored: ScoredSplit) -> float | None:
@@ -99,19 +110,27 @@ _IMAGE_SETS: dict[ImageSet, str] = {
     "midpoints": "decoded midpoints of the codes of two images of different classes",
     "reconstructions": "reconstructions",
     "training_images": "training images",
+    "overlays": "averages of two images of different classes",
 }
+_REFERENCES: tuple[ImageSet, ...] = ("training_images", "overlays")
+"""What perfect samples would reach, and what images that show no class reach."""
 _COUNT = "at most 10,000 of each"
 _FRECHET = f"on {_FEATURES}, not Inception's, {_COUNT}"
 _NEAR = f"by 3 nearest neighbours on {_FEATURES}, {_COUNT}"
 
 
 def _similarity_metrics(images: ImageSet) -> Iterator[Metric]:
-    """How close images are to those of the split. Training images show what perfect samples would reach."""
-    described, is_reference = _IMAGE_SETS[images], images == "training_images"
+    """How close images are to those of the split."""
+    described, is_reference = _IMAGE_SETS[images], images in _REFERENCES
     suffix = "" if images == "prior" else f"_{images}"
     measures: tuple[tuple[str, str, Callable[..., Tensor | float | None]], ...] = (
         ("frechet_distance", f"squared Fréchet distance of {described} and images: {_FRECHET}", frechet_distance),
         ("precision", f"share of {described} near an image: {_NEAR}", precision),
+        (
+            "realism",
+            f"share of {described} near one of the half of images with the nearest neighbours: {_NEAR}",
+            realism,
+        ),
         ("recall", f"share of images near {described}: {_NEAR}", recall),
     )
     for name, unit, function in measures:
@@ -144,6 +163,13 @@ SAMPLE_METRICS: tuple[Metric, ...] = (
         per_split=classifier_hits,
     ),
     *(metric for images in _IMAGE_SETS for metric in _similarity_metrics(images)),
+    full_metric(
+        name="sample_class_entropy_nats",
+        unit="nats of entropy of the classes of samples from N(0, I): as a classifier sees them",
+        better="higher",
+        per_split=sample_class_entropy,
+        depends_on=("dataset.split_seed",),
+    ),
     full_metric(
         name="sample_novelty",
         unit="error of samples from N(0, I) against the nearest training image: relative to that of reconstructions of "

@@ -43,6 +43,8 @@ class PrecisionRecall(NamedTuple):
     """Whether each generated image is like a real one, bool (M,)."""
     recall: Tensor
     """Whether each real image is like a generated one, bool (N,)."""
+    realism: Tensor
+    """Whether each generated image is like a real one of the denser half, bool (M,)."""
 
 
 def improved_precision_recall(
@@ -51,19 +53,24 @@ def improved_precision_recall(
     """Whether the features of generated images (M, D) lie among those of real images (N, D), and the reverse.
 
     Kynkäänniemi et al. 2019, Improved Precision and Recall Metric for Assessing Generative Models, NeurIPS, equations 1
-    and 2. A point lies among others if its distance to one of them is no larger than the distance of that one to its
-    k-th nearest neighbour, its radius. Both sets have more than `neighbours` points. `real_radii` (N,) saves time where
-    several sets are compared with the same images.
+    to 3. A point lies among others if its distance to one of them is no larger than the distance of that one to its
+    k-th nearest neighbour, its radius. A few real images far from all others have radii that reach almost everything,
+    so realism leaves out the real images with radii above the median: then a generated image's realism score is at
+    least 1. Both sets have more than `neighbours` points. `real_radii` (N,) saves time where several sets are compared
+    with the same images.
     """
     if real_radii is None:
         real_radii = radii(real, neighbours=neighbours)
-    precision, recall = [], torch.zeros(len(real), dtype=torch.bool)
+    precision, realism, recall = [], [], torch.zeros(len(real), dtype=torch.bool)
+    dense = real_radii <= real_radii.median()
     parts = list(zip(generated.split(ROWS), radii(generated, neighbours=neighbours).split(ROWS), strict=True))
     for rows, own in progress.steps(parts, name="precision and recall"):
         distances = torch.cdist(rows, real)
-        precision.append((distances <= real_radii).any(1))
+        near = distances <= real_radii
+        precision.append(near.any(1))
+        realism.append((near & dense).any(1))
         recall |= (distances <= own[:, None]).any(0)
-    return PrecisionRecall(precision=torch.cat(precision), recall=recall)
+    return PrecisionRecall(precision=torch.cat(precision), recall=recall, realism=torch.cat(realism))
 
 
 def radii(points: Tensor, *, neighbours: int = NEIGHBOURS) -> Tensor:

@@ -19,7 +19,7 @@ from autoenc.runs import RunDirectory
 from autoenc.settings import ConfigError
 from tests.conftest import AddPlugin, Train
 
-SIMILARITIES = ("frechet_distance", "precision", "recall")
+SIMILARITIES = ("frechet_distance", "precision", "realism", "recall")
 MADE = ("", "_gaussian", "_mixture", "_midpoints", "_reconstructions")
 BETTER = {
     **dict.fromkeys(["loss", "reconstruction", "mse", "mae", "bce", "nll_nats", "seconds"], "lower"),
@@ -29,11 +29,13 @@ BETTER = {
     **dict.fromkeys([f"{of}_{name}_accuracy" for of in ("pca", "pixels") for name in ("linear_probe", "knn")], None),
     **dict.fromkeys(["effective_rank", "mutual_information_nats", "classifier_accuracy"], None),
     **dict.fromkeys(["aggregate_kl_nats", "classifier_frechet_distance", "shape_error", "detail_error"], "lower"),
-    **dict.fromkeys(["classifier_precision", "classifier_recall"], "higher"),
+    "sample_class_entropy_nats": "higher",
     "aggregate_kl_nats": "lower",
     **dict.fromkeys([f"classifier_frechet_distance{images}" for images in MADE], "lower"),
-    **dict.fromkeys([f"classifier_{name}{images}" for name in ("precision", "recall") for images in MADE], "higher"),
-    **dict.fromkeys([f"classifier_{name}_training_images" for name in SIMILARITIES], None),
+    **dict.fromkeys([f"classifier_{name}{images}" for name in SIMILARITIES[1:] for images in MADE], "higher"),
+    **dict.fromkeys(
+        [f"classifier_{name}_{images}" for name in SIMILARITIES for images in ("training_images", "overlays")], None
+    ),
     **dict.fromkeys(["sample_novelty", "copy_novelty"], None),
     **dict.fromkeys(["code_gap_share", "midpoint_error"], "lower"),
     **dict.fromkeys(["interpolation_entropy_nats", "reconstruction_entropy_nats"], "lower"),

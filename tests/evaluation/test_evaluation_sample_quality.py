@@ -53,6 +53,15 @@ def test_the_same_images_have_full_precision_and_recall_and_others_none() -> Non
     assert not other.recall.any()
 
 
+def test_realism_leaves_out_the_images_that_are_far_from_all_others() -> None:
+    real = torch.cat([points(30, 2, seed=0), 100 * points(20, 2, seed=1) + 1000])
+    generated = torch.cat([real[:30], real[30:] + 1])
+    found = improved_precision_recall(real, generated)
+    assert found.precision.all()
+    assert found.realism[:30].double().mean() > 0.7
+    assert not found.realism[30:].any()
+
+
 def test_one_real_image_again_and_again_is_precise_and_recalls_little() -> None:
     real = points(50, 8, seed=0)
     found = improved_precision_recall(real, real[:1] + 1e-6 * points(50, 8, seed=1))

@@ -24,10 +24,13 @@ from tests.devices import cpu
 
 
 class Pixels:
-    """Stands in for a classifier: the features are the pixels, and the entropy is the mean pixel."""
+    """Stands in for a classifier: the features are the pixels, the entropy their mean, the classes dark and bright."""
 
     def features(self, images: Tensor) -> Tensor:
         return images.flatten(1).double() / 255
+
+    def classes(self, images: Tensor) -> Tensor:
+        return (images.flatten(1).float().mean(1) > 128).long()
 
     def entropies(self, images: Tensor) -> Tensor:
         return images.flatten(1).float().mean(1)
@@ -186,10 +189,26 @@ def test_a_mixture_keeps_to_two_clusters_and_a_gaussian_fills_the_gap() -> None:
     assert mixture.recall.double().mean() > 0.9
 
 
+def test_averages_of_two_images_lie_between_two_clusters() -> None:
+    made = made_of(two_clusters(seed=0))
+    found, perfect = made.similarity("overlays"), made.similarity("training_images")
+    assert found is not None
+    assert perfect is not None
+    assert found.precision.double().mean() < 0.1
+    assert perfect.realism.double().mean() > 0.5
+
+
+def test_samples_of_one_class_have_no_entropy(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = two_clusters(seed=0)
+    for images, expected in ((split.images[:1].repeat(4, 1, 1, 1), 0), (split.images, math.log(2))):
+        monkeypatch.setattr(made_images, "samples", lambda *_, images=images, **__: images)
+        assert made_of(split).sample_class_entropy == pytest.approx(expected, abs=1e-6)
+
+
 def test_images_of_one_class_have_no_pairs() -> None:
     made = made_of(one_class(seed=0))
     assert made.pairs is None
-    assert made.similarity("midpoints") is None
+    assert made.similarity("midpoints") is made.similarity("overlays") is None
     assert [made.gaps, made.midpoint_error, made.interpolation_entropies] == [None, None, None]
     assert made.similarity("mixture") is not None
 
@@ -213,6 +232,15 @@ def test_copies_are_not_new_and_held_out_images_are(monkeypatch: pytest.MonkeyPa
     assert novelty("copies") == pytest.approx(0, abs=1e-3)  # they are reconstructed without an error
     assert novelty("samples", images=train.images.flip(0)) == pytest.approx(0, abs=1e-3)
     assert novelty("samples", images=test.images.flip(0)) == pytest.approx(1)
+
+
+def test_only_samples_near_an_image_count_as_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = Split(integers(0, 50, 300, seed=0), torch.arange(300) % 2)
+    far = torch.full_like(split.images, 255)
+    train = Split(integers(0, 50, 300, seed=1), torch.arange(300) % 2)
+    for images, expected in ((torch.cat([split.images, far]), pytest.approx(1)), (far, None)):
+        monkeypatch.setattr(made_images, "samples", lambda *_, images=images, **__: images)
+        assert made_of(split, train=train).novelty("samples") == expected
 
 
 def test_images_that_are_sorted_by_class_are_drawn_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
