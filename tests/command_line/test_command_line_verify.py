@@ -12,8 +12,11 @@ import yaml
 
 from autoenc.command_line import verify
 from autoenc.command_line.verify import main
-from autoenc.verification.measuring import Folder
+from autoenc.verification.claim import chosen, read_claims
+from autoenc.verification.measuring import Folder, Results
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run
+from tests.conftest import REPOSITORY
+from tests.real_data import real_data
 
 CLAIM: dict[str, Any] = {
     "sentence": "Autoencoders are small.",
@@ -174,3 +177,19 @@ def test_a_claim_that_needs_another_device_trains_nothing(
     assert main(["cuda"]) == 0
     assert "To test it, on a machine with cuda: python scripts/verify.py cuda" in capsys.readouterr().out
     assert not Path("outputs/claims/runs").exists()
+
+
+@pytest.mark.slow
+def test_two_claims_are_checked_quickly(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sweep and a benchmark, of the images that they are about."""
+    if not (real_data() / "MNIST").is_dir():
+        pytest.skip(f"NOT TESTED, because MNIST is not in {real_data()}")
+    monkeypatch.setenv("AUTOENC_DATA", str(real_data()))
+    assert main(["linear_is_pca", "D7", "--quick"]) == 0
+    assert capsys.readouterr().out.count("Quick: 500 training images and 2 seeds.") == 1
+    results = Results.read(Path("outputs/claims/quick/results.csv")).measured
+    for name, claim in chosen(read_claims(REPOSITORY / "claims"), ["linear_is_pca", "D7"]).items():
+        assert set(results[name].values) == {test.quantity for test in claim.tests}
+        assert all(set(by_seed) == {0, 1} for by_seed in results[name].values.values())
