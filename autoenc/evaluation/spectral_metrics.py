@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from autoenc.evaluation.metric import Metric, full_metric
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from autoenc.evaluation.scored_split import ScoredSplit
@@ -24,6 +23,8 @@ def lost_share(errors: NDArray[np.float64], images: NDArray[np.float64], *, part
 
     The wavelength is the inverse of the length of the frequency (vertical, horizontal). None without power there.
     """
+    import numpy as np  # the names and units of metrics are read without it
+
     frequencies = np.fft.fftfreq(len(images))
     lengths = np.hypot(*np.meshgrid(frequencies, frequencies))  # cycles a pixel, (F, F)
     chosen = lengths <= 1 / LONG if part == "shape" else lengths > 1 / SHORT
