@@ -82,7 +82,7 @@ def _parser() -> Parser:
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--no-training", action="store_true", help="only measure what has been trained")
     parser.add_argument(
-        "--jobs", type=positive, default=os.cpu_count() or 1, help="runs at a time (default: one a core)"
+        "--jobs", type=positive, default=os.cpu_count() or 1, metavar="N", help="runs at a time (default: one a core)"
     )
     parser.add_argument(
         "--folder", type=Path, default=Path("outputs/claims"), help="for runs and results (default: outputs/claims)"
@@ -134,7 +134,7 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigError("--record", "results of --quick are not kept")
     docs = claims_directory().parent / "docs"
     if options.record and not docs.is_dir():
-        raise ConfigError("--record", f"it needs a clone of the repository; there is no folder {docs}")
+        raise ConfigError("--record", f"it needs a clone of the repository, but {docs} does not exist")
 
 
 def claims_directory() -> Path:

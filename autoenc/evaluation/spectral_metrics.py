@@ -1,4 +1,4 @@
-"""Metrics of what is lost at long and at short wavelengths: shape and detail."""
+"""Errors at long and at short wavelengths: what is lost of shapes, and of detail."""
 
 from __future__ import annotations
 

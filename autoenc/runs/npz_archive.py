@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_MEMBERS = 64
 """Arrays in a file; a picture has about ten."""
 VALUES = "<values>"
-"""The array in which a picture stores its numbers and texts that are no arrays, as JSON."""
+"""The array with the numbers and texts of a picture that are not arrays themselves, as JSON."""
 
 
 class ArrayError(ValueError):

@@ -22,5 +22,7 @@ def test_claims_share_their_trainings() -> None:
         claim("b", seeds=5, minutes=4.0),
         claim("c", seeds=1, minutes=7.0),
     ]
-    assert seeds_of_trainings(claims) == {"experiment=a": 2, "experiment=b": 5, "experiment=c": 1}
-    assert minutes_of_trainings(claims) == pytest.approx({"experiment=a": 5, "experiment=b": 4, "experiment=c": 7})
+    for ordered in (claims, claims[::-1]):
+        assert seeds_of_trainings(ordered) == {"experiment=a": 2, "experiment=b": 5, "experiment=c": 1}
+        minutes = {"experiment=a": 5, "experiment=b": 4, "experiment=c": 7}
+        assert minutes_of_trainings(ordered) == pytest.approx(minutes)
