@@ -307,13 +307,13 @@ INITIALIZATIONS = {
     **{name: {"kaiming"} for name in ("code_size", "collapse", "depth", "noise_severity", "overfitting")},
     "vae_vs_vanilla": {"kaiming"},
     "relu_vs_sigmoid": {"kaiming", "xavier"},
-    "deep": {"xavier"},
+    "deep": {"kaiming"},
     "denoising_kernels": {"xavier"},
     "fast_fully_connected": {"auto"},
     "fast_conv": {"auto"},
 }
 """Of the presets that do not use torch's."""
-LEARNING_RATES = {"denoising_kernels": 5e-3, "fast_fully_connected": 0.02, "fast_conv": 0.01}
+LEARNING_RATES = {"deep": 2e-3, "denoising_kernels": 5e-3, "fast_fully_connected": 0.02, "fast_conv": 0.01}
 """Of the presets that do not use 0.001."""
 EXPERIMENTS = [name for group, name in PRESETS if group == "experiment" and not name.startswith("claims/")]
 
@@ -334,7 +334,7 @@ def test_a_preset_does_not_follow_the_defaults(preset: str) -> None:
     assert values["optimizer"]["learning_rate"] == LEARNING_RATES.get(preset, 1e-3)
     architectures = swept_architectures(preset)
     assert {each["initialization"] for each in architectures} == INITIALIZATIONS.get(preset, {"torch_default"})
-    assert {each["activation"] for each in architectures if each["hidden"]} <= {"relu", "sigmoid"}
+    assert {each["activation"] for each in architectures if each["hidden"]} <= {"relu", "sigmoid", "gelu" if preset == "deep" else "relu"}
 
 
 @pytest.mark.parametrize("preset", FOLLOW_THE_DEFAULTS)

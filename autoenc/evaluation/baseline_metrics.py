@@ -1,4 +1,4 @@
-"""Metrics of baselines: the mean image, the noise itself, a median filter, and linear maps of the code's size."""
+"""Metrics of no trained model: baselines (the mean image, a median filter, linear maps, ...) and a lower bound."""
 
 from __future__ import annotations
 
@@ -57,6 +57,20 @@ def linear_denoising_error(scored: ScoredSplit) -> Tensor | None:
     return scored.errors(trained.linear_denoiser.reconstruct, noisy=True)
 
 
+def lowest_cross_entropy(scored: ScoredSplit) -> Tensor | None:
+    """The entropy of the pixels of each image, (N,); None for other losses, and for black and white pixels: it is 0."""
+    import torch
+
+    from autoenc.models.losses.likelihoods import BernoulliLikelihood
+    from autoenc.models.losses.pixel_means import BinaryCrossEntropy
+
+    if not isinstance(scored.trained.model.loss, BernoulliLikelihood | BinaryCrossEntropy):
+        return None
+    entropy = torch.special.entr
+    found = torch.cat([(entropy(clean) + entropy(1 - clean)).flatten(1).mean(1) for clean in scored.batches()])
+    return found if found.any() else None
+
+
 _baseline = functools.partial(Metric, splits=HELD_OUT, scale="log")
 _fitted_baseline = functools.partial(_baseline, depends_on=("dataset.split_seed",))
 """A baseline that is fitted to the training images."""
@@ -105,5 +119,11 @@ BASELINE_METRICS: tuple[Metric, ...] = (
         long_name="the best linear denoiser with {numbers}",
         unit="the denoising_mse of the best linear map whose rank is the code size (reduced-rank regression)",
         per_split=linear_denoising_error,
+    ),
+    _baseline(
+        name="lowest_bce",
+        unit="nats per pixel: the bce of perfect reconstructions, which is the entropy of grey pixels",
+        per_split=lowest_cross_entropy,
+        input="clean",
     ),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import ParamsT
 
 from autoenc.registry import Choice, Registry
 from autoenc.settings import ConfigError, NonNegativeFloat, PositiveFloat, ProperFraction
@@ -37,7 +38,7 @@ class FusedAdam(torch.optim.Adam):
 
     kernel: ClassVar[Callable[..., None]] = staticmethod(torch._fused_adam_)
 
-    def __init__(self, parameters: Iterable[nn.Parameter], **settings: Any) -> None:
+    def __init__(self, parameters: ParamsT, **settings: Any) -> None:
         super().__init__(parameters, **settings)
         for parameter in (parameter for group in self.param_groups for parameter in group["params"]):
             self.state[parameter] = {
@@ -93,13 +94,17 @@ class _TwoMoments(Choice):
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer."""
         return uncompiled(self.optimizer_class)(
-            parameters,
+            self._groups(parameters),
             lr=self.learning_rate,
             betas=self.betas,
             eps=self.epsilon,
             weight_decay=self.weight_decay,
             fused=True,
         )
+
+    def _groups(self, parameters: Iterable[nn.Parameter]) -> ParamsT:
+        """The parameters, or groups of them with settings of their own."""
+        return parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +119,18 @@ class AdamW(_TwoMoments):
     """`optimizer=adamw`: Loshchilov and Hutter 2019, algorithm 2; `weight_decay` acts on the weights directly."""
 
     optimizer_class = FusedAdamW
+    decayed: Literal["all", "weights"] = "all"
+    """What the decay acts on. `weights` are matrices and kernels, not biases or the scales of batch normalisation. The
+    default is for runs from before this setting existed."""
+
+    def _groups(self, parameters: Iterable[nn.Parameter]) -> ParamsT:
+        if self.decayed == "all":
+            return parameters
+        parameters = list(parameters)
+        weights = [parameter for parameter in parameters if parameter.ndim > 1]
+        others = [parameter for parameter in parameters if parameter.ndim <= 1]
+        groups: list[dict[str, Any]] = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+        return [group for group in groups if group["params"]]
 
 
 @dataclass(frozen=True, kw_only=True)

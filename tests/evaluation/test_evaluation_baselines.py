@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy.ndimage import median_filter as scipy_median_filter
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from autoenc.data.datasets import Split
 from autoenc.data.noise import NOISES, Noise
 from autoenc.data.noise.pixels import Gaussian, NoNoise
 from autoenc.evaluation.baselines import LinearAutoencoder, linear_denoiser, median_filter, principal_components
@@ -18,6 +20,9 @@ from autoenc.evaluation.evaluation_settings import Quick
 from autoenc.evaluation.metrics import METRICS, Metric
 from autoenc.evaluation.scored_split import ScoredSplit, Trained
 from autoenc.models.autoencoder import AutoEncoder
+from autoenc.models.losses import Loss
+from autoenc.models.losses.likelihoods import BernoulliLikelihood
+from autoenc.models.losses.pixel_means import BinaryCrossEntropy, MeanSquaredError
 from tests.composed import composed_values
 from tests.devices import cpu
 from tests.real_data import real_splits
@@ -167,3 +172,30 @@ def test_a_pixel_that_one_training_image_has_does_not_spoil_the_denoiser() -> No
     assert denoiser is not None
     left = (denoiser.reconstruct(test / 255) - test / 255).flatten(1)[:, 1:]
     assert left.square().mean() < 0.2  # the variance of the pixels is 0.08
+
+
+def lowest(images: Tensor, *, loss: Loss) -> Tensor | float | None:
+    split = Split(images, torch.zeros(len(images), dtype=torch.long))
+    model = AutoEncoder(torch.nn.Identity(), torch.nn.Identity(), loss=loss)
+    settings = Quick(nll_samples=0, probe_images=100)
+    trained = Trained(model=model, split=split, noise=NoNoise(), code_size=2, device=cpu(), settings=settings)
+    metric = METRICS["lowest_bce"]
+    assert metric.per_split is not None
+    return metric.per_split(ScoredSplit(name="test", split=split, trained=trained))
+
+
+@pytest.mark.parametrize("loss", [BinaryCrossEntropy(output="sigmoid"), BernoulliLikelihood(output="sigmoid")])
+def test_a_perfect_reconstruction_has_the_lowest_cross_entropy(loss: Loss) -> None:
+    images = torch.randint(256, (6, 1, 2, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    images[0] = 255
+    found = lowest(images, loss=loss)
+    assert isinstance(found, Tensor)
+    floats = images.double() / 255
+    expected = F.binary_cross_entropy(floats, floats, reduction="none").flatten(1).mean(1)
+    torch.testing.assert_close(found, expected.float())
+
+
+def test_other_losses_and_binary_pixels_have_no_lowest_cross_entropy() -> None:
+    images = torch.randint(2, (6, 1, 2, 3), dtype=torch.uint8) * 255
+    assert lowest(images, loss=BinaryCrossEntropy(output="sigmoid")) is None
+    assert lowest(images // 2, loss=MeanSquaredError()) is None

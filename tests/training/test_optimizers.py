@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Literal
 
 import pytest
 import torch
@@ -218,6 +219,19 @@ def test_adam_is_torch_s_bit_for_bit(name: str, theirs: type[torch.optim.Adam]) 
     assert len(paths[0]) == len(paths[1]) == 3 + 2 * 3
     assert all(torch.equal(ours, others) for ours, others in zip(*paths, strict=True))
     assert torch.equal(paths[0][2], start[2])
+
+
+@pytest.mark.parametrize(("decayed", "expected"), [("all", [0.5, 0.5]), ("weights", [0.5, 1.0])])
+def test_adamw_decays_all_parameters_or_only_weights(decayed: Literal["all", "weights"], expected: list[float]) -> None:
+    """Without a gradient, a step of size 1 takes off the decay alone."""
+    weight, bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
+    settings = AdamW(learning_rate=1.0, betas=(0.9, 0.999), epsilon=1e-8, weight_decay=0.5, decayed=decayed)
+    for parameters in ([weight, bias], [weight], [bias]):  # a model may have no biases
+        for parameter in parameters:
+            parameter.data.fill_(1)
+            parameter.grad = torch.zeros_like(parameter)
+        settings.build(parameters).step()
+    assert [weight.mean().item(), bias.mean().item()] == expected
 
 
 def test_nesterov_without_momentum_is_refused() -> None:
