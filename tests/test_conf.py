@@ -334,7 +334,11 @@ def test_a_preset_does_not_follow_the_defaults(preset: str) -> None:
     assert values["optimizer"]["learning_rate"] == LEARNING_RATES.get(preset, 1e-3)
     architectures = swept_architectures(preset)
     assert {each["initialization"] for each in architectures} == INITIALIZATIONS.get(preset, {"torch_default"})
-    assert {each["activation"] for each in architectures if each["hidden"]} <= {"relu", "sigmoid", "gelu" if preset == "deep" else "relu"}
+    assert {each["activation"] for each in architectures if each["hidden"]} <= {
+        "relu",
+        "sigmoid",
+        "gelu" if preset == "deep" else "relu",
+    }
 
 
 @pytest.mark.parametrize("preset", FOLLOW_THE_DEFAULTS)

@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +25,8 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
         for loop in loops_here():
             ways[loop] = partial(_epoch_of, loop, architecture, options)
         what = f"`{architecture}`: seconds per epoch"
-        yield from rows(what, in_turns(ways, rounds=options.rounds), {"tutorial": GOALS[architecture]})
+        for row in rows(what, in_turns(ways, rounds=options.rounds), {"tutorial": GOALS[architecture]}):
+            yield replace(row, settings={"architecture": architecture, "loop": row.how})
 
 
 def loops_here() -> list[str]:
