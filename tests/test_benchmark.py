@@ -162,7 +162,7 @@ def test_ctrl_c_waits_for_the_command(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_step_of_every_loop(commands: list[list[str]]) -> None:
     found = list(steps.measure(OPTIONS))
     assert [row.how for row in found] == ["autoenc", *steps.loops_here()]
-    assert [row.settings["loop"] for row in found] == [row.how for row in found]
+    assert [row.settings for row in found] == [{"architecture": "fully_connected", "loop": row.how} for row in found]
     assert [row.goal for row in found[:3]] == ["", "3.5 x", ""]
     assert all(0 < row.best < 60 and row.rounds[0].processor_seconds is None for row in found)
 

@@ -1,4 +1,4 @@
-"""Metrics of no trained model: baselines (the mean image, a median filter, linear maps, ...) and a lower bound."""
+"""Metrics that depend on no trained model: baselines, and the lowest possible bce."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def lowest_cross_entropy(scored: ScoredSplit) -> Tensor | None:
         return None
     entropy = torch.special.entr
     found = torch.cat([(entropy(clean) + entropy(1 - clean)).flatten(1).mean(1) for clean in scored.batches()])
-    return found if found.any() else None
+    return found if found.any() else None  # synchronizes
 
 
 _baseline = functools.partial(Metric, splits=HELD_OUT, scale="log")
@@ -122,7 +122,7 @@ BASELINE_METRICS: tuple[Metric, ...] = (
     ),
     _baseline(
         name="lowest_bce",
-        unit="nats per pixel: the bce of perfect reconstructions, which is the entropy of grey pixels",
+        unit="nats per pixel, the lower bound of bce: the entropy of grey pixels",
         per_split=lowest_cross_entropy,
         input="clean",
     ),

@@ -53,6 +53,8 @@ class FusedAdam(torch.optim.Adam):
         found_inf: Tensor | None = getattr(self, "found_inf", None)
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not parameters:  # torch's kernels need some
+                continue
             states = [self.state[parameter] for parameter in parameters]
             steps = [state["step"] for state in states]
             # A list, because torch would read a single tensor from the device, to pass it as a number.
@@ -120,8 +122,8 @@ class AdamW(_TwoMoments):
 
     optimizer_class = FusedAdamW
     decayed: Literal["all", "weights"] = "all"
-    """What the decay acts on. `weights` are matrices and kernels, not biases or the scales of batch normalisation. The
-    default is for runs from before this setting existed."""
+    """What the decay acts on. `weights` are the parameters of two or more dimensions, so not biases or the scales of
+    batch normalisation. The default is for runs from before this setting existed."""
 
     def _groups(self, parameters: Iterable[nn.Parameter]) -> ParamsT:
         if self.decayed == "all":
@@ -130,7 +132,7 @@ class AdamW(_TwoMoments):
         weights = [parameter for parameter in parameters if parameter.ndim > 1]
         others = [parameter for parameter in parameters if parameter.ndim <= 1]
         groups: list[dict[str, Any]] = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
-        return [group for group in groups if group["params"]]
+        return groups
 
 
 @dataclass(frozen=True, kw_only=True)

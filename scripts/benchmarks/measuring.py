@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 Found = TypeVar("Found")
+Way = TypeVar("Way")
 
 SCRIPTS = Path(__file__).parents[1]
 TRAIN = (sys.executable, str(SCRIPTS / "train.py"))
@@ -94,9 +95,9 @@ def command_seconds(command: Sequence[str], **environment: str) -> Measured:
     return Measured(seconds=seconds, processor_seconds=usage.ru_utime + usage.ru_stime, megabytes=megabytes)
 
 
-def in_turns(ways: Mapping[str, Callable[[], Found]], *, rounds: int) -> dict[str, list[Found]]:
+def in_turns(ways: Mapping[Way, Callable[[], Found]], *, rounds: int) -> dict[Way, list[Found]]:
     """Measure every way once a round, so that other load on the machine affects all of them."""
-    found: dict[str, list[Found]] = {how: [] for how in ways}
+    found: dict[Way, list[Found]] = {how: [] for how in ways}
     for _ in range(rounds):
         for how, measure in ways.items():
             found[how].append(measure())

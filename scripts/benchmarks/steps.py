@@ -20,12 +20,15 @@ GOALS = {"fully_connected": "3.5 x", "conv": "2.8 x"}
 
 def measure(options: argparse.Namespace) -> Iterator[Row]:
     """The rows of each architecture."""
+    ways: dict[tuple[str, str], Callable[[], Measured]] = {}
     for architecture in options.architectures:
-        ways: dict[str, Callable[[], Measured]] = {"autoenc": partial(_epoch_of_autoenc, architecture, options)}
+        ways[architecture, "autoenc"] = partial(_epoch_of_autoenc, architecture, options)
         for loop in loops_here():
-            ways[loop] = partial(_epoch_of, loop, architecture, options)
-        what = f"`{architecture}`: seconds per epoch"
-        for row in rows(what, in_turns(ways, rounds=options.rounds), {"tutorial": GOALS[architecture]}):
+            ways[architecture, loop] = partial(_epoch_of, loop, architecture, options)
+    found = in_turns(ways, rounds=options.rounds)
+    for architecture in options.architectures:
+        its_loops = {loop: rounds for (name, loop), rounds in found.items() if name == architecture}
+        for row in rows(f"`{architecture}`: seconds per epoch", its_loops, {"tutorial": GOALS[architecture]}):
             yield replace(row, settings={"architecture": architecture, "loop": row.how})
 
 
