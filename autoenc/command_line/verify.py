@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -159,7 +160,8 @@ def _train(claims: Mapping[str, Claim], options: argparse.Namespace, *, folder: 
     left = minutes_of_trainings(claims.values())
     sweeps = seeds_of_trainings(claims.values())
     for number, (training, seeds) in enumerate(sweeps.items(), start=1):
-        time = "" if options.quick else f", about {sum(left.values()):.0f} minutes left on two cores"
+        minutes = math.ceil(sum(left.values()))
+        time = "" if options.quick else f", about {minutes} minute{'' if minutes == 1 else 's'} left on two cores"
         log.info("Sweep %d of %d%s: train.py %s seed=range(%d)", number, len(sweeps), time, training, seeds)
         code = _sweep(sweep_arguments(training, seeds, folder=folder, jobs=options.jobs, quick=options.quick))
         if code >= 128:  # a signal

@@ -35,11 +35,15 @@ class Estimate:
 
     @property
     def rounded(self) -> str:
-        """Both numbers with two digits of the half width: `0.0031 ± 0.0011`."""
+        """Both numbers with two digits of the half width: `0.0031 ± 0.0011`. Of equal numbers, four of the mean."""
         size = self.half_width or abs(self.mean)
         if not 10.0 ** (1 - MOST_DECIMALS) <= size < LARGEST:
             return self.text(".2g")
-        return self.text(f",.{max(0, 1 - math.floor(math.log10(size)))}f")
+        order = math.floor(math.log10(size))
+        if self.half_width == 0:
+            mean = f"{self.mean:,.{max(1, 3 - order)}f}".rstrip("0").rstrip(".")
+            return f"{mean}{PLUS_MINUS}0"
+        return self.text(f",.{max(0, 1 - order)}f")
 
 
 def estimate(values: Sequence[float]) -> Estimate:
