@@ -118,7 +118,7 @@ def _verify(options: argparse.Namespace) -> int:
     results = _measured(wanted, folder=folder)
     _write(folder, wanted, results, quick=options.quick)
     if options.record:
-        machine = results.machine if options.all else recorded.machine
+        machine = results.machine if options.all else recorded.machine or results.machine
         _record(claims, Results({**recorded.measured, **results.measured}, machine=machine))
     failed = [] if options.quick else failing(wanted, results.measured)
     for name in failed:
