@@ -1,4 +1,4 @@
-"""Errors at long and at short wavelengths: what is lost of shapes, and of detail."""
+"""How much of the shapes (long wavelengths) and of the detail (short wavelengths) of images a model loses."""
 
 from __future__ import annotations
 
