@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -49,11 +50,13 @@ def main() -> None:
     machine = describe_machine()
     print("\n".join(machine_sentences(machine)), flush=True)
     print(f"\n{HEADING}", flush=True)
-    content: dict[str, Any] = {"machine": machine, "command_line": sys.argv, "rows": [], "rounds": []}
+    content: dict[str, Any] = {"machine": machine, "command_line": sys.argv, "seconds": 0.0, "rows": [], "rounds": []}
+    started = time.perf_counter()
     try:
         for section in options.only:
             for row in SECTIONS[section](options):
                 print(_line(row), flush=True)
+                content["seconds"] = time.perf_counter() - started
                 content["rows"].append(asdict(row))
                 content["rounds"] += [{"section": section, **numbers} for numbers in row.numbers]
                 if options.json:

@@ -282,6 +282,7 @@ def test_the_table_and_the_file(
     ]
     stored = json.loads(path.read_text())
     assert stored["machine"]["load"] == 0.9
+    assert stored["seconds"] > 0  # which the claims that it decides state as their time
     assert [one["seconds"] for one in stored["rows"][0]["rounds"]] == [2.0, 1.5]
     assert stored["rounds"][2:4] == [
         {"section": "step", "round": 0, "seconds": 3},

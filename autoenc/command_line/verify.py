@@ -23,14 +23,14 @@ from autoenc.progress import console, insist_on_output, log_to_terminal, shown_p
 from autoenc.runs import write_atomically
 from autoenc.settings import ConfigError
 from autoenc.verification.claim import Claim, chosen, read_claims
-from autoenc.verification.measuring import Folder, Results
+from autoenc.verification.measuring import Folder, Measured, as_csv, read_results
 from autoenc.verification.page import write_page
-from autoenc.verification.tables import PAIRS, details, document, overview
+from autoenc.verification.tables import details, document, overview, where
 from autoenc.verification.training import (
     QUICK_IMAGES,
     QUICK_SEEDS,
     benchmark_arguments,
-    minutes_of_trainings,
+    expected_minutes,
     rounds_of_benchmarks,
     seeds_of_trainings,
     sweep_arguments,
@@ -96,11 +96,11 @@ def _parser() -> Parser:
 
 def _verify(options: argparse.Namespace) -> int:
     claims = read_claims(claims_directory())
-    recorded = Results.read(claims_directory() / RESULTS)
+    recorded = read_results(claims_directory() / RESULTS)
     _check(options)
     if not (options.names or options.all):
-        _print(overview(claims, recorded.measured))
-        hours = sum(minutes_of_trainings(claims.values()).values()) / 60
+        _print(overview(claims, recorded))
+        hours = sum(expected_minutes(claims.values(), recorded.values()).values()) / 60
         console.print(f"All together: about {hours:.1f} hours on two cores, because claims share runs.", soft_wrap=True)
         console.print("To check one: python scripts/verify.py NAME", soft_wrap=True)
         insist_on_output()
@@ -113,17 +113,17 @@ def _verify(options: argparse.Namespace) -> int:
         folder = Folder(folder.path / "quick")
     folder.path.mkdir(parents=True, exist_ok=True)  # before hours of training
     trained = {} if options.no_training else _testable(wanted)
-    if code := _train(trained, options, folder=folder):
+    expected = expected_minutes(trained.values(), recorded.values())
+    if code := _train(trained, options, folder=folder, expected=expected):
         return code
-    results = _measured(wanted, folder=folder)
-    _write(folder, wanted, results, quick=options.quick)
+    found = _measured(wanted, folder=folder)
+    _write(folder, wanted, found, quick=options.quick)
     if options.record:
-        machine = results.machine if options.all else recorded.machine or results.machine
-        _record(claims, Results({**recorded.measured, **results.measured}, machine=machine))
-    failed = [] if options.quick else failing(wanted, results.measured)
+        _record(claims, {**recorded, **found})
+    failed = [] if options.quick else failing(wanted, found)
     for name in failed:
         sys.stderr.write(f"error: {name} is a claim of this project, and is not confirmed\n")
-    missing = [name for name in trained if name not in results.measured]
+    missing = [name for name in trained if name not in found]
     for name in missing:
         sys.stderr.write(f"error: {name} could not be tested: its verdict says why\n")
     insist_on_output()
@@ -147,7 +147,9 @@ def _print(parts: Iterable[Line | Table]) -> None:
     print_tables(parts, metric=None, all_columns=False, to=console)
 
 
-def _train(claims: Mapping[str, Claim], options: argparse.Namespace, *, folder: Folder) -> int:
+def _train(
+    claims: Mapping[str, Claim], options: argparse.Namespace, *, folder: Folder, expected: Mapping[str, float]
+) -> int:
     """Train and measure what is missing; returns an exit code other than 0 if that was interrupted."""
     for name, rounds in rounds_of_benchmarks(claims, folder=folder).items():
         log.info("Benchmark %s: %d rounds.", name, rounds)
@@ -157,8 +159,8 @@ def _train(claims: Mapping[str, Claim], options: argparse.Namespace, *, folder: 
         arguments = [sys.executable, str(_benchmark_script()), *benchmark_arguments(name, rounds, path=partial)]
         if subprocess.run(arguments, check=False).returncode == 0:  # noqa: S603 - our own script
             partial.replace(path)
-    left = minutes_of_trainings(claims.values())
     sweeps = seeds_of_trainings(claims.values())
+    left = {training: expected[training] for training in sweeps}
     for number, (training, seeds) in enumerate(sweeps.items(), start=1):
         minutes = math.ceil(sum(left.values()))
         time = "" if options.quick else f", about {minutes} minute{'' if minutes == 1 else 's'} left on two cores"
@@ -197,30 +199,29 @@ def _benchmark_script() -> Path:
     return claims_directory().parent / "scripts" / "benchmark.py"
 
 
-def _measured(claims: Mapping[str, Claim], *, folder: Folder) -> Results:
+def _measured(claims: Mapping[str, Claim], *, folder: Folder) -> dict[str, Measured]:
     """Measure the claims and print them; those that were not tested are not among the results."""
-    found = {name: folder.measured(claim) for name, claim in claims.items()}
+    machine = _machine()
+    found = {name: replace(folder.measured(claim), machine=machine) for name, claim in claims.items()}
     for name, claim in claims.items():
         _print(details(name, claim, found[name]))
-    minutes = folder.seconds(claims.values()) / 60 / PAIRS
-    machine = f"{_machine()} The runs took {minutes:.1f} minutes, two at a time."
-    return Results({name: each for name, each in found.items() if each.values}, machine=machine)
+    return {name: each for name, each in found.items() if each.values}
 
 
-def _write(folder: Folder, claims: Mapping[str, Claim], results: Results, *, quick: bool) -> None:
+def _write(folder: Folder, claims: Mapping[str, Claim], found: Mapping[str, Measured], *, quick: bool) -> None:
     note = f"Quick: {QUICK_IMAGES} training images and {QUICK_SEEDS} seeds. Nothing is decided by it." if quick else ""
-    write_atomically(folder.path / RESULTS, results.as_csv.encode())
-    text = document(claims, results)
+    write_atomically(folder.path / RESULTS, as_csv(found).encode())
+    text = document(claims, found)
     write_atomically(folder.path / "claims.md", (f"{note}\n\n{text}" if quick else text).encode())
-    page = write_page(folder, claims, results.measured, note=f"{note} {results.machine}".strip())
+    page = write_page(folder, claims, found, note=" ".join([note, *where(found)]).strip())
     console.print(f"{note}\nOpen: {shown_path(page)}".strip(), soft_wrap=True, markup=False)
 
 
-def _record(claims: Mapping[str, Claim], results: Results) -> None:
+def _record(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> None:
     """Keep the results in the repository, as they are read again: with fewer digits."""
     path = claims_directory() / RESULTS
-    write_atomically(path, results.as_csv.encode())
-    write_atomically(claims_directory().parent / "docs" / "claims.md", document(claims, Results.read(path)).encode())
+    write_atomically(path, as_csv(found).encode())
+    write_atomically(claims_directory().parent / "docs" / "claims.md", document(claims, read_results(path)).encode())
 
 
 def _machine() -> str:
@@ -229,4 +230,4 @@ def _machine() -> str:
     installation = describe_installation()
     torch = installation["packages"]["torch"]
     cores = f"{os.cpu_count()} cores"
-    return f"Measured with autoenc {describe_code()}, torch {torch}, Python {installation['python']}, {cores}."
+    return f"autoenc {describe_code()}, torch {torch}, Python {installation['python']}, {cores}"

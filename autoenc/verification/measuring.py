@@ -8,8 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,10 @@ from autoenc.verification.formula import Formula, MissingNumberError, Numbers
 
 COLUMNS = ("claim", "quantity", "seed", "value")
 LONGEST = 60  # letters of a command line in the name of a folder
-SECONDS = "seconds of all its runs"
-"""Stands in the place of a quantity."""
+MINUTES_OF = "minutes of: "
+"""Stands in the place of a quantity, in front of a command line or a benchmark."""
+PAIRS = 2
+"""Runs that train at the same time, in the times that are stated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,10 @@ class Measured:
 
     values: Mapping[str, Mapping[int, float]]
     """By the quantity of each test: a value for each seed. Empty if the claim was not tested."""
-    seconds: Mapping[int, float]
-    """What the runs of each seed took together, one after another."""
+    minutes: Mapping[str, float] = field(default_factory=dict)
+    """What each command line that it needs took, two runs at a time, and each benchmark."""
+    machine: str = ""
+    """Where, and with which versions."""
     reason: str = ""
     """Why it was not tested."""
 
@@ -64,13 +67,19 @@ class Folder:
                 for test in claim.tests
             }
         except MissingNumberError as error:
-            return Measured(values={}, seconds={}, reason=str(error))
-        return Measured(values=values, seconds={seed: _seconds(found.values()) for seed, found in runs.items()})
+            return Measured(values={}, reason=str(error))
+        return Measured(values=values, minutes=self._minutes(claim))
 
-    def seconds(self, claims: Iterable[Claim]) -> float:
-        """What all finished runs of these claims took, one after another; shared runs are counted once."""
-        sweeps = {self.sweep(training) for claim in claims for training in claim.trainings}
-        return _seconds(run for sweep in sweeps for run in self._all(sweep))
+    def _minutes(self, claim: Claim) -> dict[str, float]:
+        """With all runs of a search, not only the best."""
+        found = {}
+        for training in claim.trainings:
+            runs = [each for each in self._all(self.sweep(training)) if isinstance(each, RunRecord)]
+            seconds = (run.metrics["seconds.total"] for run in runs if run.settings["seed"] < claim.seeds)
+            found[training] = sum(seconds) / 60 / PAIRS
+        for name in claim.benchmarks:
+            found[name] = json.loads(self.benchmark(name).read_text(encoding="utf-8"))["seconds"] / 60
+        return found
 
     def _runs(self, claim: Claim, seed: int) -> dict[str, Numbers]:
         return {name: self._selected(selection, seed) for name, selection in claim.runs.items()}
@@ -112,39 +121,52 @@ def _settings(numbers: Numbers) -> Mapping[str, Any]:
     return numbers.settings if isinstance(numbers, RunRecord) else numbers
 
 
-def _seconds(runs: Iterable[Numbers]) -> float:
-    records = {each.path: each for each in runs if isinstance(each, RunRecord)}
-    return sum(each.metrics.get("seconds.total", 0.0) for each in records.values())
+def minutes_together(found: Iterable[Measured]) -> dict[str, float]:
+    """What each command line and benchmark took: if claims share it, for the one with the most seeds."""
+    taken: dict[str, float] = {}
+    for measured in found:
+        for name, minutes in measured.minutes.items():
+            taken[name] = max(minutes, taken.get(name, 0.0))
+    return taken
 
 
-@dataclass(frozen=True)
-class Results:
-    """What was measured for some claims, as a small table in a file."""
+def by_machine(found: Mapping[str, Measured]) -> dict[str, list[str]]:
+    """The claims that were measured on each machine with the same versions."""
+    machines: dict[str, list[str]] = {}
+    for name, measured in sorted(found.items()):
+        machines.setdefault(measured.machine, []).append(name)
+    return machines
 
-    measured: Mapping[str, Measured]
-    machine: str
-    """Where, with which versions."""
 
-    @classmethod
-    def read(cls, path: Path) -> Results:
-        """The table of a file; without a file, an empty one."""
-        if not path.is_file():
-            return cls({}, machine="")
-        first, _, text = path.read_text(encoding="utf-8").partition("\n")
-        values: dict[str, dict[str, dict[int, float]]] = {}
-        for row in csv.DictReader(io.StringIO(text)):
-            by_seed = values.setdefault(row["claim"], {}).setdefault(row["quantity"], {})
-            by_seed[int(row["seed"])] = float(row["value"])
-        measured = {claim: Measured(values=found, seconds=found.pop(SECONDS, {})) for claim, found in values.items()}
-        return cls(measured, machine=first.removeprefix("# "))
+def read_results(path: Path) -> dict[str, Measured]:
+    """What was measured for claims, from the table in a file; without a file, nothing."""
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comments = [line.removeprefix("# ").rpartition(": ") for line in lines if line.startswith("# ")]
+    machines = {name: machine for machine, _, names in comments for name in names.split(", ")}
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    minutes: dict[str, dict[str, float]] = {}
+    for row in csv.DictReader(line for line in lines if not line.startswith("# ")):
+        name, quantity, value = row["claim"], row["quantity"], float(row["value"])
+        if quantity.startswith(MINUTES_OF):
+            minutes.setdefault(name, {})[quantity.removeprefix(MINUTES_OF)] = value
+        else:
+            values.setdefault(name, {}).setdefault(quantity, {})[int(row["seed"])] = value
+    return {
+        name: Measured(values=each, minutes=minutes.get(name, {}), machine=machines.get(name, ""))
+        for name, each in values.items()
+    }
 
-    @cached_property
-    def as_csv(self) -> str:
-        """A line for each claim, quantity and seed, below a line that says where they were measured."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for claim, found in sorted(self.measured.items()):
-            for quantity, by_seed in {**found.values, SECONDS: found.seconds}.items():
-                writer.writerows([claim, quantity, seed, f"{value:.6g}"] for seed, value in by_seed.items())
-        return f"# {self.machine}\n{text.getvalue()}"
+
+def as_csv(found: Mapping[str, Measured]) -> str:
+    """A line for each claim, quantity and seed, below lines that say where they were measured."""
+    text = io.StringIO()
+    text.writelines(f"# {machine}: {', '.join(names)}\n" for machine, names in by_machine(found).items())
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name, measured in sorted(found.items()):
+        for quantity, by_seed in measured.values.items():
+            writer.writerows([name, quantity, seed, f"{value:.6g}"] for seed, value in by_seed.items())
+        writer.writerows([name, MINUTES_OF + each, "", f"{value:.3g}"] for each, value in measured.minutes.items())
+    return text.getvalue()

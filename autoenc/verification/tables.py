@@ -10,11 +10,9 @@ from autoenc.comparison.columns import Column
 from autoenc.comparison.rendering import as_markdown
 from autoenc.comparison.tables import Line, Table
 from autoenc.verification.claim import Claim
-from autoenc.verification.measuring import Measured, Results
+from autoenc.verification.measuring import Measured, by_machine, minutes_together
 from autoenc.verification.verdict import MEANINGS, estimated, outcome, verdict
 
-PAIRS = 2
-"""Runs that train at the same time, in the times that are stated."""
 INTRODUCTION = """\
 # Claims
 
@@ -65,9 +63,9 @@ def _sentence(claim: Claim) -> str:
 
 def minutes(claim: Claim, measured: Measured | None) -> str:
     """What its runs took, two at a time; for a claim that was not tested, what they are expected to take."""
-    if measured is None or not measured.seconds:
+    if measured is None or not measured.minutes:
         return f"about {claim.minutes:g}"
-    taken = sum(measured.seconds.values()) / 60 / PAIRS
+    taken = sum(measured.minutes.values())
     return f"{taken:.{0 if taken >= 10 else 1}f}"
 
 
@@ -109,17 +107,28 @@ def _not_holding(outcomes: Sequence[str]) -> frozenset[int]:
     return frozenset(row for row, each in enumerate(outcomes) if each not in ("", "holds"))
 
 
-def document(claims: Mapping[str, Claim], results: Results) -> str:
+def where(found: Mapping[str, Measured]) -> Iterator[str]:
+    """Sentences: on which machines, with which versions, and how long it took together."""
+    machines = by_machine(found)
+    for machine, names in machines.items():
+        only = f" ({', '.join(names)})" if len(machines) > 1 else ""
+        yield f"Measured with {machine}{only}."
+    if machines:
+        together = sum(minutes_together(found.values()).values())
+        yield f"Together: {together:.0f} minutes on two cores, two runs at a time. Shared runs count once."
+
+
+def document(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> str:
     """All claims as a page in Markdown."""
     groups = {title: each for title, each in _grouped(claims).items() if each}
     names = {name: claim for each in groups.values() for name, claim in each.items()}
-    table = as_markdown(overview(names, results.measured))
+    table = as_markdown(overview(names, found))
     for name in names:
         table = table.replace(f"| {name} |", f"| [{name}](#{name.lower()}) |", 1)  # as GitHub calls its heading
-    parts = [INTRODUCTION, as_markdown([_counts(names, results.measured)]), table]
-    parts += [METHOD, *([f"{results.machine}\n"] if results.machine else [])]
+    measured = "\n".join(f"- {sentence}" for sentence in where(found))
+    parts = [INTRODUCTION, as_markdown([_counts(names, found)]), table, METHOD, *([f"{measured}\n"] if found else [])]
     for title, each in groups.items():
-        lines = [part for name, claim in each.items() for part in details(name, claim, results.measured.get(name))]
+        lines = [part for name, claim in each.items() for part in details(name, claim, found.get(name))]
         parts += [f"## {title}\n", _LABELS.sub(r"**\1:**", as_markdown(lines))]
     return "\n".join(parts)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autoenc.verification.claim import Claim
-from autoenc.verification.measuring import Folder
+from autoenc.verification.measuring import Folder, Measured, minutes_together
 
 QUICK_IMAGES, QUICK_SEEDS = 500, 2
 
@@ -21,12 +21,14 @@ def seeds_of_trainings(claims: Iterable[Claim]) -> dict[str, int]:
     return found
 
 
-def minutes_of_trainings(claims: Iterable[Claim]) -> dict[str, float]:
-    """About how many minutes each command line takes: claims state the sum of theirs."""
+def expected_minutes(claims: Iterable[Claim], recorded: Iterable[Measured]) -> dict[str, float]:
+    """About how many minutes each command line and benchmark takes: what it took before, or a share of a claim's."""
+    taken = minutes_together(recorded)
     found: dict[str, float] = {}
     for claim in claims:
-        for training in claim.trainings:
-            found[training] = min(claim.minutes / len(claim.trainings), found.get(training, claim.minutes))
+        needed = [*claim.trainings, *claim.benchmarks]
+        for name in needed:
+            found[name] = taken.get(name, min(claim.minutes / len(needed), found.get(name, claim.minutes)))
     return found
 
 

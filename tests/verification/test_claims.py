@@ -12,13 +12,13 @@ import yaml
 
 from autoenc.settings import ConfigError
 from autoenc.verification.claim import chosen, read_claims
-from autoenc.verification.measuring import Results
+from autoenc.verification.measuring import read_results
 from autoenc.verification.tables import document
 from autoenc.verification.verdict import failing
 from tests.conftest import REPOSITORY
 
 CLAIMS = read_claims(REPOSITORY / "claims")
-RESULTS = Results.read(REPOSITORY / "claims" / "results.csv")
+RESULTS = read_results(REPOSITORY / "claims" / "results.csv")
 README = (REPOSITORY / "README.md").read_text()
 PRESETS = REPOSITORY / "conf" / "experiment"
 STATEMENTS = [*(f"A{number}" for number in range(1, 8)), "B1", "B2", "B3", "C1", "C2"]
@@ -51,7 +51,7 @@ def test_every_preset_for_claims_belongs_to_one() -> None:
 
 
 def test_the_results_are_of_these_claims() -> None:
-    assert set(RESULTS.measured) <= set(CLAIMS)
+    assert set(RESULTS) <= set(CLAIMS)
 
 
 def test_the_page_shows_what_was_measured() -> None:
@@ -60,7 +60,7 @@ def test_the_page_shows_what_was_measured() -> None:
 
 
 def test_what_we_claim_is_confirmed() -> None:
-    assert failing(CLAIMS, RESULTS.measured) == []
+    assert failing(CLAIMS, RESULTS) == []
 
 
 SHOWN = {
@@ -106,7 +106,7 @@ def test_the_readme_has_the_numbers_that_were_measured(part: str) -> None:
     assert len(shown) == len(quantities)
     needed = {*quantities, *(each.partition(" / ")[0] for each in quantities)}
     assert needed <= {test.quantity for test in CLAIMS["examples"].tests}
-    values = RESULTS.measured["examples"].values if "examples" in RESULTS.measured else {}
+    values = RESULTS["examples"].values if "examples" in RESULTS else {}
     if not needed <= values.keys():
         pytest.skip("not measured yet: verify.py examples --record")
     for text, quantity in zip(shown, quantities, strict=True):

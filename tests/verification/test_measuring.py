@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from autoenc.verification.claim import Claim, Prediction
-from autoenc.verification.measuring import Folder, Measured, Results
+from autoenc.verification.measuring import Folder, Measured, as_csv, minutes_together, read_results
 from autoenc.verification.tables import OURS, PUBLISHED, TUTORIALS, document
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run
 
@@ -50,12 +50,21 @@ def folder(tmp_path: Path) -> Folder:
 def test_runs_are_paired_by_seed(folder: Folder) -> None:
     ratio = "large.test.mse / small.test.mse"
     found = folder.measured(claim(ratio, small=SMALL, large=LARGE))
-    assert found == Measured(values={ratio: {0: 0.25, 1: 0.2}}, seconds={0: 150.0, 1: 150.0})
+    assert found == Measured(values={ratio: {0: 0.25, 1: 0.2}}, minutes={"experiment=depth": 2.5})
 
 
-def test_a_run_that_is_named_twice_takes_its_time_once(folder: Folder) -> None:
-    found = folder.measured(claim("one.test.mse - other.test.mse", one=SMALL, other=SMALL))
-    assert found.seconds == {0: 75.0, 1: 75.0}
+def test_the_minutes_are_those_of_all_runs_with_its_seeds(folder: Folder) -> None:
+    """A claim that takes the best runs of a search needs the others, too."""
+    best = {"experiment": "depth", "best": "test.mse"}
+    found = folder.measured(claim("one.test.mse - other.test.mse", one=best, other=best))
+    assert found.minutes == {"experiment=depth": 4 * 75 / 60 / 2}
+
+
+def test_claims_that_share_runs_take_their_minutes_once() -> None:
+    two_seeds = Measured(values={}, minutes={"experiment=a": 2.0, "experiment=b": 3.0})
+    five_seeds = Measured(values={}, minutes={"experiment=a": 5.0, "noise": 1.0})
+    expected = {"experiment=a": 5.0, "experiment=b": 3.0, "noise": 1.0}
+    assert minutes_together([two_seeds, five_seeds]) == minutes_together([five_seeds, two_seeds]) == expected
 
 
 def test_the_best_of_several_runs_is_the_lowest(folder: Folder) -> None:
@@ -73,7 +82,7 @@ def test_the_best_of_several_runs_is_the_lowest(folder: Folder) -> None:
 )
 def test_without_exactly_one_run_a_claim_is_not_tested(folder: Folder, selection: dict[str, Any], reason: str) -> None:
     found = folder.measured(claim("run.test.mse", run={"experiment": "depth", **selection}))
-    assert found == Measured(values={}, seconds={}, reason=reason)
+    assert found == Measured(values={}, reason=reason)
 
 
 def test_a_run_that_has_not_finished_does_not_count(tmp_path: Path) -> None:
@@ -96,24 +105,28 @@ def test_the_rounds_of_a_benchmark_are_its_seeds(tmp_path: Path) -> None:
         for name, seconds in (("a", 1), ("b", 3))
         for number in (0, 1)
     ]
-    file.write_text(json.dumps({"rounds": rows}))
+    file.write_text(json.dumps({"seconds": 90.0, "rounds": rows}))
     runs = {name: {"benchmark": "noise", "noise": name} for name in ("a", "b")}
     found = folder.measured(claim("b.seconds / a.seconds", **runs))
-    assert found.values == {"b.seconds / a.seconds": {0: 3.0, 1: 2.0}}
+    assert found == Measured(values={"b.seconds / a.seconds": {0: 3.0, 1: 2.0}}, minutes={"noise": 1.5})
 
 
 def test_results_are_read_as_they_were_written(folder: Folder, tmp_path: Path) -> None:
     ratio = "large.test.mse / small.test.mse"
     larger = claim(ratio, small=SMALL, large=LARGE)
-    written = Results({"larger": folder.measured(larger)}, machine="Measured with nothing.")
-    (tmp_path / "results.csv").write_text(written.as_csv)
-    assert written.as_csv.splitlines()[:3] == [
-        "# Measured with nothing.",
+    here = replace(folder.measured(larger), machine="autoenc 1, 2 cores")
+    written = {"larger": here, "again": replace(here, machine="autoenc 2: new"), "as_well": here}
+    (tmp_path / "results.csv").write_text(as_csv(written))
+    assert as_csv(written).splitlines()[:4] == [
+        "# autoenc 2: new: again",
+        "# autoenc 1, 2 cores: as_well, larger",
         "claim,quantity,seed,value",
-        f"larger,{ratio},0,0.25",
+        f"again,{ratio},0,0.25",
     ]
-    assert Results.read(tmp_path / "results.csv") == written
+    assert "again,minutes of: experiment=depth,,2.5" in as_csv(written).splitlines()
+    assert read_results(tmp_path / "results.csv") == written
     text = document({"larger": larger}, written)
+    assert "\n- Measured with autoenc 1, 2 cores (as_well, larger).\n- Together: 2 minutes" in text
     assert "| m | 0.23 ± 0.32 | 2 | at most 1 | holds |" in text
     assert "| [larger](#larger) | Large codes are better. | confirmed | 2.5 |" in text
     assert "\n### larger\n\nLarge codes are better.\n\n**Verdict:** confirmed: all its intervals" in text
@@ -123,15 +136,13 @@ def test_results_are_read_as_they_were_written(folder: Folder, tmp_path: Path) -
 def test_the_page_has_the_claims_of_tutorials_first_and_ours_last() -> None:
     theirs = claim("run.test.mse", run=SMALL)
     claims = {"D10": theirs, "a_number": theirs, "an_example": replace(theirs, ours=True)}
-    headings = re.findall(
-        r"^##+ (.*)$", document(dict(reversed(claims.items())), Results({}, machine="")), re.MULTILINE
-    )
+    headings = re.findall(r"^##+ (.*)$", document(dict(reversed(claims.items())), {}), re.MULTILINE)
     assert headings[1:] == [TUTORIALS, "D10", PUBLISHED, "a_number", OURS, "an_example"]
-    assert "(#d10)" in document(claims, Results({}, machine=""))
+    assert "(#d10)" in document(claims, {})
 
 
 def test_what_does_not_hold_is_bold() -> None:
-    measured = Results({"D1": Measured(values={"run.test.mse": {0: 2.0, 1: 2.0}}, seconds={})}, machine="")
+    measured = {"D1": Measured(values={"run.test.mse": {0: 2.0, 1: 2.0}})}
     assert "| 2 | at most 1 | **fails** |" in document({"D1": claim("run.test.mse", run=SMALL)}, measured)
 
 
@@ -145,4 +156,4 @@ def test_each_command_line_has_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 def test_without_a_file_there_are_no_results(tmp_path: Path) -> None:
-    assert Results.read(tmp_path / "results.csv") == Results({}, machine="")
+    assert read_results(tmp_path / "results.csv") == {}

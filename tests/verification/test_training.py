@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from autoenc.verification.claim import Claim, Prediction
-from autoenc.verification.training import minutes_of_trainings, seeds_of_trainings
+from autoenc.verification.measuring import Measured
+from autoenc.verification.training import expected_minutes, seeds_of_trainings
 
 
 def claim(*experiments: str, **given: Any) -> Claim:
@@ -25,4 +26,7 @@ def test_claims_share_their_trainings() -> None:
     for ordered in (claims, claims[::-1]):
         assert seeds_of_trainings(ordered) == {"experiment=a": 2, "experiment=b": 5, "experiment=c": 1}
         minutes = {"experiment=a": 5, "experiment=b": 4, "experiment=c": 7}
-        assert minutes_of_trainings(ordered) == pytest.approx(minutes)
+        assert expected_minutes(ordered, []) == pytest.approx(minutes)
+        assert expected_minutes(ordered, [Measured(values={}, minutes={"experiment=b": 6.0})]) == pytest.approx(
+            {**minutes, "experiment=b": 6}
+        )

@@ -25,7 +25,7 @@ def prediction(name: str, *, control: bool = False) -> Prediction:
 
 def measured(**values: list[float]) -> Measured:
     by_seed = {f"run.{name}": dict(enumerate(each)) for name, each in values.items()}
-    return Measured(values=by_seed, seconds={})
+    return Measured(values=by_seed)
 
 
 @pytest.mark.parametrize(
