@@ -7,6 +7,7 @@ import functools
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,8 @@ def describe_installation() -> dict[str, Any]:
     }
 
 
-def describe_code() -> str:
+def describe_code(installation: Mapping[str, Any]) -> str:
     """The version of this package and, in a checkout, the commit: `0.1.0 (af8b16e, changed)`."""
-    installation = describe_installation()
     release, git = installation["packages"]["autoenc"], installation["git"]
     if git is None:
         return str(release)

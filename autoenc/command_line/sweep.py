@@ -46,9 +46,10 @@ def sweep(composer: Composer, config: DictConfig, *, shows_table: bool = True) -
         SystemExit: it was interrupted, and its jobs have saved their state.
     """
     LAUNCHERS.parse(plain(config.hydra.launcher)).warm_up()
-    from autoenc.environment import describe_code  # the first import of torch, which takes seconds
+    # The first import of torch, which takes seconds.
+    from autoenc.environment import describe_code, describe_installation
 
-    plan, code = SweepPlan(composer, config), describe_code()
+    plan, code = SweepPlan(composer, config), describe_code(describe_installation())
     with plan.folder.locked(), SweepDisplay(plan.folder.path) as view:
         if plan.folder.begin_anew(wanted=plan.settings.rerun == "all"):
             log.info("Continuing sweep.rerun=all: it does not train again what it has already trained again.")

@@ -25,7 +25,7 @@ from autoenc.settings import ConfigError
 from autoenc.verification.claim import Claim, chosen, read_claims
 from autoenc.verification.measuring import Folder, Measured, as_csv, read_results
 from autoenc.verification.page import write_page
-from autoenc.verification.tables import details, document, overview, where
+from autoenc.verification.tables import details, document, origin, overview
 from autoenc.verification.training import (
     QUICK_IMAGES,
     QUICK_SEEDS,
@@ -201,8 +201,7 @@ def _benchmark_script() -> Path:
 
 def _measured(claims: Mapping[str, Claim], *, folder: Folder) -> dict[str, Measured]:
     """Measure the claims and print them; those that were not tested are not among the results."""
-    machine = _machine()
-    found = {name: replace(folder.measured(claim), machine=machine) for name, claim in claims.items()}
+    found = {name: folder.measured(claim) for name, claim in claims.items()}
     for name, claim in claims.items():
         _print(details(name, claim, found[name]))
     return {name: each for name, each in found.items() if each.values}
@@ -213,7 +212,7 @@ def _write(folder: Folder, claims: Mapping[str, Claim], found: Mapping[str, Meas
     write_atomically(folder.path / RESULTS, as_csv(found).encode())
     text = document(claims, found)
     write_atomically(folder.path / "claims.md", (f"{note}\n\n{text}" if quick else text).encode())
-    page = write_page(folder, claims, found, note=" ".join([note, *where(found)]).strip())
+    page = write_page(folder, claims, found, note=" ".join([note, *origin(found)]).strip())
     console.print(f"{note}\nOpen: {shown_path(page)}".strip(), soft_wrap=True, markup=False)
 
 
@@ -222,12 +221,3 @@ def _record(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> None:
     path = claims_directory() / RESULTS
     write_atomically(path, as_csv(found).encode())
     write_atomically(claims_directory().parent / "docs" / "claims.md", document(claims, read_results(path)).encode())
-
-
-def _machine() -> str:
-    from autoenc.environment import describe_code, describe_installation
-
-    installation = describe_installation()
-    torch = installation["packages"]["torch"]
-    cores = f"{os.cpu_count()} cores"
-    return f"autoenc {describe_code()}, torch {torch}, Python {installation['python']}, {cores}"

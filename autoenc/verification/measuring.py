@@ -32,8 +32,8 @@ class Measured:
     """By the quantity of each test: a value for each seed. Empty if the claim was not tested."""
     minutes: Mapping[str, float] = field(default_factory=dict)
     """What each command line that it needs took, two runs at a time, and each benchmark."""
-    machine: str = ""
-    """Where, and with which versions."""
+    versions: str = ""
+    """Of the code that trained or timed what was measured."""
     reason: str = ""
     """Why it was not tested."""
 
@@ -68,18 +68,21 @@ class Folder:
             }
         except MissingNumberError as error:
             return Measured(values={}, reason=str(error))
-        return Measured(values=values, minutes=self._minutes(claim))
+        return self._with_origin(claim, values)
 
-    def _minutes(self, claim: Claim) -> dict[str, float]:
-        """With all runs of a search, not only the best."""
-        found = {}
+    def _with_origin(self, claim: Claim, values: Mapping[str, Mapping[int, float]]) -> Measured:
+        """The values with their cost, which includes all runs of a search, and with the versions that made them."""
+        minutes, versions = {}, set()
         for training in claim.trainings:
-            runs = [each for each in self._all(self.sweep(training)) if isinstance(each, RunRecord)]
-            seconds = (run.metrics["seconds.total"] for run in runs if run.settings["seed"] < claim.seeds)
-            found[training] = sum(seconds) / 60 / PAIRS
+            every = [each for each in self._all(self.sweep(training)) if isinstance(each, RunRecord)]
+            runs = [run for run in every if run.settings["seed"] < claim.seeds]
+            minutes[training] = sum(run.metrics["seconds.total"] for run in runs) / 60 / PAIRS
+            versions |= {_versions(run.environment) for run in runs}
         for name in claim.benchmarks:
-            found[name] = json.loads(self.benchmark(name).read_text(encoding="utf-8"))["seconds"] / 60
-        return found
+            content = json.loads(self.benchmark(name).read_text(encoding="utf-8"))
+            minutes[name] = content["seconds"] / 60
+            versions.add(_versions(content["machine"]))
+        return Measured(values=values, minutes=minutes, versions="; ".join(sorted(versions)))
 
     def _runs(self, claim: Claim, seed: int) -> dict[str, Numbers]:
         return {name: self._selected(selection, seed) for name, selection in claim.runs.items()}
@@ -121,6 +124,13 @@ def _settings(numbers: Numbers) -> Mapping[str, Any]:
     return numbers.settings if isinstance(numbers, RunRecord) else numbers
 
 
+def _versions(environment: Mapping[str, Any]) -> str:
+    from autoenc.environment import describe_code
+
+    torch, python = environment["packages"]["torch"], environment["python"]
+    return f"autoenc {describe_code(environment)}, torch {torch}, Python {python}"
+
+
 def minutes_together(found: Iterable[Measured]) -> dict[str, float]:
     """What each command line and benchmark took: if claims share it, for the one with the most seeds."""
     taken: dict[str, float] = {}
@@ -130,12 +140,12 @@ def minutes_together(found: Iterable[Measured]) -> dict[str, float]:
     return taken
 
 
-def by_machine(found: Mapping[str, Measured]) -> dict[str, list[str]]:
-    """The claims that were measured on each machine with the same versions."""
-    machines: dict[str, list[str]] = {}
+def by_versions(found: Mapping[str, Measured]) -> dict[str, list[str]]:
+    """The claims that were measured with the same versions."""
+    names: dict[str, list[str]] = {}
     for name, measured in sorted(found.items()):
-        machines.setdefault(measured.machine, []).append(name)
-    return machines
+        names.setdefault(measured.versions, []).append(name)
+    return names
 
 
 def read_results(path: Path) -> dict[str, Measured]:
@@ -144,7 +154,7 @@ def read_results(path: Path) -> dict[str, Measured]:
         return {}
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line.removeprefix("# ").rpartition(": ") for line in lines if line.startswith("# ")]
-    machines = {name: machine for machine, _, names in comments for name in names.split(", ")}
+    versions = {name: each for each, _, names in comments for name in names.split(", ")}
     values: dict[str, dict[str, dict[int, float]]] = {}
     minutes: dict[str, dict[str, float]] = {}
     for row in csv.DictReader(line for line in lines if not line.startswith("# ")):
@@ -154,15 +164,15 @@ def read_results(path: Path) -> dict[str, Measured]:
         else:
             values.setdefault(name, {}).setdefault(quantity, {})[int(row["seed"])] = value
     return {
-        name: Measured(values=each, minutes=minutes.get(name, {}), machine=machines.get(name, ""))
+        name: Measured(values=each, minutes=minutes.get(name, {}), versions=versions.get(name, ""))
         for name, each in values.items()
     }
 
 
 def as_csv(found: Mapping[str, Measured]) -> str:
-    """A line for each claim, quantity and seed, below lines that say where they were measured."""
+    """A line for each claim, quantity and seed, below lines with the versions that made them."""
     text = io.StringIO()
-    text.writelines(f"# {machine}: {', '.join(names)}\n" for machine, names in by_machine(found).items())
+    text.writelines(f"# {versions}: {', '.join(names)}\n" for versions, names in by_versions(found).items())
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for name, measured in sorted(found.items()):

@@ -10,7 +10,7 @@ from autoenc.comparison.columns import Column
 from autoenc.comparison.rendering import as_markdown
 from autoenc.comparison.tables import Line, Table
 from autoenc.verification.claim import Claim
-from autoenc.verification.measuring import Measured, by_machine, minutes_together
+from autoenc.verification.measuring import Measured, by_versions, minutes_together
 from autoenc.verification.verdict import MEANINGS, estimated, outcome, verdict
 
 INTRODUCTION = """\
@@ -107,13 +107,13 @@ def _not_holding(outcomes: Sequence[str]) -> frozenset[int]:
     return frozenset(row for row, each in enumerate(outcomes) if each not in ("", "holds"))
 
 
-def where(found: Mapping[str, Measured]) -> Iterator[str]:
-    """Sentences: on which machines, with which versions, and how long it took together."""
-    machines = by_machine(found)
-    for machine, names in machines.items():
-        only = f" ({', '.join(names)})" if len(machines) > 1 else ""
-        yield f"Measured with {machine}{only}."
-    if machines:
+def origin(found: Mapping[str, Measured]) -> Iterator[str]:
+    """Sentences: which versions made the results, and how long that took together."""
+    each = by_versions(found)
+    for versions, names in each.items():
+        only = f" ({', '.join(names)})" if len(each) > 1 else ""
+        yield f"Measured with {versions}{only}."
+    if found:
         together = sum(minutes_together(found.values()).values())
         yield f"Together: {together:.0f} minutes on two cores, two runs at a time. Shared runs count once."
 
@@ -125,7 +125,7 @@ def document(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> str:
     table = as_markdown(overview(names, found))
     for name in names:
         table = table.replace(f"| {name} |", f"| [{name}](#{name.lower()}) |", 1)  # as GitHub calls its heading
-    measured = "\n".join(f"- {sentence}" for sentence in where(found))
+    measured = "\n".join(f"- {sentence}" for sentence in origin(found))
     parts = [INTRODUCTION, as_markdown([_counts(names, found)]), table, METHOD, *([f"{measured}\n"] if found else [])]
     for title, each in groups.items():
         lines = [part for name, claim in each.items() for part in details(name, claim, found.get(name))]

@@ -13,12 +13,12 @@ from typing import Any
 BUSY = 0.3
 """Processes that want to run, on average over the last minute: above this, other work slows the measurements."""
 
-_TORCH = """
+_INSTALLED = """
 import json, torch
-from autoenc.environment import allocator
+from autoenc.environment import allocator, describe_installation
 gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "gpu": gpu,
-                  "allocator": allocator()}))
+print(json.dumps({**describe_installation(), "torch": torch.__version__, "threads": torch.get_num_threads(),
+                  "gpu": gpu, "allocator": allocator()}))
 """
 
 
@@ -26,13 +26,11 @@ def describe_machine() -> dict[str, Any]:
     """Processor, cores, versions, threads, allocator, and the load before the measurements begin."""
     load = os.getloadavg()[0]
     # In another process: the memory of this one counts as that of its children until they start their own program.
-    torch = json.loads(subprocess.run([sys.executable, "-c", _TORCH], check=True, capture_output=True).stdout)  # noqa: S603
+    installed = json.loads(subprocess.run([sys.executable, "-c", _INSTALLED], check=True, capture_output=True).stdout)  # noqa: S603
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **torch,
+        **installed,
         "load": load,
     }
 

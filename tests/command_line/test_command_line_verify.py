@@ -12,6 +12,7 @@ import yaml
 
 from autoenc.command_line import verify
 from autoenc.command_line.verify import main
+from autoenc.environment import describe_installation
 from autoenc.verification.claim import chosen, read_claims
 from autoenc.verification.measuring import Folder, read_results
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run
@@ -28,6 +29,7 @@ CLAIM: dict[str, Any] = {
     "refuted_by": "many parameters",
 }
 TRAINING = CLAIM["runs"]["run"]["train"]
+ENVIRONMENT = {"device": "cpu", **describe_installation()}
 
 
 @pytest.fixture
@@ -45,7 +47,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Path)
 def have_run(*, parameters: int, folder: Path = Path("outputs/claims")) -> None:
     for seed in (0, 1):
         run = Folder(folder).sweep(TRAINING) / str(seed)
-        make_run(run, config={**CONFIG, "seed": seed}, summary={**SUMMARY, "parameters": parameters})
+        summary = {**SUMMARY, "parameters": parameters}
+        make_run(run, config={**CONFIG, "seed": seed}, summary=summary, environment=ENVIRONMENT)
 
 
 def test_without_a_name_it_lists_the_claims(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +126,7 @@ def benchmark_claim(repository: Path) -> Path:
     rows = [{"noise": "a", "round": number, "seconds": 1.0} for number in (0, 1)]
     script = repository / "scripts" / "benchmark.py"
     script.parent.mkdir()
-    content = json.dumps({"seconds": 90.0, "rounds": rows})
+    content = json.dumps({"machine": ENVIRONMENT, "seconds": 90.0, "rounds": rows})
     script.write_text(f"import pathlib, sys\npathlib.Path(sys.argv[-1]).write_text({content!r})\n")
     return script
 

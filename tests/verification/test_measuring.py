@@ -15,11 +15,25 @@ from autoenc.verification.measuring import Folder, Measured, as_csv, minutes_tog
 from autoenc.verification.tables import OURS, PUBLISHED, TUTORIALS, document
 from tests.comparison.run_folders import CONFIG, SUMMARY, make_run
 
+ENVIRONMENT = {
+    "device": "cpu",
+    "packages": {"autoenc": "0.1.0", "torch": "2.15.0"},
+    "python": "3.11.7",
+    "git": {"commit": "e2740a5508892c0432bc4e1fa3cde2d1c983a82a", "dirty": True},
+}
+VERSIONS = "autoenc 0.1.0 (e2740a5, changed), torch 2.15.0, Python 3.11.7"
+
 
 def add_run(folder: Folder, label: str, *, seed: int, mse: float, state: str = "finished", **architecture: Any) -> None:
     config = {**CONFIG, "architecture": {**CONFIG["architecture"], **architecture}, "seed": seed}
     summary = {**SUMMARY, "test": {"mse": mse}, "validation": {"mse": 10 - mse}}
-    make_run(folder.sweep("experiment=depth") / f"{label}-{seed}", config=config, summary=summary, state=state)
+    make_run(
+        folder.sweep("experiment=depth") / f"{label}-{seed}",
+        config=config,
+        summary=summary,
+        state=state,
+        environment=ENVIRONMENT,
+    )
 
 
 def claim(*quantities: str, **runs: dict[str, Any]) -> Claim:
@@ -50,7 +64,7 @@ def folder(tmp_path: Path) -> Folder:
 def test_runs_are_paired_by_seed(folder: Folder) -> None:
     ratio = "large.test.mse / small.test.mse"
     found = folder.measured(claim(ratio, small=SMALL, large=LARGE))
-    assert found == Measured(values={ratio: {0: 0.25, 1: 0.2}}, minutes={"experiment=depth": 2.5})
+    assert found == Measured(values={ratio: {0: 0.25, 1: 0.2}}, minutes={"experiment=depth": 2.5}, versions=VERSIONS)
 
 
 def test_the_minutes_are_those_of_all_runs_with_its_seeds(folder: Folder) -> None:
@@ -105,28 +119,30 @@ def test_the_rounds_of_a_benchmark_are_its_seeds(tmp_path: Path) -> None:
         for name, seconds in (("a", 1), ("b", 3))
         for number in (0, 1)
     ]
-    file.write_text(json.dumps({"seconds": 90.0, "rounds": rows}))
+    file.write_text(json.dumps({"machine": ENVIRONMENT, "seconds": 90.0, "rounds": rows}))
     runs = {name: {"benchmark": "noise", "noise": name} for name in ("a", "b")}
     found = folder.measured(claim("b.seconds / a.seconds", **runs))
-    assert found == Measured(values={"b.seconds / a.seconds": {0: 3.0, 1: 2.0}}, minutes={"noise": 1.5})
+    assert found == Measured(
+        values={"b.seconds / a.seconds": {0: 3.0, 1: 2.0}}, minutes={"noise": 1.5}, versions=VERSIONS
+    )
 
 
 def test_results_are_read_as_they_were_written(folder: Folder, tmp_path: Path) -> None:
     ratio = "large.test.mse / small.test.mse"
     larger = claim(ratio, small=SMALL, large=LARGE)
-    here = replace(folder.measured(larger), machine="autoenc 1, 2 cores")
-    written = {"larger": here, "again": replace(here, machine="autoenc 2: new"), "as_well": here}
+    here = replace(folder.measured(larger), versions="autoenc 1, Python 3")
+    written = {"larger": here, "again": replace(here, versions="autoenc 2: new"), "as_well": here}
     (tmp_path / "results.csv").write_text(as_csv(written))
     assert as_csv(written).splitlines()[:4] == [
         "# autoenc 2: new: again",
-        "# autoenc 1, 2 cores: as_well, larger",
+        "# autoenc 1, Python 3: as_well, larger",
         "claim,quantity,seed,value",
         f"again,{ratio},0,0.25",
     ]
     assert "again,minutes of: experiment=depth,,2.5" in as_csv(written).splitlines()
     assert read_results(tmp_path / "results.csv") == written
     text = document({"larger": larger}, written)
-    assert "\n- Measured with autoenc 1, 2 cores (as_well, larger).\n- Together: 2 minutes" in text
+    assert "\n- Measured with autoenc 1, Python 3 (as_well, larger).\n- Together: 2 minutes" in text
     assert "| m | 0.23 ± 0.32 | 2 | at most 1 | holds |" in text
     assert "| [larger](#larger) | Large codes are better. | confirmed | 2.5 |" in text
     assert "\n### larger\n\nLarge codes are better.\n\n**Verdict:** confirmed: all its intervals" in text
