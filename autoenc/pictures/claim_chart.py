@@ -13,7 +13,7 @@ from autoenc.pictures.page import DPI, INK, MARGIN, SMALL, Page, block_height, l
 WIDTH = 1400
 NAMES = 560  # pixels for the words of a test
 ROW, APART = 92, 18
-HALF_NUMBER = 40  # pixels for half of the last number below an axis
+HALF_NUMBER = 40  # pixels for half of the first or last number below an axis
 TITLE = 13.0
 HOLDS, CONTROL = "#009e73", "#e69f00"
 MARGIN_OF_AXIS = 0.12  # of what an axis shows, on both sides
@@ -49,7 +49,7 @@ def claim_chart(bands: Sequence[Band], *, title: str) -> Figure:
 def _draw(page: Page, test: Band, *, top: int) -> None:
     words = wrapped(f"control: {test.means}" if test.control else test.means, width=NAMES, size=SMALL)
     page.text(words, x=MARGIN, y=top, size=SMALL)
-    left = MARGIN + NAMES + APART
+    left = MARGIN + NAMES + HALF_NUMBER
     height = ROW - 2 * line_height(SMALL)
     place = page.rectangle(left=left, top=top, width=WIDTH - HALF_NUMBER - left, height=height)
     axes = page.figure.add_axes(place)
