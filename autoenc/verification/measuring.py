@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.runs import RunRecord, read_runs
+from autoenc.runs.find_runs import natural
 from autoenc.verification.claim import BEST, SOURCES, Claim, training_of
 from autoenc.verification.formula import Formula, MissingNumberError, Numbers
 
@@ -33,7 +34,7 @@ class Measured:
     minutes: Mapping[str, float] = field(default_factory=dict)
     """What each command line that it needs took, two runs at a time, and each benchmark."""
     versions: str = ""
-    """Of the code that trained or timed what was measured."""
+    """The versions of autoenc, torch and Python that trained or timed its runs."""
     reason: str = ""
     """Why it was not tested."""
 
@@ -71,7 +72,7 @@ class Folder:
         return self._with_origin(claim, values)
 
     def _with_origin(self, claim: Claim, values: Mapping[str, Mapping[int, float]]) -> Measured:
-        """The values with their cost, which includes all runs of a search, and with the versions that made them."""
+        """Add the minutes, which include all runs of a search, and the versions that made the values."""
         minutes, versions = {}, set()
         for training in claim.trainings:
             every = [each for each in self._all(self.sweep(training)) if isinstance(each, RunRecord)]
@@ -132,7 +133,7 @@ def _versions(environment: Mapping[str, Any]) -> str:
 
 
 def minutes_together(found: Iterable[Measured]) -> dict[str, float]:
-    """What each command line and benchmark took: if claims share it, for the one with the most seeds."""
+    """Minutes of each command line and benchmark. If claims share it, those of the claim with the most seeds count."""
     taken: dict[str, float] = {}
     for measured in found:
         for name, minutes in measured.minutes.items():
@@ -141,15 +142,15 @@ def minutes_together(found: Iterable[Measured]) -> dict[str, float]:
 
 
 def by_versions(found: Mapping[str, Measured]) -> dict[str, list[str]]:
-    """The claims that were measured with the same versions."""
+    """The names of the claims that were measured with the same versions."""
     names: dict[str, list[str]] = {}
-    for name, measured in sorted(found.items()):
-        names.setdefault(measured.versions, []).append(name)
+    for name in sorted(found, key=natural):  # D2 before D10
+        names.setdefault(found[name].versions, []).append(name)
     return names
 
 
 def read_results(path: Path) -> dict[str, Measured]:
-    """What was measured for claims, from the table in a file; without a file, nothing."""
+    """Read the results of claims by name, as `as_csv` writes them; none if the file does not exist."""
     if not path.is_file():
         return {}
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -170,7 +171,7 @@ def read_results(path: Path) -> dict[str, Measured]:
 
 
 def as_csv(found: Mapping[str, Measured]) -> str:
-    """A line for each claim, quantity and seed, below lines with the versions that made them."""
+    """Write a line for each claim, quantity and seed. The first lines are comments: versions, and their claims."""
     text = io.StringIO()
     text.writelines(f"# {versions}: {', '.join(names)}\n" for versions, names in by_versions(found).items())
     writer = csv.writer(text, lineterminator="\n")

@@ -125,8 +125,8 @@ def document(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> str:
     table = as_markdown(overview(names, found))
     for name in names:
         table = table.replace(f"| {name} |", f"| [{name}](#{name.lower()}) |", 1)  # as GitHub calls its heading
-    measured = "\n".join(f"- {sentence}" for sentence in origin(found))
-    parts = [INTRODUCTION, as_markdown([_counts(names, found)]), table, METHOD, *([f"{measured}\n"] if found else [])]
+    parts = [INTRODUCTION, as_markdown([_counts(names, found)]), table, METHOD]
+    parts += [f"{sentence}\n" for sentence in origin(found)]
     for title, each in groups.items():
         lines = [part for name, claim in each.items() for part in details(name, claim, found.get(name))]
         parts += [f"## {title}\n", _LABELS.sub(r"**\1:**", as_markdown(lines))]

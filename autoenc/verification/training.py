@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autoenc.verification.claim import Claim
-from autoenc.verification.measuring import Folder, Measured, minutes_together
+from autoenc.verification.measuring import Folder, Measured
 
 QUICK_IMAGES, QUICK_SEEDS = 500, 2
 
@@ -22,13 +22,24 @@ def seeds_of_trainings(claims: Iterable[Claim]) -> dict[str, int]:
 
 
 def expected_minutes(claims: Iterable[Claim], recorded: Iterable[Measured]) -> dict[str, float]:
-    """About how many minutes each command line and benchmark takes: what it took before, or a share of a claim's."""
-    taken = minutes_together(recorded)
+    """About how many minutes each command line and benchmark takes.
+
+    Where it has been measured, what a seed took, times the seeds that are needed. Elsewhere a share of what a claim
+    states for all that it needs.
+    """
+    of_a_seed: dict[str, float] = {}
+    for measured in recorded:
+        seeds = len(next(iter(measured.values.values())))
+        for name, minutes in measured.minutes.items():
+            of_a_seed[name] = max(minutes / seeds, of_a_seed.get(name, 0.0))
     found: dict[str, float] = {}
     for claim in claims:
         needed = [*claim.trainings, *claim.benchmarks]
         for name in needed:
-            found[name] = taken.get(name, min(claim.minutes / len(needed), found.get(name, claim.minutes)))
+            if name in of_a_seed:
+                found[name] = max(of_a_seed[name] * claim.seeds, found.get(name, 0.0))
+            else:
+                found[name] = min(claim.minutes / len(needed), found.get(name, claim.minutes))
     return found
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
-from autoenc.pictures.claim_chart import CONTROL, HOLDS, Band, claim_chart
-from autoenc.pictures.page import house_style
+from autoenc.pictures.claim_chart import CONTROL, HOLDS, NAMES, WIDTH, Band, claim_chart
+from autoenc.pictures.page import MARGIN, house_style
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,18 @@ def test_the_bar_is_the_interval_and_everything_fits() -> None:
     assert list(np.asarray(second.lines[0].get_xdata())) == [4.0, 4.0]  # no interval
     colors = [axes.patches[0].get_facecolor()[:3] for axes in (first, second)]
     assert colors == [pytest.approx([int(c[n : n + 2], 16) / 255 for n in (1, 3, 5)]) for c in (HOLDS, CONTROL)]
+
+
+@pytest.mark.parametrize(("edges", "tick"), [((10120.0, 11120.0), "10000"), ((9880.0, 10880.0), "11000")])
+def test_a_number_below_the_end_of_an_axis_touches_no_words_and_is_on_the_page(
+    edges: tuple[float, float], tick: str
+) -> None:
+    band = Band("a", control=False, values=[10400.0, 10500.0, 10600.0], band=edges)
+    with house_style():
+        figure = claim_chart([band], title="Claim")
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        (label,) = [each for each in figure.axes[0].get_xticklabels() if each.get_text() == tick]
+        place = label.get_window_extent()
+    assert place.x0 > MARGIN + NAMES
+    assert place.x1 < WIDTH
