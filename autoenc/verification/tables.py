@@ -65,7 +65,10 @@ def minutes(claim: Claim, measured: Measured | None) -> str:
     """What its runs took, two at a time; for a claim that was not tested, what they are expected to take."""
     if measured is None or not measured.minutes:
         return f"about {claim.minutes:g}"
-    taken = sum(measured.minutes.values())
+    return _rounded(sum(measured.minutes.values()))
+
+
+def _rounded(taken: float) -> str:
     return f"{taken:.{0 if taken >= 10 else 1}f}"
 
 
@@ -115,7 +118,7 @@ def origin(found: Mapping[str, Measured]) -> Iterator[str]:
         yield f"Measured with {versions}{only}."
     if found:
         together = sum(minutes_together(found.values()).values())
-        yield f"Together: {together:.0f} minutes on two cores, two runs at a time. Shared runs count once."
+        yield f"Together: {_rounded(together)} minutes on two cores, two runs at a time. Shared runs count once."
 
 
 def document(claims: Mapping[str, Claim], found: Mapping[str, Measured]) -> str:

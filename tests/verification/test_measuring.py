@@ -142,7 +142,7 @@ def test_results_are_read_as_they_were_written(folder: Folder, tmp_path: Path) -
     assert "again,minutes of: experiment=depth,,2.5" in as_csv(written).splitlines()
     assert read_results(tmp_path / "results.csv") == written
     text = document({"larger": larger}, written)
-    assert "\nMeasured with autoenc 1, Python 3 (as_well, larger).\n\nTogether: 2 minutes" in text
+    assert "\nMeasured with autoenc 1, Python 3 (as_well, larger).\n\nTogether: 2.5 minutes" in text
     assert "| m | 0.23 ± 0.32 | 2 | at most 1 | holds |" in text
     assert "| [larger](#larger) | Large codes are better. | confirmed | 2.5 |" in text
     assert "\n### larger\n\nLarge codes are better.\n\n**Verdict:** confirmed: all its intervals" in text
