@@ -149,11 +149,11 @@ class ExperimentConfig:
             ConfigError: the parts do not fit together.
         """
         torch.manual_seed(derived_seed(self.seed, "initialisation"))
-        code_size, output = self.architecture.code_size, self.architecture.output
+        code_size = self.architecture.code_size
         bottleneck = self.bottleneck.build(code_size=code_size)
-        loss = self.loss.build(output=output, image_shape=image_shape)
+        loss = self.loss.build(image_shape=image_shape)
         encoder, decoder = self.architecture.build(image_shape, feature_size=bottleneck.feature_size)
-        model = AutoEncoder(encoder, decoder, bottleneck=bottleneck, loss=loss, output=output)
+        model = AutoEncoder(encoder, decoder, bottleneck=bottleneck, loss=loss, output=self.architecture.output)
         names = (self.architecture.name, self.loss.name)
         check_shapes(model, image_shape=image_shape, code_size=code_size, architecture=names[0], loss=names[1])
         return model

@@ -134,7 +134,7 @@ def _autoenc(task: Task, train: Tensor, test: Tensor, *, seed: int, epochs: list
     bottleneck = _choice("bottleneck", task.bottleneck).build(code_size=architecture.code_size)
     shape = tuple(train.shape[1:])
     parts = architecture.build(shape, feature_size=bottleneck.feature_size)
-    loss = _choice("loss", task.loss).build(output=architecture.output, image_shape=shape)
+    loss = _choice("loss", task.loss).build(image_shape=shape)
     model = AutoEncoder(*parts, bottleneck=bottleneck, loss=loss, output=architecture.output)
     device = _choice("device", "cpu", threads=1).build()
     device.place(model)

@@ -40,8 +40,8 @@ class Tiny(Architecture):
 class Square(Loss):
     unit = "squared error per pixel"
 
-    def per_pixel(self, raw, reconstruction, target):
-        return (reconstruction - target) ** 2
+    def per_pixel(self, prediction, target):
+        return (prediction - target) ** 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +136,8 @@ def test_a_plugin_without_yaml_is_told_from_one_that_is_not_installed(
             "architecture=tiny: its encoder maps a batch of shape (2, 1, 8, 8) to (2, 5), but has to give (2, 4)",
         ),
         (
-            "(reconstruction - target) ** 2",
-            "((reconstruction - target) ** 2).mean()",
+            "(prediction - target) ** 2",
+            "((prediction - target) ** 2).mean()",
             "loss=square: its per_image cannot be applied to a batch of shape (2, 1, 8, 8): "
             "per_pixel of Square gives shape (), but has to give (2, 1, 8, 8), a number for each pixel",
         ),
@@ -163,7 +163,7 @@ def test_a_mistake_in_its_code_is_named_before_anything_is_written(
 def test_an_error_during_the_training_names_the_plugin_in_the_status_too(
     install: Install, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    install(("return (reconstruction", "return target.shape[9] if reconstruction.requires_grad else (reconstruction"))
+    install(("return (prediction", "return target.shape[9] if prediction.requires_grad else (prediction"))
     message = error_of(capsys, "loss=square")
     assert message == "in the plugin tiny_plugin (__init__.py, line 24), IndexError: tuple index out of range"
     assert json.loads(Path("run/status.json").read_text())["error"]["message"] == message
@@ -175,7 +175,7 @@ def test_a_method_that_a_plugin_inherits_counts_as_the_plugin_s(install: Install
 
     settings = LOSSES.parse({"name": "square"})
     with pytest.raises(AttributeError) as caught:
-        settings.build(output="sigmoid", image_shape=(1, 8, 8))
+        settings.build(image_shape=(1, 8, 8))
     assert blamed_plugin(caught.value).startswith("in the plugin tiny_plugin (loss.py, line ")
 
 

@@ -53,6 +53,6 @@ def _log_weights(model: AutoEncoder, clean: Tensor, *, draws: Tensor) -> Tensor:
     samples = model.bottleneck(features, draws=draws).samples  # (S, B, code_size)
     raw = model.decoder(samples.flatten(0, 1))  # (S * B, C, H, W)
     target = clean.expand(len(samples), *clean.shape).flatten(0, 1)  # no copy of a single image
-    errors = model.loss.per_image(raw, model.output_range.to_images(raw), target)  # (S * B,)
+    errors = model.loss.per_image(model.predictions(raw), target)  # (S * B,)
     ratios = model.bottleneck.log_ratio(features, samples=samples)
     return -(errors.reshape(ratios.shape) + ratios).float()

@@ -42,7 +42,7 @@ def send_run(run_directory: RunDirectory, *, tracker: Mapping[str, Any]) -> None
             raise ConfigError("RUN", why_not_finished(record), value=str(record.path))
         config = parse({**run_directory.config(), "tracker": tracker})
         # No unit depends on the shape of the images, which a run without a checkpoint does not record.
-        loss = config.loss.build(output=config.architecture.output, image_shape=(1, 1, 1))
+        loss = config.loss.build(image_shape=(1, 1, 1))
         bottleneck = config.bottleneck.build(code_size=config.architecture.code_size)
         units = {**units_of(config, loss=loss, bottleneck=bottleneck), **record.units}
         state, error = _ending(record)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -13,18 +15,19 @@ from autoenc.models.bottlenecks import Bottleneck
 from autoenc.models.bottlenecks.bottleneck import Passage, Plain
 from autoenc.models.losses import Loss
 from autoenc.models.losses.pixel_means import MeanSquaredError
-from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
+from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName, OutputRange
 
 
-class AutoEncoderOutput(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class AutoEncoderOutput:
     """The model's output for a batch of images. S is the number of codes sampled for each image, usually 1."""
 
     code: Tensor
     """(B, code_size); for a distribution, its mean."""
-    reconstruction: Tensor
-    """(S * B, C, H, W), in [0, 1] scale: all images from the first sample, then all from the second, ..."""
     raw: Tensor
     """The decoder's output before it is mapped to [0, 1], (S * B, C, H, W)."""
+    output_range: OutputRange
+    """The map from `raw` to images."""
     samples: Tensor
     """The codes that were decoded, (S, B, code_size)."""
     penalty: Tensor
@@ -35,6 +38,14 @@ class AutoEncoderOutput(NamedTuple):
     """Variational bottlenecks only: the KL divergence in nats, broadcastable to (S, B)."""
     indices: Tensor | None
     """Vector quantization only: see `BottleneckOutput`."""
+
+    @cached_property
+    def reconstruction(self) -> Tensor:
+        """(S * B, C, H, W), in [0, 1] scale: all images from the first sample, then all from the second, ...
+
+        It is computed when it is read: training with a loss of logits does without it.
+        """
+        return self.output_range.to_images(self.raw)
 
 
 class Objective(NamedTuple):
@@ -73,6 +84,7 @@ class AutoEncoder(nn.Module):
         given = MeanSquaredError() if loss is None else loss
         self.loss = given.likelihood() if self.bottleneck.variational else given
         self.output_range = self.loss.means(OUTPUT_RANGES[output])
+        self._to_logits = OUTPUT_RANGES[output].to_logits
         self.bottleneck.constrain(encoder=encoder, decoder=decoder)
 
     def forward(self, images: Tensor, *, draws: Tensor | None = None) -> AutoEncoderOutput:
@@ -84,8 +96,8 @@ class AutoEncoder(nn.Module):
         raw = self.decoder(bottled.samples.flatten(0, 1))  # (S, B, code_size) -> (S * B, C, H, W)
         return AutoEncoderOutput(
             code=bottled.code,
-            reconstruction=self.output_range.to_images(raw),
             raw=raw,
+            output_range=self.output_range,
             samples=bottled.samples,
             penalty=bottled.penalty,
             diagnostics=bottled.diagnostics,
@@ -109,6 +121,10 @@ class AutoEncoder(nn.Module):
     def decode(self, code: Tensor) -> Tensor:
         """Codes (B, code_size) to images (B, C, H, W) in [0, 1] scale."""
         return self.output_range.to_images(self.decoder(code))
+
+    def predictions(self, raw: Tensor) -> Tensor:
+        """What the loss compares with the target: the reconstruction of a raw output (B, C, H, W), or its logits."""
+        return self._to_logits(raw) if self.loss.reads_logits else self.output_range.to_images(raw)
 
     @property
     def parameter_count(self) -> int:
@@ -147,7 +163,7 @@ class AutoEncoder(nn.Module):
         """
         diagnostics = {**output.diagnostics, **self.loss.diagnostics()}
         if not self.bottleneck.penalizes:
-            return Objective(self.loss(output.raw, output.reconstruction, target, corrupted=corrupted), diagnostics)
+            return Objective(self.loss(self.predictions(output.raw), target, corrupted=corrupted), diagnostics)
         errors = self._errors(output, target=target, corrupted=corrupted)  # (S, B)
         passage = Passage(self, output, given=target if given is None else given, clean=target, generator=generator)
         further = self.bottleneck.further_penalty(passage)
@@ -171,5 +187,5 @@ class AutoEncoder(nn.Module):
             if corrupted is not None:
                 corrupted = corrupted.expand_as(target).repeat(samples, 1, 1, 1)
             target = target.repeat(samples, 1, 1, 1)
-        per_image: Tensor = self.loss.per_image(output.raw, output.reconstruction, target, corrupted=corrupted)
+        per_image: Tensor = self.loss.per_image(self.predictions(output.raw), target, corrupted=corrupted)
         return per_image.reshape(samples, -1)

@@ -30,7 +30,7 @@ def check_shapes(
         )
 
         def losses_of(targets: Tensor) -> Tensor:
-            return model.loss.per_image(raw, model.output_range.to_images(raw), targets)
+            return model.loss.per_image(model.predictions(raw), targets)
 
         _check(losses_of, images, expected=(_IMAGES,), part="per_image", key="loss", name=loss)
 

@@ -111,7 +111,7 @@ class _Training(NamedTuple):
         name, settings = ARCHITECTURES[architecture]
         chosen = GROUPS["architecture"].parse({**usual_settings("architecture", name), **settings})
         bottleneck = GROUPS["bottleneck"].parse(usual_settings("bottleneck", "plain")).build(code_size=chosen.code_size)
-        loss = GROUPS["loss"].parse(usual_settings("loss", "mse")).build(output=chosen.output, image_shape=image_shape)
+        loss = GROUPS["loss"].parse(usual_settings("loss", "mse")).build(image_shape=image_shape)
         parts = chosen.build(tuple(image_shape), feature_size=bottleneck.feature_size)
         model = AutoEncoder(*parts, bottleneck=bottleneck, loss=loss, output=chosen.output)
         device.place(model)

@@ -132,7 +132,7 @@ def test_only_the_metrics_that_are_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("loss", "wanted"),
-    [(MeanSquaredError(), 0.01), (MeanAbsoluteError(), 0.1), (BinaryCrossEntropy(output="identity"), 0.526134)],
+    [(MeanSquaredError(), 0.01), (MeanAbsoluteError(), 0.1), (BinaryCrossEntropy(), 0.526134)],
 )
 def test_the_loss_is_the_one_of_the_training(loss: Loss, wanted: float) -> None:
     assert scores(known_model(shift=0.1, loss=loss), images_of(51))["loss"] == pytest.approx(wanted, rel=1e-5)

@@ -64,19 +64,35 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_the_output_has_the_code_first_and_then_the_reconstruction() -> None:
+def test_the_output_of_a_plain_model() -> None:
     model = small_model("sigmoid")
     assert isinstance(model.bottleneck, Plain)
     assert isinstance(model.loss, MeanSquaredError)
-    code, reconstruction, *rest = model(torch.rand(5, 1, 3, 4))
-    assert code.shape == (5, 6)
-    assert reconstruction.shape == (5, 1, 3, 4)
-    raw, samples, penalty, diagnostics, divergence, indices = rest
-    torch.testing.assert_close(reconstruction, torch.sigmoid(raw))
-    assert torch.equal(samples, code[None])
-    assert penalty == 0
-    assert diagnostics == {}
-    assert divergence is indices is None
+    output = model(torch.rand(5, 1, 3, 4))
+    assert output.code.shape == (5, 6)
+    assert output.reconstruction.shape == (5, 1, 3, 4)
+    torch.testing.assert_close(output.reconstruction, torch.sigmoid(output.raw))
+    assert torch.equal(output.samples, output.code[None])
+    assert output.penalty == 0
+    assert output.diagnostics == {}
+    assert output.divergence is output.indices is None
+
+
+def test_a_loss_of_logits_computes_no_reconstruction() -> None:
+    model, images = small_model("sigmoid", loss=BinaryCrossEntropy()), torch.rand(5, 1, 3, 4)
+    computed: list[Tensor] = []
+
+    def to_images(raw: Tensor) -> Tensor:
+        computed.append(raw)
+        return raw.sigmoid()
+
+    model.output_range = model.output_range._replace(to_images=to_images)
+    output = model(images)
+    loss = model.objective(output, target=images).loss
+    assert computed == []
+    torch.testing.assert_close(loss, nn.functional.binary_cross_entropy(output.reconstruction, images))
+    assert len(computed) == 1
+    assert output.reconstruction is output.reconstruction
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -184,7 +200,7 @@ def test_the_bottleneck_combines_the_samples_of_each_image() -> None:
     result = model(images, draws=model.draw(images, generator=generator(), samples=3))
     errors = torch.stack(
         [
-            GaussianLikelihood(std=0.5).per_image(reconstruction, reconstruction, images)
+            GaussianLikelihood(std=0.5).per_image(reconstruction, images)
             for reconstruction in result.reconstruction.split(5)
         ]
     )
@@ -217,7 +233,7 @@ def test_emphasis_reaches_every_sample() -> None:
 
 
 def test_a_variational_bottleneck_takes_a_likelihood_and_others_take_the_loss_as_it_is() -> None:
-    loss = BinaryCrossEntropy(output="sigmoid")
+    loss = BinaryCrossEntropy()
     assert small_model("sigmoid", loss=loss).loss is loss
     variational = small_model("sigmoid", bottleneck=Spreading(code_size=6), loss=loss)
     assert variational.loss.in_nats

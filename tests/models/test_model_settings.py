@@ -96,7 +96,7 @@ def test_the_settings_of_the_gaussian_likelihood_reach_it() -> None:
     fixed = model_of(loss={**values, "variance": "fixed"}).loss
     errors = images() - images().flip(0)
     expected = -torch.distributions.Normal(0.0, 0.3).log_prob(errors).flatten(1).sum(1)
-    torch.testing.assert_close(fixed.per_image(images(), images(), images().flip(0)), expected)
+    torch.testing.assert_close(fixed.per_image(images(), images().flip(0)), expected)
     for variance, shape in (("shared", ()), ("per_pixel", SHAPE)):
         learned: Any = model_of(loss={**values, "variance": variance}).loss
         torch.testing.assert_close(learned.std, torch.full(shape, 0.3))
@@ -110,7 +110,7 @@ def test_the_weights_of_corrupted_and_kept_pixels_reach_the_loss() -> None:
     corrupted = torch.zeros(6, *SHAPE, dtype=torch.bool)
     corrupted[..., :2] = True  # a quarter
     zeros, ones = torch.zeros(6, *SHAPE), torch.ones(6, *SHAPE)
-    assert loss(zeros, zeros, ones, corrupted=corrupted).item() == pytest.approx(0.25 * 3.0 + 0.75 * 0.5)
+    assert loss(zeros, ones, corrupted=corrupted).item() == pytest.approx(0.25 * 3.0 + 0.75 * 0.5)
 
 
 # --- the bottleneck ---

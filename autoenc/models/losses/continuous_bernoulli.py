@@ -37,9 +37,9 @@ class ContinuousBernoulliLikelihood(Loss):
     likelihood_of = "density"
     reads_logits = True
 
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
+    def per_pixel(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(B, C, H, W); may be negative."""
-        logits = at_least_float32(self.logits(raw))
+        logits = at_least_float32(prediction)
         return F.binary_cross_entropy_with_logits(logits, target, reduction="none") - log_normalizer(logits)
 
     def means(self, output_range: OutputRange) -> OutputRange:

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autoenc.models.losses.loss import Loss, LossSettings
-from autoenc.models.output_ranges import OutputName
 from autoenc.settings import ConfigError, PositiveFloat
 
 HALF_LOG_TWO_PI = math.log(2 * math.pi) / 2
@@ -29,9 +28,9 @@ class BernoulliLikelihood(Loss):
     likelihood_of = "Bernoulli probability"
     reads_logits = True
 
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
+    def per_pixel(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(B, C, H, W)."""
-        return F.binary_cross_entropy_with_logits(self.logits(raw), target, reduction="none")
+        return F.binary_cross_entropy_with_logits(prediction, target, reduction="none")
 
 
 class GaussianLikelihood(Loss):
@@ -45,9 +44,9 @@ class GaussianLikelihood(Loss):
         self.std = std
         self.unit = f"nats an image, Gaussian likelihood of standard deviation {std:.4g}"
 
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
+    def per_pixel(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(B, C, H, W)."""
-        squares = F.mse_loss(reconstruction, target, reduction="none")
+        squares = F.mse_loss(prediction, target, reduction="none")
         return squares * (0.5 / self.std**2) + (math.log(self.std) + HALF_LOG_TWO_PI)
 
 
@@ -82,10 +81,10 @@ class LearnedGaussianLikelihood(Loss):
         """() or (C, H, W), above `min_std`."""
         return self.min_std + (self.initial_std - self.min_std) * self.log_ratio.exp()
 
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
+    def per_pixel(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(B, C, H, W)."""
         std = self.std
-        squares = F.mse_loss(reconstruction, target, reduction="none")
+        squares = F.mse_loss(prediction, target, reduction="none")
         return torch.addcmul(std.log() + HALF_LOG_TWO_PI, squares, 0.5 / std.square())
 
     def diagnostics(self) -> dict[str, Tensor]:
@@ -110,9 +109,9 @@ class LaplaceLikelihood(Loss):
         self.scale = scale
         self.unit = f"nats an image, Laplace likelihood of scale {scale:.4g}"
 
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
+    def per_pixel(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(B, C, H, W)."""
-        return F.l1_loss(reconstruction, target, reduction="none") / self.scale + math.log(2 * self.scale)
+        return F.l1_loss(prediction, target, reduction="none") / self.scale + math.log(2 * self.scale)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +139,7 @@ class GaussianSettings(LossSettings):
         if self.std <= self.min_std:
             raise ConfigError("loss.std", f"it must be above loss.min_std={self.min_std:g}", value=self.std)
 
-    def build(self, *, output: OutputName, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
+    def build(self, *, image_shape: tuple[int, int, int]) -> Loss:
         """See `LossSettings`."""
         if self.variance == "fixed":
             return GaussianLikelihood(std=self.std)
@@ -157,6 +156,6 @@ class LaplaceSettings(LossSettings):
     scale: PositiveFloat
     """The mean absolute error that the likelihood expects. Pixels are in [0, 1]."""
 
-    def build(self, *, output: OutputName, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
+    def build(self, *, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
         """See `LossSettings`."""
         return LaplaceLikelihood(scale=self.scale)

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName, OutputRange
+from autoenc.models.output_ranges import OutputRange
 from autoenc.registry import Choice
 from autoenc.settings import ConfigError
 
@@ -43,18 +43,18 @@ EVEN = Emphasis(1.0, 1.0)
 
 
 class Loss(nn.Module):
-    """A loss of (raw output, reconstruction, target), each (B, C, H, W), with the target in [0, 1].
+    """A loss of (prediction, target), each (B, C, H, W), with the target in [0, 1].
 
-    A subclass needs only `unit` and `per_pixel`. It may override `forward` by a faster mean.
+    The prediction is the reconstruction, or its logits if `reads_logits`. A subclass needs only `unit` and `per_pixel`.
+    It may override `forward` by a faster mean.
 
     Args:
-        output: the architecture's `output`; required by losses that read logits.
         emphasis: the weights of corrupted and other pixels.
     """
 
     unit: str
     reads_logits: ClassVar[bool] = False
-    """Whether it is computed from logits. It then has no gradient where `output: identity` leaves (0, 1)."""
+    """Whether the prediction is logits. Then there is no gradient where `output: identity` leaves (0, 1)."""
     in_nats: ClassVar[bool] = False
     """Whether it is a negative log-likelihood, summed over an image's pixels. Otherwise it is averaged over them."""
     likelihood_of: ClassVar[str] = ""
@@ -65,26 +65,18 @@ class Loss(nn.Module):
     diagnostic_units: ClassVar[dict[str, str]] = {}
     """The unit of each diagnostic that this class may report."""
 
-    def __init__(self, *, output: OutputName | None = None, emphasis: Emphasis = EVEN) -> None:
+    def __init__(self, *, emphasis: Emphasis = EVEN) -> None:
         super().__init__()
-        assert output is not None or not self.reads_logits, "a loss that reads logits needs `output`"
-        self.output: OutputName = output or "identity"
         self.emphasis = emphasis
         if not emphasis.even:
             weights = f"corrupted pixels times {emphasis.corrupted:g}, others times {emphasis.kept:g}"
             self.unit = f"{self.unit}, {weights}"
 
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+    def per_pixel(self, prediction: Tensor, target: Tensor) -> Tensor:
         """The loss of each pixel, (B, C, H, W)."""
         raise NotImplementedError
 
-    def logits(self, raw: Tensor) -> Tensor:
-        """The logits of the reconstruction, (B, C, H, W)."""
-        return OUTPUT_RANGES[self.output].to_logits(raw)
-
-    def per_image(
-        self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
-    ) -> Tensor:
+    def per_image(self, prediction: Tensor, target: Tensor, *, corrupted: Tensor | None = None) -> Tensor:
         """The loss of each image, (B,), in the unit `unit`.
 
         `corrupted`, bool and broadcastable to (B, C, H, W), marks where the noise changed the input; None: nowhere.
@@ -92,7 +84,7 @@ class Loss(nn.Module):
         Raises:
             ValueError: `per_pixel` has the wrong shape.
         """
-        losses = self.per_pixel(raw, reconstruction, target)
+        losses = self.per_pixel(prediction, target)
         if losses.shape != target.shape:
             shapes = f"shape {tuple(losses.shape)}, but has to give {tuple(target.shape)}"
             raise ValueError(f"per_pixel of {type(self).__name__} gives {shapes}, a number for each pixel")
@@ -102,11 +94,9 @@ class Loss(nn.Module):
         losses = losses.flatten(1)
         return losses.sum(1) if self.in_nats else losses.mean(1)
 
-    def forward(
-        self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, prediction: Tensor, target: Tensor, *, corrupted: Tensor | None = None) -> Tensor:
         """The average of `per_image` over the batch, ()."""
-        return self.per_image(raw, reconstruction, target, corrupted=corrupted).mean()
+        return self.per_image(prediction, target, corrupted=corrupted).mean()
 
     def likelihood(self) -> Loss:
         """The loss in nats of which this one is the average over pixels, up to a constant; itself if in nats.
@@ -148,6 +138,6 @@ class LossSettings(Choice):
         """The weights of corrupted and other pixels."""
         return EVEN
 
-    def build(self, *, output: OutputName, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
-        """The loss of a model whose architecture has this `output`, for images (C, H, W)."""
-        return self.module(output=output, emphasis=self.emphasis)
+    def build(self, *, image_shape: tuple[int, int, int]) -> Loss:  # noqa: ARG002
+        """The loss of a model for images (C, H, W)."""
+        return self.module(emphasis=self.emphasis)

@@ -19,22 +19,17 @@ class PixelMean(Loss):
     """A loss that is one of torch's functions, which without emphasis averages in one kernel."""
 
     function: ClassVar[Callable[..., Tensor]]
-    """Of the reconstruction, or of its logits, and the target."""
+    """Of the prediction and the target."""
 
-    def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+    def per_pixel(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(B, C, H, W)."""
-        return self._reduced(raw, reconstruction, target, reduction="none")
+        return self.function(prediction, target, reduction="none")
 
-    def forward(
-        self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, corrupted: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, prediction: Tensor, target: Tensor, *, corrupted: Tensor | None = None) -> Tensor:
         """()."""
         if self.emphasis.even:
-            return self._reduced(raw, reconstruction, target, reduction="mean")
-        return super().forward(raw, reconstruction, target, corrupted=corrupted)
-
-    def _reduced(self, raw: Tensor, reconstruction: Tensor, target: Tensor, *, reduction: str) -> Tensor:
-        return self.function(self.logits(raw) if self.reads_logits else reconstruction, target, reduction=reduction)
+            return self.function(prediction, target, reduction="mean")
+        return super().forward(prediction, target, corrupted=corrupted)
 
 
 class MeanSquaredError(PixelMean):
@@ -71,7 +66,7 @@ class BinaryCrossEntropy(PixelMean):
     def likelihood(self) -> Loss:
         """The Bernoulli distribution, without a constant."""
         self.emphasis.require_even()
-        return BernoulliLikelihood(output=self.output)
+        return BernoulliLikelihood()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,7 @@ class LinearGaussian(NamedTuple):
             encoder,
             decoder,
             bottleneck=importance_weighted(samples),
-            loss=loss.build(output="identity", image_shape=(1, 2, 2)),
+            loss=loss.build(image_shape=(1, 2, 2)),
         ).double()
         return cls(model, torch.rand(3, 1, 2, 2, generator=generator(), dtype=torch.float64))
 

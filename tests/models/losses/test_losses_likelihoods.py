@@ -30,8 +30,13 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
-def likelihood(name: str, *, output: OutputName = "sigmoid", **fields: object) -> Loss:
-    return LOSSES.parse({"name": name, **FIELDS[name], **fields}).build(output=output, image_shape=SHAPE)
+def likelihood(name: str, **fields: object) -> Loss:
+    return LOSSES.parse({"name": name, **FIELDS[name], **fields}).build(image_shape=SHAPE)
+
+
+def predictions(raw: Tensor, *, loss: Loss, output: OutputName = "sigmoid") -> Tensor:
+    """What a model with this loss and this output range gives to the loss."""
+    return AutoEncoder(torch.nn.Flatten(), torch.nn.Flatten(), loss=loss, output=output).predictions(raw)
 
 
 def distribution(name: str, logits: Tensor) -> Distribution:
@@ -60,24 +65,24 @@ CONTINUOUS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("logit", [-4.0, 0.0, 1.5])
 def test_continuous_likelihoods_are_densities_of_the_same_pixels(name: str, logit: float) -> None:
     settings = LOSSES.parse({"name": name.partition(" ")[0], **CONTINUOUS[name]})
-    loss = settings.build(output="sigmoid", image_shape=(1, 1, 1)).likelihood()
+    loss = settings.build(image_shape=(1, 1, 1)).likelihood()
     assert (loss.in_nats, loss.likelihood_of) == (True, "density")
     low, high = (0.0, 1.0) if name == "continuous_bernoulli" else (-20.0, 21.0)  # of pixels in [0, 1], or of the line
     pixels = torch.linspace(low, high, 200_001, dtype=torch.float64).view(-1, 1, 1, 1)
     raw = torch.full_like(pixels, logit)
     with torch.no_grad():
-        densities = torch.exp(-loss.per_image(raw, raw.sigmoid(), pixels))
+        densities = torch.exp(-loss.per_image(predictions(raw, loss=loss), pixels))
     assert float(torch.trapezoid(densities, pixels.flatten())) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["bce", "bernoulli"])
 def test_discrete_likelihoods_are_probabilities_of_black_and_white(name: str) -> None:
     weights = {"corrupted_weight": 1.0, "kept_weight": 1.0} if name == "bce" else {}
-    loss = LOSSES.parse({"name": name, **weights}).build(output="sigmoid", image_shape=(1, 1, 1)).likelihood()
+    loss = LOSSES.parse({"name": name, **weights}).build(image_shape=(1, 1, 1)).likelihood()
     assert loss.likelihood_of == "Bernoulli probability"
     pixels = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
     raw = torch.full_like(pixels, 0.7)
-    assert float(torch.exp(-loss.per_image(raw, raw.sigmoid(), pixels)).sum()) == pytest.approx(1)
+    assert float(torch.exp(-loss.per_image(predictions(raw, loss=loss), pixels)).sum()) == pytest.approx(1)
 
 
 def some_logits(*, seed: int = 1) -> Tensor:
@@ -102,9 +107,9 @@ def test_the_choices() -> None:
 def test_against_torchs_distributions(name: str, output: OutputName) -> None:
     logits, target = some_logits(), some_target()
     raw = raw_output(logits, output=output)
-    loss = likelihood(name, output=output)
+    loss = likelihood(name)
     wanted = -distribution(name, logits).log_prob(target)
-    given = (raw, OUTPUT_RANGES[output].to_images(raw), target)
+    given = (predictions(raw, loss=loss, output=output), target)
     torch.testing.assert_close(loss.per_pixel(*given), wanted)
     torch.testing.assert_close(loss.per_image(*given), wanted.sum((1, 2, 3)))
     torch.testing.assert_close(loss(*given), wanted.sum((1, 2, 3)).mean())
@@ -132,7 +137,8 @@ def test_values_and_gradients_are_finite_at_extreme_outputs(
 ) -> None:
     raw = torch.tensor([-size, size, -size, size], dtype=dtype).reshape(1, 1, 2, 2).requires_grad_()
     target = torch.tensor([0.0, 0.0, 1.0, 1.0]).reshape(1, 1, 2, 2)
-    value = likelihood(name, output=output)(raw, OUTPUT_RANGES[output].to_images(raw), target)
+    loss = likelihood(name)
+    value = loss(predictions(raw, loss=loss, output=output), target)
     value.backward()
     assert value.isfinite()
     assert raw.grad is not None
@@ -144,9 +150,9 @@ def test_extreme_logits_keep_their_digits(name: str) -> None:
     raw = torch.tensor([-200.0, 200.0]).reshape(1, 1, 1, 2)
     loss = likelihood(name)
     constant = math.log(200) if name == "continuous_bernoulli" else 0
-    wrong = loss.per_pixel(raw, raw.sigmoid(), torch.tensor([1.0, 0.0]).reshape(1, 1, 1, 2))
+    wrong = loss.per_pixel(raw, torch.tensor([1.0, 0.0]).reshape(1, 1, 1, 2))
     assert wrong.flatten().tolist() == pytest.approx([200 - constant] * 2)
-    right = loss.per_pixel(raw, raw.sigmoid(), torch.tensor([0.0, 1.0]).reshape(1, 1, 1, 2))
+    right = loss.per_pixel(raw, torch.tensor([0.0, 1.0]).reshape(1, 1, 1, 2))
     assert right.flatten().tolist() == pytest.approx([-constant] * 2)
 
 
@@ -186,7 +192,7 @@ def test_the_normalizer_and_the_mean_at_one_half() -> None:
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_model_reconstructs_the_mean(output: OutputName) -> None:
-    loss = ContinuousBernoulliLikelihood(output=output)
+    loss = ContinuousBernoulliLikelihood()
     model = AutoEncoder(torch.nn.Flatten(), torch.nn.Unflatten(1, SHAPE), loss=loss, output=output)
     images = some_target()
     result = model(images)
@@ -201,14 +207,14 @@ def test_a_model_reconstructs_the_mean(output: OutputName) -> None:
 def test_the_best_reconstruction_of_a_grey_pixel_is_the_pixel() -> None:
     # The mean of an exponential family's likeliest member is the mean of the data; its parameter lambda is not.
     raw = torch.linspace(-8, 8, 3201, dtype=torch.float64).reshape(-1, 1, 1, 1)
-    loss = ContinuousBernoulliLikelihood(output="sigmoid")
-    best = raw[loss.per_image(raw, raw, torch.full_like(raw, 0.25)).argmin()]
+    loss = ContinuousBernoulliLikelihood()
+    best = raw[loss.per_image(raw, torch.full_like(raw, 0.25)).argmin()]
     assert loss.means(OUTPUT_RANGES["sigmoid"]).to_images(best).item() == pytest.approx(0.25, abs=1e-3)
     assert best.sigmoid().item() < 0.03
 
 
 def test_in_bfloat16_the_mean_is_computed_in_float32() -> None:
-    ranges = ContinuousBernoulliLikelihood(output="sigmoid").means(OUTPUT_RANGES["sigmoid"])
+    ranges = ContinuousBernoulliLikelihood().means(OUTPUT_RANGES["sigmoid"])
     raw = torch.linspace(-9, 9, 100, dtype=torch.bfloat16)
     torch.testing.assert_close(ranges.to_images(raw), ranges.to_images(raw.float()))
 
@@ -232,7 +238,7 @@ def learned(*, shape: tuple[int, ...], residuals: Tensor, std: float = 0.3, min_
 
     def closure() -> float:
         optimizer.zero_grad()
-        value = loss(residuals, residuals, torch.zeros_like(residuals))
+        value = loss(residuals, torch.zeros_like(residuals))
         value.backward()
         return value.item()  # type: ignore[no-any-return]
 
@@ -260,7 +266,7 @@ def test_near_the_floor_and_far_above_it_nothing_overflows(log_ratio: float) -> 
     loss = LearnedGaussianLikelihood(std=0.1, min_std=0.01, shape=())
     torch.nn.init.constant_(loss.log_ratio, log_ratio)
     raw, target = torch.rand(2, 3, 1, 28, 28)
-    value = loss(raw, raw, target)
+    value = loss(raw, target)
     value.backward()
     assert value.isfinite()
     assert loss.std.item() >= 0.01 * (1 - 1e-6)

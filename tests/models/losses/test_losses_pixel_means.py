@@ -7,11 +7,12 @@ from typing import get_args
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from autoenc.models.autoencoder import AutoEncoder
 from autoenc.models.losses import LOSSES, Emphasis, Loss, LossSettings
 from autoenc.models.losses.pixel_means import BinaryCrossEntropy
-from autoenc.models.output_ranges import OUTPUT_RANGES, OutputName
+from autoenc.models.output_ranges import OutputName
 from autoenc.settings import ConfigError
 
 OUTPUTS: tuple[OutputName, ...] = get_args(OutputName)
@@ -22,17 +23,20 @@ def settings_named(name: str, *, corrupted: float = 1.0, kept: float = 1.0) -> L
     return LOSSES.parse({"name": name, "corrupted_weight": corrupted, "kept_weight": kept})
 
 
-def loss_named(name: str, *, output: OutputName, corrupted: float = 1.0, kept: float = 1.0) -> Loss:
-    return settings_named(name, corrupted=corrupted, kept=kept).build(output=output, image_shape=(2, 3, 4))
+def loss_named(name: str, *, corrupted: float = 1.0, kept: float = 1.0) -> Loss:
+    return settings_named(name, corrupted=corrupted, kept=kept).build(image_shape=(2, 3, 4))
 
 
-def some_batch(output: OutputName, *, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
-    """Raw output, reconstruction and target, (5, 2, 3, 4), with reconstructions inside (0, 1)."""
+def predictions(raw: Tensor, *, loss: Loss, output: OutputName) -> Tensor:
+    """What a model with this loss and this output range gives to the loss."""
+    return AutoEncoder(nn.Flatten(), nn.Flatten(), loss=loss, output=output).predictions(raw)
+
+
+def some_batch() -> tuple[Tensor, Tensor]:
+    """Predictions and targets, (5, 2, 3, 4)."""
     generator = torch.Generator().manual_seed(1)
-    raw = torch.randn(5, 2, 3, 4, generator=generator, dtype=dtype)
-    raw = raw.sigmoid() if output == "identity" else raw
-    target = torch.rand(5, 2, 3, 4, generator=generator, dtype=dtype)
-    return raw, OUTPUT_RANGES[output].to_images(raw), target
+    predicted, target = torch.rand(2, 5, 2, 3, 4, generator=generator, dtype=torch.float64)
+    return predicted, target
 
 
 @pytest.mark.parametrize(
@@ -50,24 +54,24 @@ def test_by_hand(name: str, first: float, second: float, output: OutputName) -> 
     target = torch.tensor([1, 0, 1 / 2, 1 / 2], dtype=torch.float64).reshape(2, 1, 1, 2)
     logits = torch.logit(reconstruction)
     raw = {"identity": reconstruction, "sigmoid": logits, "tanh": logits / 2}[output]
-    loss = loss_named(name, output=output)
-    per_image = loss.per_image(raw, reconstruction, target)
-    torch.testing.assert_close(per_image, torch.tensor([first, second], dtype=torch.float64))
-    assert loss(raw, reconstruction, target).item() == pytest.approx((first + second) / 2)
+    loss = loss_named(name)
+    given = (predictions(raw, loss=loss, output=output), target)
+    torch.testing.assert_close(loss.per_image(*given), torch.tensor([first, second], dtype=torch.float64))
+    assert loss(*given).item() == pytest.approx((first + second) / 2)
 
 
 def test_a_loss_that_gives_only_per_pixel_has_the_rest() -> None:
     class Excess(Loss):
         unit = "how much too bright"
 
-        def per_pixel(self, raw: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
-            return (reconstruction - target).clamp(min=0)
+        def per_pixel(self, prediction: Tensor, target: Tensor) -> Tensor:
+            return (prediction - target).clamp(min=0)
 
     class Nats(Excess):
         in_nats = True
 
     reconstruction = torch.tensor([[0.0, 0.5], [1.0, 0.25]]).reshape(2, 1, 1, 2)
-    given = (reconstruction, reconstruction, torch.zeros(2, 1, 1, 2))
+    given = (reconstruction, torch.zeros(2, 1, 1, 2))
     assert Excess().per_image(*given).tolist() == [0.25, 0.625]
     assert Excess()(*given).item() == 0.4375
     assert Nats().per_image(*given).tolist() == [0.5, 1.25]
@@ -79,22 +83,23 @@ def test_a_loss_that_gives_only_per_pixel_has_the_rest() -> None:
 def test_cross_entropy_of_extreme_logits_keeps_its_digits() -> None:
     # Through probabilities a float32 sigmoid of -200 is 0 and its logarithm has to be cut off (torch does at -100).
     raw, target = torch.full((1, 1, 1, 1), -200.0), torch.ones(1, 1, 1, 1)
+    loss = loss_named("bce")
     for output, wanted in [("sigmoid", 200), ("tanh", 400)]:
-        loss = loss_named("bce", output=output)  # type: ignore[arg-type]
-        assert loss(raw, raw.sigmoid(), target).item() == wanted
-        assert loss.per_image(raw, raw.sigmoid(), target).item() == wanted
+        logits = predictions(raw, loss=loss, output=output)  # type: ignore[arg-type]
+        assert loss(logits, target).item() == wanted
+        assert loss.per_image(logits, target).item() == wanted
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("pixel", [-0.5, 0.0, 1.0, 1.5])
 def test_cross_entropy_of_the_identity_is_finite_at_and_beyond_the_edges(pixel: float, dtype: torch.dtype) -> None:
     # bfloat16 is what a model gives under `device.precision=bfloat16`.
-    loss = BinaryCrossEntropy(output="identity")
-    raw = torch.full((1, 1, 1, 1), pixel, dtype=dtype)
+    loss = BinaryCrossEntropy()
+    logits = predictions(torch.full((1, 1, 1, 1), pixel, dtype=dtype), loss=loss, output="identity")
     right, wrong = torch.full((1, 1, 1, 1), float(pixel > 0.5)), torch.full((1, 1, 1, 1), float(pixel < 0.5))
-    assert loss(raw, raw, right).item() == pytest.approx(0, abs=1e-5)
-    assert loss(raw, raw, wrong).item() == pytest.approx(-math.log(1e-6), rel=1e-2)
-    torch.testing.assert_close(loss(raw, raw, wrong), loss.per_image(raw, raw, wrong).mean())
+    assert loss(logits, right).item() == pytest.approx(0, abs=1e-5)
+    assert loss(logits, wrong).item() == pytest.approx(-math.log(1e-6), rel=1e-2)
+    torch.testing.assert_close(loss(logits, wrong), loss.per_image(logits, wrong).mean())
 
 
 # --- emphasis: Vincent et al. 2010, section 5 ---
@@ -118,17 +123,18 @@ def test_emphasis_by_hand(name: str, first: float, second: float) -> None:
     reconstruction = torch.tensor([1 / 2, 1 / 4, 3 / 4, 1 / 2], dtype=torch.float64).reshape(2, 1, 1, 2)
     target = torch.tensor([1, 0, 1 / 2, 1 / 2], dtype=torch.float64).reshape(2, 1, 1, 2)
     corrupted = torch.tensor([True, False, False, False]).reshape(2, 1, 1, 2)
-    loss = loss_named(name, output="identity", corrupted=3.0, kept=0.5)
-    found = loss.per_image(reconstruction, reconstruction, target, corrupted=corrupted)
+    loss = loss_named(name, corrupted=3.0, kept=0.5)
+    predicted = predictions(reconstruction, loss=loss, output="identity")
+    found = loss.per_image(predicted, target, corrupted=corrupted)
     torch.testing.assert_close(found, torch.tensor([first, second], dtype=torch.float64))
-    mean = loss(reconstruction, reconstruction, target, corrupted=corrupted)
+    mean = loss(predicted, target, corrupted=corrupted)
     assert mean.item() == pytest.approx((first + second) / 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_corrupted_may_be_told_by_pixel_or_for_all(name: str) -> None:
-    batch = some_batch("sigmoid")
-    loss, plain = loss_named(name, output="sigmoid", corrupted=3.0, kept=0.5), loss_named(name, output="sigmoid")
+    batch = some_batch()
+    loss, plain = loss_named(name, corrupted=3.0, kept=0.5), loss_named(name)
     by_pixel = torch.rand(5, 1, 3, 4, generator=torch.Generator().manual_seed(2)) < 0.4
     torch.testing.assert_close(
         loss.per_image(*batch, corrupted=by_pixel), loss.per_image(*batch, corrupted=by_pixel.expand(5, 2, 3, 4))
@@ -143,7 +149,7 @@ def test_what_is_corrupted_may_be_told_by_pixel_or_for_all(name: str) -> None:
 def test_an_even_emphasis_leaves_the_loss_alone_to_the_bit(name: str) -> None:
     assert settings_named(name).emphasis.even
     assert not settings_named(name, corrupted=2.0, kept=2.0).emphasis.even
-    batch, loss = some_batch("sigmoid"), loss_named(name, output="sigmoid")
+    batch, loss = some_batch(), loss_named(name)
     corrupted = torch.ones(1, 1, 1, 1, dtype=torch.bool)
     assert torch.equal(loss(*batch, corrupted=corrupted), loss(*batch))
 
@@ -166,6 +172,6 @@ def test_a_weight_is_not_negative() -> None:
     ],
 )
 def test_the_likelihoods_unit_names_it(name: str, unit: str) -> None:
-    likelihood = loss_named(name, output="sigmoid").likelihood()
+    likelihood = loss_named(name).likelihood()
     assert likelihood.unit == unit
     assert likelihood.likelihood() is likelihood
