@@ -27,8 +27,10 @@ class EvaluationSettings(Choice):
     train_images: PositiveInt | None = None
     """Training images that the model is scored on, at most, by a frozen draw; None: all. The test and the validation
     split are always scored as a whole."""
+    nll_images: PositiveInt | None = None
+    """Images of the test and of the validation split that have a negative log-likelihood, at most; None: all."""
     nll_train_images: NonNegativeInt = 0
-    """Of these, how many have a negative log-likelihood, at most. The default is for runs from before this setting."""
+    """The same for the training images that are scored. The defaults are for runs from before these settings."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,15 +97,15 @@ def structural_similarity(model: AutoEncoder, output: AutoEncoderOutput, clean: 
 def negative_log_likelihood(scored: ScoredSplit) -> Tensor | None:
     """-log p(image) in nats, (N,), by importance sampling; None where no samples are asked for.
 
-    Of the training split, a frozen draw of `evaluation.nll_train_images` images is measured.
+    Where the settings limit the number of images, a frozen draw is measured.
     """
     from autoenc.evaluation.likelihood import negative_log_likelihoods
     from autoenc.evaluation.probes import probe_indices
 
     trained, settings, images = scored.trained, scored.trained.settings, scored.split.images
     samples = settings.nll_samples
-    if scored.name == "train":
-        images = images[probe_indices(len(images), most=settings.nll_train_images)]
+    most = settings.nll_train_images if scored.name == "train" else settings.nll_images
+    images = images[probe_indices(len(images), most=most)]
     if not samples or len(images) == 0:
         return None
     log.info("Estimating the likelihood of %d %s images from %d samples each.", len(images), scored.name, samples)
@@ -174,7 +174,7 @@ METRICS: dict[str, Metric] = {
             better="lower",
             per_split=negative_log_likelihood,
             input="clean",
-            depends_on=("loss", "evaluation.nll_samples"),
+            depends_on=("loss", "evaluation.nll_samples", "evaluation.nll_images"),
         ),
         *BASELINE_METRICS,
         *CODE_METRICS,

@@ -55,7 +55,7 @@ Predict = Callable[[Tensor], Tensor]
 
 
 def probe_indices(count: int, *, most: int | None) -> Tensor:
-    """Which of `count` training images the probes are fitted to, int64 (N,): at most so many, in rising order.
+    """Which of `count` images are measured or fitted to, int64 (N,): at most so many, in rising order.
 
     The draw is frozen, so every run on a training split uses the same images. Files are often sorted by class, so the
     first images would not do.

@@ -171,7 +171,8 @@ def test_the_scores_of_other_settings_replace_the_old_ones(train: Train) -> None
 
     assert main(["run", "evaluation=quick", "evaluation.nll_samples=0"]) == 0
     quick = summary_of(run)
-    settings = {"name": "quick", "nll_samples": 0, "nll_train_images": 0, "probe_images": 2000, "train_images": 10000}
+    settings = {"name": "quick", "nll_samples": 0, "nll_images": None, "nll_train_images": 0}
+    settings |= {"probe_images": 2000, "train_images": 10000}
     assert quick["evaluation"]["scores"]["settings"] == settings
     assert quick["evaluation"]["denoising"] == full["evaluation"]["denoising"]
     assert "details" not in quick

@@ -60,6 +60,7 @@ def test_an_unknown_metric_has_the_direction_of_its_unit() -> None:
         ({"units": likelihood("Bernoulli probability of grey pixels")}, "test.nll_nats"),
         ({"units": likelihood("density of statically binarized pixels")}, "test.elbo_nats"),
         ({"evaluation": {"nll_samples": 50}}, "test.nll_nats"),
+        ({"evaluation": {"nll_samples": 0, "nll_images": 2000}}, "test.nll_nats"),
         ({"units": UNITS | {"mse": "cubes"}}, "test.mse"),
         ({"environment": {"device": "cuda", "threads": 1}}, "seconds.training"),
         ({"environment": {"device": "cpu", "threads": 2}}, "images_per_second"),
@@ -89,6 +90,7 @@ def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str,
         ({"architecture": {"name": "conv"}}, "validation.loss"),
         ({"loss": {"name": "laplace"}}, "test.elbo_nats"),  # also a density of grey pixels
         ({"loss": {"name": "continuous_bernoulli"}}, "test.nll_nats"),
+        ({"evaluation": {"nll_samples": 0, "nll_images": None}}, "test.nll_nats"),  # the other run is older than the key
         ({"environment": {"device": "cuda", "threads": 8}}, "test.mse"),
         ({"dataset__name": "fashion_mnist"}, "parameters"),
     ],

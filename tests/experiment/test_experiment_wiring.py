@@ -181,14 +181,15 @@ def test_the_likelihood_is_that_of_the_test_images(run: Run) -> None:
     assert "nll_nats" not in summary["train"]
 
 
-def test_of_the_training_split_as_many_images_as_asked_for_have_a_likelihood(run: Run, train: Train) -> None:
-    few = ["evaluation.nll_train_images=5", "training.epochs=1", "training.severity_epochs=1"]
+def test_as_many_images_as_asked_for_have_a_likelihood(run: Run, train: Train) -> None:
+    few = ["evaluation.nll_train_images=5", "evaluation.nll_images=7", "training.epochs=1", "training.severity_epochs=1"]
     folder = train(*SETTINGS[len(TINY) :], *few)
-    found, images = RunDirectory(folder).summary(), run.splits.train.images
-    again = run._replace(model=autoenc.load_run(folder))
-    drawn = images[probe_indices(len(images), most=5)]
-    assert found["train"]["nll_nats"] == pytest.approx(_nll(again, drawn), rel=1e-5)
-    assert found["test"]["nll_nats"] == pytest.approx(_nll(again, run.splits.test.images), rel=1e-5)
+    found, again = RunDirectory(folder).summary(), run._replace(model=autoenc.load_run(folder))
+    for split, count in (("train", 5), ("validation", 7), ("test", 7)):
+        images = getattr(run.splits, split).images
+        drawn = images[probe_indices(len(images), most=count)]
+        assert len(drawn) == count < len(images)
+        assert found[split]["nll_nats"] == pytest.approx(_nll(again, drawn), rel=1e-5)
 
 
 def _nll(run: Run, images: Tensor) -> float:
