@@ -22,6 +22,7 @@ from autoenc.comparison.labels import key_of
 from autoenc.comparison.page import ComparisonSettings
 from autoenc.display_names import training_line
 from autoenc.overrides import as_value
+from autoenc.pictures.drawing import start_early
 from autoenc.progress import insist_on_output, shown_path
 from autoenc.runs import INITIAL_WEIGHTS, RunDirectory
 from autoenc.settings import ConfigError
@@ -69,6 +70,8 @@ def run_once(composer: Composer, config: DictConfig) -> RunDirectory:
     values = task_values(config)
     log.info("%s", training_line(values, continues=composer.resume is not None))
     # The first import of torch, which takes seconds: all earlier errors and the line above do not wait for it.
+    if "torch" not in sys.modules:
+        start_early()
     with _without_garbage_collection():
         from autoenc.config import parse
         from autoenc.experiment.closing_report import command

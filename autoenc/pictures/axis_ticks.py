@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from autoenc.evaluation.metric import is_logarithmic
 from autoenc.pictures.page import SMALL, text_width
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FEWEST, MOST = 4, 9  # labelled ticks of a value axis
 NARROWEST = 0.01  # of the value: a curve that varies less is drawn flat
@@ -167,6 +169,8 @@ def _multiples(factors: Sequence[float], low: float, high: float) -> list[float]
 
 
 def _even_ticks(low: float, high: float, *, most: int, integer: bool = False) -> list[float]:
+    from matplotlib.ticker import MaxNLocator
+
     found = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10], integer=integer).tick_values(low, high)
     return [float(tick) for tick in found if low <= tick <= high]
 

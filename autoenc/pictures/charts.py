@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis
 from autoenc.pictures.page import DPI, LABEL, SMALL, Page, block_height, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, Corner
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TRAINING_LINE, VALIDATION_LINE, BASELINE_LINE = "--", "-", ":"
 TRAINING_COLOR, VALIDATION_COLOR, TEST_COLOR, BASELINE_COLOR = "#3f90da", "#d55e00", "#12355b", "#6b6b6b"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.evaluation.estimates import estimate
 from autoenc.pictures.page import DPI, INK, MARGIN, SMALL, Page, block_height, line_height, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WIDTH = 1400
 NAMES = 560  # pixels for the words of a test

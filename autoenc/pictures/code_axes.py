@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.backend_bases import RendererBase
-from matplotlib.colors import to_rgba
-from matplotlib.markers import MarkerStyle
-from matplotlib.path import Path
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
-from autoenc.pictures.class_colors import Look, look
+from autoenc.pictures.class_colors import look
 from autoenc.pictures.page import DPI, INK, LABEL, SMALL, Page, line_height, text_width
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TAIL = 0.5  # per cent of the codes on each side that may lie outside of the window
 ROOM = 0.06  # of the window, around the codes
@@ -119,6 +113,8 @@ def histograms(
 
 def ticks(low: float, high: float, *, pixels: int) -> tuple[list[float], list[str]]:
     """Round numbers from low to high, and their texts."""
+    from matplotlib.ticker import MaxNLocator
+
     locator = MaxNLocator(nbins=max(2, min(9, pixels // 110)), steps=[1, 2, 5, 10])
     ticks = [float(tick) for tick in locator.tick_values(float(low), float(high)) if low <= tick <= high]
     return ticks, [f"{tick:.6g}".replace("-", "\N{MINUS SIGN}") for tick in ticks]
@@ -126,6 +122,8 @@ def ticks(low: float, high: float, *, pixels: int) -> tuple[list[float], list[st
 
 def _draw_points(axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], *, box: Box) -> None:
     """In a fixed random order: in the order of the classes, the last would hide the others."""
+    from autoenc.pictures.artists import Cloud
+
     order = np.random.default_rng(0).permutation(len(points))
     layers = [
         (points[layer[labels[layer] == label]], look(int(label)))
@@ -137,37 +135,12 @@ def _draw_points(axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], 
     axes.add_artist(Cloud(layers, diameter=area**0.5 * 72 / DPI))
 
 
-class Cloud(Artist):
-    """Layers of points (N, 2) with their look, the first at the bottom; the diameter of a circle is in points.
-
-    As a scatter plot for each layer, the same picture takes ten times as long.
-    """
-
-    zorder = 1  # above the grid and below the names
-
-    def __init__(self, layers: Sequence[tuple[NDArray[np.float64], Look]], *, diameter: float) -> None:
-        super().__init__()
-        self.layers = layers
-        self.diameter = diameter
-
-    def draw(self, renderer: RendererBase) -> None:
-        """Draw the markers, not cut off at the border of the axes."""
-        context = renderer.new_gc()
-        context.set_linewidth(0)
-        pixels: Any = renderer.points_to_pixels(self.diameter)
-        markers = {look.marker: MarkerStyle(look.marker) for _, look in self.layers}
-        for points, (color, shape) in self.layers:
-            marker, size = markers[shape], pixels * (1 if shape == "o" else 1.3**0.5)
-            outline = marker.get_transform() + Affine2D().scale(size)
-            face = to_rgba(color, alpha=0.8)
-            renderer.draw_markers(context, marker.get_path(), outline, Path(points), self.get_transform(), face)
-        context.restore()
-
-
 def _write_names(
     axes: Axes, points: NDArray[np.float64], labels: NDArray[Any], *, names: Sequence[str], seen: Window, box: Box
 ) -> None:
     """Each class's name at the median of its codes; if another name is there, next to it, with a line to the median."""
+    from matplotlib.patheffects import withStroke
+
     present = np.unique(labels).tolist()
     size = LABEL if box.height >= LARGE else SMALL
     medians = np.array([np.median(points[labels == index], axis=0) for index in present])

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, integer_ticks, value_axis
@@ -17,6 +15,9 @@ from autoenc.pictures.panels import SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture, chart_width, columns_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from autoenc.pictures.subject import Subject
 
 BAR = "#12355b"

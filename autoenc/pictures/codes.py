@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from autoenc.pictures.code_axes import Window, window
 from autoenc.pictures.code_panels import (
@@ -21,6 +20,7 @@ from autoenc.pictures.code_panels import (
 from autoenc.pictures.picture import Panel, columns_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from autoenc.pictures.code_space import PlacedCodes

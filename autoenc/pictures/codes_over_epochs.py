@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -23,6 +20,9 @@ from autoenc.pictures.picture import Panel, evenly_chosen, noted
 from autoenc.runs import write_atomically
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
     from autoenc.pictures import FigureFormat
     from autoenc.pictures.subject import Subject
 
@@ -100,6 +100,8 @@ class CodesOverEpochs(PlacedCodesPicture):
 
     def _pixels(self, frames: Sequence[Figure]) -> Iterator[NDArray[np.uint8]]:
         """The pixels (H, W, 3) of the frames. What they share, such as the ticks and most texts, is drawn once."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
         canvas = FigureCanvasAgg(frames[0])
         for artist in self._moving(frames[0]):
             artist.set_animated(True)  # is not drawn with the rest
@@ -107,7 +109,7 @@ class CodesOverEpochs(PlacedCodesPicture):
         shared = canvas.copy_from_bbox(frames[0].bbox)  # type: ignore[no-untyped-call]
         for frame in frames:
             canvas.restore_region(shared)  # type: ignore[no-untyped-call]
-            for artist in sorted(self._moving(frame), key=Artist.get_zorder):
+            for artist in sorted(self._moving(frame), key=lambda artist: artist.get_zorder()):
                 artist.draw(canvas.renderer)
             yield drawn_pixels(canvas)
 

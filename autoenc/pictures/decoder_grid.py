@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.code_axes import Box, ticks
@@ -17,6 +16,7 @@ from autoenc.pictures.panels import GUTTER, SPACE, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of, noted
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from autoenc.pictures.subject import Subject

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -17,6 +16,9 @@ from autoenc.pictures.image_pixels import SIDE, ColorScale, draw_color_bar
 from autoenc.pictures.page import INK, SMALL, Page, block_height, line_height, text_width, wrapped
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CELL = 80  # pixels of a cell's width
 ROW = 46

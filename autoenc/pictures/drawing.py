@@ -1,29 +1,128 @@
-"""The loop that draws pictures, in several processes: matplotlib uses one core."""
+"""The loop that draws pictures, in several processes: matplotlib uses one core.
+
+A command that draws after a training starts the first of these processes at once, with `start_early`: matplotlib is
+then imported while the command itself imports torch.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NamedTuple
 
 from autoenc.progress import steps
 
 Drawing = Callable[[], Path]
 """Draws a picture and returns its path. It may use numpy and matplotlib, but not torch, whose threads a forked process
-lacks."""
+lacks. After `start_early`, it is pickled."""
+
+Bar = Callable[[Sequence[str]], Iterable[str]]
+"""Gives each name, and tells that its picture is being drawn."""
+
+MODULES = (
+    *("autoenc.pictures.artists", "autoenc.pictures.loss_curves"),
+    *("matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.patheffects", "matplotlib.style.core"),
+)
+"""What a process that draws imports: nearly all of matplotlib."""
 
 MOST_PROCESSES = 4
 """More would wait for the slowest picture."""
+LONGEST_WAIT = 60
+"""Seconds after which a process that was started early ends: after a long training, it would save little time."""
+
+
+class _Early(NamedTuple):
+    process: subprocess.Popen[bytes]
+    connection: Connection
+
+
+_started: list[_Early] = []
+
+
+def start_early() -> None:
+    """On Linux, start a process that imports matplotlib now, and in which `draw_all` draws if it is called in time."""
+    if sys.platform != "linux":
+        return
+    ours, theirs = multiprocessing.Pipe()
+    program = f"from {__name__} import serve; serve({theirs.fileno()})"
+    with theirs, contextlib.suppress(OSError):  # without this process, `draw_all` draws in its own
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-P", "-c", program],  # -P: nothing is imported from the folder where the command runs
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+        )
+        _started.append(_Early(process, ours))
 
 
 def draw_all(drawings: Mapping[str, Drawing], *, processes: int) -> list[Path]:
     """Draw pictures by name, on Linux with at most so many processes, and return their paths.
+
+    An error of a picture is raised here.
+    """
+    if _started and (paths := _drawn_by(_started.pop(), drawings, processes=processes)) is not None:
+        return paths
+    return _draw(drawings, processes=processes, bar=_progress_bar)
+
+
+def _progress_bar(names: Sequence[str]) -> Iterator[str]:
+    return steps(names, name="Drawing pictures", item_name=str)
+
+
+def _drawn_by(early: _Early, drawings: Mapping[str, Drawing], *, processes: int) -> list[Path] | None:
+    """The paths of the pictures that the process has drawn; None if it has ended."""
+    process, connection = early
+    with process, connection:
+        try:
+            connection.send((dict(drawings), processes))
+            for _ in _progress_bar(list(drawings)):
+                if (answer := connection.recv()) is not None:  # an error; otherwise, the next picture is being drawn
+                    break
+            else:
+                answer = connection.recv()
+        except (EOFError, ConnectionError):
+            return None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer  # type: ignore[no-any-return]
+
+
+def serve(descriptor: int) -> None:
+    """Draw what the process that has started this one asks for, once. End if it ends, or asks too late."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both processes; the other one decides
+    signal.alarm(LONGEST_WAIT)
+    for name in MODULES:
+        importlib.import_module(name)
+    with Connection(descriptor) as connection, contextlib.suppress(EOFError, ConnectionError):
+        drawings, processes = connection.recv()
+        signal.alarm(0)
+
+        def bar(names: Sequence[str]) -> Iterator[str]:
+            for name in names:
+                yield name
+                connection.send(None)
+
+        try:
+            answer: list[Path] | Exception = _draw(drawings, processes=processes, bar=bar)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            answer = error
+        connection.send(answer)
+
+
+def _draw(drawings: Mapping[str, Drawing], *, processes: int, bar: Bar) -> list[Path]:
+    """Draw pictures in this process and in others that are forked from it.
 
     Each process takes the next picture until none is left. Those that a helper took and did not finish are drawn in
     this process, which raises their errors.
@@ -41,7 +140,7 @@ def draw_all(drawings: Mapping[str, Drawing], *, processes: int) -> list[Path]:
     try:
         taken = _taken(waiting)
         mine = next(taken, None)
-        for number, name in enumerate(steps(names, name="Drawing pictures", item_name=str)):
+        for number, name in enumerate(bar(names)):
             if number == mine:
                 paths[name] = drawings[name]()
                 mine = next(taken, None)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.evaluation.estimates import Estimate, estimate
@@ -25,6 +23,10 @@ from autoenc.pictures.charts import (
 from autoenc.pictures.class_colors import look
 from autoenc.pictures.page import MARGIN, SMALL, wrapped
 from autoenc.pictures.panels import panel_page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 1400 - 2 * MARGIN, 640  # the least height: the chart grows with the names of the series
 MOST_NAME = 420  # pixels of a series' name beside its line, then it is wrapped

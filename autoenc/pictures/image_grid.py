@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import BAR_WIDTH, ColorScale, draw_color_bar
@@ -27,6 +26,9 @@ from autoenc.pictures.page import (
     wrapped,
 )
 from autoenc.pictures.panels import SPACE, Corner, panel_page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MAX_WIDTH, MAX_HEIGHT = MOST_PAGE_WIDTH, 1500  # of the page; it gets higher if images would fall below MIN_SIDE
 MIN_SIDE, MAX_SIDE = 64, 300  # of an image, its longer side

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from autoenc.pictures.page import SMALL, Page, wrapped
@@ -69,6 +65,8 @@ class ColorScale:
 
     def pixels(self, values: NDArray[np.floating]) -> NDArray[np.uint8]:
         """The colours of values (..., W) as bytes (..., W, 3)."""
+        import matplotlib as mpl
+
         share = np.atleast_1d((values - self.low) / (self.high - self.low))
         colors = np.asarray(mpl.colormaps[self.colors](share, bytes=True), dtype=np.uint8)
         return colors[..., :3]
@@ -76,6 +74,10 @@ class ColorScale:
 
 def draw_color_bar(page: Page, scale: ColorScale, *, left: int, top: int, height: int = 0, width: int = 0) -> None:
     """A colour bar with ticks and label: upright with the given height, or lying with the given width."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.ticker import MaxNLocator
+
     length = width or max(LEAST_HEIGHT, height)
     sides = {"width": length, "height": BAR_WIDTH} if width else {"width": BAR_WIDTH, "height": length}
     axes = page.figure.add_axes(page.rectangle(left=left, top=top, **sides))

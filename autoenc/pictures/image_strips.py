@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.page import LABEL, MARGIN, MOST_PAGE_WIDTH, SMALL, Page, block_height, text_width
 from autoenc.pictures.panels import GUTTER, SPACE, Corner, panel_page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MAX_WIDTH, MAX_HEIGHT = MOST_PAGE_WIDTH - 2 * MARGIN, 1000  # of all blocks, unless images would fall below MIN_SIDE
 MOST_WIDTH = MAX_WIDTH  # blocks that would be wider move below the others

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import as_pixels, remark
@@ -15,6 +14,8 @@ from autoenc.pictures.page import LABEL, wrapped
 from autoenc.pictures.picture import Panel, Picture, noted
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from autoenc.pictures.subject import Subject
 
 ROWS, STEPS = 5, 9

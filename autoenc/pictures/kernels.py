@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -18,6 +17,8 @@ from autoenc.pictures.panels import GUTTER, Corner, panel_page
 from autoenc.pictures.picture import Panel, Picture, columns_of, evenly_chosen
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from autoenc.models.autoencoder import AutoEncoder
     from autoenc.pictures.subject import Subject
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import integer_axis, number, value_axis
@@ -16,6 +15,9 @@ from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring, write_in_m
 from autoenc.pictures.image_pixels import DENOISING_ERROR
 from autoenc.pictures.page import INK, SMALL, wrapped
 from autoenc.pictures.panels import Corner, PanelPage
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_NAME = 420  # pixels of a run's name beside its curve, then it is wrapped
 MARKS = 8  # on a curve, about

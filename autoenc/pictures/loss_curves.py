@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from autoenc.evaluation.overfitting import overfitting_onset
 from autoenc.pictures.axis_ticks import number
@@ -22,6 +21,9 @@ from autoenc.pictures.charts import (
 from autoenc.pictures.loss_charts import Chart, Curve, Loss, Row, draw_chart
 from autoenc.pictures.page import GRID, INK, LABEL, MARGIN, house_style, save
 from autoenc.pictures.panels import SPACE, panel_page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 1600 - 2 * MARGIN, 800
 OVERFITTING = (

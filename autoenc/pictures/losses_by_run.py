@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from autoenc.evaluation.overfitting import overfitting_onset
 from autoenc.pictures.charts import TRAINING_LINE, names_height
@@ -15,6 +15,9 @@ from autoenc.pictures.class_colors import look
 from autoenc.pictures.loss_charts import Chart, Curve, Loss, Row, draw_chart
 from autoenc.pictures.page import FRAME, MARGIN
 from autoenc.pictures.panels import panel_page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RUNS_WIDTH, LEAST_WIDTH = 1400 - 2 * MARGIN, 1000 - 2 * MARGIN  # of several runs: of the only chart, of one of several
 RUNS_HEIGHT, MOST_HEIGHT = 680, 820  # a chart grows with the names beside it; at the most, it names the best runs only

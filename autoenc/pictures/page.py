@@ -1,4 +1,7 @@
-"""The style of all pictures, a page measured in pixels, text widths, and the way to disk."""
+"""The style of all pictures, a page measured in pixels, text widths, and the way to disk.
+
+Here and in the pictures, matplotlib is imported by what draws: a run only measures in the process that trains.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.image import FigureImage
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
-from matplotlib.transforms import Affine2D, Bbox
 from numpy.typing import NDArray
 from PIL import Image
 
 from autoenc.runs import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 # A power of two, so that whole pixels are exact in matplotlib's inches.
 DPI = 128
@@ -40,8 +40,6 @@ INK, FRAME, GRID = "#1a1a1a", "#8c8c8c", "#d9d9d9"
 MARGIN = 24  # pixels around everything
 PNG_LEVEL = 3  # of zlib: against its default, 6, two thirds of the time for 4 % larger files
 BASELINE = 0.76  # the share of a line's height above the baseline
-
-_RULER = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
 
 _STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: pictures are the same on every machine
@@ -69,6 +67,8 @@ _STYLE = {
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw and save in our own style; the caller's rcParams are restored afterwards."""
+    import matplotlib as mpl
+
     with mpl.rc_context(), warnings.catch_warnings():
         # As `mpl.rcdefaults` does, without reading every style file of matplotlib for a tenth of a second.
         defaults = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
@@ -88,6 +88,8 @@ def save(figure: Figure, path: Path, *, part: Bbox | None = None) -> None:
     if path.suffix == ".png":
         write_png(pixels_of(figure), path)
         return
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     content = io.BytesIO()
     FigureCanvasAgg(figure)
     kind = path.suffix.removeprefix(".")
@@ -98,6 +100,8 @@ def save(figure: Figure, path: Path, *, part: Bbox | None = None) -> None:
 
 def pixels_of(figure: Figure) -> NDArray[np.uint8]:
     """The pixels (H, W, 3) of a figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     return drawn_pixels(canvas)
@@ -120,6 +124,9 @@ class Page:
     """A white figure whose coordinates are pixels from its top left corner."""
 
     def __init__(self, *, width: int, height: int) -> None:
+        from matplotlib.figure import Figure
+        from matplotlib.transforms import Affine2D
+
         self.width = width
         self.height = height
         self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
@@ -139,6 +146,8 @@ class Page:
 
     def line(self, points: Sequence[tuple[float, float]], *, color: str, width: float, marker: str = "") -> None:
         """Draw a line through points (x, y) over images; of one point its marker. The width is in points."""
+        from matplotlib.lines import Line2D
+
         xs, ys = zip(*points, strict=True)
         line = Line2D(xs, ys, color=color, linewidth=width, marker=marker, markersize=width)
         line.set_transform(self._pixels)
@@ -149,9 +158,13 @@ class Page:
 
         An image in axes would be resampled, which blurs or widens single rows of pixels.
         """
+        from matplotlib.patches import Rectangle
+
+        from autoenc.pictures.artists import Blocks
+
         blocks = pixels.repeat(scale, axis=0).repeat(scale, axis=1)  # (scale H, scale W, 3)
         height, width = blocks.shape[:2]
-        image = _Blocks(self.figure, offsetx=left, offsety=self.height - top - height, origin="upper")
+        image = Blocks(self.figure, offsetx=left, offsety=self.height - top - height, origin="upper")
         image.set_data(blocks)
         self.figure.images.append(image)
         # One pixel wide and just outside the image: white images have an edge, and no pixel is covered.
@@ -164,24 +177,6 @@ class Page:
         """The place of axes as matplotlib expects it: left, bottom, width and height as shares of the figure."""
         bottom = self.height - top - height
         return (left / self.width, bottom / self.height, width / self.width, height / self.height)
-
-
-class _Blocks(FigureImage):
-    """An image whose pixels are copied to the page one to one."""
-
-    def make_image(
-        self, renderer: Any, magnification: float = 1.0, unsampled: bool = False
-    ) -> tuple[NDArray[Any], float, float, Affine2D]:
-        """The pixels (H, W, 4) from the bottom up, and their place.
-
-        Matplotlib's own method resamples images even if their size stays the same, which takes ten times as long.
-        """
-        if magnification != 1:  # of vector formats
-            return super().make_image(renderer, magnification, unsampled)
-        pixels = np.asarray(self.get_array())[::-1]  # (H, W, 3)
-        opaque = np.full((*pixels.shape[:2], 4), 255, dtype=np.uint8)
-        opaque[..., :3] = pixels
-        return opaque, self.ox, self.oy, Affine2D()
 
 
 def line_height(size: float) -> int:
@@ -232,6 +227,15 @@ def _filled(line: str, *, width: float, size: float) -> str:
 
 @functools.lru_cache(maxsize=4096)  # the frames of an animation repeat the same texts
 def _line_width(line: str, size: float) -> int:
+    from matplotlib.font_manager import FontProperties
+
     font = FontProperties(size=size)
-    width, _, _ = _RULER.get_text_width_height_descent(line, font, False)  # type: ignore[no-untyped-call]
+    width, _, _ = _ruler().get_text_width_height_descent(line, font, False)  # type: ignore[no-untyped-call]
     return round(float(width))
+
+
+@functools.cache
+def _ruler() -> RendererAgg:
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    return RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]

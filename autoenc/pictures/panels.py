@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.page import (
@@ -22,6 +21,9 @@ from autoenc.pictures.page import (
     wrapped,
     write_png,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LEAST_WIDTH = 900  # of a page, so that a title has room
 SPACE = 12

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from autoenc.pictures.page import house_style, save
 from autoenc.runs import VALUES, read_arrays, write_atomically
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from autoenc.pictures import FigureFormat
     from autoenc.pictures.subject import Subject
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_grid import image_grid
@@ -15,6 +14,8 @@ from autoenc.pictures.picture import Panel, Picture, evenly_chosen
 from autoenc.pictures.reconstructions import best_panels, check_same_images, image_row
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from autoenc.pictures.subject import Subject
 
 MOST_EPOCHS = 8

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_grid import ImageRow, image_grid
@@ -16,6 +15,8 @@ from autoenc.pictures.image_pixels import DENOISING_ERROR, ColorScale, as_pixels
 from autoenc.pictures.picture import Panel, Picture
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from autoenc.pictures.subject import Subject
 
 MOST_RUNS, MOST_RUNS_AND_INPUTS = 24, 32  # of more runs, the best are shown

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from autoenc.pictures.axis_ticks import plain, value_axis
 from autoenc.pictures.charts import row_axes, row_layout, write_column
 from autoenc.pictures.page import GRID, INK, SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
 from autoenc.pictures.scores_by_run import LOOKS, MOST_NAME, MOST_ROW, ROOM, WIDTH
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class SettingRow(NamedTuple):

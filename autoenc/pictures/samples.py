@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import number
@@ -17,6 +16,7 @@ from autoenc.pictures.picture import Panel, Picture
 from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from autoenc.pictures.subject import Subject

@@ -5,11 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from autoenc.evaluation.estimates import estimate
 from autoenc.pictures.axis_ticks import number, plain, value_axis
@@ -24,6 +22,10 @@ from autoenc.pictures.charts import (
 )
 from autoenc.pictures.page import GRID, MARGIN, SMALL, line_height, text_width
 from autoenc.pictures.panels import SPACE, Corner, panel_page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH = 1400 - 2 * MARGIN
 MOST_NAME = 420  # pixels of a run's name, then it is wrapped

@@ -6,18 +6,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.axis_ticks import ValueAxis, integer_axis, number, setting_axis, value_axis
 from autoenc.pictures.charts import LineLabel, chart_axes, draw_ring
 from autoenc.pictures.page import FRAME, INK, MARGIN, SMALL, Page, house_style, line_height, wrapped
 from autoenc.pictures.panels import GUTTER, SPACE, Corner, panel_page, save_stacked
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH = 1600 - 2 * MARGIN
 HEIGHT = 560  # of the history

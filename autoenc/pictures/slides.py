@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
 from autoenc.pictures.page import DPI, pixels_of, save, write_png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 1920, 1080
 LEAST_SCALE = 0.85

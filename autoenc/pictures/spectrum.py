@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.evaluation.power_spectrum import checkerboard, checkerboard_excess, power_spectrum
@@ -22,6 +21,7 @@ from autoenc.pictures.picture import Panel, Picture
 from autoenc.seeds import derived_seed
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from autoenc.pictures.subject import Subject

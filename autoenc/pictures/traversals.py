@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_pixels import as_pixels, remark
@@ -16,6 +15,8 @@ from autoenc.pictures.image_strips import Block, Strip, image_strips
 from autoenc.pictures.picture import Panel, Picture, noted
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from autoenc.pictures.subject import Subject
 
 ROWS, STEPS = 16, 11

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from autoenc.pictures.image_grid import ImageRow, image_grid
@@ -16,6 +15,7 @@ from autoenc.pictures.picture import Panel, Picture
 from autoenc.pictures.reconstructions import image_row, squared_errors
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor
 
     from autoenc.pictures.subject import Subject

@@ -8,14 +8,15 @@ from __future__ import annotations
 import importlib
 import os
 
-from autoenc.pictures import PICTURES, picture_class
+from autoenc.pictures import PICTURES, drawing, picture_class
 
 MODULES = (
     *("torch", "autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment.run"),
     *("autoenc.evaluation.likelihood", "autoenc.evaluation.structural_similarity"),
-    *("autoenc.pictures.drawing", "filelock", "numpy.ctypeslib", "pydantic.dataclasses", "pydantic.type_adapter"),
+    *("filelock", "numpy.ctypeslib", "pydantic.dataclasses", "pydantic.type_adapter"),
     "rich.status",
-    *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin", "matplotlib.style.core"),
+    *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
+    *drawing.MODULES,
 )
 """Runs import the second and later lines only when they need them, but nearly every run does."""
 

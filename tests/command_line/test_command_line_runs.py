@@ -224,14 +224,15 @@ def test_a_run_imports_only_what_it_uses(elsewhere: Path) -> None:
         "from autoenc.command_line import main\n"
         "code = main()\n"
         "heavy = 'torch._dynamo torch._inductor torch.onnx sympy sklearn scipy.stats pandas torchvision'\n"
+        "heavy += ' matplotlib' * (sys.platform == 'linux')\n"  # there, another process draws
         "print('imported', *(name for name in heavy.split() if name in sys.modules), file=sys.stderr)\n"
-        "print(Finder.collects['torch'], Finder.collects['matplotlib'], gc.isenabled(), file=sys.stderr)\n"
+        "print(Finder.collects['torch'], gc.isenabled(), file=sys.stderr)\n"
         "sys.exit(code)"
     )
     arguments = ["dataset.limit=200", "training.epochs=1", "device.threads=1", "figures=[samples]"]  # fits a mixture
     command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "imported\nFalse False True\n")
+    assert (done.returncode, done.stderr) == (0, "imported\nFalse True\n")
 
 
 def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -90,7 +90,7 @@ def test_numbers_that_are_not_comparable_are_ranked_separately(change: dict[str,
         ({"architecture": {"name": "conv"}}, "validation.loss"),
         ({"loss": {"name": "laplace"}}, "test.elbo_nats"),  # also a density of grey pixels
         ({"loss": {"name": "continuous_bernoulli"}}, "test.nll_nats"),
-        ({"evaluation": {"nll_samples": 0, "nll_images": None}}, "test.nll_nats"),  # the other run is older than the key
+        ({"evaluation": {"nll_samples": 0, "nll_images": None}}, "test.nll_nats"),  # the other is older than the key
         ({"environment": {"device": "cuda", "threads": 8}}, "test.mse"),
         ({"dataset__name": "fashion_mnist"}, "parameters"),
     ],

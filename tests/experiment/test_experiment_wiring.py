@@ -182,8 +182,8 @@ def test_the_likelihood_is_that_of_the_test_images(run: Run) -> None:
 
 
 def test_as_many_images_as_asked_for_have_a_likelihood(run: Run, train: Train) -> None:
-    few = ["evaluation.nll_train_images=5", "evaluation.nll_images=7", "training.epochs=1", "training.severity_epochs=1"]
-    folder = train(*SETTINGS[len(TINY) :], *few)
+    few = ["evaluation.nll_train_images=5", "evaluation.nll_images=7"]
+    folder = train(*SETTINGS[len(TINY) :], *few, "training.epochs=1", "training.severity_epochs=1")
     found, again = RunDirectory(folder).summary(), run._replace(model=autoenc.load_run(folder))
     for split, count in (("train", 5), ("validation", 7), ("test", 7)):
         images = getattr(run.splits, split).images

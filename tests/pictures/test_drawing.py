@@ -9,24 +9,29 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from autoenc.pictures.drawing import Drawing, draw_all
+from autoenc.pictures import PICTURES, drawing, picture_class
+from autoenc.pictures.drawing import Drawing, draw_all, start_early
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there do several processes draw")
 
 PARENT = os.getpid()
 
 
-def draw(folder: Path, name: str, *, after: str = "", kills_the_helper: bool = False, fails: bool = False) -> Path:
-    """Append the number of the process to the picture's file, once another picture is there; or end in another way."""
+def draw(folder: Path, name: str, *, after: str = "", spared: int | None = None, fails: bool = False) -> Path:
+    """Append the number of the process to the picture's file, once another picture is there; or end in another way.
+
+    A process other than `spared` is killed.
+    """
     while after and not (folder / after).exists():
         time.sleep(0.01)
     with (folder / name).open("a") as file:
         file.write(f"{os.getpid()}\n")
-    if kills_the_helper and os.getpid() != PARENT:
+    if spared is not None and os.getpid() != spared:
         os.kill(os.getpid(), signal.SIGKILL)
     if fails:
         raise OSError(28, "No space left on device", str(folder / name))
@@ -58,7 +63,7 @@ def test_one_process_draws_all_in_order(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_helper_leaves_is_drawn_here(tmp_path: Path) -> None:
-    drawings = {name: functools.partial(draw, tmp_path, name, kills_the_helper=True) for name in "abcd"}
+    drawings = {name: functools.partial(draw, tmp_path, name, spared=PARENT) for name in "abcd"}
     drawings["a"] = functools.partial(drawings["a"], after="b")
     assert draw_all(drawings, processes=2) == [tmp_path / name for name in "abcd"]
     assert all(drawn_by(tmp_path, name)[-1] for name in "abcd")
@@ -126,3 +131,70 @@ def test_without_room_for_a_process_this_one_draws(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "fork", refused)
     drawings = {name: functools.partial(draw, tmp_path, name) for name in "ab"}
     assert draw_all(drawings, processes=2) == [tmp_path / "a", tmp_path / "b"]
+
+
+# --- the process that is started early ---
+
+
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """The process that `start_early` starts."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)  # it needs `draw`
+    start_early()
+    (started,) = drawing._started
+    yield started.process
+    drawing._started.clear()
+    started.connection.close()
+    assert started.process.wait() in {0, -signal.SIGKILL, -signal.SIGALRM}
+
+
+def test_a_process_that_was_started_early_draws_all(tmp_path: Path, early: subprocess.Popen[bytes]) -> None:
+    drawings = {name: functools.partial(draw, tmp_path, name) for name in "ab"}
+    assert draw_all(drawings, processes=1) == [tmp_path / "a", tmp_path / "b"]
+    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text() == f"{early.pid}\n"
+    assert draw_all({"c": functools.partial(draw, tmp_path, "c")}, processes=1) == [tmp_path / "c"]  # it draws once
+    assert drawn_by(tmp_path, "c") == [True]
+
+
+def test_its_errors_are_raised_here(
+    tmp_path: Path, early: subprocess.Popen[bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    drawings = {name: functools.partial(draw, tmp_path, name, fails=name == "b") for name in "abc"}
+    with pytest.raises(OSError, match="No space left on device"):
+        draw_all(drawings, processes=1)
+    assert early.wait() == 0
+    assert drawn_by(tmp_path, "a") == [False]
+    assert not (tmp_path / "c").exists()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_if_it_is_killed_this_process_draws(tmp_path: Path, early: subprocess.Popen[bytes]) -> None:
+    drawings = {name: functools.partial(draw, tmp_path, name, spared=PARENT if name == "b" else None) for name in "ab"}
+    assert draw_all(drawings, processes=1) == [tmp_path / "a", tmp_path / "b"]
+    assert early.returncode == -signal.SIGKILL
+    assert drawn_by(tmp_path, "a") == drawn_by(tmp_path, "b") == [False, True]
+
+
+def test_it_does_not_wait_for_the_end_of_a_long_training(tmp_path: Path, early: subprocess.Popen[bytes]) -> None:
+    connection, other = multiprocessing.Pipe()
+    wait = f"from autoenc.pictures import drawing; drawing.LONGEST_WAIT = 1; drawing.serve({other.fileno()})"
+    done = subprocess.run([sys.executable, "-c", wait], pass_fds=[other.fileno()], check=False)
+    connection.close()
+    assert done.returncode == -signal.SIGALRM
+    early.send_signal(signal.SIGALRM)
+    early.wait()
+    assert draw_all({"a": functools.partial(draw, tmp_path, "a")}, processes=1) == [tmp_path / "a"]
+    assert drawn_by(tmp_path, "a") == [True]
+
+
+@pytest.mark.usefixtures("early")
+def test_it_ends_if_nothing_is_drawn() -> None:
+    """The fixture closes the connection, as the end of this process does, and waits."""
+
+
+def test_measuring_imports_no_matplotlib() -> None:
+    """It would take longer than many a picture."""
+    modules = [f"autoenc.pictures.{name}" for name in (*PICTURES, "loss_curves")]
+    assert {picture_class(name).__module__ for name in PICTURES} < set(modules)
+    program = f"import {', '.join(modules)}, sys; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

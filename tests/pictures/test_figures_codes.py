@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from autoenc.pictures.artists import Cloud
 from autoenc.pictures.class_colors import Look, look
-from autoenc.pictures.code_axes import Box, Cloud
+from autoenc.pictures.code_axes import Box
 from autoenc.pictures.codes import Codes
 from autoenc.pictures.codes_over_epochs import CodesOverEpochs
 from autoenc.pictures.page import FRAME, Page, house_style, pixels_of
