@@ -7,6 +7,7 @@ then imported while the command itself imports torch.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
+from autoenc.pictures import PICTURES
 from autoenc.progress import steps
 
 Drawing = Callable[[], Path]
@@ -32,8 +34,9 @@ Bar = Callable[[Sequence[str]], Iterable[str]]
 MODULES = (
     *("autoenc.pictures.artists", "autoenc.pictures.loss_curves"),
     *("matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.patheffects", "matplotlib.style.core"),
+    *("numpy.random", "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
 )
-"""What a process that draws imports: nearly all of matplotlib."""
+"""What a process that draws imports. Pillow's plugins are those that it imports before it writes any file."""
 
 MOST_PROCESSES = 4
 """More would wait for the slowest picture."""
@@ -54,7 +57,7 @@ def start_early() -> None:
     if sys.platform != "linux":
         return
     ours, theirs = multiprocessing.Pipe()
-    program = f"from {__name__} import serve; serve({theirs.fileno()})"
+    program = f"import os; from {__name__} import serve; serve({theirs.fileno()}); os._exit(0)"  # at once
     with theirs, contextlib.suppress(OSError):  # without this process, `draw_all` draws in its own
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", "-c", program],  # -P: nothing is imported from the folder where the command runs
@@ -101,8 +104,9 @@ def serve(descriptor: int) -> None:
     """Draw what the process that has started this one asks for, once. End if it ends, or asks too late."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both processes; the other one decides
     signal.alarm(LONGEST_WAIT)
-    for name in MODULES:
+    for name in (*MODULES, *(f"{__package__}.{name}" for name in PICTURES)):
         importlib.import_module(name)
+    gc.freeze()
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, ConnectionError):
         drawings, processes = connection.recv()
         signal.alarm(0)

@@ -14,9 +14,7 @@ MODULES = (
     *("torch", "autoenc.sweeps.worker", "autoenc.config", "autoenc.experiment.run"),
     *("autoenc.evaluation.likelihood", "autoenc.evaluation.structural_similarity"),
     *("filelock", "numpy.ctypeslib", "pydantic.dataclasses", "pydantic.type_adapter"),
-    "rich.status",
-    *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
-    *drawing.MODULES,
+    *("rich.status", *drawing.MODULES),
 )
 """Runs import the second and later lines only when they need them, but nearly every run does."""
 
