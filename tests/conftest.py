@@ -38,11 +38,12 @@ FONTS = matplotlib.get_cachedir()
 
 
 @pytest.fixture(autouse=True)
-def _single_thread() -> Iterator[None]:
+def _same_torch() -> Iterator[None]:
     """Two OpenMP threads beside another busy process can be ten times slower than one."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.set_flush_denormal(False)  # an earlier command in this process set it
+    torch.manual_seed(0)  # a test does not depend on those before it
     yield
     torch.set_num_threads(before)
 

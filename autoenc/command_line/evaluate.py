@@ -33,7 +33,7 @@ not finished are left out, with a note.
                          gain in dB over doing nothing and over a 3x3 median filter
 
 The new scores go into the summary.json of each run. Those of quick or full replace all but the gains. Those of
-denoising replace only the gains. quick and full use the run's own nll_samples and probe_images, unless you set them.
+denoising replace only the gains. quick and full keep the settings of the run's own evaluation, unless you set them.
 The test split may be scored again, as long as you choose nothing by its scores.
 
 evaluation=denoising also draws the gains into the figures of each run. For several runs it writes the gains of all of

@@ -84,7 +84,7 @@ class AutoEncoder(nn.Module):
         given = MeanSquaredError() if loss is None else loss
         self.loss = given.likelihood() if self.bottleneck.variational else given
         self.output_range = self.loss.means(OUTPUT_RANGES[output])
-        self._to_logits = OUTPUT_RANGES[output].to_logits
+        self._to_logits = OUTPUT_RANGES[output].to_logits  # of a likelihood's parameter; `output_range` has its mean
         self.bottleneck.constrain(encoder=encoder, decoder=decoder)
 
     def forward(self, images: Tensor, *, draws: Tensor | None = None) -> AutoEncoderOutput:
@@ -123,7 +123,7 @@ class AutoEncoder(nn.Module):
         return self.output_range.to_images(self.decoder(code))
 
     def predictions(self, raw: Tensor) -> Tensor:
-        """What the loss compares with the target: the reconstruction of a raw output (B, C, H, W), or its logits."""
+        """Of the decoder's raw output (B, C, H, W), the tensor that the loss compares with the target."""
         return self._to_logits(raw) if self.loss.reads_logits else self.output_range.to_images(raw)
 
     @property

@@ -1,4 +1,4 @@
-"""What matplotlib draws for us in our own way, because its own takes ten times as long."""
+"""Artists that draw ten times as fast as those of matplotlib."""
 
 from __future__ import annotations
 

@@ -29,14 +29,14 @@ Drawing = Callable[[], Path]
 lacks. After `start_early`, it is pickled."""
 
 Bar = Callable[[Sequence[str]], Iterable[str]]
-"""Gives each name, and tells that its picture is being drawn."""
+"""Yields each name, and reports that its picture is being drawn."""
 
 MODULES = (
     *("autoenc.pictures.artists", "autoenc.pictures.loss_curves"),
     *("matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.patheffects", "matplotlib.style.core"),
     *("numpy.random", "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
 )
-"""What a process that draws imports. Pillow's plugins are those that it imports before it writes any file."""
+"""Modules that a process imports to draw. Pillow's plugins are those that it imports before it writes any file."""
 
 MOST_PROCESSES = 4
 """More would wait for the slowest picture."""
@@ -50,6 +50,7 @@ class _Early(NamedTuple):
 
 
 _started: list[_Early] = []
+"""Kept to the end, so that Python does not warn of a process that nobody has waited for."""
 
 
 def start_early() -> None:
@@ -57,12 +58,13 @@ def start_early() -> None:
     if sys.platform != "linux":
         return
     ours, theirs = multiprocessing.Pipe()
-    program = f"import os; from {__name__} import serve; serve({theirs.fileno()}); os._exit(0)"  # at once
+    program = f"from {__name__} import serve; serve({theirs.fileno()}, longest_wait={LONGEST_WAIT})"
     with theirs, contextlib.suppress(OSError):  # without this process, `draw_all` draws in its own
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", "-c", program],  # -P: nothing is imported from the folder where the command runs
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # what goes wrong there is done again here
             pass_fds=[theirs.fileno()],
         )
         _started.append(_Early(process, ours))
@@ -73,8 +75,9 @@ def draw_all(drawings: Mapping[str, Drawing], *, processes: int) -> list[Path]:
 
     An error of a picture is raised here.
     """
-    if _started and (paths := _drawn_by(_started.pop(), drawings, processes=processes)) is not None:
-        return paths
+    for _, connection in _started:
+        if not connection.closed and (paths := _drawn_by(connection, drawings, processes=processes)) is not None:
+            return paths
     return _draw(drawings, processes=processes, bar=_progress_bar)
 
 
@@ -82,47 +85,33 @@ def _progress_bar(names: Sequence[str]) -> Iterator[str]:
     return steps(names, name="Drawing pictures", item_name=str)
 
 
-def _drawn_by(early: _Early, drawings: Mapping[str, Drawing], *, processes: int) -> list[Path] | None:
-    """The paths of the pictures that the process has drawn; None if it has ended."""
-    process, connection = early
-    with process, connection:
-        try:
-            connection.send((dict(drawings), processes))
-            for _ in _progress_bar(list(drawings)):
-                if (answer := connection.recv()) is not None:  # an error; otherwise, the next picture is being drawn
-                    break
-            else:
-                answer = connection.recv()
-        except (EOFError, ConnectionError):
-            return None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer  # type: ignore[no-any-return]
+def _drawn_by(connection: Connection, drawings: Mapping[str, Drawing], *, processes: int) -> list[Path] | None:
+    """The paths of the pictures that the process at the other end has drawn; None if it has ended before."""
+    with connection, contextlib.suppress(EOFError, ConnectionError):
+        connection.send((dict(drawings), processes))
+        for _ in _progress_bar(list(drawings)):
+            connection.recv()
+        return connection.recv()  # type: ignore[no-any-return]
+    return None
 
 
-def serve(descriptor: int) -> None:
-    """Draw what the process that has started this one asks for, once. End if it ends, or asks too late."""
+def serve(descriptor: int, *, longest_wait: float) -> None:
+    """Draw what the process at the other end asks for, once. After an error, end: the other one draws again."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both processes; the other one decides
-    signal.alarm(LONGEST_WAIT)
     for name in (*MODULES, *(f"{__package__}.{name}" for name in PICTURES)):
         importlib.import_module(name)
     gc.freeze()
-    with Connection(descriptor) as connection, contextlib.suppress(EOFError, ConnectionError):
+    with Connection(descriptor) as connection, contextlib.suppress(Exception):
+        if not connection.poll(longest_wait):
+            return
         drawings, processes = connection.recv()
-        signal.alarm(0)
 
         def bar(names: Sequence[str]) -> Iterator[str]:
             for name in names:
                 yield name
                 connection.send(None)
 
-        try:
-            answer: list[Path] | Exception = _draw(drawings, processes=processes, bar=bar)
-        except ConnectionError:
-            raise
-        except Exception as error:
-            answer = error
-        connection.send(answer)
+        connection.send(_draw(drawings, processes=processes, bar=bar))
 
 
 def _draw(drawings: Mapping[str, Drawing], *, processes: int, bar: Bar) -> list[Path]:

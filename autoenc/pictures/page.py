@@ -1,6 +1,6 @@
 """The style of all pictures, a page measured in pixels, text widths, and the way to disk.
 
-Here and in the pictures, matplotlib is imported by what draws: a run only measures in the process that trains.
+Functions that draw import matplotlib, so that measuring a picture does not.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from autoenc.verification.formula import Formula, MissingNumberError, Numbers
 COLUMNS = ("claim", "quantity", "seed", "value")
 LONGEST = 60  # letters of a command line in the name of a folder
 MINUTES_OF = "minutes of: "
-"""Stands in the place of a quantity, in front of a command line or a benchmark."""
-PAIRS = 2
+"""The prefix of a quantity whose value is the minutes of a command line or a benchmark."""
+RUNS_AT_ONCE = 2
 """Runs that train at the same time, in the times that are stated."""
 
 
@@ -32,7 +32,7 @@ class Measured:
     values: Mapping[str, Mapping[int, float]]
     """By the quantity of each test: a value for each seed. Empty if the claim was not tested."""
     minutes: Mapping[str, float] = field(default_factory=dict)
-    """What each command line that it needs took, two runs at a time, and each benchmark."""
+    """Of each command line that it needs, two runs at a time, and of each benchmark."""
     versions: str = ""
     """The versions of autoenc, torch and Python that trained or timed its runs."""
     reason: str = ""
@@ -77,7 +77,7 @@ class Folder:
         for training in claim.trainings:
             every = [each for each in self._all(self.sweep(training)) if isinstance(each, RunRecord)]
             runs = [run for run in every if run.settings["seed"] < claim.seeds]
-            minutes[training] = sum(run.metrics["seconds.total"] for run in runs) / 60 / PAIRS
+            minutes[training] = sum(run.metrics["seconds.total"] for run in runs) / 60 / RUNS_AT_ONCE
             versions |= {_versions(run.environment) for run in runs}
         for name in claim.benchmarks:
             content = json.loads(self.benchmark(name).read_text(encoding="utf-8"))

@@ -36,9 +36,10 @@ METHOD = """\
 - **Bands** follow from the sentence. They were chosen before the runs whose results are shown, some of them after
   trials with one seed, and are not changed to please a result. Comments in a claim's file say why they have these
   numbers.
-- **Minutes** are those of two cores with two runs at a time. Claims share runs, and each counts all that it needs.
+- **Minutes** are those of two cores with two runs at a time. Benchmarks run alone. Claims share runs, and each counts
+  all that it needs.
 - **Files.** [claims/](../claims) has a file for each claim, with its formulas, and
-  [results.csv](../claims/results.csv) with the value of each seed.
+  [results.csv](../claims/results.csv) with the value of each seed, the minutes, and the versions that made them.
 """
 TUTORIALS, PUBLISHED, OURS = "Statements of tutorials", "Published results", "What this project says"
 _LABELS = re.compile(r"^(Source|Verdict|Refuted by|Known confounds|To test it[\w ,]*):", re.MULTILINE)

@@ -222,6 +222,8 @@ def test_a_run_imports_only_what_it_uses(elsewhere: Path) -> None:
         "        self.collects.setdefault(name, gc.isenabled())\n"
         "sys.meta_path.insert(0, Finder())\n"
         "from autoenc.command_line import main\n"
+        "from autoenc.pictures import drawing\n"
+        "drawing.LONGEST_WAIT = 1e6\n"  # of the process that draws, however slow this machine is
         "code = main()\n"
         "heavy = 'torch._dynamo torch._inductor torch.onnx sympy sklearn scipy.stats pandas torchvision'\n"
         "heavy += ' matplotlib' * (sys.platform == 'linux')\n"  # there, another process draws

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import pickle
 from typing import Any, TypeVar
 
 import torch
@@ -29,10 +30,11 @@ PictureType = TypeVar("PictureType", bound=Picture)
 
 
 def measured(kind: type[PictureType], subject: Subject) -> PictureType:
-    """A picture that applies to its subject."""
+    """A picture that applies to its subject, as another process receives it to draw it."""
     picture = kind.measure(subject)
     assert picture is not None
-    return picture
+    passed_on: PictureType = pickle.loads(pickle.dumps(picture))
+    return passed_on
 
 
 def images_of(*shape: int, seed: int = 0) -> Tensor:

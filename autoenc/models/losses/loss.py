@@ -45,8 +45,8 @@ EVEN = Emphasis(1.0, 1.0)
 class Loss(nn.Module):
     """A loss of (prediction, target), each (B, C, H, W), with the target in [0, 1].
 
-    The prediction is the reconstruction, or its logits if `reads_logits`. A subclass needs only `unit` and `per_pixel`.
-    It may override `forward` by a faster mean.
+    The prediction is the reconstruction. If `reads_logits`, it is the logits that the decoder gives. A subclass needs
+    only `unit` and `per_pixel`. It may override `forward` by a faster mean.
 
     Args:
         emphasis: the weights of corrupted and other pixels.
