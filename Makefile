@@ -12,7 +12,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+# Compiling all of torch would take a minute or two. Python compiles the modules that it imports.
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
 ARGS ?=
 TORCH_INDEX ?=
 
