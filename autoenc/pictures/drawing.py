@@ -50,7 +50,7 @@ class _Early(NamedTuple):
 
 
 _started: list[_Early] = []
-"""Kept to the end, so that Python does not warn of a process that nobody has waited for."""
+"""Kept until this process ends. Python would warn if they were deleted while they run."""
 
 
 def start_early() -> None:

@@ -54,7 +54,7 @@ class Loss(nn.Module):
 
     unit: str
     reads_logits: ClassVar[bool] = False
-    """Whether the prediction is logits. Then there is no gradient where `output: identity` leaves (0, 1)."""
+    """Whether the prediction has logits. Where `output: identity` leaves (0, 1), the gradient is then zero."""
     in_nats: ClassVar[bool] = False
     """Whether it is a negative log-likelihood, summed over an image's pixels. Otherwise it is averaged over them."""
     likelihood_of: ClassVar[str] = ""
